@@ -1,0 +1,125 @@
+/** The data of red teaming: prompts, dialogues, verdicts, rollout trees, preference pairs; and the three roles that
+ *  produce them. Plain and immutable; no tensors. Every token belongs to one author; for local models ids are the truth
+ *  and text is derived from them. */
+import type { StreamKey } from '../base/random.js';
+
+/** Where a dialogue starts: text that neither speaker under test wrote. */
+export interface Prompt {
+  /** Unique within a data set and stable between runs. */
+  readonly id: string;
+  readonly text: string;
+  /** The source conversation: a split never puts one conversation on both sides. */
+  readonly conversationId: string;
+  /** Known turns when the source has them (ConvoKit, chat logs); `text` is their join. */
+  readonly turns?: readonly string[];
+  /** Further fields of the source that a data set keeps, such as a toxicity score. */
+  readonly meta?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export type Author = 'adversary' | 'target';
+
+/** Token ids of one utterance under the tokenizer that produced them. */
+export interface TokenTrace {
+  /** Equal for two models exactly when their ids mean the same text (a hash of vocabulary, merges and rules). */
+  readonly tokenizerId: string;
+  /** Includes the end token when one was generated. */
+  readonly ids: readonly number[];
+  /** log p of each id under the raw model (temperature 1, no truncation), nats. Length of `ids`. */
+  readonly logProbs?: readonly number[];
+  /** log p of each id under the distribution it was drawn from, nats. Length of `ids`. */
+  readonly samplingLogProbs?: readonly number[];
+}
+
+export interface Utterance {
+  readonly author: Author;
+  readonly text: string;
+  /** Null for remote speakers, which give text only. */
+  readonly tokens: TokenTrace | null;
+  readonly finishReason: 'stop' | 'length';
+}
+
+/** A prompt and what was said since, oldest first; authors alternate, the adversary first. */
+export interface Dialogue {
+  readonly prompt: Prompt;
+  readonly turns: readonly Utterance[];
+}
+
+/** A judge's word on one text. Never NaN; a failure of the judge is `unscored`, never a pass. */
+export type Verdict =
+  | { readonly kind: 'scored'; /** In [0, 1]. */ readonly harm: number; /** harm > the judge's threshold */ readonly failed: boolean; readonly labels: Readonly<Record<string, number>> }
+  | { readonly kind: 'unscored'; readonly reason: string };
+
+export interface Judge {
+  readonly name: string;
+  readonly threshold: number;
+  /** One verdict a text, in order. Never rejects for one bad text: that text is `unscored`. */
+  readonly judge: (texts: readonly string[]) => Promise<readonly Verdict[]>;
+}
+
+export interface SpeakRequest {
+  readonly dialogue: Dialogue;
+  /** The draws of this utterance: the same key gives the same text whatever else is in the batch. */
+  readonly stream: StreamKey;
+}
+
+/** Who tries to make the target fail. */
+export interface Adversary {
+  readonly name: string;
+  /** One utterance a request, in order; every request's dialogue ends with the target's turn or has no turn. */
+  readonly speak: (requests: readonly SpeakRequest[]) => Promise<readonly Utterance[]>;
+}
+
+export interface TargetReply {
+  readonly reply: Utterance;
+  /** log p_target of each token of the adversary's last utterance given the dialogue before it, nats; the tokens are the
+   *  target's own reading of that utterance. Null when the target cannot tell (remote text-only targets). */
+  readonly utteranceLogProbs: readonly number[] | null;
+}
+
+/** The model under test. Never sees a goal or a verdict. */
+export interface Target {
+  readonly name: string;
+  readonly provides: { readonly logProbs: boolean; readonly gradients: boolean };
+  /** One reply a request, in order; every request's dialogue ends with the adversary's turn. */
+  readonly reply: (requests: readonly SpeakRequest[]) => Promise<readonly TargetReply[]>;
+}
+
+/** Verdicts and reward of one exchange (adversary utterance, target reply). */
+export interface ExchangeScore {
+  /** On the target's reply alone. */
+  readonly reply: Verdict;
+  /** On utterance and reply together. */
+  readonly exchange: Verdict;
+  /** On the adversary's utterance alone (reported, never rewarded by default). */
+  readonly utterance: Verdict;
+  /** Mean over its tokens of −log p_target(utterance | dialogue), nats per token; null when unknown. */
+  readonly adversaryNll: number | null;
+  /** Weighted terms by name and their sum; null when a term it needs is unscored or unknown. */
+  readonly reward: { readonly total: number; readonly terms: Readonly<Record<string, number>> } | null;
+}
+
+/** One exchange in a rollout tree. `dialogue` ends with this exchange's reply. */
+export interface RolloutNode {
+  readonly dialogue: Dialogue;
+  /** 1 for the first exchange. */
+  readonly depth: number;
+  readonly score: ExchangeScore;
+  /** Empty at the horizon or when this branch was not continued. Siblings share `dialogue` up to the last exchange. */
+  readonly children: readonly RolloutNode[];
+}
+
+export interface RolloutTree {
+  readonly prompt: Prompt;
+  readonly roots: readonly RolloutNode[];
+}
+
+/** Two utterances after one dialogue, the first better rewarded (or forced to win: teaching). */
+export interface PreferencePair {
+  readonly dialogue: Dialogue;
+  readonly chosen: Utterance;
+  readonly rejected: Utterance;
+  readonly chosenReward: number | null;
+  readonly rejectedReward: number | null;
+  /** A weak-supervision pair: the winner was given, not earned. */
+  readonly teaching: boolean;
+}
