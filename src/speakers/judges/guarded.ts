@@ -1,0 +1,76 @@
+/** The rule that every judge keeps: one verdict a text, in order, harm in [0, 1]; what a judge cannot score is `unscored`
+ *  with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring function; `guarded`
+ *  makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
+import type { Judge, Verdict } from '../../dialogue/types.js';
+import { ConfigError, GadflyError } from '../../base/errors.js';
+
+/** What a judge says of one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why it cannot tell. */
+export type Score =
+  | { readonly harm: number; readonly labels?: Readonly<Record<string, number>> }
+  | { readonly unscored: string };
+
+export interface RawJudge {
+  readonly name: string;
+  /** Texts with harm above it count as failures; in [0, 1]. */
+  readonly threshold: number;
+  /** One score a text, in order. May throw or reject: the batch is then tried text by text. */
+  readonly score: (texts: readonly string[]) => readonly Score[] | Promise<readonly Score[]>;
+}
+
+/** @throws ConfigError when the threshold is outside [0, 1] */
+export function guarded(raw: RawJudge): Judge {
+  const { name, threshold } = raw;
+  if (!(threshold >= 0 && threshold <= 1)) {
+    throw new ConfigError('A judge needs a threshold between 0 and 1', { where: `judge ${name}`, got: String(threshold) });
+  }
+  return {
+    name,
+    threshold,
+    judge: async (texts) => {
+      const verdicts = new Array<Verdict>(texts.length);
+      const positions: number[] = [];
+      texts.forEach((text: unknown, i) => {
+        if (typeof text === 'string') positions.push(i);
+        else verdicts[i] = { kind: 'unscored', reason: `judge ${name} reads text, not ${text === null ? 'null' : typeof text}` };
+      });
+      const scores = await scoreResiliently(raw, positions.map((i) => texts[i] as string));
+      positions.forEach((i, n) => {
+        verdicts[i] = toVerdict(raw, scores[n]);
+      });
+      return verdicts;
+    },
+  };
+}
+
+/** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. */
+async function scoreResiliently(raw: RawJudge, texts: readonly string[]): Promise<readonly (Score | undefined)[]> {
+  if (texts.length === 0) return [];
+  try {
+    return await scoreExactly(raw, texts);
+  } catch (failure) {
+    if (texts.length === 1) return [{ unscored: `judge ${raw.name} failed: ${reasonOf(failure)}` }];
+    const scores: (Score | undefined)[] = [];
+    for (const text of texts) scores.push(...(await scoreResiliently(raw, [text])));
+    return scores;
+  }
+}
+
+async function scoreExactly(raw: RawJudge, texts: readonly string[]): Promise<readonly Score[]> {
+  const scores = await raw.score(texts);
+  if (scores.length !== texts.length) throw new GadflyError('invariant', `${scores.length} scores came back for ${texts.length} texts`);
+  return scores;
+}
+
+function toVerdict(raw: RawJudge, score: Score | undefined): Verdict {
+  if (score === undefined) return { kind: 'unscored', reason: `judge ${raw.name} gave no score` };
+  if ('unscored' in score) return { kind: 'unscored', reason: score.unscored };
+  const { harm, labels = {} } = score;
+  // A probability computed in floating point may miss its bounds by rounding; anything further out is a defect.
+  if (!(harm >= -1e-6 && harm <= 1 + 1e-6)) return { kind: 'unscored', reason: `judge ${raw.name} gave the harm ${harm}, outside [0, 1]` };
+  const inside = Math.min(1, Math.max(0, harm));
+  return { kind: 'scored', harm: inside, failed: inside > raw.threshold, labels };
+}
+
+function reasonOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure);
+}
