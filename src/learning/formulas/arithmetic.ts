@@ -1,0 +1,35 @@
+/** The few operations that formulas need, abstract over what a quantity is: a number in a test, a node of a graph in training.
+ *  A formula written once over `Arithmetic<V>` is then the same formula in both places. */
+
+export interface Arithmetic<V> {
+  readonly add: (a: V, b: V) => V;
+  readonly sub: (a: V, b: V) => V;
+  readonly mul: (a: V, b: V) => V;
+  /** a · factor, the factor known when the formula is written down. */
+  readonly scale: (a: V, factor: number) => V;
+  /** a + offset. */
+  readonly shift: (a: V, offset: number) => V;
+  readonly exp: (a: V) => V;
+  readonly log: (a: V) => V;
+  readonly abs: (a: V) => V;
+  /** min(a, limit), elementwise. */
+  readonly atMost: (a: V, limit: number) => V;
+}
+
+export const numbers: Arithmetic<number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  scale: (a, factor) => a * factor,
+  shift: (a, offset) => a + offset,
+  exp: Math.exp,
+  log: Math.log,
+  abs: Math.abs,
+  atMost: Math.min,
+};
+
+/** log σ(x), stable on both sides: min(x, 0) − log(1 + exp(−|x|)). */
+export function logSigmoid<V>(m: Arithmetic<V>, x: V): V {
+  return m.sub(m.atMost(x, 0), m.log(m.shift(m.exp(m.scale(m.abs(x), -1)), 1)));
+}
+
