@@ -1,0 +1,20 @@
+/** Opens a model at rest, whatever its format: a directory in Hugging Face layout or a GGUF file. */
+import { stat } from 'node:fs/promises';
+import { ConfigError } from '../../../base/errors.js';
+import type { Checkpoint } from './checkpoint.js';
+import { openHuggingFace } from './huggingFace.js';
+import { fileError } from './randomAccess.js';
+
+/** @param path a model directory, or a .gguf file
+ *  @throws ConfigError when there is no model, FormatError when a file of it is malformed, EnvironmentError when the disk refuses */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const status = await stat(path).catch((cause: unknown) => {
+    throw fileError(path, 'cannot be examined', cause);
+  });
+  if (status.isDirectory()) return openHuggingFace(path);
+  throw new ConfigError('not a model', {
+    where: path,
+    expected: 'a directory with config.json and model.safetensors, or a .gguf file',
+    remedy: path.endsWith('.safetensors') ? 'Give the directory that holds it.' : 'Check the path.',
+  });
+}
