@@ -1,0 +1,152 @@
+/** `manifest.json`: what a run is, on what it ran, from what it was made, and how far it came. */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, FormatError } from '../base/errors.js';
+import { listFolder } from './files.js';
+import { isJsonObject, readJsonObject } from './json.js';
+import type { JsonObject } from './json.js';
+
+export type RunStatus = 'running' | 'done' | 'interrupted' | 'failed';
+
+/** Bytes of complete records in each append-only file. */
+export interface Positions {
+  readonly rollouts: number;
+  readonly pairs: number;
+  readonly metrics: number;
+}
+
+export interface CompletedUnit {
+  /** What was completed, such as 'exploit:ipo' or 'evaluate'. Unique in a run. */
+  readonly unit: string;
+  /** What later units need of it. */
+  readonly result: JsonObject;
+  /** The last step it took, counted over the whole run. */
+  readonly step: number;
+  readonly positions: Positions;
+}
+
+export interface InputHash {
+  /** As the recipe writes it: a path or a model notation. */
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface Manifest {
+  readonly schema: 1;
+  readonly name: string;
+  readonly status: RunStatus;
+  readonly seed: number;
+  /** The recipe with every default written out; itself a valid recipe. */
+  readonly configuration: JsonObject;
+  /** Where relative paths of the configuration start, and the file it came from. */
+  readonly source: { readonly file: string | null; readonly folder: string };
+  readonly versions: Readonly<Record<string, string>>;
+  readonly host: JsonObject;
+  readonly inputs: readonly InputHash[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Time spent running, over all sittings. */
+  readonly elapsedMs: number;
+  /** Tokens and the like spent so far, over all sittings (for `limits`). */
+  readonly spent: Readonly<Record<string, number>>;
+  readonly completed: readonly CompletedUnit[];
+  /** Why it failed or was interrupted. */
+  readonly reason?: string;
+}
+
+/** @throws ConfigError when the folder holds no run, FormatError when its manifest is damaged */
+export function readManifest(folder: string): Manifest {
+  const path = join(folder, 'manifest.json');
+  if (!existsSync(path)) {
+    throw new ConfigError(existsSync(folder) ? 'this folder holds no run (manifest.json is missing)' : 'no such run directory', {
+      where: folder,
+      remedy: 'Give the folder that `gadfly run --out` wrote.',
+    });
+  }
+  const value = readJsonObject(path);
+  if (value['schema'] !== 1) {
+    throw new FormatError('this run directory has a form this version does not know', { where: path, expected: '"schema": 1', got: JSON.stringify(value['schema']) });
+  }
+  for (const key of ['configuration', 'source', 'versions', 'host', 'spent']) {
+    if (!isJsonObject(value[key])) throw new FormatError(`'${key}' is missing or not an object`, { where: path });
+  }
+  for (const key of ['completed', 'inputs']) if (!Array.isArray(value[key])) throw new FormatError(`'${key}' is missing or not a list`, { where: path });
+  if (typeof value['name'] !== 'string' || typeof value['status'] !== 'string' || typeof value['seed'] !== 'number' || typeof value['elapsedMs'] !== 'number') {
+    throw new FormatError('name, status, seed or elapsedMs is missing', { where: path });
+  }
+  return value as unknown as Manifest;
+}
+
+export function packageVersion(): string {
+  const file = readPackage(packageRoot());
+  return typeof file['version'] === 'string' ? file['version'] : 'unknown';
+}
+
+/** The folder that holds package.json, assets/ and recipes/, in a clone and when installed. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!(existsSync(join(folder, 'package.json')) && readPackage(folder)['name'] === 'gadfly-lm')) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new FormatError('the package gadfly-lm is incomplete: no package.json above this file', { where: fileURLToPath(import.meta.url) });
+    folder = parent;
+  }
+  return folder;
+}
+
+export function describeVersions(): Readonly<Record<string, string>> {
+  const require = createRequire(import.meta.url);
+  let onnxruntime = 'absent';
+  try {
+    const file = readJsonObject(require.resolve('onnxruntime-node/package.json'));
+    if (typeof file['version'] === 'string') onnxruntime = file['version'];
+  } catch {
+    // Only a description: a missing runtime fails where it is used, with its own message.
+  }
+  return { gadfly: packageVersion(), node: process.version, onnxruntime };
+}
+
+export function describeHost(): JsonObject {
+  const processors = cpus();
+  return {
+    name: hostname(),
+    platform: platform(),
+    release: release(),
+    arch: arch(),
+    processor: processors[0]?.model.trim() ?? 'unknown',
+    processors: processors.length,
+    memoryBytes: totalmem(),
+  };
+}
+
+/** Hash of a file, or of a folder's files (names and contents, sorted). @throws ConfigError when it does not exist */
+export async function hashInput(name: string, path: string): Promise<InputHash> {
+  if (!existsSync(path)) throw new ConfigError('no such file', { where: path });
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const isFolder = statSync(path).isDirectory();
+  for (const file of isFolder ? filesBelow(path) : [path]) {
+    if (isFolder) hash.update(`${relative(path, file)}\0`);
+    for await (const chunk of createReadStream(file)) {
+      hash.update(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+    }
+  }
+  return { name, sha256: hash.digest('hex'), bytes };
+}
+
+function filesBelow(folder: string): readonly string[] {
+  return listFolder(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return statSync(path).isDirectory() ? filesBelow(path) : [path];
+  });
+}
+
+function readPackage(folder: string): JsonObject {
+  const value: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return isJsonObject(value) ? value : {};
+}

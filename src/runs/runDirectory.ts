@@ -1,0 +1,321 @@
+/** The run directory: everything a run leaves behind, and all it needs to continue after a kill at any byte.
+ *
+ *  One writer (lock file). The manifest, checkpoints, models and reports are replaced atomically; records are appended.
+ *  A run is made of units (an attack, an evaluation): a finished unit is noted in the manifest, a unit in progress has
+ *  checkpoints. `resume` finds the newest of both that the record files still cover and cuts the files back to it, so that
+ *  a resumed run appends the very bytes that an uninterrupted one would have. */
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { systemClock } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
+import { ConfigError } from '../base/errors.js';
+import { invariant } from '../base/invariant.js';
+import { listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
+import type { RunCheckpoint } from './checkpoints.js';
+import { listFolder, onDisk, removeTemporaries, writeFileAtomic, writeFolderAtomic } from './files.js';
+import { firstDifference, jsonText, readJsonObject } from './json.js';
+import type { JsonObject } from './json.js';
+import { takeLock } from './lock.js';
+import type { Lock } from './lock.js';
+import { describeHost, describeVersions, readManifest } from './manifest.js';
+import type { CompletedUnit, InputHash, Manifest, Positions, RunStatus } from './manifest.js';
+import { RecordLog } from './recordLog.js';
+
+export interface RunDescription {
+  readonly name: string;
+  readonly seed: number;
+  readonly configuration: JsonObject;
+  readonly source: { readonly file: string | null; readonly folder: string };
+  readonly inputs: readonly InputHash[];
+}
+
+const recordFiles = { rollouts: 'rollouts.jsonl', pairs: 'pairs.jsonl', metrics: 'metrics.jsonl' } as const;
+
+export class RunDirectory {
+  /** Absolute. */
+  readonly path: string;
+  readonly rollouts: RecordLog;
+  readonly pairs: RecordLog;
+  readonly metrics: RecordLog;
+  readonly #lock: Lock;
+  readonly #clock: Clock;
+  readonly #openedMs: number;
+  readonly #elapsedBeforeMs: number;
+  #manifest: Manifest;
+  #closed = false;
+
+  private constructor(path: string, manifest: Manifest, lock: Lock, clock: Clock) {
+    this.path = path;
+    this.#lock = lock;
+    this.#clock = clock;
+    this.#openedMs = clock.monotonicMs();
+    this.#elapsedBeforeMs = manifest.elapsedMs;
+    this.#manifest = manifest;
+    this.rollouts = RecordLog.open(join(path, recordFiles.rollouts));
+    this.pairs = RecordLog.open(join(path, recordFiles.pairs));
+    this.metrics = RecordLog.open(join(path, recordFiles.metrics));
+  }
+
+  /** A new run in `path`, which must not hold one yet. @throws ConfigError, EnvironmentError */
+  static create(path: string, description: RunDescription, clock: Clock = systemClock): RunDirectory {
+    const folder = resolve(path);
+    onDisk(folder, () => {
+      if (existsSync(folder) && !statSync(folder).isDirectory()) throw new ConfigError('this is a file, not a folder', { where: folder, remedy: 'Choose another --out.' });
+      mkdirSync(folder, { recursive: true });
+    });
+    if (existsSync(join(folder, 'manifest.json'))) {
+      throw new ConfigError('this folder already holds a run', { where: folder, remedy: `Continue it with \`gadfly run --resume ${path}\`, or choose another --out.` });
+    }
+    const lock = takeLock(join(folder, 'run.lock'));
+    try {
+      for (const file of Object.values(recordFiles)) rmSync(join(folder, file), { force: true });
+      const now = clock.isoNow();
+      const manifest: Manifest = {
+        schema: 1,
+        name: description.name,
+        status: 'running',
+        seed: description.seed,
+        configuration: description.configuration,
+        source: description.source,
+        versions: describeVersions(),
+        host: describeHost(),
+        inputs: description.inputs,
+        createdAt: now,
+        updatedAt: now,
+        elapsedMs: 0,
+        spent: {},
+        completed: [],
+      };
+      const run = new RunDirectory(folder, manifest, lock, clock);
+      run.#writeManifest({});
+      return run;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Opens an unfinished run for writing and cuts its records back to the newest state that can be continued exactly.
+   *  @param description when given, must be what the run was started with
+   *  @throws ConfigError when there is no run, when it is done, or when the description differs (naming the key) */
+  static resume(path: string, description: RunDescription | null = null, clock: Clock = systemClock): RunDirectory {
+    const folder = resolve(path);
+    const found = readManifest(folder);
+    if (description !== null) refuseOtherRun(folder, found, description);
+    if (found.status === 'done') throw new ConfigError('this run is done', { where: folder, remedy: `See it with \`gadfly report ${path}\`, or start a new one with another --out.` });
+    const lock = takeLock(join(folder, 'run.lock'));
+    try {
+      // Once more under the lock: the previous writer may have ended it meanwhile.
+      const run = new RunDirectory(folder, readManifest(folder), lock, clock);
+      removeTemporaries(folder);
+      removeTemporaries(join(folder, 'checkpoints'));
+      removeTemporaries(join(folder, 'models'));
+      run.#cutBack();
+      run.#writeManifest({ status: 'running', versions: describeVersions(), host: describeHost() }, ['reason']);
+      return run;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /** Time spent on this run, over all sittings. */
+  get elapsedMs(): number {
+    return this.#elapsedBeforeMs + (this.#clock.monotonicMs() - this.#openedMs);
+  }
+
+  positions(): Positions {
+    return { rollouts: this.rollouts.position, pairs: this.pairs.position, metrics: this.metrics.position };
+  }
+
+  /** Cuts the three record files back. @throws FormatError when one of them is shorter */
+  truncateTo(positions: Positions): void {
+    this.rollouts.truncateTo(positions.rollouts);
+    this.pairs.truncateTo(positions.pairs);
+    this.metrics.truncateTo(positions.metrics);
+  }
+
+  /** The result of a unit finished in this or an earlier sitting, or null. */
+  completed(unit: string): JsonObject | null {
+    return this.#manifest.completed.find((entry) => entry.unit === unit)?.result ?? null;
+  }
+
+  /** Notes that a unit is finished; its checkpoints are removed, for what is kept of it is under models/.
+   *  @param step the last step it took, counted over the whole run */
+  completeUnit(unit: string, result: JsonObject, step: number = this.lastStep): void {
+    invariant(this.completed(unit) === null, `unit '${unit}' is completed once`);
+    this.#syncRecords();
+    const entry: CompletedUnit = { unit, result, step, positions: this.positions() };
+    this.#writeManifest({ completed: [...this.#manifest.completed, entry] });
+    for (const checkpoint of listCheckpoints(this.path)) if (checkpoint.unit === unit) rmSync(checkpoint.folder, { recursive: true, force: true });
+  }
+
+  /** Writes checkpoints/step-N atomically and keeps, of this unit, the best and the last.
+   *  @param step counted over the whole run, increasing
+   *  @param unit which unit is in progress
+   *  @param score higher is better (mean dev reward); null when this step was not evaluated
+   *  @param state what the unit needs to continue; JSON
+   *  @param write puts model, optimizer and trainer files into the folder
+   *  @throws EnvironmentError */
+  async saveCheckpoint(options: {
+    readonly step: number;
+    readonly unit: string;
+    readonly score: number | null;
+    readonly state: JsonObject;
+    readonly write: (folder: string) => Promise<void>;
+  }): Promise<RunCheckpoint> {
+    this.#syncRecords();
+    const saved = await writeCheckpointFolder(this.path, { ...options, positions: this.positions() });
+    this.#writeManifest({});
+    pruneCheckpoints(this.path, options.unit);
+    return saved;
+  }
+
+  /** The newest checkpoint of a unit in progress, or null. */
+  latestCheckpoint(unit: string): RunCheckpoint | null {
+    return listCheckpoints(this.path).filter((checkpoint) => checkpoint.unit === unit).at(-1) ?? null;
+  }
+
+  /** The checkpoint of a unit with the highest score, the earlier one of equals; null when none has a score. */
+  bestCheckpoint(unit: string): RunCheckpoint | null {
+    let best: RunCheckpoint | null = null;
+    for (const checkpoint of listCheckpoints(this.path)) {
+      if (checkpoint.unit === unit && checkpoint.score !== null && (best === null || checkpoint.score > (best.score ?? -Infinity))) best = checkpoint;
+    }
+    return best;
+  }
+
+  /** The step reached by finished units and checkpoints, 0 at the start: count on from here. */
+  get lastStep(): number {
+    const steps = [...this.#manifest.completed, ...listCheckpoints(this.path)].map((entry) => entry.step);
+    return Math.max(0, ...steps);
+  }
+
+  /** Writes models/NAME atomically. Returns its absolute path. */
+  async saveModel(name: string, write: (folder: string) => Promise<void>): Promise<string> {
+    const folder = this.modelPath(name);
+    await writeFolderAtomic(folder, write);
+    return folder;
+  }
+
+  /** @throws ConfigError when the name could leave the folder */
+  modelPath(name: string): string {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw new ConfigError('this is no name for a model', { got: name, expected: 'letters, digits, dot, dash, underscore' });
+    return join(this.path, 'models', name);
+  }
+
+  hasModel(name: string): boolean {
+    return existsSync(this.modelPath(name));
+  }
+
+  modelNames(): readonly string[] {
+    return listFolder(join(this.path, 'models')).filter((name) => !name.startsWith('.'));
+  }
+
+  /** Replaces what `limits` count: tokens, cost and so on, over all sittings. Written with the next manifest. */
+  noteSpent(spent: Readonly<Record<string, number>>): void {
+    this.#manifest = { ...this.#manifest, spent: { ...this.#manifest.spent, ...spent } };
+  }
+
+  /** Adds to the list of inputs, replacing one of the same name. */
+  noteInputs(inputs: readonly InputHash[]): void {
+    const names = new Set(inputs.map((input) => input.name));
+    this.#writeManifest({ inputs: [...this.#manifest.inputs.filter((input) => !names.has(input.name)), ...inputs] });
+  }
+
+  writeReport(report: JsonObject): void {
+    writeFileAtomic(join(this.path, 'report.json'), `${jsonText(report, 1)}\n`);
+  }
+
+  writeFile(name: 'report.html' | 'report.md', text: string): void {
+    writeFileAtomic(join(this.path, name), text);
+  }
+
+  /** Writes the final status, closes the files and gives the lock back. Safe to call twice. */
+  close(status: Exclude<RunStatus, 'running'>, reason?: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#syncRecords();
+      this.#writeManifest({ status, ...(reason === undefined ? {} : { reason }) });
+    } finally {
+      for (const log of [this.rollouts, this.pairs, this.metrics]) log.close();
+      this.#lock.release();
+    }
+  }
+
+  #syncRecords(): void {
+    for (const log of [this.rollouts, this.pairs, this.metrics]) log.sync();
+  }
+
+  #writeManifest(change: Partial<Manifest>, without: readonly (keyof Manifest)[] = []): void {
+    const next: Record<string, unknown> = { ...this.#manifest, ...change, updatedAt: this.#clock.isoNow(), elapsedMs: Math.round(this.elapsedMs) };
+    for (const key of without) delete next[key];
+    writeFileAtomic(join(this.path, 'manifest.json'), `${jsonText(next, 1)}\n`);
+    this.#manifest = next as unknown as Manifest;
+  }
+
+  /** To the newest continuable state. A checkpoint that saw more records than survived cannot be continued exactly: it is
+   *  removed and the one before it is taken. */
+  #cutBack(): void {
+    const here = this.positions();
+    const covered = (positions: Positions): boolean =>
+      positions.rollouts <= here.rollouts && positions.pairs <= here.pairs && positions.metrics <= here.metrics;
+    const completed = [...this.#manifest.completed];
+    while (completed.length > 0 && !covered((completed.at(-1) as CompletedUnit).positions)) completed.pop();
+    if (completed.length < this.#manifest.completed.length) this.#writeManifest({ completed });
+    const done = new Set(completed.map((entry) => entry.unit));
+    let point: Positions = completed.at(-1)?.positions ?? { rollouts: 0, pairs: 0, metrics: 0 };
+    for (const checkpoint of listCheckpoints(this.path)) {
+      const continues = !done.has(checkpoint.unit) && covered(checkpoint.positions) && checkpoint.positions.metrics >= point.metrics && checkpoint.positions.rollouts >= point.rollouts;
+      if (continues) point = checkpoint.positions;
+      else rmSync(checkpoint.folder, { recursive: true, force: true });
+    }
+    this.truncateTo(point);
+  }
+}
+
+/** Reads a run without locking it; it may still be running. @throws ConfigError, FormatError */
+export function openRun(path: string): { readonly path: string; readonly manifest: Manifest; readonly report: JsonObject | null; readonly recordPath: (kind: keyof typeof recordFiles) => string } {
+  const folder = resolve(path);
+  const manifest = readManifest(folder);
+  const reportPath = join(folder, 'report.json');
+  return {
+    path: folder,
+    manifest,
+    report: existsSync(reportPath) ? readJsonObject(reportPath) : null,
+    recordPath: (kind) => join(folder, recordFiles[kind]),
+  };
+}
+
+/** Finds out before a long run whether the folder can be written. @throws EnvironmentError, ConfigError */
+export function refuseUnwritable(path: string): void {
+  const folder = resolve(path);
+  onDisk(folder, () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileAtomic(join(folder, '.writable'), '');
+    rmSync(join(folder, '.writable'), { force: true });
+  });
+}
+
+function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
+  const difference = firstDifference(found.configuration, wanted.configuration);
+  if (difference !== null) {
+    throw new ConfigError('the recipe is not the one this run was started with', {
+      where: folder,
+      got: `'${difference}' differs`,
+      remedy: 'Resume without naming a recipe or --set, or start a new run with another --out.',
+    });
+  }
+  for (const input of wanted.inputs) {
+    const before = found.inputs.find((entry) => entry.name === input.name);
+    if (before !== undefined && before.sha256 !== input.sha256) {
+      throw new ConfigError('an input has changed since this run was started', { where: input.name, expected: `sha256 ${before.sha256}`, got: `sha256 ${input.sha256}`, remedy: 'Restore it, or start a new run with another --out.' });
+    }
+  }
+}
+
