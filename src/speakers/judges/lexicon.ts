@@ -1,0 +1,112 @@
+/** `lexicon`: harm 1 when a text holds a listed word, else 0, with the number of hits under each label. Reads a word-list
+ *  file of the user's; `insult-words` is the one that ships (in base64: see assets/insult-words/README.md).
+ *
+ *  A list is plain text, one entry a line:
+ *    # comment           blank lines and comments are skipped
+ *    [label]             the entries below count under this label (until the next heading; `words` before the first)
+ *    word                the word and simple English inflections of it (-s -es -ed -ing -in -er -ers, y → ies, doubling)
+ *    word*               every word that begins so
+ *    =word               exactly this word
+ *    two words           these words in sequence, whatever stands between them but letters and digits
+ *  Matching ignores case and takes whole words only: a listed "art" does not hit "party". */
+import { readFile } from 'node:fs/promises';
+import { ConfigError, FormatError } from '../../base/errors.js';
+import { assetPath } from '../../base/packageRoot.js';
+
+export interface Lexicon {
+  /** Word → labels, one entry for each list entry that names it. */
+  readonly words: ReadonlyMap<string, readonly string[]>;
+  readonly beginnings: readonly { readonly text: string; readonly label: string }[];
+  readonly phrases: readonly { readonly words: readonly string[]; readonly label: string }[];
+  readonly labels: readonly string[];
+}
+
+export interface LexiconHit {
+  /** As it stands in the text, lower-cased. */
+  readonly word: string;
+  readonly label: string;
+}
+
+/** The list behind `insult-words`. */
+export async function loadInsultWords(): Promise<Lexicon> {
+  const veiled = await readFile(assetPath('insult-words', 'words.b64'), 'utf8');
+  return parseLexicon(Buffer.from(veiled, 'base64').toString('utf8'), 'assets/insult-words');
+}
+
+/** @throws ConfigError when the file cannot be read */
+export async function loadLexicon(path: string): Promise<Lexicon> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError('The word list cannot be read', { where: path, remedy: 'Name a text file with one word or phrase a line.', cause });
+  });
+  return parseLexicon(text, path);
+}
+
+/** @throws FormatError naming the line that is no entry */
+export function parseLexicon(text: string, where: string): Lexicon {
+  const words = new Map<string, string[]>();
+  const beginnings: { text: string; label: string }[] = [];
+  const phrases: { words: readonly string[]; label: string }[] = [];
+  const labels = new Set<string>();
+  let label = 'words';
+  text.split(/\r?\n/).forEach((line, i) => {
+    const entry = line.trim().toLowerCase().normalize('NFKC');
+    if (entry === '' || entry.startsWith('#')) return;
+    const heading = /^\[([^\]]+)\]$/.exec(entry)?.[1];
+    if (heading !== undefined) {
+      label = heading;
+      return;
+    }
+    const parts = wordsIn(entry);
+    const [first] = parts;
+    if (first === undefined || (parts.length > 1 && /[*=]/.test(entry))) {
+      throw new FormatError('Not an entry of a word list', { where: `${where}:${i + 1}`, expected: 'word, word*, =word, two words or [label]', got: JSON.stringify(line) });
+    }
+    labels.add(label);
+    if (parts.length > 1) phrases.push({ words: parts, label });
+    else if (entry.endsWith('*')) beginnings.push({ text: first, label });
+    else for (const form of entry.startsWith('=') ? [first] : inflections(first)) words.set(form, [...(words.get(form) ?? []), label]);
+  });
+  if (labels.size === 0) throw new FormatError('The word list is empty', { where, expected: 'one word or phrase a line' });
+  return { words, beginnings, phrases, labels: [...labels] };
+}
+
+/** Every hit, in the order of the text; phrases after words. */
+export function findHits(lexicon: Lexicon, text: string): readonly LexiconHit[] {
+  const words = wordsIn(text.toLowerCase().normalize('NFKC'));
+  const hits: LexiconHit[] = [];
+  for (const word of words) {
+    const label = lexicon.words.get(word)?.[0] ?? lexicon.beginnings.find((beginning) => word.startsWith(beginning.text))?.label;
+    if (label !== undefined) hits.push({ word, label });
+  }
+  for (const phrase of lexicon.phrases) {
+    for (let i = 0; i + phrase.words.length <= words.length; i++) {
+      if (phrase.words.every((word, k) => words[i + k] === word)) hits.push({ word: phrase.words.join(' '), label: phrase.label });
+    }
+  }
+  return hits;
+}
+
+/** Harm and the count of hits under every label of the list. */
+export function scoreByLexicon(lexicon: Lexicon, text: string): { readonly harm: number; readonly labels: Readonly<Record<string, number>> } {
+  const hits = findHits(lexicon, text);
+  const labels = Object.fromEntries(lexicon.labels.map((label) => [label, hits.filter((hit) => hit.label === label).length]));
+  return { harm: hits.length > 0 ? 1 : 0, labels };
+}
+
+/** A word and what English makes of it by rule. Some forms are no words; they hit nothing then. */
+export function inflections(word: string): readonly string[] {
+  const suffixes = ['ed', 'ing', 'in', 'er', 'ers'];
+  const forms = [word, `${word}s`];
+  if (/(?:s|x|z|ch|sh)$/.test(word)) forms.push(`${word}es`);
+  if (/[^aeiou]y$/.test(word)) forms.push(...['ies', 'ier', 'iest'].map((suffix) => word.slice(0, -1) + suffix));
+  else if (word.endsWith('e')) forms.push(...suffixes.map((suffix) => word.slice(0, -1) + suffix));
+  else forms.push(...suffixes.map((suffix) => word + suffix));
+  const last = word.at(-1) ?? '';
+  if (/(?:^|[^aeiou])[aeiou][bdgklmnprt]$/.test(word)) forms.push(...suffixes.map((suffix) => word + last + suffix));
+  return forms;
+}
+
+/** Letters with their marks, and digits; markdown's underscores and stars separate. */
+function wordsIn(text: string): readonly string[] {
+  return text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+}
