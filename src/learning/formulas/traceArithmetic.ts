@@ -1,7 +1,6 @@
 /** Formula arithmetic whose quantities are f32 values of a trace: what turns a formula into a part of a training graph. */
 import { abs, add, exp, log, minimum, mul, sub } from '../../engine/tensor/ops/all.js';
-import type { Trace } from '../../engine/tensor/trace.js';
-import type { Value } from '../../engine/tensor/value.js';
+import type { Trace, Value } from '../../engine/tensor/value.js';
 import type { Arithmetic } from './arithmetic.js';
 
 /** The same operations as nodes of a trace; quantities are f32 values of any one shape. */

@@ -1,0 +1,22 @@
+/** An adversary that is a language model, trainable or not: what online preference learning tunes. */
+import type { Adversary, Dialogue } from '../../dialogue/types.js';
+import type { LanguageModel } from '../../engine/models/languageModel.js';
+import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
+
+export interface LanguageModelAdversary extends Adversary {
+  readonly model: LanguageModel;
+  /** The very ids it continues after this dialogue: training must condition on what sampling conditioned on. */
+  readonly contextIds: (dialogue: Dialogue) => readonly number[];
+  readonly counts: () => SpeakerCounts;
+}
+
+export function createLanguageModelAdversary(model: LanguageModel, options: LocalSpeakerOptions): LanguageModelAdversary {
+  const speaker = openLocalSpeaker(model, 'adversary', options);
+  return {
+    name: speaker.name,
+    model,
+    contextIds: (dialogue) => speaker.context(dialogue).ids,
+    counts: speaker.counts,
+    speak: async (requests) => (await speaker.speak(requests, false)).map((turn) => turn.utterance),
+  };
+}

@@ -1,0 +1,90 @@
+/** How a speaker sees a dialogue: the token ids that its model continues. A format never re-tokenises what a model of the same
+ *  tokenizer has generated (ids are the truth, text is derived), and knows by position, not by search, where the last utterance lies. */
+import { ConfigError } from '../../base/errors.js';
+import type { Author, Dialogue, Utterance } from '../../dialogue/types.js';
+import type { ChatTemplate } from '../../engine/text/chatTemplate.js';
+import type { Tokenizer } from '../../engine/text/tokenizer.js';
+
+export const formatKinds = ['plain', 'lines', 'chat'] as const;
+export type FormatKind = (typeof formatKinds)[number];
+
+/** What a model reads before it speaks. */
+export interface Context {
+  readonly ids: readonly number[];
+  /** Where the dialogue's last utterance lies in `ids`; null when nobody has spoken yet. */
+  readonly lastUtterance: { readonly start: number; readonly length: number } | null;
+  /** Oldest tokens left out to keep within the limit. */
+  readonly droppedTokens: number;
+  /** Utterances read from their text because their ids belong to another tokenizer or are unknown. */
+  readonly retokenised: number;
+}
+
+export interface SpeakerFormat {
+  readonly kind: FormatKind;
+  /** @throws ConfigError when the context would be empty: the first token's probability is undefined without a prefix */
+  readonly context: (dialogue: Dialogue) => Context;
+  /** What ends an utterance. */
+  readonly stop: { readonly stopIds: readonly number[]; readonly stopStrings: readonly string[] };
+}
+
+export interface FormatOptions {
+  /** Whose turn it is when the format is asked: only `chat` looks different to the two sides. */
+  readonly role: Author;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | null;
+  /** Contexts keep their last this many tokens. */
+  readonly maxContextTokens: number;
+  /** An instruction to the speaker; `chat` only. */
+  readonly system?: string;
+}
+
+/** A stretch of a context, and whether it is the dialogue's last utterance. */
+export interface Segment {
+  readonly ids: readonly number[];
+  readonly lastUtterance: boolean;
+}
+
+/** An utterance's own ids when the tokenizer is the same, its text encoded otherwise; end tokens are dropped, since they end
+ *  generation and are no part of what was said. */
+export function utteranceIds(utterance: Utterance, tokenizer: Tokenizer): { ids: readonly number[]; retokenised: boolean } {
+  const { tokens } = utterance;
+  if (tokens === null || tokens.tokenizerId !== tokenizer.id) {
+    return { ids: tokenizer.encode(utterance.text, { addSpecialTokens: false }), retokenised: true };
+  }
+  let length = tokens.ids.length;
+  while (length > 0 && tokenizer.endIds.includes(tokens.ids[length - 1] as number)) length--;
+  return { ids: tokens.ids.slice(0, length), retokenised: false };
+}
+
+/** Joins segments and keeps the last `maxTokens`; a leading begin token survives the cut. */
+export function joinSegments(segments: readonly Segment[], maxTokens: number, options: { readonly bosId: number | null; readonly retokenised: number }): Context {
+  const all = segments.flatMap((segment) => segment.ids);
+  if (all.length === 0) {
+    throw new ConfigError('nothing to continue: the dialogue is empty and the tokenizer has no begin token', {
+      expected: 'a prompt of at least one token',
+      remedy: 'Leave out empty prompts, or use the chat format.',
+    });
+  }
+  const keepsBos = all.length > maxTokens && options.bosId !== null && all[0] === options.bosId;
+  const droppedTokens = Math.max(0, all.length - maxTokens);
+  const ids = keepsBos ? [all[0] as number, ...all.slice(droppedTokens + 1)] : all.slice(droppedTokens);
+  return { ids, lastUtterance: locate(segments, droppedTokens, maxTokens), droppedTokens, retokenised: options.retokenised };
+}
+
+function locate(segments: readonly Segment[], droppedTokens: number, maxTokens: number): Context['lastUtterance'] {
+  let start = 0;
+  for (const segment of segments) {
+    if (segment.lastUtterance) {
+      if (droppedTokens > 0 && start - droppedTokens < 1) {
+        throw new ConfigError('the last utterance alone fills the context', {
+          expected: `maxContextTokens above ${segment.ids.length}`,
+          got: String(maxTokens),
+          remedy: 'Raise maxContextTokens or lower maxNewTokens.',
+        });
+      }
+      return { start: start - droppedTokens, length: segment.ids.length };
+    }
+    start += segment.ids.length;
+  }
+  return null;
+}

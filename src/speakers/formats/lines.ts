@@ -1,0 +1,35 @@
+/** One utterance a line: a newline ends generation and stays in the context as the turn boundary. The organism speaks so. */
+import { ConfigError } from '../../base/errors.js';
+import type { Dialogue } from '../../dialogue/types.js';
+import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
+import { rememberedPromptIds } from './plain.js';
+
+export function linesFormat(options: FormatOptions): SpeakerFormat {
+  const { tokenizer } = options;
+  const newlineIds = tokenizer.encode('\n', { addSpecialTokens: false });
+  const newline = newlineIds[0];
+  if (newlineIds.length !== 1 || newline === undefined) {
+    throw new ConfigError('this tokenizer has no token for a newline', { where: 'format: lines', remedy: 'Use format: plain.' });
+  }
+  const endsLine = (ids: readonly number[]): boolean => ids.length > 0 && tokenizer.tokenText(ids[ids.length - 1] as number).endsWith('\n');
+  const asLine = (ids: readonly number[]): readonly number[] => (endsLine(ids) ? ids : [...ids, newline]);
+  const promptIds = rememberedPromptIds((prompt) => {
+    const ids = tokenizer.encode(prompt.text);
+    if (ids.length === 0) return tokenizer.bosId === null ? [] : [tokenizer.bosId];
+    return asLine(ids);
+  });
+  return {
+    kind: 'lines',
+    stop: { stopIds: [...new Set([newline, ...tokenizer.endIds])], stopStrings: ['\n'] },
+    context: (dialogue: Dialogue) => {
+      let retokenised = 0;
+      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt), lastUtterance: false }];
+      dialogue.turns.forEach((turn, i) => {
+        const read = utteranceIds(turn, tokenizer);
+        if (read.retokenised) retokenised++;
+        segments.push({ ids: asLine(read.ids), lastUtterance: i === dialogue.turns.length - 1 });
+      });
+      return joinSegments(segments, options.maxContextTokens, { bosId: tokenizer.bosId, retokenised });
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** What a local model needs to take turns, on either side of a dialogue: a format, a sampler, counts of what it did. */
+import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
+import { generate, type GenerateRequest } from '../engine/models/generate.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import { openFormat } from './formats/all.js';
+import type { Context, FormatKind, SpeakerFormat } from './formats/format.js';
+import { defaultMaxContextTokens, defaultSampling, generationOptions, type SpeakerSampling } from './generation.js';
+
+export interface LocalSpeakerOptions {
+  /** What reports call it; the model's name when absent. */
+  readonly name?: string;
+  readonly format: FormatKind;
+  readonly sampling?: Partial<SpeakerSampling>;
+  /** Contexts keep their last this many tokens; never more than the model can read. */
+  readonly maxContextTokens?: number;
+  /** An instruction to the speaker; `chat` only. */
+  readonly system?: string;
+}
+
+/** What a speaker has done since it was opened. */
+export interface SpeakerCounts {
+  /** Utterances asked for. */
+  readonly queries: number;
+  readonly contextTokens: number;
+  readonly generatedTokens: number;
+  /** Contexts that lost their oldest tokens to the limit. */
+  readonly truncatedContexts: number;
+  /** Utterances read from text because their ids were of another tokenizer. */
+  readonly retokenisedUtterances: number;
+}
+
+export interface SpokenTurn {
+  readonly utterance: Utterance;
+  readonly context: Context;
+  /** log p of the context's last utterance, token by token, when it was asked for. Nats. */
+  readonly lastUtteranceLogProbs: readonly number[] | null;
+}
+
+export interface LocalSpeaker {
+  readonly name: string;
+  readonly format: SpeakerFormat;
+  readonly context: (dialogue: Dialogue) => Context;
+  /** @param scoreLast whether the same pass shall also give the log-probabilities of the last utterance */
+  readonly speak: (requests: readonly SpeakRequest[], scoreLast: boolean) => Promise<readonly SpokenTurn[]>;
+  readonly counts: () => SpeakerCounts;
+}
+
+export function openLocalSpeaker(model: LanguageModel, author: Author, options: LocalSpeakerOptions): LocalSpeaker {
+  const sampling: SpeakerSampling = { ...defaultSampling, ...options.sampling };
+  const room = Math.max(1, model.contextLength - sampling.maxNewTokens);
+  const format = openFormat(options.format, {
+    role: author,
+    tokenizer: model.tokenizer,
+    chatTemplate: model.chatTemplate,
+    maxContextTokens: Math.min(options.maxContextTokens ?? defaultMaxContextTokens, room),
+    ...(options.system === undefined ? {} : { system: options.system }),
+  });
+  const generation = generationOptions(sampling, format);
+  const counts = { queries: 0, contextTokens: 0, generatedTokens: 0, truncatedContexts: 0, retokenisedUtterances: 0 };
+
+  const count = (contexts: readonly Context[], generated: number): void => {
+    counts.queries += contexts.length;
+    counts.generatedTokens += generated;
+    for (const context of contexts) {
+      counts.contextTokens += context.ids.length;
+      counts.retokenisedUtterances += context.retokenised;
+      if (context.droppedTokens > 0) counts.truncatedContexts++;
+    }
+  };
+
+  return {
+    name: options.name ?? model.name,
+    format,
+    context: format.context,
+    counts: () => ({ ...counts }),
+    speak: async (requests, scoreLast) => {
+      const contexts = requests.map((request) => format.context(request.dialogue));
+      const results = await generate(
+        model,
+        requests.map(({ stream }, i) => toRequest(contexts[i] as Context, stream, scoreLast)),
+        generation,
+      );
+      count(contexts, results.reduce((sum, result) => sum + result.ids.length, 0));
+      return results.map((result, i): SpokenTurn => {
+        const context = contexts[i] as Context;
+        const length = context.lastUtterance?.length ?? 0;
+        return {
+          context,
+          lastUtteranceLogProbs: result.scored === null ? null : result.scored.slice(0, length),
+          utterance: {
+            author,
+            text: result.text,
+            finishReason: result.finishReason,
+            tokens: {
+              tokenizerId: model.tokenizer.id,
+              ids: result.ids,
+              logProbs: result.logProbs,
+              samplingLogProbs: result.samplingLogProbs,
+            },
+          },
+        };
+      });
+    },
+  };
+}
+
+function toRequest(context: Context, stream: GenerateRequest['stream'], scoreLast: boolean): GenerateRequest {
+  const { ids, lastUtterance } = context;
+  return scoreLast && lastUtterance !== null && lastUtterance.length > 0 ? { ids, stream, scoreFrom: lastUtterance.start } : { ids, stream };
+}
