@@ -1,0 +1,137 @@
+/** Text to token ids and back, as the native `tokenizers` library does it. Owns the identity of a tokenizer, its special ids and
+ *  the bytes of each token; the encoding itself is @huggingface/tokenizers, given rules it reads as the native library would
+ *  (libraryRules.ts); decoding is tokenDecoder.ts. Ids are the truth: text is derived from them and never tokenised again for training. */
+import { createHash } from 'node:crypto';
+import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import { FormatError } from '../../base/errors.js';
+import { libraryRules } from './libraryRules.js';
+import { isRecord, readTokenizerJson, type TokenizerJson } from './tokenizerJson.js';
+import { resolveSpecialIds } from './specialIds.js';
+import { createTokenDecoder, createTokenSpelling } from './tokenDecoder.js';
+
+export interface Tokenizer {
+  /** Hash of vocabulary, merges and rules: equal ids mean interchangeable token ids. */
+  readonly id: string;
+  /** One more than the largest id. A model's embedding may have more rows. */
+  readonly vocabularySize: number;
+  readonly bosId: number | null;
+  /** Ids that end a generation. */
+  readonly endIds: readonly number[];
+  /** Only fills tensors; masks come from lengths, never from comparing with it. */
+  readonly padId: number;
+  /** @param options.addSpecialTokens apply the tokenizer's own template (Llama: BOS first); default true, as everywhere else.
+   *    Pass false for a continuation of ids that already begin with it. */
+  readonly encode: (text: string, options?: { readonly addSpecialTokens?: boolean }) => number[];
+  readonly decode: (ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }) => string;
+  /** The token as the vocabulary spells it ('Ġthe', '▁the'); '' for an id without a token. */
+  readonly tokenText: (id: number) => string;
+  /** The bytes that the token adds to the text; they need not be whole characters. Empty for an id without a token. */
+  readonly tokenBytes: (id: number) => Uint8Array;
+  readonly specialIds: ReadonlySet<number>;
+  /** File name → content, to save beside a model. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+export interface TokenizerSources {
+  /** Parsed tokenizer.json. */
+  readonly tokenizerJson: unknown;
+  /** Parsed tokenizer_config.json; {} will do. */
+  readonly tokenizerConfig: unknown;
+  /** Parsed generation_config.json: the first to say which ids end a generation. */
+  readonly generationConfig?: unknown;
+  /** The model's parsed config.json. */
+  readonly config?: unknown;
+}
+
+/** @throws FormatError when a file is not what the format asks for, or uses a rule that is not supported */
+export function loadTokenizer(sources: TokenizerSources): Tokenizer {
+  const rules = readTokenizerJson(sources.tokenizerJson);
+  const tokenizerConfig = isRecord(sources.tokenizerConfig) ? sources.tokenizerConfig : {};
+  const library = createLibraryTokenizer(rules, tokenizerConfig);
+  const { tokens, ids } = readVocabulary(rules);
+  const special = resolveSpecialIds(ids, { ...sources, tokenizerConfig });
+  const addedContents = new Set(rules.added_tokens.map((token) => token.content));
+  const specialIds = new Set(rules.added_tokens.filter((token) => token.special).map((token) => token.id));
+  const decodeTokens = createTokenDecoder(rules.decoder, addedContents);
+  const spell = createTokenSpelling(rules.decoder, addedContents);
+  const decode: Tokenizer['decode'] = (idList, { skipSpecialTokens = true } = {}) => {
+    const kept = idList.filter((id) => tokens[id] !== undefined && !(skipSpecialTokens && specialIds.has(id)));
+    if (kept.length === 0) return '';
+    if (decodeTokens !== null) return decodeTokens(kept.map((id) => tokens[id] ?? ''));
+    return library.decode([...kept], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  };
+  return {
+    id: hashRules(rules),
+    vocabularySize: tokens.length,
+    ...special,
+    encode: (text, { addSpecialTokens = true } = {}) => encode(library, text, addSpecialTokens),
+    decode,
+    tokenText: (id) => tokens[id] ?? '',
+    tokenBytes: (id) => {
+      const token = tokens[id];
+      return token === undefined ? new Uint8Array(0) : spell(token);
+    },
+    specialIds,
+    files: savedFiles(sources),
+  };
+}
+
+function createLibraryTokenizer(rules: TokenizerJson, tokenizerConfig: Record<string, unknown>): LibraryTokenizer {
+  try {
+    return new LibraryTokenizer(libraryRules(rules), tokenizerConfig);
+  } catch (cause) {
+    throw new FormatError('the rules cannot be used', {
+      where: 'tokenizer.json',
+      got: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
+  }
+}
+
+function encode(library: LibraryTokenizer, text: string, addSpecialTokens: boolean): number[] {
+  const { ids, tokens } = library.encode(text, { add_special_tokens: addSpecialTokens });
+  // The library's types promise numbers; a token outside the vocabulary gives undefined.
+  const unknown = (ids as readonly (number | undefined)[]).indexOf(undefined);
+  if (unknown >= 0) {
+    throw new FormatError(`the rules produce ${JSON.stringify(tokens[unknown])}, which is not in the vocabulary`, { where: 'tokenizer.json' });
+  }
+  return ids;
+}
+
+/** Both directions of the vocabulary, added tokens included; an added token wins over the model's token of the same id. */
+function readVocabulary(rules: TokenizerJson): { tokens: readonly (string | undefined)[]; ids: ReadonlyMap<string, number> } {
+  const ids = new Map(rules.vocabulary);
+  const tokens: (string | undefined)[] = [];
+  for (const [token, id] of rules.vocabulary) tokens[id] = token;
+  for (const { content, id } of rules.added_tokens) {
+    tokens[id] = content;
+    ids.set(content, id);
+  }
+  return { tokens, ids };
+}
+
+function hashRules(rules: TokenizerJson): string {
+  const { vocabulary, added_tokens, normalizer, pre_tokenizer, post_processor, decoder } = rules;
+  const { vocab: _vocabulary, merges, ...model } = rules.model;
+  const hash = createHash('sha256');
+  hash.update(canonicalJson({ added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model }));
+  hash.update(JSON.stringify([...vocabulary].sort((a, b) => a[1] - b[1])));
+  // Both spellings of merges, "a b" and ["a", "b"], are one vocabulary.
+  if (Array.isArray(merges)) hash.update(JSON.stringify(merges.map((merge: unknown) => (Array.isArray(merge) ? merge.join(' ') : merge))));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    isRecord(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
+  );
+}
+
+function savedFiles({ tokenizerJson, tokenizerConfig, generationConfig }: TokenizerSources): ReadonlyMap<string, string> {
+  const files = new Map<string, string>([
+    ['tokenizer.json', JSON.stringify(tokenizerJson)],
+    ['tokenizer_config.json', `${JSON.stringify(tokenizerConfig ?? {}, null, 2)}\n`],
+  ]);
+  if (generationConfig !== undefined) files.set('generation_config.json', `${JSON.stringify(generationConfig, null, 2)}\n`);
+  return files;
+}
