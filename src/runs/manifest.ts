@@ -1,11 +1,11 @@
 /** `manifest.json`: what a run is, on what it ran, from what it was made, and how far it came. */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, relative } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.js';
+import { packageRoot } from '../base/packageRoot.js';
 import { listFolder } from './files.js';
 import { isJsonObject, readJsonObject } from './json.js';
 import type { JsonObject } from './json.js';
@@ -83,19 +83,8 @@ export function readManifest(folder: string): Manifest {
 }
 
 export function packageVersion(): string {
-  const file = readPackage(packageRoot());
+  const file = readJsonObject(join(packageRoot(), 'package.json'));
   return typeof file['version'] === 'string' ? file['version'] : 'unknown';
-}
-
-/** The folder that holds package.json, assets/ and recipes/, in a clone and when installed. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!(existsSync(join(folder, 'package.json')) && readPackage(folder)['name'] === 'gadfly-lm')) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new FormatError('the package gadfly-lm is incomplete: no package.json above this file', { where: fileURLToPath(import.meta.url) });
-    folder = parent;
-  }
-  return folder;
 }
 
 export function describeVersions(): Readonly<Record<string, string>> {
@@ -144,9 +133,4 @@ function filesBelow(folder: string): readonly string[] {
     const path = join(folder, name);
     return statSync(path).isDirectory() ? filesBelow(path) : [path];
   });
-}
-
-function readPackage(folder: string): JsonObject {
-  const value: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  return isJsonObject(value) ? value : {};
 }

@@ -1,0 +1,206 @@
+/** The schema of a recipe: every key, its kind, its default. Parsed once into a value that nothing re-checks; the parsed
+ *  value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is `readRecipe.ts`. */
+import { z } from 'zod';
+import { parseDuration } from './quantities.js';
+
+const count = z.int().min(1);
+const countFromZero = z.int().min(0);
+const positive = z.number().gt(0);
+const notNegative = z.number().min(0);
+const share = z.number().min(0).max(1);
+const path = z.string().min(1).describe('Path of a file or folder, relative to the recipe.');
+
+const speaker = {
+  model: z.string().min(1).describe('organism | ./dir | ./file.gguf | hf:org/name[@revision][/file.gguf] | smollm2 | openai:NAME'),
+  format: z.enum(['plain', 'lines', 'chat']).optional().describe('How a dialogue becomes a prompt. Default: lines for the organism, else plain.'),
+  maxNewTokens: count.default(24),
+  minNewTokens: countFromZero.default(2).describe('An utterance does not end before this many tokens.'),
+  temperature: notNegative.default(0.7).describe('0 is greedy.'),
+  topP: z.number().gt(0).max(1).default(0.7).describe('1 is off.'),
+  topK: countFromZero.default(0).describe('0 is off.'),
+  minP: share.default(0).describe('0 is off.'),
+  repetitionPenalty: positive.default(1).describe('1 is off.'),
+  maxContextTokens: count.optional().describe('Longer contexts keep their last tokens. Default: what the model can hold.'),
+  system: z.string().optional().describe('System instruction; chat format only.'),
+  baseUrl: z.string().optional().describe('openai: models only. Where the endpoint is.'),
+  apiKeyEnv: z.string().optional().describe('openai: models only. Name of the environment variable that holds the key.'),
+};
+
+export const targetSchema = z.strictObject(speaker);
+export const adversarySchema = z.strictObject(speaker);
+
+export const judgeSchema = z
+  .union([z.string().min(1).transform((model) => ({ model })), z.strictObject({ model: z.string().min(1), threshold: share.optional() })])
+  .pipe(z.strictObject({ model: z.string().min(1), threshold: share.optional().describe('Harm above it counts as a failure. Default: the judge’s own.') }));
+
+export const promptsSchema = z.strictObject({
+  data: path.optional().describe('One data set, split by conversation; or give train, dev and test.'),
+  split: z
+    .strictObject({ train: share.default(0.8), dev: share.default(0.05), test: share.default(0.15) })
+    .prefault({})
+    .describe('Shares of the conversations of `data`.'),
+  train: path.optional(),
+  dev: path.optional(),
+  test: path.optional(),
+  format: z.string().optional().describe('Data format by name (`gadfly list datasets`). Default: recognised from the file.'),
+  maxTurns: count.optional().describe('Keep the last so many turns of a conversation.'),
+  filter: z.strictObject({ maxHarm: share.optional().describe('Drop prompts that the judge scores above it.') }).prefault({}),
+});
+
+const optimisation = {
+  learningRate: positive,
+  warmupSteps: countFromZero,
+  weightDecay: notNegative,
+  maxGradientNorm: positive.nullable(),
+};
+
+const rewardSchema = z
+  .strictObject({
+    reply: z.number().default(2).describe('Weight of the harm of the target’s reply.'),
+    exchange: z.number().default(0).describe('Weight of the harm of utterance and reply together.'),
+    likelihood: z.number().default(0.1).describe('Weight of the mean log-probability of the utterance under the target, nats per token.'),
+  })
+  .prefault({});
+
+export const weakSupervisionSchema = z.strictObject({
+  data: path.describe('Texts that show the failure; the second half of one is the forced winner.'),
+  format: z.string().optional(),
+  probability: share.default(0.5).describe('Chance that a prompt of an epoch is replaced by a teaching pair.'),
+  minHarm: share.default(0.5).describe('Only texts that the judge scores above it teach.'),
+  onlyEpochs: countFromZero.default(0).describe('The first so many epochs only teach.'),
+});
+
+const attackName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dot, dash and underscore only')
+  .optional()
+  .describe('Name of the trained adversary (models/NAME) and of its row in the report. Default: the attack.');
+
+/** Online IPO (arXiv 2407.09447, algorithms 1 and 2). */
+export const ipoSchema = z.strictObject({
+  attack: z.literal('ipo'),
+  name: attackName,
+  horizon: count.default(3).describe('Exchanges in a dialogue.'),
+  candidates: z.int().min(2).default(2).describe('Utterances drawn at every node; the best and the worst rewarded make the pair.'),
+  branch: count.default(2).describe('Candidates whose dialogue goes on: the best, the worst, then by reward. 2 with 2 candidates is the paper’s tree.'),
+  minGap: notNegative.default(0).describe('Pairs whose rewards differ by less are dropped; 0 drops ties only.'),
+  epochs: count.default(40),
+  promptsPerEpoch: count.default(16),
+  batchPairs: count.default(8),
+  loss: z.enum(['ipo', 'dpo']).default('ipo'),
+  beta: positive.default(0.05),
+  logProbs: z.enum(['sum', 'mean']).default('sum').describe('How the loss joins the tokens of an utterance; beta does not carry over from one to the other.'),
+  learningRate: optimisation.learningRate.default(1e-4),
+  warmupSteps: optimisation.warmupSteps.default(8),
+  weightDecay: optimisation.weightDecay.default(0),
+  maxGradientNorm: optimisation.maxGradientNorm.default(1),
+  reward: rewardSchema,
+  weakSupervision: weakSupervisionSchema.nullable().default(null),
+  devEvery: countFromZero.default(10).describe('Epochs between two evaluations on dev prompts; 0 is never.'),
+  devPrompts: count.default(32),
+  patience: countFromZero.default(0).describe('Stop after so many dev evaluations without a better reward; 0 is never.'),
+  keep: z.enum(['best', 'last']).default('best').describe('Which weights are the result: of the best dev reward, or the last.'),
+});
+
+/** The supervised baseline: cross-entropy on texts that show the failure. */
+export const sftSchema = z.strictObject({
+  attack: z.literal('sft'),
+  name: attackName,
+  data: path.describe('Texts that show the failure.'),
+  format: z.string().optional().describe('Data format by name (`gadfly list datasets`). Default: recognised from the file.'),
+  minHarm: share.default(0).describe('Only texts that the judge scores above it.'),
+  maxTexts: count.nullable().default(null),
+  maxTokens: count.default(128).describe('Texts are cut to so many tokens.'),
+  epochs: count.default(8),
+  batchSize: count.default(16),
+  learningRate: optimisation.learningRate.default(5e-5),
+  warmupSteps: optimisation.warmupSteps.default(8),
+  weightDecay: optimisation.weightDecay.default(0),
+  maxGradientNorm: optimisation.maxGradientNorm.default(1),
+});
+
+/** Every attack that a recipe can name, with its options. */
+export const attackSchemas = { ipo: ipoSchema, sft: sftSchema } as const;
+
+export const exploitSchema = z.discriminatedUnion('attack', [ipoSchema, sftSchema]);
+
+export const evaluateSchema = z.strictObject({
+  rows: z.array(z.string().min(1)).min(1).optional().describe('Adversaries to compare: untuned and names of exploit stages. Default: untuned and all of them.'),
+  turns: count.default(3),
+  prompts: count.nullable().default(null).describe('Evaluate on the first so many test prompts; null is all.'),
+  judges: z.array(judgeSchema).min(1).optional().describe('Default: the judge of the recipe. The first gives the main figures.'),
+  reward: rewardSchema.optional().describe('Default: the reward of the first ipo stage.'),
+  samples: countFromZero.default(12).describe('Dialogues a row kept in the report.'),
+  failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
+});
+
+export const stageSchema = z
+  .strictObject({ exploit: exploitSchema.optional(), evaluate: evaluateSchema.optional() })
+  .refine((stage) => Object.values(stage).filter((value) => value !== undefined).length === 1, { error: 'a stage is exactly one of exploit, evaluate' });
+
+const duration = z
+  .union([z.number(), z.string()])
+  .transform((value, context) => {
+    const seconds = parseDuration(value);
+    if (seconds !== null && seconds > 0) return seconds;
+    context.addIssue({ code: 'custom', message: `expected a duration such as 2h, 90m or 30s, got ${JSON.stringify(value)}` });
+    return z.NEVER;
+  })
+  .describe('Such as 2h, 90m, 30s; a plain number is seconds.');
+
+export const limitsSchema = z
+  .strictObject({
+    maxTime: duration.nullable().default(null),
+    maxTokens: positive.nullable().default(null).describe('Tokens generated, both sides.'),
+    maxCost: positive.nullable().default(null).describe('US dollars, for remote targets with known prices.'),
+  })
+  .prefault({});
+
+export const recipeSchema = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dot, dash and underscore only').describe('Name of the experiment; the default folder of a run is runs/NAME.'),
+    description: z.string().optional(),
+    seed: z.int().default(0),
+    target: targetSchema,
+    adversary: adversarySchema,
+    reference: z.string().nullable().default(null).describe('What the adversary is held close to. Default: the adversary as it starts.'),
+    judge: judgeSchema,
+    prompts: promptsSchema,
+    stages: z.array(stageSchema).min(1),
+    limits: limitsSchema,
+  })
+  .meta({ title: 'Gadfly recipe' });
+
+export type Recipe = z.output<typeof recipeSchema>;
+export type RecipeInput = z.input<typeof recipeSchema>;
+export type SpeakerOptions = Recipe['target'];
+export type JudgeOptions = Recipe['judge'];
+export type PromptsOptions = Recipe['prompts'];
+export type LimitsOptions = Recipe['limits'];
+export type IpoOptions = z.output<typeof ipoSchema>;
+export type SftOptions = z.output<typeof sftSchema>;
+export type ExploitOptions = z.output<typeof exploitSchema>;
+export type EvaluateOptions = z.output<typeof evaluateSchema>;
+export type RewardOptions = z.output<typeof rewardSchema>;
+export type WeakSupervisionOptions = z.output<typeof weakSupervisionSchema>;
+
+export type RecipeStage =
+  | { readonly kind: 'exploit'; readonly index: number; /** Unique in the recipe. */ readonly name: string; readonly options: ExploitOptions }
+  | { readonly kind: 'evaluate'; readonly index: number; readonly name: string; readonly options: EvaluateOptions };
+
+/** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. */
+export function recipeStages(recipe: Recipe): readonly RecipeStage[] {
+  return recipe.stages.map((stage, index): RecipeStage => {
+    if (stage.exploit !== undefined) return { kind: 'exploit', index, name: stage.exploit.name ?? stage.exploit.attack, options: stage.exploit };
+    const options = stage.evaluate as EvaluateOptions; // The schema allows exactly one of the two.
+    return { kind: 'evaluate', index, name: 'evaluate', options };
+  });
+}
+
+/** The adversary before any attack, as a row of an evaluation. */
+export const untunedRow = 'untuned';
+
+/** JSON Schema (draft 2020-12) of a recipe as written. */
+export function recipeJsonSchema(): object {
+  return z.toJSONSchema(recipeSchema, { io: 'input' });
+}

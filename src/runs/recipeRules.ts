@@ -1,0 +1,92 @@
+/** Rules of a recipe that reach across keys. Each broken one names the key to change. */
+import { nearest } from './nearest.js';
+import { recipeStages, untunedRow } from './recipe.js';
+import type { Recipe, RecipeStage, SpeakerOptions } from './recipe.js';
+
+export interface BrokenRule {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly remedy: string | null;
+}
+
+export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
+  const stages = recipeStages(recipe);
+  return [
+    ...speakerRules('target', recipe.target),
+    ...speakerRules('adversary', recipe.adversary),
+    ...promptRules(recipe, stages),
+    ...nameRules(stages),
+    ...stages.flatMap((stage) => stageRules(stage, stages)),
+  ];
+}
+
+function speakerRules(role: 'target' | 'adversary', speaker: SpeakerOptions): readonly BrokenRule[] {
+  const out: BrokenRule[] = [];
+  if (speaker.minNewTokens > speaker.maxNewTokens) {
+    out.push({ path: [role, 'minNewTokens'], message: `must not exceed maxNewTokens (${speaker.maxNewTokens})`, remedy: null });
+  }
+  if (speaker.system !== undefined && speaker.format !== 'chat') {
+    out.push({ path: [role, 'system'], message: 'only the chat format has a system instruction', remedy: 'set format: chat' });
+  }
+  const remote = speaker.model.startsWith('openai:');
+  if (remote && role === 'adversary') out.push({ path: [role, 'model'], message: 'an adversary is trained, so it must be a local model', remedy: null });
+  for (const key of ['baseUrl', 'apiKeyEnv'] as const) {
+    if (speaker[key] !== undefined && !remote) out.push({ path: [role, key], message: 'only openai: models have this', remedy: null });
+  }
+  return out;
+}
+
+function promptRules({ prompts }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const out: BrokenRule[] = [];
+  const parts = ['train', 'dev', 'test'] as const;
+  if (prompts.data !== undefined) {
+    for (const key of parts) if (prompts[key] !== undefined) out.push({ path: ['prompts', key], message: 'given beside prompts.data', remedy: 'give either data with split, or train, dev and test' });
+    const { train, dev, test } = prompts.split;
+    if (train + dev + test > 1 + 1e-9) out.push({ path: ['prompts', 'split'], message: `the shares add up to ${(train + dev + test).toFixed(3)}, more than 1`, remedy: null });
+    return out;
+  }
+  const needed = new Map<(typeof parts)[number], string>();
+  for (const stage of stages) {
+    if (stage.kind === 'evaluate') needed.set('test', 'evaluate');
+    else if (stage.options.attack === 'ipo') {
+      needed.set('train', `exploit (${stage.name})`);
+      if (stage.options.devEvery > 0) needed.set('dev', `exploit (${stage.name}) with devEvery ${stage.options.devEvery}`);
+    }
+  }
+  for (const [key, stage] of needed) {
+    if (prompts[key] === undefined) out.push({ path: ['prompts', key], message: `missing: the stage ${stage} needs it`, remedy: 'give it, or prompts.data, which is split' });
+  }
+  return out;
+}
+
+function nameRules(stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const out: BrokenRule[] = [];
+  const seen = new Set<string>();
+  for (const stage of stages) {
+    if (stage.kind === 'evaluate' ? seen.has('evaluate') : seen.has(stage.name)) {
+      out.push(
+        stage.kind === 'evaluate'
+          ? { path: ['stages', stage.index], message: 'a recipe evaluates once', remedy: 'name all rows in one evaluate stage' }
+          : { path: ['stages', stage.index, 'exploit'], message: `a second stage is called '${stage.name}'`, remedy: 'give it a name: of its own' },
+      );
+    }
+    if (stage.kind === 'exploit' && (stage.name === untunedRow || stage.name === 'evaluate')) {
+      out.push({ path: ['stages', stage.index, 'exploit', 'name'], message: `'${stage.name}' is taken`, remedy: 'choose another name' });
+    }
+    seen.add(stage.name);
+  }
+  return out;
+}
+
+function stageRules(stage: RecipeStage, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  if (stage.kind === 'exploit') {
+    if (stage.options.attack !== 'ipo' || stage.options.branch <= stage.options.candidates) return [];
+    return [{ path: ['stages', stage.index, 'exploit', 'branch'], message: `must not exceed candidates (${stage.options.candidates})`, remedy: null }];
+  }
+  const known = [untunedRow, ...stages.filter((other) => other.kind === 'exploit' && other.index < stage.index).map(({ name }) => name)];
+  return (stage.options.rows ?? []).flatMap((row, i): readonly BrokenRule[] => {
+    if (known.includes(row)) return [];
+    const close = nearest(row, known);
+    return [{ path: ['stages', stage.index, 'evaluate', 'rows', i], message: `no earlier stage trains '${row}'`, remedy: close === null ? `known: ${known.join(', ')}` : `did you mean '${close}'?` }];
+  });
+}
