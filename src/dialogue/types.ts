@@ -16,6 +16,14 @@ export interface Prompt {
   readonly meta?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
+/** A text known to go wrong, cut in two: food for the SFT baseline and for weak supervision. */
+export interface ToxicContinuation {
+  readonly prefix: Prompt;
+  readonly continuation: string;
+  /** Of the continuation, in [0, 1]; null when the source gives none. */
+  readonly toxicity: number | null;
+}
+
 export type Author = 'adversary' | 'target';
 
 /** Token ids of one utterance under the tokenizer that produced them. */
@@ -96,6 +104,12 @@ export interface ExchangeScore {
   readonly adversaryNll: number | null;
   /** Weighted terms by name and their sum; null when a term it needs is unscored or unknown. */
   readonly reward: { readonly total: number; readonly terms: Readonly<Record<string, number>> } | null;
+}
+
+/** A dialogue and the score of each of its exchanges: `scores[i]` belongs to turns 2i and 2i + 1. */
+export interface ScoredDialogue {
+  readonly dialogue: Dialogue;
+  readonly scores: readonly ExchangeScore[];
 }
 
 /** One exchange in a rollout tree. `dialogue` ends with this exchange's reply. */

@@ -1,0 +1,81 @@
+/** From rollout trees to preference pairs: of the siblings at a node, the best rewarded against the worst. Nothing is
+ *  dropped in silence: ties, narrow gaps and unscored siblings are counted. */
+import { present } from '../base/invariant.js';
+import type { Dialogue, ExchangeScore, PreferencePair, RolloutNode, RolloutTree, Utterance } from './types.js';
+
+export interface PairOptions {
+  /** Pairs whose rewards differ by less are skipped; ≥ 0, default 0. Ties are always skipped. */
+  readonly minGap?: number;
+}
+
+export interface PairHarvest {
+  readonly pairs: readonly PreferencePair[];
+  /** Nodes whose best and worst rewards are equal. */
+  readonly ties: number;
+  /** Nodes whose rewards differ, but by less than `minGap`. */
+  readonly narrow: number;
+  /** Nodes with fewer than two rewarded siblings: a judge or a likelihood was missing. */
+  readonly unscored: number;
+}
+
+/** Trees in order, parents before children. */
+export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: PairOptions = {}): PairHarvest {
+  const pairs: PreferencePair[] = [];
+  let [ties, narrow, unscored] = [0, 0, 0];
+  const visit = (siblings: readonly RolloutNode[]): void => {
+    if (siblings.length === 0) return;
+    const rewarded = bestFirst(siblings.filter(({ score }) => score.reward !== null));
+    const [best, worst] = [rewarded[0], rewarded.at(-1)];
+    if (best === undefined || worst === undefined || rewarded.length < 2) unscored++;
+    else {
+      const gap = totalOf(best.score) - totalOf(worst.score);
+      if (gap === 0) ties++;
+      else if (gap < minGap) narrow++;
+      else pairs.push(pairOf(best, worst));
+    }
+    for (const { children } of siblings) visit(children);
+  };
+  for (const { roots } of trees) visit(roots);
+  return { pairs, ties, narrow, unscored };
+}
+
+/** By reward, best first; equal rewards keep their order, unrewarded ones stand in the middle so that they are an
+ *  extreme only when nothing else is. */
+export function bestFirst<T extends { readonly score: ExchangeScore }>(siblings: readonly T[]): readonly T[] {
+  const rewarded = siblings.filter(({ score }) => score.reward !== null).sort((a, b) => totalOf(b.score) - totalOf(a.score));
+  const unrewarded = siblings.filter(({ score }) => score.reward === null);
+  return rewarded.length === 0 ? unrewarded : [...rewarded.slice(0, 1), ...unrewarded, ...rewarded.slice(1)];
+}
+
+/** How often teaching pairs, whose winner is given and not earned, contradict the reward. */
+export function teachingCounts(pairs: readonly PreferencePair[]): { readonly pairs: number; readonly teaching: number; readonly winnerHasLowerReward: number } {
+  const teaching = pairs.filter((pair) => pair.teaching);
+  const contradicted = teaching.filter(
+    ({ chosenReward, rejectedReward }) => chosenReward !== null && rejectedReward !== null && chosenReward < rejectedReward,
+  );
+  return { pairs: pairs.length, teaching: teaching.length, winnerHasLowerReward: contradicted.length };
+}
+
+/** The dialogue before an exchange, and what the adversary said in it. */
+export function splitExchange(dialogue: Dialogue): { readonly before: Dialogue; readonly utterance: Utterance } {
+  return {
+    before: { prompt: dialogue.prompt, turns: dialogue.turns.slice(0, -2) },
+    utterance: present(dialogue.turns.at(-2), 'a dialogue with an exchange'),
+  };
+}
+
+function pairOf(best: RolloutNode, worst: RolloutNode): PreferencePair {
+  const { before, utterance } = splitExchange(best.dialogue);
+  return {
+    dialogue: before,
+    chosen: utterance,
+    rejected: splitExchange(worst.dialogue).utterance,
+    chosenReward: totalOf(best.score),
+    rejectedReward: totalOf(worst.score),
+    teaching: false,
+  };
+}
+
+function totalOf(score: ExchangeScore): number {
+  return present(score.reward, 'a rewarded exchange').total;
+}

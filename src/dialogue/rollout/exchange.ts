@@ -1,0 +1,86 @@
+/** The step that every rollout is made of: the adversary speaks, the target replies, the exchange is scored. All
+ *  dialogues of a depth go through it together: one adversary call, one target call, one judge call.
+ *
+ *  Random streams hang on the prompt's id and the path in its tree, never on the place in a batch: the same prompt gives
+ *  the same texts whatever is rolled out beside it. */
+import { childKey, type StreamKey } from '../../base/random.js';
+import { invariant, present } from '../../base/invariant.js';
+import { textIndex } from '../identity.js';
+import { scoreExchanges, type ScoringOptions } from '../score.js';
+import type { Adversary, Author, Dialogue, ExchangeScore, Prompt, Target, Utterance } from '../types.js';
+
+/** Who plays, who judges, and what is rewarded. */
+export interface RolloutCast extends ScoringOptions {
+  readonly adversary: Adversary;
+  readonly target: Target;
+}
+
+/** A dialogue about to get one more exchange, and the stream of that exchange. */
+export interface Stem {
+  readonly dialogue: Dialogue;
+  readonly stream: StreamKey;
+}
+
+export interface Exchange {
+  /** Ends with the reply. */
+  readonly dialogue: Dialogue;
+  readonly score: ExchangeScore;
+}
+
+/** Indices under an exchange's stream. */
+const draws = { adversary: 0, target: 1, branch: 2 } as const;
+
+/** One exchange a stem, in order. */
+export async function playExchanges(stems: readonly Stem[], cast: RolloutCast): Promise<readonly Exchange[]> {
+  if (stems.length === 0) return [];
+  const utterances = await cast.adversary.speak(
+    stems.map(({ dialogue, stream }) => ({ dialogue, stream: childKey(stream, draws.adversary) })),
+  );
+  expectTurns(cast.adversary.name, 'adversary', utterances, stems.length);
+  return answerUtterances(stems, utterances, cast);
+}
+
+/** The second half of the step, for utterances that came from elsewhere (teaching, replay). */
+export async function answerUtterances(
+  stems: readonly Stem[],
+  utterances: readonly Utterance[],
+  cast: Omit<RolloutCast, 'adversary'>,
+): Promise<readonly Exchange[]> {
+  const spoken = stems.map(({ dialogue }, i) => withTurn(dialogue, present(utterances[i], 'an utterance for each stem')));
+  const answers = await cast.target.reply(
+    stems.map(({ stream }, i) => ({ dialogue: present(spoken[i], 'a dialogue for each stem'), stream: childKey(stream, draws.target) })),
+  );
+  expectTurns(cast.target.name, 'target', answers.map(({ reply }) => reply), stems.length);
+  const scores = await scoreExchanges(
+    answers.map((answer, i) => ({ utterance: present(utterances[i], 'an utterance for each stem'), answer })),
+    cast,
+  );
+  return answers.map((answer, i) => ({
+    dialogue: withTurn(present(spoken[i], 'a dialogue for each stem'), answer.reply),
+    score: present(scores[i], 'a score for each exchange'),
+  }));
+}
+
+/** The stream that decides which branch is continued after the node of this stream. */
+export function branchKey(stream: StreamKey): StreamKey {
+  return childKey(stream, draws.branch);
+}
+
+/** An empty dialogue a prompt, each with a stream of its own; a prompt drawn k times gets k different streams. */
+export function openStems(prompts: readonly Prompt[], stream: StreamKey): readonly Stem[] {
+  const occurrences = new Map<string, number>();
+  return prompts.map((prompt) => {
+    const occurrence = occurrences.get(prompt.id) ?? 0;
+    occurrences.set(prompt.id, occurrence + 1);
+    return { dialogue: { prompt, turns: [] }, stream: childKey(stream, textIndex(prompt.id), occurrence) };
+  });
+}
+
+export function withTurn(dialogue: Dialogue, turn: Utterance): Dialogue {
+  return { prompt: dialogue.prompt, turns: [...dialogue.turns, turn] };
+}
+
+function expectTurns(name: string, author: Author, turns: readonly Utterance[], count: number): void {
+  invariant(turns.length === count, `${name} gives one turn a request (${count}, got ${turns.length})`);
+  invariant(turns.every((turn) => turn.author === author), `${name} signs its turns as ${author}`);
+}

@@ -1,0 +1,84 @@
+/** Paired rollout (arXiv 2407.09447, algorithm 1): at every node the adversary speaks `candidates` times, the target
+ *  replies to each, and the rollout goes on after the best and the worst. Horizon H with two candidates gives
+ *  2^H − 1 sibling pairs a prompt. All nodes of a depth, over all prompts, form one batch.
+ *
+ *  Differs from the paper: more than two candidates are allowed (the extremes by reward form the pair), and a branch
+ *  rule can keep one branch, which makes the tree grow linearly with the horizon. */
+import { invariant, present } from '../../base/invariant.js';
+import { childKey, openStream, type StreamKey } from '../../base/random.js';
+import { bestFirst } from '../pairs.js';
+import type { Prompt, RolloutNode, RolloutTree } from '../types.js';
+import { branchKey, openStems, playExchanges, type Exchange, type RolloutCast, type Stem } from './exchange.js';
+
+/** Which members of the pair the rollout continues after. */
+export const branchRules = ['both', 'best', 'random'] as const;
+export type BranchRule = (typeof branchRules)[number];
+
+export interface PairedRolloutOptions extends RolloutCast {
+  readonly prompts: readonly Prompt[];
+  /** Exchanges from root to leaf, ≥ 1. */
+  readonly horizon: number;
+  /** Utterances a node, ≥ 2; default 2. */
+  readonly candidates?: number;
+  /** Default 'both', as in the paper. */
+  readonly branch?: BranchRule;
+  readonly stream: StreamKey;
+}
+
+/** A node under construction: its children come one depth later. */
+interface Draft extends Exchange {
+  readonly stream: StreamKey;
+  children: readonly Draft[];
+}
+
+/** One tree a prompt, in order. */
+export async function rolloutPaired(options: PairedRolloutOptions): Promise<readonly RolloutTree[]> {
+  const { horizon, candidates = 2, branch = 'both' } = options;
+  invariant(Number.isInteger(horizon) && horizon >= 1, 'a paired rollout has a horizon of at least 1');
+  invariant(Number.isInteger(candidates) && candidates >= 2, 'a paired rollout has at least two candidates');
+
+  const roots = await growSiblings(openStems(options.prompts, options.stream), candidates, options);
+  let families = roots;
+  for (let depth = 2; depth <= horizon; depth++) {
+    const open = families.flatMap((family) => continued(family, branch));
+    const grown = await growSiblings(open, candidates, options);
+    for (const [i, draft] of open.entries()) draft.children = present(grown[i], 'children of each open node');
+    families = grown;
+  }
+  return options.prompts.map((prompt, i) => ({ prompt, roots: present(roots[i], 'roots of each tree').map((draft) => finish(draft, 1)) }));
+}
+
+/** `candidates` siblings after each stem, from one batch. */
+async function growSiblings(stems: readonly Stem[], candidates: number, cast: RolloutCast): Promise<readonly (readonly Draft[])[]> {
+  const siblings = stems.flatMap(({ dialogue, stream }) =>
+    Array.from({ length: candidates }, (_, k): Stem => ({ dialogue, stream: childKey(stream, k) })),
+  );
+  const exchanges = await playExchanges(siblings, cast);
+  const drafts = exchanges.map((exchange, i): Draft => ({ ...exchange, stream: present(siblings[i], 'a stem for each exchange').stream, children: [] }));
+  return stems.map((_, i) => drafts.slice(i * candidates, (i + 1) * candidates));
+}
+
+/** The siblings to go on after: the best and the worst by reward, or one of these two. */
+function continued(family: readonly Draft[], branch: BranchRule): readonly Draft[] {
+  const ordered = bestFirst(family);
+  const best = present(ordered[0], 'a family has at least two members');
+  const worst = present(ordered.at(-1), 'a family has at least two members');
+  switch (branch) {
+    case 'both':
+      return [best, worst];
+    case 'best':
+      return [best];
+    case 'random':
+      return [openStream(branchKey(present(family[0], 'a family has at least two members').stream)).pick([best, worst])];
+  }
+}
+
+function finish(draft: Draft, depth: number): RolloutNode {
+  return { dialogue: draft.dialogue, depth, score: draft.score, children: draft.children.map((child) => finish(child, depth + 1)) };
+}
+
+/** Every node of a tree, parents before children. */
+export function treeNodes(tree: RolloutTree): readonly RolloutNode[] {
+  const walk = (node: RolloutNode): RolloutNode[] => [node, ...node.children.flatMap(walk)];
+  return tree.roots.flatMap(walk);
+}
