@@ -39,6 +39,7 @@ export interface SpokenTurn {
 export interface LocalSpeaker {
   readonly name: string;
   readonly format: SpeakerFormat;
+  readonly sampling: SpeakerSampling;
   readonly context: (dialogue: Dialogue) => Context;
   /** @param scoreLast whether the same pass shall also give the log-probabilities of the last utterance */
   readonly speak: (requests: readonly SpeakRequest[], scoreLast: boolean) => Promise<readonly SpokenTurn[]>;
@@ -71,6 +72,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
   return {
     name: options.name ?? model.name,
     format,
+    sampling,
     context: format.context,
     counts: () => ({ ...counts }),
     speak: async (requests, scoreLast) => {

@@ -1,5 +1,5 @@
 /** An adversary that is a language model, trainable or not: what online preference learning tunes. */
-import type { Adversary, Dialogue } from '../../dialogue/types.js';
+import type { Adversary, Dialogue, Utterance } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
 
@@ -7,6 +7,8 @@ export interface LanguageModelAdversary extends Adversary {
   readonly model: LanguageModel;
   /** The very ids it continues after this dialogue: training must condition on what sampling conditioned on. */
   readonly contextIds: (dialogue: Dialogue) => readonly number[];
+  /** A given text as an utterance of its own: ended as it ends one, cut to its length limit. */
+  readonly asUtterance: (text: string) => Utterance;
   readonly counts: () => SpeakerCounts;
 }
 
@@ -16,6 +18,15 @@ export function createLanguageModelAdversary(model: LanguageModel, options: Loca
     name: speaker.name,
     model,
     contextIds: (dialogue) => speaker.context(dialogue).ids,
+    asUtterance: (text) => {
+      const ids = speaker.format.utterance(text, speaker.sampling.maxNewTokens);
+      return {
+        author: 'adversary',
+        text: model.tokenizer.decode(ids),
+        tokens: { tokenizerId: model.tokenizer.id, ids },
+        finishReason: ids.length < speaker.sampling.maxNewTokens ? 'stop' : 'length',
+      };
+    },
     counts: speaker.counts,
     speak: async (requests) => (await speaker.speak(requests, false)).map((turn) => turn.utterance),
   };

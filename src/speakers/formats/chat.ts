@@ -33,6 +33,7 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
   return {
     kind: 'chat',
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
+    utterance: (text, maxTokens) => [...tokenizer.encode(text, { addSpecialTokens: false }), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
     context: (dialogue: Dialogue) => {
       const { messages, retokenised } = toMessages(dialogue, options, separator);
       return fit(messages, render, options.maxContextTokens, retokenised);

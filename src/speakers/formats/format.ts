@@ -23,6 +23,8 @@ export interface SpeakerFormat {
   readonly kind: FormatKind;
   /** @throws ConfigError when the context would be empty: the first token's probability is undefined without a prefix */
   readonly context: (dialogue: Dialogue) => Context;
+  /** A given text as the ids of an utterance, ended as this model ends one when it fits into `maxTokens`. */
+  readonly utterance: (text: string, maxTokens: number) => readonly number[];
   /** What ends an utterance. */
   readonly stop: { readonly stopIds: readonly number[]; readonly stopStrings: readonly string[] };
 }

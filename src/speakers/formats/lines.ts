@@ -11,7 +11,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   if (newlineIds.length !== 1 || newline === undefined) {
     throw new ConfigError('this tokenizer has no token for a newline', { where: 'format: lines', remedy: 'Use format: plain.' });
   }
-  const endsLine = (ids: readonly number[]): boolean => ids.length > 0 && tokenizer.tokenText(ids[ids.length - 1] as number).endsWith('\n');
+  const endsLine = (ids: readonly number[]): boolean => ids.length > 0 && tokenizer.tokenBytes(ids[ids.length - 1] as number).at(-1) === 0x0a;
   const asLine = (ids: readonly number[]): readonly number[] => (endsLine(ids) ? ids : [...ids, newline]);
   const promptIds = rememberedPromptIds((prompt) => {
     const ids = tokenizer.encode(prompt.text);
@@ -20,6 +20,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   });
   return {
     kind: 'lines',
+    utterance: (text, maxTokens) => asLine(tokenizer.encode(firstLine(text), { addSpecialTokens: false })).slice(0, maxTokens),
     stop: { stopIds: [...new Set([newline, ...tokenizer.endIds])], stopStrings: ['\n'] },
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
@@ -32,4 +33,8 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
       return joinSegments(segments, options.maxContextTokens, { bosId: tokenizer.bosId, retokenised });
     },
   };
+}
+
+function firstLine(text: string): string {
+  return text.trimStart().split('\n', 1)[0] ?? '';
 }

@@ -12,6 +12,7 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
   return {
     kind: 'plain',
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
+    utterance: (text, maxTokens) => tokenizer.encode(text, { addSpecialTokens: false }).slice(0, maxTokens),
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
       const segments: Segment[] = [{ ids: promptIds(dialogue.prompt), lastUtterance: false }];

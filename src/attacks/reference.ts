@@ -1,0 +1,64 @@
+/** The frozen reference of a preference loss, as numbers. When the reference is the target itself, what the target thought of an
+ *  utterance was already known when it answered; only what it could not know (another context, an end token) is computed. */
+import { ConfigError } from '../base/errors.js';
+import { invariant } from '../base/invariant.js';
+import type { Utterance } from '../dialogue/types.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import { scoreCompletions } from '../engine/models/scoreCompletions.js';
+import type { LocalTarget } from '../speakers/targets/local.js';
+
+export interface ReferenceQuery {
+  readonly prefix: readonly number[];
+  readonly completion: readonly number[];
+  /** The utterance that the completion is of. */
+  readonly utterance: Utterance;
+}
+
+export interface Reference {
+  /** log p of each completion token, nats, one list a query. */
+  readonly logProbs: (queries: readonly ReferenceQuery[]) => Promise<readonly (readonly number[])[]>;
+  /** Completions whose log-probabilities were known from the rollout, and computed. */
+  readonly counts: () => { readonly known: number; readonly computed: number };
+}
+
+/** @param model the frozen weights; never the live adversary's
+ *  @param target the target when it has the same weights, so that its readings can be used */
+export function createReference(model: LanguageModel, target: LocalTarget | null, liveAdversary: LanguageModel): Reference {
+  if (model.weights.id === liveAdversary.weights.id) {
+    throw new ConfigError('the reference is the live adversary: a loss against it is always at its start', {
+      where: 'reference',
+      expected: 'a frozen copy',
+      remedy: 'Open the checkpoint a second time.',
+    });
+  }
+  invariant(target === null || target.model.weights.id === model.weights.id, 'readings come from the reference’s own weights');
+  const counts = { known: 0, computed: 0 };
+  return {
+    counts: () => ({ ...counts }),
+    logProbs: async (queries) => {
+      const out = queries.map((query) => knownLogProbs(query, target));
+      const missing = queries.flatMap((query, i) => (out[i] === null ? [{ query, i }] : []));
+      counts.known += queries.length - missing.length;
+      counts.computed += missing.length;
+      const computed = missing.length === 0 ? [] : await scoreCompletions(model, missing.map(({ query }) => query));
+      missing.forEach(({ i }, n) => {
+        out[i] = Array.from(computed[n] ?? []);
+      });
+      return out.map((logProbs, i) => {
+        invariant(logProbs !== null && logProbs.length === queries[i]?.completion.length, 'one log-probability a completion token');
+        return logProbs;
+      });
+    },
+  };
+}
+
+/** What the target read, when it read exactly these ids after exactly this prefix. */
+function knownLogProbs(query: ReferenceQuery, target: LocalTarget | null): readonly number[] | null {
+  const reading = target?.readingOf(query.utterance) ?? null;
+  if (reading === null) return null;
+  return sameIds(reading.ids, query.completion) && sameIds(reading.prefixIds, query.prefix) ? reading.logProbs : null;
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
+}
