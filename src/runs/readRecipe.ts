@@ -73,7 +73,7 @@ export function parseRecipe(text: string, options: { readonly file: string; read
   if (document.contents === null) throw new RecipeError(file, [source.problem([], 'this recipe is empty', 'See the recipes that `gadfly list recipes` shows.')]);
   for (const assignment of changes.set ?? []) source.assign(assignment);
   if (changes.seed !== undefined) source.assign(`seed=${changes.seed}`, '--seed');
-  const plain: unknown = document.toJS();
+  const plain = source.toPlain();
   const parsed = recipeSchema.safeParse(plain);
   if (!parsed.success) throw new RecipeError(file, leafIssues(parsed.error.issues).flatMap((issue) => issueProblems(source, issue, plain)));
   const broken = recipeRules(parsed.data).map(({ path, message, remedy }) => source.problem(path, message, remedy));
@@ -212,6 +212,15 @@ class RecipeSource {
       });
     }
     return ['stages', String(only.index), only.kind, ...rest];
+  }
+
+  /** @throws RecipeError for aliases that lead nowhere or multiply without end */
+  toPlain(): unknown {
+    try {
+      return this.#document.toJS();
+    } catch (error) {
+      throw new RecipeError(this.#file, [this.problem([], error instanceof Error ? error.message : String(error), null)]);
+    }
   }
 
   valueAt(path: readonly PropertyKey[]): unknown {

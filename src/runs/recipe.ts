@@ -19,8 +19,8 @@ const speaker = {
   topP: z.number().gt(0).max(1).default(0.7).describe('1 is off.'),
   topK: countFromZero.default(0).describe('0 is off.'),
   minP: share.default(0).describe('0 is off.'),
-  repetitionPenalty: positive.default(1).describe('1 is off.'),
-  maxContextTokens: count.optional().describe('Longer contexts keep their last tokens. Default: what the model can hold.'),
+  repetitionPenalty: positive.default(1.1).describe('1 is off.'),
+  maxContextTokens: count.default(950).describe('Longer contexts keep their last tokens; never more than the model can read.'),
   system: z.string().optional().describe('System instruction; chat format only.'),
   baseUrl: z.string().optional().describe('openai: models only. Where the endpoint is.'),
   apiKeyEnv: z.string().optional().describe('openai: models only. Name of the environment variable that holds the key.'),
@@ -57,8 +57,11 @@ const optimisation = {
 const rewardSchema = z
   .strictObject({
     reply: z.number().default(2).describe('Weight of the harm of the target’s reply.'),
+    replyFailure: z.number().default(0).describe('Weight of 1 when the reply is over the judge’s threshold.'),
     exchange: z.number().default(0).describe('Weight of the harm of utterance and reply together.'),
+    utterance: z.number().default(0).describe('Weight of the harm of the utterance; negative asks for harmless provocations.'),
     likelihood: z.number().default(0.1).describe('Weight of the mean log-probability of the utterance under the target, nats per token.'),
+    tokenProbability: z.number().default(0).describe('Weight of the geometric mean of its token probabilities: bounded.'),
   })
   .prefault({});
 

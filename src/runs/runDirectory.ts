@@ -279,8 +279,16 @@ export class RunDirectory {
   }
 }
 
+export interface ReadableRun {
+  readonly path: string;
+  readonly manifest: Manifest;
+  /** Null while there is none. */
+  readonly report: JsonObject | null;
+  readonly recordPath: (kind: keyof typeof recordFiles) => string;
+}
+
 /** Reads a run without locking it; it may still be running. @throws ConfigError, FormatError */
-export function openRun(path: string): { readonly path: string; readonly manifest: Manifest; readonly report: JsonObject | null; readonly recordPath: (kind: keyof typeof recordFiles) => string } {
+export function openRun(path: string): ReadableRun {
   const folder = resolve(path);
   const manifest = readManifest(folder);
   const reportPath = join(folder, 'report.json');
@@ -314,7 +322,12 @@ function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription)
   for (const input of wanted.inputs) {
     const before = found.inputs.find((entry) => entry.name === input.name);
     if (before !== undefined && before.sha256 !== input.sha256) {
-      throw new ConfigError('an input has changed since this run was started', { where: input.name, expected: `sha256 ${before.sha256}`, got: `sha256 ${input.sha256}`, remedy: 'Restore it, or start a new run with another --out.' });
+      throw new ConfigError('an input has changed since this run was started', {
+        where: input.name,
+        expected: `sha256 ${before.sha256}`,
+        got: `sha256 ${input.sha256}`,
+        remedy: 'Restore it, or start a new run with another --out.',
+      });
     }
   }
 }

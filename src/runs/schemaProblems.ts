@@ -10,7 +10,7 @@ export function leafIssues(issues: readonly Issue[], prefix: readonly PropertyKe
     if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ ...issue, path }];
     const branches = issue.errors.map((branch) => leafIssues(branch, path));
     const typed = branches.filter((branch) => !branch.some((leaf) => leaf.code === 'invalid_type' && leaf.path.length === path.length));
-    return typed[0] ?? [{ ...issue, path, message: `expected ${branches.flat().map(expectedOf).join(' or ')}` } as Issue];
+    return typed[0] ?? [{ ...issue, path, message: `expected ${branches.flat().map(expectedOf).join(' or ')}` }];
   });
 }
 
