@@ -6,17 +6,37 @@ import { isRule, type Rule, type TokenizerJson } from './tokenizerJson.js';
 const gpt2Pattern =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+|\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+";
 
+/** The blocks that BERT sets apart as words of their own. */
+const ideographs =
+  '[\\x{4E00}-\\x{9FFF}\\x{3400}-\\x{4DBF}\\x{20000}-\\x{2A6DF}\\x{2A700}-\\x{2B73F}' +
+  '\\x{2B740}-\\x{2B81F}\\x{2B920}-\\x{2CEAF}\\x{F900}-\\x{FAFF}\\x{2F800}-\\x{2FA1F}]';
+
 /** @returns what the library's constructor takes */
 export function libraryRules({ added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model }: TokenizerJson): object {
-  return { added_tokens, normalizer, pre_tokenizer: pre_tokenizer === null ? null : splitRule(pre_tokenizer), post_processor, decoder, model };
+  return {
+    added_tokens,
+    normalizer: normalizer === null ? null : normalizingRule(normalizer),
+    pre_tokenizer: pre_tokenizer === null ? null : splitRule(pre_tokenizer),
+    post_processor,
+    decoder,
+    model,
+  };
+}
+
+function normalizingRule(rule: Rule): Rule {
+  if (rule.type === 'Sequence') return mapSteps(rule, 'normalizers', normalizingRule);
+  if (rule.type !== 'BertNormalizer' || rule['handle_chinese_chars'] !== true) return rule;
+  // The library looks at UTF-16 units and so misses the ideographs beyond the first plane. `$&` is the match itself.
+  const setApart: Rule = { type: 'Replace', pattern: { Regex: ideographs }, content: ' $& ' };
+  const clean: Rule = { type: 'BertNormalizer', clean_text: rule['clean_text'], handle_chinese_chars: false, lowercase: false, strip_accents: false };
+  const rest: Rule = { ...rule, clean_text: false, handle_chinese_chars: false };
+  return { type: 'Sequence', normalizers: [clean, setApart, rest] };
 }
 
 function splitRule(rule: Rule): Rule {
   switch (rule.type) {
-    case 'Sequence': {
-      const steps = rule['pretokenizers'];
-      return { ...rule, pretokenizers: Array.isArray(steps) ? steps.map((step: unknown) => (isRule(step) ? splitRule(step) : step)) : steps };
-    }
+    case 'Sequence':
+      return mapSteps(rule, 'pretokenizers', splitRule);
     case 'ByteLevel':
       return byteLevelRule(rule);
     case 'Digits':
@@ -32,8 +52,8 @@ function splitRule(rule: Rule): Rule {
 function byteLevelRule(rule: Rule): Rule {
   if (rule['use_regex'] === false) return rule;
   const steps: Rule[] = [isolate(gpt2Pattern), { ...rule, use_regex: false, add_prefix_space: false }];
-  // The space is set before each piece that has none, ahead of the split: an empty match at the start, unless a space follows.
-  if (rule['add_prefix_space'] === true) steps.unshift({ type: 'Replace', pattern: { Regex: '\\A(?! )' }, content: ' ' });
+  // The space is set before each piece that has none, ahead of the split. `$&` is the match itself.
+  if (rule['add_prefix_space'] === true) steps.unshift({ type: 'Replace', pattern: { Regex: '\\A[^ ]' }, content: ' $&' });
   return { type: 'Sequence', pretokenizers: steps };
 }
 
@@ -44,6 +64,11 @@ function metaspaceRule(rule: Rule): Rule {
   // `invert` makes the library return the matches: each mark with what follows it.
   const split: Rule = { type: 'Split', pattern: { Regex: `${mark}[^${mark}]*|[^${mark}]+` }, behavior: 'Isolated', invert: true };
   return { type: 'Sequence', pretokenizers: [rule, split] };
+}
+
+function mapSteps(rule: Rule, key: string, rewrite: (step: Rule) => Rule): Rule {
+  const steps = rule[key];
+  return Array.isArray(steps) ? { ...rule, [key]: steps.map((step: unknown) => (isRule(step) ? rewrite(step) : step)) } : rule;
 }
 
 function isolate(pattern: string): Rule {
