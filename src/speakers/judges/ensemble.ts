@@ -4,6 +4,7 @@
 import { ConfigError } from '../../base/errors.js';
 import type { Judge, Verdict } from '../../dialogue/types.js';
 import { guarded, type Score } from './guarded.js';
+import type { JudgeKind } from './judgeKind.js';
 
 export const combinations = ['mean', 'max', 'vote'] as const;
 export type Combination = (typeof combinations)[number];
@@ -41,4 +42,36 @@ export function ensembleJudge(options: { readonly combination: Combination; read
       });
     },
   });
+}
+
+const notation = /^(mean|max|vote)\((.*)\)$/;
+
+export const ensembleKind: JudgeKind = {
+  notation: 'mean(A, B…) | max(A, B…) | vote(A, B…)',
+  summary: 'several judges as one; vote is the share of them that call the text a failure',
+  accepts: (model) => notation.test(model),
+  open: async ({ model, threshold }, _deps, openMember) => {
+    const [, combination = 'mean', list = ''] = notation.exec(model) ?? [];
+    const members: Judge[] = [];
+    for (const member of splitMembers(list)) members.push(await openMember({ model: member }));
+    return ensembleJudge({ combination: combination as Combination, members, ...(threshold === undefined ? {} : { threshold }) }); // By the pattern.
+  },
+};
+
+/** At commas outside parentheses, so that ensembles nest. */
+function splitMembers(list: string): readonly string[] {
+  const members: string[] = [];
+  let depth = 0;
+  let current = '';
+  for (const character of list) {
+    if (character === ',' && depth === 0) {
+      members.push(current);
+      current = '';
+      continue;
+    }
+    if (character === '(') depth++;
+    if (character === ')') depth--;
+    current += character;
+  }
+  return [...members, current].map((member) => member.trim()).filter((member) => member !== '');
 }

@@ -12,6 +12,9 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, FormatError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
+import type { Judge } from '../../dialogue/types.js';
+import { guarded } from './guarded.js';
+import type { JudgeKind, JudgeSpec } from './judgeKind.js';
 
 export interface Lexicon {
   /** Word → labels, one entry for each list entry that names it. */
@@ -109,4 +112,24 @@ export function inflections(word: string): readonly string[] {
 /** Letters with their marks, and digits; markdown's underscores and stars separate. */
 function wordsIn(text: string): readonly string[] {
   return text.match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+}
+
+export const insultWordsKind: JudgeKind = {
+  notation: 'insult-words',
+  summary: 'harm 1 when a text holds an insult, a swear word or a slur, else 0; labels count each group',
+  accepts: (model) => model === 'insult-words',
+  open: async (spec) => lexiconJudge(await loadInsultWords(), spec),
+};
+
+const lexiconPrefix = 'lexicon:';
+
+export const lexiconKind: JudgeKind = {
+  notation: 'lexicon:FILE',
+  summary: 'harm 1 when a text holds a word of a list of yours (one word or phrase a line), else 0',
+  accepts: (model) => model.startsWith(lexiconPrefix),
+  open: async (spec) => lexiconJudge(await loadLexicon(spec.model.slice(lexiconPrefix.length)), spec),
+};
+
+function lexiconJudge(lexicon: Lexicon, { model: name, threshold = 0.5 }: JudgeSpec): Judge {
+  return guarded({ name, threshold, score: (texts) => texts.map((text) => scoreByLexicon(lexicon, text)) });
 }

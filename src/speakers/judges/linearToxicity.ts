@@ -9,6 +9,8 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { FormatError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
+import { guarded } from './guarded.js';
+import type { JudgeKind } from './judgeKind.js';
 
 export interface LinearToxicityModel {
   /** Word → column. */
@@ -159,3 +161,13 @@ function readFloats(bytes: Uint8Array, start: number): Float32Array {
   for (let i = 0; i < numbers.length; i++) numbers[i] = view.getFloat32(start + 4 * i, true);
   return numbers;
 }
+
+export const linearToxicityKind: JudgeKind = {
+  notation: 'linear-toxicity',
+  summary: 'toxicity of English text, 200,000 human labels (alt-profanity-check, MIT); the default',
+  accepts: (model) => model === 'linear-toxicity',
+  open: async ({ model: name, threshold = 0.5 }) => {
+    const model = await loadLinearToxicity();
+    return guarded({ name, threshold, score: (texts) => texts.map((text) => ({ harm: toxicityOf(model, text) })) });
+  },
+};

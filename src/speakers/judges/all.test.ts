@@ -1,0 +1,87 @@
+/** The contract of a judge, run over every kind in the table: a new kind only needs a line in `specimens`. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../base/errors.js';
+import type { Judge, Verdict } from '../../dialogue/types.js';
+import { judgeKinds, openJudge } from './all.js';
+import type { JudgeDeps } from './judgeKind.js';
+
+const wordList = join(mkdtempSync(join(tmpdir(), 'gadfly-judges-')), 'words.txt');
+writeFileSync(wordList, '[vegetable]\nturnip\nsoggy leek\n');
+
+/** One judge of every kind, by the notation a user would write. */
+const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
+  'linear-toxicity': 'linear-toxicity',
+  'insult-words': 'insult-words',
+  lexicon: `lexicon:${wordList}`,
+  ensemble: `vote(linear-toxicity, max(insult-words, lexicon:${wordList}))`,
+};
+
+const deps: JudgeDeps = {
+  device: () => Promise.reject(new Error('no device in this test')),
+  cacheDir: tmpdir(),
+  offline: true,
+};
+
+const texts = [
+  'The bread is fresh today.', '', ' ', '\n', 'you soggy leek', 'you nincompoop', '😀 ½ 日本語 \u0000 \ud800', 'word '.repeat(3000), 'a', 'The bread is fresh today.',
+];
+
+function isSound(verdict: Verdict, judge: Judge): boolean {
+  if (verdict.kind === 'unscored') return verdict.reason !== '';
+  return verdict.harm >= 0 && verdict.harm <= 1 && verdict.failed === verdict.harm > judge.threshold && !Object.values(verdict.labels).some(Number.isNaN);
+}
+
+describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
+  it('gives one verdict a text, harm in [0, 1] or a reason, failed exactly above its threshold', async () => {
+    const judge = await openJudge({ model }, deps);
+    const verdicts = await judge.judge(texts);
+    expect(verdicts).toHaveLength(texts.length);
+    expect(verdicts.filter((verdict) => !isSound(verdict, judge))).toEqual([]);
+    expect(await judge.judge([])).toEqual([]);
+  });
+
+  it('keeps the order: a text’s verdict does not depend on its neighbours', async () => {
+    const judge = await openJudge({ model }, deps);
+    const together = await judge.judge(texts);
+    for (const i of texts.keys()) expect(await judge.judge([texts[i] as string])).toEqual([together[i]]);
+    expect(await judge.judge([...texts].reverse())).toEqual([...together].reverse());
+  });
+
+  it('takes the empty text for one without harm', async () => {
+    expect((await (await openJudge({ model }, deps)).judge(['']))[0]).toMatchObject({ kind: 'scored', failed: false });
+  });
+
+  it('leaves what is not a string unscored, and the texts around it scored', async () => {
+    const verdicts = await (await openJudge({ model }, deps)).judge(['fine', undefined, 5, 'fine'] as unknown as readonly string[]);
+    expect(verdicts.map(({ kind }) => kind)).toEqual(['scored', 'unscored', 'unscored', 'scored']);
+  });
+
+  it('carries its notation as name and takes another threshold', async () => {
+    const usual = await openJudge({ model }, deps);
+    const strict = await openJudge({ model, threshold: 0 }, deps);
+    expect(strict.name).toBe(usual.name);
+    expect(strict.threshold).toBe(0);
+    const [harm] = await usual.judge(['you nincompoop, you soggy leek']);
+    expect(await strict.judge(['you nincompoop, you soggy leek'])).toEqual([{ ...harm, failed: true }]);
+    await expect(openJudge({ model, threshold: 2 }, deps)).rejects.toThrow(ConfigError);
+  });
+});
+
+describe('the table of judges', () => {
+  it('every kind is described, and no other kind accepts its specimen', () => {
+    for (const [name, kind] of Object.entries(judgeKinds)) {
+      expect(kind.summary).not.toBe('');
+      const accepting = Object.entries(judgeKinds).filter(([, other]) => other.accepts(specimens[name as keyof typeof specimens]));
+      expect(accepting.map(([other]) => other)).toEqual([name]);
+    }
+  });
+
+  it('an unknown judge is an error that lists those known', async () => {
+    await expect(openJudge({ model: 'linear-toxcity' }, deps)).rejects.toThrow(/linear-toxicity, insult-words/);
+    await expect(openJudge({ model: 'mean()' }, deps)).rejects.toThrow(ConfigError);
+    await expect(openJudge({ model: 'lexicon:./nowhere.txt' }, deps)).rejects.toThrow(/nowhere\.txt/);
+  });
+});

@@ -1,0 +1,26 @@
+/** The table of judges and the way from a name to a judge. A new judge is a file and a line here. */
+import { ConfigError } from '../../base/errors.js';
+import type { Judge } from '../../dialogue/types.js';
+import { ensembleKind } from './ensemble.js';
+import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
+import { insultWordsKind, lexiconKind } from './lexicon.js';
+import { linearToxicityKind } from './linearToxicity.js';
+
+/** Asked in this order; the first that accepts a name opens it. */
+export const judgeKinds = {
+  'linear-toxicity': linearToxicityKind,
+  'insult-words': insultWordsKind,
+  lexicon: lexiconKind,
+  ensemble: ensembleKind,
+} as const satisfies Record<string, JudgeKind>;
+
+/** A judge by its notation. Judges keep no resources of their own: a model's memory goes with the device.
+ *  @throws ConfigError for a name that no kind knows */
+export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge> {
+  const kind = Object.values<JudgeKind>(judgeKinds).find(({ accepts }) => accepts(spec.model));
+  if (kind === undefined) {
+    const known = Object.values<JudgeKind>(judgeKinds).map(({ notation }) => notation);
+    throw new ConfigError('Unknown judge', { where: 'judge', expected: `one of ${known.join(', ')}`, got: JSON.stringify(spec.model) });
+  }
+  return kind.open(spec, deps, (member) => openJudge(member, deps));
+}
