@@ -1,0 +1,34 @@
+/** The table of model families, and the way from a config.json to an architecture. */
+import { ConfigError } from '../../base/errors.js';
+import type { RawConfig } from './configReader.js';
+import type { Architecture, ModelFamily } from './family.js';
+import { gpt2 } from './gpt2.js';
+import { llama } from './llama.js';
+
+/** By `model_type` of config.json. */
+export const modelFamilies = { gpt2, llama } as const satisfies Record<string, ModelFamily>;
+
+/** What sits on top of a body. */
+export type HeadKind = 'language' | 'classes';
+
+/** The architecture that a config.json describes.
+ *  @param head what the caller is going to use; a configuration made for the other is refused
+ *  @throws ConfigError for an unknown family or class, with those known */
+export function architectureOf(raw: RawConfig, head: HeadKind, where: string): Architecture {
+  const families: Readonly<Record<string, ModelFamily>> = modelFamilies;
+  const type = raw['model_type'];
+  const family = typeof type === 'string' && Object.hasOwn(families, type) ? families[type] : undefined;
+  if (family === undefined) {
+    throw new ConfigError('Unknown model architecture', {
+      where: `${where}: model_type`, expected: `one of ${Object.keys(families).join(', ')}`, got: JSON.stringify(type) ?? 'nothing',
+    });
+  }
+  const expected = head === 'language' ? family.causalLanguageModels : family.classifiers;
+  const classes = raw['architectures'];
+  if (Array.isArray(classes) && classes.length > 0 && !classes.some((name) => expected.includes(name as string))) {
+    throw new ConfigError(head === 'language' ? 'Not a causal language model' : 'Not a sequence classifier', {
+      where: `${where}: architectures`, expected: `one of ${expected.join(', ')}`, got: classes.join(', '),
+    });
+  }
+  return family.open(raw, where);
+}

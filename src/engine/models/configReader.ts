@@ -1,0 +1,44 @@
+/** Reads the fields of a config.json with the defaults of transformers, and says which field is wrong when one is. */
+import { ConfigError } from '../../base/errors.js';
+
+export type RawConfig = Readonly<Record<string, unknown>>;
+
+export interface ConfigReader {
+  readonly where: string;
+  /** A positive integer. */
+  readonly size: (key: string, otherwise?: number) => number;
+  /** A positive integer, or null where the key is absent or null. */
+  readonly optionalSize: (key: string) => number | null;
+  /** A finite number >= 0. */
+  readonly quantity: (key: string, otherwise: number) => number;
+  readonly flag: (key: string, otherwise: boolean) => boolean;
+  readonly text: (key: string, otherwise: string) => string;
+}
+
+export function readConfig(raw: RawConfig, where: string): ConfigReader {
+  const fail = (key: string, expected: string): never => {
+    throw new ConfigError(`Unreadable model configuration: ${key}`, { where, expected, got: JSON.stringify(raw[key]) ?? 'nothing' });
+  };
+  const optionalSize = (key: string): number | null => {
+    const value = raw[key] ?? null;
+    if (value === null) return null;
+    return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : fail(key, 'a positive integer');
+  };
+  return {
+    where,
+    optionalSize,
+    size: (key, otherwise) => optionalSize(key) ?? otherwise ?? fail(key, 'a positive integer'),
+    quantity: (key, otherwise) => {
+      const value = raw[key] ?? otherwise;
+      return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fail(key, 'a number that is not negative');
+    },
+    flag: (key, otherwise) => {
+      const value = raw[key] ?? otherwise;
+      return typeof value === 'boolean' ? value : fail(key, 'true or false');
+    },
+    text: (key, otherwise) => {
+      const value = raw[key] ?? otherwise;
+      return typeof value === 'string' ? value : fail(key, 'a string');
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** What a model family must say about itself: how its config.json is read, which parameters it has, how it computes.
+ *  One family = one file + one line in all.ts. Types only. */
+import type { AttentionPattern, KeyValues } from '../nn/attention.js';
+import type { Initial } from '../nn/init.js';
+import type { Value } from '../tensor/value.js';
+import type { RawConfig } from './configReader.js';
+
+/** Sizes every family has. */
+export interface ModelConfig {
+  /** `model_type` of config.json. */
+  readonly modelType: string;
+  readonly layers: number;
+  /** Channels of a hidden state. */
+  readonly width: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+  readonly vocabularySize: number;
+  /** Most tokens a sequence may have. */
+  readonly contextLength: number;
+  /** The vocabulary head is the embedding table. */
+  readonly tiedHead: boolean;
+  /** config.json as it was read, for saving. */
+  readonly raw: RawConfig;
+}
+
+export interface ParameterSpec {
+  /** As transformers names it. */
+  readonly name: string;
+  /** As transformers lays it out. */
+  readonly shape: readonly number[];
+  readonly initial: Initial;
+}
+
+/** A family with a configuration: all that is needed to trace the model, without any weights. */
+export interface Architecture {
+  readonly family: string;
+  readonly config: ModelConfig;
+  /** What the names of the body's parameters begin with, 'model.'; some checkpoints leave it out. */
+  readonly prefix: string;
+  /** All parameters but the heads'. */
+  readonly body: readonly ParameterSpec[];
+  /** The vocabulary head [V, C]; for a tied head one of `body`. */
+  readonly head: ParameterSpec;
+  /** Traces the body; its parameters become parameters of the inputs' trace. */
+  readonly forward: (inputs: ForwardInputs) => ForwardResult;
+}
+
+export interface ForwardInputs {
+  /** i64 [B, T] */
+  readonly ids_BT: Value;
+  /** i64 [B, T] */
+  readonly positions_BT: Value;
+  readonly attention: AttentionPattern;
+}
+
+export interface ForwardResult {
+  /** States after the final norm, f32 [B·T, C]. */
+  readonly hidden_NC: Value;
+  /** By layer; empty unless the attention is cached. */
+  readonly present: readonly KeyValues[];
+}
+
+export interface ModelFamily {
+  /** Class names of config.json's `architectures` that this family covers. */
+  readonly causalLanguageModels: readonly string[];
+  readonly classifiers: readonly string[];
+  /** @throws ConfigError naming the field that is missing, wrong or not supported */
+  readonly open: (raw: RawConfig, where: string) => Architecture;
+}

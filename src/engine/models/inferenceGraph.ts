@@ -1,0 +1,34 @@
+/** The one dynamic graph that generates and scores: it encodes a whole prompt, or continues a key/value cache by one token a row.
+ *
+ *  inputs   ids i64 [B, T] · positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
+ *           logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
+ *  outputs  logits f32 [N, V] · scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
+import { finishGraph, type Graph } from '../tensor/graph.js';
+import { matmul, takeRows, tokenLogProb } from '../tensor/ops/all.js';
+import { createTrace } from '../tensor/trace.js';
+import type { Architecture } from './family.js';
+
+export function inferenceGraph(architecture: Architecture): Graph {
+  const { config, head } = architecture;
+  const trace = createTrace();
+  const past = Array.from({ length: config.layers }, (_, layer) => {
+    const shape = ['B', config.kvHeads, 'P', config.headSize];
+    return { k: trace.input(`pastK.${String(layer)}`, 'f32', shape), v: trace.input(`pastV.${String(layer)}`, 'f32', shape) };
+  });
+  const { hidden_NC, present } = architecture.forward({
+    ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+    positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+    attention: {
+      kind: 'cached', past,
+      lastIndex_B: trace.input('lastIndex', 'i32', ['B']),
+      total: trace.input('total', 'i32', [1]),
+    },
+  });
+  const head_VC = trace.parameter(head.name, head.shape);
+  const rows = (name: string, count: string): typeof hidden_NC => takeRows(hidden_NC, trace.input(name, 'i64', [count]));
+  return finishGraph(trace, {
+    logits: matmul(rows('logitRows', 'N'), head_VC, { transposeB: true }),
+    scored: tokenLogProb(rows('scoreRows', 'M'), head_VC, trace.input('scoreIds', 'i64', ['M'])),
+    ...Object.fromEntries(present.flatMap(({ k, v }, layer) => [[`presentK.${String(layer)}`, k], [`presentV.${String(layer)}`, v]])),
+  });
+}

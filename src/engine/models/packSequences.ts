@@ -1,0 +1,74 @@
+/** Token sequences as the feeds of a training graph: right-padded rows, and a list of the positions that matter.
+ *
+ *  Only completion tokens are listed, each by the position that predicts it (logit t predicts token t + 1), so no mask and no
+ *  padding id can leak into a loss. */
+import { ConfigError } from '../../base/errors.js';
+import { invariant } from '../../base/invariant.js';
+import type { HostTensor } from '../runtime/device.js';
+
+export interface Sequence {
+  readonly prefix: readonly number[];
+  readonly completion: readonly number[];
+}
+
+export interface PackedSequences {
+  readonly ids_BT: HostTensor;
+  /** 0, 1, 2, … along every row, padding included, as causal attention asks. */
+  readonly positions_BT: HostTensor;
+  /** Flat index into [B·T] of the position that predicts each completion token; items in order, tokens in order. */
+  readonly rows_N: HostTensor;
+  /** The completion tokens. */
+  readonly targets_N: HostTensor;
+  /** The item each of them belongs to. */
+  readonly segment_N: Int32Array;
+}
+
+/** @throws ConfigError when an item with a completion has no prefix: the probability of a first token is not defined without one */
+export function packSequences(items: readonly Sequence[]): PackedSequences {
+  items.forEach(requirePrefix);
+  const tokens = items.reduce((most, { prefix, completion }) => Math.max(most, prefix.length + completion.length), 0);
+  invariant(items.length > 0 && tokens > 0, 'a batch has at least one token');
+  const ids = new BigInt64Array(items.length * tokens);
+  const positions = BigInt64Array.from({ length: ids.length }, (_, i) => BigInt(i % tokens));
+  const rows: number[] = [];
+  const targets: number[] = [];
+  const segments: number[] = [];
+  items.forEach(({ prefix, completion }, item) => {
+    [...prefix, ...completion].forEach((id, t) => (ids[item * tokens + t] = BigInt(id)));
+    completion.forEach((id, t) => {
+      rows.push(item * tokens + prefix.length + t - 1);
+      targets.push(id);
+      segments.push(item);
+    });
+  });
+  const dims = [items.length, tokens];
+  return {
+    ids_BT: { dtype: 'i64', dims, data: ids },
+    positions_BT: { dtype: 'i64', dims, data: positions },
+    rows_N: i64Vector(rows),
+    targets_N: i64Vector(targets),
+    segment_N: Int32Array.from(segments),
+  };
+}
+
+/** Per-token values gathered by item, in the order of the items. */
+export function unpackTokens(values_N: Float32Array, items: readonly Sequence[]): readonly Float32Array[] {
+  let start = 0;
+  return items.map(({ completion }) => {
+    start += completion.length;
+    return values_N.slice(start - completion.length, start);
+  });
+}
+
+export function requirePrefix({ prefix, completion }: Sequence, index: number): void {
+  if (prefix.length === 0 && completion.length > 0) {
+    throw new ConfigError('The probability of a first token is not defined', {
+      where: `item ${String(index)}`, expected: 'at least one token before the completion', got: 'an empty prompt',
+      remedy: 'Give a prompt, or begin with the beginning-of-sequence token where the model has one.',
+    });
+  }
+}
+
+export function i64Vector(values: readonly number[]): HostTensor {
+  return { dtype: 'i64', dims: [values.length], data: BigInt64Array.from(values, BigInt) };
+}

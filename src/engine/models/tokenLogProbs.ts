@@ -1,0 +1,26 @@
+/** The differentiable path of a language model: log-probabilities of given tokens, from which every loss is built. */
+import type { AttentionPattern } from '../nn/attention.js';
+import { takeRows, tokenLogProb } from '../tensor/ops/all.js';
+import type { Value } from '../tensor/value.js';
+import type { Architecture } from './family.js';
+
+export interface TokenLogProbInputs {
+  /** i64 [B, T] */
+  readonly ids_BT: Value;
+  /** i64 [B, T] */
+  readonly positions_BT: Value;
+  readonly attention: Exclude<AttentionPattern, { kind: 'cached' }>;
+  /** i64 [N]: flat index into [B·T] of the position that PREDICTS each target. */
+  readonly rows_N: Value;
+  /** i64 [N] */
+  readonly targets_N: Value;
+}
+
+/** Log-probability of each target under the raw model (temperature 1), nats. Logits are computed at the listed rows only.
+ *  The weights become parameters of the inputs' trace under their checkpoint names (see traceParameters).
+ *  @returns f32 [N]; gradients reach every parameter */
+export function traceTokenLogProbs(architecture: Architecture, inputs: TokenLogProbInputs): Value {
+  const { hidden_NC } = architecture.forward(inputs);
+  const head_VC = inputs.ids_BT.trace.parameter(architecture.head.name, architecture.head.shape);
+  return tokenLogProb(takeRows(hidden_NC, inputs.rows_N), head_VC, inputs.targets_N);
+}

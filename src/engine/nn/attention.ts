@@ -1,0 +1,138 @@
+/** Multi-head attention with grouped key/value heads: every group of heads/kvHeads query heads shares one key and one value head.
+ *
+ *  Two paths with the same result. Whole sequences (`causal`, `mask`) are composed of differentiable matmul and softmax; the query
+ *  heads of a group are stacked along the token axis, [B, KV, G·T, D], so shared keys are never repeated. The cached path runs the
+ *  fused kernel over a growing key/value cache and has no gradient.
+ *  Source: arXiv 2305.13245 (grouped queries); transformers `modeling_llama.py` for head order (query head h uses kv head h div G). */
+import { invariant, unreachable } from '../../base/invariant.js';
+import { add, groupQueryAttention, lessOrEqual, matmul, reshape, rotary, softmax, transpose, where } from '../tensor/ops/all.js';
+import { multiplyDims, type Dim } from '../tensor/dimension.js';
+import type { Value } from '../tensor/value.js';
+
+export interface HeadLayout {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+}
+
+/** Which tokens see which. */
+export type AttentionPattern =
+  /** Every token sees those of its row whose position is not greater: positions must increase along each row, padding included. */
+  | { readonly kind: 'causal' }
+  /** bool [B, T, T]: the token of axis 1 sees that of axis 2. Every token must see at least one, or its output is a plain mean. */
+  | { readonly kind: 'mask'; readonly mask: Value }
+  /** The tokens continue a cache: row b holds lastIndex_B[b] + 1 tokens in all, padding of `ids` on the right.
+   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 */
+  | { readonly kind: 'cached'; readonly lastIndex_B: Value; readonly total: Value; readonly past: readonly KeyValues[] };
+
+/** Keys and values of one layer, f32 [B, KV, tokens, D]. */
+export interface KeyValues {
+  readonly k: Value;
+  readonly v: Value;
+}
+
+/** What all layers of one forward pass share. */
+export interface AttentionContext {
+  readonly batch: Dim;
+  readonly tokens: Dim;
+  /** What is added to scores, f32 [B, 1, 1, T, T]; null on the cached path. */
+  readonly bias: Value | null;
+  readonly pattern: AttentionPattern;
+  /** Cosines and sines by token, f32 [B, T, D/2]; null where positions enter otherwise. */
+  readonly rope: { readonly cos_BTd: Value; readonly sin_BTd: Value } | null;
+}
+
+/** Low enough that softmax gives exactly 0, finite so that a fully masked row stays a number. */
+const masked = -1e30;
+
+/** @param positions_BT i64 [B, T] */
+export function attentionContext(positions_BT: Value, pattern: AttentionPattern, rope: AttentionContext['rope']): AttentionContext {
+  const [batch, tokens] = positions_BT.shape;
+  invariant(batch !== undefined && tokens !== undefined, 'positions have two axes');
+  return { batch, tokens, bias: maskBias(positions_BT, pattern, batch, tokens), pattern, rope };
+}
+
+function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, tokens: Dim): Value | null {
+  const { trace } = positions_BT;
+  const sees = (mask: Value): Value => where(mask, trace.constant('f32', [], [0]), masked);
+  switch (pattern.kind) {
+    case 'causal':
+      return sees(lessOrEqual(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(positions_BT, [batch, 1, 1, tokens, 1])));
+    case 'mask':
+      return sees(reshape(pattern.mask, [batch, 1, 1, tokens, tokens]));
+    case 'cached':
+      return null;
+    default:
+      return unreachable(pattern);
+  }
+}
+
+/** Attention of one layer.
+ *  @param q_NC  [B·T, heads·D], not yet rotated; k_NE, v_NE: [B·T, kvHeads·D]
+ *  @param layer index into the past of the cached path
+ *  @returns out_NC [B·T, heads·D] and, on the cached path, the keys and values of all tokens so far */
+export function attention(
+  { q_NC, k_NE, v_NE }: { readonly q_NC: Value; readonly k_NE: Value; readonly v_NE: Value },
+  layout: HeadLayout & { readonly scale: number; readonly layer: number },
+  context: AttentionContext,
+): { readonly out_NC: Value; readonly present: KeyValues | null } {
+  const { pattern, batch, tokens } = context;
+  // Both kernels take heads side by side, [B, T, H·D]; only the composed path needs them as an axis.
+  const rows = (x_NC: Value, heads: number): Value => reshape(x_NC, [batch, tokens, heads * layout.headSize]);
+  const turned: TokenHeads = {
+    q_BTC: rotated(rows(q_NC, layout.heads), layout.heads, context),
+    k_BTE: rotated(rows(k_NE, layout.kvHeads), layout.kvHeads, context),
+    v_BTE: rows(v_NE, layout.kvHeads),
+  };
+  if (pattern.kind === 'cached') return cachedAttention(turned, layout, context, pattern);
+  return { out_NC: wholeAttention(turned, layout, context), present: null };
+}
+
+/** Heads side by side in the last axis. */
+interface TokenHeads {
+  readonly q_BTC: Value;
+  readonly k_BTE: Value;
+  readonly v_BTE: Value;
+}
+
+type LayerLayout = HeadLayout & { readonly scale: number; readonly layer: number };
+
+function rotated(x_BTC: Value, heads: number, { rope }: AttentionContext): Value {
+  return rope === null ? x_BTC : rotary(x_BTC, rope.cos_BTd, rope.sin_BTd, { heads });
+}
+
+function splitHeads(x_BTC: Value, heads: number, { headSize }: HeadLayout, { batch, tokens }: AttentionContext): Value {
+  return transpose(reshape(x_BTC, [batch, tokens, heads, headSize]), [0, 2, 1, 3]);
+}
+
+/** softmax(scale · q kᵀ + bias) v, the heads of a group stacked along the token axis. */
+function wholeAttention({ q_BTC, k_BTE, v_BTE }: TokenHeads, layout: LayerLayout, context: AttentionContext): Value {
+  const { heads, kvHeads, headSize, scale } = layout;
+  const { batch, tokens, bias } = context;
+  invariant(bias !== null, 'whole sequences have a mask');
+  const group = heads / kvHeads;
+  const stacked = multiplyDims(group, tokens);
+  const q_BKSD = reshape(splitHeads(q_BTC, heads, layout, context), [batch, kvHeads, stacked, headSize]);
+  const k_BKTD = splitHeads(k_BTE, kvHeads, layout, context);
+  const v_BKTD = splitHeads(v_BTE, kvHeads, layout, context);
+  const scores_BKST = matmul(q_BKSD, k_BKTD, { transposeB: true, scale });
+  const weights_BKGTT = softmax(add(reshape(scores_BKST, [batch, kvHeads, group, tokens, tokens]), bias));
+  const out_BKSD = matmul(reshape(weights_BKGTT, [batch, kvHeads, stacked, tokens]), v_BKTD);
+  const out_BTHD = transpose(reshape(out_BKSD, [batch, heads, tokens, headSize]), [0, 2, 1, 3]);
+  return reshape(out_BTHD, [multiplyDims(batch, tokens), heads * headSize]);
+}
+
+function cachedAttention(
+  { q_BTC, k_BTE, v_BTE }: TokenHeads,
+  layout: LayerLayout,
+  { batch, tokens }: AttentionContext,
+  { past, lastIndex_B, total }: Extract<AttentionPattern, { kind: 'cached' }>,
+): { readonly out_NC: Value; readonly present: KeyValues } {
+  const { heads, kvHeads, headSize, scale, layer } = layout;
+  const before = past[layer];
+  invariant(before !== undefined, 'there is a past for every layer');
+  const { out, presentK, presentV } = groupQueryAttention({
+    q: q_BTC, k: k_BTE, v: v_BTE, pastK: before.k, pastV: before.v, lastIndex: lastIndex_B, total, heads, kvHeads, scale,
+  });
+  return { out_NC: reshape(out, [multiplyDims(batch, tokens), heads * headSize]), present: { k: presentK, v: presentV } };
+}
