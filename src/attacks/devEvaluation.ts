@@ -1,0 +1,24 @@
+/** Mean reward on prompts that training never sees: what decides which weights are kept. */
+import type { StreamKey } from '../base/random.js';
+import type { RolloutCast } from '../dialogue/rollout/exchange.js';
+import { rolloutLinear } from '../dialogue/rollout/linear.js';
+import type { ExchangeScore, Prompt } from '../dialogue/types.js';
+import { summariseScores } from './scoreSummary.js';
+
+export interface DevScore {
+  /** Mean over all rewarded exchanges; null when none could be rewarded. */
+  readonly reward: number | null;
+  /** By name, prefixed 'dev/'. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Unpaired dialogues, with the same draws every time, so that two states of an adversary are compared on equal luck. */
+export async function evaluateOnDev(
+  cast: RolloutCast,
+  options: { readonly prompts: readonly Prompt[]; readonly turns: number; readonly stream: StreamKey },
+): Promise<DevScore> {
+  const dialogues = await rolloutLinear({ ...cast, ...options });
+  const scores: readonly ExchangeScore[] = dialogues.flatMap((dialogue) => dialogue.scores);
+  const metrics = summariseScores(scores, 'dev/');
+  return { reward: metrics['dev/reward'] ?? null, metrics };
+}
