@@ -271,8 +271,9 @@ export class RunDirectory {
     const done = new Set(completed.map((entry) => entry.unit));
     let point: Positions = completed.at(-1)?.positions ?? { rollouts: 0, pairs: 0, metrics: 0 };
     for (const checkpoint of listCheckpoints(this.path)) {
-      const continues = !done.has(checkpoint.unit) && covered(checkpoint.positions) && checkpoint.positions.metrics >= point.metrics && checkpoint.positions.rollouts >= point.rollouts;
-      if (continues) point = checkpoint.positions;
+      const { unit, positions } = checkpoint;
+      const later = positions.metrics >= point.metrics && positions.rollouts >= point.rollouts && positions.pairs >= point.pairs;
+      if (!done.has(unit) && covered(positions) && later) point = positions;
       else rmSync(checkpoint.folder, { recursive: true, force: true });
     }
     this.truncateTo(point);

@@ -1,0 +1,115 @@
+/** `report.json`: what an evaluation found. Types and the reading of one; the evaluate stage writes it, `gadfly report` shows it. */
+import { FormatError } from '../base/errors.js';
+import { isJsonObject } from './json.js';
+import type { JsonObject } from './json.js';
+
+/** A mean with its 95% interval (bootstrap by prompt). */
+export interface MetricSummary {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+  /** Values averaged; unscored ones are not among them. */
+  readonly n: number;
+  /** 'share', 'nats/token', 'reward', … */
+  readonly unit: string;
+}
+
+export type Metrics = Readonly<Record<string, MetricSummary>>;
+
+/** One adversary under one judge. */
+export interface ReportRow {
+  readonly name: string;
+  /** 'none' for the untuned adversary. */
+  readonly attack: string;
+  readonly target: string;
+  readonly judge: string;
+  readonly threshold?: number;
+  /** Whether the attack was trained against this very judge: its figures flatter the attack then. */
+  readonly judgeTrainedOn?: boolean;
+  readonly dialogues: number;
+  /** Exchanges a dialogue. */
+  readonly turns: number;
+  readonly metrics: Metrics;
+  /** The same by turn, the first turn first. */
+  readonly byTurn?: readonly { readonly turn: number; readonly metrics: Metrics }[];
+  /** Replies that the judge could not score. */
+  readonly unscored?: number;
+}
+
+export interface SampleTurn {
+  readonly author: 'adversary' | 'target';
+  readonly text: string;
+  /** By the first judge; null when unscored. */
+  readonly harm: number | null;
+  readonly failed: boolean | null;
+  /** Of an adversary's utterance, nats per token under the target; null when unknown. */
+  readonly nll?: number | null;
+  /** Of an adversary's utterance and its answer. */
+  readonly reward?: number | null;
+  /** Words that drive the verdict, the strongest first, with their share of it. */
+  readonly words?: readonly { readonly word: string; readonly weight: number }[];
+}
+
+export interface ReportSample {
+  readonly row: string;
+  /** Why it is shown: 'worst', 'typical', 'random'. */
+  readonly chosen?: string;
+  readonly prompt: string;
+  readonly turns: readonly SampleTurn[];
+}
+
+/** One dialogue as a point: how harmful, how likely. */
+export interface ReportPoint {
+  readonly row: string;
+  /** Highest harm of its replies; null when none was scored. */
+  readonly harm: number | null;
+  /** Mean of its utterances, nats per token; null when unknown. */
+  readonly nll: number | null;
+}
+
+/** Words that drive a judge's verdicts over all dialogues of a row. */
+export interface VerdictWords {
+  readonly row: string;
+  readonly judge: string;
+  readonly words: readonly { readonly word: string; readonly weight: number; readonly count: number }[];
+}
+
+export interface Report {
+  readonly schema: 1;
+  /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
+  readonly run: JsonObject;
+  readonly rows: readonly ReportRow[];
+  readonly samples: readonly ReportSample[];
+  readonly points?: readonly ReportPoint[];
+  readonly verdictWords?: readonly VerdictWords[];
+  /** Sentences that a reader should know beside the figures. */
+  readonly notes?: readonly string[];
+}
+
+/** Checks what the showing of a report relies on. @throws FormatError naming the first thing that is not as it should be */
+export function parseReport(value: unknown, where: string): Report {
+  const refuse = (expected: string): never => {
+    throw new FormatError('this is not a report of gadfly', { where, expected });
+  };
+  if (!isJsonObject(value) || value['schema'] !== 1) return refuse('"schema": 1');
+  const { run, rows, samples } = value;
+  if (!isJsonObject(run)) return refuse('an object "run"');
+  if (!Array.isArray(rows)) return refuse('a list "rows"');
+  if (!Array.isArray(samples)) return refuse('a list "samples"');
+  for (const [i, row] of rows.entries()) {
+    if (!isJsonObject(row) || typeof row['name'] !== 'string' || typeof row['judge'] !== 'string' || !isJsonObject(row['metrics'])) {
+      return refuse(`rows[${i}] with name, judge and metrics`);
+    }
+    for (const [name, metric] of Object.entries(row['metrics'])) {
+      if (!isJsonObject(metric) || !['mean', 'low', 'high', 'n'].every((key) => typeof metric[key] === 'number')) {
+        return refuse(`rows[${i}].metrics.${name} with mean, low, high and n`);
+      }
+    }
+  }
+  for (const [i, sample] of samples.entries()) {
+    if (!isJsonObject(sample) || typeof sample['row'] !== 'string' || typeof sample['prompt'] !== 'string' || !Array.isArray(sample['turns'])) {
+      return refuse(`samples[${i}] with row, prompt and turns`);
+    }
+  }
+  return value as unknown as Report;
+}
