@@ -8,7 +8,13 @@ const prompt = promptOf('p');
 
 function node(name: string, total: number | null, children: readonly RolloutNode[] = []): RolloutNode {
   const verdict = { kind: 'unscored', reason: 'test' } as const;
-  const score: ExchangeScore = { reply: verdict, exchange: verdict, utterance: verdict, adversaryNll: null, reward: total === null ? null : { total, terms: {} } };
+  const score: ExchangeScore = {
+    reply: verdict,
+    exchange: verdict,
+    utterance: verdict,
+    adversaryNll: null,
+    reward: total === null ? null : { total, terms: {} },
+  };
   return { dialogue: { prompt, turns: [utteranceOf('adversary', name), utteranceOf('target', `re ${name}`)] }, depth: 1, score, children };
 }
 
@@ -19,7 +25,12 @@ describe('preference pairs', () => {
     const { pairs } = pairsFromTrees([tree(node('mid', 1), node('low', 0), node('high', 2))]);
     expect(pairs).toHaveLength(1);
     expect(pairs[0]).toMatchObject({
-      dialogue: { prompt, turns: [] }, chosen: { text: 'high' }, rejected: { text: 'low' }, chosenReward: 2, rejectedReward: 0, teaching: false,
+      dialogue: { prompt, turns: [] },
+      chosen: { text: 'high' },
+      rejected: { text: 'low' },
+      chosenReward: 2,
+      rejectedReward: 0,
+      teaching: false,
     });
   });
 
@@ -51,8 +62,17 @@ describe('preference pairs', () => {
 
   it('log how many teaching pairs contradict the reward', () => {
     const pair = (chosenReward: number | null, rejectedReward: number | null, teaching: boolean): PreferencePair => ({
-      dialogue: { prompt, turns: [] }, chosen: utteranceOf('adversary', 'a'), rejected: utteranceOf('adversary', 'b'), chosenReward, rejectedReward, teaching,
+      dialogue: { prompt, turns: [] },
+      chosen: utteranceOf('adversary', 'a'),
+      rejected: utteranceOf('adversary', 'b'),
+      chosenReward,
+      rejectedReward,
+      teaching,
     });
-    expect(teachingCounts([pair(1, 0, false), pair(0, 1, true), pair(1, 0, true), pair(null, 1, true)])).toEqual({ pairs: 4, teaching: 3, winnerHasLowerReward: 1 });
+    expect(teachingCounts([pair(1, 0, false), pair(0, 1, true), pair(1, 0, true), pair(null, 1, true)])).toEqual({
+      pairs: 4,
+      teaching: 3,
+      winnerHasLowerReward: 1,
+    });
   });
 });

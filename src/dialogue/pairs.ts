@@ -48,7 +48,11 @@ export function bestFirst<T extends { readonly score: ExchangeScore }>(siblings:
 }
 
 /** How often teaching pairs, whose winner is given and not earned, contradict the reward. */
-export function teachingCounts(pairs: readonly PreferencePair[]): { readonly pairs: number; readonly teaching: number; readonly winnerHasLowerReward: number } {
+export function teachingCounts(pairs: readonly PreferencePair[]): {
+  readonly pairs: number;
+  readonly teaching: number;
+  readonly winnerHasLowerReward: number;
+} {
   const teaching = pairs.filter((pair) => pair.teaching);
   const contradicted = teaching.filter(
     ({ chosenReward, rejectedReward }) => chosenReward !== null && rejectedReward !== null && chosenReward < rejectedReward,

@@ -7,7 +7,13 @@ import type { Verdict } from './types.js';
 
 const scored = (harm: number): Verdict => ({ kind: 'scored', harm, failed: harm > 0.5, labels: {} });
 const unscored: Verdict = { kind: 'unscored', reason: 'test' };
-const facts = (over: Partial<ExchangeFacts> = {}): ExchangeFacts => ({ reply: scored(0.5), exchange: scored(0.25), utterance: scored(0), adversaryNll: 3, ...over });
+const facts = (over: Partial<ExchangeFacts> = {}): ExchangeFacts => ({
+  reply: scored(0.5),
+  exchange: scored(0.25),
+  utterance: scored(0),
+  adversaryNll: 3,
+  ...over,
+});
 
 describe('reward', () => {
   it('is the weighted sum of its terms: 2·0.5 + 0.5·0.25 − 0.1·3 = 0.825', () => {
@@ -20,7 +26,8 @@ describe('reward', () => {
   it('rises when log p_target of the utterance rises (sign test)', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 50, noNaN: true }), fc.double({ min: 0.01, max: 50, noNaN: true }), (nll, more) => {
-        const total = (adversaryNll: number, weights: Parameters<typeof rewardOf>[1]): number => rewardOf(facts({ adversaryNll }), weights)?.total ?? NaN;
+        const total = (adversaryNll: number, weights: Parameters<typeof rewardOf>[1]): number =>
+          rewardOf(facts({ adversaryNll }), weights)?.total ?? NaN;
         expect(total(nll, paperReward)).toBeGreaterThan(total(nll + more, paperReward));
         expect(total(nll, { tokenProbability: 1 })).toBeGreaterThanOrEqual(total(nll + more, { tokenProbability: 1 }));
       }),
@@ -42,7 +49,10 @@ describe('reward', () => {
   });
 
   it('does not need a term whose weight is 0 or absent', () => {
-    expect(rewardOf(facts({ exchange: unscored, adversaryNll: null }), { reply: 1, exchange: 0 })).toEqual({ total: 0.5, terms: { reply: 0.5 } });
+    expect(rewardOf(facts({ exchange: unscored, adversaryNll: null }), { reply: 1, exchange: 0 })).toEqual({
+      total: 0.5,
+      terms: { reply: 0.5 },
+    });
   });
 
   it('refuses unknown terms, weights that are no numbers, no weights, and likelihood from a text-only target', () => {
@@ -56,7 +66,10 @@ describe('reward', () => {
 });
 
 describe('scoring', () => {
-  const exchange = { utterance: utteranceOf('adversary', 'a thorn'), answer: { reply: utteranceOf('target', 'b c'), utteranceLogProbs: [-1, -3] } };
+  const exchange = {
+    utterance: utteranceOf('adversary', 'a thorn'),
+    answer: { reply: utteranceOf('target', 'b c'), utteranceLogProbs: [-1, -3] },
+  };
 
   it('asks the judge once: replies, exchanges, utterances', async () => {
     const judge = scriptedJudge((text) => text.length / 100);
@@ -82,7 +95,10 @@ describe('scoring', () => {
   it('turns a harm that is NaN or outside [0, 1] into unscored with the judge’s name', async () => {
     for (const harm of [NaN, -0.1, 1.1, Infinity]) {
       const [score] = await scoreExchanges([exchange], { judge: scriptedJudge(() => harm), reward: { reply: 1 } });
-      expect(score).toMatchObject({ reply: { kind: 'unscored', reason: expect.stringContaining('scripted-judge') as unknown }, reward: null });
+      expect(score).toMatchObject({
+        reply: { kind: 'unscored', reason: expect.stringContaining('scripted-judge') as unknown },
+        reward: null,
+      });
     }
   });
 });

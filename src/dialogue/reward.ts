@@ -73,15 +73,30 @@ export function checkReward(weights: Readonly<Record<string, number>>, target?: 
   const known = Object.keys(rewardTerms);
   for (const [name, weight] of Object.entries(weights)) {
     if (!known.includes(name)) {
-      throw new ConfigError('Unknown reward term', { where: `reward.${name}`, expected: known.join(', '), got: name, remedy: 'Name one of these terms.' });
+      throw new ConfigError('Unknown reward term', {
+        where: `reward.${name}`,
+        expected: known.join(', '),
+        got: name,
+        remedy: 'Name one of these terms.',
+      });
     }
     if (!Number.isFinite(weight)) {
-      throw new ConfigError('A reward weight is not a finite number', { where: `reward.${name}`, got: String(weight), remedy: 'Give a number; 0 leaves the term out.' });
+      throw new ConfigError('A reward weight is not a finite number', {
+        where: `reward.${name}`,
+        got: String(weight),
+        remedy: 'Give a number; 0 leaves the term out.',
+      });
     }
   }
-  const used = Object.entries(weights).filter(([, weight]) => weight !== 0).map(([name]) => name);
+  const used = Object.entries(weights)
+    .filter(([, weight]) => weight !== 0)
+    .map(([name]) => name);
   if (used.length === 0) {
-    throw new ConfigError('No reward term has a weight', { where: 'reward', expected: 'at least one weight other than 0', remedy: 'For example reward: { reply: 2, likelihood: 0.1 }.' });
+    throw new ConfigError('No reward term has a weight', {
+      where: 'reward',
+      expected: 'at least one weight other than 0',
+      remedy: 'For example reward: { reply: 2, likelihood: 0.1 }.',
+    });
   }
   const blocked = used.find((name) => needsLogProbs.has(name));
   if (blocked !== undefined && target !== undefined && !target.provides.logProbs) {

@@ -54,7 +54,12 @@ export interface Dialogue {
 
 /** A judge's word on one text. Never NaN; a failure of the judge is `unscored`, never a pass. */
 export type Verdict =
-  | { readonly kind: 'scored'; /** In [0, 1]. */ readonly harm: number; /** harm > the judge's threshold */ readonly failed: boolean; readonly labels: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'scored';
+      /** In [0, 1]. */ readonly harm: number;
+      /** harm > the judge's threshold */ readonly failed: boolean;
+      readonly labels: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'unscored'; readonly reason: string };
 
 export interface Judge {

@@ -50,7 +50,12 @@ export async function answerUtterances(
   const answers = await cast.target.reply(
     stems.map(({ stream }, i) => ({ dialogue: present(spoken[i], 'a dialogue for each stem'), stream: childKey(stream, draws.target) })),
   );
-  expectTurns(cast.target.name, 'target', answers.map(({ reply }) => reply), stems.length);
+  expectTurns(
+    cast.target.name,
+    'target',
+    answers.map(({ reply }) => reply),
+    stems.length,
+  );
   const scores = await scoreExchanges(
     answers.map((answer, i) => ({ utterance: present(utterances[i], 'an utterance for each stem'), answer })),
     cast,
@@ -82,5 +87,8 @@ export function withTurn(dialogue: Dialogue, turn: Utterance): Dialogue {
 
 function expectTurns(name: string, author: Author, turns: readonly Utterance[], count: number): void {
   invariant(turns.length === count, `${name} gives one turn a request (${count}, got ${turns.length})`);
-  invariant(turns.every((turn) => turn.author === author), `${name} signs its turns as ${author}`);
+  invariant(
+    turns.every((turn) => turn.author === author),
+    `${name} signs its turns as ${author}`,
+  );
 }

@@ -10,9 +10,9 @@ import { bestFirst } from '../pairs.js';
 import type { Prompt, RolloutNode, RolloutTree } from '../types.js';
 import { branchKey, openStems, playExchanges, type Exchange, type RolloutCast, type Stem } from './exchange.js';
 
-/** Which members of the pair the rollout continues after. */
-export const branchRules = ['both', 'best', 'random'] as const;
-export type BranchRule = (typeof branchRules)[number];
+/** Which siblings the rollout goes on after: both members of the pair, the better one, one of them by draw, or a number:
+ *  the best, the worst, then the others by reward ('both' is 2, 'best' is 1). */
+export type BranchRule = 'both' | 'best' | 'random' | number;
 
 export interface PairedRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
@@ -36,6 +36,7 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
   const { horizon, candidates = 2, branch = 'both' } = options;
   invariant(Number.isInteger(horizon) && horizon >= 1, 'a paired rollout has a horizon of at least 1');
   invariant(Number.isInteger(candidates) && candidates >= 2, 'a paired rollout has at least two candidates');
+  invariant(typeof branch === 'string' || (Number.isInteger(branch) && branch >= 1), 'a paired rollout goes on after at least one sibling');
 
   const roots = await growSiblings(openStems(options.prompts, options.stream), candidates, options);
   let families = roots;
@@ -54,22 +55,28 @@ async function growSiblings(stems: readonly Stem[], candidates: number, cast: Ro
     Array.from({ length: candidates }, (_, k): Stem => ({ dialogue, stream: childKey(stream, k) })),
   );
   const exchanges = await playExchanges(siblings, cast);
-  const drafts = exchanges.map((exchange, i): Draft => ({ ...exchange, stream: present(siblings[i], 'a stem for each exchange').stream, children: [] }));
+  const drafts = exchanges.map((exchange, i): Draft => ({
+    ...exchange,
+    stream: present(siblings[i], 'a stem for each exchange').stream,
+    children: [],
+  }));
   return stems.map((_, i) => drafts.slice(i * candidates, (i + 1) * candidates));
 }
 
-/** The siblings to go on after: the best and the worst by reward, or one of these two. */
+/** The siblings to go on after, by the branch rule. */
 function continued(family: readonly Draft[], branch: BranchRule): readonly Draft[] {
   const ordered = bestFirst(family);
-  const best = present(ordered[0], 'a family has at least two members');
-  const worst = present(ordered.at(-1), 'a family has at least two members');
+  const first = present(family[0], 'a family has members');
+  const extremesFirst = [...ordered.slice(0, 1), ...ordered.slice(1).slice(-1), ...ordered.slice(1, -1)];
   switch (branch) {
     case 'both':
-      return [best, worst];
+      return extremesFirst.slice(0, 2);
     case 'best':
-      return [best];
+      return extremesFirst.slice(0, 1);
     case 'random':
-      return [openStream(branchKey(present(family[0], 'a family has at least two members').stream)).pick([best, worst])];
+      return [openStream(branchKey(first.stream)).pick(extremesFirst.slice(0, 2))];
+    default:
+      return extremesFirst.slice(0, branch);
   }
 }
 

@@ -1,19 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { childKey, streamKey } from '../../base/random.js';
+import { streamKey } from '../../base/random.js';
 import { pairsFromTrees, splitExchange } from '../pairs.js';
 import { promptOf, promptsOf } from '../testing/prompts.js';
 import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '../testing/scripted.js';
 import type { Dialogue, RolloutNode, RolloutTree } from '../types.js';
 import type { RolloutCast } from './exchange.js';
 import { rolloutLinear } from './linear.js';
-import { branchRules, rolloutPaired, treeNodes } from './paired.js';
-import { rolloutTeaching } from './teaching.js';
+import { rolloutPaired, treeNodes } from './paired.js';
 
 const stream = streamKey(0, 'rollout');
 
-function cast(): RolloutCast & { readonly adversary: ReturnType<typeof scriptedAdversary>; readonly target: ReturnType<typeof scriptedTarget> } {
-  return { adversary: scriptedAdversary(), target: scriptedTarget(), judge: thornJudge(), reward: { reply: 2, exchange: 0.5, likelihood: 0.1 } };
+function cast(): RolloutCast & {
+  readonly adversary: ReturnType<typeof scriptedAdversary>;
+  readonly target: ReturnType<typeof scriptedTarget>;
+} {
+  return {
+    adversary: scriptedAdversary(),
+    target: scriptedTarget(),
+    judge: thornJudge(),
+    reward: { reply: 2, exchange: 0.5, likelihood: 0.1 },
+  };
 }
 
 /** A judge that never sees two texts alike, so that no two siblings tie. */
@@ -105,17 +112,19 @@ describe('paired rollout', () => {
     pairsFromTrees(deepFreeze(trees));
   });
 
-  it('with more candidates goes on after the extremes only, or after one of them', async () => {
-    for (const branch of branchRules) {
+  it('with more candidates goes on after the extremes, one of them, or as many as it is told', async () => {
+    for (const branch of ['both', 'best', 'random', 1, 2, 3, 9] as const) {
       const [tree] = await rolloutPaired({ ...cast(), judge: noTies, prompts: promptsOf(1), horizon: 2, candidates: 4, branch, stream });
       const roots = tree?.roots ?? [];
       const totals = roots.map(({ score }) => score.reward?.total ?? NaN);
       const open = roots.flatMap(({ children }, i) => (children.length > 0 ? [totals[i]] : []));
       const [best, worst] = [Math.max(...totals), Math.min(...totals)];
       expect(roots).toHaveLength(4);
-      if (branch === 'both') expect([...open].sort()).toEqual([best, worst].sort());
-      if (branch === 'best') expect(open).toEqual([best]);
+      if (branch === 'both' || branch === 2) expect([...open].sort()).toEqual([best, worst].sort());
+      if (branch === 'best' || branch === 1) expect(open).toEqual([best]);
       if (branch === 'random') expect([[best], [worst]]).toContainEqual(open);
+      if (branch === 3) expect(new Set(open)).toEqual(new Set([best, worst, [...totals].sort((a, b) => b - a)[1]]));
+      if (branch === 9) expect(open).toEqual(totals);
     }
   });
 
@@ -139,7 +148,14 @@ describe('linear rollout', () => {
     expect(rows.map(({ dialogue, scores }) => [dialogue.prompt.id, dialogue.turns.length, scores.length])).toEqual(
       promptsOf(4).map(({ id }) => [id, 6, 3]),
     );
-    expect(rows[0]?.dialogue.turns.map(({ author }) => author)).toEqual(['adversary', 'target', 'adversary', 'target', 'adversary', 'target']);
+    expect(rows[0]?.dialogue.turns.map(({ author }) => author)).toEqual([
+      'adversary',
+      'target',
+      'adversary',
+      'target',
+      'adversary',
+      'target',
+    ]);
     expect(players.adversary.calls.map((call) => call.length)).toEqual([4, 4, 4]);
   });
 
@@ -151,8 +167,17 @@ describe('linear rollout', () => {
   });
 
   it('rewards every turn with the weights given for the first', async () => {
-    const rows = await rolloutLinear({ ...cast(), judge: scriptedJudge(() => 0.25), reward: { reply: 2 }, prompts: promptsOf(2), turns: 4, stream });
-    expect(rows.flatMap(({ scores }) => scores.map(({ reward }) => reward))).toEqual(Array.from({ length: 8 }, () => ({ total: 0.5, terms: { reply: 0.5 } })));
+    const rows = await rolloutLinear({
+      ...cast(),
+      judge: scriptedJudge(() => 0.25),
+      reward: { reply: 2 },
+      prompts: promptsOf(2),
+      turns: 4,
+      stream,
+    });
+    expect(rows.flatMap(({ scores }) => scores.map(({ reward }) => reward))).toEqual(
+      Array.from({ length: 8 }, () => ({ total: 0.5, terms: { reply: 0.5 } })),
+    );
   });
 
   it('is the chain of first siblings of the paired rollout under the same stream', async () => {
@@ -174,26 +199,8 @@ describe('linear rollout', () => {
   it('names the speaker that gives too few turns', async () => {
     const players = cast();
     const mute = { ...players.adversary, speak: async () => [] };
-    await expect(rolloutLinear({ ...players, adversary: mute, prompts: promptsOf(1), turns: 1, stream })).rejects.toThrow(/scripted-adversary/u);
-  });
-});
-
-describe('teaching rollout', () => {
-  const rows = [{ prefix: promptOf('The cat sat on'), continuation: 'a nettle', toxicity: 0.9 }];
-
-  it('forces the given continuation to win, flags the pair, and keeps both rewards', async () => {
-    const { pairs, exchanges } = await rolloutTeaching({ ...cast(), rows, stream });
-    expect(pairs).toHaveLength(1);
-    const [pair] = pairs;
-    expect(pair).toMatchObject({ teaching: true, chosen: { text: 'a nettle', tokens: null }, dialogue: { turns: [] } });
-    expect(pair?.rejected.text).toBe(exchanges[0]?.spoken.dialogue.turns[0]?.text);
-    expect(pair?.chosenReward).toBe(exchanges[0]?.given.score.reward?.total);
-    expect(pair?.rejectedReward).not.toBeNull();
-  });
-
-  it('keeps the token ids that the encoder gives for the continuation', async () => {
-    const encode = (text: string) => ({ tokenizerId: 't', ids: [...text].map((c) => c.charCodeAt(0)) });
-    const { pairs } = await rolloutTeaching({ ...cast(), rows, encode, stream: childKey(stream, 1) });
-    expect(pairs[0]?.chosen.tokens?.ids).toHaveLength('a nettle'.length);
+    await expect(rolloutLinear({ ...players, adversary: mute, prompts: promptsOf(1), turns: 1, stream })).rejects.toThrow(
+      /scripted-adversary/u,
+    );
   });
 });
