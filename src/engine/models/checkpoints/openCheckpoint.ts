@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { ConfigError } from '../../../base/errors.js';
 import type { Checkpoint } from './checkpoint.js';
+import { openGguf } from './gguf.js';
 import { openHuggingFace } from './huggingFace.js';
 import { fileError } from './randomAccess.js';
 
@@ -12,6 +13,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     throw fileError(path, 'cannot be examined', cause);
   });
   if (status.isDirectory()) return openHuggingFace(path);
+  if (path.toLowerCase().endsWith('.gguf')) return openGguf(path);
   throw new ConfigError('not a model', {
     where: path,
     expected: 'a directory with config.json and model.safetensors, or a .gguf file',

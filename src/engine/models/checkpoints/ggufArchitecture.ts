@@ -1,0 +1,170 @@
+/** From GGUF's names, layouts and metadata to Hugging Face's, one table entry an architecture. What the files hold was checked
+ *  against llama.cpp's convert_hf_to_gguf.py (the inverse of this file) and transformers' GGUF loader. */
+import { FormatError } from '../../../base/errors.js';
+import type { GgufHeader, GgufTensorInfo } from './ggufHeader.js';
+import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
+import { parseRopeScaling, type RopeFactors } from './ggufRope.js';
+
+/** How the rows of a tensor are put back into Hugging Face's order. */
+export type Layout =
+  | { readonly kind: 'same' }
+  /** Rows of each head interleave the two halves of the rotation; `heads` heads. */
+  | { readonly kind: 'interleavedHalves'; readonly heads: number }
+  /** Linear weights of GPT-2 are stored [in, out] by Hugging Face (Conv1D) and [out, in] by GGUF. */
+  | { readonly kind: 'transposed' };
+
+export interface MappedTensor {
+  readonly name: string;
+  readonly info: GgufTensorInfo;
+  readonly layout: Layout;
+}
+
+export interface MappedModel {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: readonly MappedTensor[];
+}
+
+type MapModel = (header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null) => MappedModel;
+
+const architectures: Readonly<Record<string, MapModel>> = { llama: mapLlama, gpt2: mapGpt2 };
+
+/** The tensor that holds the factors of Llama 3's rope scaling; it is configuration, not a weight. */
+export const ropeFactorsName = 'rope_freqs.weight';
+
+/** @param ropeFactors the values of `rope_freqs.weight`, when the file has it
+ *  @throws FormatError when the architecture or a tensor of it is not known */
+export function mapGgufModel(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null): MappedModel {
+  const architecture = metadata.text('general.architecture') ?? '';
+  const map = Object.hasOwn(architectures, architecture) ? architectures[architecture] : undefined;
+  if (map === undefined) {
+    throw new FormatError('a GGUF of another architecture', {
+      where: metadata.where,
+      expected: Object.keys(architectures).join(' or '),
+      got: JSON.stringify(architecture),
+      remedy: 'Serve it with llama.cpp and use the notation openai:NAME.',
+    });
+  }
+  if ((metadata.number('split.count') ?? 1) > 1) {
+    throw new FormatError('one part of a split GGUF', { where: metadata.where, remedy: 'Join the parts with `llama-gguf-split --merge`.' });
+  }
+  return map(header, metadata, ropeFactors);
+}
+
+function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null): MappedModel {
+  const size = (key: string): number => metadata.requiredNumber(`llama.${key}`);
+  if ((metadata.number('llama.expert_count') ?? 0) > 0) {
+    throw new FormatError('a mixture of experts', { where: metadata.where, expected: 'a dense Llama' });
+  }
+  const heads = size('attention.head_count');
+  const kvHeads = metadata.number('llama.attention.head_count_kv') ?? heads;
+  const width = size('embedding_length');
+  const headSize = metadata.number('llama.attention.key_length') ?? metadata.number('llama.rope.dimension_count') ?? width / heads;
+  const ropeTheta = decimalOf(metadata.number('llama.rope.freq_base') ?? 10000);
+  const contextLength = size('context_length');
+  const names: Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>> = {
+    attn_norm: { name: 'input_layernorm' },
+    ffn_norm: { name: 'post_attention_layernorm' },
+    attn_q: { name: 'self_attn.q_proj', layout: { kind: 'interleavedHalves', heads } },
+    attn_k: { name: 'self_attn.k_proj', layout: { kind: 'interleavedHalves', heads: kvHeads } },
+    attn_v: { name: 'self_attn.v_proj' },
+    attn_output: { name: 'self_attn.o_proj' },
+    ffn_gate: { name: 'mlp.gate_proj' },
+    ffn_up: { name: 'mlp.up_proj' },
+    ffn_down: { name: 'mlp.down_proj' },
+  };
+  const tensors = [...header.tensors.values()].flatMap((info) => {
+    if (info.name === ropeFactorsName) return [];
+    return [mapTensor(info, { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' }, 'model.layers', names, metadata)];
+  });
+  const ropeScaling = parseRopeScaling(metadata, { factors: ropeFactors, theta: ropeTheta, headSize, contextLength });
+  return {
+    config: {
+      architectures: ['LlamaForCausalLM'],
+      model_type: 'llama',
+      hidden_size: width,
+      intermediate_size: size('feed_forward_length'),
+      num_hidden_layers: size('block_count'),
+      num_attention_heads: heads,
+      num_key_value_heads: kvHeads,
+      head_dim: headSize,
+      hidden_act: 'silu',
+      max_position_embeddings: contextLength,
+      rms_norm_eps: decimalOf(size('attention.layer_norm_rms_epsilon')),
+      rope_theta: ropeTheta,
+      ...(ropeScaling === null ? {} : { rope_scaling: ropeScaling }),
+      attention_bias: header.tensors.has('blk.0.attn_q.bias'),
+      mlp_bias: header.tensors.has('blk.0.ffn_up.bias'),
+      ...commonConfig(header, metadata),
+    },
+    tensors,
+  };
+}
+
+function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
+  const size = (key: string): number => metadata.requiredNumber(`gpt2.${key}`);
+  const transposed: Layout = { kind: 'transposed' };
+  const names: Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>> = {
+    attn_norm: { name: 'ln_1' },
+    attn_qkv: { name: 'attn.c_attn', layout: transposed },
+    attn_output: { name: 'attn.c_proj', layout: transposed },
+    ffn_norm: { name: 'ln_2' },
+    ffn_up: { name: 'mlp.c_fc', layout: transposed },
+    ffn_down: { name: 'mlp.c_proj', layout: transposed },
+  };
+  const outer = { token_embd: 'transformer.wte', position_embd: 'transformer.wpe', output_norm: 'transformer.ln_f', output: 'lm_head' };
+  return {
+    config: {
+      architectures: ['GPT2LMHeadModel'],
+      model_type: 'gpt2',
+      n_embd: size('embedding_length'),
+      n_layer: size('block_count'),
+      n_head: size('attention.head_count'),
+      n_inner: metadata.number('gpt2.feed_forward_length'),
+      n_positions: size('context_length'),
+      activation_function: 'gelu_new',
+      layer_norm_epsilon: decimalOf(size('attention.layer_norm_epsilon')),
+      ...commonConfig(header, metadata),
+    },
+    tensors: [...header.tensors.values()].map((info) => mapTensor(info, outer, 'transformer.h', names, metadata)),
+  };
+}
+
+function commonConfig(header: GgufHeader, metadata: GgufMetadata): Record<string, unknown> {
+  const embedding = header.tensors.get('token_embd.weight');
+  if (embedding?.shape[0] === undefined) throw new FormatError('no tensor token_embd.weight', { where: metadata.where });
+  return {
+    vocab_size: embedding.shape[0],
+    tie_word_embeddings: !header.tensors.has('output.weight'),
+    bos_token_id: metadata.number('tokenizer.ggml.bos_token_id'),
+    eos_token_id: metadata.number('tokenizer.ggml.eos_token_id'),
+    pad_token_id: metadata.number('tokenizer.ggml.padding_token_id'),
+  };
+}
+
+/** `blk.N.PART.weight` → `LAYERS.N.NAME.weight`, anything else by the outer names. */
+function mapTensor(
+  info: GgufTensorInfo,
+  outer: Readonly<Record<string, string>>,
+  layers: string,
+  inLayer: Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>>,
+  metadata: GgufMetadata,
+): MappedTensor {
+  const same: Layout = { kind: 'same' };
+  const match = /^(?:blk\.(\d+)\.)?([a-z_]+)\.(weight|bias)$/.exec(info.name);
+  const [, layer, part = '', suffix = ''] = match ?? [];
+  if (layer === undefined) {
+    const name = Object.hasOwn(outer, part) ? outer[part] : undefined;
+    if (name !== undefined) return { name: `${name}.${suffix}`, info, layout: same };
+  } else {
+    const target = Object.hasOwn(inLayer, part) ? inLayer[part] : undefined;
+    if (target !== undefined) {
+      const layout = target.layout ?? same;
+      const isMatrix = info.shape.length === 2;
+      return { name: `${layers}.${layer}.${target.name}.${suffix}`, info, layout: layout.kind === 'transposed' && !isMatrix ? same : layout };
+    }
+  }
+  throw new FormatError(`unknown tensor ${JSON.stringify(info.name.slice(0, 100))}`, {
+    where: metadata.where,
+    remedy: 'The model departs from its architecture; serve it with llama.cpp and use the notation openai:NAME.',
+  });
+}

@@ -1,0 +1,78 @@
+/** Rope scaling of a GGUF file in the form of config.json's `rope_scaling`. Linear and YaRN scaling are metadata; Llama 3's is a tensor
+ *  of factors, one a frequency, computed when the file was made: its few parameters are found again and checked against all factors. */
+import { FormatError } from '../../../base/errors.js';
+import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
+
+/** Divisors of the frequencies, [headSize / 2]. */
+export type RopeFactors = Float32Array;
+
+interface RopeContext {
+  readonly factors: RopeFactors | null;
+  readonly theta: number;
+  readonly headSize: number;
+  readonly contextLength: number;
+}
+
+interface Llama3Scaling {
+  readonly factor: number;
+  readonly low: number;
+  readonly high: number;
+  readonly originalLength: number;
+}
+
+/** @returns null when positions are not scaled */
+export function parseRopeScaling(metadata: GgufMetadata, context: RopeContext): Readonly<Record<string, unknown>> | null {
+  if (context.factors !== null) return llama3Scaling(context.factors, context, metadata.where);
+  const type = metadata.text('llama.rope.scaling.type') ?? (metadata.has('llama.rope.scale_linear') ? 'linear' : 'none');
+  if (type === 'none') return null;
+  const factor = decimalOf(metadata.number('llama.rope.scaling.factor') ?? metadata.number('llama.rope.scale_linear') ?? 1);
+  if (type === 'linear') return factor === 1 ? null : { rope_type: 'linear', factor };
+  if (type === 'yarn') {
+    const original = metadata.number('llama.rope.scaling.original_context_length');
+    return { rope_type: 'yarn', factor, ...(original === null ? {} : { original_max_position_embeddings: original }) };
+  }
+  throw new FormatError('unknown kind of rope scaling', { where: metadata.where, expected: 'none, linear or yarn', got: type });
+}
+
+function llama3Scaling(factors: RopeFactors, { theta, headSize }: RopeContext, where: string): Readonly<Record<string, unknown>> | null {
+  if (factors.length !== headSize / 2) {
+    throw new FormatError('the rope factors do not fit the heads', { where, expected: `${headSize / 2} factors`, got: `${factors.length}` });
+  }
+  if (factors.every((value) => value === 1)) return null;
+  const wavelengths = Array.from(factors, (_, i) => 2 * Math.PI * theta ** ((2 * i) / headSize));
+  const factor = decimalOf(Math.max(...factors));
+  const published: Llama3Scaling = { factor, low: 1, high: 4, originalLength: 8192 };
+  const scaling = [published, ...fitScaling(factors, wavelengths, factor)].find((candidate) => explains(candidate, factors, wavelengths));
+  if (scaling === undefined) {
+    throw new FormatError('the rope factors follow no known rule', { where, got: Array.from(factors.subarray(0, 8)).join(', ') });
+  }
+  return {
+    rope_type: 'llama3',
+    factor: scaling.factor,
+    low_freq_factor: scaling.low,
+    high_freq_factor: scaling.high,
+    original_max_position_embeddings: scaling.originalLength,
+  };
+}
+
+/** In between the two limits, 1/factor is a straight line over 1/wavelength: two points of it give the parameters, with `low` = 1,
+ *  since only the quotients original/low and original/high are in the factors. */
+function fitScaling(factors: RopeFactors, wavelengths: readonly number[], factor: number): readonly Llama3Scaling[] {
+  const points = Array.from(factors, (value, i) => ({ x: 1 / (wavelengths[i] ?? 1), y: (1 / value - 1 / factor) / (1 - 1 / factor) }));
+  const between = points.filter(({ y }) => y > 1e-3 && y < 1 - 1e-3);
+  const first = between[0];
+  const last = between.at(-1);
+  if (first === undefined || last === undefined || first.x === last.x) return [];
+  const slope = (first.y - last.y) / (first.x - last.x);
+  const span = -1 / (first.y - slope * first.x);
+  return [{ factor, low: 1, high: Number((1 + span).toPrecision(4)), originalLength: Math.round(slope * span) }];
+}
+
+/** Formula: transformers `_compute_llama3_parameters`. */
+function explains({ factor, low, high, originalLength }: Llama3Scaling, factors: RopeFactors, wavelengths: readonly number[]): boolean {
+  return wavelengths.every((wavelength, i) => {
+    const smooth = Math.min(1, Math.max(0, (originalLength / wavelength - low) / (high - low)));
+    const expected = 1 / ((1 - smooth) / factor + smooth);
+    return Math.abs(expected - (factors[i] ?? 0)) <= 1e-4 * expected;
+  });
+}
