@@ -1,0 +1,110 @@
+/** Reverse-mode differentiation: appends the gradient of a scalar loss to the trace that computes it.
+ *  Gradients of embedding tables and of the output head stay sparse where they are sparse: rows to be added at token ids. */
+import { GadflyError, ShapeError } from '../../base/errors.js';
+import { invariant } from '../../base/invariant.js';
+import { formatShape, sameShape } from './dimension.js';
+import { add } from './ops/arithmetic.js';
+import { scatterAddRows } from './ops/gather.js';
+import { at } from './shapeRules.js';
+import type { Contribution, Node, SparseRows, Value } from './value.js';
+
+export interface Gradient {
+  /** Shaped as the primal; null when the loss does not depend on it, or only through rows. */
+  readonly dense: Value | null;
+  /** To be added to `dense` at row ids[n]: rows[n]. */
+  readonly rows: readonly { readonly ids: Value /* i64 [N] */; readonly rows: Value /* f32 [N, C] */ }[];
+}
+
+/** Gradients of `loss` in each of `wrt`.
+ *  @param loss f32 scalar
+ *  @param wrt  parameters, or any f32 values the loss is computed from
+ *  @throws ShapeError when the loss is not a scalar, GadflyError 'gradient' when it passes through an op that has none */
+export function differentiate(loss: Value, wrt: readonly Value[]): ReadonlyMap<Value, Gradient> {
+  if (loss.dtype !== 'f32' || loss.shape.length > 0) {
+    throw new ShapeError('the loss is not a scalar', { where: 'differentiate', expected: 'f32 []', got: `${loss.dtype} ${formatShape(loss.shape)}` });
+  }
+  const wanted = new Set(wrt);
+  const pending = new Map<Value, Accumulated>([[loss, { dense: loss.trace.constant('f32', [], [1]), rows: [] }]]);
+  for (const node of nodesBetween(wanted, loss)) propagate(node, pending);
+  return new Map(wrt.map((value) => [value, pending.get(value) ?? { dense: null, rows: [] }]));
+}
+
+interface Accumulated {
+  dense: Value | null;
+  readonly rows: SparseRows[];
+}
+
+/** Nodes through which the loss depends on wanted values, last first. */
+function nodesBetween(wanted: ReadonlySet<Value>, loss: Value): readonly Node[] {
+  const reached = new Map<number, Node>();
+  const queue = [loss];
+  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
+    if (value.origin.kind !== 'result' || reached.has(value.origin.node.id)) continue;
+    reached.set(value.origin.node.id, value.origin.node);
+    queue.push(...value.origin.node.inputs.filter(({ dtype }) => dtype === 'f32'));
+  }
+  // Inputs have smaller node ids than what is computed from them.
+  const forward = [...reached.values()].sort((a, b) => a.id - b.id);
+  const dependent = new Set(wanted);
+  const between = forward.filter(({ inputs, outputs }) => {
+    if (!inputs.some((input) => input.dtype === 'f32' && dependent.has(input))) return false;
+    for (const output of outputs) dependent.add(output);
+    return true;
+  });
+  return between.reverse();
+}
+
+function propagate(node: Node, pending: Map<Value, Accumulated>): void {
+  const gradients = node.outputs.map((output) => densified(output, pending.get(output)));
+  if (gradients.every((gradient) => gradient === null)) return;
+  const { op, inputs, outputs, attributes } = node;
+  if (typeof op.vjp !== 'function') {
+    throw new GadflyError('gradient', `${op.name} has no gradient`, { where: 'differentiate', got: op.vjp.none, remedy: 'Pass its operands through stopGradient, or build it from other ops.' });
+  }
+  const contributions = op.vjp({ inputs, outputs, attributes, gradients });
+  contributions.forEach((contribution, index) => {
+    for (const each of contributionsOf(contribution)) accumulate(op.name, at(inputs, index), each, pending);
+  });
+}
+
+function contributionsOf(contribution: Contribution | readonly Contribution[] | null): readonly Contribution[] {
+  if (contribution === null) return [];
+  return Array.isArray(contribution) ? contribution as readonly Contribution[] : [contribution as Contribution];
+}
+
+function accumulate(op: string, primal: Value, contribution: Contribution, pending: Map<Value, Accumulated>): void {
+  if (primal.dtype !== 'f32' || primal.origin.kind === 'constant') return;
+  const sum = pending.get(primal) ?? { dense: null, rows: [] };
+  pending.set(primal, sum);
+  if ('kind' in contribution) {
+    sum.rows.push(contribution);
+    return;
+  }
+  invariant(sameShape(contribution.shape, primal.shape), `a gradient has its primal's shape (${op}: ${formatShape(contribution.shape)} for ${formatShape(primal.shape)})`);
+  sum.dense = sum.dense === null ? contribution : add(sum.dense, contribution);
+}
+
+/** What propagates further must be dense; what a caller asked for stays as it is. */
+function densified(primal: Value, gradient: Accumulated | undefined): Value | null {
+  if (gradient === undefined) return null;
+  return gradient.rows.reduce<Value | null>((sum, { ids, rows }) => {
+    const dense = scatterAddRows(rows, ids, at(primal.shape, 0));
+    return sum === null ? dense : add(sum, dense);
+  }, gradient.dense);
+}
+
+/** Graph outputs under the names that a runtime accumulates: `grad:NAME` for the dense part, `rows:NAME:i:ids` and `rows:NAME:i:rows`
+ *  for the i-th sparse part of the parameter NAME. */
+export function gradientOutputs(gradients: ReadonlyMap<Value, Gradient>): Record<string, Value> {
+  const outputs: Record<string, Value> = {};
+  for (const [value, { dense, rows }] of gradients) {
+    invariant(value.origin.kind === 'parameter' || value.origin.kind === 'input', 'gradient outputs are of named values');
+    const { name } = value.origin;
+    if (dense !== null) outputs[`grad:${name}`] = dense;
+    rows.forEach((part, index) => {
+      outputs[`rows:${name}:${String(index)}:ids`] = part.ids;
+      outputs[`rows:${name}:${String(index)}:rows`] = part.rows;
+    });
+  }
+  return outputs;
+}

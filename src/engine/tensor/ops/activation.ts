@@ -1,0 +1,54 @@
+/** Smooth gates: GELU in its tanh form, and SiLU. */
+import { at, expectFloat } from '../shapeRules.js';
+import { emitOne } from '../trace.js';
+import type { OpDefinition, Value } from '../value.js';
+import { add, mul, sub } from './arithmetic.js';
+import { sigmoid } from './unary.js';
+
+const cubic = 0.044715;
+const twiceRoot = 2 * Math.sqrt(2 / Math.PI);
+
+export const geluTanhOp: OpDefinition = {
+  name: 'geluTanh',
+  infer(inputs) {
+    expectFloat('geluTanh', at(inputs, 0));
+    return [at(inputs, 0)];
+  },
+  lower(onnx, { inputs }) {
+    const x = onnx.name(at(inputs, 0));
+    if (onnx.provider === 'cpu') return [onnx.node('FastGelu', [x], { domain: 'com.microsoft' })];
+    return [onnx.node('Gelu', [x], { attributes: { approximate: { string: 'tanh' } } })];
+  },
+  vjp({ inputs, outputs, gradients }) {
+    // With s = σ(2√(2/π)(x + 0.044715x³)) the function is y = x·s, so y' = s + y·(1 − s)·(inner function)'.
+    const [x, y] = [at(inputs, 0), at(outputs, 0)];
+    const cubicTerm = mul(mul(x, x), cubic * twiceRoot);
+    const gate = sigmoid(mul(x, add(cubicTerm, twiceRoot)));
+    const innerSlope = add(mul(cubicTerm, 3), twiceRoot);
+    const slope = add(gate, mul(mul(y, sub(1, gate)), innerSlope));
+    return [mul(at(gradients, 0) as Value, slope)];
+  },
+};
+
+/** ½x(1 + tanh(√(2/π)(x + 0.044715x³))), the GELU of GPT-2 ("gelu_new"). */
+export const geluTanh = (x: Value): Value => emitOne(geluTanhOp, [x]);
+
+export const siluOp: OpDefinition = {
+  name: 'silu',
+  infer(inputs) {
+    expectFloat('silu', at(inputs, 0));
+    return [at(inputs, 0)];
+  },
+  lower(onnx, { inputs }) {
+    const x = onnx.name(at(inputs, 0));
+    if (onnx.provider === 'cpu') return [onnx.node('QuickGelu', [x], { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })];
+    return [onnx.node('Mul', [x, onnx.node('Sigmoid', [x])])];
+  },
+  vjp({ inputs, outputs, gradients }) {
+    const gate = sigmoid(at(inputs, 0));
+    return [mul(at(gradients, 0) as Value, add(gate, mul(at(outputs, 0), sub(1, gate))))];
+  },
+};
+
+/** x · sigmoid(x). */
+export const silu = (x: Value): Value => emitOne(siluOp, [x]);

@@ -1,0 +1,62 @@
+/** Cached attention for generation, as one kernel (com.microsoft GroupQueryAttention). Training composes matmul and softmax instead. */
+import { present } from '../../../base/invariant.js';
+import { addDims, multiplyDims } from '../dimension.js';
+import { expectDType } from '../dtype.js';
+import { at, expectFloat, expectShape } from '../shapeRules.js';
+import type { OpDefinition, Value } from '../value.js';
+
+type AttentionAttributes = { readonly heads: number; readonly kvHeads: number; readonly scale: number };
+
+export interface GroupQueryAttentionInputs {
+  /** [B, T, H·D] */
+  readonly q: Value;
+  /** [B, T, KV·D] */
+  readonly k: Value;
+  /** [B, T, KV·D] */
+  readonly v: Value;
+  /** [B, KV, P, D] */
+  readonly pastK: Value;
+  readonly pastV: Value;
+  /** i32 [B]: a row's total length (past and new) − 1. */
+  readonly lastIndex: Value;
+  /** i32 [1]: the greatest total length. */
+  readonly total: Value;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly scale: number;
+}
+
+export const groupQueryAttentionOp: OpDefinition<AttentionAttributes> = {
+  name: 'groupQueryAttention',
+  infer(inputs, { heads, kvHeads }) {
+    const [q, k, v, pastK, pastV, lastIndex, total] = [0, 1, 2, 3, 4, 5, 6].map((index) => at(inputs, index)) as [Value, Value, Value, Value, Value, Value, Value];
+    expectFloat('groupQueryAttention', q, k, v, pastK, pastV);
+    const [batch, tokens, size] = [at(q.shape, 0), at(q.shape, 1), at(pastK.shape, 3)];
+    expectShape('groupQueryAttention: q', q, [batch, tokens, multiplyDims(heads, size)]);
+    expectShape('groupQueryAttention: k', k, [batch, tokens, multiplyDims(kvHeads, size)]);
+    expectShape('groupQueryAttention: v', v, k.shape);
+    expectShape('groupQueryAttention: pastK', pastK, [batch, kvHeads, at(pastK.shape, 2), size]);
+    expectShape('groupQueryAttention: pastV', pastV, pastK.shape);
+    for (const integer of [lastIndex, total]) expectDType('groupQueryAttention', integer.dtype, ['i32']);
+    expectShape('groupQueryAttention: lastIndex', lastIndex, [batch]);
+    expectShape('groupQueryAttention: total', total, [1]);
+    const present_ = { dtype: 'f32', shape: pastK.shape.with(2, addDims(at(pastK.shape, 2), tokens)) } as const;
+    return [{ dtype: 'f32', shape: q.shape }, present_, present_];
+  },
+  lower(onnx, { inputs, attributes: { heads, kvHeads, scale } }) {
+    const attributes = { num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: scale }, do_rotary: { int: 0 } };
+    return onnx.nodes('GroupQueryAttention', inputs.map((input) => onnx.name(input)), [true, true, true], { domain: 'com.microsoft', attributes });
+  },
+  vjp: { none: 'it is for generation; compose matmul and softmax to train' },
+};
+
+/** Causal attention of T new tokens over P cached ones and themselves. Rows are right-padded; rotary embedding is applied before.
+ *  @returns out [B, T, H·D] and the extended caches [B, KV, P+T, D] */
+export function groupQueryAttention({ q, k, v, pastK, pastV, lastIndex, total, heads, kvHeads, scale }: GroupQueryAttentionInputs): {
+  readonly out: Value;
+  readonly presentK: Value;
+  readonly presentV: Value;
+} {
+  const [out, presentK, presentV] = q.trace.emit(groupQueryAttentionOp, [q, k, v, pastK, pastV, lastIndex, total], { heads, kvHeads, scale });
+  return { out: present(out, 'out'), presentK: present(presentK, 'presentK'), presentV: present(presentV, 'presentV') };
+}

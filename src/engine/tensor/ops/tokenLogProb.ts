@@ -1,0 +1,62 @@
+/** The language-model head: log-probabilities of given tokens without a one-hot matrix, with a gradient that is dense where it must be
+ *  and sparse where it can be. */
+import { present } from '../../../base/invariant.js';
+import { at, expectFloat, expectIndex, expectRank, expectShape } from '../shapeRules.js';
+import type { Lowering, OpDefinition, Value } from '../value.js';
+import { mul, sub } from './arithmetic.js';
+import { cast } from './compare.js';
+import { gatherRows } from './gather.js';
+import { matmul, matmulOp } from './matmul.js';
+import { reshape } from './shape.js';
+
+export const tokenLogProbOp: OpDefinition = {
+  name: 'tokenLogProb',
+  infer(inputs) {
+    const [hidden, head, targets] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    expectFloat('tokenLogProb', hidden, head);
+    expectRank('tokenLogProb: hidden', hidden, [2]);
+    expectRank('tokenLogProb: head', head, [2]);
+    expectShape('tokenLogProb: head', head, [at(head.shape, 0), at(hidden.shape, 1)]);
+    expectIndex('tokenLogProb: targets', targets);
+    expectShape('tokenLogProb: targets', targets, hidden.shape.slice(0, 1));
+    const count = at(hidden.shape, 0);
+    return [{ dtype: 'f32', shape: [count] }, { dtype: 'f32', shape: [count, at(head.shape, 0)] }];
+  },
+  lower(onnx, node) {
+    const [targets, probabilities] = [at(node.inputs, 2), at(node.outputs, 1)];
+    const attributes = { transposeA: false, transposeB: true, scale: 1 };
+    const logits = at(matmulOp.lower(onnx, { ...node, attributes }), 0);
+    const last = onnx.constant('i64', [1], [-1]);
+    const index = onnx.node('Unsqueeze', [onnx.name(targets), last]);
+    const pick = (name: string): string => onnx.node('Squeeze', [onnx.node('GatherElements', [name, index], { attributes: { axis: { int: -1 } } }), last]);
+    if (!onnx.isUsed(probabilities)) return [pick(onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } })), ''];
+    const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
+    // log Σ exp(logits) = largest logit − log(largest probability); the largest probability is at least 1/V, so nothing underflows.
+    const logSumExp = onnx.node('Sub', [largest(onnx, logits, last), onnx.node('Log', [largest(onnx, softmax, last)])]);
+    return [onnx.node('Sub', [pick(logits), logSumExp]), softmax];
+  },
+  vjp({ inputs, outputs, gradients }) {
+    const [hidden, head, targets] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    const probabilities = at(outputs, 1);
+    const weight = at(gradients, 0);
+    if (weight === null) return [null];
+    const weight_N1 = reshape(weight, [at(weight.shape, 0), 1]);
+    const weighted = mul(hidden, weight_N1);
+    const inHidden = mul(sub(gatherRows(head, targets), matmul(probabilities, head)), weight_N1);
+    const inHead = matmul(probabilities, weighted, { transposeA: true, scale: -1 });
+    return [inHidden, [inHead, { kind: 'rows', ids: cast(targets, 'i64'), rows: weighted }]];
+  },
+};
+
+/** log p(target | hidden) in nats, p = softmax(hidden · headᵀ).
+ *  @param hidden_NC  final hidden states; rows may share a position
+ *  @param head_VC    output embedding
+ *  @param targets_N  token ids
+ *  @returns [N]. Gradient: hidden w·(head[t] − P·head); head −Pᵀ(w·hidden) dense plus the sparse rows (t, w·hidden) */
+export function tokenLogProb(hidden_NC: Value, head_VC: Value, targets_N: Value): Value {
+  return present(hidden_NC.trace.emit(tokenLogProbOp, [hidden_NC, head_VC, targets_N], {})[0], 'tokenLogProb has outputs');
+}
+
+function largest(onnx: Lowering, name: string, axis: string): string {
+  return onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
+}
