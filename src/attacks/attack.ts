@@ -3,11 +3,10 @@
 import type { Clock } from '../base/clock.js';
 import type { StreamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
-import type { Judge, PreferencePair, Prompt, RolloutTree, Target } from '../dialogue/types.js';
+import type { Judge, PreferencePair, Prompt, RolloutTree, Target, ToxicContinuation } from '../dialogue/types.js';
 import type { JsonObject } from '../runs/json.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { Reference } from './reference.js';
-import type { TeachingText } from './teaching.js';
 
 /** What an attack needs from a target; checked before a run starts, not in mid-run. */
 export type AttackNeed = 'text' | 'logProbs' | 'hidden' | 'gradients';
@@ -24,7 +23,7 @@ export interface AttackContext {
   readonly join: JoinTurns;
   readonly prompts: { readonly train: readonly Prompt[]; readonly dev: readonly Prompt[] };
   /** The texts of the attack's data file, filtered; empty when the recipe names none. */
-  readonly teaching: readonly TeachingText[];
+  readonly teaching: readonly ToxicContinuation[];
   /** Every draw of the attack comes from a child of this. */
   readonly stream: StreamKey;
   readonly sink: AttackSink;

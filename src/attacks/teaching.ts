@@ -4,25 +4,12 @@
 import { present } from '../base/invariant.js';
 import { childKey, type StreamKey } from '../base/random.js';
 import { answerUtterances, type RolloutCast, type Stem } from '../dialogue/rollout/exchange.js';
-import type { Dialogue, PreferencePair, Prompt, Utterance } from '../dialogue/types.js';
-
-/** A text that shows the failure, and where it comes after. */
-export interface TeachingText {
-  readonly id: string;
-  /** What comes before it in its source; null when it stands alone. */
-  readonly prefix: string | null;
-  readonly text: string;
-}
+import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../dialogue/types.js';
 
 /** One pair to be made: what to teach, after which prompt. */
 export interface TeachingDraw {
-  readonly text: TeachingText;
+  readonly text: ToxicContinuation;
   readonly prompt: Prompt;
-}
-
-/** The prompt that a teaching text brings along, or the given one when it stands alone. */
-export function teachingPrompt(text: TeachingText, otherwise: Prompt): Prompt {
-  return text.prefix === null ? otherwise : { id: `teaching:${text.id}`, conversationId: `teaching:${text.id}`, text: text.prefix };
 }
 
 /** One pair a draw, in order.
@@ -35,7 +22,7 @@ export async function teachingPairs(
   if (draws.length === 0) return [];
   const dialogues = draws.map(({ prompt }): Dialogue => ({ prompt, turns: [] }));
   const own = await cast.adversary.speak(dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(stream, i, 0) })));
-  const given = draws.map(({ text, prompt }) => cast.asUtterance(spaced(prompt.text, text.text)));
+  const given = draws.map(({ text, prompt }) => cast.asUtterance(spaced(prompt.text, text.continuation)));
   const stems = [1, 2].flatMap((side) => dialogues.map((dialogue, i): Stem => ({ dialogue, stream: childKey(stream, i, side) })));
   const exchanges = await answerUtterances(stems, [...given, ...own], cast);
   const rewardAt = (i: number): number | null => present(exchanges[i], 'an exchange for each utterance').score.reward?.total ?? null;
@@ -50,6 +37,6 @@ export async function teachingPairs(
 }
 
 /** Running text goes on after a space. */
-function spaced(before: string, text: string): string {
+export function spaced(before: string, text: string): string {
   return before === '' || /\s$/u.test(before) || /^\s/u.test(text) ? text : ` ${text}`;
 }

@@ -9,6 +9,8 @@ export interface LanguageModelAdversary extends Adversary {
   readonly contextIds: (dialogue: Dialogue) => readonly number[];
   /** A given text as an utterance of its own: ended as it ends one, cut to its length limit. */
   readonly asUtterance: (text: string) => Utterance;
+  /** The same as ids, cut to a limit of the caller's. */
+  readonly utteranceIds: (text: string, maxTokens: number) => readonly number[];
   readonly counts: () => SpeakerCounts;
 }
 
@@ -27,6 +29,7 @@ export function createLanguageModelAdversary(model: LanguageModel, options: Loca
         finishReason: ids.length < speaker.sampling.maxNewTokens ? 'stop' : 'length',
       };
     },
+    utteranceIds: speaker.format.utterance,
     counts: speaker.counts,
     speak: async (requests) => (await speaker.speak(requests, false)).map((turn) => turn.utterance),
   };

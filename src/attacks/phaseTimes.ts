@@ -1,0 +1,38 @@
+/** Where an epoch's time went: adversary, target, judge, training. For logs only; nothing depends on it. */
+import type { Clock } from '../base/clock.js';
+import type { RolloutCast } from '../dialogue/rollout/exchange.js';
+
+export interface PhaseTimes {
+  readonly during: <T>(phase: string, work: () => Promise<T>) => Promise<T>;
+  /** The cast, with the time of each of its members noted under `prefix` + role. */
+  readonly cast: <C extends RolloutCast>(cast: C, prefix?: string) => C;
+  /** Seconds by phase since the last call, named 'time/PHASE'. */
+  readonly take: () => Readonly<Record<string, number>>;
+}
+
+export function createPhaseTimes(clock: Clock): PhaseTimes {
+  let seconds: Record<string, number> = {};
+  const during = async <T>(phase: string, work: () => Promise<T>): Promise<T> => {
+    const start = clock.monotonicMs();
+    try {
+      return await work();
+    } finally {
+      const name = `time/${phase}`;
+      seconds[name] = (seconds[name] ?? 0) + (clock.monotonicMs() - start) / 1000;
+    }
+  };
+  return {
+    during,
+    cast: (cast, prefix = '') => ({
+      ...cast,
+      adversary: { ...cast.adversary, speak: (requests) => during(`${prefix}adversary`, () => cast.adversary.speak(requests)) },
+      target: { ...cast.target, reply: (requests) => during(`${prefix}target`, () => cast.target.reply(requests)) },
+      judge: { ...cast.judge, judge: (texts) => during(`${prefix}judge`, () => cast.judge.judge(texts)) },
+    }),
+    take: () => {
+      const taken = seconds;
+      seconds = {};
+      return taken;
+    },
+  };
+}
