@@ -9,6 +9,7 @@ models/directory/: one of them as transformers itself saves it.
 Weights are not stored.  Value i of parameter NAME is
     x = murmur3_finalise(fnv1a32(NAME) + i * 0x9E3779B9 mod 2^32);  ((x >> 16) - 32768) / 2^17
 in [-0.25, 0.25), exact in float32, plus 1 for the gains of norms (tests/golden does the same in TypeScript).
+models/rope.json: inverse frequencies and tables of several rope settings, old and new spelling.
 Each sequence is run alone, without padding, so these values owe nothing to padding or batching.
 """
 import json
@@ -19,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           LlamaForSequenceClassification)
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 OUT = pathlib.Path(__file__).parent / "models"
 GPT2 = dict(vocab_size=64, n_positions=48, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0,
@@ -41,6 +43,30 @@ VARIANTS = {
 }
 LENGTHS = (11, 5, 17)
 NEW = 16
+
+
+ROPE = {
+    "plain": dict(head_dim=16, max_position_embeddings=64, rope_theta=10000.0),
+    "old keys": dict(head_dim=16, max_position_embeddings=64, rope_theta=500.0, rope_scaling={"type": "linear", "factor": 2.5}),
+    "new keys": dict(head_dim=16, max_position_embeddings=64, rope_parameters={"rope_type": "linear", "factor": 2.5, "rope_theta": 500.0}),
+    "Llama 3.1": dict(head_dim=128, max_position_embeddings=131072, rope_theta=500000.0, rope_scaling={
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}),
+    "Llama 3.2": dict(head_dim=64, max_position_embeddings=131072, rope_theta=500000.0, rope_scaling={
+        "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}),
+}
+
+
+def rope() -> dict:
+    golden = {}
+    for name, settings in ROPE.items():
+        config = LlamaConfig(hidden_size=settings["head_dim"] * 2, num_attention_heads=2, **settings)
+        module = LlamaRotaryEmbedding(config)
+        positions = [0, 1, 7, settings["max_position_embeddings"] - 1]
+        cos, sin = module(torch.zeros(1), torch.tensor([positions]))
+        half = settings["head_dim"] // 2
+        golden[name] = {"config": settings, "inverseFrequencies": module.inv_freq.tolist(), "positions": positions,
+                        "cos": cos[0, :, :half].tolist(), "sin": sin[0, :, :half].tolist()}
+    return golden
 
 
 def fnv1a(text: str) -> int:
@@ -96,12 +122,13 @@ def main() -> None:
                 out = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), max_new_tokens=NEW,
                                      do_sample=False, eos_token_id=None, pad_token_id=0)
                 golden["greedy"].append(out[0, len(ids):].tolist())
-        golden["weightedSum"] = float(loss)
+        golden["weightedSum"] = loss.item()
         loss.backward()
         gradients = {n: p.grad.contiguous() for n, p in model.named_parameters()}
         golden["parameters"] = {n: list(p.shape) for n, p in model.named_parameters()}
         save_file(gradients, OUT / f"{name}.gradients.safetensors")
         (OUT / f"{name}.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    (OUT / "rope.json").write_text(json.dumps(rope(), separators=(",", ":")) + "\n")
     VARIANTS["llama3-biases"].save_pretrained(OUT / "directory")
 
 

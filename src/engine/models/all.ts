@@ -1,5 +1,6 @@
 /** The table of model families, and the way from a config.json to an architecture. */
 import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import type { RawConfig } from './configReader.js';
 import type { Architecture, ModelFamily } from './family.js';
 import { gpt2 } from './gpt2.js';
@@ -31,4 +32,10 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
     });
   }
   return family.open(raw, where);
+}
+
+/** The class that transformers loads a saved model of this architecture as. */
+export function classNameOf({ family }: Architecture, head: HeadKind): string {
+  const entry = present(Object.entries(modelFamilies).find(([name]) => name === family)?.[1], 'an architecture is of a known family');
+  return present((head === 'language' ? entry.causalLanguageModels : entry.classifiers)[0], 'a family names its classes');
 }

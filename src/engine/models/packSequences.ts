@@ -4,7 +4,7 @@
  *  padding id can leak into a loss. */
 import { ConfigError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
-import type { HostTensor } from '../runtime/device.js';
+import { i64Tensor, type HostTensor } from '../runtime/hostTensor.js';
 
 export interface Sequence {
   readonly prefix: readonly number[];
@@ -26,7 +26,7 @@ export interface PackedSequences {
 /** @throws ConfigError when an item with a completion has no prefix: the probability of a first token is not defined without one */
 export function packSequences(items: readonly Sequence[]): PackedSequences {
   items.forEach(requirePrefix);
-  const tokens = items.reduce((most, { prefix, completion }) => Math.max(most, prefix.length + completion.length), 0);
+  const tokens = Math.max(0, ...items.map(readLength));
   invariant(items.length > 0 && tokens > 0, 'a batch has at least one token');
   const ids = new BigInt64Array(items.length * tokens);
   const positions = BigInt64Array.from({ length: ids.length }, (_, i) => BigInt(i % tokens));
@@ -34,7 +34,7 @@ export function packSequences(items: readonly Sequence[]): PackedSequences {
   const targets: number[] = [];
   const segments: number[] = [];
   items.forEach(({ prefix, completion }, item) => {
-    [...prefix, ...completion].forEach((id, t) => (ids[item * tokens + t] = BigInt(id)));
+    [...prefix, ...completion].slice(0, readLength({ prefix, completion })).forEach((id, t) => (ids[item * tokens + t] = BigInt(id)));
     completion.forEach((id, t) => {
       rows.push(item * tokens + prefix.length + t - 1);
       targets.push(id);
@@ -43,12 +43,17 @@ export function packSequences(items: readonly Sequence[]): PackedSequences {
   });
   const dims = [items.length, tokens];
   return {
-    ids_BT: { dtype: 'i64', dims, data: ids },
-    positions_BT: { dtype: 'i64', dims, data: positions },
-    rows_N: i64Vector(rows),
-    targets_N: i64Vector(targets),
+    ids_BT: i64Tensor(dims, ids),
+    positions_BT: i64Tensor(dims, positions),
+    rows_N: i64Tensor([rows.length], rows),
+    targets_N: i64Tensor([targets.length], targets),
     segment_N: Int32Array.from(segments),
   };
+}
+
+/** Tokens of an item that have to be read: the last of a completion is predicted, but predicts nothing that is asked for. */
+export function readLength({ prefix, completion }: Sequence): number {
+  return completion.length === 0 ? prefix.length : prefix.length + completion.length - 1;
 }
 
 /** Per-token values gathered by item, in the order of the items. */
@@ -60,15 +65,11 @@ export function unpackTokens(values_N: Float32Array, items: readonly Sequence[])
   });
 }
 
-export function requirePrefix({ prefix, completion }: Sequence, index: number): void {
+function requirePrefix({ prefix, completion }: Sequence, index: number): void {
   if (prefix.length === 0 && completion.length > 0) {
     throw new ConfigError('The probability of a first token is not defined', {
       where: `item ${String(index)}`, expected: 'at least one token before the completion', got: 'an empty prompt',
       remedy: 'Give a prompt, or begin with the beginning-of-sequence token where the model has one.',
     });
   }
-}
-
-export function i64Vector(values: readonly number[]): HostTensor {
-  return { dtype: 'i64', dims: [values.length], data: BigInt64Array.from(values, BigInt) };
 }

@@ -1,0 +1,78 @@
+/** Sampling from a language model: requests in, completions out, in the order of the requests whatever the batching. */
+import { invariant } from '../../base/invariant.js';
+import type { StreamKey } from '../../base/random.js';
+import type { DecodeRow, SamplingOptions } from '../runtime/device.js';
+import type { LanguageModel } from './languageModel.js';
+import { contextError, requireContext } from './requireContext.js';
+
+export interface GenerateRequest {
+  /** The whole context, at least one token. */
+  readonly ids: readonly number[];
+  /** Every token is drawn from this stream, so the result does not depend on what else is in the batch. */
+  readonly stream: StreamKey;
+  /** Also return log p of ids[scoreFrom …], read in the same pass. At least 1. */
+  readonly scoreFrom?: number;
+}
+
+export interface GenerationOptions extends Omit<SamplingOptions, 'stopTexts'> {
+  /** Generation ends with the token that completes one of these. */
+  readonly stopStrings?: readonly string[];
+  /** What to do with a prompt that leaves no room for maxNewTokens. `refuse` (the default): an error when it fills the context, fewer
+   *  new tokens when it nearly does. `keepLast`: the prompt's last tokens are kept, as many as leave the room. */
+  readonly truncation?: 'refuse' | 'keepLast';
+}
+
+export interface Generated {
+  /** New tokens, the stop token included. */
+  readonly ids: readonly number[];
+  /** Text of the new tokens, special tokens left out. */
+  readonly text: string;
+  /** Of each new token under the raw model (temperature 1), nats. */
+  readonly logProbs: readonly number[];
+  /** Of each new token under the distribution it was drawn from, nats. */
+  readonly samplingLogProbs: readonly number[];
+  /** Of ids[scoreFrom …] under the raw model, nats; null unless asked for. */
+  readonly scored: readonly number[] | null;
+  /** `length` also when the context is full. */
+  readonly finishReason: 'stop' | 'length';
+}
+
+/** @throws ConfigError for an empty context, an id outside the vocabulary, or a context without room for new tokens */
+export async function generate(
+  model: LanguageModel,
+  requests: readonly GenerateRequest[],
+  options: GenerationOptions,
+): Promise<readonly Generated[]> {
+  const { truncation = 'refuse', stopStrings = [], ...sampling } = options;
+  const rows = requests.map((request, index) => toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }));
+  const { layers, kvHeads, headSize } = model.architecture.config;
+  const results = await model.device.decode(await model.inference(), { layers, kvHeads, headSize }, rows);
+  return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
+}
+
+function toRow(model: LanguageModel, request: GenerateRequest, sampling: SamplingOptions, { truncation, index }: RowOptions): DecodeRow {
+  const where = `request ${String(index)}`;
+  const { ids, stream, scoreFrom = null } = request;
+  requireContext(model, ids, where);
+  const isScoreable = scoreFrom === null || (Number.isInteger(scoreFrom) && scoreFrom >= 1 && scoreFrom <= ids.length);
+  invariant(isScoreable, 'scoring starts at the second token or later: the first has no probability');
+  const room = model.contextLength - sampling.maxNewTokens;
+  if (ids.length <= room) return { ids, stream, scoreFrom, sampling };
+  if (truncation === 'refuse') {
+    if (ids.length < model.contextLength) return { ids, stream, scoreFrom, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
+    throw contextError(model, ids.length, where);
+  }
+  const kept = Math.max(1, room);
+  const dropped = ids.length - kept;
+  if (scoreFrom !== null && scoreFrom <= dropped) throw contextError(model, ids.length, where);
+  return {
+    ids: ids.slice(dropped), stream,
+    scoreFrom: scoreFrom === null ? null : scoreFrom - dropped,
+    sampling: { ...sampling, maxNewTokens: Math.min(sampling.maxNewTokens, model.contextLength - kept) },
+  };
+}
+
+interface RowOptions {
+  readonly truncation: 'refuse' | 'keepLast';
+  readonly index: number;
+}

@@ -1,0 +1,121 @@
+/** A causal language model: an architecture, its weights on a device, its tokenizer. Owns opening, creating, copying, saving and
+ *  the one program that generates and scores.
+ *
+ *  A frozen model compiles its weights into that program (prepacked, fastest). A trainable one feeds them at every run, so what a
+ *  trainer writes to `weights` is seen by the next generation without a copy. */
+import { basename } from 'node:path';
+import type { Device, Program } from '../runtime/device.js';
+import type { TensorStore } from '../runtime/tensorStore.js';
+import { parseChatTemplate, type ChatTemplate } from '../text/chatTemplate.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import { architectureOf, classNameOf } from './all.js';
+import type { Checkpoint } from './checkpoints/checkpoint.js';
+import type { RawConfig } from './configReader.js';
+import type { Architecture } from './family.js';
+import { inferenceGraph } from './inferenceGraph.js';
+import { languageModelParameters } from './parameters.js';
+import { specialTexts, storeModel, tokenizerOf, withCheckpoint } from './storedModel.js';
+import { initialiseWeights, loadWeights } from './weights.js';
+
+export interface LanguageModel {
+  readonly name: string;
+  readonly architecture: Architecture;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | null;
+  /** Jinja, for saving. */
+  readonly chatTemplateSource: string | null;
+  /** Most tokens a sequence may have. */
+  readonly contextLength: number;
+  /** Rows of the embedding: every token id is below it. */
+  readonly vocabularySize: number;
+  readonly device: Device;
+  /** Every parameter under its checkpoint name. */
+  readonly weights: TensorStore;
+  readonly trainable: boolean;
+  /** The program that generates and scores; compiled when first asked for. */
+  readonly inference: () => Promise<Program>;
+  /** Frees the weights and programs on the device. */
+  readonly close: () => Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Weights stay inputs of every program, so that updates are seen. Default false. */
+  readonly trainable?: boolean;
+  /** What reports call it; default the last part of the path. */
+  readonly name?: string;
+}
+
+/** Opens a checkpoint: a directory in Hugging Face layout or a .gguf file.
+ *  @throws ConfigError for an architecture that is not known, FormatError when weights and configuration disagree */
+export function openLanguageModel(device: Device, source: string | Checkpoint, options: OpenOptions = {}): Promise<LanguageModel> {
+  return withCheckpoint(source, async (checkpoint) => {
+    const { source: where, config, tensors, chatTemplate } = checkpoint;
+    const architecture = architectureOf(config, 'language', where);
+    const tokenizer = tokenizerOf(checkpoint);
+    const weights = await loadWeights(device, languageModelParameters(architecture), tensors, {
+      prefix: architecture.prefix, where, redundant: architecture.config.tiedHead ? ['lm_head.weight'] : [],
+    });
+    const { name = basename(where), trainable = false } = options;
+    return assemble(device, weights, { name, architecture, tokenizer, chatTemplateSource: chatTemplate, trainable });
+  });
+}
+
+export interface CreateOptions {
+  readonly name?: string;
+  readonly chatTemplateSource?: string | null;
+}
+
+/** A trainable model with random weights, the same for the same seed.
+ *  @param config in the form of config.json; absent fields have the defaults of transformers */
+export async function createLanguageModel(
+  device: Device,
+  config: RawConfig,
+  tokenizer: Tokenizer,
+  seed: number,
+  { name = 'random', chatTemplateSource = null }: CreateOptions = {},
+): Promise<LanguageModel> {
+  const architecture = architectureOf(config, 'language', name);
+  const weights = await initialiseWeights(device, languageModelParameters(architecture), seed);
+  return assemble(device, weights, { name, architecture, tokenizer, chatTemplateSource, trainable: true });
+}
+
+/** The same weights again, in a store of their own. */
+export async function copyLanguageModel(model: LanguageModel, options: OpenOptions = {}): Promise<LanguageModel> {
+  const { device, architecture, tokenizer, chatTemplateSource } = model;
+  const weights = await device.createStore(languageModelParameters(architecture));
+  await device.copy(model.weights, weights);
+  return assemble(device, weights, {
+    architecture, tokenizer, chatTemplateSource, name: options.name ?? model.name, trainable: options.trainable ?? false,
+  });
+}
+
+/** Writes the model in Hugging Face layout, float32; transformers loads it. */
+export async function saveLanguageModel({ architecture, device, weights, tokenizer, chatTemplateSource }: LanguageModel, dir: string): Promise<void> {
+  await storeModel(dir, {
+    raw: architecture.config.raw,
+    className: classNameOf(architecture, 'language'),
+    specs: languageModelParameters(architecture),
+    chatTemplate: chatTemplateSource,
+    device, weights, tokenizer,
+  });
+}
+
+type Parts = Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'>;
+
+function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageModel {
+  const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
+  let program: Promise<Program> | null = null;
+  return {
+    ...parts,
+    chatTemplate: chatTemplateSource === null ? null : parseChatTemplate(chatTemplateSource, specialTexts(tokenizer)),
+    contextLength: architecture.config.contextLength,
+    vocabularySize: architecture.config.vocabularySize,
+    device, weights,
+    inference: () => (program ??= device.compile(inferenceGraph(architecture), { store: weights, frozen: !trainable })),
+    close: async () => {
+      if (program !== null) await device.release(await program);
+      program = null;
+      await device.release(weights);
+    },
+  };
+}

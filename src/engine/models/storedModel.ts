@@ -1,0 +1,68 @@
+/** What every kind of model does with its files: read its tokenizer and configuration, write them back beside the weights. */
+import { ConfigError } from '../../base/errors.js';
+import type { Device } from '../runtime/device.js';
+import type { TensorStore } from '../runtime/tensorStore.js';
+import type { TemplateSpecials } from '../text/chatTemplate.js';
+import { loadTokenizer, type Tokenizer } from '../text/tokenizer.js';
+import type { Checkpoint } from './checkpoints/checkpoint.js';
+import { openCheckpoint } from './checkpoints/openCheckpoint.js';
+import { writeCheckpoint } from './checkpoints/writeCheckpoint.js';
+import type { RawConfig } from './configReader.js';
+import type { ParameterSpec } from './family.js';
+
+/** Opens `source` where it is a path, and closes what it opened. */
+export async function withCheckpoint<T>(source: string | Checkpoint, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
+  if (typeof source !== 'string') return use(source);
+  const checkpoint = await openCheckpoint(source);
+  try {
+    return await use(checkpoint);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** @throws ConfigError when the checkpoint has none */
+export function tokenizerOf({ source, config, tokenizerFiles }: Checkpoint): Tokenizer {
+  if (tokenizerFiles === null) {
+    throw new ConfigError('The model has no tokenizer', { where: source, expected: 'tokenizer.json beside the weights', remedy: 'Add the files of its tokenizer.' });
+  }
+  return loadTokenizer({ ...tokenizerFiles, config });
+}
+
+export interface StoredParts {
+  /** As the model was read or created. */
+  readonly raw: RawConfig;
+  /** Class name for config.json. */
+  readonly className: string;
+  readonly device: Device;
+  readonly weights: TensorStore;
+  readonly specs: readonly ParameterSpec[];
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: string | null;
+}
+
+/** Writes a model directory in Hugging Face layout, float32. */
+export async function storeModel(dir: string, { raw, className, device, weights, specs, tokenizer, chatTemplate }: StoredParts): Promise<void> {
+  async function* tensors(): AsyncGenerator<{ readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }> {
+    for (const { name, shape } of specs) yield { name, shape, data: await device.read(weights, name) };
+  }
+  // What saving changes: the class, the element type, and that nothing is quantised any more.
+  const { torch_dtype: _dtype, quantization_config: _quantization, ...rest } = raw;
+  const config = { ...rest, architectures: [className], dtype: 'float32' };
+  await writeCheckpoint(dir, { config, tensors: tensors(), tokenizerFiles: tokenizer.files, chatTemplate, dtype: 'f32' });
+}
+
+/** The special tokens that chat templates name, as tokenizer_config.json spells them. */
+export function specialTexts({ files, bosId, tokenText }: Tokenizer): TemplateSpecials {
+  const config = JSON.parse(files.get('tokenizer_config.json') ?? '{}') as Readonly<Record<string, unknown>>;
+  const text = (key: string): string | undefined => {
+    const token = config[key];
+    const content = typeof token === 'object' && token !== null && 'content' in token ? token.content : token;
+    return typeof content === 'string' ? content : undefined;
+  };
+  const named = {
+    bosToken: text('bos_token') ?? (bosId === null ? undefined : tokenText(bosId)),
+    eosToken: text('eos_token'), padToken: text('pad_token'), unkToken: text('unk_token'),
+  };
+  return Object.fromEntries(Object.entries(named).filter(([, content]) => content !== undefined));
+}
