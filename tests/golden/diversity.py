@@ -1,0 +1,40 @@
+"""Writes tests/golden/diversity/selfBleu.json: sets of short texts and nltk's BLEU of each text against all the others.
+
+Texts are random draws from a small harmless vocabulary, so that n-grams repeat within and between them; some are copies,
+some a single word, some share no word with any other.
+Usage: python tests/golden/diversity.py   (pins: tests/golden/requirements.txt)
+"""
+import json
+import random
+from pathlib import Path
+
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "it", "rained", "all", "day", "long", ",", ".", "don't"]
+
+
+def self_bleu(texts, order):
+    rows = [text.split() for text in texts]
+    smooth = SmoothingFunction().method1
+    weights = [1 / order] * order
+    return [
+        float(sentence_bleu(rows[:i] + rows[i + 1 :], row, weights=weights, smoothing_function=smooth))
+        for i, row in enumerate(rows)
+    ]
+
+
+def main():
+    draw = random.Random(0)
+    sets = []
+    for size in (2, 3, 8, 40):
+        texts = [" ".join(draw.choice(WORDS[: draw.randint(3, len(WORDS))]) for _ in range(draw.randint(1, 14))) for _ in range(size)]
+        if size >= 8:
+            texts += [texts[0], texts[1] + " " + texts[1], "unheard of", "rained"]
+        sets.append(texts)
+    cases = [{"order": order, "texts": texts, "selfBleu": self_bleu(texts, order)} for texts in sets for order in (1, 2, 4, 5)]
+    folder = Path(__file__).parent / "diversity"
+    folder.mkdir(exist_ok=True)
+    (folder / "selfBleu.json").write_text(json.dumps(cases, indent=1) + "\n")
+
+
+main()
