@@ -1,6 +1,6 @@
 /** A file that is read in pieces, never whole. Owns the mapping of file-system refusals to errors that a user understands. */
 import { open } from 'node:fs/promises';
-import { ConfigError, EnvironmentError, FormatError } from '../../../base/errors.js';
+import { ConfigError, EnvironmentError, FormatError, GadflyError } from '../../../base/errors.js';
 
 export interface RandomAccessFile {
   readonly path: string;
@@ -70,7 +70,8 @@ export function fileError(path: string, what: string, cause: unknown): ConfigErr
   return new EnvironmentError(what, { where: path, got: cause instanceof Error ? cause.message : String(cause), remedy, cause });
 }
 
+/** The code of a refusal by the operating system ('ENOSPC'), or null for any other error. */
 export function errorCode(cause: unknown): string | null {
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
+  if (cause instanceof Error && !(cause instanceof GadflyError) && 'code' in cause && typeof cause.code === 'string') return cause.code;
   return null;
 }
