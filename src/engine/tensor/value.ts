@@ -137,6 +137,6 @@ export interface Lowering {
 }
 
 export interface LoweredNode {
-  readonly domain?: 'com.microsoft';
+  readonly domain?: '' | 'com.microsoft';
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
 }

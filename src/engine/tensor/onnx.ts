@@ -1,0 +1,170 @@
+/** Lowering: a graph as an ONNX model for ONNX Runtime. Each op lowers itself (see the op table); this file owns names, constants,
+ *  symbolic sizes and weights. The same graph and options give the same bytes. */
+import { ShapeError } from '../../base/errors.js';
+import { invariant, present } from '../../base/invariant.js';
+import { termsOf, type Dim } from './dimension.js';
+import { packData, type DType } from './dtype.js';
+import { encodeModel, type OnnxInitializer, type OnnxModel, type OnnxNode } from './onnxModel.js';
+import type { Graph, LoweredNode, Lowering, NamedValue, Provider, Value } from './value.js';
+
+/** Where each weight lies in the external data, in f32 elements. A TensorStore's `entries` is one. */
+export type ParameterLayout = ReadonlyMap<string, { readonly offset: number; readonly length: number; readonly location?: string }>;
+
+export interface OnnxOptions {
+  /** `inputs` (default): weights are graph inputs. `externalInitializers`: they are constants whose bytes are given to the session beside
+   *  the model, by default as one external file named 'weights'. */
+  readonly parametersAs?: 'inputs' | 'externalInitializers';
+  /** Needed for external initializers. */
+  readonly layout?: ParameterLayout;
+  /** Which fused kernels may be used. Default 'cpu'. */
+  readonly provider?: Provider;
+}
+
+/** The bytes of an ONNX model. Its inputs are the graph's inputs and parameters under their own names; outputs likewise. */
+export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
+  return encodeModel(lowerGraph(graph, options));
+}
+
+/** The ONNX model before encoding: for tests and for counting nodes. */
+export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, provider = 'cpu' }: OnnxOptions = {}): OnnxModel {
+  const { lowering, bind, nodes, initializers } = createLowering(graph, provider);
+  for (const { name, value } of [...graph.inputs, ...graph.parameters]) bind(value, name);
+  for (const value of graph.constants) {
+    if (value.origin.kind === 'constant') bind(value, lowering.constant(value.dtype, value.shape.map(Number), Array.from<number | bigint, number>(value.origin.data, Number)));
+  }
+  for (const node of graph.nodes) {
+    const names = node.op.lower(lowering, node);
+    node.outputs.forEach((output, index) => { bind(output, present(names[index], `${node.op.name} lowers every output`)); });
+  }
+  const isExternal = parametersAs === 'externalInitializers';
+  return {
+    nodes: nameOutputs(graph.outputs, nodes, lowering),
+    inputs: isExternal ? graph.inputs : [...graph.inputs, ...graph.parameters],
+    outputs: graph.outputs,
+    initializers: [...initializers, ...(isExternal ? graph.parameters.map((parameter) => externalInitializer(parameter, layout)) : [])],
+  };
+}
+
+/** Constants up to this many elements are written once. */
+const sharedConstantLength = 8192;
+
+interface LoweringState {
+  readonly lowering: Lowering;
+  readonly bind: (value: Value, name: string) => void;
+  readonly nodes: OnnxNode[];
+  readonly initializers: OnnxInitializer[];
+}
+
+/** Internal names begin with '%', so no given name is met twice. */
+function createLowering(graph: Graph, provider: Provider): LoweringState {
+  const nodes: OnnxNode[] = [];
+  const initializers: OnnxInitializer[] = [];
+  const names = new Map<Value, string>();
+  const shared = new Map<string, string>();
+  const used = new Set<Value>([...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ value }) => value)]);
+  let next = 0;
+  const fresh = (): string => `%${String(next++)}`;
+  const once = (key: string, make: () => string): string => {
+    const known = shared.get(key) ?? make();
+    shared.set(key, known);
+    return known;
+  };
+  const lowering: Lowering = {
+    provider,
+    name: (value) => present(names.get(value), 'operands are lowered first'),
+    isUsed: (value) => used.has(value),
+    node: (type, inputs, options) => present(lowering.nodes(type, inputs, [true], options)[0], 'the node has an output'),
+    nodes(type, inputs, outputs, { domain = '', attributes = {} }: LoweredNode = {}) {
+      const outputNames = outputs.map((isWanted) => (isWanted ? fresh() : ''));
+      nodes.push({ type, domain, inputs: withoutTail(inputs), outputs: withoutTail(outputNames), attributes });
+      return outputNames;
+    },
+    constant(dtype: DType, shape, data) {
+      const make = (): string => {
+        const name = fresh();
+        initializers.push({ kind: 'data', name, dtype, shape, data: packData(dtype, data) });
+        return name;
+      };
+      if (data.length > sharedConstantLength) return make();
+      return once(`${dtype} ${shape.join()}: ${data.map((each) => (Object.is(each, -0) ? '-0' : String(each))).join()}`, make);
+    },
+    sizes: (dims, sources) => once(`sizes ${dims.join()} of ${sources.map(({ id }) => id).join()}`, () => lowerSizes(lowering, dims, sources)),
+  };
+  return { lowering, bind: (value, name) => { names.set(value, name); }, nodes, initializers };
+}
+
+function withoutTail(names: readonly string[]): readonly string[] {
+  return names.slice(0, names.findLastIndex((name) => name !== '') + 1);
+}
+
+/** An i64 vector of sizes: runs of numbers are constants, runs of neighbouring axes of one source are read at once. */
+function lowerSizes(onnx: Lowering, dims: readonly Dim[], sources: readonly Value[]): string {
+  const parts: string[] = [];
+  let index = 0;
+  while (index < dims.length) {
+    const numbers = dims.slice(index).findIndex((dim) => typeof dim === 'string');
+    const numberCount = numbers === -1 ? dims.length - index : numbers;
+    if (numberCount > 0) {
+      parts.push(onnx.constant('i64', [numberCount], dims.slice(index, index + numberCount).map(Number)));
+      index += numberCount;
+      continue;
+    }
+    const run = longestRun(dims.slice(index), sources);
+    parts.push(run === null ? lowerSize(onnx, present(dims[index], 'inside the list'), sources) : readShape(onnx, run.source, run.axis, run.length));
+    index += run?.length ?? 1;
+  }
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined ? first : onnx.node('Concat', parts, { attributes: { axis: { int: 0 } } });
+}
+
+/** How many of the leading dims are neighbouring axes of one source, from one on. */
+function longestRun(dims: readonly Dim[], sources: readonly Value[]): { readonly source: Value; readonly axis: number; readonly length: number } | null {
+  for (const source of sources) {
+    const axis = source.shape.findIndex((dim) => dim === dims[0]);
+    if (axis === -1) continue;
+    const differing = dims.findIndex((dim, offset) => typeof dim === 'number' || dim !== source.shape[axis + offset]);
+    return { source, axis, length: differing === -1 ? dims.length : differing };
+  }
+  return null;
+}
+
+function readShape(onnx: Lowering, source: Value, axis: number, length: number): string {
+  return onnx.node('Shape', [onnx.name(source)], { attributes: { start: { int: axis }, end: { int: axis + length } } });
+}
+
+/** One symbolic size as i64 [1]: Σ coefficient · Π symbols. */
+function lowerSize(onnx: Lowering, dim: Dim, sources: readonly Value[]): string {
+  const terms = termsOf(dim).map(({ coefficient, symbols }) => {
+    const factors = symbols.map((symbol) => {
+      invariant(sources.some(({ shape }) => shape.includes(symbol)), `a source of the size ${symbol} is among the operands`);
+      return onnx.sizes([symbol], sources);
+    });
+    if (coefficient !== 1 || factors.length === 0) factors.push(onnx.constant('i64', [1], [coefficient]));
+    return factors.reduce((product, factor) => onnx.node('Mul', [product, factor]));
+  });
+  return terms.reduce((sum, term) => onnx.node('Add', [sum, term]));
+}
+
+/** Gives the results their output names; a value that has a name already, or two, is copied. */
+function nameOutputs(outputs: readonly NamedValue[], nodes: readonly OnnxNode[], onnx: Lowering): readonly OnnxNode[] {
+  const computed = new Set(nodes.flatMap((node) => node.outputs));
+  const renamed = new Map<string, string>();
+  const copies: OnnxNode[] = [];
+  for (const { name, value } of outputs) {
+    const internal = onnx.name(value);
+    if (computed.has(internal) && !renamed.has(internal)) renamed.set(internal, name);
+    else copies.push({ type: 'Identity', domain: '', inputs: [internal], outputs: [name], attributes: {} });
+  }
+  const rename = (name: string): string => renamed.get(name) ?? name;
+  return [...nodes, ...copies].map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+}
+
+function externalInitializer({ name, dtype, shape }: NamedValue, layout: ParameterLayout | undefined): OnnxInitializer {
+  const sizes = shape.map(Number);
+  const place = layout?.get(name);
+  const length = sizes.reduce((product, size) => product * size, 1);
+  if (place?.length !== length) {
+    throw new ShapeError('weight not in the layout', { where: name, expected: `${String(length)} elements`, got: place === undefined ? 'none' : String(place.length) });
+  }
+  return { kind: 'external', name, dtype, shape: sizes, location: place.location ?? 'weights', offsetBytes: place.offset * 4, lengthBytes: length * 4 };
+}
