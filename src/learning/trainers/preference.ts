@@ -9,7 +9,7 @@ import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { packSequences, type PackedSequences, type Sequence } from '../../engine/models/packSequences.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
-import { matmul, mul, reduceSum, reshape } from '../../engine/tensor/ops/index.js';
+import { matmul, mul, reduceSum, reshape } from '../../engine/tensor/ops/all.js';
 import type { Value } from '../../engine/tensor/value.js';
 import { preferenceFormulas, type PreferenceFormulaName } from '../formulas/preference.js';
 import { traced } from '../formulas/traceArithmetic.js';

@@ -4,7 +4,7 @@ import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { packSequences } from '../../engine/models/packSequences.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
-import { mul, neg, reduceSum } from '../../engine/tensor/ops/index.js';
+import { mul, neg, reduceSum } from '../../engine/tensor/ops/all.js';
 import { planMicrobatches } from './microbatches.js';
 import { defaultOptimizer, type OptimizerOptions } from './optimizerOptions.js';
 import type { TrainingExample } from './trainingData.js';

@@ -1,0 +1,138 @@
+/** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by several judges;
+ *  figures with intervals, samples and the words behind verdicts go to report.json. A finished row is kept when the run is resumed. */
+import { streamKey } from '../base/random.js';
+import { rewardOf, type RewardWeights } from '../dialogue/reward.js';
+import { judgeTexts } from '../dialogue/score.js';
+import { rolloutLinear } from '../dialogue/rollout/linear.js';
+import type { ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../dialogue/types.js';
+import { ConfigError } from '../base/errors.js';
+import { present } from '../base/invariant.js';
+import type { JsonObject } from '../runs/json.js';
+import { readRecords } from '../runs/recordLog.js';
+import { type EvaluateOptions, recipeStages, untunedRow } from '../runs/recipe.js';
+import type { Report } from '../runs/report.js';
+import { buildReport, type EvaluatedRow } from './evaluationReport.js';
+import { createLimitGuard } from './limits.js';
+import { dialogueRecord, recordedDialogue, type RecordedDialogue } from './records.js';
+import type { StageContext } from './stageContext.js';
+
+/** @returns the report, which is also written to report.json */
+export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
+  const plan = await planEvaluation(context, options);
+  for (const [done, row] of plan.rows.entries()) {
+    context.progress({ stage: 'evaluate', phase: row, done, total: plan.rows.length, unit: 'rows', values: {} });
+    await evaluateRow(context, plan, row);
+  }
+  const rows = await readRows(context, plan.rows);
+  const report = await buildReport(context, plan, rows);
+  context.run.writeReport(report as unknown as JsonObject);
+  if (context.run.completed('evaluate') === null) context.run.completeUnit('evaluate', { rows: plan.rows });
+  return report;
+}
+
+/** What an evaluation is, with every default settled. */
+export interface EvaluationPlan {
+  readonly rows: readonly string[];
+  readonly turns: number;
+  readonly prompts: readonly Prompt[];
+  /** The first gives the main figures. */
+  readonly judges: readonly Judge[];
+  readonly reward: RewardWeights;
+  /** Dialogues a row kept as samples. */
+  readonly samples: number;
+}
+
+export async function planEvaluation({ recipe, workshop }: Pick<StageContext, 'recipe' | 'workshop'>, options: EvaluateOptions): Promise<EvaluationPlan> {
+  const { test } = await workshop.prompts();
+  const prompts = test.slice(0, options.prompts ?? test.length);
+  if (prompts.length === 0) throw new ConfigError('there are no prompts to evaluate on', { where: 'prompts.test', remedy: 'Check the file and the filter of the recipe.' });
+  const judges: Judge[] = [];
+  for (const judge of options.judges ?? [recipe.judge]) judges.push(await workshop.judge(judge));
+  return {
+    rows: options.rows ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
+    turns: options.turns,
+    prompts,
+    judges,
+    reward: options.reward ?? trainedReward(recipe),
+    samples: options.samples,
+  };
+}
+
+/** The reward of the first attack that has one, so that an evaluation measures what training sought. */
+function trainedReward(recipe: StageContext['recipe']): RewardWeights {
+  for (const stage of recipeStages(recipe)) if (stage.kind === 'exploit' && stage.options.attack === 'ipo') return stage.options.reward;
+  return { reply: 2, likelihood: 0.1 };
+}
+
+function unitOf(row: string): string {
+  return `evaluate:${row}`;
+}
+
+/** Every row draws from the same streams: rows differ by their adversary, not by luck. */
+async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: string): Promise<void> {
+  const { run, recipe, workshop } = context;
+  if (run.completed(unitOf(row)) !== null) return;
+  const target = await workshop.target();
+  const adversary = await workshop.openAdversary({ name: row, trainable: false, ...(row === untunedRow ? {} : { folder: run.modelPath(row) }) });
+  try {
+    const guard = createLimitGuard(run, recipe.limits, context.interrupted);
+    guard.watch(target);
+    guard.watch(adversary);
+    const main = present(plan.judges[0], 'an evaluation has a judge');
+    const dialogues = await rolloutLinear({
+      adversary: {
+        ...adversary,
+        speak: (requests) => {
+          guard.mayGoOn();
+          return adversary.speak(requests);
+        },
+      },
+      target,
+      judge: main,
+      reward: plan.reward,
+      join: workshop.join,
+      prompts: plan.prompts,
+      turns: plan.turns,
+      stream: streamKey(recipe.seed, 'evaluate'),
+    });
+    const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = { [main.name]: dialogues.map(({ scores }) => scores) };
+    for (const judge of plan.judges.slice(1)) verdicts[judge.name] = await judgedAgain(dialogues, judge, plan.reward, workshop.join);
+    run.rollouts.append(
+      ...dialogues.map(({ dialogue }, i) =>
+        dialogueRecord(dialogue, Object.fromEntries(Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')])), { stage: unitOf(row) }, null),
+      ),
+    );
+    run.completeUnit(unitOf(row), { adversary: { ...adversary.counts() }, target: { ...target.counts() } });
+  } finally {
+    await adversary.model.close();
+  }
+}
+
+/** The same dialogues under another judge. What the target thought of an utterance does not change with the judge. */
+export async function judgedAgain(dialogues: readonly ScoredDialogue[], judge: Judge, reward: RewardWeights, join: (before: string, after: string) => string): Promise<readonly (readonly ExchangeScore[])[]> {
+  const exchanges = dialogues.flatMap(({ dialogue, scores }) =>
+    scores.map((score, i) => {
+      const utterance = present(dialogue.turns[2 * i], 'an utterance for each score').text;
+      const reply = present(dialogue.turns[2 * i + 1], 'a reply for each score').text;
+      return { adversaryNll: score.adversaryNll, texts: [reply, join(utterance, reply), utterance] };
+    }),
+  );
+  const verdicts = await judgeTexts(judge, exchanges.flatMap(({ texts }) => texts));
+  const rescored = exchanges.map(({ adversaryNll }, i): ExchangeScore => {
+    const at = (k: number): Verdict => present(verdicts[3 * i + k], 'a verdict for each text');
+    const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };
+    return { ...facts, reward: rewardOf(facts, reward) };
+  });
+  let next = 0;
+  return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
+}
+
+/** From the records of this run, whichever sitting wrote them. */
+async function readRows({ run, workshop }: StageContext, rows: readonly string[]): Promise<readonly EvaluatedRow[]> {
+  const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
+  for await (const record of readRecords(run.rollouts.path)) {
+    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
+  }
+  const target = (await workshop.target()).name;
+  return rows.map((name) => ({ name, target, dialogues: present(byUnit.get(unitOf(name)), 'records of each row') }));
+}

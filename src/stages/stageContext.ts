@@ -1,0 +1,27 @@
+/** What a stage is given: the recipe, the run directory it writes, the workshop that opens models and data, and ways to report and stop. */
+import type { Clock } from '../base/clock.js';
+import type { Recipe } from '../runs/recipe.js';
+import type { RunDirectory } from '../runs/runDirectory.js';
+import type { Workshop } from './workshop.js';
+
+export interface StageContext {
+  readonly recipe: Recipe;
+  readonly run: RunDirectory;
+  readonly workshop: Workshop;
+  /** True once the user asked to stop. */
+  readonly interrupted: () => boolean;
+  readonly progress: (event: StageProgress) => void;
+  readonly clock: Clock;
+}
+
+export interface StageProgress {
+  /** 'ipo', 'sft', 'evaluate' … */
+  readonly stage: string;
+  /** What is being done now: 'rollout', 'train', 'dev', or the name of a row. */
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'epochs' | 'rows';
+  /** Latest values worth a glance. */
+  readonly values: Readonly<Record<string, number>>;
+}

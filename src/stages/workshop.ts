@@ -1,0 +1,125 @@
+/** Opens what a recipe names, once and on first need: device, models, judges, prompts. Whatever it opened it closes. */
+import { isAbsolute, join } from 'node:path';
+import { ConfigError } from '../base/errors.js';
+import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
+import type { Judge, ToxicContinuation } from '../dialogue/types.js';
+import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
+import { type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
+import type { Device } from '../engine/runtime/device.js';
+import type { JudgeOptions, Recipe, SpeakerOptions } from '../runs/recipe.js';
+import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
+import type { FormatKind } from '../speakers/formats/format.js';
+import { openJudge } from '../speakers/judges/all.js';
+import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
+import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
+import { readPrompts, readToxicContinuations, type PromptSets, type ToxicQuery } from './data.js';
+
+export interface WorkshopOptions {
+  readonly recipe: Recipe;
+  /** Where relative paths of the recipe start. */
+  readonly folder: string;
+  readonly openDevice: () => Promise<Device>;
+  /** Where fetched models are kept. */
+  readonly cacheDir: string;
+  readonly offline: boolean;
+  readonly onFetch?: Parameters<typeof resolveModel>[1]['onProgress'];
+}
+
+export interface Workshop {
+  readonly device: () => Promise<Device>;
+  /** Frozen. */
+  readonly target: () => Promise<LocalTarget>;
+  /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close. */
+  readonly openAdversary: (options: { readonly name: string; readonly folder?: string; readonly trainable: boolean }) => Promise<LanguageModelAdversary>;
+  /** Frozen; null when it is the target's own weights. The model is the caller's to close. */
+  readonly openReference: () => Promise<LanguageModel | null>;
+  readonly judge: (options: JudgeOptions) => Promise<Judge>;
+  readonly prompts: () => Promise<PromptSets>;
+  readonly toxicContinuations: (query: ToxicQuery) => Promise<readonly ToxicContinuation[]>;
+  /** How an utterance and its reply read together, by the target's format. */
+  readonly join: JoinTurns;
+  readonly close: () => Promise<void>;
+}
+
+export function createWorkshop(options: WorkshopOptions): Workshop {
+  const { recipe, folder } = options;
+  const inFolder = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
+  const device = once(options.openDevice);
+  const judges = new Map<string, Promise<Judge>>();
+
+  const modelPath = async (notation: string): Promise<string> => {
+    const local = notation.startsWith('.') ? inFolder(notation) : notation;
+    const resolved = await resolveModel(local, {
+      cacheDir: options.cacheDir,
+      offline: options.offline,
+      ...(options.onFetch === undefined ? {} : { onProgress: options.onFetch }),
+    });
+    if (resolved.kind === 'local') return resolved.path;
+    throw new ConfigError('a remote model cannot take this part', { got: notation, expected: 'a model on this machine' });
+  };
+  const openModel = async (notation: string, trainable: boolean, name: string): Promise<LanguageModel> =>
+    openLanguageModel(await device(), await modelPath(notation), { trainable, name });
+
+  const target = once(async () => {
+    const model = await openModel(recipe.target.model, false, recipe.target.model);
+    return createLocalTarget(model, speakerOptions(recipe.target));
+  });
+  const judge = (wanted: JudgeOptions): Promise<Judge> => {
+    const key = JSON.stringify([wanted.model, wanted.threshold ?? null]);
+    let opened = judges.get(key);
+    if (opened === undefined) {
+      opened = openJudge({ ...wanted, model: judgeNotation(wanted.model, inFolder) }, { device, cacheDir: options.cacheDir, offline: options.offline });
+      judges.set(key, opened);
+    }
+    return opened;
+  };
+
+  return {
+    device,
+    target,
+    judge,
+    join: formatOf(recipe.target) === 'lines' ? joinLines : joinPlain,
+    openAdversary: async ({ name, folder: from, trainable }) => {
+      const model = from === undefined ? await openModel(recipe.adversary.model, trainable, name) : await openLanguageModel(await device(), from, { trainable, name });
+      return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
+    },
+    openReference: async () => {
+      const notation = recipe.reference ?? recipe.adversary.model;
+      return notation === recipe.target.model ? null : openModel(notation, false, notation);
+    },
+    prompts: once(async () => readPrompts(recipe.prompts, inFolder, await judge(recipe.judge))),
+    toxicContinuations: async (query) => readToxicContinuations({ ...query, data: inFolder(query.data) }, await judge(recipe.judge)),
+    close: async () => {
+      if (device.started()) await (await device()).close();
+    },
+  };
+}
+
+/** The organism speaks in lines, everything else in running text. */
+export function formatOf({ model, format }: Pick<SpeakerOptions, 'model' | 'format'>): FormatKind {
+  return format ?? (/^organism(:|$)/.test(model) ? 'lines' : 'plain');
+}
+
+export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
+  const { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty, maxContextTokens, system, model } = speaker;
+  return {
+    name: model,
+    format: formatOf(speaker),
+    sampling: { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty },
+    maxContextTokens,
+    ...(system === undefined ? {} : { system }),
+  };
+}
+
+/** A judge that is a file is named relative to the recipe. */
+function judgeNotation(model: string, inFolder: (path: string) => string): string {
+  const file = /^([a-z]+:)?(\.{1,2}\/.*)$/.exec(model);
+  return file === null ? model : `${file[1] ?? ''}${inFolder(file[2] ?? '')}`;
+}
+
+/** Runs `open` at the first call only. */
+function once<T>(open: () => Promise<T>): (() => Promise<T>) & { readonly started: () => boolean } {
+  let opened: Promise<T> | null = null;
+  return Object.assign(() => (opened ??= open()), { started: () => opened !== null });
+}
+
