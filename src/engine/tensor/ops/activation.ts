@@ -1,9 +1,28 @@
-/** Smooth gates: GELU in its tanh form, and SiLU. */
+/** Smooth gates: GELU, exact and in its tanh form, and SiLU. */
 import { at, expectFloat } from '../shapeRules.js';
 import { emitOne } from '../trace.js';
 import type { OpDefinition, Value } from '../value.js';
 import { add, mul, sub } from './arithmetic.js';
-import { sigmoid } from './unary.js';
+import { erf, exp, sigmoid } from './unary.js';
+
+export const geluOp: OpDefinition = {
+  name: 'gelu',
+  infer(inputs) {
+    expectFloat('gelu', at(inputs, 0));
+    return [at(inputs, 0)];
+  },
+  lower: (onnx, { inputs }) => [onnx.node('Gelu', [onnx.name(at(inputs, 0))])],
+  vjp({ inputs, gradients }) {
+    // y = xΦ(x), so y' = Φ(x) + xφ(x).
+    const x = at(inputs, 0);
+    const cumulative = add(mul(erf(mul(x, Math.SQRT1_2)), 0.5), 0.5);
+    const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return [mul(at(gradients, 0) as Value, add(cumulative, mul(x, density)))];
+  },
+};
+
+/** xΦ(x), Φ the distribution function of the standard normal: GELU with the error function. */
+export const gelu = (x: Value): Value => emitOne(geluOp, [x]);
 
 const cubic = 0.044715;
 const twiceRoot = 2 * Math.sqrt(2 / Math.PI);

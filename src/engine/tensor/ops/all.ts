@@ -1,7 +1,7 @@
 /** The op table, and the builder function of every op. A new op is one file entry, one line here, and sample cases in testing/cases
  *  (the contract test fails without them). */
 import type { OpDefinition } from '../value.js';
-import { geluTanhOp, siluOp } from './activation.js';
+import { geluOp, geluTanhOp, siluOp } from './activation.js';
 import { addOp, divOp, maximumOp, minimumOp, mulOp, negOp, subOp } from './arithmetic.js';
 import { groupQueryAttentionOp } from './attention.js';
 import { castOp, equalOp, greaterOp, lessOp, lessOrEqualOp, logicalAndOp, logicalNotOp } from './compare.js';
@@ -14,7 +14,7 @@ import { rotaryOp } from './rotary.js';
 import { clipOp, stopGradientOp, whereOp } from './select.js';
 import { expandOp, reduceSumOp, reshapeOp, transposeOp } from './shape.js';
 import { tokenLogProbOp } from './tokenLogProb.js';
-import { absOp, expOp, logOp, sigmoidOp, signOp, sqrtOp, tanhOp } from './unary.js';
+import { absOp, erfOp, expOp, logOp, sigmoidOp, signOp, sqrtOp, tanhOp } from './unary.js';
 
 export const ops = {
   abs: absOp,
@@ -25,10 +25,12 @@ export const ops = {
   dimensionSize: dimensionSizeOp,
   div: divOp,
   equal: equalOp,
+  erf: erfOp,
   exp: expOp,
   expand: expandOp,
   gatherLast: gatherLastOp,
   gatherRows: gatherRowsOp,
+  gelu: geluOp,
   geluTanh: geluTanhOp,
   greater: greaterOp,
   groupQueryAttention: groupQueryAttentionOp,
@@ -71,7 +73,7 @@ export const ops = {
 
 export type OpName = keyof typeof ops;
 
-export { geluTanh, silu } from './activation.js';
+export { gelu, geluTanh, silu } from './activation.js';
 export { add, div, maximum, minimum, mul, neg, sub } from './arithmetic.js';
 export { groupQueryAttention, type GroupQueryAttentionInputs } from './attention.js';
 export { cast, equal, greater, less, lessOrEqual, logicalAnd, logicalNot } from './compare.js';
@@ -85,4 +87,4 @@ export { rotary } from './rotary.js';
 export { clip, stopGradient, where } from './select.js';
 export { expand, reduceSum, reshape, transpose, type ReduceOptions } from './shape.js';
 export { tokenLogProb } from './tokenLogProb.js';
-export { abs, exp, log, sigmoid, sign, sqrt, tanh } from './unary.js';
+export { abs, erf, exp, log, sigmoid, sign, sqrt, tanh } from './unary.js';

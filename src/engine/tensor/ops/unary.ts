@@ -2,7 +2,7 @@
 import { at, expectFloat } from '../shapeRules.js';
 import { emitOne } from '../trace.js';
 import type { OpDefinition, Value } from '../value.js';
-import { div, mul, sub } from './arithmetic.js';
+import { div, mul, neg, sub } from './arithmetic.js';
 
 function unary(name: string, type: string, slope: (gradient: Value, x: Value, y: Value) => Value | null): OpDefinition {
   return {
@@ -21,6 +21,7 @@ export const logOp = unary('log', 'Log', (g, x) => div(g, x));
 export const sqrtOp = unary('sqrt', 'Sqrt', (g, _x, y) => div(g, mul(y, 2)));
 export const tanhOp = unary('tanh', 'Tanh', (g, _x, y) => mul(g, sub(1, mul(y, y))));
 export const sigmoidOp = unary('sigmoid', 'Sigmoid', (g, _x, y) => mul(g, mul(y, sub(1, y))));
+export const erfOp = unary('erf', 'Erf', (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))));
 export const absOp = unary('abs', 'Abs', (g, x) => mul(g, sign(x)));
 /** −1, 0 or 1; its gradient is 0 wherever it has one. */
 export const signOp = unary('sign', 'Sign', () => null);
@@ -30,5 +31,6 @@ export const log = (a: Value): Value => emitOne(logOp, [a]);
 export const sqrt = (a: Value): Value => emitOne(sqrtOp, [a]);
 export const tanh = (a: Value): Value => emitOne(tanhOp, [a]);
 export const sigmoid = (a: Value): Value => emitOne(sigmoidOp, [a]);
+export const erf = (a: Value): Value => emitOne(erfOp, [a]);
 export const abs = (a: Value): Value => emitOne(absOp, [a]);
 export const sign = (a: Value): Value => emitOne(signOp, [a]);
