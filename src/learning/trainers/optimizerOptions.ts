@@ -1,6 +1,4 @@
 /** What a recipe may say about the optimizer, with the defaults of the seed papers' reference code where they agree. */
-import { constant, cosine, linearDecay, type Schedule, withWarmup } from '../../engine/optim/schedules.js';
-
 export interface OptimizerOptions {
   /** After warm-up. */
   readonly learningRate: number;
@@ -29,3 +27,11 @@ export const defaultOptimizer: OptimizerOptions = {
   weightDecay: 0,
   maxGradientNorm: 1,
 };
+
+/** The learning rate of a step, counted from 1: linear warm-up, then constant, or falling to 0 at `totalSteps`. */
+export function learningRateAt(step: number, { learningRate, warmupSteps, schedule, totalSteps }: OptimizerOptions): number {
+  if (step < warmupSteps) return (learningRate * step) / warmupSteps;
+  if (schedule === 'constant') return learningRate;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+  return schedule === 'linear' ? learningRate * (1 - progress) : (learningRate * (1 + Math.cos(Math.PI * progress))) / 2;
+}

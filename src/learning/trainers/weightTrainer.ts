@@ -37,7 +37,7 @@ export interface WeightTrainer {
   /** Optimizer steps taken, over all sittings. */
   readonly step: () => number;
   /** One optimizer step from the microbatches of one batch, in order. Returns each microbatch's further outputs as well.
-   *  @throws ConfigError when loss or gradient are no longer finite: go back to a checkpoint */
+   *  @throws ConfigError when the loss is no longer finite, EnvironmentError when a gradient is not; the weights are as before */
   readonly update: (microbatches: readonly Readonly<Record<string, HostTensor>>[]) => Promise<{ readonly report: StepReport; readonly outputs: readonly Readonly<Record<string, HostTensor>>[] }>;
   /** Writes the whole state into an existing folder: `model/` in Hugging Face layout, the optimizer beside it. */
   readonly save: (folder: string) => Promise<void>;
@@ -67,7 +67,7 @@ export async function createWeightTrainer(model: LanguageModel, build: LossBuild
       }
       if (!Number.isFinite(loss)) {
         await device.fill(stores.gradients, 0);
-        throw diverged('loss', loss, step + 1);
+        throw diverged(loss, step + 1);
       }
       const learningRate = learningRateAt(step + 1, options);
       const { gradientNorm } = await device.adamw({
@@ -86,7 +86,6 @@ export async function createWeightTrainer(model: LanguageModel, build: LossBuild
         gradientScale: 1,
       });
       step++;
-      if (!Number.isFinite(gradientNorm)) throw diverged('gradient norm', gradientNorm, step);
       return { report: { loss, gradientNorm, learningRate }, outputs };
     },
     save: (folder) => saveTrainerState(folder, model, stores, step),
@@ -122,9 +121,9 @@ async function createStores(device: Device, specs: readonly StoreEntry[], model:
   const entries = specs.map(({ name, shape }) => ({ name, shape }));
   return {
     weights: model.weights,
-    gradients: await device.createStore(entries),
-    firstMoment: await device.createStore(entries),
-    secondMoment: await device.createStore(entries),
+    gradients: await device.createStore(entries, { beside: model.weights }),
+    firstMoment: await device.createStore(entries, { beside: model.weights }),
+    secondMoment: await device.createStore(entries, { beside: model.weights }),
   };
 }
 
@@ -132,12 +131,11 @@ export function scalarOf(outputs: Readonly<Record<string, HostTensor>>, name: st
   return Number(present(outputs[name]?.data[0], `the graph gives ${name}`));
 }
 
-function diverged(what: string, value: number, step: number): ConfigError {
+function diverged(loss: number, step: number): ConfigError {
   return new ConfigError('training diverged', {
     where: `step ${String(step)}`,
-    expected: `a finite ${what}`,
-    got: String(value),
+    expected: 'a finite loss',
+    got: String(loss),
     remedy: 'Lower learningRate, raise warmupSteps, or set maxGradientNorm.',
   });
 }
-
