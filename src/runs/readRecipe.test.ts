@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../base/errors.js';
-import { RecipeError, loadRecipe, parseRecipe, recipeFiles, shippedRecipes, withAbsolutePaths } from './readRecipe.js';
+import { RecipeError, loadRecipe, parseRecipe, recipeFiles, recipeOfRun, shippedRecipes } from './readRecipe.js';
 import { recipeJsonSchema, recipeStages } from './recipe.js';
 import { formatDuration, parseDuration } from './quantities.js';
 
@@ -122,7 +122,7 @@ describe('parseRecipe', () => {
           expect(error).toBeInstanceOf(ConfigError);
         }
       }),
-      { seed: 3, numRuns: 300 },
+      { seed: 3, numRuns: 200 },
     );
   });
 });
@@ -138,9 +138,9 @@ describe('loadRecipe', () => {
     writeFileSync(join(folder, 'r.yaml'), minimal.replace('target: { model: organism }', 'target: { model: ./model }'));
     const { recipe, source, configuration } = loadRecipe(join(folder, 'r.yaml'));
     expect(source.folder).toBe(folder);
-    expect(withAbsolutePaths(recipe, source.folder)).toMatchObject({ target: { model: join(folder, 'model') }, adversary: { model: 'organism' }, prompts: { train: join(folder, 'a.json') } });
     expect(configuration).toMatchObject({ prompts: { train: 'a.json' } });
-    expect(recipeFiles(recipe, folder).map(({ key }) => key)).toEqual(['prompts.train', 'prompts.dev', 'prompts.test']);
+    expect(recipeFiles(recipe, folder)[0]).toEqual({ key: 'prompts.train', name: 'a.json', path: join(folder, 'a.json') });
+    expect(recipeOfRun({ configuration, source }, 'manifest.json', { set: ['limits.maxTime=1m'] })).toMatchObject({ source, recipe: { limits: { maxTime: 60 } } });
   });
 
   it('every shipped recipe parses', () => {

@@ -9,6 +9,7 @@ import { ConfigError } from '../base/errors.js';
 import { packageRoot } from '../base/packageRoot.js';
 import { listFolder } from './files.js';
 import type { JsonObject } from './json.js';
+import type { Manifest } from './manifest.js';
 import { nearest } from './nearest.js';
 import { recipeSchema, recipeStages } from './recipe.js';
 import type { Recipe } from './recipe.js';
@@ -82,9 +83,9 @@ export function parseRecipe(text: string, options: { readonly file: string; read
   return { recipe: parsed.data, configuration, source: { file: resolve(file), folder: dirname(resolve(file)) } };
 }
 
-/** The recipe of a manifest. @throws RecipeError when this version no longer reads it */
-export function recipeOfManifest(configuration: JsonObject, manifestPath: string): Recipe {
-  return parseRecipe(JSON.stringify(configuration, null, 1), { file: manifestPath }).recipe;
+/** The recipe of a run that goes on, from its manifest. @throws RecipeError when this version no longer reads it */
+export function recipeOfRun({ configuration, source }: Pick<Manifest, 'configuration' | 'source'>, manifestPath: string, changes: RecipeChanges = {}): LoadedRecipe {
+  return { ...parseRecipe(JSON.stringify(configuration, null, 1), { file: manifestPath, changes }), source };
 }
 
 /** Names of the recipes that the package ships. */
@@ -109,37 +110,6 @@ function findRecipe(nameOrPath: string): string {
     expected: `a file, or one of ${shipped.map(({ name }) => name).join(', ')}`,
     ...(close === null ? {} : { remedy: `Did you mean '${close}'?` }),
   });
-}
-
-/** The recipe with every path made absolute; a run reads files through this one, the manifest keeps the other. */
-export function withAbsolutePaths(recipe: Recipe, folder: string): Recipe {
-  const file = (path: string): string => (isAbsolute(path) ? path : resolve(folder, path));
-  const model = (notation: string): string => (/^\.{1,2}\//.test(notation) ? resolve(folder, notation) : notation);
-  const optionalFile = <K extends string>(key: K, path: string | undefined): { [P in K]?: string } =>
-    (path === undefined ? {} : { [key]: file(path) }) as { [P in K]?: string };
-  const { prompts } = recipe;
-  return {
-    ...recipe,
-    target: { ...recipe.target, model: model(recipe.target.model) },
-    adversary: { ...recipe.adversary, model: model(recipe.adversary.model) },
-    reference: recipe.reference === null ? null : model(recipe.reference),
-    judge: { ...recipe.judge, model: model(recipe.judge.model) },
-    prompts: {
-      ...prompts,
-      ...optionalFile('data', prompts.data),
-      ...optionalFile('train', prompts.train),
-      ...optionalFile('dev', prompts.dev),
-      ...optionalFile('test', prompts.test),
-    },
-    stages: recipe.stages.map(({ exploit, evaluate }) => {
-      if (exploit !== undefined) {
-        if (exploit.attack === 'sft') return { exploit: { ...exploit, data: file(exploit.data) } };
-        const { weakSupervision } = exploit;
-        return { exploit: { ...exploit, weakSupervision: weakSupervision === null ? null : { ...weakSupervision, data: file(weakSupervision.data) } } };
-      }
-      return { evaluate: { ...evaluate, judges: evaluate?.judges?.map((judge) => ({ ...judge, model: model(judge.model) })) } } as Recipe['stages'][number];
-    }),
-  };
 }
 
 /** Every file that a recipe names, as written and absolute. */

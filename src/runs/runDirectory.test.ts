@@ -61,7 +61,7 @@ describe('RunDirectory', () => {
         expect(records(path)).toBe(records(whole));
         expect(readdirSync(join(path, 'models'))).toEqual(['a', 'b']);
       }),
-      { numRuns: 40, seed: 1 },
+      { numRuns: 16, seed: 1 },
     );
   });
 

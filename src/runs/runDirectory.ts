@@ -96,7 +96,7 @@ export class RunDirectory {
   }
 
   /** Opens an unfinished run for writing and cuts its records back to the newest state that can be continued exactly.
-   *  @param description when given, must be what the run was started with
+   *  @param description when given, must be what the run was started with, but for `limits`, which may be changed
    *  @throws ConfigError when there is no run, when it is done, or when the description differs (naming the key) */
   static resume(path: string, description: RunDescription | null = null, clock: Clock = systemClock): RunDirectory {
     const folder = resolve(path);
@@ -111,7 +111,8 @@ export class RunDirectory {
       removeTemporaries(join(folder, 'checkpoints'));
       removeTemporaries(join(folder, 'models'));
       run.#cutBack();
-      run.#writeManifest({ status: 'running', versions: describeVersions(), host: describeHost() }, ['reason']);
+      const configuration = description === null ? {} : { configuration: description.configuration };
+      run.#writeManifest({ status: 'running', versions: describeVersions(), host: describeHost(), ...configuration }, ['reason']);
       return run;
     } catch (error) {
       lock.release();
@@ -312,7 +313,7 @@ export function refuseUnwritable(path: string): void {
 }
 
 function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
-  const difference = firstDifference(found.configuration, wanted.configuration);
+  const difference = firstDifference({ ...found.configuration, limits: null }, { ...wanted.configuration, limits: null });
   if (difference !== null) {
     throw new ConfigError('the recipe is not the one this run was started with', {
       where: folder,

@@ -1,0 +1,71 @@
+/** What a command is: a name, its arguments and flags as data, and an action that returns what to print. Heavy code is imported
+ *  inside the action, so that `--help` is quick. */
+import type { JsonValue } from '../runs/json.js';
+import type { Progress } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+export interface GlobalOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly threads: number | null;
+  readonly device: 'cpu' | 'webgpu' | 'cuda';
+  /** Where models are kept; null: the hub's standard place. */
+  readonly cache: string | null;
+}
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly globals: GlobalOptions;
+  /** A line for people, on stderr; nothing with --quiet. */
+  readonly log: (line: string) => void;
+  readonly progress: Progress;
+  /** True once somebody asked to stop; a second request ends the process at once. */
+  readonly interrupted: () => boolean;
+}
+
+export interface CommandResult {
+  /** The one document of `--json`. */
+  readonly json: JsonValue;
+  /** What people read, on stdout. */
+  readonly text: string;
+  readonly exitCode?: number;
+}
+
+export interface FlagDefinition {
+  /** As commander writes it: '--out <dir>', '--greedy'. */
+  readonly flags: string;
+  readonly summary: string;
+  readonly parse?: 'count' | 'countFromZero' | 'number' | 'integer' | 'list';
+  readonly choices?: readonly string[];
+  /** Shown in the help; the action applies it. */
+  readonly default?: string | number;
+}
+
+/** Flags as given: names in camelCase, absent when not given. */
+export type FlagValues = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+export interface CommandDefinition {
+  /** 'run', or 'models list' for one of a group. */
+  readonly name: string;
+  readonly summary: string;
+  /** As commander writes them: '<recipe>', '[recipe]', '<dirs...>'. */
+  readonly argument?: { readonly form: string; readonly summary: string; readonly choices?: readonly string[] };
+  readonly flags: readonly FlagDefinition[];
+  readonly examples: readonly string[];
+  readonly run: (argument: string | undefined, flags: FlagValues, context: CommandContext) => Promise<CommandResult>;
+}
+
+export function textFlag(flags: FlagValues, name: string): string | undefined {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function numberFlag(flags: FlagValues, name: string): number | undefined {
+  const value = flags[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
+export function listFlag(flags: FlagValues, name: string): readonly string[] {
+  const value = flags[name];
+  return Array.isArray(value) ? (value as readonly string[]) : [];
+}

@@ -1,0 +1,27 @@
+/** Every command: one file and one line each. */
+import type { CommandDefinition } from '../command.js';
+import { configSchemaCommand, configValidateCommand } from './config.js';
+import { doctorCommand } from './doctor.js';
+import { generateCommand } from './generate.js';
+import { judgeCommand } from './judge.js';
+import { listCommand } from './list.js';
+import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPullCommand } from './models.js';
+import { reportCommand } from './report.js';
+import { runCommand } from './run.js';
+import { scoreCommand } from './score.js';
+
+export const commands = {
+  run: runCommand,
+  report: reportCommand,
+  generate: generateCommand,
+  score: scoreCommand,
+  judge: judgeCommand,
+  'models list': modelsListCommand,
+  'models pull': modelsPullCommand,
+  'models inspect': modelsInspectCommand,
+  'models convert': modelsConvertCommand,
+  list: listCommand,
+  'config schema': configSchemaCommand,
+  'config validate': configValidateCommand,
+  doctor: doctorCommand,
+} as const satisfies Record<string, CommandDefinition>;

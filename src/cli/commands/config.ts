@@ -1,0 +1,40 @@
+/** `gadfly config`: the schema of a recipe, and a check of one without running it. */
+import { existsSync } from 'node:fs';
+import { listFlag, numberFlag } from '../command.js';
+import type { CommandDefinition } from '../command.js';
+import { loadRecipe, recipeFiles } from '../../runs/readRecipe.js';
+import { recipeJsonSchema } from '../../runs/recipe.js';
+import type { JsonValue } from '../../runs/json.js';
+
+export const configSchemaCommand: CommandDefinition = {
+  name: 'config schema',
+  summary: 'the JSON Schema of a recipe',
+  flags: [],
+  examples: ['gadfly config schema > recipe.schema.json'],
+  run: async () => {
+    const schema = recipeJsonSchema() as JsonValue;
+    return { json: schema, text: JSON.stringify(schema, null, 2) };
+  },
+};
+
+export const configValidateCommand: CommandDefinition = {
+  name: 'config validate',
+  summary: 'check a recipe; prints it with every default',
+  argument: { form: '<recipe>', summary: 'a file, or the name of a shipped recipe' },
+  flags: [
+    { flags: '--set <path=value>', summary: 'change a value first; may be repeated', parse: 'list' },
+    { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
+  ],
+  examples: ['gadfly config validate my.yaml', 'gadfly config validate demo --set stages.ipo.epochs=3'],
+  run: async (argument = '', flags, context) => {
+    const seed = numberFlag(flags, 'seed');
+    const { recipe, configuration, source } = loadRecipe(argument, { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) });
+    const missing = recipeFiles(recipe, source.folder).filter(({ path }) => !existsSync(path));
+    for (const { key, path } of missing) context.log(`warning: ${key} names a file that is not there: ${path}`);
+    const { stringify } = await import('yaml');
+    return {
+      json: { valid: true, file: source.file, missingFiles: missing.map(({ key, path }) => ({ key, path })), configuration },
+      text: `# ${source.file ?? ''}: valid\n${stringify(configuration)}`,
+    };
+  },
+};

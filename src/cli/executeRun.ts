@@ -1,0 +1,143 @@
+/** Runs the stages of a recipe in a run directory, writes the report, and closes the directory with what became of it. */
+import { join, relative } from 'node:path';
+import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
+import { unreachable } from '../base/invariant.js';
+import { recipeStages } from '../runs/recipe.js';
+import type { Recipe } from '../runs/recipe.js';
+import type { LoadedRecipe } from '../runs/readRecipe.js';
+import type { JsonValue } from '../runs/json.js';
+import type { Report } from '../runs/report.js';
+import { RunDirectory } from '../runs/runDirectory.js';
+import { evaluate } from '../stages/evaluate.js';
+import { exploit } from '../stages/exploit.js';
+import type { StageContext, StageProgress } from '../stages/stageContext.js';
+import type { CommandContext, CommandResult } from './command.js';
+import { exitCodes } from './exitCodes.js';
+import { formatDuration } from '../runs/quantities.js';
+import { formatInterval, metricName } from './report/metricNames.js';
+import { readReportView } from './report/reportView.js';
+import { renderHtml } from './report/renderHtml.js';
+import { hashInputs, openWorkshop, requireFiles } from './runSetup.js';
+import { formatTable } from './table.js';
+
+export type RunPlace = { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
+
+/** @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
+export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context: CommandContext): Promise<CommandResult> {
+  requireFiles(loaded);
+  const { recipe, configuration, source } = loaded;
+  const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
+  const run = place.kind === 'new' ? RunDirectory.create(place.folder, description) : RunDirectory.resume(place.folder, description);
+  const shown = relative(process.cwd(), run.path) || '.';
+  context.log(`${place.kind === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shown}`);
+  const workshop = openWorkshop(loaded, context);
+  try {
+    const stageContext: StageContext = {
+      recipe, run, workshop,
+      interrupted: context.interrupted,
+      clock: context.terminal.clock,
+      progress: (event) => {
+        context.progress.update({ task: event.stage, done: event.done, total: event.total, unit: event.unit, note: noteOf(event) });
+      },
+    };
+    let report: Report | null = null;
+    for (const stage of recipeStages(recipe)) {
+      switch (stage.kind) {
+        case 'exploit':
+          await exploit(stageContext, stage);
+          break;
+        case 'evaluate':
+          report = await evaluate(stageContext, stage.options);
+          break;
+        default:
+          unreachable(stage);
+      }
+    }
+    context.progress.stop();
+    run.close('done');
+    await writeHtml(run.path);
+    return resultOf(recipe, run, shown, report);
+  } catch (error) {
+    context.progress.stop();
+    await closeAfter(run, error, context);
+    throw withRemedy(error, shown);
+  } finally {
+    await workshop.close();
+  }
+}
+
+async function writeHtml(folder: string): Promise<void> {
+  const { writeFileAtomic } = await import('../runs/files.js');
+  writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
+}
+
+/** What was done is kept, with a page of what there is so far; trouble with that page must not hide the error itself. */
+async function closeAfter(run: RunDirectory, error: unknown, context: CommandContext): Promise<void> {
+  const stopped = error instanceof InterruptedError || error instanceof BudgetError;
+  const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  try {
+    run.close(stopped ? 'interrupted' : 'failed', reason);
+    await writeHtml(run.path);
+  } catch (second) {
+    context.log(`also: ${second instanceof Error ? second.message : String(second)}`);
+  }
+}
+
+function withRemedy(error: unknown, folder: string): unknown {
+  if (error instanceof InterruptedError) return new InterruptedError('stopped as asked; the state is saved', { where: folder, remedy: `Go on with \`gadfly run --resume ${folder}\`.`, cause: error });
+  if (error instanceof BudgetError) {
+    const { where = 'limits', got } = error.details;
+    return new BudgetError('a limit of the recipe is reached; the state is saved', {
+      where,
+      ...(got === undefined ? {} : { got }),
+      remedy: `Go on with \`gadfly run --resume ${folder} --set ${where}=MORE\`.`,
+      cause: error,
+    });
+  }
+  if (error instanceof GadflyError || !(error instanceof Error)) return error;
+  return new GadflyError('unexpected', `${error.message} (the run is kept: \`gadfly run --resume ${folder}\` goes on from its last checkpoint)`, { cause: error });
+}
+
+function noteOf({ phase, values }: StageProgress): string {
+  const shown = ['reward', 'rollout/reward', 'dev/reward', 'loss', 'rewards/accuracies'].flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [`${name} ${value.toPrecision(3)}`];
+  });
+  return [phase, ...shown].join(' · ');
+}
+
+function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Report | null): CommandResult {
+  const stage = recipeStages(recipe).find(({ kind }) => kind === 'evaluate');
+  const failOver = stage?.kind === 'evaluate' ? stage.options.failOver : undefined;
+  const rows = report?.rows ?? [];
+  const mainRows = rows.filter(({ judge }) => judge === rows[0]?.judge);
+  const over = failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
+  const lines = [
+    ...(mainRows.length === 0 ? [] : [summaryTable(mainRows), '']),
+    ...over.map(({ name, metrics }) => `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`),
+    `done in ${formatDuration(run.elapsedMs / 1000)}; report: ${join(shown, 'report.html')}`,
+  ];
+  return {
+    json: {
+      out: run.path,
+      name: recipe.name,
+      status: 'done',
+      seed: recipe.seed,
+      rows: rows as unknown as JsonValue,
+      thresholdExceeded: over.map(({ name }) => name),
+      files: { report: join(run.path, 'report.json'), html: join(run.path, 'report.html') },
+    },
+    text: lines.join('\n'),
+    exitCode: over.length > 0 ? exitCodes.thresholdExceeded : exitCodes.ok,
+  };
+}
+
+function summaryTable(rows: Report['rows']): string {
+  const metrics = ['replyHarm', 'replyFailureRate', 'adversaryHarm', 'adversaryNll', 'reward'].filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
+  const table = formatTable(
+    ['adversary', ...metrics.map((metric) => metricName(metric).label)],
+    rows.map((row) => [row.name, ...metrics.map((metric) => (row.metrics[metric] === undefined ? '–' : formatInterval(metric, row.metrics[metric])))]),
+    metrics.map((_, i) => i + 1),
+  );
+  return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues a row; 95% intervals\n${table}`;
+}

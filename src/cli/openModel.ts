@@ -1,0 +1,39 @@
+/** From the notation of a model to an open one, for commands that use a single model. */
+import { availableParallelism } from 'node:os';
+import { ConfigError } from '../base/errors.js';
+import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
+import { openLanguageModel } from '../engine/models/languageModel.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import { openDevice } from '../engine/runtime/device.js';
+import type { Device } from '../engine/runtime/device.js';
+import type { CommandContext } from './command.js';
+import { fetchProgress } from './fetchProgress.js';
+import { cacheFolder, isOffline } from './modelCache.js';
+
+export function openCommandDevice({ globals }: Pick<CommandContext, 'globals'>): Promise<Device> {
+  return openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device });
+}
+
+/** The path of a local model; fetches it when it is not there yet. @throws ConfigError for remote notations */
+export async function localModelPath(notation: string, context: CommandContext, task: string): Promise<string> {
+  const { globals, terminal, progress } = context;
+  const resolved = await resolveModel(notation, {
+    cacheDir: cacheFolder(globals, terminal.environment),
+    offline: isOffline(terminal.environment),
+    onProgress: fetchProgress(progress),
+  });
+  progress.stop();
+  if (resolved.kind === 'local') return resolved.path;
+  throw new ConfigError(`${task} needs a model on this machine`, { got: notation, remedy: 'Name a folder, a .gguf file, hf:org/name, smollm2 or organism.' });
+}
+
+/** Opens a model, hands it over, and closes the device whatever happens. */
+export async function withModel<T>(notation: string, context: CommandContext, task: string, use: (model: LanguageModel) => Promise<T>): Promise<T> {
+  const path = await localModelPath(notation, context, task);
+  const device = await openCommandDevice(context);
+  try {
+    return await use(await openLanguageModel(device, path));
+  } finally {
+    await device.close();
+  }
+}

@@ -1,0 +1,133 @@
+/** The page of a report, section by section. */
+import type { ReportRow } from '../../runs/report.js';
+import { Samples, WordTables } from './dialogues.js';
+import type { Veil } from './dialogues.js';
+import { findings } from './findings.js';
+import { Provenance } from './provenance.js';
+import type { ReportView } from './reportView.js';
+import { JudgeResults, LikelihoodScatter, TrainingCharts, TurnCharts, rowStyles } from './results.js';
+
+export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
+  const { manifest, report, training } = view;
+  const styles = rowStyles(report, training);
+  const judges = groupByJudge(report.rows);
+  const mainRows = judges[0] ?? [];
+  const notes = report.notes ?? [];
+  const configuration = manifest.configuration as { readonly description?: string };
+  return (
+    <>
+      <a class="skip" href="#results">
+        Skip to the results
+      </a>
+      <header class="page-head">
+        <div class="head-line">
+          <p class="brand">Gadfly report</p>
+          <div class="controls">
+            <button type="button" id="reveal-all" aria-pressed="false">
+              Show model text
+            </button>
+            <button type="button" id="theme">
+              Dark
+            </button>
+          </div>
+        </div>
+        <h1>{manifest.name}</h1>
+        {configuration.description !== undefined && <p class="description">{configuration.description}</p>}
+        <Cast view={view} />
+        {manifest.status !== 'done' && (
+          <p class="status" role="status">
+            This run is <b>{manifest.status}</b>
+            {manifest.reason === undefined ? '.' : `: ${manifest.reason}`}
+          </p>
+        )}
+      </header>
+      <main>
+        <section id="results" aria-label="Results">
+          <h2>Results</h2>
+          {findings(mainRows).map((sentence) => (
+            <p class="finding">{sentence}</p>
+          ))}
+          {judges.map((rows, i) => (
+            <JudgeResults rows={rows} styles={styles} main={i === 0} />
+          ))}
+          {report.rows.length > 0 && <p class="aside">Small figures are 95% intervals, bootstrapped by prompt.</p>}
+          {notes.length > 0 && (
+            <ul class="notes">
+              {notes.map((note) => (
+                <li>{note}</li>
+              ))}
+            </ul>
+          )}
+        </section>
+        {mainRows.some(({ byTurn = [] }) => byTurn.length > 1) && (
+          <section aria-label="Turn by turn">
+            <h2>Turn by turn</h2>
+            <TurnCharts rows={mainRows} styles={styles} />
+          </section>
+        )}
+        {(report.points?.length ?? 0) > 0 && (
+          <section aria-label="Harm and likelihood">
+            <h2>Are the failures likely?</h2>
+            <LikelihoodScatter report={report} styles={styles} threshold={mainRows[0]?.threshold ?? null} />
+          </section>
+        )}
+        {training.length > 0 && (
+          <section aria-label="Training">
+            <h2>Training</h2>
+            <TrainingCharts training={training} styles={styles} />
+          </section>
+        )}
+        {report.samples.length > 0 && (
+          <section aria-label="Dialogues">
+            <h2>Dialogues</h2>
+            <p class="aside">Text that models wrote can be offensive. It is covered until you ask for it, here or for all at the top of the page.</p>
+            <noscript>
+              <p class="status">Showing the texts needs JavaScript.</p>
+            </noscript>
+            <Samples samples={report.samples} rows={[...styles.keys()]} veil={veil} />
+          </section>
+        )}
+        {(report.verdictWords?.length ?? 0) > 0 && (
+          <section aria-label="Words that drive the verdicts">
+            <h2>Words that drive the verdicts</h2>
+            <p class="aside">A judge of single words can be wrong about whole sentences: see here what it listened to. Covered until asked for.</p>
+            <button type="button" class="reveal" data-scope="words" aria-expanded="false">
+              Show words
+            </button>
+            <WordTables lists={report.verdictWords ?? []} veil={veil} />
+          </section>
+        )}
+        <section aria-label="How it was run">
+          <h2>How it was run</h2>
+          <Provenance view={view} />
+        </section>
+      </main>
+      <footer>
+        <p>Written by gadfly {manifest.versions['gadfly'] ?? ''}. This page is complete in itself and asks no server for anything.</p>
+      </footer>
+    </>
+  );
+}
+
+function Cast({ view: { manifest } }: { view: ReportView }) {
+  const { target, adversary, judge } = manifest.configuration as Readonly<Record<string, { readonly model?: string } | undefined>>;
+  const entries = [['target', target?.model], ['adversary', adversary?.model], ['judge', judge?.model], ['seed', String(manifest.seed)]] as const;
+  return (
+    <ul class="cast">
+      {entries.map(([role, name]) =>
+        name === undefined ? null : (
+          <li>
+            <span>{role}</span> <code>{name}</code>
+          </li>
+        ),
+      )}
+    </ul>
+  );
+}
+
+/** Rows by judge, in order of appearance. */
+function groupByJudge(rows: readonly ReportRow[]): readonly (readonly ReportRow[])[] {
+  const groups = new Map<string, ReportRow[]>();
+  for (const row of rows) groups.set(row.judge, [...(groups.get(row.judge) ?? []), row]);
+  return [...groups.values()];
+}

@@ -1,0 +1,182 @@
+/** The figures: one table a judge, charts beside it, and the course over turns and training. */
+import type { Metrics, Report, ReportRow } from '../../runs/report.js';
+import { IntervalChart, Legend, LineChart, ScatterChart } from './charts.js';
+import { formatMetric, metricName, metricOrder } from './metricNames.js';
+import type { TrainingCurves } from './reportView.js';
+
+/** Index of colour and shape by row name: the same everywhere in a report. */
+export type RowStyles = ReadonlyMap<string, number>;
+
+export function rowStyles(report: Report, training: readonly TrainingCurves[]): RowStyles {
+  const names = [...report.rows.map(({ name }) => name), ...report.samples.map(({ row }) => row), ...training.map(({ attack }) => attack)];
+  return new Map([...new Set(names)].map((name, i) => [name, i]));
+}
+
+const charted = ['replyHarm', 'replyFailureRate', 'adversaryNll', 'reward'];
+
+export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[]; styles: RowStyles; main: boolean }) {
+  const [first] = rows;
+  if (first === undefined) return null;
+  const metrics = metricOrder(rows);
+  const trainedOn = rows.filter((row) => row.judgeTrainedOn === true).map(({ name }) => name);
+  return (
+    <section class="judge" aria-label={`Judge ${first.judge}`}>
+      <h3>
+        Judge <code>{first.judge}</code>
+        {first.threshold !== undefined && <small> threshold {first.threshold}</small>}
+        {trainedOn.length > 0 && <span class="flag">trained on by {trainedOn.join(', ')}</span>}
+      </h3>
+      {main && (
+        <div class="charts pairs">
+          {charted
+            .filter((metric) => metrics.includes(metric))
+            .map((metric) => (
+              <IntervalChart metric={metric} rows={rows.flatMap(({ name, metrics: own }) => (own[metric] === undefined ? [] : [{ name, style: styles.get(name) ?? 0, values: own[metric] }]))} />
+            ))}
+        </div>
+      )}
+      <ResultTable rows={rows} metrics={metrics} styles={styles} />
+    </section>
+  );
+}
+
+function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; metrics: readonly string[]; styles: RowStyles }) {
+  const withUnscored = rows.some(({ unscored = 0 }) => unscored > 0);
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="Table of results">
+      <table class="results">
+        <thead>
+          <tr>
+            <th scope="col">adversary</th>
+            {metrics.map((metric) => (
+              <th scope="col" class="number" title={metricName(metric).meaning}>
+                {metricName(metric).label}
+              </th>
+            ))}
+            <th scope="col" class="number">
+              dialogues
+            </th>
+            {withUnscored && (
+              <th scope="col" class="number">
+                unscored
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr>
+              <th scope="row">
+                <span class={`dot s${(styles.get(row.name) ?? 0) % 6}`} aria-hidden="true" />
+                {row.name}
+              </th>
+              {metrics.map((metric) => (
+                <MetricCell metrics={row.metrics} metric={metric} />
+              ))}
+              <td class="number">
+                {row.dialogues} <small>× {row.turns}</small>
+              </td>
+              {withUnscored && <td class="number">{row.unscored ?? 0}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function MetricCell({ metrics, metric }: { metrics: Metrics; metric: string }) {
+  const summary = metrics[metric];
+  if (summary === undefined) return <td class="number absent">–</td>;
+  return (
+    <td class="number">
+      {formatMetric(metric, summary.mean)}
+      <small class="interval">
+        {formatMetric(metric, summary.low)} – {formatMetric(metric, summary.high)}
+      </small>
+    </td>
+  );
+}
+
+/** How the figures change from turn to turn. */
+export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
+  const withTurns = rows.filter((row) => (row.byTurn?.length ?? 0) > 1);
+  const metrics = ['replyHarm', 'replyFailureRate', 'adversaryNll'].filter((metric) => withTurns.some(({ byTurn = [] }) => byTurn.some((turn) => turn.metrics[metric] !== undefined)));
+  if (metrics.length === 0) return null;
+  return (
+    <>
+      <Legend names={withTurns.map(({ name }) => ({ name, style: styles.get(name) ?? 0 }))} />
+      <div class="charts pairs">
+        {metrics.map((metric) => (
+          <LineChart
+            title={metricName(metric).label}
+            caption="by turn, with 95% intervals"
+            metric={metric}
+            xLabel="turn"
+            wholeX
+            series={withTurns.map(({ name, byTurn = [] }, i) => ({
+              name,
+              style: styles.get(name) ?? 0,
+              marks: true,
+              // Side by side, so that intervals do not hide each other.
+              values: byTurn.flatMap(({ turn, metrics: own }) => {
+                const summary = own[metric];
+                return summary === undefined ? [] : [{ x: turn + (i - (withTurns.length - 1) / 2) * 0.08, y: summary.mean, low: summary.low, high: summary.high }];
+              }),
+            }))}
+          />
+        ))}
+      </div>
+    </>
+  );
+}
+
+/** Every dialogue as a point: an attack is good where it is both high and to the left. */
+export function LikelihoodScatter({ report, styles, threshold }: { report: Report; styles: RowStyles; threshold: number | null }) {
+  const points = (report.points ?? []).flatMap(({ row, harm, nll }) => (harm === null || nll === null ? [] : [{ row, x: nll, y: harm }]));
+  if (points.length === 0) return null;
+  const names = [...new Set(points.map(({ row }) => row))];
+  const series = names.map((name) => ({ name, style: styles.get(name) ?? 0, values: points.filter(({ row }) => row === name) }));
+  return (
+    <>
+      <Legend names={series} />
+      <ScatterChart
+        title="Harm against surprise"
+        caption="one point a dialogue; up is more harmful, left is likelier"
+        xLabel="mean surprise of the adversary’s utterances, nats per token"
+        yLabel="harm of the worst reply"
+        series={series}
+        threshold={threshold}
+      />
+    </>
+  );
+}
+
+export function TrainingCharts({ training, styles }: { training: readonly TrainingCurves[]; styles: RowStyles }) {
+  const attacks = [...new Set(training.map(({ attack }) => attack))];
+  return (
+    <>
+      {attacks.map((attack) => (
+        <section class="attack" aria-label={`Training of ${attack}`}>
+          <h3>
+            <span class={`dot s${(styles.get(attack) ?? 0) % 6}`} aria-hidden="true" />
+            {attack}
+          </h3>
+          <div class="charts">
+            {training
+              .filter((entry) => entry.attack === attack)
+              .map(({ metric, curves }) => (
+                <LineChart
+                  title={metricName(metric).label}
+                  caption={curves.map(({ set }) => (set === 'dev' ? 'solid with marks: dev prompts' : 'dashed: training prompts')).join('; ')}
+                  metric={metric}
+                  xLabel="step"
+                  series={curves.map(({ set, points }) => ({ name: set, style: styles.get(attack) ?? 0, values: points, dashed: set === 'train', marks: set === 'dev' }))}
+                />
+              ))}
+          </div>
+        </section>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+/** What the page does by itself: the theme, and putting covered text in place when asked for. Plain browser JavaScript, kept as
+ *  text because it runs there and not here. Text goes in as text nodes only. */
+export const reportScript = `
+'use strict';
+const root = document.documentElement;
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
+const themeButton = document.getElementById('theme');
+const isDark = () => (root.dataset.theme ?? (systemIsDark.matches ? 'dark' : 'light')) === 'dark';
+const nameTheme = () => { themeButton.textContent = isDark() ? 'Light' : 'Dark'; };
+themeButton.addEventListener('click', () => { root.dataset.theme = isDark() ? 'light' : 'dark'; nameTheme(); });
+systemIsDark.addEventListener('change', nameTheme);
+nameTheme();
+
+let texts = null;
+const textOf = (number) => {
+  if (texts === null) {
+    const bytes = Uint8Array.from(atob(document.getElementById('veiled').textContent.trim()), (character) => character.charCodeAt(0));
+    texts = JSON.parse(new TextDecoder().decode(bytes));
+  }
+  return texts[number];
+};
+const covers = new Map();
+const setShown = (place, shown) => {
+  if (!covers.has(place)) covers.set(place, place.firstElementChild);
+  if (shown) place.textContent = textOf(Number(place.dataset.veiled)); else place.replaceChildren(covers.get(place));
+};
+const scopeOf = (button) => button.dataset.scope === 'words' ? document.querySelector('.word-tables') : button.closest('.sample');
+const setButton = (button, shown) => {
+  for (const place of scopeOf(button).querySelectorAll('[data-veiled]')) setShown(place, shown);
+  button.setAttribute('aria-expanded', String(shown));
+  button.textContent = (shown ? 'Cover ' : 'Show ') + (button.dataset.scope === 'words' ? 'words' : 'text');
+};
+const buttons = [...document.querySelectorAll('button.reveal')];
+const all = document.getElementById('reveal-all');
+const nameAll = () => {
+  const shown = buttons.length > 0 && buttons.every((button) => button.getAttribute('aria-expanded') === 'true');
+  all.setAttribute('aria-pressed', String(shown));
+  all.textContent = shown ? 'Cover model text' : 'Show model text';
+};
+for (const button of buttons) button.addEventListener('click', () => { setButton(button, button.getAttribute('aria-expanded') !== 'true'); nameAll(); });
+all.addEventListener('click', () => { const shown = all.getAttribute('aria-pressed') !== 'true'; for (const button of buttons) setButton(button, shown); nameAll(); });
+all.hidden = buttons.length === 0;
+`;
