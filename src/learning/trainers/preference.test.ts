@@ -1,0 +1,153 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
+import { tinyModel } from '../../../tests/fakes/tinyModel.js';
+import { openStream, streamKey } from '../../base/random.js';
+import type { LanguageModel } from '../../engine/models/languageModel.js';
+import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
+import { type Device, openDevice } from '../../engine/runtime/device.js';
+import { numbers } from '../formulas/arithmetic.js';
+import { preferenceFormulas } from '../formulas/preference.js';
+import { defaultOptimizer } from './optimizerOptions.js';
+import { createPreferenceTrainer, type PreferenceOptions } from './preference.js';
+import type { TrainingPair } from './trainingData.js';
+
+const optimizer = { ...defaultOptimizer, learningRate: 1e-2, warmupSteps: 2 };
+
+/** Pairs of two "trees": prefixes extend one another, completions differ in length. */
+function randomPairs(count: number, seed = 0): TrainingPair[] {
+  const draw = openStream(streamKey(seed, 'pairs'));
+  const ids = (n: number): number[] => Array.from({ length: n }, () => 97 + draw.integer(26));
+  const roots = [ids(9), ids(14)];
+  return Array.from({ length: count }, (_, i) => {
+    const [chosen, rejected] = [ids(1 + draw.integer(6)), ids(1 + draw.integer(6))];
+    const prefix = [...(roots[i % 2] as number[]), ...ids(draw.integer(5))];
+    return { prefix, chosen, rejected, referenceChosen: chosen.map(() => -1 - draw.uniform()), referenceRejected: rejected.map(() => -1 - draw.uniform()) };
+  });
+}
+
+describe('preference trainer', () => {
+  let device: Device;
+  const pairs = randomPairs(8);
+
+  beforeAll(async () => {
+    device = await openDevice({ threads: 1 });
+  });
+  afterAll(() => device.close());
+
+  /** Trains a fresh model and returns what it logged and its final weights. */
+  async function trained(options: Partial<PreferenceOptions>, batches: readonly (readonly TrainingPair[])[] = [pairs, pairs, pairs]): Promise<{ logs: Readonly<Record<string, number>>[]; weights: Float32Array }> {
+    const model = await tinyModel(device);
+    const trainer = await createPreferenceTrainer(model, { optimizer, ...options });
+    const logs = [];
+    for (const batch of batches) logs.push(await trainer.train(batch));
+    const weights = await device.readAll(model.weights);
+    await trainer.release();
+    await model.close();
+    return { logs, weights };
+  }
+
+  function expectClose(a: Float32Array, b: Float32Array, tolerance: number): void {
+    let worst = 0;
+    a.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - (b[i] as number)))));
+    expect(worst).toBeLessThan(tolerance);
+  }
+
+  it.each(['ipo', 'dpo'] as const)('%s: the logged loss and log-probabilities are the formula over scored completions', async (loss) => {
+    for (const logProbs of ['sum', 'mean'] as const) {
+      const model = await tinyModel(device);
+      const before = await policyOf(model, logProbs);
+      const trainer = await createPreferenceTrainer(model, { loss, logProbs, beta: 0.1, optimizer });
+      const log = await trainer.train(pairs);
+      const join = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
+      const losses = pairs.map((pair, i) => {
+        const [policyChosen, policyRejected] = before[i] as [number, number];
+        return preferenceFormulas[loss](numbers, { policyChosen, policyRejected, referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected) }, 0.1).loss;
+      });
+      const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+      // float32 forward passes of two programs differ in the last bits; IPO squares margins of tens of nats.
+      expect(Math.abs((log['loss'] as number) - mean)).toBeLessThan(1e-4 * Math.max(1, mean));
+      expect(log['logps/chosen']).toBeCloseTo(before.reduce((sum, [chosen]) => sum + chosen, 0) / pairs.length, 3);
+      await trainer.release();
+      await model.close();
+    }
+  });
+
+  async function policyOf(model: LanguageModel, how: 'sum' | 'mean'): Promise<[number, number][]> {
+    const scored = await scoreCompletions(model, pairs.flatMap(({ prefix, chosen, rejected }) => [{ prefix, completion: chosen }, { prefix, completion: rejected }]));
+    const join = (values: Float32Array | undefined): number => (values ?? new Float32Array()).reduce((sum, value) => sum + value, 0) / (how === 'sum' ? 1 : (values?.length ?? 1));
+    return pairs.map((_, i) => [join(scored[2 * i]), join(scored[2 * i + 1])]);
+  }
+
+  it('a batch of 8 equals 8 accumulated batches of 1, whatever the token budget', async () => {
+    const whole = await trained({ microbatchTokens: 100_000 });
+    for (const microbatchTokens of [1, 40]) {
+      const cut = await trained({ microbatchTokens });
+      // Sums in another order: float32 rounding, amplified by three Adam steps at 1e-2.
+      expectClose(cut.weights, whole.weights, 2e-4);
+      expect(cut.logs[2]?.['loss']).toBeCloseTo(whole.logs[2]?.['loss'] as number, 2);
+    }
+  });
+
+  it('the shared-row path computes what separate rows compute', async () => {
+    for (const loss of ['ipo', 'dpo'] as const) {
+      const [shared, separate] = [await trained({ loss, rows: 'shared' }), await trained({ loss, rows: 'separate' })];
+      expectClose(shared.weights, separate.weights, 2e-4);
+      for (const [name, value] of Object.entries(separate.logs[0] ?? {})) expect(shared.logs[0]?.[name]).toBeCloseTo(value, 3);
+    }
+  });
+
+  it('training widens the margin of the chosen over the rejected', async () => {
+    const { logs } = await trained({ beta: 0.1 }, Array.from({ length: 30 }, () => pairs));
+    expect(logs.at(-1)?.['loss'] as number).toBeLessThan((logs[0]?.['loss'] as number) / 4);
+    expect(logs.at(-1)?.['rewards/accuracies'] as number).toBeGreaterThanOrEqual(logs[0]?.['rewards/accuracies'] as number);
+    expect(logs.map((log) => log['learning_rate']).slice(0, 3)).toEqual([5e-3, 1e-2, 1e-2]);
+  });
+
+  it('the same run twice gives the same weights to the bit', async () => {
+    const [a, b] = [await trained({}), await trained({})];
+    expect(Buffer.from(a.weights.buffer).equals(Buffer.from(b.weights.buffer))).toBe(true);
+  });
+
+  it('saved after two steps and taken up by another process, it continues to the bit', async () => {
+    const batches = [0, 1, 2, 3].map((i) => randomPairs(4, i));
+    const whole = await trained({}, batches);
+
+    const folder = await mkdtemp(join(tmpdir(), 'gadfly-trainer-'));
+    const first = await tinyModel(device);
+    const trainer = await createPreferenceTrainer(first, { optimizer });
+    for (const batch of batches.slice(0, 2)) await trainer.train(batch);
+    await trainer.save(folder);
+
+    const other = await openDevice({ threads: 1 });
+    const second = await tinyModel(other, { seed: 99 });
+    const resumed = await createPreferenceTrainer(second, { optimizer });
+    await resumed.load(folder);
+    expect(resumed.step()).toBe(2);
+    const logs = [];
+    for (const batch of batches.slice(2)) logs.push(await resumed.train(batch));
+    expect(logs).toEqual(whole.logs.slice(2));
+    expect(Buffer.from((await other.readAll(second.weights)).buffer).equals(Buffer.from(whole.weights.buffer))).toBe(true);
+    await other.close();
+    await trainer.release();
+    await first.close();
+  });
+
+  it('a prefix that both completions share has no say: changing the reference on both sides equally changes nothing', async () => {
+    const shifted = pairs.map((pair) => ({ ...pair, referenceChosen: [...pair.referenceChosen.slice(1), (pair.referenceChosen[0] ?? 0) - 3], referenceRejected: [...pair.referenceRejected.slice(1), (pair.referenceRejected[0] ?? 0) - 3] }));
+    const [a, b] = [await trained({}, [pairs]), await trained({}, [shifted])];
+    expect(a.logs[0]?.['loss']).toBeCloseTo(b.logs[0]?.['loss'] as number, 2);
+  });
+
+  it('what was trained is what speaks next: generation sees the new weights without a copy', async () => {
+    const model = await tinyModel(device, { tokenizer: byteTokenizer() });
+    const before = await policyOf(model, 'sum');
+    const trainer = await createPreferenceTrainer(model, { optimizer });
+    await trainer.train(pairs);
+    expect(await policyOf(model, 'sum')).not.toEqual(before);
+    await trainer.release();
+    await model.close();
+  });
+});
