@@ -8,7 +8,7 @@ import { ConfigError, FormatError } from '../../../base/errors.js';
 import { halfValues, toBrainFloat, toHalf } from './halfPrecision.js';
 import { openSafetensors } from './safetensors.js';
 
-const golden = (name: string): string => fileURLToPath(new URL(`../../../../tests/golden/safetensors/${name}`, import.meta.url));
+const golden = (name: string): string => fileURLToPath(new URL(`../../../../tests/golden/safetensorsFiles/${name}`, import.meta.url));
 const expected = JSON.parse(readFileSync(golden('expected.json'), 'utf8')) as {
   readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly bits: readonly number[] }>>;
   readonly conversions: Readonly<Record<'halfValues' | 'toHalf' | 'toBrainFloat', string>> & { readonly count: number };

@@ -1,20 +1,16 @@
 """Golden files for the safetensors reader and the 16-bit conversions, written by the official library and by PyTorch.
 
-Run: python safetensors.py      (versions: requirements.txt)
+Run: python safetensorsFiles.py      (versions: requirements.txt)
 """
 import hashlib
 import json
-import sys
 from pathlib import Path
-
-# This file is called like the library it needs: look for that one elsewhere.
-sys.path = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).parent.resolve()]
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
-OUT = Path(__file__).parent / "safetensors"
+OUT = Path(__file__).parent / "safetensorsFiles"
 
 
 def bits(t):
