@@ -12,7 +12,7 @@ import type { FormatKind } from '../speakers/formats/format.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
-import { readPrompts, readToxicContinuations, type PromptSets, type ToxicQuery } from './data.js';
+import { type DataOptions, type PromptSets, readPrompts, readToxicContinuations, type ToxicQuery } from './data.js';
 
 export interface WorkshopOptions {
   readonly recipe: Recipe;
@@ -23,6 +23,8 @@ export interface WorkshopOptions {
   readonly cacheDir: string;
   readonly offline: boolean;
   readonly onFetch?: Parameters<typeof resolveModel>[1]['onProgress'];
+  /** Told what a reader of the run should know: data left out and the like. */
+  readonly note?: (text: string) => void;
 }
 
 export interface Workshop {
@@ -74,6 +76,14 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     return opened;
   };
 
+  const dataOptions = async (): Promise<DataOptions> => ({
+    locate: inFolder,
+    judge: await judge(recipe.judge),
+    turnSeparator: formatOf(recipe.target) === 'lines' ? '\n' : ' ',
+    seed: recipe.seed,
+    note: options.note ?? ((): void => undefined),
+  });
+
   return {
     device,
     target,
@@ -87,8 +97,8 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
       const notation = recipe.reference ?? recipe.adversary.model;
       return notation === recipe.target.model ? null : openModel(notation, false, notation);
     },
-    prompts: once(async () => readPrompts(recipe.prompts, inFolder, await judge(recipe.judge))),
-    toxicContinuations: async (query) => readToxicContinuations({ ...query, data: inFolder(query.data) }, await judge(recipe.judge)),
+    prompts: once(async () => readPrompts(recipe.prompts, await dataOptions())),
+    toxicContinuations: async (query) => readToxicContinuations(query, await dataOptions()),
     close: async () => {
       if (device.started()) await (await device()).close();
     },

@@ -1,6 +1,7 @@
 /** One utterance a line: a newline ends generation and stays in the context as the turn boundary. The organism speaks so. */
 import { ConfigError } from '../../base/errors.js';
 import type { Dialogue } from '../../dialogue/types.js';
+import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
 import { rememberedPromptIds } from './plain.js';
 
@@ -21,7 +22,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   return {
     kind: 'lines',
     utterance: (text, maxTokens) => asLine(tokenizer.encode(firstLine(text), { addSpecialTokens: false })).slice(0, maxTokens),
-    stop: { stopIds: [...new Set([newline, ...tokenizer.endIds])], stopStrings: ['\n'] },
+    stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
       const segments: Segment[] = [{ ids: promptIds(dialogue.prompt), lastUtterance: false }];
@@ -33,6 +34,11 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
       return joinSegments(segments, options.maxContextTokens, { bosId: tokenizer.bosId, retokenised });
     },
   };
+}
+
+/** Merged vocabularies have tokens such as ".\n\n": each of them ends a line. */
+function idsWithNewline(tokenizer: Tokenizer): readonly number[] {
+  return Array.from({ length: tokenizer.vocabularySize }, (_, id) => id).filter((id) => tokenizer.tokenBytes(id).includes(0x0a));
 }
 
 function firstLine(text: string): string {
