@@ -1,0 +1,39 @@
+/** What generation is asked for and what it gives, one row at a time. Plain data: it crosses to the worker. */
+import type { StreamKey } from '../../base/random.js';
+import type { SamplingOptions } from './samplingOptions.js';
+
+/** Size of the key/value cache of an inference graph. */
+export interface CacheShape {
+  readonly layers: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+}
+
+export interface DecodeRow {
+  /** The prompt; at least one token. */
+  readonly ids: readonly number[];
+  /** ≥ 1: also give log p of ids[scoreFrom …] under the model, from the same pass; null = do not. */
+  readonly scoreFrom: number | null;
+  readonly sampling: SamplingOptions;
+  /** One uniform number is drawn from it for each token. */
+  readonly stream: StreamKey;
+}
+
+export interface DecodeResult {
+  /** New tokens, the stop id included. */
+  readonly ids: readonly number[];
+  /** log p of each new token under the model itself, nats. */
+  readonly logProbs: readonly number[];
+  /** log p of each new token under the distribution it was drawn from, nats. */
+  readonly samplingLogProbs: readonly number[];
+  /** log p of ids[scoreFrom …], nats; null when not asked for. */
+  readonly scored: readonly number[] | null;
+  readonly finishReason: 'stop' | 'length';
+}
+
+export interface DecodeProgress {
+  readonly rows: number;
+  readonly rowsDone: number;
+  /** New tokens so far, of all rows. */
+  readonly tokens: number;
+}

@@ -1,0 +1,24 @@
+/** A graph prepared for the worker: lowered to ONNX, with its weights as inputs or as initializers whose bytes the worker adds. */
+import type { Graph, NamedValue } from '../tensor/graph.js';
+import { toOnnx } from '../tensor/onnx.js';
+import type { ProgramSource, Provider, TensorSpec } from './protocol.js';
+
+/** @param storeIds stores that hold the parameters, in the order in which a name is looked up */
+export function programSource(graph: Graph, storeIds: readonly number[], frozen: boolean, provider: Provider): ProgramSource {
+  const parameters = graph.parameters.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
+  const isFrozen = frozen && parameters.length > 0;
+  // One external file a weight: the worker hands over views wherever the tensors lie, in as many memories as it takes.
+  const layout = new Map(parameters.map(({ name, shape }) => [name, { offset: 0, length: shape.reduce((product, size) => product * size, 1), location: name }]));
+  return {
+    onnx: toOnnx(graph, isFrozen ? { parametersAs: 'externalInitializers', layout, provider } : { provider }),
+    inputs: graph.inputs.map(specOf),
+    outputs: graph.outputs.map(specOf),
+    parameters,
+    storeIds,
+    initializers: isFrozen ? parameters.map(({ name }) => ({ location: name, parameter: name })) : [],
+  };
+}
+
+function specOf({ name, dtype, shape }: NamedValue): TensorSpec {
+  return { name, dtype, shape };
+}
