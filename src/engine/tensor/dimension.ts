@@ -70,7 +70,7 @@ function parse(dim: Dim): Polynomial {
   if (typeof dim === 'number') return dim === 0 ? new Map() : new Map([['', dim]]);
   const known = parsed.get(dim);
   if (known !== undefined) return known;
-  const terms = dim.replaceAll(/\s+/g, '').replaceAll('-', '+-').split('+').filter((term, index) => term !== '' || index > 0);
+  const terms = dim.replaceAll(/\s+/g, '').replaceAll('-', '+-').split('+').filter((term, index, all) => term !== '' || index > 0 || all.length === 1);
   const polynomial = sorted(terms.map((term) => parseTerm(dim, term)).reduce<Polynomial>((sum, each) => combine(sum, each, 1), new Map()));
   parsed.set(dim, polynomial);
   return polynomial;
