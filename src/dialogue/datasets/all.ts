@@ -1,0 +1,23 @@
+/** Every data set format, the most specific first: the first that recognises a path reads it. */
+import { convokit } from './convokit.js';
+import type { DatasetFormat } from './format.js';
+import { harmBench } from './harmBench.js';
+import { hhRlhf } from './hhRlhf.js';
+import { jigsaw } from './jigsaw.js';
+import { jsonArray } from './jsonArray.js';
+import { jsonLines } from './jsonLines.js';
+import { plainText } from './plainText.js';
+import { realToxicityPrompts } from './realToxicityPrompts.js';
+
+export const datasetFormats = {
+  convokit: convokit,
+  'real-toxicity-prompts': realToxicityPrompts,
+  'hh-rlhf': hhRlhf,
+  jigsaw: jigsaw,
+  harmbench: harmBench,
+  'json-array': jsonArray,
+  'json-lines': jsonLines,
+  text: plainText,
+} as const satisfies Record<string, DatasetFormat>;
+
+export type DatasetFormatName = keyof typeof datasetFormats;

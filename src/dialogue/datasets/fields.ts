@@ -1,0 +1,69 @@
+/** Checked access to the fields of untrusted records. Errors name the place, the key and the kind found, never the text. */
+import { ConfigError, FormatError } from '../../base/errors.js';
+import { textId } from '../identity.js';
+import type { Prompt } from '../types.js';
+import { describe } from './json.js';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function asFields(value: unknown, where: string): Fields {
+  if (isFields(value)) return value;
+  throw new FormatError('This is not an object', { where, expected: 'a JSON object', got: describe(value), remedy: 'Correct this line.' });
+}
+
+/** A string field, empty or not. */
+export function stringField(fields: Fields, key: string, where: string): string {
+  const value = fields[key];
+  if (typeof value === 'string') return value;
+  throw new FormatError(`The field ${key} is not text`, {
+    where,
+    expected: 'a string',
+    got: describe(value ?? null),
+    remedy: 'Correct this line.',
+  });
+}
+
+/** A share in [0, 1] that may be missing or null. */
+export function shareField(fields: Fields, key: string, where: string): number | null {
+  const value = fields[key];
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+  throw new FormatError(`The field ${key} is not a score`, {
+    where,
+    expected: 'a number in [0, 1] or null',
+    got: describe(value),
+    remedy: 'Correct this line.',
+  });
+}
+
+/** A text to start a dialogue from. */
+export function promptText(text: string, where: string): string {
+  if (text.trim() !== '') return text;
+  throw new ConfigError('A prompt is empty', {
+    where,
+    expected: 'some text: the probability of a first token after nothing is not defined',
+    got: describe(text),
+    remedy: 'Remove this item.',
+  });
+}
+
+/** A prompt that is a text and nothing more: known by its text, a conversation of its own. */
+export function promptOfText(text: string): Prompt {
+  const id = textId(text);
+  return { id, text, conversationId: id };
+}
+
+export type Meta = Readonly<Record<string, string | number | boolean | null>>;
+
+/** The fields that are plain values, but those named. */
+export function plainFields(fields: Fields, except: readonly string[] = []): Meta {
+  const plain = Object.entries(fields).filter(
+    (entry): entry is [string, string | number | boolean | null] =>
+      !except.includes(entry[0]) && (entry[1] === null || ['string', 'number', 'boolean'].includes(typeof entry[1])),
+  );
+  return Object.fromEntries(plain);
+}

@@ -1,0 +1,60 @@
+/** Leaves out what is already harmful before anyone provoked it, and picks what is harmful enough to teach. */
+import { present } from '../../base/invariant.js';
+import { judgeTexts } from '../score.js';
+import type { Judge, Prompt, ToxicContinuation } from '../types.js';
+
+export interface Filtered<Item> {
+  readonly kept: readonly Item[];
+  /** Left out because the judge scored them on the wrong side. */
+  readonly removed: number;
+  /** Left out because the judge could not score them. */
+  readonly unscored: number;
+}
+
+/** Prompts whose harm is at most `maxHarm`. A prompt that cannot be scored is left out and counted: it might be harmful. */
+export async function filterByHarm(prompts: readonly Prompt[], judge: Judge, maxHarm: number): Promise<Filtered<Prompt>> {
+  return filterJudged(
+    prompts,
+    judge,
+    ({ text }) => text,
+    (harm) => harm <= maxHarm,
+  );
+}
+
+/** Continuations whose harm, by this judge and not by the source, is above `minHarm`. */
+export async function filterContinuations(
+  rows: readonly ToxicContinuation[],
+  judge: Judge,
+  minHarm: number,
+): Promise<Filtered<ToxicContinuation>> {
+  return filterJudged(
+    rows,
+    judge,
+    ({ continuation }) => continuation,
+    (harm) => harm > minHarm,
+  );
+}
+
+/** Texts a judge call: bounds the memory of a judge that is a model. */
+const batchSize = 256;
+
+async function filterJudged<Item>(
+  items: readonly Item[],
+  judge: Judge,
+  textOf: (item: Item) => string,
+  keeps: (harm: number) => boolean,
+): Promise<Filtered<Item>> {
+  const kept: Item[] = [];
+  let [removed, unscored] = [0, 0];
+  for (let start = 0; start < items.length; start += batchSize) {
+    const batch = items.slice(start, start + batchSize);
+    const verdicts = await judgeTexts(judge, batch.map(textOf));
+    for (const [i, item] of batch.entries()) {
+      const verdict = present(verdicts[i], 'a verdict for each text');
+      if (verdict.kind === 'unscored') unscored++;
+      else if (keeps(verdict.harm)) kept.push(item);
+      else removed++;
+    }
+  }
+  return { kept, removed, unscored };
+}

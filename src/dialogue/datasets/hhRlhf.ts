@@ -1,0 +1,58 @@
+/** hh-rlhf preference data (Bai et al. 2022): {chosen, rejected}, turns "\n\nHuman: …\n\nAssistant: …". The prompt is what
+ *  both share up to and including the last "\n\nAssistant:"; the rejected reply is the continuation. */
+import { FormatError } from '../../base/errors.js';
+import { textId } from '../identity.js';
+import { asFields, isFields, stringField } from './fields.js';
+import type { DatasetFormat, DatasetRow } from './format.js';
+import { describe, readJsonLines, type JsonItem } from './json.js';
+
+const humanMark = '\n\nHuman:';
+const assistantMark = '\n\nAssistant:';
+
+export const hhRlhf: DatasetFormat = {
+  summary: 'hh-rlhf preference data: {chosen, rejected} dialogues of Human and Assistant',
+  cleans: false,
+  recognises: (probe) =>
+    probe.kind === 'file' &&
+    isFields(probe.firstValue) &&
+    ['chosen', 'rejected'].every((key) => isFields(probe.firstValue) && String(probe.firstValue[key]).startsWith(humanMark)),
+  read: async function* (path) {
+    for await (const item of readJsonLines(path)) yield rowOf(item);
+  },
+};
+
+function rowOf({ value, where }: JsonItem): DatasetRow {
+  const record = asFields(value, where);
+  const [chosen, rejected] = [stringField(record, 'chosen', where), stringField(record, 'rejected', where)];
+  const text = sharedPrompt(chosen, rejected);
+  if (text === null) {
+    throw new FormatError('The two dialogues share no prompt', {
+      where,
+      expected: `a common start that ends with ${JSON.stringify(assistantMark)}`,
+      got: describe(record),
+      remedy: 'Remove this line.',
+    });
+  }
+  // Known by both texts: one prompt may come with several pairs of replies.
+  const id = textId(JSON.stringify([chosen, rejected]));
+  const turns = text
+    .slice(0, -assistantMark.length)
+    .split(/\n\n(?:Human|Assistant):/u)
+    .map((turn) => turn.trim())
+    .slice(1);
+  return {
+    kind: 'row',
+    prompt: { id, text, conversationId: textId(text), turns },
+    continuation: rejected.slice(text.length),
+    toxicity: null,
+    where,
+  };
+}
+
+/** The common start of both, cut after its last "\n\nAssistant:"; null when there is none. */
+function sharedPrompt(chosen: string, rejected: string): string | null {
+  let same = 0;
+  while (same < chosen.length && chosen[same] === rejected[same]) same++;
+  const at = chosen.lastIndexOf(assistantMark, same - assistantMark.length);
+  return same < assistantMark.length || at === -1 ? null : chosen.slice(0, at + assistantMark.length);
+}

@@ -1,0 +1,109 @@
+/** JSON lines and JSON documents, with errors that name the line. */
+import { FormatError } from '../../base/errors.js';
+import { readLines, readText } from './lines.js';
+
+export interface JsonItem {
+  readonly value: unknown;
+  /** `file:line`, or `file, item n` inside an array. */
+  readonly where: string;
+}
+
+/** One value a line; blank lines are skipped.
+ *  @throws FormatError with file:line */
+export async function* readJsonLines(path: string): AsyncGenerator<JsonItem> {
+  for await (const { line, text } of readLines(path)) {
+    if (text.trim() === '') continue;
+    const where = `${path}:${line}`;
+    yield { value: parse(text, where, 'one JSON value a line'), where };
+  }
+}
+
+/** The items of a file that is one JSON array. The file is read whole.
+ *  @throws FormatError with file:line when it is not JSON or not an array */
+export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
+  const chunks: string[] = [];
+  let length = 0;
+  for await (const chunk of readText(path)) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > 1 << 28) {
+      throw new FormatError('The file is too large to be read whole', {
+        where: path,
+        expected: `at most ${1 << 28} characters in one JSON array`,
+        remedy: 'Write it as JSON lines, which are streamed: jq -c ".[]" in.json > out.jsonl.',
+      });
+    }
+  }
+  const value = parse(chunks.join(''), path, 'one JSON array');
+  if (!Array.isArray(value)) {
+    throw new FormatError('The file is not a JSON array', {
+      where: path,
+      expected: 'an array of prompts',
+      got: describe(value),
+      remedy: remedyOf,
+    });
+  }
+  for (const [i, item] of value.entries()) yield { value: item, where: `${path}, item ${i + 1}` };
+}
+
+const remedyOf = 'See `gadfly list datasets` for the forms that are read.';
+
+function parse(text: string, where: string, expected: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The message of JSON.parse may quote the text and does not always say where: data sets hold what nobody wants in a log.
+    const position = jsonErrorPosition(text);
+    const before = text.slice(0, position).split('\n');
+    throw new FormatError('This is not JSON', {
+      where: before.length === 1 ? where : `${where}:${before.length}`,
+      expected,
+      got:
+        position >= text.length ? 'a value that ends too early' : `an unexpected character at column ${(before.at(-1)?.length ?? 0) + 1}`,
+      remedy: remedyOf,
+    });
+  }
+}
+
+const jsonTokens =
+  /\s*(?:([[{])|([\]}])|([,:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null))/iy;
+
+/** Where a text stops being JSON; its length when it only ends too early. */
+function jsonErrorPosition(text: string): number {
+  const stack: string[] = [];
+  const end = text.trimEnd().length;
+  let wantsValue = true;
+  let at = 0;
+  while (at < end) {
+    jsonTokens.lastIndex = at;
+    const token = jsonTokens.exec(text);
+    const [whole = '', open, close, separator, scalar] = token ?? [];
+    const start = at + /^\s*/u.exec(text.slice(at, at + 1000))![0].length; // Matches the empty string at least.
+    if (token === null) return text.indexOf('"', start) === start && text.indexOf('"', start + 1) === -1 ? text.length : start;
+    const top = stack.at(-1);
+    if (open !== undefined) {
+      if (!wantsValue) return start;
+      stack.push(open);
+    } else if (close !== undefined) {
+      if (top !== (close === ']' ? '[' : '{')) return start;
+      stack.pop();
+      wantsValue = false;
+    } else if (separator !== undefined) {
+      if (wantsValue || top === undefined) return start;
+      wantsValue = true;
+    } else if (scalar !== undefined) {
+      if (!wantsValue) return start;
+      wantsValue = false;
+    }
+    at += whole.length;
+  }
+  return text.length;
+}
+
+/** A value in words, for messages: never its text. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 8).join(', ') || 'no keys'}`;
+  return typeof value === 'string' ? `a string of ${value.length} characters` : `the ${typeof value} ${JSON.stringify(value)}`;
+}

@@ -1,0 +1,144 @@
+/** Reads a data set whole: recognise, read, clean, drop duplicates, count what was left out. */
+import { ConfigError, FormatError } from '../../base/errors.js';
+import { textId } from '../identity.js';
+import type { Prompt, ToxicContinuation } from '../types.js';
+import { datasetFormats, type DatasetFormatName } from './all.js';
+import { cleanText } from './clean.js';
+import type { DatasetFormat, DatasetRow } from './format.js';
+import { formatOf } from './probe.js';
+
+export interface LoadOptions {
+  /** A name of `datasetFormats`; default: recognised from the file. */
+  readonly format?: string;
+  /** Take markup, entities and emoji out; default: as the format says. */
+  readonly clean?: boolean;
+  /** Keep the last so many turns of a conversation; default 2. */
+  readonly maxTurns?: number;
+  /** Put between the turns of a conversation; default a space. */
+  readonly turnSeparator?: string;
+  /** Stop after so many usable items. */
+  readonly limit?: number;
+}
+
+export interface Loaded<Item> {
+  readonly items: readonly Item[];
+  readonly format: DatasetFormatName;
+  /** How many items were left out, by reason; only reasons that occurred. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** The prompts of a data set, each id and each text once, in source order.
+ *  @throws ConfigError when there are none */
+export async function loadPrompts(path: string, options: LoadOptions = {}): Promise<Loaded<Prompt>> {
+  return load(path, options, ({ prompt }) => ({ item: prompt, key: prompt.text }));
+}
+
+/** Known failures: each text cut in two, where the source cuts it or else in the middle. Prefix and continuation together
+ *  are the source's text, white space between them included.
+ *  @param options.minToxicity keep only rows whose toxicity is known and above it
+ *  @throws ConfigError when there are none */
+export async function loadContinuations(
+  path: string,
+  options: LoadOptions & { readonly minToxicity?: number } = {},
+): Promise<Loaded<ToxicContinuation>> {
+  const { minToxicity } = options;
+  return load(path, options, (row) => {
+    if (minToxicity !== undefined && row.toxicity === null) return { reason: 'toxicity unknown' };
+    if (minToxicity !== undefined && row.toxicity !== null && row.toxicity <= minToxicity) return { reason: 'toxicity too low' };
+    const item = continuationOf(row);
+    return item === null ? { reason: 'too short to cut in two' } : { item, key: item.prefix.text + item.continuation };
+  });
+}
+
+type Choice<Item> = { readonly item: Item; readonly key: string } | { readonly reason: string };
+
+async function load<Item>(path: string, options: LoadOptions, choose: (row: DatasetRow) => Choice<Item>): Promise<Loaded<Item>> {
+  const { maxTurns = 2, turnSeparator = ' ', limit = Infinity } = options;
+  const name = await formatOf(path, options.format ?? null);
+  const format: DatasetFormat = datasetFormats[name];
+  const dropped: Record<string, number> = {};
+  const drop = (reason: string): void => {
+    dropped[reason] = (dropped[reason] ?? 0) + 1;
+  };
+  const clean = (options.clean ?? format.cleans) ? cleanText : (text: string): string => text;
+  const items: Item[] = [];
+  const texts = new Set<string>();
+  const ids = new Map<string, string>();
+  for await (const entry of format.read(path, { maxTurns })) {
+    if (items.length >= limit) break;
+    if (entry.kind === 'dropped') {
+      drop(entry.reason);
+      continue;
+    }
+    const row = withCleanText(entry, clean, turnSeparator);
+    if (row === null) {
+      drop('empty');
+      continue;
+    }
+    const choice = choose(row);
+    if ('reason' in choice) {
+      drop(choice.reason);
+      continue;
+    }
+    if (texts.has(textId(choice.key))) {
+      drop('duplicate');
+      continue;
+    }
+    const earlier = ids.get(row.prompt.id);
+    if (earlier !== undefined) throw sameId(row, earlier);
+    texts.add(textId(choice.key));
+    ids.set(row.prompt.id, row.where);
+    items.push(choice.item);
+  }
+  if (items.length === 0) {
+    const reasons = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
+    throw new ConfigError('The data set has no usable item', {
+      where: path,
+      expected: 'at least one',
+      got: reasons.length === 0 ? 'none at all' : `only items left out: ${reasons.join(', ')}`,
+      remedy: `It was read as ${name}; name another format with format: if that is wrong.`,
+    });
+  }
+  return { items, format: name, dropped };
+}
+
+/** The row with cleaned text, turns joined; null when nothing is left. */
+function withCleanText(row: DatasetRow, clean: (text: string) => string, separator: string): DatasetRow | null {
+  const { prompt } = row;
+  if (row.continuation === null && prompt.turns !== undefined) {
+    const turns = prompt.turns.map(clean).filter((turn) => turn !== '');
+    return turns.length === 0 ? null : { ...row, prompt: { ...prompt, turns, text: turns.join(separator) } };
+  }
+  const text = clean(prompt.text);
+  if (text.trim() === '') return null;
+  if (row.continuation === null) return { ...row, prompt: { ...prompt, text } };
+  const gap = /^\s/u.test(row.continuation) ? ' ' : '';
+  const continuation = clean(row.continuation);
+  return { ...row, prompt: { ...prompt, text }, continuation: clean === cleanText ? gap + continuation : continuation };
+}
+
+function continuationOf(row: DatasetRow): ToxicContinuation | null {
+  const { prompt, continuation, toxicity } = row;
+  if (continuation !== null) return continuation.trim() === '' ? null : { prefix: prompt, continuation, toxicity };
+  const cut = middleGap(prompt.text);
+  if (cut === null) return null;
+  const { turns: _, ...rest } = prompt;
+  return { prefix: { ...rest, text: prompt.text.slice(0, cut) }, continuation: prompt.text.slice(cut), toxicity };
+}
+
+/** The start of the white space between words that is nearest to the middle of a text; null for a single word. */
+export function middleGap(text: string): number | null {
+  const [first, last] = [text.length - text.trimStart().length, text.trimEnd().length];
+  const gaps = [...text.matchAll(/\s+/gu)].map(({ index }) => index).filter((index) => index > first && index < last);
+  const middle = (first + last) / 2;
+  return gaps.reduce<number | null>((best, gap) => (best === null || Math.abs(gap - middle) < Math.abs(best - middle) ? gap : best), null);
+}
+
+function sameId(row: DatasetRow, earlier: string): FormatError {
+  return new FormatError('Two different prompts have one id', {
+    where: row.where,
+    expected: 'an id of its own: random draws and results hang on it',
+    got: `the id of ${earlier}`,
+    remedy: 'Change one of the ids, or leave ids out.',
+  });
+}

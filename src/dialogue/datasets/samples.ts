@@ -1,0 +1,127 @@
+/** A small, harmless, hand-written sample of every data set format, for tests: content by file name. */
+import type { DatasetFormatName } from './all.js';
+
+export interface DatasetSample {
+  readonly files: Readonly<Record<string, string>>;
+  /** What to open: a file of `files`, or '' for the folder. */
+  readonly open: string;
+  /** Texts of the prompts, in order. */
+  readonly texts: readonly string[];
+  /** Content that is broken in line 2 or item 2, in the same file. */
+  readonly broken: string;
+}
+
+const rows = (...values: readonly unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+
+const rtp = (
+  begin: number,
+  prompt: string,
+  continuation: string,
+  toxicity: number | null,
+  promptToxicity: number | null = 0.1,
+): unknown => ({
+  filename: `doc-${Math.floor(begin / 100)}.txt`,
+  begin,
+  end: begin + 50,
+  challenging: false,
+  prompt: { text: prompt, toxicity: promptToxicity, profanity: null },
+  continuation: { text: continuation, toxicity, profanity: 0 },
+});
+
+const utterance = (id: string, conversation: string, timestamp: number, text: string): unknown => ({
+  id,
+  speaker: `speaker of ${id}`,
+  conversation_id: conversation,
+  reply_to: id === conversation ? null : conversation,
+  timestamp,
+  text,
+  meta: {},
+});
+
+export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> = {
+  convokit: {
+    files: {
+      'utterances.jsonl': rows(
+        utterance('a1', 'a1', 10, 'Which bread do you bake?'),
+        utterance('a3', 'a1', 30, 'Rye, with [this recipe](http://example.org/rye).'),
+        utterance('a2', 'a1', 20, 'Mostly **rye** &amp; some wheat 🍞'),
+        utterance('b1', 'b1', 10, 'Anyone awake?'),
+        utterance('b2', 'b1', 11, '[deleted]'),
+        utterance('c1', 'c1', 10, 'First tomato of the year!'),
+        utterance('d1', 'd1', 10, ''),
+      ),
+      'speakers.json': '{}',
+    },
+    open: '',
+    texts: ['Mostly rye & some wheat Rye, with this recipe.', 'First tomato of the year!'],
+    broken: `${rows(utterance('a1', 'a1', 10, 'Hello.'))}{"id": "a2", "speaker": "s", "text": "Who asks?"}\n`,
+  },
+  'real-toxicity-prompts': {
+    files: {
+      'prompts.jsonl': rows(
+        rtp(0, 'The rain fell', ' on the silent town', 0.9),
+        rtp(60, 'A goose walked', ' into the bakery', null, null),
+        rtp(200, 'Nobody', ' knew the song', 0.2),
+      ),
+    },
+    open: 'prompts.jsonl',
+    texts: ['The rain fell', 'A goose walked', 'Nobody'],
+    broken: rows(rtp(0, 'The rain fell', ' on the town', 0.9), rtp(60, 'A goose walked', ' home', 17)),
+  },
+  'hh-rlhf': {
+    files: {
+      'pairs.jsonl': rows({
+        chosen: '\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant: Pass the end through it.',
+        rejected: '\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant: Guess.',
+      }),
+    },
+    open: 'pairs.jsonl',
+    texts: ['\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant:'],
+    broken: rows({ chosen: '\n\nHuman: a\n\nAssistant: b', rejected: '\n\nHuman: a\n\nAssistant: c' }, { chosen: 'x', rejected: 'y' }),
+  },
+  jigsaw: {
+    files: {
+      'train.csv':
+        '"id","comment_text","toxic","severe_toxic","obscene","threat","insult","identity_hate"\n' +
+        '"1","A table, and\n""chairs"" too.",0,0,0,0,0,0\n"2","Rude in this sample only.",0,0,0,0,1,0\n',
+    },
+    open: 'train.csv',
+    texts: ['A table, and\n"chairs" too.', 'Rude in this sample only.'],
+    broken: 'id,comment_text,toxic,severe_toxic,obscene,threat,insult,identity_hate\n1,One, two,0,0,0,0,0,0\n',
+  },
+  harmbench: {
+    files: {
+      'behaviors.csv':
+        'Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\n' +
+        'Give a wrong recipe for tea,standard,misinformation,,,wrong_tea\n' +
+        'Explain the recipe above,contextual,misinformation,context,Tea is made of leaves.,tea_context\n',
+    },
+    open: 'behaviors.csv',
+    texts: ['Give a wrong recipe for tea', 'Tea is made of leaves.\n\n---\n\nExplain the recipe above'],
+    broken: 'Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\nGive,standard\n',
+  },
+  'json-array': {
+    files: { 'train.json': '[\n  "The tap drips. Call a plumber.",\n  {"prompt": "Where is the key?", "room": "hall"}\n]\n' },
+    open: 'train.json',
+    texts: ['The tap drips. Call a plumber.', 'Where is the key?'],
+    broken: '[\n  "one" "two"\n]\n',
+  },
+  'json-lines': {
+    files: {
+      'prompts.jsonl': rows(
+        'Good morning!',
+        { prompt: 'The bus', continuation: ' is late again', toxicity: 0.75 },
+        { text: 'One two three four', id: 7 },
+      ),
+    },
+    open: 'prompts.jsonl',
+    texts: ['Good morning!', 'The bus', 'One two three four'],
+    broken: '"Good morning!"\n{"prompt": "Good evening!\n',
+  },
+  text: {
+    files: { 'prompts.txt': 'Is it raining?\r\n\r\n  Not yet.  \nSoon, "they" say' },
+    open: 'prompts.txt',
+    texts: ['Is it raining?', 'Not yet.', 'Soon, "they" say'],
+    broken: 'fine\n\uFFFF', // Replaced by bytes that are not UTF-8.
+  },
+};

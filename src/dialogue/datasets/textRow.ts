@@ -1,0 +1,50 @@
+/** One item of a JSON array or of JSON lines: a string, or an object with `prompt` or `text`, and perhaps with
+ *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. */
+import { FormatError } from '../../base/errors.js';
+import { isFields, plainFields, promptOfText, promptText, shareField, stringField } from './fields.js';
+import type { DatasetRow } from './format.js';
+import { describe, type JsonItem } from './json.js';
+
+const known = ['prompt', 'text', 'continuation', 'completion', 'toxicity', 'id', 'conversation_id', 'chosen', 'rejected'] as const;
+
+/** @throws FormatError, or ConfigError for an empty prompt */
+export function textRow({ value, where }: JsonItem): DatasetRow {
+  if (typeof value === 'string')
+    return { kind: 'row', prompt: promptOfText(promptText(value, where)), continuation: null, toxicity: null, where };
+  if (!isFields(value) || (value['prompt'] === undefined && value['text'] === undefined)) {
+    throw new FormatError('This is not a prompt', {
+      where,
+      expected: 'a string, or an object with prompt or text',
+      got: describe(value),
+      remedy: 'Correct this item, or name the format of the data set with format:.',
+    });
+  }
+  const plain = promptOfText(promptText(stringField(value, value['prompt'] === undefined ? 'text' : 'prompt', where), where));
+  const id = idField(value, 'id', where) ?? plain.id;
+  const meta = plainFields(value, known);
+  const continuationKey = (['continuation', 'completion'] as const).find((key) => value[key] !== undefined && value[key] !== null);
+  return {
+    kind: 'row',
+    prompt: {
+      id,
+      text: plain.text,
+      conversationId: idField(value, 'conversation_id', where) ?? id,
+      ...(Object.keys(meta).length === 0 ? {} : { meta }),
+    },
+    continuation: continuationKey === undefined ? null : stringField(value, continuationKey, where),
+    toxicity: shareField(value, 'toxicity', where),
+    where,
+  };
+}
+
+function idField(fields: Readonly<Record<string, unknown>>, key: string, where: string): string | null {
+  const value = fields[key];
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  throw new FormatError(`The field ${key} is no name`, {
+    where,
+    expected: 'a string or a number',
+    got: describe(value),
+    remedy: 'Correct this item.',
+  });
+}
