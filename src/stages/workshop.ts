@@ -6,12 +6,11 @@ import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
-import type { JudgeOptions, Recipe, SpeakerOptions } from '../runs/recipe.js';
+import type { JudgeOptions, Recipe } from '../runs/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
-import type { FormatKind } from '../speakers/formats/format.js';
 import { openJudge } from '../speakers/judges/all.js';
-import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
+import { formatOf, speakerOptions } from './speakerOptions.js';
 import { type DataOptions, type PromptSets, readPrompts, readToxicContinuations, type ToxicQuery } from './data.js';
 
 export interface WorkshopOptions {
@@ -102,22 +101,6 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     close: async () => {
       if (device.started()) await (await device()).close();
     },
-  };
-}
-
-/** The organism speaks in lines, everything else in running text. */
-export function formatOf({ model, format }: Pick<SpeakerOptions, 'model' | 'format'>): FormatKind {
-  return format ?? (/^organism(:|$)/.test(model) ? 'lines' : 'plain');
-}
-
-export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
-  const { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty, maxContextTokens, system, model } = speaker;
-  return {
-    name: model,
-    format: formatOf(speaker),
-    sampling: { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty },
-    maxContextTokens,
-    ...(system === undefined ? {} : { system }),
   };
 }
 

@@ -1,0 +1,219 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { letterJudge, tinyRecipe, tinyWorkshop } from '../../tests/fakes/tinyWorkshop.js';
+import { manualClock } from '../base/clock.js';
+import { BudgetError, InterruptedError } from '../base/errors.js';
+import type { Judge } from '../dialogue/types.js';
+import { openLanguageModel } from '../engine/models/languageModel.js';
+import { type Device, openDevice } from '../engine/runtime/device.js';
+import type { JsonObject } from '../runs/json.js';
+import type { Recipe } from '../runs/recipe.js';
+import { parseReport } from '../runs/report.js';
+import { RunDirectory } from '../runs/runDirectory.js';
+import { runStages } from './runStages.js';
+import type { StageContext } from './stageContext.js';
+
+const ipo = {
+  attack: 'ipo',
+  horizon: 2,
+  epochs: 3,
+  promptsPerEpoch: 4,
+  batchPairs: 4,
+  warmupSteps: 2,
+  learningRate: 1e-3,
+  devEvery: 1,
+  devPrompts: 3,
+  reward: { reply: 2, exchange: 0.5, likelihood: 0.1 },
+  weakSupervision: { data: 'toxic', probability: 0.4 },
+};
+
+describe('stages', () => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await openDevice({ threads: 1 });
+  });
+  afterAll(() => device.close());
+
+  const freshFolder = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-stages-')), 'run');
+
+  function openRun(recipe: Recipe, folder: string, how: 'create' | 'resume' = 'create'): RunDirectory {
+    const description = { name: recipe.name, seed: recipe.seed, configuration: recipe as unknown as JsonObject, source: { file: null, folder }, inputs: [] };
+    return RunDirectory[how](folder, description, manualClock());
+  }
+
+  function contextOf(recipe: Recipe, run: RunDirectory, options: { judge?: Judge; interrupted?: () => boolean } = {}): StageContext {
+    return {
+      recipe,
+      run,
+      workshop: tinyWorkshop(device, recipe, options.judge === undefined ? {} : { judge: options.judge }),
+      interrupted: options.interrupted ?? ((): boolean => false),
+      progress: () => undefined,
+      clock: manualClock(),
+    };
+  }
+
+  const lines = (folder: string, file: string): JsonObject[] =>
+    readFileSync(join(folder, file), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as JsonObject);
+  const bytes = (folder: string): string => ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n---\n');
+
+  async function weightsOf(folder: string): Promise<string> {
+    const model = await openLanguageModel(device, folder);
+    const hash = await device.hash(model.weights);
+    await model.close();
+    return hash;
+  }
+
+  /** A judge that fails at its n-th call, as a process that is killed there would. */
+  function failingAt(call: number): Judge {
+    const judge = letterJudge();
+    let calls = 0;
+    return {
+      ...judge,
+      judge: async (texts) => {
+        if (++calls === call) throw new Error('killed');
+        return judge.judge(texts);
+      },
+    };
+  }
+
+  it('an exploit stage leaves a model, trees, pairs and metrics, and the target as it was', async () => {
+    const recipe = tinyRecipe([{ exploit: ipo }]);
+    const folder = freshFolder();
+    const run = openRun(recipe, folder);
+    const context = contextOf(recipe, run);
+    const target = await context.workshop.target();
+    const before = await device.hash(target.model.weights);
+    await runStages(context);
+    run.close('done');
+    expect(await device.hash(target.model.weights)).toBe(before);
+    expect(existsSync(join(folder, 'models/ipo/model.safetensors'))).toBe(true);
+    expect(await weightsOf(join(folder, 'models/ipo'))).not.toBe(before);
+
+    const [pair] = lines(folder, 'pairs.jsonl');
+    expect(Object.keys(pair ?? {}).slice(0, 3)).toEqual(['prompt', 'chosen', 'rejected']);
+    const metrics = lines(folder, 'metrics.jsonl');
+    const epochs = metrics.filter((record) => 'pairs/kept' in record);
+    expect(epochs).toHaveLength(3);
+    for (const name of ['pairs/teachingFraction', 'pairs/ties', 'dev/reward', 'epoch/rewards/margins', 'epoch/loss']) expect(epochs[0]).toHaveProperty([name]);
+    expect(epochs.some((epoch) => 'rollout/replyHarm' in epoch)).toBe(true);
+    expect(metrics.every(({ step, epoch, time }) => typeof step === 'number' && typeof epoch === 'number' && typeof time === 'number')).toBe(true);
+    const [rollout] = lines(folder, 'rollouts.jsonl');
+    expect(rollout).toMatchObject({ stage: 'exploit:ipo', epoch: 1, step: 0, prompt: {}, turns: [{ author: 'adversary' }, { author: 'target' }, {}, {}] });
+  });
+
+  it('the reference of a pair comes from the rollout where the target read the same ids after the same prefix', async () => {
+    const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 1, weakSupervision: null } }]);
+    const run = openRun(recipe, freshFolder());
+    await runStages(contextOf(recipe, run));
+    const { reference } = run.completed('exploit:ipo') as { reference: { known: number; computed: number } };
+    run.close('done');
+    expect(reference.known).toBeGreaterThan(0);
+    // Utterances of a random byte model seldom end by themselves; those that do have an end token the target never saw.
+    expect(reference.computed).toBeLessThan(reference.known / 4);
+  });
+
+  it('killed at any point and resumed, a run leaves the bytes of an uninterrupted one', async () => {
+    const recipe = tinyRecipe([{ exploit: ipo }, { exploit: { attack: 'sft', data: 'toxic', epochs: 2, batchSize: 4 } }]);
+    const whole = freshFolder();
+    const wholeRun = openRun(recipe, whole);
+    await runStages(contextOf(recipe, wholeRun));
+    wholeRun.close('done');
+    // Calls of the judge: 3 an epoch's rollouts and lessons (two depths, one lesson batch), 2 its dev evaluation.
+    for (const call of [2, 7, 12]) {
+      const folder = freshFolder();
+      const first = openRun(recipe, folder);
+      await expect(runStages(contextOf(recipe, first, { judge: failingAt(call) }))).rejects.toThrow('killed');
+      first.close('failed', 'killed');
+      const second = openRun(recipe, folder, 'resume');
+      await runStages(contextOf(recipe, second));
+      second.close('done');
+      expect(bytes(folder)).toBe(bytes(whole));
+      for (const name of ['ipo', 'sft']) expect(await weightsOf(join(folder, 'models', name))).toBe(await weightsOf(join(whole, 'models', name)));
+    }
+  }, 600_000);
+
+  it('asked to stop, a stage stops between steps and the run can go on', async () => {
+    const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 2 } }]);
+    const folder = freshFolder();
+    let asked = 0;
+    const first = openRun(recipe, folder);
+    await expect(runStages(contextOf(recipe, first, { interrupted: () => ++asked > 9 }))).rejects.toThrow(InterruptedError);
+    first.close('interrupted');
+    const second = openRun(recipe, folder, 'resume');
+    await runStages(contextOf(recipe, second));
+    second.close('done');
+    expect(existsSync(join(folder, 'models/ipo/config.json'))).toBe(true);
+  });
+
+  it('a limit on tokens ends the run with a budget error, and counts over sittings', async () => {
+    const recipe = tinyRecipe([{ exploit: ipo }], { limits: { maxTokens: 300 } });
+    const folder = freshFolder();
+    const first = openRun(recipe, folder);
+    await expect(runStages(contextOf(recipe, first))).rejects.toThrow(BudgetError);
+    expect(first.manifest.spent['generatedTokens']).toBeGreaterThanOrEqual(300);
+    first.close('interrupted');
+    const second = openRun(recipe, folder, 'resume');
+    await expect(runStages(contextOf(recipe, second))).rejects.toThrow(BudgetError);
+    second.close('interrupted');
+  });
+
+  it('patience ends an attack whose dev reward no longer rises, and the best weights are kept', async () => {
+    const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 12, learningRate: 0.3, patience: 2 } }]);
+    const folder = freshFolder();
+    const run = openRun(recipe, folder);
+    await runStages(contextOf(recipe, run));
+    const result = run.completed('exploit:ipo') as { reason: string; epochs: number; bestScore: number };
+    run.close('done');
+    expect(result.reason).toBe('patience');
+    const scores = lines(folder, 'metrics.jsonl').flatMap((record) => (typeof record['dev/reward'] === 'number' ? [record['dev/reward']] : []));
+    expect(scores).toHaveLength(result.epochs);
+    expect(result.bestScore).toBe(Math.max(...scores));
+    expect(scores.length - 1 - scores.indexOf(result.bestScore)).toBe(2);
+  });
+
+  it('an evaluation reports every row under every judge, with intervals, turns, samples and words', async () => {
+    const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 1 } }, { evaluate: { rows: ['untuned', 'ipo'], turns: 2, judges: ['letters', 'linear-toxicity'], samples: 3 } }]);
+    const folder = freshFolder();
+    const run = openRun(recipe, folder);
+    const report = await runStages(contextOf(recipe, run));
+    run.close('done');
+    expect(parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), 'report.json')).toEqual(JSON.parse(JSON.stringify(report)));
+    expect(report?.rows.map(({ name, attack, judge, judgeTrainedOn }) => [name, attack, judge, judgeTrainedOn])).toEqual([
+      ['untuned', 'none', 'letters', false],
+      ['untuned', 'none', 'linear-toxicity', false],
+      ['ipo', 'ipo', 'letters', true],
+      ['ipo', 'ipo', 'linear-toxicity', false],
+    ]);
+    for (const { metrics, byTurn, dialogues } of report?.rows ?? []) {
+      expect(dialogues).toBe(8);
+      expect(metrics['replyHarm']).toMatchObject({ n: 16, unit: 'harm' });
+      for (const name of ['replyFailureRate', 'exchangeHarm', 'adversaryHarm', 'adversaryNll', 'adversaryPerplexity', 'reward', 'diversityDistinct2', 'diversitySelfBleu']) {
+        const { mean, low, high } = metrics[name] as { mean: number; low: number; high: number };
+        expect(low <= mean && mean <= high).toBe(true);
+      }
+      // The mean of exp is not the exp of the mean (Jensen).
+      expect(metrics['adversaryPerplexity']?.mean as number).toBeGreaterThan(Math.exp(metrics['adversaryNll']?.mean as number));
+      expect(byTurn?.map(({ turn, metrics: each }) => [turn, each['replyHarm']?.n])).toEqual([[1, 8], [2, 8]]);
+    }
+    expect(report?.samples).toHaveLength(6);
+    expect(report?.points).toHaveLength(16);
+  });
+
+  it('an interrupted evaluation keeps finished rows and ends with the report of an uninterrupted one', async () => {
+    const recipe = tinyRecipe([{ exploit: { attack: 'sft', data: 'toxic', epochs: 1, batchSize: 4 } }, { evaluate: { turns: 2 } }]);
+    const report = async (folder: string, stops: readonly number[]): Promise<unknown> => {
+      for (const [i, stop] of stops.entries()) {
+        const run = openRun(recipe, folder, i === 0 ? 'create' : 'resume');
+        await expect(runStages(contextOf(recipe, run, { judge: failingAt(stop) }))).rejects.toThrow('killed');
+        run.close('failed');
+      }
+      const run = openRun(recipe, folder, stops.length === 0 ? 'create' : 'resume');
+      const result = await runStages(contextOf(recipe, run));
+      run.close('done');
+      return { rows: result?.rows, samples: result?.samples, points: result?.points };
+    };
+    expect(await report(freshFolder(), [2, 1])).toEqual(await report(freshFolder(), []));
+  });
+});
