@@ -198,7 +198,8 @@ function keepWhere(candidates: Candidates, ids: Int32Array, condition: (weight: 
 function keepTopP(candidates: Candidates, topP: number, total: number, ids: Int32Array): Candidates {
   const cut = (1 - topP) * total;
   // Weights this small sum to at most `cut` all together, and they are the smallest: none of them stays.
-  const bound = cut / candidates.count;
+  // (A little below the mean, for topP 0 and equal weights.)
+  const bound = (cut / candidates.count) * (1 - 1e-6);
   const short = keepWhere(candidates, ids, (weight) => weight > bound);
   const dropped = total - sumOf(short);
   const border = topPBorder(short, cut - dropped);

@@ -6,7 +6,7 @@ export interface SamplingOptions {
   readonly temperature: number;
   /** Keeps the k most probable tokens (and those tied with the last); 0 = off. */
   readonly topK: number;
-  /** Keeps the fewest tokens whose probabilities sum to at least topP; 1 = off. */
+  /** Keeps the fewest tokens whose probabilities sum to at least topP, and at least one; 1 = off. */
   readonly topP: number;
   /** Keeps tokens at least minP times as probable as the most probable one; 0 = off. */
   readonly minP: number;
@@ -33,7 +33,7 @@ export function checkSamplingOptions(options: SamplingOptions): void {
   const rules: readonly (readonly [keyof SamplingOptions, boolean, string])[] = [
     ['temperature', options.temperature >= 0 && Number.isFinite(options.temperature), 'a number ≥ 0'],
     ['topK', isCount(options.topK), 'an integer ≥ 0'],
-    ['topP', options.topP > 0 && options.topP <= 1, 'in (0, 1]'],
+    ['topP', options.topP >= 0 && options.topP <= 1, 'in [0, 1]'],
     ['minP', options.minP >= 0 && options.minP <= 1, 'in [0, 1]'],
     ['repetitionPenalty', options.repetitionPenalty > 0 && Number.isFinite(options.repetitionPenalty), 'a number > 0'],
     ['minNewTokens', isCount(options.minNewTokens), 'an integer ≥ 0'],
