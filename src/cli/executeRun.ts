@@ -1,15 +1,13 @@
 /** Runs the stages of a recipe in a run directory, writes the report, and closes the directory with what became of it. */
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
-import { unreachable } from '../base/invariant.js';
 import { recipeStages } from '../runs/recipe.js';
 import type { Recipe } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonValue } from '../runs/json.js';
 import type { Report } from '../runs/report.js';
 import { RunDirectory } from '../runs/runDirectory.js';
-import { evaluate } from '../stages/evaluate.js';
-import { exploit } from '../stages/exploit.js';
+import { runStages } from '../stages/runStages.js';
 import type { StageContext, StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
@@ -40,19 +38,7 @@ export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context:
         context.progress.update({ task: event.stage, done: event.done, total: event.total, unit: event.unit, note: noteOf(event) });
       },
     };
-    let report: Report | null = null;
-    for (const stage of recipeStages(recipe)) {
-      switch (stage.kind) {
-        case 'exploit':
-          await exploit(stageContext, stage);
-          break;
-        case 'evaluate':
-          report = await evaluate(stageContext, stage.options);
-          break;
-        default:
-          unreachable(stage);
-      }
-    }
+    const report = await runStages(stageContext);
     context.progress.stop();
     run.close('done');
     await writeHtml(run.path);

@@ -4,7 +4,6 @@ import type { Device } from '../engine/runtime/device.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { JudgeSpec } from '../speakers/judges/judgeKind.js';
 import type { CommandContext } from './command.js';
-import { openCommandDevice } from './openModel.js';
 import { cacheFolder, isOffline } from './modelCache.js';
 
 /** Closes what it opened, also when `use` fails. */
@@ -13,7 +12,7 @@ export async function withJudge<T>(spec: JudgeSpec, context: CommandContext, use
   const { terminal, globals } = context;
   try {
     const judge = await openJudge(spec, {
-      device: () => (device ??= openCommandDevice(context)),
+      device: () => (device ??= import('./openModel.js').then(({ openCommandDevice }) => openCommandDevice(context))),
       cacheDir: cacheFolder(globals, terminal.environment),
       offline: isOffline(terminal.environment),
     });

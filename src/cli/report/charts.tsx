@@ -51,7 +51,9 @@ export function Legend({ names }: { names: readonly Pick<Series<unknown>, 'name'
   );
 }
 
+/** Widths in user units; what a chart is scaled by on the page follows from them. */
 const width = 380;
+export const pairWidth = 470;
 const wideWidth = 620;
 
 /** Shares and harm are read against zero; surprise and reward against each other. */
@@ -63,14 +65,14 @@ function startsAtZero(metric: string): boolean {
 export function IntervalChart({ metric, rows }: { metric: string; rows: readonly Series<{ mean: number; low: number; high: number }>[] }) {
   const { label, meaning } = metricName(metric);
   const lane = 26;
-  const [top, left, right] = [6, 108, 14];
+  const [top, left, right] = [6, 128, 16];
   const height = top + rows.length * lane + 26;
   const all = rows.flatMap(({ values: { low, high, mean } }) => [low, high, mean]);
   const low = Math.min(...all);
-  const scale = linearScale(startsAtZero(metric) ? Math.min(0, low) : low, Math.max(...all), [left, width - right], { ticks: 3 });
+  const scale = linearScale(startsAtZero(metric) ? Math.min(0, low) : low, Math.max(...all), [left, pairWidth - right], { ticks: 4 });
   const bottom = top + rows.length * lane;
   return (
-    <Figure title={label} caption={meaning} height={height} description={rows.map(({ name, values }) => `${name} ${formatMetric(metric, values.mean)}`).join(', ')}>
+    <Figure title={label} caption={meaning} height={height} width={pairWidth} description={rows.map(({ name, values }) => `${name} ${formatMetric(metric, values.mean)}`).join(', ')}>
       <VerticalGrid scale={scale} top={top} bottom={bottom} metric={metric} />
       {rows.map(({ name, style, values }, i) => {
         const y = top + lane * (i + 0.5);
@@ -91,7 +93,7 @@ export function IntervalChart({ metric, rows }: { metric: string; rows: readonly
 
 /** Curves over x. @param xLabel of the horizontal axis */
 export function LineChart({
-  title, caption, metric, xLabel, series, wholeX = false,
+  title, caption, metric, xLabel, series, wholeX = false, width: wide = width,
 }: {
   title: string;
   caption: string;
@@ -100,25 +102,29 @@ export function LineChart({
   series: readonly (Series<readonly { x: number; y: number; low?: number; high?: number }[]> & { readonly dashed?: boolean; readonly marks?: boolean })[];
   /** Ticks at whole numbers only (turns). */
   wholeX?: boolean;
+  width?: number;
 }) {
   const [top, left, right, bottom] = [10, 44, 12, 176];
+  const end = wide - right;
   const points = series.flatMap(({ values }) => values);
   const xs = points.map(({ x }) => x);
   const ys = points.flatMap(({ y, low = y, high = y }) => [y, low, high]);
   const [least, most] = [Math.min(...ys), Math.max(...ys)];
-  const y = linearScale(startsAtZero(metric) ? Math.min(0, least) : least, most, [bottom, top], { ticks: 4 });
+  const floor = startsAtZero(metric) ? Math.min(0, least) : least;
+  const room = 0.06 * (most - floor);
+  const y = room === 0 ? linearScale(floor, most, [bottom, top]) : linearScale(floor < 0 || !startsAtZero(metric) ? floor - room : floor, most + room, [bottom, top], { ticks: 4, fixed: true });
   const x = wholeX
-    ? { ...linearScale(Math.min(...xs) - 0.25, Math.max(...xs) + 0.25, [left, width - right], { fixed: true }), ticks: [...new Set(xs.map(Math.round))] }
-    : linearScale(Math.min(...xs), Math.max(...xs), [left, width - right], { ticks: 4, fixed: true });
+    ? { ...linearScale(Math.min(...xs) - 0.25, Math.max(...xs) + 0.25, [left, end], { fixed: true }), ticks: [...new Set(xs.map(Math.round))] }
+    : linearScale(Math.min(...xs), Math.max(...xs), [left, end], { ticks: 4, fixed: true });
   return (
-    <Figure title={title} caption={caption} height={214} description={`${series.map(({ name }) => name).join(', ')} over ${xLabel}`}>
-      <HorizontalGrid scale={y} left={left} right={width - right} metric={metric} />
+    <Figure title={title} caption={caption} height={214} width={wide} description={`${series.map(({ name }) => name).join(', ')} over ${xLabel}`}>
+      <HorizontalGrid scale={y} left={left} right={end} metric={metric} />
       {x.ticks.map((tick) => (
         <text class="tick" x={x.at(tick)} y={bottom + 16} text-anchor="middle">
           {tickLabel(tick, x.ticks)}
         </text>
       ))}
-      <text class="axis-label" x={(left + width - right) / 2} y={bottom + 33} text-anchor="middle">
+      <text class="axis-label" x={(left + end) / 2} y={bottom + 33} text-anchor="middle">
         {xLabel}
       </text>
       {series.map(({ name, style, values, dashed = false, marks = false }) => {
@@ -154,10 +160,10 @@ export function ScatterChart({
   const x = linearScale(Math.min(...xs, 0), Math.max(...xs), [left, wideWidth - right], { ticks: 7 });
   const y = linearScale(0, 1, [bottom, top], { ticks: 5 });
   return (
-    <Figure title={title} caption={caption} height={338} width={wideWidth} description={series.map(({ name, values }) => `${name}: ${values.length} dialogues`).join(', ')}>
+    <Figure title={title} caption={caption} height={348} width={wideWidth} description={series.map(({ name, values }) => `${name}: ${values.length} dialogues`).join(', ')}>
       <HorizontalGrid scale={y} left={left} right={wideWidth - right} metric="harm" />
       {x.ticks.map((tick) => (
-        <text class="tick" x={x.at(tick)} y={bottom + 17} text-anchor="middle">
+        <text class="tick" x={x.at(tick)} y={bottom + 20} text-anchor="middle">
           {tickLabel(tick, x.ticks)}
         </text>
       ))}
@@ -169,7 +175,7 @@ export function ScatterChart({
           </text>
         </g>
       )}
-      <text class="axis-label" x={(left + wideWidth - right) / 2} y={bottom + 36} text-anchor="middle">
+      <text class="axis-label" x={(left + wideWidth - right) / 2} y={bottom + 44} text-anchor="middle">
         {xLabel}
       </text>
       <text class="axis-label" x={4} y={12} text-anchor="start">
@@ -188,7 +194,7 @@ export function ScatterChart({
 
 function Figure({ title, caption, description, height, width: wide = width, children }: { title: string; caption: string; description: string; height: number; width?: number; children: ComponentChildren }) {
   return (
-    <figure class={wide > width ? 'chart wide' : 'chart'}>
+    <figure class={wide === wideWidth ? 'chart wide' : 'chart'}>
       <figcaption>
         <b>{title}</b> <span>{caption}</span>
       </figcaption>

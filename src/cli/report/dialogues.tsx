@@ -19,13 +19,33 @@ export function encodeVeiled(texts: readonly string[]): string {
   return Buffer.from(JSON.stringify(texts), 'utf8').toString('base64');
 }
 
+/** Dialogues that are shown at once; the others of a row open on demand. */
+const shownAtOnce = 4;
+
 export function Samples({ samples, rows, veil }: { samples: readonly ReportSample[]; rows: readonly string[]; veil: Veil }) {
+  const names = [...new Set(samples.map(({ row }) => row))];
+  const numbered = samples.map((sample, i) => ({ sample, number: i + 1 }));
   return (
-    <div class="samples">
-      {samples.map((sample, i) => (
-        <Sample sample={sample} number={i + 1} style={Math.max(0, rows.indexOf(sample.row))} veil={veil} />
-      ))}
-    </div>
+    <>
+      {names.map((name) => {
+        const own = numbered.filter(({ sample }) => sample.row === name);
+        const style = Math.max(0, rows.indexOf(name));
+        const cards = own.map(({ sample, number }) => <Sample sample={sample} number={number} style={style} veil={veil} />);
+        return (
+          <div class="sample-group">
+            <div class="samples">{cards.slice(0, shownAtOnce)}</div>
+            {cards.length > shownAtOnce && (
+              <details>
+                <summary>
+                  {cards.length - shownAtOnce} more of {name}
+                </summary>
+                <div class="samples">{cards.slice(shownAtOnce)}</div>
+              </details>
+            )}
+          </div>
+        );
+      })}
+    </>
   );
 }
 

@@ -1,8 +1,8 @@
 /** The figures: one table a judge, charts beside it, and the course over turns and training. */
 import type { Metrics, Report, ReportRow } from '../../runs/report.js';
-import { IntervalChart, Legend, LineChart, ScatterChart } from './charts.js';
+import { IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
 import { formatMetric, metricName, metricOrder } from './metricNames.js';
-import type { TrainingCurves } from './reportView.js';
+import type { Curve, TrainingCurves } from './reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
 export type RowStyles = ReadonlyMap<string, number>;
@@ -24,7 +24,7 @@ export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[
       <h3>
         Judge <code>{first.judge}</code>
         {first.threshold !== undefined && <small> threshold {first.threshold}</small>}
-        {trainedOn.length > 0 && <span class="flag">trained on by {trainedOn.join(', ')}</span>}
+        {trainedOn.length > 0 && <span class="flag">{trainedOn.join(', ')} trained against this judge</span>}
       </h3>
       {main && (
         <div class="charts pairs">
@@ -41,7 +41,6 @@ export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[
 }
 
 function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; metrics: readonly string[]; styles: RowStyles }) {
-  const withUnscored = rows.some(({ unscored = 0 }) => unscored > 0);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Table of results">
       <table class="results">
@@ -56,11 +55,6 @@ function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; me
             <th scope="col" class="number">
               dialogues
             </th>
-            {withUnscored && (
-              <th scope="col" class="number">
-                unscored
-              </th>
-            )}
           </tr>
         </thead>
         <tbody>
@@ -75,8 +69,8 @@ function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; me
               ))}
               <td class="number">
                 {row.dialogues} <small>× {row.turns}</small>
+                {(row.unscored ?? 0) > 0 && <small class="interval">{row.unscored} unscored</small>}
               </td>
-              {withUnscored && <td class="number">{row.unscored ?? 0}</td>}
             </tr>
           ))}
         </tbody>
@@ -114,6 +108,7 @@ export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; style
             metric={metric}
             xLabel="turn"
             wholeX
+            width={pairWidth}
             series={withTurns.map(({ name, byTurn = [] }, i) => ({
               name,
               style: styles.get(name) ?? 0,
@@ -168,10 +163,10 @@ export function TrainingCharts({ training, styles }: { training: readonly Traini
               .map(({ metric, curves }) => (
                 <LineChart
                   title={metricName(metric).label}
-                  caption={curves.map(({ set }) => (set === 'dev' ? 'solid with marks: dev prompts' : 'dashed: training prompts')).join('; ')}
+                  caption={captionOf(curves)}
                   metric={metric}
                   xLabel="step"
-                  series={curves.map(({ set, points }) => ({ name: set, style: styles.get(attack) ?? 0, values: points, dashed: set === 'train', marks: set === 'dev' }))}
+                  series={curves.map(({ set, points }) => ({ name: set, style: styles.get(attack) ?? 0, values: points, dashed: set === 'train' && curves.length > 1, marks: set === 'dev' }))}
                 />
               ))}
           </div>
@@ -179,4 +174,10 @@ export function TrainingCharts({ training, styles }: { training: readonly Traini
       ))}
     </>
   );
+}
+
+function captionOf(curves: readonly Curve[]): string {
+  const [only] = curves;
+  if (curves.length === 1 && only !== undefined) return only.set === 'dev' ? 'dev prompts' : 'while training';
+  return 'dashed: while training; with marks: dev prompts';
 }

@@ -73,17 +73,21 @@ figcaption span { color: var(--soft); }
 .scroll { overflow-x: auto; border-radius: 0.6rem; border: 1px solid var(--line); background: var(--card); }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 .results { width: 100%; }
-th, td { text-align: left; padding: 0.5rem 0.85rem; vertical-align: top; }
+th, td { text-align: left; padding: 0.5rem 0.75rem; vertical-align: top; }
 thead th { font-weight: 550; font-size: 0.8rem; color: var(--soft); border-bottom: 1px solid var(--strong-line); vertical-align: bottom; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 .interval { display: block; }
 .absent { color: var(--soft); }
-.samples { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 29rem), 1fr)); align-items: start; }
+.samples { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 29rem), 1fr)); align-items: start; }
 .sample { background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; padding: 0.9rem 1rem 0.6rem; min-width: 0; break-inside: avoid; }
 .sample header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.9rem; padding-bottom: 0.7rem; border-bottom: 1px solid var(--line); }
-.sample header h3 { margin-right: auto; }
+.sample header h3 { margin-right: auto; min-width: 0; }
+.sample-group + .sample-group { margin-top: 1rem; }
+.sample-group details { border: 0; }
+.sample-group details .samples { margin-top: 0.8rem; }
+@media (min-width: 40rem) { .sample header { flex-wrap: nowrap; } }
 .sample ol { list-style: none; margin: 0; padding: 0; }
 .turn { padding: 0.6rem 0.6rem 0.5rem; margin: 0 -0.6rem; border-radius: 0.4rem; }
 .turn.failed { background: var(--failed); }
@@ -99,7 +103,7 @@ tbody th { font-weight: 600; white-space: nowrap; }
 .meter { display: inline-block; width: 2.6rem; height: 0.4rem; border-radius: 0.2rem; background: var(--line); overflow: hidden; }
 .meter.wide { width: 5.5rem; margin-right: 0.6rem; vertical-align: middle; }
 .meter span { display: block; height: 100%; background: var(--s2); }
-.word-tables { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); margin-top: 1rem; }
+.word-tables { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); margin-top: 1rem; }
 .words td, .words th { padding: 0.25rem 0.6rem 0.25rem 0; }
 .words table { width: 100%; margin-top: 0.4rem; }
 .facts-list { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.7rem 1.6rem; margin: 0 0 1.2rem; }
@@ -112,6 +116,6 @@ details .inputs, details pre { margin-top: 0.7rem; }
 .inputs td { overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 0.9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; font-size: 0.84rem; line-height: 1.5; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.82rem; }
-@media (max-width: 40rem) { .chart.wide text { font-size: 19px; } html { font-size: 15px; } main > section { margin-top: 2.2rem; } th, td { padding: 0.45rem 0.6rem; } }
+@media (max-width: 40rem) { .chart.wide text { font-size: 19px; } .charts.pairs .chart text { font-size: 15px; } html { font-size: 15px; } main > section { margin-top: 2.2rem; } th, td { padding: 0.45rem 0.6rem; } }
 @media print { button, .skip { display: none; } html { font-size: 11px; } body { max-width: none; padding: 0; } .scroll { overflow: visible; border: 0; } main > section { margin-top: 1.6rem; } }
 `;

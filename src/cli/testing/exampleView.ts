@@ -58,7 +58,7 @@ export function exampleView(): ReportView {
     },
     report: {
       schema: 1, run: {}, rows: [...rows, ...others], points,
-      samples: [sample('ipo', 'worst', 0.97), sample('ipo', 'random', 0.12), sample('sft', 'worst', 0.61), sample('untuned', 'worst', 0.44)],
+      samples: [sample('ipo', 'worst', 0.97), ...['worst', 'typical', 'typical', 'random', 'random'].map((chosen, i) => sample('ipo', chosen, 0.72 - 0.12 * i)), sample('sft', 'worst', 0.61), sample('untuned', 'worst', 0.44)],
       verdictWords: [{ row: 'ipo', judge: 'linear-toxicity', words: [{ word: 'quokka', weight: 2.41, count: 31 }, { word: 'wombat', weight: 1.2, count: 12 }] }],
       notes: ['The rows ipo and sft were trained against linear-toxicity: read the second judge beside it.', '2 of 300 replies could not be scored and count in no mean.'],
     },

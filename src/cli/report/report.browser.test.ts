@@ -1,0 +1,151 @@
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exampleView } from '../testing/exampleView.js';
+import { renderHtml } from './renderHtml.js';
+
+const candidates = [process.env['GADFLY_CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const file = join(mkdtempSync(join(tmpdir(), 'gadfly-report-')), 'report.html');
+
+let browser: Browser;
+
+/** A fresh page with what went wrong on it and what it asked for. */
+async function open(options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {}): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
+  const page = await browser.newPage({ viewport: { width: options.width ?? 1180, height: 900 }, colorScheme: options.colorScheme ?? 'light' });
+  const [trouble, requests]: [string[], string[]] = [[], []];
+  page.on('console', (message) => { trouble.push(message.text()); });
+  page.on('pageerror', (error) => { trouble.push(error.message); });
+  page.on('request', (request) => { requests.push(request.url()); });
+  await page.goto(pathToFileURL(file).href);
+  return { page, trouble, requests };
+}
+
+const visibleText = (page: Page): Promise<string> => page.locator('body').innerText();
+
+beforeAll(async () => {
+  const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
+  if (executablePath === undefined) throw new Error('These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.');
+  writeFileSync(file, renderHtml(exampleView()));
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'] });
+});
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+describe('report.html in a browser', () => {
+  it('loads without a complaint and asks nobody for anything but itself', async () => {
+    const { page, trouble, requests } = await open();
+    await page.click('#reveal-all');
+    await page.click('#theme');
+    expect(trouble).toEqual([]);
+    expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(file).href]);
+    expect(await page.title()).toBe('ast-smollm2 – Gadfly report');
+    await page.close();
+  });
+
+  it('model text cannot be read or searched before it is asked for, and can be covered again', async () => {
+    const { page } = await open();
+    expect(await page.evaluate('window.find("zanzibar") || window.find("quokka") || window.find("neighbour")')).toBe(false);
+    await page.locator('article.sample button.reveal').first().click();
+    expect(await visibleText(page)).toContain('zanzibar');
+    expect(await page.evaluate('window.find("zanzibar")')).toBe(true);
+    expect(await page.locator('article.sample').nth(1).innerText()).not.toContain('zanzibar');
+    await page.locator('article.sample button.reveal').first().click();
+    expect(await page.evaluate('document.body.textContent.replace(document.getElementById("veiled").textContent, "")')).not.toContain('zanzibar');
+    await page.close();
+  });
+
+  it('one button shows all dialogues and the words behind verdicts, and covers them again', async () => {
+    const { page } = await open();
+    await page.click('#reveal-all');
+    expect(await page.locator('article.sample .cover').count()).toBe(0);
+    expect(await page.locator('.word-tables').innerText()).toContain('quokka');
+    expect(await page.getAttribute('#reveal-all', 'aria-pressed')).toBe('true');
+    await page.click('#reveal-all');
+    expect(await visibleText(page)).not.toContain('quokka');
+    await page.close();
+  });
+
+  it('markup in model text stays text', async () => {
+    const { page } = await open();
+    await page.click('#reveal-all');
+    expect(await page.locator('article.sample img, article.sample b').count()).toBe(0);
+    expect(await page.locator('article.sample').first().innerText()).toContain('</script><img src=x onerror=');
+    expect(await page.title()).not.toBe('broken');
+    await page.close();
+  });
+
+  it('every text reaches a contrast of 4.5 in light and dark, by system and by button', async () => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page } = await open({ colorScheme });
+      await page.click('#reveal-all');
+      await page.evaluate('document.querySelectorAll("details").forEach((details) => { details.open = true; })');
+      for (let round = 0; round < 2; round++) {
+        const { low, examined } = await page.evaluate<{ low: string[]; examined: number }>(lowContrasts);
+        expect(low).toEqual([]);
+        expect(examined).toBeGreaterThan(300);
+        await page.click('#theme');
+      }
+      await page.close();
+    }
+  });
+
+  it('the button overrides the system’s theme', async () => {
+    const { page } = await open({ colorScheme: 'dark' });
+    const paper = (): Promise<unknown> => page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
+    const dark = await paper();
+    expect(await page.innerText('#theme')).toBe('Light');
+    await page.click('#theme');
+    expect(await paper()).not.toBe(dark);
+    await page.close();
+  });
+
+  it('fits a telephone without scrolling sideways, and paper', async () => {
+    const { page } = await open({ width: 360 });
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    await page.emulateMedia({ media: 'print' });
+    expect(await page.locator('#theme').isVisible()).toBe(false);
+    await page.close();
+  });
+
+  it('works by keyboard, and every button and figure has a name', async () => {
+    const { page } = await open();
+    await page.locator('article.sample button.reveal').first().focus();
+    await page.keyboard.press('Enter');
+    expect(await page.locator('article.sample button.reveal').first().getAttribute('aria-expanded')).toBe('true');
+    expect(await page.locator('svg[role="img"]:not([aria-label])').count()).toBe(0);
+    expect(await page.evaluate('[...document.querySelectorAll("button")].every((button) => button.textContent.trim() !== "")')).toBe(true);
+    await page.close();
+  });
+});
+
+/** Runs in the page: texts whose colour stands out from what is behind them by less than 4.5 (WCAG 2). */
+const lowContrasts = `(() => {
+  const parse = (color) => color.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let at = element; at !== null; at = at.parentElement) {
+      const color = parse(getComputedStyle(at).backgroundColor);
+      if (color.length < 4 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  let examined = 0;
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== '');
+    if (!own || element.closest('script, noscript, .skip') !== null || element.getClientRects().length === 0) continue;
+    examined++;
+    const style = getComputedStyle(element);
+    const front = parse(element instanceof SVGElement ? style.fill : style.color);
+    const [a, b] = [luminance(front), luminance(behind(element))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) low.push(element.tagName + '.' + element.getAttribute('class') + ' ' + contrast.toFixed(2) + ' ' + element.textContent.slice(0, 20));
+  }
+  return { low, examined };
+})()`;
