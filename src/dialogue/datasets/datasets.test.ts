@@ -7,7 +7,7 @@ import { ConfigError, FormatError } from '../../base/errors.js';
 import { datasetFormats, type DatasetFormatName } from './all.js';
 import { loadContinuations, loadPrompts, middleGap } from './loadDataset.js';
 import { formatOf } from './probe.js';
-import { datasetSamples } from './samples.js';
+import { datasetSamples } from '../testing/datasetSamples.js';
 
 let root = '';
 let made = 0;

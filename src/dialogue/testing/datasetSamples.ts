@@ -1,5 +1,5 @@
 /** A small, harmless, hand-written sample of every data set format, for tests: content by file name. */
-import type { DatasetFormatName } from './all.js';
+import type { DatasetFormatName } from '../datasets/all.js';
 
 export interface DatasetSample {
   readonly files: Readonly<Record<string, string>>;
