@@ -32,7 +32,8 @@ describe('the table of model families', () => {
     const { config } = architectureOf({ model_type: 'gpt2' }, 'language', 'config.json');
     expect(config).toMatchObject({ layers: 12, width: 768, heads: 12, headSize: 64, vocabularySize: 50257, contextLength: 1024, tiedHead: true });
     const llama = architectureOf({ model_type: 'llama' }, 'language', 'config.json').config;
-    expect(llama).toMatchObject({ layers: 32, width: 4096, heads: 32, kvHeads: 32, headSize: 128, vocabularySize: 32000, contextLength: 2048, tiedHead: false });
+    expect(llama).toMatchObject({ layers: 32, width: 4096, heads: 32, kvHeads: 32, headSize: 128, vocabularySize: 32000 });
+    expect(llama).toMatchObject({ contextLength: 2048, tiedHead: false });
   });
 
   it.each([

@@ -46,7 +46,7 @@ export async function generate(
   const { truncation = 'refuse', stopStrings = [], ...sampling } = options;
   const rows = requests.map((request, index) => toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }));
   const { layers, kvHeads, headSize } = model.architecture.config;
-  const results = await model.device.decode(await model.inference(), { layers, kvHeads, headSize }, rows);
+  const results = await model.device.decode(await model.inference({ vocabulary: stopStrings.length > 0 }), { layers, kvHeads, headSize }, rows);
   return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
 }
 

@@ -32,8 +32,9 @@ export interface LanguageModel {
   /** Every parameter under its checkpoint name. */
   readonly weights: TensorStore;
   readonly trainable: boolean;
-  /** The program that generates and scores; compiled when first asked for. */
-  readonly inference: () => Promise<Program>;
+  /** The program that generates and scores; compiled when first asked for. With `vocabulary` it also knows the bytes of every token,
+   *  which stop strings need. */
+  readonly inference: (options?: { readonly vocabulary?: boolean }) => Promise<Program>;
   /** Frees the weights and programs on the device. */
   readonly close: () => Promise<void>;
 }
@@ -104,17 +105,24 @@ type Parts = Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTe
 
 function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageModel {
   const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
+  const { contextLength, vocabularySize } = architecture.config;
   let program: Promise<Program> | null = null;
+  let vocabulary: Promise<void> | null = null;
+  const register = async (compiled: Program): Promise<void> => {
+    await device.registerVocabulary(compiled, Array.from({ length: vocabularySize }, (_, id) => tokenizer.tokenBytes(id)));
+  };
   return {
     ...parts,
     chatTemplate: chatTemplateSource === null ? null : parseChatTemplate(chatTemplateSource, specialTexts(tokenizer)),
-    contextLength: architecture.config.contextLength,
-    vocabularySize: architecture.config.vocabularySize,
-    device, weights,
-    inference: () => (program ??= device.compile(inferenceGraph(architecture), { store: weights, frozen: !trainable })),
+    contextLength, vocabularySize, device, weights,
+    inference: async ({ vocabulary: withVocabulary = false } = {}) => {
+      const compiled = await (program ??= device.compile(inferenceGraph(architecture), { store: weights, frozen: !trainable }));
+      if (withVocabulary) await (vocabulary ??= register(compiled));
+      return compiled;
+    },
     close: async () => {
       if (program !== null) await device.release(await program);
-      program = null;
+      program = vocabulary = null;
       await device.release(weights);
     },
   };

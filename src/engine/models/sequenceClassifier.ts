@@ -109,7 +109,13 @@ export async function createSequenceClassifier(
 /** Writes the classifier in Hugging Face layout, float32; transformers loads it. */
 export async function saveSequenceClassifier({ architecture, device, weights, tokenizer }: SequenceClassifier, dir: string): Promise<void> {
   const { base, labels } = architecture;
-  const raw = { ...base.config.raw, id2label: Object.fromEntries(labels.entries()), label2id: Object.fromEntries(labels.map((label, i) => [label, i])), pad_token_id: tokenizer.padId };
+  const raw = {
+    ...base.config.raw,
+    id2label: Object.fromEntries(labels.entries()),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    // transformers finds the token to pool by the pad id.
+    pad_token_id: tokenizer.padId,
+  };
   await storeModel(dir, {
     raw, className: classNameOf(base, 'classes'), specs: classifierParameters(architecture), chatTemplate: null, device, weights, tokenizer,
   });
@@ -175,9 +181,9 @@ function readLabels(raw: RawConfig, where: string): readonly string[] {
     return Array.from({ length: readConfig(raw, where).size('num_labels', 2) }, (_, i) => `LABEL_${String(i)}`);
   }
   const labels = typeof named === 'object' ? Object.entries(named) : [];
-  const ordered = labels.map((_, i) => labels.find(([key]) => key === String(i))?.[1] as unknown);
+  const ordered = labels.map((_, i): unknown => labels.find(([key]) => key === String(i))?.[1]);
   if (labels.length === 0 || !ordered.every((label) => typeof label === 'string')) {
     throw new ConfigError('Unreadable model configuration: id2label', { where, expected: 'a name for each of 0, 1, …', got: JSON.stringify(named) });
   }
-  return ordered as string[]; // checked just above
+  return ordered;
 }

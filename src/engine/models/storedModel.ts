@@ -46,9 +46,9 @@ export async function storeModel(dir: string, { raw, className, device, weights,
   async function* tensors(): AsyncGenerator<{ readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }> {
     for (const { name, shape } of specs) yield { name, shape, data: await device.read(weights, name) };
   }
-  // What saving changes: the class, the element type, and that nothing is quantised any more.
-  const { torch_dtype: _dtype, quantization_config: _quantization, ...rest } = raw;
-  const config = { ...rest, architectures: [className], dtype: 'float32' };
+  // Whatever the weights were read from, they are plain numbers now. (writeCheckpoint states their element type.)
+  const { quantization_config: _quantization, ...rest } = raw;
+  const config = { ...rest, architectures: [className] };
   await writeCheckpoint(dir, { config, tensors: tensors(), tokenizerFiles: tokenizer.files, chatTemplate, dtype: 'f32' });
 }
 

@@ -67,7 +67,7 @@ export async function loadWeights(
   const matched = matchWeights(specs, tensors, options);
   const store = await device.createStore(specs);
   for (const { name } of specs) {
-    await device.write(store, name, await present(matched.get(name), `${name} was matched`).read());
+    await device.write(store, name, await present(matched.get(name), `${name} was matched`).read(), { transfer: true });
   }
   return store;
 }
@@ -77,7 +77,7 @@ export async function initialiseWeights(device: Device, specs: readonly Paramete
   const store = await device.createStore(specs);
   for (const { name, shape, initial } of specs) {
     const length = shape.reduce((product, size) => product * size, 1);
-    await device.write(store, name, initialValues(initial, length, { seed, name }));
+    await device.write(store, name, initialValues(initial, length, { seed, name }), { transfer: true });
   }
   return store;
 }

@@ -36,7 +36,7 @@ export function parseRopeSettings(config: Readonly<Record<string, unknown>>, whe
   const theta = numberOr(settings['rope_theta'] ?? parameters?.['rope_theta'] ?? config['rope_theta'], 10_000, `${where}: rope_theta`);
   const partial = settings['partial_rotary_factor'] ?? config['partial_rotary_factor'];
   if (partial !== undefined && partial !== null && partial !== 1) {
-    throw new ConfigError('Partial rotary embeddings are not supported', { where, expected: 'partial_rotary_factor 1', got: String(partial) });
+    throw new ConfigError('Partial rotary embeddings are not supported', { where, expected: 'partial_rotary_factor 1', got: JSON.stringify(partial) });
   }
   const kind = settings['rope_type'] ?? settings['type'] ?? 'default';
   return { theta, scaling: parseScaling(kind, settings, config, where) };
