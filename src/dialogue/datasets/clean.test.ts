@@ -61,7 +61,7 @@ describe('cleaning', () => {
         expect(cleanText(once)).toBe(once);
         expect(once).not.toMatch(/\s\s|^\s|\s$|[\n\t]/u);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
