@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { access, copyFile, mkdir, mkdtemp, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { downloadFile, HubApiError, listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
+import type { ListFileEntry } from '@huggingface/hub';
 import { ConfigError, EnvironmentError, FormatError, GadflyError } from '../../../../base/errors.js';
 import { shardIndexName } from '../huggingFace.js';
 import { errorCode, fileError } from '../randomAccess.js';
@@ -64,6 +64,8 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
   const { repository, revision } = model;
   const ask = authorisedFetch(options);
   const shared = { fetch: ask, hubUrl: options.endpoint };
+  // Loaded when asked for: most runs never ask the hub.
+  const { downloadFile, listFiles, modelInfo } = await import('@huggingface/hub');
   try {
     const { sha } = await modelInfo({ ...shared, name: repository, revision, additionalFields: ['sha'] });
     if (typeof sha !== 'string' || !isCommit(sha)) throw new FormatError('the hub names no commit', { where: `hf:${repository}` });
@@ -182,9 +184,10 @@ function authorisedFetch({ endpoint, token, answerTimeoutMs }: HubOptions): type
 function explain(cause: unknown, { repository, revision }: HubModel, { endpoint, token }: HubOptions): Error {
   if (cause instanceof GadflyError) return cause;
   const where = `hf:${repository}${revision === 'main' ? '' : `@${revision}`}`;
-  if (cause instanceof HubApiError) {
+  // A HubApiError of the library.
+  if (cause instanceof Error && 'statusCode' in cause) {
     const { statusCode } = cause;
-    const got = `status ${statusCode} from ${new URL(endpoint).host}`;
+    const got = `status ${String(statusCode)} from ${new URL(endpoint).host}`;
     if (statusCode === 404) return new ConfigError('no such model or revision', { where, got, remedy: 'Check the name.', cause });
     if (statusCode === 401 || statusCode === 403) {
       const remedy = token === null ? 'Check the name; for a private or gated model set HF_TOKEN.' : 'Ask for access on the page of the model.';
