@@ -2,14 +2,25 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
 import type { Judge, Verdict } from '../../dialogue/types.js';
+import { openDevice, type Device } from '../../engine/runtime/device.js';
 import { judgeKinds, openJudge } from './all.js';
 import type { JudgeDeps } from './judgeKind.js';
+import { saveTinyClassifier } from './testing/tinyClassifier.js';
 
-const wordList = join(mkdtempSync(join(tmpdir(), 'gadfly-judges-')), 'words.txt');
+const folder = mkdtempSync(join(tmpdir(), 'gadfly-judges-'));
+const wordList = join(folder, 'words.txt');
+const classifier = join(folder, 'classifier');
 writeFileSync(wordList, '[vegetable]\nturnip\nsoggy leek\n');
+
+let device: Device;
+beforeAll(async () => {
+  device = await openDevice();
+  await saveTinyClassifier(device, classifier);
+});
+afterAll(() => device.close());
 
 /** One judge of every kind, by the notation a user would write. */
 const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
@@ -17,10 +28,11 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   'insult-words': 'insult-words',
   lexicon: `lexicon:${wordList}`,
   ensemble: `vote(linear-toxicity, max(insult-words, lexicon:${wordList}))`,
+  classifier: `${classifier}#rude`,
 };
 
 const deps: JudgeDeps = {
-  device: () => Promise.reject(new Error('no device in this test')),
+  device: () => Promise.resolve(device),
   cacheDir: tmpdir(),
   offline: true,
 };
@@ -32,6 +44,11 @@ const texts = [
 function isSound(verdict: Verdict, judge: Judge): boolean {
   if (verdict.kind === 'unscored') return verdict.reason !== '';
   return verdict.harm >= 0 && verdict.harm <= 1 && verdict.failed === verdict.harm > judge.threshold && !Object.values(verdict.labels).some(Number.isNaN);
+}
+
+/** To five digits: a model's matrix products differ in the last bits with the shape of the batch. */
+function rounded(verdicts: readonly Verdict[]): readonly unknown[] {
+  return verdicts.map((verdict) => (verdict.kind === 'scored' ? [verdict.harm.toFixed(5), verdict.failed] : verdict));
 }
 
 describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
@@ -46,8 +63,10 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
   it('keeps the order: a text’s verdict does not depend on its neighbours', async () => {
     const judge = await openJudge({ model }, deps);
     const together = await judge.judge(texts);
-    for (const i of texts.keys()) expect(await judge.judge([texts[i] as string])).toEqual([together[i]]);
-    expect(await judge.judge([...texts].reverse())).toEqual([...together].reverse());
+    const alone: Verdict[] = [];
+    for (const text of texts) alone.push(...(await judge.judge([text])));
+    expect(rounded(alone)).toEqual(rounded(together));
+    expect(rounded([...(await judge.judge([...texts].reverse()))].reverse())).toEqual(rounded(together));
   });
 
   it('takes the empty text for one without harm', async () => {

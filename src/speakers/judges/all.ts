@@ -1,6 +1,7 @@
 /** The table of judges and the way from a name to a judge. A new judge is a file and a line here. */
 import { ConfigError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
+import { classifierKind } from './classifier.js';
 import { ensembleKind } from './ensemble.js';
 import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
 import { insultWordsKind, lexiconKind } from './lexicon.js';
@@ -12,6 +13,7 @@ export const judgeKinds = {
   'insult-words': insultWordsKind,
   lexicon: lexiconKind,
   ensemble: ensembleKind,
+  classifier: classifierKind,
 } as const satisfies Record<string, JudgeKind>;
 
 /** A judge by its notation. Judges keep no resources of their own: a model's memory goes with the device.

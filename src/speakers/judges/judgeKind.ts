@@ -12,8 +12,8 @@ export interface JudgeSpec {
 export interface JudgeDeps {
   /** Opened on first need: only judges that are models ask for it. */
   readonly device: () => Promise<Device>;
-  /** Where downloaded models are kept. */
-  readonly cacheDir: string;
+  /** Where downloaded models are kept; null for the standard places. */
+  readonly cacheDir: string | null;
   /** No network, whatever the notation says. */
   readonly offline: boolean;
 }

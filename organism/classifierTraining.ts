@@ -1,0 +1,77 @@
+/** Trains a sequence classifier on soft labels: cross-entropy between wanted and predicted class probabilities. */
+import { present } from '../src/base/invariant.js';
+import { packLastTokens } from '../src/engine/models/packLastTokens.js';
+import { traceParameters } from '../src/engine/models/parameters.js';
+import { classifierParameters, traceClassLogits, type SequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
+import { f32Tensor } from '../src/engine/runtime/hostTensor.js';
+import { differentiate } from '../src/engine/tensor/differentiate.js';
+import { finishGraph, type Graph } from '../src/engine/tensor/graph.js';
+import { logSumExp, mul, neg, reduceSum, sub } from '../src/engine/tensor/ops/all.js';
+import { createTrace } from '../src/engine/tensor/trace.js';
+import type { Value } from '../src/engine/tensor/value.js';
+import { learningRateAt, type OptimizerOptions } from '../src/learning/trainers/optimizerOptions.js';
+
+export interface ClassifierTrainer {
+  /** One AdamW step. @param texts ids and wanted class probabilities. @returns mean cross-entropy, nats */
+  readonly train: (texts: readonly { readonly ids: readonly number[]; readonly wanted: readonly number[] }[]) => Promise<number>;
+  readonly release: () => Promise<void>;
+}
+
+export async function createClassifierTrainer(model: SequenceClassifier, options: OptimizerOptions): Promise<ClassifierTrainer> {
+  const { device, weights } = model;
+  const specs = classifierParameters(model.architecture);
+  const entries = specs.map(({ name, shape }) => ({ name, shape }));
+  const program = await device.compile(trainingGraph(model), { store: weights });
+  const create = () => device.createStore(entries, { beside: weights });
+  const stores = { gradients: await create(), firstMoment: await create(), secondMoment: await create() };
+  const decayed = new Set(specs.filter(({ shape }) => shape.length >= 2).map(({ name }) => name));
+  let step = 0;
+  return {
+    train: async (texts) => {
+      const { ids_BT, positions_BT, rows_N } = packLastTokens(texts.map(({ ids }) => ids));
+      const shares = texts.flatMap(({ wanted: row }) => row.map((share) => share / texts.length));
+      const wanted = f32Tensor([texts.length, model.labels.length], Float32Array.from(shares));
+      const { loss } = await device.accumulate(program, { ids: ids_BT, positions: positions_BT, rows: rows_N, wanted }, stores.gradients);
+      step++;
+      const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = options;
+      const learningRate = learningRateAt(step, options);
+      await device.adamw({
+        parameters: weights, ...stores, step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradientNorm, decayed, gradientScale: 1,
+      });
+      return Number(present(loss?.data[0], 'the graph gives the loss'));
+    },
+    release: async () => {
+      await device.release(program);
+      for (const store of Object.values(stores)) await device.release(store);
+    },
+  };
+}
+
+/** inputs  ids, positions i64 [B, T] · rows i64 [N] · wanted f32 [N, labels], divided by the number of texts
+ *  output  loss [] and the gradients, as Device.accumulate reads them */
+function trainingGraph(model: SequenceClassifier): Graph {
+  const trace = createTrace();
+  const logits_NL = traceClassLogits(model.architecture, {
+    ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+    positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+    rows_N: trace.input('rows', 'i64', ['N']),
+    attention: { kind: 'causal' },
+  });
+  const wanted_NL = trace.input('wanted', 'f32', ['N', model.labels.length]);
+  // Σ wanted·(logit − logsumexp): the second term needs each text's weight, the sum of its row.
+  const picked = reduceSum(mul(wanted_NL, logits_NL), [0, 1]);
+  const normaliser = reduceSum(mul(reduceSum(wanted_NL, [1]), logSumExp(logits_NL)), [0]);
+  const loss = neg(sub(picked, normaliser));
+  const parameters = traceParameters(classifierParameters(model.architecture), trace);
+  const gradients = differentiate(loss, [...parameters.values()]);
+  const outputs: Record<string, Value> = { loss };
+  for (const [name, parameter] of parameters) {
+    const gradient = present(gradients.get(parameter), `${name} has a gradient`);
+    if (gradient.dense !== null) outputs[`grad:${name}`] = gradient.dense;
+    gradient.rows.forEach(({ ids, rows }, i) => {
+      outputs[`rows:${name}:${i}:ids`] = ids;
+      outputs[`rows:${name}:${i}:rows`] = rows;
+    });
+  }
+  return finishGraph(trace, outputs);
+}
