@@ -37,12 +37,20 @@ export interface Sampler {
   readonly choose: (logits_V: Float32Array, context: SamplingContext) => Choice;
 }
 
-/** Tokens that may still be chosen, by ascending id, with weights exp((score − max) / temperature). */
+/** Tokens that may still be chosen, by ascending id, with weights exp((score − max) / temperature). Filters work in place. */
 interface Candidates {
   /** null = every id in order. */
   readonly ids: Int32Array | null;
   readonly weights: Float32Array;
   readonly count: number;
+  /** Sum of the weights. */
+  readonly total: number;
+}
+
+/** The least probable candidate that stays, in ascending order of (weight, id). */
+interface Border {
+  readonly weight: number;
+  readonly id: number;
 }
 
 /** Short enough to sort outright. */
@@ -89,8 +97,8 @@ export function createSampler(vocabularySize: number): Sampler {
     }
     const length = Math.ceil(count / 4) * 4;
     weights.fill(-Infinity, count, length);
-    kernels.exponentials(weightsAt, weightsAt, length, shift, scale);
-    return { ids, weights, count };
+    const total = kernels.exponentials(weightsAt, weightsAt, length, shift, scale);
+    return { ids, weights, count, total };
   };
 
   return {
@@ -103,8 +111,8 @@ export function createSampler(vocabularySize: number): Sampler {
           remedy: 'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
         });
       }
-      let total = kernels.exponentials(scoresAt, weightsAt, padded, raw.high, 1);
-      const logTotal = raw.high + Math.log(total);
+      const rawTotal = kernels.exponentials(scoresAt, weightsAt, padded, raw.high, 1);
+      const logTotal = raw.high + Math.log(rawTotal);
 
       const changed = penalise(scores, seen, options.repetitionPenalty) || (banStops && options.stopIds.length > 0);
       if (banStops) for (const id of options.stopIds) if (id < vocabularySize) scores[id] = -Infinity;
@@ -116,24 +124,17 @@ export function createSampler(vocabularySize: number): Sampler {
         return { id, logProb: (logits_V[id] ?? NaN) - logTotal, samplingLogProb: 0 };
       }
       const scale = 1 / options.temperature;
-      let candidates: Candidates = { ids: null, weights, count: vocabularySize };
+      let candidates: Candidates = { ids: null, weights, count: vocabularySize, total: rawTotal };
       if (options.topK > 0 && options.topK < vocabularySize) {
         candidates = gatherAbove(kthLargest(scores.subarray(0, vocabularySize), options.topK), high, scale);
-        total = sumOf(candidates);
       } else if (changed || scale !== 1) {
-        total = kernels.exponentials(scoresAt, weightsAt, padded, high, scale);
+        candidates = { ...candidates, total: kernels.exponentials(scoresAt, weightsAt, padded, high, scale) };
       }
-      if (options.topP < 1) {
-        candidates = keepTopP(candidates, options.topP, total, ids);
-        total = sumOf(candidates);
-      }
-      if (options.minP > 0) {
-        // The most probable token has weight exactly 1 and is always among the candidates.
-        candidates = keepWhere(candidates, ids, (weight) => weight >= options.minP);
-        total = sumOf(candidates);
-      }
-      const id = draw(candidates, uniform() * total);
-      return { id, logProb: (logits_V[id] ?? NaN) - logTotal, samplingLogProb: ((scores[id] ?? NaN) - high) * scale - Math.log(total) };
+      if (options.topP < 1) candidates = keepTopP(candidates, options.topP, ids);
+      // The most probable token has weight exactly 1 and is always among the candidates.
+      if (options.minP > 0) candidates = keepFrom(candidates, { weight: options.minP, id: 0 }, ids);
+      const id = draw(candidates, uniform() * candidates.total);
+      return { id, logProb: (logits_V[id] ?? NaN) - logTotal, samplingLogProb: ((scores[id] ?? NaN) - high) * scale - Math.log(candidates.total) };
     },
   };
 }
@@ -172,85 +173,79 @@ function sink(heap: Float32Array, value: number): void {
   heap[at] = value;
 }
 
-function sumOf({ weights, count }: Candidates): number {
-  let sum = 0;
-  for (let i = 0; i < count; i++) sum += weights[i] ?? 0;
-  return sum;
-}
-
-/** Candidates for which the condition holds, gathered to the front of the same arrays. */
-function keepWhere(candidates: Candidates, ids: Int32Array, condition: (weight: number, id: number) => boolean): Candidates {
-  const { weights } = candidates;
+/** Candidates at the border and above it. */
+function keepFrom({ weights, ids: before, count: length }: Candidates, border: Border, ids: Int32Array): Candidates {
   let count = 0;
-  for (let i = 0; i < candidates.count; i++) {
+  let total = 0;
+  for (let i = 0; i < length; i++) {
     const weight = weights[i] ?? 0;
-    const id = candidates.ids === null ? i : (candidates.ids[i] ?? 0);
-    if (condition(weight, id)) {
-      ids[count] = id;
-      weights[count] = weight;
-      count += 1;
-    }
+    if (weight < border.weight) continue;
+    const id = before === null ? i : (before[i] ?? 0);
+    if (weight === border.weight && id < border.id) continue;
+    ids[count] = id;
+    weights[count] = weight;
+    count += 1;
+    total += weight;
   }
-  return { ids, weights, count };
+  return { ids, weights, count, total };
 }
 
 /** Drops the least probable candidates while their sum stays ≤ 1 − topP; at least one stays. */
-function keepTopP(candidates: Candidates, topP: number, total: number, ids: Int32Array): Candidates {
-  const cut = (1 - topP) * total;
-  // Weights this small sum to at most `cut` all together, and they are the smallest: none of them stays.
+function keepTopP(candidates: Candidates, topP: number, ids: Int32Array): Candidates {
+  const cut = (1 - topP) * candidates.total;
+  // Weights below this sum to at most `cut` all together, and they are the smallest: none of them stays.
   // (A little below the mean, for topP 0 and equal weights.)
   const bound = (cut / candidates.count) * (1 - 1e-6);
-  const short = keepWhere(candidates, ids, (weight) => weight > bound);
-  const dropped = total - sumOf(short);
-  const border = topPBorder(short, cut - dropped);
-  return keepWhere(short, ids, (weight, id) => weight > border.weight || (weight === border.weight && id >= border.id));
+  const short = keepFrom(candidates, { weight: bound, id: 0 }, ids);
+  return keepFrom(short, topPBorder(short, cut - (candidates.total - short.total)), ids);
 }
 
-/** The least probable candidate that stays, in ascending order of (weight, id). */
-function topPBorder({ weights, ids, count }: Candidates, cut: number): { readonly weight: number; readonly id: number } {
-  let order = Array.from({ length: count }, (_, index) => index);
+function topPBorder({ weights, ids, count }: Candidates, cut: number): Border {
+  let order: Int32Array = Int32Array.from({ length: count }, (_, index) => index);
   let sum = 0;
   if (count > sortedLength) {
     const crossing = crossingBucket(weights, count, cut);
-    order = order.filter((index) => bucketOf(weights[index] ?? 0) === crossing.bucket);
+    order = crossing.members;
     sum = crossing.sumBelow;
   }
   order.sort((a, b) => (weights[a] ?? 0) - (weights[b] ?? 0) || a - b);
-  for (const index of order) {
+  const at = order.find((index) => {
     sum += weights[index] ?? 0;
-    if (sum > cut) return { weight: weights[index] ?? 0, id: ids?.[index] ?? index };
-  }
-  const last = present(order.at(-1), 'the most probable token is a candidate');
-  return { weight: weights[last] ?? 0, id: ids?.[last] ?? last };
+    return sum > cut;
+  });
+  const border = present(at ?? order.at(-1), 'the most probable token is a candidate');
+  return { weight: weights[border] ?? 0, id: ids?.[border] ?? border };
 }
 
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
+/** A float's bits from here up are its exponent and 5 bits of its fraction: monotone for weights in [0, 1]. */
+const bucketShift = 18;
+/** The bucket of weight 1, and one. */
+const bucketCount = (0x3f800000 >> bucketShift) + 1;
 
-/** Monotone in the weight: the float's exponent and 5 bits of its fraction. Weights are in [0, 1]. */
-function bucketOf(weight: number): number {
-  float[0] = weight;
-  return (bits[0] ?? 0) >> 18;
-}
-/** bucketOf(1) + 1 */
-const bucketCount = (0x3f800000 >> 18) + 1;
-
-/** The bucket in which the ascending sum passes `cut`, and the sum of all buckets below it. */
-function crossingBucket(weights: Float32Array, count: number, cut: number): { readonly bucket: number; readonly sumBelow: number } {
+/** The indices of the weights among which the ascending sum passes `cut`, and the sum of all smaller ones. */
+function crossingBucket(weights: Float32Array, count: number, cut: number): { readonly members: Int32Array; readonly sumBelow: number } {
+  const bits = new Int32Array(weights.buffer, weights.byteOffset, count);
   const sums = new Float64Array(bucketCount);
-  let highest = 0;
   for (let i = 0; i < count; i++) {
-    const bucket = bucketOf(weights[i] ?? 0);
+    const bucket = (bits[i] ?? 0) >> bucketShift;
     sums[bucket] = (sums[bucket] ?? 0) + (weights[i] ?? 0);
-    if (bucket > highest) highest = bucket;
   }
+  const highest = sums.findLastIndex((sum) => sum > 0);
   let sumBelow = 0;
-  for (let bucket = 0; bucket < highest; bucket++) {
-    const next = sumBelow + (sums[bucket] ?? 0);
-    if (next > cut) return { bucket, sumBelow };
-    sumBelow = next;
+  let crossing = 0;
+  while (crossing < highest && sumBelow + (sums[crossing] ?? 0) <= cut) {
+    sumBelow += sums[crossing] ?? 0;
+    crossing += 1;
   }
-  return { bucket: highest, sumBelow };
+  const members = new Int32Array(count);
+  let found = 0;
+  for (let i = 0; i < count; i++) {
+    if ((bits[i] ?? 0) >> bucketShift === crossing) {
+      members[found] = i;
+      found += 1;
+    }
+  }
+  return { members: members.subarray(0, found), sumBelow };
 }
 
 /** The candidate at which the running sum, by ascending id, passes `target`. */
