@@ -4,7 +4,7 @@ import { GadflyError, ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { differentiate, gradientOutputs, type Gradient } from './differentiate.js';
 import { finishGraph } from './graph.js';
-import { add, cast, gatherRows, less, matmul, minimum, mul, reduceMean, reduceSum, reshape, standardize, stopGradient, tanh, tokenLogProb } from './ops/all.js';
+import { add, cast, gatherRows, less, matmul, minimum, mul, reduceMean, reduceSum, reshape, slice, standardize, stopGradient, tanh, tokenLogProb } from './ops/all.js';
 import { runGraph, type TestTensor } from './testing/runGraph.js';
 import { createTrace } from './trace.js';
 import type { Value } from './value.js';
@@ -67,6 +67,20 @@ describe('differentiation', () => {
     const wide = graph.nodes.flatMap(({ outputs }) => outputs).filter(({ shape }) => shape.includes(1000));
     // The probabilities [N, 1000] and the dense gradient [1000, 4], nothing else.
     expect(wide.map(({ shape }) => shape)).toEqual([['N', 1000], [1000, 4]]);
+  });
+
+  it('joins the gradients of slices that tile an axis, and pads those that do not', async () => {
+    const trace = createTrace();
+    const x = trace.input('x', 'f32', ['N', 6]);
+    const parts = [slice(x, 1, 4), slice(x, 1, 0, 1), slice(x, 1, 1, 4)].map((part, index) => reduceSum(mul(part, index + 1), [0, 1]));
+    const nodesFor = (loss: Value): string[] => finishGraph(trace, gradientOutputs(differentiate(loss, [x]))).nodes.map(({ op }) => op.name);
+    const all = parts.reduce(add);
+    expect(nodesFor(all)).toContain('concat');
+    expect(nodesFor(all)).not.toContain('pad');
+    expect(nodesFor(parts[0] as Value)).toContain('pad');
+    const twice = finishGraph(trace, gradientOutputs(differentiate(add(all, reduceSum(slice(x, 1, 2, 5), [0, 1])), [x])));
+    const { 'grad:x': got } = await runGraph(twice, { x: { dtype: 'f32', dims: [1, 6], data: [0, 0, 0, 0, 0, 0] } });
+    expect(got?.data).toEqual([2, 3, 4, 4, 2, 1]);
   });
 
   it('has nothing for values the loss does not depend on', () => {

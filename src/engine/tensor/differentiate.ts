@@ -2,11 +2,12 @@
  *  Gradients of embedding tables and of the output head stay sparse where they are sparse: rows to be added at token ids. */
 import { GadflyError, ShapeError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
-import { formatShape, sameShape } from './dimension.js';
+import { addDims, formatShape, sameShape, subtractDims, type Dim } from './dimension.js';
 import { add } from './ops/arithmetic.js';
 import { scatterAddRows } from './ops/gather.js';
+import { concat, pad } from './ops/join.js';
 import { at } from './shapeRules.js';
-import type { Contribution, Node, SparseRows, Value } from './value.js';
+import type { Contribution, Node, SparseRows, Stretch, Value } from './value.js';
 
 export interface Gradient {
   /** Shaped as the primal; null when the loss does not depend on it, or only through rows. */
@@ -24,15 +25,21 @@ export function differentiate(loss: Value, wrt: readonly Value[]): ReadonlyMap<V
     throw new ShapeError('the loss is not a scalar', { where: 'differentiate', expected: 'f32 []', got: `${loss.dtype} ${formatShape(loss.shape)}` });
   }
   const wanted = new Set(wrt);
-  const pending = new Map<Value, Accumulated>([[loss, { dense: loss.trace.constant('f32', [], [1]), rows: [] }]]);
+  const pending = new Map<Value, Accumulated>([[loss, { ...nothingYet(), dense: loss.trace.constant('f32', [], [1]) }]]);
   for (const node of nodesBetween(wanted, loss)) propagate(node, pending);
-  return new Map(wrt.map((value) => [value, pending.get(value) ?? { dense: null, rows: [] }]));
+  return new Map(wrt.map((value) => {
+    const sum = pending.get(value) ?? nothingYet();
+    return [value, { dense: withStretches(value, sum), rows: sum.rows }];
+  }));
 }
 
 interface Accumulated {
   dense: Value | null;
   readonly rows: SparseRows[];
+  readonly stretches: Stretch[];
 }
+
+const nothingYet = (): Accumulated => ({ dense: null, rows: [], stretches: [] });
 
 /** Nodes through which the loss depends on wanted values, last first. */
 function nodesBetween(wanted: ReadonlySet<Value>, loss: Value): readonly Node[] {
@@ -74,23 +81,55 @@ function contributionsOf(contribution: Contribution | readonly Contribution[] | 
 
 function accumulate(op: string, primal: Value, contribution: Contribution, pending: Map<Value, Accumulated>): void {
   if (primal.dtype !== 'f32' || primal.origin.kind === 'constant') return;
-  const sum = pending.get(primal) ?? { dense: null, rows: [] };
+  const sum = pending.get(primal) ?? nothingYet();
   pending.set(primal, sum);
   if ('kind' in contribution) {
-    sum.rows.push(contribution);
+    if (contribution.kind === 'rows') sum.rows.push(contribution);
+    else sum.stretches.push(contribution);
     return;
   }
   invariant(sameShape(contribution.shape, primal.shape), `a gradient has its primal's shape (${op}: ${formatShape(contribution.shape)} for ${formatShape(primal.shape)})`);
   sum.dense = sum.dense === null ? contribution : add(sum.dense, contribution);
 }
 
-/** What propagates further must be dense; what a caller asked for stays as it is. */
+/** What propagates further must be dense; what a caller asked for may keep its rows. */
 function densified(primal: Value, gradient: Accumulated | undefined): Value | null {
   if (gradient === undefined) return null;
-  return gradient.rows.reduce<Value | null>((sum, { ids, rows }) => {
-    const dense = scatterAddRows(rows, ids, at(primal.shape, 0));
-    return sum === null ? dense : add(sum, dense);
-  }, gradient.dense);
+  const scattered = gradient.rows.map(({ ids, rows }) => scatterAddRows(rows, ids, at(primal.shape, 0)));
+  return sumOf([withStretches(primal, gradient), ...scattered]);
+}
+
+/** The dense part, stretches included: where stretches tile an axis they are joined, not padded and added. */
+function withStretches(primal: Value, { dense, stretches }: Accumulated): Value | null {
+  const rest = [...stretches];
+  const summands: (Value | null)[] = [dense];
+  for (let stretch = rest[0]; stretch !== undefined; stretch = rest[0]) {
+    const tiles = tilesOf(primal, stretch.axis, rest);
+    for (const used of tiles ?? [stretch]) rest.splice(rest.indexOf(used), 1);
+    summands.push(tiles === null ? padded(primal, stretch) : concat(tiles.map(({ value }) => value) as [Value, ...Value[]], stretch.axis));
+  }
+  return sumOf(summands);
+}
+
+/** Stretches that cover the whole axis, in order; null when they do not. */
+function tilesOf(primal: Value, axis: number, stretches: readonly Stretch[]): readonly Stretch[] | null {
+  const tiles: Stretch[] = [];
+  let covered: Dim = 0;
+  while (covered !== at(primal.shape, axis)) {
+    const next = stretches.find((each) => each.axis === axis && each.start === covered && !tiles.includes(each));
+    if (next === undefined) return null;
+    tiles.push(next);
+    covered = addDims(covered, at(next.value.shape, axis));
+  }
+  return tiles.length === 0 ? null : tiles;
+}
+
+function padded(primal: Value, { axis, start, value }: Stretch): Value {
+  return pad(value, axis, start, subtractDims(at(primal.shape, axis), addDims(start, at(value.shape, axis))));
+}
+
+function sumOf(summands: readonly (Value | null)[]): Value | null {
+  return summands.reduce((sum, each) => (sum === null ? each : each === null ? sum : add(sum, each)), null);
 }
 
 /** Graph outputs under the names that a runtime accumulates: `grad:NAME` for the dense part, `rows:NAME:i:ids` and `rows:NAME:i:rows`

@@ -81,8 +81,16 @@ export interface VjpCall<A extends Attributes = Attributes> {
   readonly gradients: readonly (Value | null)[];
 }
 
-/** A gradient shaped as the primal, or rows to be added at `ids` of a [V, C] primal. */
-export type Contribution = Value | SparseRows;
+/** A gradient shaped as the primal, rows to be added at `ids` of a [V, C] primal, or the gradient of a stretch of one axis. */
+export type Contribution = Value | SparseRows | Stretch;
+
+/** The gradient of elements from `start` on along an axis; elsewhere it is zero. */
+export interface Stretch {
+  readonly kind: 'stretch';
+  readonly axis: number;
+  readonly start: Dim;
+  readonly value: Value;
+}
 
 export interface SparseRows {
   readonly kind: 'rows';

@@ -53,9 +53,7 @@ export const sliceOp: OpDefinition<SliceAttributes> = {
     const [, ...sources] = inputs;
     return [onnx.node('Slice', [onnx.name(at(inputs, 0)), onnx.sizes([start], sources), onnx.sizes([end], sources), onnx.constant('i64', [1], [axis])])];
   },
-  vjp({ inputs, gradients, attributes: { axis, start, end } }) {
-    return [pad(at(gradients, 0) as Value, axis, start, subtractDims(at(at(inputs, 0).shape, axis), end))];
-  },
+  vjp: ({ gradients, attributes: { axis, start } }) => [{ kind: 'stretch', axis, start, value: at(gradients, 0) as Value }],
 };
 
 /** Elements start … end − 1 of an axis; `end` defaults to the size of the axis.
