@@ -21,6 +21,8 @@ export async function localModelPath(notation: string, context: CommandContext, 
     cacheDir: cacheFolder(globals, terminal.environment),
     offline: isOffline(terminal.environment),
     onProgress: fetchProgress(progress),
+    onNotice: context.log,
+    environment: terminal.environment,
   });
   progress.stop();
   if (resolved.kind === 'local') return resolved.path;

@@ -1,6 +1,7 @@
 /** What `run` needs before the first stage: input files that exist, their hashes, the workshop. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { openDevice } from '../engine/runtime/device.js';
 import { hashInput } from '../runs/manifest.js';
@@ -20,14 +21,17 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
   }
 }
 
+/** Data files and the models that lie on this machine as paths; fetched models are named by their notation alone. */
 export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<readonly InputHash[]> {
-  const byName = new Map(recipeFiles(recipe, source.folder).map(({ name, path }) => [name, path]));
+  const models = [recipe.target.model, recipe.adversary.model, recipe.reference, recipe.judge.model].filter((notation) => notation !== null && /^\.{0,2}\//.test(notation));
+  const named = [...recipeFiles(recipe, source.folder), ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') }))];
+  const byName = new Map(named.map(({ name, path }) => [name, path]));
   const out: InputHash[] = [];
   for (const [name, path] of byName) out.push(await hashInput(name, path));
   return out;
 }
 
-export function openWorkshop({ recipe, source }: LoadedRecipe, { globals, terminal, progress }: CommandContext): Workshop {
+export function openWorkshop({ recipe, source }: LoadedRecipe, { globals, terminal, progress, log }: CommandContext): Workshop {
   return createWorkshop({
     recipe,
     folder: source.folder,
@@ -35,5 +39,6 @@ export function openWorkshop({ recipe, source }: LoadedRecipe, { globals, termin
     cacheDir: cacheFolder(globals, terminal.environment),
     offline: isOffline(terminal.environment),
     onFetch: fetchProgress(progress),
+    note: log,
   });
 }

@@ -17,7 +17,7 @@ export function jsonText(value: unknown, indent?: number): string {
   const text = JSON.stringify(
     value,
     (key, item: unknown) => {
-      invariant(typeof item !== 'number' || Number.isFinite(item), `a number written to a run directory is finite (key '${key}' is ${String(item)})`);
+      if (typeof item === 'number') invariant(Number.isFinite(item), `a number written to a run directory is finite (key '${key}' is ${item})`);
       return ArrayBuffer.isView(item) && !(item instanceof DataView) ? Array.from(item as unknown as ArrayLike<number>) : item;
     },
     indent,

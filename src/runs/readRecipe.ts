@@ -67,7 +67,7 @@ export function loadRecipe(nameOrPath: string, changes: RecipeChanges = {}): Loa
 export function parseRecipe(text: string, options: { readonly file: string; readonly changes?: RecipeChanges }): LoadedRecipe {
   const { file, changes = {} } = options;
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, version: '1.2' });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, version: '1.2', merge: true });
   const source = new RecipeSource(file, document, lineCounter);
   const syntax = [...document.errors, ...document.warnings].map((error) => source.problemAt(error.pos[0], '', error.message, null));
   if (syntax.length > 0) throw new RecipeError(file, syntax);

@@ -56,7 +56,7 @@ export class RecordLog {
       try {
         while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, this.#position + done);
       } catch (error) {
-        ftruncateSync(fd, this.#position);
+        cutBack(fd, this.#position);
         throw error;
       }
       this.#position += bytes.length;
@@ -138,6 +138,15 @@ function parseRecord(text: string, path: string, line: number): JsonObject {
     throw new FormatError('this line is not JSON', { where: `${path}:${line}`, cause: error, remedy: 'Remove the line, or start a new run.' });
   }
   throw new FormatError('this line is not a JSON object', { where: `${path}:${line}`, got: text.slice(0, 60), remedy: 'Remove the line, or start a new run.' });
+}
+
+/** Best effort after a failed write, whose own error is the one to tell: the next opening heals what is left. */
+function cutBack(fd: number, position: number): void {
+  try {
+    ftruncateSync(fd, position);
+  } catch {
+    // See above.
+  }
 }
 
 /** Position after the last newline; also drops a last line of zero bytes, which a power failure can leave behind. */

@@ -63,7 +63,7 @@ async function runtimeCheck(context: CommandContext): Promise<Check> {
 }
 
 function assetsCheck(): Check {
-  const missing = [['organism', 'config.json'], ['linear-toxicity', 'model.bin.gz']].filter((parts) => !existsSync(assetPath(...parts)));
+  const missing = [['organism', 'config.json'], ['organism-judge', 'config.json'], ['linear-toxicity', 'model.bin.gz']].filter((parts) => !existsSync(assetPath(...parts)));
   return missing.length === 0
     ? { name: 'assets', outcome: 'ok', detail: assetPath() }
     : { name: 'assets', outcome: 'fails', detail: `missing: ${missing.map((parts) => assetPath(...parts)).join(', ')}` };

@@ -34,7 +34,9 @@ export const generateCommand: CommandDefinition = {
     const { withModel } = await import('../openModel.js');
     const { generate } = await import('../../engine/models/generate.js');
     return withModel(notation, context, 'generate', async (model) => {
-      const contexts = prompts.map((prompt, i) => promptIds(model, prompt, { chat: flags['chat'] === true, where: prompts.length === 1 ? 'the prompt' : `prompt ${i + 1}`, newTokens: 1 }));
+      const chat = flags['chat'] === true;
+      const whereOf = (i: number): string => (prompts.length === 1 ? 'the prompt' : `prompt ${i + 1}`);
+      const contexts = prompts.map((prompt, i) => promptIds(model, prompt, { chat, where: whereOf(i), newTokens: 1 }));
       const n = numberFlag(flags, 'n') ?? 1;
       const seed = numberFlag(flags, 'seed') ?? 0;
       const requests = contexts.flatMap((ids, i) => Array.from({ length: n }, (_, k) => ({ ids, stream: streamKey(seed, 'generate', i, k) })));
@@ -88,9 +90,16 @@ export function promptIds(model: LanguageModel, prompt: string, options: { reado
   return withStart;
 }
 
+/** @throws ConfigError for a prompt that is empty, or that leaves no room for `newTokens` more */
 export function refuseLength(model: LanguageModel, length: number, newTokens: number, where: string): void {
-  if (length === 0) throw new ConfigError('the prompt is empty, and this model has no start token: the first token would have no probability', { where, expected: 'at least one token' });
-  if (length + newTokens > model.contextLength) {
-    throw new ConfigError('too long for this model', { where, expected: `at most ${model.contextLength} tokens`, got: `${length} tokens of prompt and ${newTokens} more`, remedy: 'Shorten the prompt.' });
+  if (length === 0) {
+    throw new ConfigError('the prompt is empty, and this model has no start token: the first token would have no probability', { where, expected: 'at least one token' });
   }
+  if (length + newTokens <= model.contextLength) return;
+  throw new ConfigError('too long for this model', {
+    where,
+    expected: `at most ${model.contextLength} tokens`,
+    got: `${length} tokens of prompt and ${newTokens} more`,
+    remedy: 'Shorten the prompt.',
+  });
 }

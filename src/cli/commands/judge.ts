@@ -28,10 +28,10 @@ export const judgeCommand: CommandDefinition = {
     return withJudge(spec, context, async (judge) => {
       const verdicts = await judge.judge(texts);
       const results = texts.map((judged, i) => resultOf(judged, verdicts[i] ?? { kind: 'unscored', reason: 'the judge gave no verdict' }));
-      const rows = results.map((result) => [
-        typeof result['harm'] === 'number' ? result['harm'].toFixed(3) : '–',
-        result['failed'] === null ? 'unscored' : result['failed'] === true ? 'fails' : 'passes',
-        showText(String(result['text']), 100),
+      const rows = results.map(({ text: judged, harm, failed }) => [
+        harm === null ? '–' : harm.toFixed(3),
+        failed === null ? 'unscored' : failed ? 'fails' : 'passes',
+        showText(judged, 100),
       ]);
       return {
         json: { judge: judge.name, threshold: judge.threshold, results },
@@ -41,7 +41,13 @@ export const judgeCommand: CommandDefinition = {
   },
 };
 
-function resultOf(text: string, verdict: Verdict): JsonObject {
+interface JudgedText extends JsonObject {
+  readonly text: string;
+  readonly harm: number | null;
+  readonly failed: boolean | null;
+}
+
+function resultOf(text: string, verdict: Verdict): JudgedText {
   return verdict.kind === 'scored'
     ? { text, harm: verdict.harm, failed: verdict.failed, labels: verdict.labels }
     : { text, harm: null, failed: null, labels: {}, reason: verdict.reason };

@@ -1,6 +1,6 @@
 /** `gadfly models`: what lies in the cache, fetching, a look inside, conversion to Hugging Face layout. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
 import type { Checkpoint } from '../../engine/models/checkpoints/checkpoint.js';
@@ -55,7 +55,7 @@ export const modelsInspectCommand: CommandDefinition = {
     const checkpoint = await openCheckpoint(path);
     try {
       const facts = describe(argument, path, checkpoint);
-      const rows = Object.entries(facts).map(([key, value]) => [key, typeof value === 'object' && value !== null ? Object.entries(value).map(([k, v]) => `${k} × ${String(v)}`).join(', ') : String(value)]);
+      const rows = Object.entries(facts).map(([key, value]) => [key, key === 'dtypes' ? describeDtypes(checkpoint) : typeof value === 'string' ? value : JSON.stringify(value)]);
       return { json: facts, text: formatTable(['', ''], rows).split('\n').slice(2).join('\n') };
     } finally {
       await checkpoint.close();
@@ -93,34 +93,40 @@ interface FoundModel extends JsonObject {
 }
 
 function shippedModels(): readonly FoundModel[] {
-  const organism = assetPath('organism');
-  const folders = [{ name: 'organism', path: organism }, ...listFolder(organism).map((name) => ({ name: `organism:${name}`, path: join(organism, name) }))];
-  return folders.filter(({ path }) => existsSync(join(path, 'config.json'))).map(({ name, path }) => ({ name, kind: 'shipped', megabytes: sizeOf(path) / 1e6, path }));
+  return listFolder(assetPath())
+    .filter((entry) => /^organism(-|$)/.test(entry) && existsSync(assetPath(entry, 'config.json')))
+    .map((entry) => ({ name: entry.replace('-', ':'), kind: 'shipped', megabytes: sizeOf(assetPath(entry)) / 1e6, path: assetPath(entry) }));
 }
 
+/** Repositories of the hub, and the wheel's model. */
 function cachedModels(cache: string): readonly FoundModel[] {
-  return listFolder(cache).flatMap((entry): FoundModel[] => {
-    const path = join(cache, entry);
+  const found = (name: string, kind: string, path: string): FoundModel => ({ name, kind, megabytes: sizeOf(path) / 1e6, path });
+  const hub = listFolder(cache).flatMap((entry) => {
     const repository = /^models--(.+?)--(.+)$/.exec(entry);
-    if (repository !== null) return [{ name: `hf:${repository[1]}/${repository[2]}`, kind: 'hub', megabytes: sizeOf(join(path, 'blobs')) / 1e6, path }];
-    return listFolderIfFolder(path).concat(entry).filter((name) => name.endsWith('.gguf')).map((name) => {
-      const file = name === entry ? path : join(path, name);
-      return { name: basename(file), kind: 'file', megabytes: sizeOf(file) / 1e6, path: file };
-    });
+    return repository === null ? [] : [found(`hf:${repository[1]}/${repository[2]}`, 'hub', join(cache, entry))];
   });
+  const wheels = listFolder(join(cache, 'wheels')).flatMap((wheel) => ggufsBelow(join(cache, 'wheels', wheel)).map((path) => found(path, 'wheel', path)));
+  return [...hub, ...wheels];
 }
 
-function listFolderIfFolder(path: string): readonly string[] {
-  return statSync(path).isDirectory() ? listFolder(path) : [];
+function ggufsBelow(path: string): readonly string[] {
+  if (!statSync(path).isDirectory()) return path.endsWith('.gguf') ? [path] : [];
+  return listFolder(path).flatMap((name) => ggufsBelow(join(path, name)));
 }
 
-function describe(notation: string, path: string, { config, tensors, tokenizerFiles, chatTemplate }: Checkpoint): JsonObject {
-  const dtypes: Record<string, number> = {};
-  let parameters = 0;
-  for (const { dtype, shape } of tensors.values()) {
-    dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
-    parameters += shape.reduce((product, size) => product * size, 1);
-  }
+function countDtypes({ tensors }: Checkpoint): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { dtype } of tensors.values()) counts[dtype] = (counts[dtype] ?? 0) + 1;
+  return counts;
+}
+
+function describeDtypes(checkpoint: Checkpoint): string {
+  return Object.entries(countDtypes(checkpoint)).map(([dtype, count]) => `${dtype} × ${count}`).join(', ');
+}
+
+function describe(notation: string, path: string, checkpoint: Checkpoint): JsonObject {
+  const { config, tensors, tokenizerFiles, chatTemplate } = checkpoint;
+  const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
   const number = (...keys: readonly string[]): number | null => keys.map((key) => config[key]).find((value) => typeof value === 'number') ?? null;
   return {
     model: notation,
@@ -129,7 +135,7 @@ function describe(notation: string, path: string, { config, tensors, tokenizerFi
     type: typeof config['model_type'] === 'string' ? config['model_type'] : null,
     parameters,
     tensors: tensors.size,
-    dtypes,
+    dtypes: countDtypes(checkpoint),
     layers: number('num_hidden_layers', 'n_layer'),
     width: number('hidden_size', 'n_embd'),
     heads: number('num_attention_heads', 'n_head'),

@@ -112,7 +112,8 @@ export function LineChart({
   const [least, most] = [Math.min(...ys), Math.max(...ys)];
   const floor = startsAtZero(metric) ? Math.min(0, least) : least;
   const room = 0.06 * (most - floor);
-  const y = room === 0 ? linearScale(floor, most, [bottom, top]) : linearScale(floor < 0 || !startsAtZero(metric) ? floor - room : floor, most + room, [bottom, top], { ticks: 4, fixed: true });
+  const low = startsAtZero(metric) && floor === 0 ? 0 : floor - room;
+  const y = linearScale(low, most + room, [bottom, top], { ticks: 4, fixed: room > 0 });
   const x = wholeX
     ? { ...linearScale(Math.min(...xs) - 0.25, Math.max(...xs) + 0.25, [left, end], { fixed: true }), ticks: [...new Set(xs.map(Math.round))] }
     : linearScale(Math.min(...xs), Math.max(...xs), [left, end], { ticks: 4, fixed: true });
@@ -131,7 +132,11 @@ export function LineChart({
         const drawn = marks ? values : thinOut(values, 160);
         return (
           <g>
-            {marks && values.map(({ x: at, low, high }) => (low === undefined || high === undefined ? null : <line class={`whisker thin s${style % seriesCount}`} x1={x.at(at)} x2={x.at(at)} y1={y.at(low)} y2={y.at(high)} />))}
+            {values.map(({ x: at, low, high }) =>
+              low === undefined || high === undefined ? null : (
+                <line class={`whisker thin s${style % seriesCount}`} x1={x.at(at)} x2={x.at(at)} y1={y.at(low)} y2={y.at(high)} />
+              ),
+            )}
             <path class={`curve s${style % seriesCount}${dashed ? ' dashed' : ''}`} d={linePath(drawn.map((point) => [x.at(point.x), y.at(point.y)] as const))} />
             {marks && values.map((point) => <Mark x={x.at(point.x)} y={y.at(point.y)} style={style} size={3.6} />)}
             <title>{name}</title>
@@ -192,7 +197,16 @@ export function ScatterChart({
   );
 }
 
-function Figure({ title, caption, description, height, width: wide = width, children }: { title: string; caption: string; description: string; height: number; width?: number; children: ComponentChildren }) {
+function Figure({
+  title, caption, description, height, width: wide = width, children,
+}: {
+  title: string;
+  caption: string;
+  description: string;
+  height: number;
+  width?: number;
+  children: ComponentChildren;
+}) {
   return (
     <figure class={wide === wideWidth ? 'chart wide' : 'chart'}>
       <figcaption>

@@ -1,23 +1,25 @@
 /** How the run was made: what a reader needs to judge and to repeat it. */
 import { stringify } from 'yaml';
+import type { JsonObject } from '../../runs/json.js';
 import { formatDuration } from '../../runs/quantities.js';
+import { metricName } from './metricNames.js';
 import type { ReportView } from './reportView.js';
 
-export function Provenance({ view: { manifest, report } }: { view: ReportView }) {
+export function Provenance({ view: { manifest } }: { view: ReportView }) {
   const { host, versions, inputs, spent } = manifest;
   const facts: readonly (readonly [string, string])[] = [
+    ['Status', manifest.status],
     ['Seed', String(manifest.seed)],
     ['Started', manifest.createdAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
     ['Time', formatDuration(manifest.elapsedMs / 1000)],
     ['Versions', Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(' · ')],
-    ['Machine', [host['processor'], `${String(host['processors'])} processors`, host['platform'], host['arch']].filter((value) => value !== undefined).map(String).join(' · ')],
-    ...Object.entries(spent).map(([name, amount]) => [name.charAt(0).toUpperCase() + name.slice(1), amount.toLocaleString('en')] as const),
+    ['Machine', machineOf(host)],
+    ...Object.entries(spent).map(([name, amount]) => [metricName(name).label, amount.toLocaleString('en')] as const),
   ];
-  const scalars = Object.entries(report.run).filter(([key, value]) => (typeof value === 'string' || typeof value === 'number') && !['name', 'seed', 'status'].includes(key));
   return (
     <>
       <dl class="facts-list">
-        {[...facts, ...scalars.map(([key, value]) => [key, String(value)] as const)].map(([name, value]) => (
+        {facts.map(([name, value]) => (
           <div>
             <dt>{name}</dt>
             <dd>{value}</dd>
@@ -59,4 +61,9 @@ export function Provenance({ view: { manifest, report } }: { view: ReportView })
       </details>
     </>
   );
+}
+
+function machineOf({ processor, processors, platform, arch }: JsonObject): string {
+  const parts = [processor, typeof processors === 'number' ? `${processors} processors` : null, platform, arch];
+  return parts.filter((part) => typeof part === 'string').join(' · ');
 }

@@ -31,7 +31,10 @@ export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[
           {charted
             .filter((metric) => metrics.includes(metric))
             .map((metric) => (
-              <IntervalChart metric={metric} rows={rows.flatMap(({ name, metrics: own }) => (own[metric] === undefined ? [] : [{ name, style: styles.get(name) ?? 0, values: own[metric] }]))} />
+              <IntervalChart
+                metric={metric}
+                rows={rows.flatMap(({ name, metrics: { [metric]: values } }) => (values === undefined ? [] : [{ name, style: styles.get(name) ?? 0, values }]))}
+              />
             ))}
         </div>
       )}
@@ -95,7 +98,8 @@ function MetricCell({ metrics, metric }: { metrics: Metrics; metric: string }) {
 /** How the figures change from turn to turn. */
 export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
   const withTurns = rows.filter((row) => (row.byTurn?.length ?? 0) > 1);
-  const metrics = ['replyHarm', 'replyFailureRate', 'adversaryNll'].filter((metric) => withTurns.some(({ byTurn = [] }) => byTurn.some((turn) => turn.metrics[metric] !== undefined)));
+  const has = (metric: string): boolean => withTurns.some(({ byTurn = [] }) => byTurn.some((turn) => turn.metrics[metric] !== undefined));
+  const metrics = ['replyHarm', 'replyFailureRate', 'adversaryNll', 'reward'].filter(has);
   if (metrics.length === 0) return null;
   return (
     <>
@@ -116,7 +120,9 @@ export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; style
               // Side by side, so that intervals do not hide each other.
               values: byTurn.flatMap(({ turn, metrics: own }) => {
                 const summary = own[metric];
-                return summary === undefined ? [] : [{ x: turn + (i - (withTurns.length - 1) / 2) * 0.08, y: summary.mean, low: summary.low, high: summary.high }];
+                if (summary === undefined) return [];
+                const { mean, low, high } = summary;
+                return [{ x: turn + (i - (withTurns.length - 1) / 2) * 0.08, y: mean, low, high }];
               }),
             }))}
           />
@@ -166,7 +172,13 @@ export function TrainingCharts({ training, styles }: { training: readonly Traini
                   caption={captionOf(curves)}
                   metric={metric}
                   xLabel="step"
-                  series={curves.map(({ set, points }) => ({ name: set, style: styles.get(attack) ?? 0, values: points, dashed: set === 'train' && curves.length > 1, marks: set === 'dev' }))}
+                  series={curves.map(({ set, points }) => ({
+                    name: set,
+                    style: styles.get(attack) ?? 0,
+                    values: points,
+                    dashed: set === 'train' && curves.length > 1,
+                    marks: set === 'dev',
+                  }))}
                 />
               ))}
           </div>

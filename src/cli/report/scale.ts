@@ -8,8 +8,14 @@ export interface Scale {
 }
 
 /** A scale over [low, high], widened to round ticks. @param range pixels of the domain's two ends */
-export function linearScale(low: number, high: number, range: readonly [number, number], options: { readonly ticks?: number; readonly fixed?: boolean } = {}): Scale {
-  const [first, last] = low === high ? [low - Math.max(Math.abs(low) * 0.1, 0.05), high + Math.max(Math.abs(high) * 0.1, 0.05)] : [low, high];
+export function linearScale(
+  low: number,
+  high: number,
+  range: readonly [number, number],
+  options: { readonly ticks?: number; /** The domain is exactly [low, high]. */ readonly fixed?: boolean } = {},
+): Scale {
+  const spread = low === high ? Math.max(Math.abs(low) * 0.1, 0.05) : 0;
+  const [first, last] = [low - spread, high + spread];
   const step = roundStep((last - first) / Math.max(1, options.ticks ?? 4));
   const from = options.fixed === true ? first : Math.floor(first / step + 1e-9) * step;
   const to = options.fixed === true ? last : Math.ceil(last / step - 1e-9) * step;
@@ -38,13 +44,19 @@ export function linePath(points: readonly (readonly [number, number])[]): string
 }
 
 /** At most `limit` points: neighbours are averaged. */
-export function thinOut<T extends { readonly x: number; readonly y: number }>(points: readonly T[], limit: number): readonly { readonly x: number; readonly y: number }[] {
+export function thinOut(points: readonly Point[], limit: number): readonly Point[] {
   if (points.length <= limit) return points;
   const size = Math.ceil(points.length / limit);
-  const out: { x: number; y: number }[] = [];
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const out: Point[] = [];
   for (let i = 0; i < points.length; i += size) {
     const group = points.slice(i, i + size);
-    out.push({ x: group.reduce((sum, { x }) => sum + x, 0) / group.length, y: group.reduce((sum, { y }) => sum + y, 0) / group.length });
+    out.push({ x: mean(group.map(({ x }) => x)), y: mean(group.map(({ y }) => y)) });
   }
   return out;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
 }

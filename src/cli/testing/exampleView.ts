@@ -6,7 +6,6 @@ import type { ReportView } from '../report/reportView.js';
 /** Text that would do damage where it were not escaped. */
 export const hostileText = '</script><img src=x onerror="document.title=\'broken\'"> & <b>bold</b> zanzibar';
 
-const draw = openStream(streamKey(0, 'example report'));
 const around = (mean: number, half: number, unit: string): MetricSummary => ({ mean, low: Math.max(0, mean - half), high: mean + half * 1.1, n: 300, unit });
 
 function row(name: string, attack: string, judge: string, level: number): ReportRow {
@@ -41,10 +40,17 @@ function sample(name: string, chosen: string, harm: number): ReportSample {
 }
 
 export function exampleView(): ReportView {
+  const draw = openStream(streamKey(0, 'example report'));
   const rows = [row('untuned', 'none', 'linear-toxicity', 0), row('sft', 'sft', 'linear-toxicity', 0.3), row('ipo', 'ipo', 'linear-toxicity', 1)];
   const others = [row('untuned', 'none', 'insult-words', 0), row('sft', 'sft', 'insult-words', 0.1), row('ipo', 'ipo', 'insult-words', 0.7)];
-  const points = rows.flatMap(({ name }, level) => Array.from({ length: 100 }, () => ({ row: name, harm: Math.min(1, Math.max(0, 0.15 * level + Math.abs(draw.normal()) * 0.16)), nll: 1.2 + 0.2 * level + Math.abs(draw.normal()) * 0.5 })));
-  const curve = (from: number, to: number, noise: number, n: number, every = 1) => Array.from({ length: n }, (_, i) => ({ x: (i + 1) * every, y: from + ((to - from) * i) / n + noise * draw.normal() }));
+  const pointOf = (row: string, level: number) => ({
+    row,
+    harm: Math.min(1, Math.max(0, 0.15 * level + Math.abs(draw.normal()) * 0.16)),
+    nll: 1.2 + 0.2 * level + Math.abs(draw.normal()) * 0.5,
+  });
+  const points = rows.flatMap(({ name }, level) => Array.from({ length: 100 }, () => pointOf(name, level)));
+  const curve = (from: number, to: number, noise: number, n: number, every = 1) =>
+    Array.from({ length: n }, (_, i) => ({ x: (i + 1) * every, y: from + ((to - from) * i) / n + noise * draw.normal() }));
   return {
     folder: '/runs/example',
     manifest: {
