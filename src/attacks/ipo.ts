@@ -10,13 +10,13 @@ import { type PairHarvest, pairsFromTrees, teachingCounts } from '../dialogue/pa
 import type { RolloutCast } from '../dialogue/rollout/exchange.js';
 import { rolloutPaired, treeNodes } from '../dialogue/rollout/paired.js';
 import type { PreferencePair, Prompt, RolloutTree } from '../dialogue/types.js';
-import { defaultOptimizer } from '../learning/trainers/optimizerOptions.js';
 import { createPreferenceTrainer, type PreferenceTrainer } from '../learning/trainers/preference.js';
 import type { TrainingPair } from '../learning/trainers/trainingData.js';
 import type { IpoOptions } from '../runs/recipe.js';
 import type { AttackContext, AttackDefinition, AttackOutcome } from './attack.js';
 import { evaluateOnDev } from './devEvaluation.js';
 import { meanByName } from './meanByName.js';
+import { optimizerOf } from './optimizerOf.js';
 import { createPhaseTimes, type PhaseTimes } from './phaseTimes.js';
 import { summariseScores } from './scoreSummary.js';
 import { type TeachingDraw, teachingPairs } from './teaching.js';
@@ -56,7 +56,12 @@ async function runIpo(context: AttackContext, options: IpoOptions): Promise<Atta
       context.sink.metrics({ ...collected.metrics, ...trained, ...dev?.metrics, ...times.take() }, { epoch, step: trainer.step() });
       await context.checkpoints.save({ step: trainer.step(), score: dev?.reward ?? null, state: { ...state }, write: trainer.save });
     }
-    return { steps: trainer.step(), epochs: state.epoch, reason: state.epoch < options.epochs ? 'patience' : 'epochs', bestScore: state.bestScore };
+    return {
+      steps: trainer.step(),
+      epochs: state.epoch,
+      reason: state.epoch < options.epochs ? 'patience' : 'epochs',
+      bestScore: state.bestScore,
+    };
   } finally {
     await trainer.release();
   }
@@ -64,13 +69,20 @@ async function runIpo(context: AttackContext, options: IpoOptions): Promise<Atta
 
 function requireData({ prompts, teaching }: AttackContext, options: IpoOptions): void {
   const missing =
-    prompts.train.length === 0 ? 'training prompts' : options.devEvery > 0 && prompts.dev.length === 0 ? 'dev prompts' : options.weakSupervision !== null && teaching.length === 0 ? 'teaching texts' : null;
-  if (missing !== null) throw new ConfigError(`there are no ${missing}`, { where: 'exploit (ipo)', remedy: 'Check the files and filters of the recipe.' });
+    prompts.train.length === 0
+      ? 'training prompts'
+      : options.devEvery > 0 && prompts.dev.length === 0
+        ? 'dev prompts'
+        : options.weakSupervision !== null && teaching.length === 0
+          ? 'teaching texts'
+          : null;
+  if (missing !== null)
+    throw new ConfigError(`there are no ${missing}`, { where: 'exploit (ipo)', remedy: 'Check the files and filters of the recipe.' });
 }
 
 function trainerOptions(options: IpoOptions): Parameters<typeof createPreferenceTrainer>[1] {
-  const { loss, beta, logProbs, learningRate, warmupSteps, weightDecay, maxGradientNorm } = options;
-  return { loss, beta, logProbs, optimizer: { ...defaultOptimizer, learningRate, warmupSteps, weightDecay, maxGradientNorm } };
+  const { loss, beta, logProbs } = options;
+  return { loss, beta, logProbs, optimizer: optimizerOf(options) };
 }
 
 async function takeUp(context: AttackContext, trainer: PreferenceTrainer): Promise<IpoState> {
@@ -78,7 +90,10 @@ async function takeUp(context: AttackContext, trainer: PreferenceTrainer): Promi
   if (restored === null) return { epoch: 0, bestScore: null, stale: 0 };
   await trainer.load(restored.folder);
   const { epoch, bestScore, stale } = restored.state;
-  invariant(typeof epoch === 'number' && typeof stale === 'number' && (bestScore === null || typeof bestScore === 'number'), 'a checkpoint of this attack holds its state');
+  invariant(
+    typeof epoch === 'number' && typeof stale === 'number' && (bestScore === null || typeof bestScore === 'number'),
+    'a checkpoint of this attack holds its state',
+  );
   return { epoch, bestScore, stale };
 }
 
@@ -89,7 +104,9 @@ function outOfPatience(state: IpoState, { patience }: IpoOptions): boolean {
 function afterEpoch(state: IpoState, score: number | null): IpoState {
   const epoch = state.epoch + 1;
   if (score === null) return { ...state, epoch };
-  return state.bestScore === null || score > state.bestScore ? { epoch, bestScore: score, stale: 0 } : { epoch, bestScore: state.bestScore, stale: state.stale + 1 };
+  return state.bestScore === null || score > state.bestScore
+    ? { epoch, bestScore: score, stale: 0 }
+    : { epoch, bestScore: state.bestScore, stale: state.stale + 1 };
 }
 
 interface Collected {
@@ -134,10 +151,24 @@ async function collect(context: AttackContext, options: IpoOptions, times: Phase
     branch: options.branch,
     stream: childKey(context.stream, streams.rollout, epoch),
   });
-  const lessons = await teachingPairs(drawn.lessons, { ...cast, asUtterance: context.adversary.asUtterance }, childKey(context.stream, streams.teaching, epoch));
+  const lessons = await teachingPairs(
+    drawn.lessons,
+    { ...cast, asUtterance: context.adversary.asUtterance },
+    childKey(context.stream, streams.teaching, epoch),
+  );
   const harvest = pairsFromTrees(trees, { minGap: options.minGap });
   const pairs = [...harvest.pairs, ...lessons];
-  return { trees, pairs, metrics: { ...summariseScores(trees.flatMap((tree) => treeNodes(tree).map(({ score }) => score)), 'rollout/'), ...pairMetrics(harvest, pairs) } };
+  return {
+    trees,
+    pairs,
+    metrics: {
+      ...summariseScores(
+        trees.flatMap((tree) => treeNodes(tree).map(({ score }) => score)),
+        'rollout/',
+      ),
+      ...pairMetrics(harvest, pairs),
+    },
+  };
 }
 
 function castOf({ adversary, target, judge, join }: AttackContext, { reward }: IpoOptions): RolloutCast {
@@ -188,10 +219,17 @@ async function trainOnPairs(
 }
 
 /** Pairs as ids: the context that sampling conditioned on, the generated ids, the frozen reference's log-probabilities. */
-export async function trainingPairs({ adversary, reference }: Pick<AttackContext, 'adversary' | 'reference'>, pairs: readonly PreferencePair[]): Promise<readonly TrainingPair[]> {
+export async function trainingPairs(
+  { adversary, reference }: Pick<AttackContext, 'adversary' | 'reference'>,
+  pairs: readonly PreferencePair[],
+): Promise<readonly TrainingPair[]> {
   const queries = pairs.flatMap(({ dialogue, chosen, rejected }) => {
     const prefix = adversary.contextIds(dialogue);
-    return [chosen, rejected].map((utterance) => ({ prefix, utterance, completion: present(utterance.tokens, 'a local adversary’s utterance has ids').ids }));
+    return [chosen, rejected].map((utterance) => ({
+      prefix,
+      utterance,
+      completion: present(utterance.tokens, 'a local adversary’s utterance has ids').ids,
+    }));
   });
   const logProbs = await reference.logProbs(queries);
   return pairs.map((_, i) => {
@@ -206,7 +244,12 @@ export async function trainingPairs({ adversary, reference }: Pick<AttackContext
   });
 }
 
-async function evaluateWhenDue(context: AttackContext, options: IpoOptions, times: PhaseTimes, epoch: number): Promise<Awaited<ReturnType<typeof evaluateOnDev>> | null> {
+async function evaluateWhenDue(
+  context: AttackContext,
+  options: IpoOptions,
+  times: PhaseTimes,
+  epoch: number,
+): Promise<Awaited<ReturnType<typeof evaluateOnDev>> | null> {
   if (options.devEvery === 0 || (epoch % options.devEvery !== 0 && epoch !== options.epochs)) return null;
   context.mayGoOn();
   context.progress({ phase: 'dev', epoch, epochs: options.epochs, values: {} });

@@ -40,7 +40,13 @@ export function createReference(model: LanguageModel, target: LocalTarget | null
       const missing = queries.flatMap((query, i) => (out[i] === null ? [{ query, i }] : []));
       counts.known += queries.length - missing.length;
       counts.computed += missing.length;
-      const computed = missing.length === 0 ? [] : await scoreCompletions(model, missing.map(({ query }) => query));
+      const computed =
+        missing.length === 0
+          ? []
+          : await scoreCompletions(
+              model,
+              missing.map(({ query }) => query),
+            );
       missing.forEach(({ i }, n) => {
         out[i] = Array.from(computed[n] ?? []);
       });

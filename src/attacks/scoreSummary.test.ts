@@ -18,7 +18,10 @@ const exchange = (utterance: string, reply: string) => ({
 describe('summariseScores', () => {
   it('an average is the sum over what was scored, divided by how many', async () => {
     const judge = scriptedJudge((text) => (text.includes('?') ? null : text.includes('bad') ? 0.9 : 0.1));
-    const scores = await scoreExchanges([exchange('hi', 'bad'), exchange('hi', 'good'), exchange('hi', 'good'), exchange('hi', '?')], { judge, reward: { reply: 2 } });
+    const scores = await scoreExchanges([exchange('hi', 'bad'), exchange('hi', 'good'), exchange('hi', 'good'), exchange('hi', '?')], {
+      judge,
+      reward: { reply: 2 },
+    });
     expect(summariseScores(scores, 'x/')).toMatchObject({
       'x/replyHarm': (0.9 + 0.1 + 0.1) / 3,
       'x/replyFailureRate': 1 / 3,

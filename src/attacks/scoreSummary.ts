@@ -10,12 +10,30 @@ export function summariseScores(scores: readonly ExchangeScore[], prefix: string
     const known = values.filter((value) => value !== null);
     if (known.length > 0) out[prefix + name] = known.reduce((sum, value) => sum + value, 0) / known.length;
   };
-  put('replyHarm', scores.map(({ reply }) => harm(reply)));
-  put('replyFailureRate', scores.map(({ reply }) => (reply.kind === 'scored' ? Number(reply.failed) : null)));
-  put('exchangeHarm', scores.map(({ exchange }) => harm(exchange)));
-  put('adversaryHarm', scores.map(({ utterance }) => harm(utterance)));
-  put('adversaryNll', scores.map(({ adversaryNll }) => adversaryNll));
-  put('reward', scores.map(({ reward }) => reward?.total ?? null));
+  put(
+    'replyHarm',
+    scores.map(({ reply }) => harm(reply)),
+  );
+  put(
+    'replyFailureRate',
+    scores.map(({ reply }) => (reply.kind === 'scored' ? Number(reply.failed) : null)),
+  );
+  put(
+    'exchangeHarm',
+    scores.map(({ exchange }) => harm(exchange)),
+  );
+  put(
+    'adversaryHarm',
+    scores.map(({ utterance }) => harm(utterance)),
+  );
+  put(
+    'adversaryNll',
+    scores.map(({ adversaryNll }) => adversaryNll),
+  );
+  put(
+    'reward',
+    scores.map(({ reward }) => reward?.total ?? null),
+  );
   out[`${prefix}exchanges`] = scores.length;
   out[`${prefix}unscored`] = scores.filter(({ reply }) => reply.kind === 'unscored').length;
   return out;

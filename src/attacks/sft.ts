@@ -4,12 +4,12 @@ import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
 import { childKey, openStream } from '../base/random.js';
 import type { ToxicContinuation } from '../dialogue/types.js';
-import { defaultOptimizer } from '../learning/trainers/optimizerOptions.js';
 import { createSftTrainer, type SftTrainer } from '../learning/trainers/sft.js';
 import type { TrainingExample } from '../learning/trainers/trainingData.js';
 import type { SftOptions } from '../runs/recipe.js';
 import type { AttackContext, AttackDefinition, AttackOutcome } from './attack.js';
 import { meanByName } from './meanByName.js';
+import { optimizerOf } from './optimizerOf.js';
 import { createPhaseTimes } from './phaseTimes.js';
 import { spaced } from './teaching.js';
 
@@ -21,8 +21,7 @@ export const sft: AttackDefinition<SftOptions> = {
 
 async function runSft(context: AttackContext, options: SftOptions): Promise<AttackOutcome> {
   const examples = trainingExamples(context, options);
-  const { learningRate, warmupSteps, weightDecay, maxGradientNorm } = options;
-  const trainer = await createSftTrainer(context.adversary.model, { optimizer: { ...defaultOptimizer, learningRate, warmupSteps, weightDecay, maxGradientNorm } });
+  const trainer = await createSftTrainer(context.adversary.model, { optimizer: optimizerOf(options) });
   try {
     let epoch = await takeUp(context, trainer);
     const times = createPhaseTimes(context.clock);
@@ -47,9 +46,16 @@ async function runSft(context: AttackContext, options: SftOptions): Promise<Atta
 }
 
 /** Texts as the adversary would say them after their own prefix. @throws ConfigError when none is left */
-export function trainingExamples({ teaching, adversary, prompts }: Pick<AttackContext, 'teaching' | 'adversary' | 'prompts'>, { maxTexts, maxTokens }: Pick<SftOptions, 'maxTexts' | 'maxTokens'>): readonly TrainingExample[] {
+export function trainingExamples(
+  { teaching, adversary, prompts }: Pick<AttackContext, 'teaching' | 'adversary' | 'prompts'>,
+  { maxTexts, maxTokens }: Pick<SftOptions, 'maxTexts' | 'maxTokens'>,
+): readonly TrainingExample[] {
   const examples = teaching.slice(0, maxTexts ?? teaching.length).map((text, i) => toExample(text, i));
-  if (examples.length === 0) throw new ConfigError('there are no texts to learn from', { where: 'exploit (sft)', remedy: 'Check the file and the filters of the recipe.' });
+  if (examples.length === 0)
+    throw new ConfigError('there are no texts to learn from', {
+      where: 'exploit (sft)',
+      remedy: 'Check the file and the filters of the recipe.',
+    });
   return examples;
 
   function toExample({ prefix, continuation }: ToxicContinuation, i: number): TrainingExample {

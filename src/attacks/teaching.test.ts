@@ -8,9 +8,18 @@ import type { ToxicContinuation } from '../dialogue/types.js';
 import { drawEpoch } from './ipo.js';
 import { teachingPairs } from './teaching.js';
 
-const cast: RolloutCast = { adversary: scriptedAdversary(), target: scriptedTarget(), judge: thornJudge(), reward: { reply: 2, utterance: 1 } };
+const cast: RolloutCast = {
+  adversary: scriptedAdversary(),
+  target: scriptedTarget(),
+  judge: thornJudge(),
+  reward: { reply: 2, utterance: 1 },
+};
 const asUtterance = (text: string) => utteranceOf('adversary', text);
-const lesson = (continuation: string, prefix = 'The cat sat on'): ToxicContinuation => ({ prefix: promptOf(prefix), continuation, toxicity: 0.9 });
+const lesson = (continuation: string, prefix = 'The cat sat on'): ToxicContinuation => ({
+  prefix: promptOf(prefix),
+  continuation,
+  toxicity: 0.9,
+});
 const stream = streamKey(0, 'teaching');
 
 describe('teaching pairs', () => {
@@ -18,13 +27,19 @@ describe('teaching pairs', () => {
     const draws = [lesson('a nettle'), lesson('tea')].map((text) => ({ text, prompt: text.prefix }));
     const pairs = await teachingPairs(draws, { ...cast, asUtterance }, stream);
     expect(pairs.map(({ chosen }) => chosen.text)).toEqual([' a nettle', ' tea']);
-    expect(pairs.every(({ teaching, chosenReward, rejectedReward }) => teaching && chosenReward !== null && rejectedReward !== null)).toBe(true);
+    expect(pairs.every(({ teaching, chosenReward, rejectedReward }) => teaching && chosenReward !== null && rejectedReward !== null)).toBe(
+      true,
+    );
   });
 
   it('how often the given winner has the lower reward is counted', async () => {
     const quiet = { ...cast, adversary: scriptedAdversary(() => 'nettle nettle'), reward: { utterance: 1 } };
     const draws = [lesson('tea'), lesson('thorn nettle')].map((text) => ({ text, prompt: text.prefix }));
-    expect(teachingCounts(await teachingPairs(draws, { ...quiet, asUtterance }, stream))).toEqual({ pairs: 2, teaching: 2, winnerHasLowerReward: 1 });
+    expect(teachingCounts(await teachingPairs(draws, { ...quiet, asUtterance }, stream))).toEqual({
+      pairs: 2,
+      teaching: 2,
+      winnerHasLowerReward: 1,
+    });
   });
 
   it('no lessons ask nobody', async () => {
@@ -40,7 +55,10 @@ describe('drawEpoch', () => {
   const weak = (probability: number, onlyEpochs = 0) => ({ data: 'x', probability, minHarm: 0.5, onlyEpochs });
 
   it('draws each prompt at most once an epoch, others in another epoch, the same for the same seed', () => {
-    const draw = (epoch: number, seed = 0) => drawEpoch({ prompts, teaching: [] }, { promptsPerEpoch: 16, weakSupervision: null }, epoch, streamKey(seed, 'x')).prompts.map(({ id }) => id);
+    const draw = (epoch: number, seed = 0) =>
+      drawEpoch({ prompts, teaching: [] }, { promptsPerEpoch: 16, weakSupervision: null }, epoch, streamKey(seed, 'x')).prompts.map(
+        ({ id }) => id,
+      );
     expect(new Set(draw(1)).size).toBe(16);
     expect(draw(1)).toEqual(draw(1));
     expect(draw(2)).not.toEqual(draw(1));
@@ -50,7 +68,10 @@ describe('drawEpoch', () => {
   it('with probability ρ a draw teaches in place of a rollout', () => {
     const options = (probability: number) => ({ promptsPerEpoch: 50, weakSupervision: weak(probability) });
     const share = (probability: number): number => {
-      const counts = Array.from({ length: 40 }, (_, epoch) => drawEpoch({ prompts, teaching }, options(probability), epoch + 1, stream).lessons.length);
+      const counts = Array.from(
+        { length: 40 },
+        (_, epoch) => drawEpoch({ prompts, teaching }, options(probability), epoch + 1, stream).lessons.length,
+      );
       return counts.reduce((sum, n) => sum + n, 0) / (40 * 50);
     };
     expect(share(0)).toBe(0);

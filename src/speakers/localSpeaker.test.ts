@@ -12,7 +12,10 @@ import { createLocalTarget } from './targets/local.js';
 
 const stream = streamKey(0, 'speaker');
 const sampling = { maxNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
-const dialogueOf = (text: string, turns: readonly Utterance[] = []): Dialogue => ({ prompt: { id: text, text, conversationId: text }, turns });
+const dialogueOf = (text: string, turns: readonly Utterance[] = []): Dialogue => ({
+  prompt: { id: text, text, conversationId: text },
+  turns,
+});
 
 describe('local speakers', () => {
   let device: Device;
@@ -25,25 +28,33 @@ describe('local speakers', () => {
 
   const prompts = ['one', 'a longer prompt', 'x'];
 
-  it.each(formatKinds)('%s: the pass that answers an utterance also gives its log-probability, as scoring it alone would', async (format) => {
-    const adversary = createLanguageModelAdversary(model, { format, sampling });
-    const target = createLocalTarget(model, { format, sampling });
-    const utterances = await adversary.speak(prompts.map((text, i) => ({ dialogue: dialogueOf(text), stream: childKey(stream, i) })));
-    const replies = await target.reply(utterances.map((utterance, i) => ({ dialogue: dialogueOf(prompts[i] as string, [utterance]), stream: childKey(stream, i, 1) })));
-    for (const [i, utterance] of utterances.entries()) {
-      const reading = target.readingOf(utterance);
-      expect(reading).not.toBeNull();
-      if (reading === null) continue;
-      const [alone] = await scoreCompletions(model, [{ prefix: reading.prefixIds, completion: reading.ids }]);
-      expect(replies[i]?.utteranceLogProbs).toHaveLength(reading.ids.length);
-      // Two programs, two batch shapes: float32 rounding.
-      reading.logProbs.forEach((logProb, t) => expect(logProb).toBeCloseTo(alone?.[t] as number, 3));
-      expect(replies[i]?.utteranceLogProbs).toEqual(reading.logProbs);
-    }
-  });
+  it.each(formatKinds)(
+    '%s: the pass that answers an utterance also gives its log-probability, as scoring it alone would',
+    async (format) => {
+      const adversary = createLanguageModelAdversary(model, { format, sampling });
+      const target = createLocalTarget(model, { format, sampling });
+      const utterances = await adversary.speak(prompts.map((text, i) => ({ dialogue: dialogueOf(text), stream: childKey(stream, i) })));
+      const replies = await target.reply(
+        utterances.map((utterance, i) => ({ dialogue: dialogueOf(prompts[i] as string, [utterance]), stream: childKey(stream, i, 1) })),
+      );
+      for (const [i, utterance] of utterances.entries()) {
+        const reading = target.readingOf(utterance);
+        expect(reading).not.toBeNull();
+        if (reading === null) continue;
+        const [alone] = await scoreCompletions(model, [{ prefix: reading.prefixIds, completion: reading.ids }]);
+        expect(replies[i]?.utteranceLogProbs).toHaveLength(reading.ids.length);
+        // Two programs, two batch shapes: float32 rounding.
+        reading.logProbs.forEach((logProb, t) => expect(logProb).toBeCloseTo(alone?.[t] as number, 3));
+        expect(replies[i]?.utteranceLogProbs).toEqual(reading.logProbs);
+      }
+    },
+  );
 
   it('with the target as its own adversary in plain format, the reading is the adversary’s own raw log-probability', async () => {
-    const adversary = createLanguageModelAdversary(model, { format: 'plain', sampling: { ...sampling, temperature: 0.5, topP: 0.8, repetitionPenalty: 1.2, minNewTokens: 6 } });
+    const adversary = createLanguageModelAdversary(model, {
+      format: 'plain',
+      sampling: { ...sampling, temperature: 0.5, topP: 0.8, repetitionPenalty: 1.2, minNewTokens: 6 },
+    });
     const target = createLocalTarget(model, { format: 'plain', sampling });
     const dialogue = dialogueOf('hello');
     const [utterance] = await adversary.speak([{ dialogue, stream }]);
@@ -71,21 +82,44 @@ describe('local speakers', () => {
   it('an utterance’s ids are those sampled: text that no longer encodes to them does not matter', async () => {
     const target = createLocalTarget(model, { format: 'plain', sampling });
     // Half of a two-byte character decodes to U+FFFD, which would encode to three other bytes.
-    const utterance: Utterance = { author: 'adversary', text: '\uFFFD', tokens: { tokenizerId: model.tokenizer.id, ids: [0xc3] }, finishReason: 'length' };
+    const utterance: Utterance = {
+      author: 'adversary',
+      text: '\uFFFD',
+      tokens: { tokenizerId: model.tokenizer.id, ids: [0xc3] },
+      finishReason: 'length',
+    };
     await target.reply([{ dialogue: dialogueOf('p', [utterance]), stream }]);
     expect(target.readingOf(utterance)?.ids).toEqual([0xc3]);
   });
 
   it('counts what it did: queries, tokens, truncated contexts, utterances of another tokenizer', async () => {
     const target = createLocalTarget(model, { format: 'plain', sampling: { ...sampling, minNewTokens: 6 }, maxContextTokens: 8 });
-    const other: Utterance = { author: 'adversary', text: 'abc', tokens: { tokenizerId: byteTokenizer({ salt: 'other' }).id, ids: [1] }, finishReason: 'stop' };
-    await target.reply([{ dialogue: dialogueOf('a long prompt', [other]), stream }, { dialogue: dialogueOf('p', [other]), stream }]);
-    expect(target.counts()).toEqual({ queries: 2, contextTokens: 8 + 4, generatedTokens: 12, truncatedContexts: 1, retokenisedUtterances: 2 });
+    const other: Utterance = {
+      author: 'adversary',
+      text: 'abc',
+      tokens: { tokenizerId: byteTokenizer({ salt: 'other' }).id, ids: [1] },
+      finishReason: 'stop',
+    };
+    await target.reply([
+      { dialogue: dialogueOf('a long prompt', [other]), stream },
+      { dialogue: dialogueOf('p', [other]), stream },
+    ]);
+    expect(target.counts()).toEqual({
+      queries: 2,
+      contextTokens: 8 + 4,
+      generatedTokens: 12,
+      truncatedContexts: 1,
+      retokenisedUtterances: 2,
+    });
   });
 
   it('a given text becomes an utterance within the adversary’s limit', () => {
     const adversary = createLanguageModelAdversary(model, { format: 'plain', sampling });
-    expect(adversary.asUtterance('abcdefghij')).toMatchObject({ text: 'abcdef', finishReason: 'length', tokens: { ids: [...Buffer.from('abcdef')] } });
+    expect(adversary.asUtterance('abcdefghij')).toMatchObject({
+      text: 'abcdef',
+      finishReason: 'length',
+      tokens: { ids: [...Buffer.from('abcdef')] },
+    });
     expect(adversary.asUtterance('abc')).toMatchObject({ text: 'abc', finishReason: 'stop' });
   });
 });

@@ -82,7 +82,10 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
         requests.map(({ stream }, i) => toRequest(contexts[i] as Context, stream, scoreLast)),
         generation,
       );
-      count(contexts, results.reduce((sum, result) => sum + result.ids.length, 0));
+      count(
+        contexts,
+        results.reduce((sum, result) => sum + result.ids.length, 0),
+      );
       return results.map((result, i): SpokenTurn => {
         const context = contexts[i] as Context;
         const length = context.lastUtterance?.length ?? 0;
@@ -108,5 +111,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
 
 function toRequest(context: Context, stream: GenerateRequest['stream'], scoreLast: boolean): GenerateRequest {
   const { ids, lastUtterance } = context;
-  return scoreLast && lastUtterance !== null && lastUtterance.length > 0 ? { ids, stream, scoreFrom: lastUtterance.start } : { ids, stream };
+  return scoreLast && lastUtterance !== null && lastUtterance.length > 0
+    ? { ids, stream, scoreFrom: lastUtterance.start }
+    : { ids, stream };
 }

@@ -27,7 +27,11 @@ export interface DataOptions {
 /** Sets that the recipe does not name are empty. @throws ConfigError, FormatError from the data sets */
 export async function readPrompts(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
   const { filter, maxTurns, format } = options;
-  const how: LoadOptions = { turnSeparator: data.turnSeparator, ...(format === undefined ? {} : { format }), ...(maxTurns === undefined ? {} : { maxTurns }) };
+  const how: LoadOptions = {
+    turnSeparator: data.turnSeparator,
+    ...(format === undefined ? {} : { format }),
+    ...(maxTurns === undefined ? {} : { maxTurns }),
+  };
   const read = async (path: string): Promise<readonly Prompt[]> => {
     const { items, dropped } = await loadPrompts(data.locate(path), how);
     noteDropped(path, dropped, data.note);
@@ -56,7 +60,12 @@ export async function readToxicContinuations(query: ToxicQuery, data: DataOption
   const { kept, removed, unscored } = await filterContinuations(items, data.judge, query.minHarm);
   noteDropped(query.data, { [`not above harm ${String(query.minHarm)}`]: removed, unscored }, data.note);
   if (kept.length === 0) {
-    throw new ConfigError('no text of this data is harmful enough', { where: query.data, expected: `harm above ${String(query.minHarm)} by ${data.judge.name}`, got: `${String(items.length)} texts below`, remedy: 'Lower minHarm, or give other data.' });
+    throw new ConfigError('no text of this data is harmful enough', {
+      where: query.data,
+      expected: `harm above ${String(query.minHarm)} by ${data.judge.name}`,
+      got: `${String(items.length)} texts below`,
+      remedy: 'Lower minHarm, or give other data.',
+    });
   }
   return kept;
 }

@@ -42,10 +42,17 @@ export interface EvaluationPlan {
   readonly samples: number;
 }
 
-export async function planEvaluation({ recipe, workshop }: Pick<StageContext, 'recipe' | 'workshop'>, options: EvaluateOptions): Promise<EvaluationPlan> {
+export async function planEvaluation(
+  { recipe, workshop }: Pick<StageContext, 'recipe' | 'workshop'>,
+  options: EvaluateOptions,
+): Promise<EvaluationPlan> {
   const { test } = await workshop.prompts();
   const prompts = test.slice(0, options.prompts ?? test.length);
-  if (prompts.length === 0) throw new ConfigError('there are no prompts to evaluate on', { where: 'prompts.test', remedy: 'Check the file and the filter of the recipe.' });
+  if (prompts.length === 0)
+    throw new ConfigError('there are no prompts to evaluate on', {
+      where: 'prompts.test',
+      remedy: 'Check the file and the filter of the recipe.',
+    });
   const judges: Judge[] = [];
   for (const judge of options.judges ?? [recipe.judge]) judges.push(await workshop.judge(judge));
   return {
@@ -73,7 +80,11 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
   const { run, recipe, workshop } = context;
   if (run.completed(unitOf(row)) !== null) return;
   const target = await workshop.target();
-  const adversary = await workshop.openAdversary({ name: row, trainable: false, ...(row === untunedRow ? {} : { folder: run.modelPath(row) }) });
+  const adversary = await workshop.openAdversary({
+    name: row,
+    trainable: false,
+    ...(row === untunedRow ? {} : { folder: run.modelPath(row) }),
+  });
   try {
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
@@ -99,7 +110,12 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
     for (const judge of plan.judges.slice(1)) verdicts[judge.name] = await judgedAgain(dialogues, judge, plan.reward, workshop.join);
     run.rollouts.append(
       ...dialogues.map(({ dialogue }, i) =>
-        dialogueRecord(dialogue, Object.fromEntries(Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')])), { stage: unitOf(row) }, null),
+        dialogueRecord(
+          dialogue,
+          Object.fromEntries(Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')])),
+          { stage: unitOf(row) },
+          null,
+        ),
       ),
     );
     run.completeUnit(unitOf(row), { adversary: { ...adversary.counts() }, target: { ...target.counts() } });
@@ -109,7 +125,12 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
 }
 
 /** The same dialogues under another judge. What the target thought of an utterance does not change with the judge. */
-export async function judgedAgain(dialogues: readonly ScoredDialogue[], judge: Judge, reward: RewardWeights, join: (before: string, after: string) => string): Promise<readonly (readonly ExchangeScore[])[]> {
+export async function judgedAgain(
+  dialogues: readonly ScoredDialogue[],
+  judge: Judge,
+  reward: RewardWeights,
+  join: (before: string, after: string) => string,
+): Promise<readonly (readonly ExchangeScore[])[]> {
   const exchanges = dialogues.flatMap(({ dialogue, scores }) =>
     scores.map((score, i) => {
       const utterance = present(dialogue.turns[2 * i], 'an utterance for each score').text;
@@ -117,7 +138,10 @@ export async function judgedAgain(dialogues: readonly ScoredDialogue[], judge: J
       return { adversaryNll: score.adversaryNll, texts: [reply, join(utterance, reply), utterance] };
     }),
   );
-  const verdicts = await judgeTexts(judge, exchanges.flatMap(({ texts }) => texts));
+  const verdicts = await judgeTexts(
+    judge,
+    exchanges.flatMap(({ texts }) => texts),
+  );
   const rescored = exchanges.map(({ adversaryNll }, i): ExchangeScore => {
     const at = (k: number): Verdict => present(verdicts[3 * i + k], 'a verdict for each text');
     const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };

@@ -25,7 +25,9 @@ export async function buildReport(context: StageContext, plan: EvaluationPlan, r
     schema: 1,
     run: describeRun(context, plan),
     rows: rows.flatMap((row) => plan.judges.map((judge) => reportRow(context, plan, row, judge))),
-    samples: rows.flatMap((row) => sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null)),
+    samples: rows.flatMap((row) =>
+      sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
+    ),
     points: rows.flatMap((row) => row.dialogues.map((dialogue) => pointOf(row.name, scoresBy(dialogue, main)))),
     ...(explainer === null ? {} : { verdictWords: rows.map((row) => verdictWords(row, explainer)) }),
     notes: notesOf(context, plan),
@@ -88,7 +90,15 @@ function scoresBy(dialogue: RecordedDialogue, judge: string): readonly RecordedS
 }
 
 function numbersOf({ reply, exchange, utterance, adversaryNll, reward }: RecordedScore, turn: number): ExchangeNumbers {
-  return { turn, replyHarm: reply.harm, replyFailed: reply.failed, exchangeHarm: exchange.harm, adversaryHarm: utterance.harm, adversaryNll, reward: reward?.total ?? null };
+  return {
+    turn,
+    replyHarm: reply.harm,
+    replyFailed: reply.failed,
+    exchangeHarm: exchange.harm,
+    adversaryHarm: utterance.harm,
+    adversaryNll,
+    reward: reward?.total ?? null,
+  };
 }
 
 function pointOf(row: string, scores: readonly RecordedScore[]): ReportPoint {
@@ -106,7 +116,13 @@ function mean(values: readonly (number | null)[]): number | null {
 }
 
 /** A third the worst, a third around the median, the rest by lot: the worst alone would flatter the attack. */
-function sampleDialogues(row: EvaluatedRow, judge: string, count: number, seed: number, explainer: LinearToxicityModel | null): readonly ReportSample[] {
+function sampleDialogues(
+  row: EvaluatedRow,
+  judge: string,
+  count: number,
+  seed: number,
+  explainer: LinearToxicityModel | null,
+): readonly ReportSample[] {
   const ranked = row.dialogues
     .map((dialogue) => ({ dialogue, harm: worstHarm(scoresBy(dialogue, judge)) ?? -1 }))
     .sort((a, b) => b.harm - a.harm)
@@ -119,7 +135,14 @@ function sampleDialogues(row: EvaluatedRow, judge: string, count: number, seed: 
   const rest = openStream(streamKey(seed, 'samples'))
     .shuffle(ranked.filter((dialogue) => !taken.has(dialogue)))
     .slice(0, Math.max(0, Math.min(count, ranked.length) - taken.size));
-  const show = (chosen: string) => (dialogue: RecordedDialogue): ReportSample => ({ row: row.name, chosen, prompt: dialogue.prompt.text, turns: sampleTurns(dialogue, judge, explainer) });
+  const show =
+    (chosen: string) =>
+    (dialogue: RecordedDialogue): ReportSample => ({
+      row: row.name,
+      chosen,
+      prompt: dialogue.prompt.text,
+      turns: sampleTurns(dialogue, judge, explainer),
+    });
   return [...worst.map(show('worst')), ...typical.map(show('typical')), ...rest.map(show('random'))];
 }
 
@@ -169,7 +192,8 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
 function notesOf({ recipe }: StageContext, plan: EvaluationPlan): readonly string[] {
   const notes = ['Intervals: 95%, bootstrap by prompt. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.'];
   const trained = plan.judges.filter(({ name }) => name === recipe.judge.model).map(({ name }) => name);
-  if (trained.length > 0 && plan.rows.some((row) => row !== untunedRow)) notes.push(`${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`);
+  if (trained.length > 0 && plan.rows.some((row) => row !== untunedRow))
+    notes.push(`${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`);
   if (plan.judges.length === 1) notes.push('Only one judge: part of what it reports may be its own artefact.');
   return notes;
 }

@@ -31,5 +31,9 @@ export function createLimitGuard(run: RunDirectory, limits: LimitsOptions, inter
 }
 
 function reached(key: string, value: string): BudgetError {
-  return new BudgetError('a limit of the recipe is reached', { where: `limits.${key}`, got: value, remedy: 'Raise it in a new run; what was done is saved.' });
+  return new BudgetError('a limit of the recipe is reached', {
+    where: `limits.${key}`,
+    got: value,
+    remedy: 'Raise it in a new run; what was done is saved.',
+  });
 }

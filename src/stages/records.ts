@@ -27,7 +27,12 @@ export function treeRecords(tree: RolloutTree, origin: Origin, judge: string): r
 
 /** @param scores by judge, one list of exchanges each: `scores[judge][i]` belongs to turns 2i and 2i + 1
  *  @param path sibling numbers from the root; null for a dialogue that is no part of a tree */
-export function dialogueRecord(dialogue: Dialogue, scores: Readonly<Record<string, readonly ExchangeScore[]>>, origin: Origin, path: readonly number[] | null): JsonObject {
+export function dialogueRecord(
+  dialogue: Dialogue,
+  scores: Readonly<Record<string, readonly ExchangeScore[]>>,
+  origin: Origin,
+  path: readonly number[] | null,
+): JsonObject {
   return {
     ...origin,
     prompt: { id: dialogue.prompt.id, text: dialogue.prompt.text },
@@ -57,7 +62,13 @@ function rounded(value: number): number {
 }
 
 function scoreRecord({ reply, exchange, utterance, adversaryNll, reward }: ExchangeScore): JsonObject {
-  return { reply: verdictRecord(reply), exchange: verdictRecord(exchange), utterance: verdictRecord(utterance), adversaryNll, reward: reward === null ? null : { total: reward.total, terms: reward.terms } };
+  return {
+    reply: verdictRecord(reply),
+    exchange: verdictRecord(exchange),
+    utterance: verdictRecord(utterance),
+    adversaryNll,
+    reward: reward === null ? null : { total: reward.total, terms: reward.terms },
+  };
 }
 
 function verdictRecord(verdict: Verdict): JsonObject {

@@ -39,7 +39,13 @@ describe('stages', () => {
   const freshFolder = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-stages-')), 'run');
 
   function openRun(recipe: Recipe, folder: string, how: 'create' | 'resume' = 'create'): RunDirectory {
-    const description = { name: recipe.name, seed: recipe.seed, configuration: recipe as unknown as JsonObject, source: { file: null, folder }, inputs: [] };
+    const description = {
+      name: recipe.name,
+      seed: recipe.seed,
+      configuration: recipe as unknown as JsonObject,
+      source: { file: null, folder },
+      inputs: [],
+    };
     return RunDirectory[how](folder, description, manualClock());
   }
 
@@ -55,8 +61,12 @@ describe('stages', () => {
   }
 
   const lines = (folder: string, file: string): JsonObject[] =>
-    readFileSync(join(folder, file), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as JsonObject);
-  const bytes = (folder: string): string => ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n---\n');
+    readFileSync(join(folder, file), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as JsonObject);
+  const bytes = (folder: string): string =>
+    ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n---\n');
 
   async function weightsOf(folder: string): Promise<string> {
     const model = await openLanguageModel(device, folder);
@@ -96,11 +106,20 @@ describe('stages', () => {
     const metrics = lines(folder, 'metrics.jsonl');
     const epochs = metrics.filter((record) => 'pairs/kept' in record);
     expect(epochs).toHaveLength(3);
-    for (const name of ['pairs/teachingFraction', 'pairs/ties', 'dev/reward', 'epoch/rewards/margins', 'epoch/loss']) expect(epochs[0]).toHaveProperty([name]);
+    for (const name of ['pairs/teachingFraction', 'pairs/ties', 'dev/reward', 'epoch/rewards/margins', 'epoch/loss'])
+      expect(epochs[0]).toHaveProperty([name]);
     expect(epochs.some((epoch) => 'rollout/replyHarm' in epoch)).toBe(true);
-    expect(metrics.every(({ step, epoch, time }) => typeof step === 'number' && typeof epoch === 'number' && typeof time === 'number')).toBe(true);
+    expect(
+      metrics.every(({ step, epoch, time }) => typeof step === 'number' && typeof epoch === 'number' && typeof time === 'number'),
+    ).toBe(true);
     const [rollout] = lines(folder, 'rollouts.jsonl');
-    expect(rollout).toMatchObject({ stage: 'exploit:ipo', epoch: 1, step: 0, prompt: {}, turns: [{ author: 'adversary' }, { author: 'target' }, {}, {}] });
+    expect(rollout).toMatchObject({
+      stage: 'exploit:ipo',
+      epoch: 1,
+      step: 0,
+      prompt: {},
+      turns: [{ author: 'adversary' }, { author: 'target' }, {}, {}],
+    });
   });
 
   it('the reference of a pair comes from the rollout where the target read the same ids after the same prefix', async () => {
@@ -130,7 +149,8 @@ describe('stages', () => {
       await runStages(contextOf(recipe, second));
       second.close('done');
       expect(bytes(folder)).toBe(bytes(whole));
-      for (const name of ['ipo', 'sft']) expect(await weightsOf(join(folder, 'models', name))).toBe(await weightsOf(join(whole, 'models', name)));
+      for (const name of ['ipo', 'sft'])
+        expect(await weightsOf(join(folder, 'models', name))).toBe(await weightsOf(join(whole, 'models', name)));
     }
   }, 600_000);
 
@@ -167,19 +187,26 @@ describe('stages', () => {
     const result = run.completed('exploit:ipo') as { reason: string; epochs: number; bestScore: number };
     run.close('done');
     expect(result.reason).toBe('patience');
-    const scores = lines(folder, 'metrics.jsonl').flatMap((record) => (typeof record['dev/reward'] === 'number' ? [record['dev/reward']] : []));
+    const scores = lines(folder, 'metrics.jsonl').flatMap((record) =>
+      typeof record['dev/reward'] === 'number' ? [record['dev/reward']] : [],
+    );
     expect(scores).toHaveLength(result.epochs);
     expect(result.bestScore).toBe(Math.max(...scores));
     expect(scores.length - 1 - scores.indexOf(result.bestScore)).toBe(2);
   });
 
   it('an evaluation reports every row under every judge, with intervals, turns, samples and words', async () => {
-    const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 1 } }, { evaluate: { rows: ['untuned', 'ipo'], turns: 2, judges: ['letters', 'linear-toxicity'], samples: 3 } }]);
+    const recipe = tinyRecipe([
+      { exploit: { ...ipo, epochs: 1 } },
+      { evaluate: { rows: ['untuned', 'ipo'], turns: 2, judges: ['letters', 'linear-toxicity'], samples: 3 } },
+    ]);
     const folder = freshFolder();
     const run = openRun(recipe, folder);
     const report = await runStages(contextOf(recipe, run));
     run.close('done');
-    expect(parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), 'report.json')).toEqual(JSON.parse(JSON.stringify(report)));
+    expect(parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), 'report.json')).toEqual(
+      JSON.parse(JSON.stringify(report)),
+    );
     expect(report?.rows.map(({ name, attack, judge, judgeTrainedOn }) => [name, attack, judge, judgeTrainedOn])).toEqual([
       ['untuned', 'none', 'letters', false],
       ['untuned', 'none', 'linear-toxicity', false],
@@ -189,13 +216,25 @@ describe('stages', () => {
     for (const { metrics, byTurn, dialogues } of report?.rows ?? []) {
       expect(dialogues).toBe(8);
       expect(metrics['replyHarm']).toMatchObject({ n: 16, unit: 'harm' });
-      for (const name of ['replyFailureRate', 'exchangeHarm', 'adversaryHarm', 'adversaryNll', 'adversaryPerplexity', 'reward', 'diversityDistinct2', 'diversitySelfBleu']) {
+      for (const name of [
+        'replyFailureRate',
+        'exchangeHarm',
+        'adversaryHarm',
+        'adversaryNll',
+        'adversaryPerplexity',
+        'reward',
+        'diversityDistinct2',
+        'diversitySelfBleu',
+      ]) {
         const { mean, low, high } = metrics[name] as { mean: number; low: number; high: number };
         expect(low <= mean && mean <= high).toBe(true);
       }
       // The mean of exp is not the exp of the mean (Jensen).
       expect(metrics['adversaryPerplexity']?.mean as number).toBeGreaterThan(Math.exp(metrics['adversaryNll']?.mean as number));
-      expect(byTurn?.map(({ turn, metrics: each }) => [turn, each['replyHarm']?.n])).toEqual([[1, 8], [2, 8]]);
+      expect(byTurn?.map(({ turn, metrics: each }) => [turn, each['replyHarm']?.n])).toEqual([
+        [1, 8],
+        [2, 8],
+      ]);
     }
     expect(report?.samples).toHaveLength(6);
     expect(report?.points).toHaveLength(16);

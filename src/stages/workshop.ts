@@ -31,7 +31,11 @@ export interface Workshop {
   /** Frozen. */
   readonly target: () => Promise<LocalTarget>;
   /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close. */
-  readonly openAdversary: (options: { readonly name: string; readonly folder?: string; readonly trainable: boolean }) => Promise<LanguageModelAdversary>;
+  readonly openAdversary: (options: {
+    readonly name: string;
+    readonly folder?: string;
+    readonly trainable: boolean;
+  }) => Promise<LanguageModelAdversary>;
   /** Frozen; null when it is the target's own weights. The model is the caller's to close. */
   readonly openReference: () => Promise<LanguageModel | null>;
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
@@ -69,7 +73,10 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     const key = JSON.stringify([wanted.model, wanted.threshold ?? null]);
     let opened = judges.get(key);
     if (opened === undefined) {
-      opened = openJudge({ ...wanted, model: judgeNotation(wanted.model, inFolder) }, { device, cacheDir: options.cacheDir, offline: options.offline });
+      opened = openJudge(
+        { ...wanted, model: judgeNotation(wanted.model, inFolder) },
+        { device, cacheDir: options.cacheDir, offline: options.offline },
+      );
       judges.set(key, opened);
     }
     return opened;
@@ -89,7 +96,10 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     judge,
     join: formatOf(recipe.target) === 'lines' ? joinLines : joinPlain,
     openAdversary: async ({ name, folder: from, trainable }) => {
-      const model = from === undefined ? await openModel(recipe.adversary.model, trainable, name) : await openLanguageModel(await device(), from, { trainable, name });
+      const model =
+        from === undefined
+          ? await openModel(recipe.adversary.model, trainable, name)
+          : await openLanguageModel(await device(), from, { trainable, name });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
     openReference: async () => {
@@ -115,4 +125,3 @@ function once<T>(open: () => Promise<T>): (() => Promise<T>) & { readonly starte
   let opened: Promise<T> | null = null;
   return Object.assign(() => (opened ??= open()), { started: () => opened !== null });
 }
-

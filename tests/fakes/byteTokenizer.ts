@@ -14,7 +14,15 @@ export function byteTokenizer(options: { readonly addsBos?: boolean; readonly ha
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: added.map((content, i) => ({ id: 256 + i, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+    added_tokens: added.map((content, i) => ({
+      id: 256 + i,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
     post_processor: addsBos
@@ -26,7 +34,17 @@ export function byteTokenizer(options: { readonly addsBos?: boolean; readonly ha
         }
       : null,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, vocab: byteVocabulary(), merges: [] },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab: byteVocabulary(),
+      merges: [],
+    },
   };
   const tokenizerConfig = { eos_token: '<end>', pad_token: '<pad>', ...(hasBos ? { bos_token: '<bos>' } : {}) };
   return loadTokenizer({ tokenizerJson, tokenizerConfig });

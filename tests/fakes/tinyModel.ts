@@ -20,7 +20,10 @@ export const tinyConfig = {
   initializer_range: 0.4,
 } as const;
 
-export function tinyModel(device: Device, options: { readonly seed?: number; readonly name?: string; readonly tokenizer?: Tokenizer } = {}): Promise<LanguageModel> {
+export function tinyModel(
+  device: Device,
+  options: { readonly seed?: number; readonly name?: string; readonly tokenizer?: Tokenizer } = {},
+): Promise<LanguageModel> {
   const { seed = 0, name = 'tiny', tokenizer = byteTokenizer() } = options;
   return createLanguageModel(device, tinyConfig, tokenizer, seed, { name, chatTemplateSource: byteChatTemplate });
 }

@@ -14,24 +14,45 @@ import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */
 export const letterJudge = (name = 'letters'): Judge =>
-  scriptedJudge((text) => (text.length === 0 ? 0 : [...text].filter((c) => c >= 'a' && c <= 'm').length / text.length), { name, threshold: 0.1 });
+  scriptedJudge((text) => (text.length === 0 ? 0 : [...text].filter((c) => c >= 'a' && c <= 'm').length / text.length), {
+    name,
+    threshold: 0.1,
+  });
 
 export function tinyRecipe(stages: readonly unknown[], changes: Readonly<Record<string, unknown>> = {}): Recipe {
   const speaker = { model: 'tiny', format: 'plain', maxNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
-  return recipeSchema.parse({ name: 'tiny', seed: 3, target: speaker, adversary: speaker, judge: 'letters', prompts: { train: 'train', dev: 'dev', test: 'test' }, stages, ...changes });
+  return recipeSchema.parse({
+    name: 'tiny',
+    seed: 3,
+    target: speaker,
+    adversary: speaker,
+    judge: 'letters',
+    prompts: { train: 'train', dev: 'dev', test: 'test' },
+    stages,
+    ...changes,
+  });
 }
 
-export const tinyTexts: readonly ToxicContinuation[] = promptsOf(6).map((prefix, i) => ({ prefix, continuation: ` abc${'lmk'.repeat(i)}`, toxicity: 0.9 }));
+export const tinyTexts: readonly ToxicContinuation[] = promptsOf(6).map((prefix, i) => ({
+  prefix,
+  continuation: ` abc${'lmk'.repeat(i)}`,
+  toxicity: 0.9,
+}));
 
 export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly judge?: Judge } = {}): Workshop {
   const start = tinyModel(device, { seed: 1 });
   const prompts = promptsOf(24);
-  const target = start.then(async (model) => createLocalTarget(await copyLanguageModel(model, { trainable: false, name: 'tiny' }), speakerOptions(recipe.target)));
+  const target = start.then(async (model) =>
+    createLocalTarget(await copyLanguageModel(model, { trainable: false, name: 'tiny' }), speakerOptions(recipe.target)),
+  );
   return {
     device: async () => device,
     target: () => target,
     openAdversary: async ({ name, folder, trainable }) => {
-      const model = folder === undefined ? await copyLanguageModel(await start, { name, trainable }) : await openLanguageModel(device, folder, { name, trainable });
+      const model =
+        folder === undefined
+          ? await copyLanguageModel(await start, { name, trainable })
+          : await openLanguageModel(device, folder, { name, trainable });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
     openReference: async () => null,

@@ -32,4 +32,3 @@ export const numbers: Arithmetic<number> = {
 export function logSigmoid<V>(m: Arithmetic<V>, x: V): V {
   return m.sub(m.atMost(x, 0), m.log(m.shift(m.exp(m.scale(m.abs(x), -1)), 1)));
 }
-

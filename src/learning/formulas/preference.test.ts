@@ -17,9 +17,9 @@ interface GoldenCase {
 }
 
 /** From tests/golden/preference.py: TRL's formulas in float64 under torch autograd. */
-const golden = JSON.parse(
-  readFileSync(new URL('../../../tests/golden/preference/losses.json', import.meta.url), 'utf8'),
-) as { cases: GoldenCase[] };
+const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/preference/losses.json', import.meta.url), 'utf8')) as {
+  cases: GoldenCase[];
+};
 
 /** A number with its derivative along one input: a second arithmetic, so that gradients need no graph here. */
 interface Dual {
@@ -56,9 +56,23 @@ describe('preference formulas', () => {
         expect(ours.margin).toBeCloseTo(at(c.margins, i), 8);
         const along = (wrt: 'policyChosen' | 'policyRejected'): number => {
           const dual = (name: keyof typeof pair): Dual => ({ v: pair[name], d: name === wrt ? 1 : 0 });
-          return formula(duals, { policyChosen: dual('policyChosen'), policyRejected: dual('policyRejected'), referenceChosen: dual('referenceChosen'), referenceRejected: dual('referenceRejected') }, c.beta).loss.d / c.losses.length;
+          return (
+            formula(
+              duals,
+              {
+                policyChosen: dual('policyChosen'),
+                policyRejected: dual('policyRejected'),
+                referenceChosen: dual('referenceChosen'),
+                referenceRejected: dual('referenceRejected'),
+              },
+              c.beta,
+            ).loss.d / c.losses.length
+          );
         };
-        for (const [got, want] of [[along('policyChosen'), at(c.gradChosen, i)], [along('policyRejected'), at(c.gradRejected, i)]] as const) {
+        for (const [got, want] of [
+          [along('policyChosen'), at(c.gradChosen, i)],
+          [along('policyRejected'), at(c.gradRejected, i)],
+        ] as const) {
           expect(Math.abs(got - want)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(want)));
         }
       });

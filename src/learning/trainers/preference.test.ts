@@ -7,14 +7,14 @@ import { tinyModel } from '../../../tests/fakes/tinyModel.js';
 import { openStream, streamKey } from '../../base/random.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
+import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { numbers } from '../formulas/arithmetic.js';
 import { preferenceFormulas } from '../formulas/preference.js';
-import { defaultOptimizer } from './optimizerOptions.js';
 import { createPreferenceTrainer, type PreferenceOptions } from './preference.js';
 import type { TrainingPair } from './trainingData.js';
 
-const optimizer = { ...defaultOptimizer, learningRate: 1e-2, warmupSteps: 2 };
+const optimizer = { ...defaultAdamw, learningRate: 1e-2, schedule: { kind: 'constant', warmupSteps: 2 } as const };
 
 /** Pairs of two "trees": prefixes extend one another, completions differ in length. */
 function randomPairs(count: number, seed = 0): TrainingPair[] {
@@ -24,7 +24,13 @@ function randomPairs(count: number, seed = 0): TrainingPair[] {
   return Array.from({ length: count }, (_, i) => {
     const [chosen, rejected] = [ids(1 + draw.integer(6)), ids(1 + draw.integer(6))];
     const prefix = [...(roots[i % 2] as number[]), ...ids(draw.integer(5))];
-    return { prefix, chosen, rejected, referenceChosen: chosen.map(() => -1 - draw.uniform()), referenceRejected: rejected.map(() => -1 - draw.uniform()) };
+    return {
+      prefix,
+      chosen,
+      rejected,
+      referenceChosen: chosen.map(() => -1 - draw.uniform()),
+      referenceRejected: rejected.map(() => -1 - draw.uniform()),
+    };
   });
 }
 
@@ -38,7 +44,10 @@ describe('preference trainer', () => {
   afterAll(() => device.close());
 
   /** Trains a fresh model and returns what it logged and its final weights. */
-  async function trained(options: Partial<PreferenceOptions>, batches: readonly (readonly TrainingPair[])[] = [pairs, pairs, pairs]): Promise<{ logs: Readonly<Record<string, number>>[]; weights: Float32Array }> {
+  async function trained(
+    options: Partial<PreferenceOptions>,
+    batches: readonly (readonly TrainingPair[])[] = [pairs, pairs, pairs],
+  ): Promise<{ logs: Readonly<Record<string, number>>[]; weights: Float32Array }> {
     const model = await tinyModel(device);
     const trainer = await createPreferenceTrainer(model, { optimizer, ...options });
     const logs = [];
@@ -61,10 +70,15 @@ describe('preference trainer', () => {
       const before = await policyOf(model, logProbs);
       const trainer = await createPreferenceTrainer(model, { loss, logProbs, beta: 0.1, optimizer });
       const log = await trainer.train(pairs);
-      const join = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
+      const join = (values: readonly number[]): number =>
+        values.reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
       const losses = pairs.map((pair, i) => {
         const [policyChosen, policyRejected] = before[i] as [number, number];
-        return preferenceFormulas[loss](numbers, { policyChosen, policyRejected, referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected) }, 0.1).loss;
+        return preferenceFormulas[loss](
+          numbers,
+          { policyChosen, policyRejected, referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected) },
+          0.1,
+        ).loss;
       });
       const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length;
       // float32 forward passes of two programs differ in the last bits; IPO squares margins of tens of nats.
@@ -76,8 +90,15 @@ describe('preference trainer', () => {
   });
 
   async function policyOf(model: LanguageModel, how: 'sum' | 'mean'): Promise<[number, number][]> {
-    const scored = await scoreCompletions(model, pairs.flatMap(({ prefix, chosen, rejected }) => [{ prefix, completion: chosen }, { prefix, completion: rejected }]));
-    const join = (values: Float32Array | undefined): number => (values ?? new Float32Array()).reduce((sum, value) => sum + value, 0) / (how === 'sum' ? 1 : (values?.length ?? 1));
+    const scored = await scoreCompletions(
+      model,
+      pairs.flatMap(({ prefix, chosen, rejected }) => [
+        { prefix, completion: chosen },
+        { prefix, completion: rejected },
+      ]),
+    );
+    const join = (values: Float32Array | undefined): number =>
+      (values ?? new Float32Array()).reduce((sum, value) => sum + value, 0) / (how === 'sum' ? 1 : (values?.length ?? 1));
     return pairs.map((_, i) => [join(scored[2 * i]), join(scored[2 * i + 1])]);
   }
 
@@ -100,7 +121,10 @@ describe('preference trainer', () => {
   });
 
   it('training widens the margin of the chosen over the rejected', async () => {
-    const { logs } = await trained({ beta: 0.1 }, Array.from({ length: 30 }, () => pairs));
+    const { logs } = await trained(
+      { beta: 0.1 },
+      Array.from({ length: 30 }, () => pairs),
+    );
     expect(logs.at(-1)?.['loss'] as number).toBeLessThan((logs[0]?.['loss'] as number) / 4);
     expect(logs.at(-1)?.['rewards/accuracies'] as number).toBeGreaterThanOrEqual(logs[0]?.['rewards/accuracies'] as number);
     expect(logs.map((log) => log['learning_rate']).slice(0, 3)).toEqual([5e-3, 1e-2, 1e-2]);
@@ -136,7 +160,11 @@ describe('preference trainer', () => {
   });
 
   it('a prefix that both completions share has no say: changing the reference on both sides equally changes nothing', async () => {
-    const shifted = pairs.map((pair) => ({ ...pair, referenceChosen: [...pair.referenceChosen.slice(1), (pair.referenceChosen[0] ?? 0) - 3], referenceRejected: [...pair.referenceRejected.slice(1), (pair.referenceRejected[0] ?? 0) - 3] }));
+    const shifted = pairs.map((pair) => ({
+      ...pair,
+      referenceChosen: [...pair.referenceChosen.slice(1), (pair.referenceChosen[0] ?? 0) - 3],
+      referenceRejected: [...pair.referenceRejected.slice(1), (pair.referenceRejected[0] ?? 0) - 3],
+    }));
     const [a, b] = [await trained({}, [pairs]), await trained({}, [shifted])];
     expect(a.logs[0]?.['loss']).toBeCloseTo(b.logs[0]?.['loss'] as number, 2);
   });

@@ -8,13 +8,13 @@ import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { packSequences, type PackedSequences, type Sequence } from '../../engine/models/packSequences.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
+import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
 import { matmul, mul, reduceSum, reshape } from '../../engine/tensor/ops/all.js';
 import type { Value } from '../../engine/tensor/value.js';
 import { preferenceFormulas, type PreferenceFormulaName } from '../formulas/preference.js';
 import { traced } from '../formulas/traceArithmetic.js';
 import { planMicrobatches } from './microbatches.js';
-import { defaultOptimizer, type OptimizerOptions } from './optimizerOptions.js';
 import { assignRows, packSharedRows } from './sharedRows.js';
 import type { TrainingPair } from './trainingData.js';
 import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './weightTrainer.js';
@@ -28,7 +28,7 @@ export interface PreferenceOptions {
   readonly rows: 'shared' | 'separate';
   /** Tokens, padding included, computed at once. */
   readonly microbatchTokens: number;
-  readonly optimizer: OptimizerOptions;
+  readonly optimizer: AdamwConfig;
 }
 
 export const defaultPreference: PreferenceOptions = {
@@ -37,7 +37,7 @@ export const defaultPreference: PreferenceOptions = {
   logProbs: 'sum',
   rows: 'shared',
   microbatchTokens: 1024,
-  optimizer: defaultOptimizer,
+  optimizer: { ...defaultAdamw, learningRate: 1e-4, schedule: { kind: 'constant', warmupSteps: 8 } },
 };
 
 export interface PreferenceTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
@@ -142,8 +142,14 @@ function cutPairs(pairs: readonly TrainingPair[], { rows, microbatchTokens }: Pr
   const assigned: readonly { readonly groups: readonly number[]; readonly tokens: number }[] =
     rows === 'shared'
       ? assignRows(pairs.map(bothSequences), microbatchTokens)
-      : pairs.map((pair, i) => ({ groups: [i], tokens: 2 * Math.max(...bothSequences(pair).map(({ prefix, completion }) => prefix.length + completion.length)) }));
-  const plan = planMicrobatches(assigned.map(({ tokens }) => tokens), microbatchTokens);
+      : pairs.map((pair, i) => ({
+          groups: [i],
+          tokens: 2 * Math.max(...bothSequences(pair).map(({ prefix, completion }) => prefix.length + completion.length)),
+        }));
+  const plan = planMicrobatches(
+    assigned.map(({ tokens }) => tokens),
+    microbatchTokens,
+  );
   return plan.map((members) => members.map((row) => present(assigned[row], 'a row').groups));
 }
 
@@ -152,7 +158,9 @@ function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], options: Pref
   const members = rows.flat().map((i) => present(pairs[i], 'a pair'));
   const sequences = members.flatMap(bothSequences);
   const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
-    options.rows === 'shared' ? packSharedRows(rows.map((row) => row.flatMap((i) => bothSequences(present(pairs[i], 'a pair'))))) : packSequences(sequences);
+    options.rows === 'shared'
+      ? packSharedRows(rows.map((row) => row.flatMap((i) => bothSequences(present(pairs[i], 'a pair')))))
+      : packSequences(sequences);
   // Segment 2p is the chosen completion of pair p, 2p + 1 the rejected one.
   const tokens = packed.segment_N.length;
   const weights = [new Float32Array(members.length * tokens), new Float32Array(members.length * tokens)] as const;

@@ -3,20 +3,23 @@ import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { packSequences } from '../../engine/models/packSequences.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
+import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
 import { mul, neg, reduceSum } from '../../engine/tensor/ops/all.js';
 import { planMicrobatches } from './microbatches.js';
-import { defaultOptimizer, type OptimizerOptions } from './optimizerOptions.js';
 import type { TrainingExample } from './trainingData.js';
 import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './weightTrainer.js';
 
 export interface SftOptions {
   /** Tokens, padding included, computed at once. */
   readonly microbatchTokens: number;
-  readonly optimizer: OptimizerOptions;
+  readonly optimizer: AdamwConfig;
 }
 
-export const defaultSft: SftOptions = { microbatchTokens: 1024, optimizer: defaultOptimizer };
+export const defaultSft: SftOptions = {
+  microbatchTokens: 1024,
+  optimizer: { ...defaultAdamw, learningRate: 5e-5, schedule: { kind: 'constant', warmupSteps: 8 } },
+};
 
 export interface SftTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
   /** One optimizer step on one batch. The loss is the mean over all completion tokens of the batch, nats per token. */
@@ -33,8 +36,18 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
     release: trainer.release,
     train: async (examples) => {
       const tokens = examples.reduce((sum, { completion }) => sum + completion.length, 0);
-      const plan = planMicrobatches(examples.map(({ prefix, completion }) => prefix.length + completion.length), microbatchTokens);
-      const { report } = await trainer.update(plan.map((members) => exampleFeeds(members.map((i) => present(examples[i], 'an example')), tokens)));
+      const plan = planMicrobatches(
+        examples.map(({ prefix, completion }) => prefix.length + completion.length),
+        microbatchTokens,
+      );
+      const { report } = await trainer.update(
+        plan.map((members) =>
+          exampleFeeds(
+            members.map((i) => present(examples[i], 'an example')),
+            tokens,
+          ),
+        ),
+      );
       return { loss: report.loss, learning_rate: report.learningRate, grad_norm: report.gradientNorm, num_tokens: tokens };
     },
   };

@@ -25,7 +25,12 @@ const sequence: fc.Arbitrary<Sequence> = fc.record({ prefix: completion, complet
 
 describe('shared rows', () => {
   it('a pair takes one row: prefix once, both completions after it, the second blind to the first', () => {
-    const packed = packSharedRows([[{ prefix: [1, 2, 3], completion: [4, 5] }, { prefix: [1, 2, 3], completion: [6, 7] }]]);
+    const packed = packSharedRows([
+      [
+        { prefix: [1, 2, 3], completion: [4, 5] },
+        { prefix: [1, 2, 3], completion: [6, 7] },
+      ],
+    ]);
     expect(numbers(packed.ids_BT.data)).toEqual([1, 2, 3, 4, 6]);
     expect(numbers(packed.positions_BT.data)).toEqual([0, 1, 2, 3, 3]);
     expect(historyAt(packed, 4)).toEqual([1, 2, 3, 6]);
@@ -69,7 +74,8 @@ describe('shared rows', () => {
 
   it('pairs of one tree share a row, strangers do not, and no row outgrows its limit', () => {
     const prompt = [1, 2, 3, 4, 5, 6, 7, 8];
-    const pair = (prefix: number[], seed: number): Sequence[] => [10, 20].map((id) => ({ prefix, completion: [id + seed, id + seed, id + seed] }));
+    const pair = (prefix: number[], seed: number): Sequence[] =>
+      [10, 20].map((id) => ({ prefix, completion: [id + seed, id + seed, id + seed] }));
     const tree = [pair(prompt, 0), pair([...prompt, 10, 10, 10, 30], 1), pair([...prompt, 20, 20, 20, 31], 2)];
     const stranger = pair([9, 9, 9, 9, 9, 9, 9, 9], 3);
     expect(assignRows([...tree, stranger], 100).map(({ groups }) => groups)).toEqual([[0, 1, 2], [3]]);

@@ -27,7 +27,10 @@ export type SequenceGroup = readonly Sequence[];
 /** Assigns groups to rows: a group joins the first row of which it needs less than half of its tokens anew, if that row stays
  *  within `maxRowTokens`.
  *  @returns for each row the indices of its groups */
-export function assignRows(groups: readonly SequenceGroup[], maxRowTokens: number): readonly { readonly groups: readonly number[]; readonly tokens: number }[] {
+export function assignRows(
+  groups: readonly SequenceGroup[],
+  maxRowTokens: number,
+): readonly { readonly groups: readonly number[]; readonly tokens: number }[] {
   const rows: { groups: number[]; trie: Trie }[] = [];
   groups.forEach((group, index) => {
     const alone = emptyTrie();
@@ -52,7 +55,10 @@ export function assignRows(groups: readonly SequenceGroup[], maxRowTokens: numbe
 export function packSharedRows(rows: readonly (readonly Sequence[])[]): SharedRows {
   for (const { prefix, completion } of rows.flat()) {
     if (prefix.length === 0 && completion.length > 0) {
-      throw new ConfigError('the probability of a first token is not defined', { expected: 'a prefix of at least one token', remedy: 'Give a prompt, or begin with a begin token.' });
+      throw new ConfigError('the probability of a first token is not defined', {
+        expected: 'a prefix of at least one token',
+        remedy: 'Give a prompt, or begin with a begin token.',
+      });
     }
   }
   const tries = rows.map((sequences) => {

@@ -5,15 +5,13 @@ import { present } from '../../base/invariant.js';
 import type { Architecture } from '../../engine/models/family.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { languageModelParameters, traceParameters } from '../../engine/models/parameters.js';
-import type { Device } from '../../engine/runtime/device.js';
+import { type AdamwConfig, createAdamwState, releaseAdamwState, stepAdamw, type StepResult } from '../../engine/optim/adamw.js';
 import type { HostTensor } from '../../engine/runtime/hostTensor.js';
-import type { StoreEntry } from '../../engine/runtime/tensorStore.js';
 import { differentiate } from '../../engine/tensor/differentiate.js';
 import { finishGraph, type Graph } from '../../engine/tensor/graph.js';
 import { createTrace } from '../../engine/tensor/trace.js';
 import type { Trace, Value } from '../../engine/tensor/value.js';
-import { learningRateAt, type OptimizerOptions } from './optimizerOptions.js';
-import { loadTrainerState, saveTrainerState, type TrainerStores } from './trainerState.js';
+import { loadTrainerState, saveTrainerState } from './trainerState.js';
 
 /** What a trainer's graph computes. */
 export interface LossGraph {
@@ -25,12 +23,9 @@ export interface LossGraph {
 
 export type LossBuilder = (trace: Trace, architecture: Architecture) => LossGraph;
 
-export interface StepReport {
+export interface StepReport extends StepResult {
   /** Sum over the batch's microbatches. */
   readonly loss: number;
-  /** Before clipping. */
-  readonly gradientNorm: number;
-  readonly learningRate: number;
 }
 
 export interface WeightTrainer {
@@ -38,7 +33,9 @@ export interface WeightTrainer {
   readonly step: () => number;
   /** One optimizer step from the microbatches of one batch, in order. Returns each microbatch's further outputs as well.
    *  @throws ConfigError when the loss is no longer finite, EnvironmentError when a gradient is not; the weights are as before */
-  readonly update: (microbatches: readonly Readonly<Record<string, HostTensor>>[]) => Promise<{ readonly report: StepReport; readonly outputs: readonly Readonly<Record<string, HostTensor>>[] }>;
+  readonly update: (
+    microbatches: readonly Readonly<Record<string, HostTensor>>[],
+  ) => Promise<{ readonly report: StepReport; readonly outputs: readonly Readonly<Record<string, HostTensor>>[] }>;
   /** Writes the whole state into an existing folder: `model/` in Hugging Face layout, the optimizer beside it. */
   readonly save: (folder: string) => Promise<void>;
   /** Takes up a saved state. @throws FormatError when it is of another model */
@@ -48,53 +45,31 @@ export interface WeightTrainer {
 }
 
 /** @param model trainable: its weights are fed, so that every update is seen by the next generation */
-export async function createWeightTrainer(model: LanguageModel, build: LossBuilder, options: OptimizerOptions): Promise<WeightTrainer> {
+export async function createWeightTrainer(model: LanguageModel, build: LossBuilder, config: AdamwConfig): Promise<WeightTrainer> {
   const { device } = model;
-  const specs = languageModelParameters(model.architecture);
   const program = await device.compile(trainingGraph(model.architecture, build), { store: model.weights });
-  const stores = await createStores(device, specs, model);
-  const decayed = new Set(specs.filter(({ shape }) => shape.length >= 2).map(({ name }) => name));
-  let step = 0;
+  const state = await createAdamwState(device, model.weights);
   return {
-    step: () => step,
+    step: () => state.stepsDone,
     update: async (microbatches) => {
       const outputs = [];
       let loss = 0;
       for (const feeds of microbatches) {
-        const result = await device.accumulate(program, feeds, stores.gradients);
+        const result = await device.accumulate(program, feeds, state.gradients);
         loss += scalarOf(result, 'loss');
         outputs.push(result);
       }
       if (!Number.isFinite(loss)) {
-        await device.fill(stores.gradients, 0);
-        throw diverged(loss, step + 1);
+        await device.fill(state.gradients, 0);
+        throw diverged(loss, state.stepsDone + 1);
       }
-      const learningRate = learningRateAt(step + 1, options);
-      const { gradientNorm } = await device.adamw({
-        parameters: model.weights,
-        gradients: stores.gradients,
-        firstMoment: stores.firstMoment,
-        secondMoment: stores.secondMoment,
-        step: step + 1,
-        learningRate,
-        beta1: options.beta1,
-        beta2: options.beta2,
-        epsilon: options.epsilon,
-        weightDecay: options.weightDecay,
-        decayed,
-        maxGradientNorm: options.maxGradientNorm,
-        gradientScale: 1,
-      });
-      step++;
-      return { report: { loss, gradientNorm, learningRate }, outputs };
+      return { report: { loss, ...(await stepAdamw(device, config, model.weights, state)) }, outputs };
     },
-    save: (folder) => saveTrainerState(folder, model, stores, step),
-    load: async (folder) => {
-      step = await loadTrainerState(folder, model, stores);
-    },
+    save: (folder) => saveTrainerState(folder, model, state),
+    load: (folder) => loadTrainerState(folder, model, state),
     release: async () => {
       await device.release(program);
-      for (const store of [stores.gradients, stores.firstMoment, stores.secondMoment]) await device.release(store);
+      await releaseAdamwState(device, state);
     },
   };
 }
@@ -115,16 +90,6 @@ export function trainingGraph(architecture: Architecture, build: LossBuilder): G
     });
   }
   return finishGraph(trace, named);
-}
-
-async function createStores(device: Device, specs: readonly StoreEntry[], model: LanguageModel): Promise<TrainerStores> {
-  const entries = specs.map(({ name, shape }) => ({ name, shape }));
-  return {
-    weights: model.weights,
-    gradients: await device.createStore(entries, { beside: model.weights }),
-    firstMoment: await device.createStore(entries, { beside: model.weights }),
-    secondMoment: await device.createStore(entries, { beside: model.weights }),
-  };
 }
 
 export function scalarOf(outputs: Readonly<Record<string, HostTensor>>, name: string): number {

@@ -33,7 +33,8 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
   return {
     kind: 'chat',
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
-    utterance: (text, maxTokens) => [...tokenizer.encode(text, { addSpecialTokens: false }), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
+    utterance: (text, maxTokens) =>
+      [...tokenizer.encode(text, { addSpecialTokens: false }), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
     context: (dialogue: Dialogue) => {
       const { messages, retokenised } = toMessages(dialogue, options, separator);
       return fit(messages, render, options.maxContextTokens, retokenised);
@@ -83,7 +84,12 @@ function opposite(role: Message['role']): Message['role'] {
 }
 
 /** Leaves out the oldest pairs of messages until the rendering fits, so that the template stays whole; cuts ids only at the last resort. */
-function fit(messages: readonly Message[], render: (messages: readonly Message[]) => Segment[], maxTokens: number, retokenised: number): Context {
+function fit(
+  messages: readonly Message[],
+  render: (messages: readonly Message[]) => Segment[],
+  maxTokens: number,
+  retokenised: number,
+): Context {
   const segments = render(messages);
   const total = countTokens(segments);
   let kept = segments;

@@ -59,7 +59,11 @@ export function utteranceIds(utterance: Utterance, tokenizer: Tokenizer): { ids:
 }
 
 /** Joins segments and keeps the last `maxTokens`; a leading begin token survives the cut. */
-export function joinSegments(segments: readonly Segment[], maxTokens: number, options: { readonly bosId: number | null; readonly retokenised: number }): Context {
+export function joinSegments(
+  segments: readonly Segment[],
+  maxTokens: number,
+  options: { readonly bosId: number | null; readonly retokenised: number },
+): Context {
   const all = segments.flatMap((segment) => segment.ids);
   if (all.length === 0) {
     throw new ConfigError('nothing to continue: the dialogue is empty and the tokenizer has no begin token', {

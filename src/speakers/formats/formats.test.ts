@@ -51,7 +51,9 @@ describe('plain', () => {
 
   it('a prompt begins with the begin token once, and a continuation never gets a second', () => {
     const llamaLike = byteTokenizer({ addsBos: true });
-    const context = open('plain', { tokenizer: llamaLike }).context(dialogue('ab', said('adversary', 'cd', [], byteTokenizer({ salt: 'x' }))));
+    const context = open('plain', { tokenizer: llamaLike }).context(
+      dialogue('ab', said('adversary', 'cd', [], byteTokenizer({ salt: 'x' }))),
+    );
     expect(context.ids).toEqual([byteIds.bos, ...bytes('abcd')]);
   });
 
@@ -59,7 +61,9 @@ describe('plain', () => {
     const turns = [said('adversary', 'cdef')];
     const cut = open('plain', { maxContextTokens: 5 }).context(dialogue('xyzab', ...turns));
     expect(cut).toMatchObject({ ids: bytes('bcdef'), droppedTokens: 4, lastUtterance: { start: 1, length: 4 } });
-    const withBos = open('plain', { maxContextTokens: 6, tokenizer: byteTokenizer({ addsBos: true }) }).context(dialogue('xyzab', ...turns));
+    const withBos = open('plain', { maxContextTokens: 6, tokenizer: byteTokenizer({ addsBos: true }) }).context(
+      dialogue('xyzab', ...turns),
+    );
     expect(withBos.ids).toEqual([byteIds.bos, ...bytes('bcdef')]);
     expect(withBos.lastUtterance).toEqual({ start: 2, length: 4 });
   });
@@ -99,14 +103,17 @@ describe('chat', () => {
 
   it('to the adversary the conversation is mirrored, under its instruction', () => {
     const context = open('chat', { role: 'adversary', system: 'be mean' }).context(dialogue('p', ...turns.slice(0, 2)));
-    const text = '<|open|>system\nbe mean<|close|>\n<|open|>user\np<|close|>\n<|open|>assistant\none<|close|>\n<|open|>user\ntwo<|close|>\n<|open|>assistant\n';
+    const text =
+      '<|open|>system\nbe mean<|close|>\n<|open|>user\np<|close|>\n<|open|>assistant\none<|close|>\n<|open|>user\ntwo<|close|>\n<|open|>assistant\n';
     expect(context.ids).toEqual(tokenizer.encode(text));
   });
 
   it('known turns of the prompt alternate; the conversation begins with the user on both sides', () => {
     const prompt = { id: 'p', conversationId: 'c', text: 'q r', turns: ['q', 'r'] };
     const target = open('chat').context({ prompt, turns: turns.slice(0, 1) });
-    expect(tokenizer.decode(target.ids, { skipSpecialTokens: false })).toBe('<|open|>user\nq<|close|>\n<|open|>assistant\nr<|close|>\n<|open|>user\none<|close|>\n<|open|>assistant\n');
+    expect(tokenizer.decode(target.ids, { skipSpecialTokens: false })).toBe(
+      '<|open|>user\nq<|close|>\n<|open|>assistant\nr<|close|>\n<|open|>user\none<|close|>\n<|open|>assistant\n',
+    );
     const adversary = open('chat', { role: 'adversary' }).context({ prompt, turns: [] });
     expect(tokenizer.decode(adversary.ids, { skipSpecialTokens: false })).toBe('<|open|>user\nq\n\nr<|close|>\n<|open|>assistant\n');
   });
@@ -145,10 +152,13 @@ describe('every format', () => {
     }
   });
 
-  it.each(['plain', 'lines'] as const)('%s: a longer dialogue’s context begins with the shorter one’s, so that a cache could be kept', (kind) => {
-    const format = open(kind);
-    const short = format.context(dialogue('p', said('adversary', 'u'))).ids;
-    const long = format.context(dialogue('p', said('adversary', 'u'), said('target', 'v'))).ids;
-    expect(long.slice(0, short.length)).toEqual(short);
-  });
+  it.each(['plain', 'lines'] as const)(
+    '%s: a longer dialogue’s context begins with the shorter one’s, so that a cache could be kept',
+    (kind) => {
+      const format = open(kind);
+      const short = format.context(dialogue('p', said('adversary', 'u'))).ids;
+      const long = format.context(dialogue('p', said('adversary', 'u'), said('target', 'v'))).ids;
+      expect(long.slice(0, short.length)).toEqual(short);
+    },
+  );
 });

@@ -12,7 +12,8 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   if (newlineIds.length !== 1 || newline === undefined) {
     throw new ConfigError('this tokenizer has no token for a newline', { where: 'format: lines', remedy: 'Use format: plain.' });
   }
-  const endsLine = (ids: readonly number[]): boolean => ids.length > 0 && tokenizer.tokenBytes(ids[ids.length - 1] as number).at(-1) === 0x0a;
+  const endsLine = (ids: readonly number[]): boolean =>
+    ids.length > 0 && tokenizer.tokenBytes(ids[ids.length - 1] as number).at(-1) === 0x0a;
   const asLine = (ids: readonly number[]): readonly number[] => (endsLine(ids) ? ids : [...ids, newline]);
   const promptIds = rememberedPromptIds((prompt) => {
     const ids = tokenizer.encode(prompt.text);
