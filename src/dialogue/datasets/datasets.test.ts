@@ -109,6 +109,7 @@ describe('JSON', () => {
     ['["a", "b"', 1, 'ends too early'],
     ['[\n"a",\n"b\n"]', 3, 'unexpected character'],
     ['[\n"a",\n\n,"b"]', 4, 'unexpected character'],
+    ['[\n"a",\n]', 3, 'unexpected character'],
     ['[\n"a"\n}', 3, 'unexpected character'],
     ['["a"]\n"b"', 2, 'unexpected character'],
     ['[\n{"prompt": "a"},\nprompt\n]', 3, 'unexpected character'],

@@ -65,14 +65,22 @@ function parse(text: string, where: string, expected: string): unknown {
   }
 }
 
-const jsonTokens =
-  /\s*(?:([[{])|([\]}])|([,:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null))/iy;
+/** White space, then one of: an opening, a closing, a separator, a value without parts. */
+const jsonTokens = new RegExp(
+  String.raw`\s*(?:([[{])|([\]}])|([,:])|(${[
+    String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"`,
+    String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?`,
+    'true|false|null',
+  ].join('|')}))`,
+  'y',
+);
 
 /** Where a text stops being JSON; its length when it only ends too early. */
 function jsonErrorPosition(text: string): number {
   const stack: string[] = [];
   const end = text.trimEnd().length;
   let wantsValue = true;
+  let afterSeparator = false;
   let at = 0;
   while (at < end) {
     jsonTokens.lastIndex = at;
@@ -85,7 +93,7 @@ function jsonErrorPosition(text: string): number {
       if (!wantsValue) return start;
       stack.push(open);
     } else if (close !== undefined) {
-      if (top !== (close === ']' ? '[' : '{')) return start;
+      if (top !== (close === ']' ? '[' : '{') || afterSeparator) return start;
       stack.pop();
       wantsValue = false;
     } else if (separator !== undefined) {
@@ -95,6 +103,7 @@ function jsonErrorPosition(text: string): number {
       if (!wantsValue) return start;
       wantsValue = false;
     }
+    afterSeparator = separator !== undefined;
     at += whole.length;
   }
   return text.length;
