@@ -39,7 +39,7 @@ export function parseChatTemplate(source: string, specials: TemplateSpecials): C
         for (const [name, value] of Object.entries(variables)) environment.set(name, value);
         environment.set('messages', messages.map(({ role, content }) => ({ role, content })));
         environment.set('add_generation_prompt', addGenerationPrompt);
-        const rendered: unknown = new Interpreter(environment).run(program).value;
+        const rendered = new Interpreter(environment).run(program).value;
         invariant(typeof rendered === 'string', 'a template renders to text');
         return rendered;
       } catch (cause) {

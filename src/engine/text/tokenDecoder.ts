@@ -66,8 +66,8 @@ function replacedText(rule: Rule): string | null {
 function replaceInToken(token: string, rule: Rule): string {
   if (rule.type === 'Metaspace') return token.replaceAll(typeof rule['replacement'] === 'string' ? rule['replacement'] : '▁', ' ');
   if (rule.type !== 'Replace') return token;
-  const text = replacedText(rule);
-  return text === null ? token : token.replaceAll(text, () => String(rule['content'] ?? ''));
+  const [text, content] = [replacedText(rule), rule['content']];
+  return text === null ? token : token.replaceAll(text, () => (typeof content === 'string' ? content : ''));
 }
 
 function stripToken(token: string, { content, start, stop }: Rule): string {

@@ -90,12 +90,10 @@ function createLibraryTokenizer(rules: TokenizerJson, tokenizerConfig: Record<st
 
 function encode(library: LibraryTokenizer, text: string, addSpecialTokens: boolean): number[] {
   const { ids, tokens } = library.encode(text, { add_special_tokens: addSpecialTokens });
-  // The library's types promise numbers; a token outside the vocabulary gives undefined.
-  const unknown = (ids as readonly (number | undefined)[]).indexOf(undefined);
-  if (unknown >= 0) {
-    throw new FormatError(`the rules produce ${JSON.stringify(tokens[unknown])}, which is not in the vocabulary`, { where: 'tokenizer.json' });
-  }
-  return ids;
+  return ids.map((id, i) => {
+    if (id !== undefined) return id;
+    throw new FormatError(`the rules produce ${JSON.stringify(tokens[i])}, which is not in the vocabulary`, { where: 'tokenizer.json' });
+  });
 }
 
 /** Both directions of the vocabulary, added tokens included; an added token wins over the model's token of the same id. */
