@@ -61,15 +61,16 @@ function nodesBetween(wanted: ReadonlySet<Value>, loss: Value): readonly Node[] 
   return between.reverse();
 }
 
-function propagate(node: Node, pending: Map<Value, Accumulated>): void {
-  const gradients = node.outputs.map((output) => densified(output, pending.get(output)));
-  if (gradients.every((gradient) => gradient === null)) return;
-  const { op, inputs, outputs, attributes } = node;
-  if (typeof op.vjp !== 'function') {
-    throw new GadflyError('gradient', `${op.name} has no gradient`, { where: 'differentiate', got: op.vjp.none, remedy: 'Pass its operands through stopGradient, or build it from other ops.' });
+function propagate({ op, inputs, outputs, attributes }: Node, pending: Map<Value, Accumulated>): void {
+  const [first, ...others] = outputs.map((output) => densified(output, pending.get(output)));
+  const refusal = typeof op.vjp !== 'function' ? op.vjp.none : others.some((each) => each !== null) ? 'the loss depends on a by-product of it' : null;
+  if (refusal !== null && [first, ...others].some((each) => each !== null && each !== undefined)) {
+    throw new GadflyError('gradient', `${op.name} has no gradient`, {
+      where: 'differentiate', got: refusal, remedy: 'Pass its operands through stopGradient, or build it from other ops.',
+    });
   }
-  const contributions = op.vjp({ inputs, outputs, attributes, gradients });
-  contributions.forEach((contribution, index) => {
+  if (typeof op.vjp !== 'function' || first === null || first === undefined) return;
+  op.vjp({ inputs, outputs, attributes, gradient: first }).forEach((contribution, index) => {
     for (const each of contributionsOf(contribution)) accumulate(op.name, at(inputs, index), each, pending);
   });
 }

@@ -77,8 +77,8 @@ export interface VjpCall<A extends Attributes = Attributes> {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly attributes: A;
-  /** Gradient of the loss in each output, shaped as the output; null where the loss does not depend on it. */
-  readonly gradients: readonly (Value | null)[];
+  /** Gradient of the loss in the first output, shaped as it. Further outputs are by-products through which no gradient flows. */
+  readonly gradient: Value;
 }
 
 /** A gradient shaped as the primal, rows to be added at `ids` of a [V, C] primal, or the gradient of a stretch of one axis. */

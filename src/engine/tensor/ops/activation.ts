@@ -12,12 +12,12 @@ export const geluOp: OpDefinition = {
     return [at(inputs, 0)];
   },
   lower: (onnx, { inputs }) => [onnx.node('Gelu', [onnx.name(at(inputs, 0))])],
-  vjp({ inputs, gradients }) {
+  vjp({ inputs, gradient }) {
     // y = xΦ(x), so y' = Φ(x) + xφ(x).
     const x = at(inputs, 0);
     const cumulative = add(mul(erf(mul(x, Math.SQRT1_2)), 0.5), 0.5);
     const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    return [mul(at(gradients, 0) as Value, add(cumulative, mul(x, density)))];
+    return [mul(gradient, add(cumulative, mul(x, density)))];
   },
 };
 
@@ -38,14 +38,14 @@ export const geluTanhOp: OpDefinition = {
     if (onnx.provider === 'cpu') return [onnx.node('FastGelu', [x], { domain: 'com.microsoft' })];
     return [onnx.node('Gelu', [x], { attributes: { approximate: { string: 'tanh' } } })];
   },
-  vjp({ inputs, outputs, gradients }) {
+  vjp({ inputs, outputs, gradient }) {
     // With s = σ(2√(2/π)(x + 0.044715x³)) the function is y = x·s, so y' = s + y·(1 − s)·(inner function)'.
     const [x, y] = [at(inputs, 0), at(outputs, 0)];
     const cubicTerm = mul(mul(x, x), cubic * twiceRoot);
     const gate = sigmoid(mul(x, add(cubicTerm, twiceRoot)));
     const innerSlope = add(mul(cubicTerm, 3), twiceRoot);
     const slope = add(gate, mul(mul(y, sub(1, gate)), innerSlope));
-    return [mul(at(gradients, 0) as Value, slope)];
+    return [mul(gradient, slope)];
   },
 };
 
@@ -63,9 +63,9 @@ export const siluOp: OpDefinition = {
     if (onnx.provider === 'cpu') return [onnx.node('QuickGelu', [x], { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })];
     return [onnx.node('Mul', [x, onnx.node('Sigmoid', [x])])];
   },
-  vjp({ inputs, outputs, gradients }) {
+  vjp({ inputs, outputs, gradient }) {
     const gate = sigmoid(at(inputs, 0));
-    return [mul(at(gradients, 0) as Value, add(gate, mul(at(outputs, 0), sub(1, gate))))];
+    return [mul(gradient, add(gate, mul(at(outputs, 0), sub(1, gate))))];
   },
 };
 

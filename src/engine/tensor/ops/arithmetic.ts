@@ -15,8 +15,8 @@ function binary(name: string, type: string, slopes: (gradient: Value, a: Value, 
       return [{ dtype: at(inputs, 0).dtype, shape: broadcastShapes(name, ...inputs.map(({ shape }) => shape)) }];
     },
     lower: (onnx, { inputs }) => [onnx.node(type, inputs.map((input) => onnx.name(input)))],
-    vjp({ inputs, outputs, gradients }: VjpCall) {
-      const rules = slopes(at(gradients, 0) as Value, at(inputs, 0), at(inputs, 1), at(outputs, 0));
+    vjp({ inputs, outputs, gradient }: VjpCall) {
+      const rules = slopes(gradient, at(inputs, 0), at(inputs, 1), at(outputs, 0));
       return inputs.map((input, index) => (input.origin.kind === 'constant' ? null : sumTo(at(rules, index)(), input.shape)));
     },
   };
@@ -49,7 +49,7 @@ export const negOp: OpDefinition = {
     return [at(inputs, 0)];
   },
   lower: (onnx, { inputs }) => [onnx.node('Neg', [onnx.name(at(inputs, 0))])],
-  vjp: ({ gradients }) => [neg(at(gradients, 0) as Value)],
+  vjp: ({ gradient }) => [neg(gradient)],
 };
 
 export const neg = (a: Value): Value => emitOne(negOp, [a]);

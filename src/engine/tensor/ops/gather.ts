@@ -22,10 +22,10 @@ function gather(name: string, vjp: OpDefinition['vjp'], ranks: readonly number[]
 
 export const gatherRowsOp = gather(
   'gatherRows',
-  ({ inputs, gradients }) => {
+  ({ inputs, gradient }) => {
     const [table, ids] = [at(inputs, 0), at(inputs, 1)];
     const count = multiplyDims(...ids.shape);
-    const rows = reshape(at(gradients, 0) as Value, [count, at(table.shape, 1)]);
+    const rows = reshape(gradient, [count, at(table.shape, 1)]);
     return [{ kind: 'rows', ids: cast(reshape(ids, [count]), 'i64'), rows }];
   },
   [2],
@@ -36,11 +36,11 @@ export const gatherRows = (table_VC: Value, ids: Value): Value => emitOne(gather
 
 export const takeRowsOp = gather(
   'takeRows',
-  ({ inputs, gradients }) => {
+  ({ inputs, gradient }) => {
     const [x, rows] = [at(inputs, 0), at(inputs, 1)];
     const count = multiplyDims(...rows.shape);
-    const gradient = reshape(at(gradients, 0) as Value, [count, ...x.shape.slice(1)]);
-    return [scatterAddRows(gradient, reshape(rows, [count]), at(x.shape, 0))];
+    const flat = reshape(gradient, [count, ...x.shape.slice(1)]);
+    return [scatterAddRows(flat, reshape(rows, [count]), at(x.shape, 0))];
   },
   [1, 2],
 );
@@ -68,7 +68,7 @@ export const scatterAddRowsOp: OpDefinition<ScatterAttributes> = {
     const index = width.length === 0 ? onnx.name(ids) : repeatColumns(onnx, ids, rows);
     return [onnx.node('ScatterElements', [zeros, index, onnx.name(rows)], { attributes: { axis: { int: 0 }, reduction: { string: 'add' } } })];
   },
-  vjp: ({ inputs, gradients }) => [takeRows(at(gradients, 0) as Value, at(inputs, 1))],
+  vjp: ({ inputs, gradient }) => [takeRows(gradient, at(inputs, 1))],
 };
 
 /** Sums rows into `count` bins: result[ids[n]] += rows[n], from zero. rows [N, C] or [N], ids [N] → [count, C] or [count]. */
@@ -96,7 +96,7 @@ export const gatherLastOp: OpDefinition = {
     const picked = onnx.node('GatherElements', [onnx.name(at(inputs, 0)), index], { attributes: { axis: { int: -1 } } });
     return [onnx.node('Squeeze', [picked, last])];
   },
-  vjp: ({ inputs, gradients }) => [scatterLast(at(gradients, 0) as Value, at(inputs, 1), lastDim('gatherLast', at(inputs, 0)))],
+  vjp: ({ inputs, gradient }) => [scatterLast(gradient, at(inputs, 1), lastDim('gatherLast', at(inputs, 0)))],
 };
 
 /** One element of the last axis: x […, K], index […] → […]. */
@@ -118,7 +118,7 @@ export const scatterLastOp: OpDefinition<ScatterAttributes> = {
     const columns = [index, x].map((each) => onnx.node('Unsqueeze', [onnx.name(each), last]));
     return [onnx.node('ScatterElements', [zeros, ...columns], { attributes: { axis: { int: -1 } } })];
   },
-  vjp: ({ inputs, gradients }) => [gatherLast(at(gradients, 0) as Value, at(inputs, 1))],
+  vjp: ({ inputs, gradient }) => [gatherLast(gradient, at(inputs, 1))],
 };
 
 /** Each element at its index of a new last axis, zeros elsewhere: x […], index […] → […, count]. */

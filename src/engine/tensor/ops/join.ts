@@ -21,11 +21,11 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
     return [{ dtype, shape: shape.with(axis, addDims(...inputs.map((input) => at(input.shape, axis)))) }];
   },
   lower: (onnx, { inputs, attributes: { axis } }) => [onnx.node('Concat', inputs.map((input) => onnx.name(input)), { attributes: { axis: { int: axis } } })],
-  vjp({ inputs, gradients, attributes: { axis } }) {
+  vjp({ inputs, gradient, attributes: { axis } }) {
     let start: Dim = 0;
     return inputs.map((input) => {
       const end = addDims(start, at(input.shape, axis));
-      const part = slice(at(gradients, 0) as Value, axis, start, end);
+      const part = slice(gradient, axis, start, end);
       start = end;
       return part;
     });
@@ -53,7 +53,7 @@ export const sliceOp: OpDefinition<SliceAttributes> = {
     const [, ...sources] = inputs;
     return [onnx.node('Slice', [onnx.name(at(inputs, 0)), onnx.sizes([start], sources), onnx.sizes([end], sources), onnx.constant('i64', [1], [axis])])];
   },
-  vjp: ({ gradients, attributes: { axis, start } }) => [{ kind: 'stretch', axis, start, value: at(gradients, 0) as Value }],
+  vjp: ({ gradient, attributes: { axis, start } }) => [{ kind: 'stretch', axis, start, value: gradient }],
 };
 
 /** Elements start … end − 1 of an axis; `end` defaults to the size of the axis.
@@ -80,8 +80,8 @@ export const padOp: OpDefinition<PadAttributes> = {
     const [, ...sources] = inputs;
     return [onnx.node('Pad', [onnx.name(at(inputs, 0)), onnx.sizes([before, after], sources), onnx.constant('f32', [], [0]), onnx.constant('i64', [1], [axis])])];
   },
-  vjp({ inputs, gradients, attributes: { axis, before } }) {
-    return [slice(at(gradients, 0) as Value, axis, before, addDims(before, at(at(inputs, 0).shape, axis)))];
+  vjp({ inputs, gradient, attributes: { axis, before } }) {
+    return [slice(gradient, axis, before, addDims(before, at(at(inputs, 0).shape, axis)))];
   },
 };
 

@@ -44,9 +44,8 @@ export const matmulOp: OpDefinition<MatMulAttributes> = {
     const product = onnx.node('MatMul', [left, right]);
     return [scale === 1 ? product : onnx.node('Mul', [product, onnx.constant('f32', [], [scale])])];
   },
-  vjp({ inputs, gradients, attributes: { transposeA, transposeB, scale } }) {
+  vjp({ inputs, gradient, attributes: { transposeA, transposeB, scale } }) {
     const [a, b] = [at(inputs, 0), at(inputs, 1)];
-    const gradient = at(gradients, 0) as Value;
     // A matrix shared by the whole batch: one product over all rows instead of a batch of products that are then summed.
     if (!transposeA && b.shape.length === 2 && a.shape.length > 2) {
       const [rowsA, rowsG] = [flattenRows(a), flattenRows(gradient)];

@@ -28,10 +28,8 @@ export const standardizeOp: OpDefinition<StandardizeAttributes> = {
     }
     return standardizeByParts(onnx, centering, onnx.name(x), epsilon);
   },
-  vjp({ outputs, gradients, attributes: { centering } }) {
+  vjp({ outputs, gradient, attributes: { centering } }) {
     const [standardized, inverseScale] = [at(outputs, 0), at(outputs, 1)];
-    const gradient = at(gradients, 0);
-    if (gradient === null) return [null];
     const along = mul(standardized, reduceMean(mul(gradient, standardized), [-1], { keepDims: true }));
     const centered = centering === 'layer' ? sub(gradient, reduceMean(gradient, [-1], { keepDims: true })) : gradient;
     return [mul(sub(centered, along), inverseScale)];
@@ -58,9 +56,8 @@ export const layerNormOp: OpDefinition<NormAttributes> = {
   lower: (onnx, { inputs, attributes: { epsilon } }) => [
     onnx.node('LayerNormalization', inputs.map((input) => onnx.name(input)), { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } }),
   ],
-  vjp({ inputs, gradients, attributes: { epsilon } }) {
+  vjp({ inputs, gradient, attributes: { epsilon } }) {
     const [x, gain, bias] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
-    const gradient = at(gradients, 0) as Value;
     return [...gainedGradient(x, gain, gradient, 'layer', epsilon), sumTo(gradient, bias.shape)];
   },
 };
@@ -81,8 +78,8 @@ export const rmsNormOp: OpDefinition<NormAttributes> = {
     if (onnx.provider === 'cpu') return normalized(onnx, 'rms', [x, gain], epsilon, false).slice(0, 1);
     return [onnx.node('Mul', [at(standardizeByParts(onnx, 'rms', x, epsilon), 0), gain])];
   },
-  vjp({ inputs, gradients, attributes: { epsilon } }) {
-    return gainedGradient(at(inputs, 0), at(inputs, 1), at(gradients, 0) as Value, 'rms', epsilon);
+  vjp({ inputs, gradient, attributes: { epsilon } }) {
+    return gainedGradient(at(inputs, 0), at(inputs, 1), gradient, 'rms', epsilon);
   },
 };
 

@@ -33,10 +33,10 @@ export const reduceMeanOp: OpDefinition<ReduceAttributes> = {
   lower: (onnx, { inputs, attributes: { axes, keepDims } }) => [
     onnx.node('ReduceMean', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
   ],
-  vjp({ inputs, gradients, attributes: { axes } }) {
+  vjp({ inputs, gradient, attributes: { axes } }) {
     const { shape, trace } = at(inputs, 0);
     const count = dimensionSize(trace, multiplyDims(...axes.map((axis) => at(shape, axis))));
-    return [spread(div(at(gradients, 0) as Value, count), shape, axes)];
+    return [spread(div(gradient, count), shape, axes)];
   },
 };
 
@@ -54,11 +54,11 @@ export const reduceMaxOp: OpDefinition<ReduceAttributes> = {
   lower: (onnx, { inputs, attributes: { axes, keepDims } }) => [
     onnx.node('ReduceMax', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
   ],
-  vjp({ inputs, outputs, gradients, attributes: { axes } }) {
+  vjp({ inputs, outputs, gradient, attributes: { axes } }) {
     const x = at(inputs, 0);
     const kept = reducedShape(x.shape, { axes, keepDims: true });
     const isMaximum = cast(equal(x, reshape(at(outputs, 0), kept)), 'f32');
-    const share = div(reshape(at(gradients, 0) as Value, kept), reduceSum(isMaximum, axes, { keepDims: true }));
+    const share = div(reshape(gradient, kept), reduceSum(isMaximum, axes, { keepDims: true }));
     return [mul(isMaximum, share)];
   },
 };
@@ -76,8 +76,8 @@ export const softmaxOp: OpDefinition = {
     return [at(inputs, 0)];
   },
   lower: (onnx, { inputs }) => [onnx.node('Softmax', [onnx.name(at(inputs, 0))], { attributes: { axis: { int: -1 } } })],
-  vjp({ outputs, gradients }) {
-    const weighted = mul(at(gradients, 0) as Value, at(outputs, 0));
+  vjp({ outputs, gradient }) {
+    const weighted = mul(gradient, at(outputs, 0));
     return [sub(weighted, mul(at(outputs, 0), reduceSum(weighted, [-1], { keepDims: true })))];
   },
 };
@@ -100,11 +100,11 @@ export const logSumExpOp: OpDefinition = {
     const sum = onnx.node('ReduceSum', [onnx.node('Exp', [onnx.node('Sub', [x, maximum])]), axis], { attributes: { keepdims: { int: 0 } } });
     return [onnx.node('Add', [onnx.node('Squeeze', [maximum, axis]), onnx.node('Log', [sum])])];
   },
-  vjp({ inputs, outputs, gradients }) {
+  vjp({ inputs, outputs, gradient }) {
     const x = at(inputs, 0);
     const column = [...x.shape.slice(0, -1), 1];
     const probabilities = exp(sub(x, reshape(at(outputs, 0), column)));
-    return [mul(probabilities, reshape(at(gradients, 0) as Value, column))];
+    return [mul(probabilities, reshape(gradient, column))];
   },
 };
 

@@ -25,8 +25,8 @@ export const rotaryOp: OpDefinition<RotaryAttributes> = {
     const attributes = heads === 0 ? {} : { num_heads: { int: heads } };
     return [onnx.node('RotaryEmbedding', inputs.map((input) => onnx.name(input)), { attributes })];
   },
-  vjp({ inputs, gradients, attributes: { heads } }) {
-    return [emitOne(rotaryOp, [at(gradients, 0) as Value, at(inputs, 1), neg(at(inputs, 2))], { heads })];
+  vjp({ inputs, gradient, attributes: { heads } }) {
+    return [emitOne(rotaryOp, [gradient, at(inputs, 1), neg(at(inputs, 2))], { heads })];
   },
 };
 

@@ -18,9 +18,8 @@ export const whereOp: OpDefinition = {
     return [{ dtype: at(choices, 0).dtype, shape: broadcastShapes('where', ...[condition, ...choices].flatMap((each) => (each ? [each.shape] : []))) }];
   },
   lower: (onnx, { inputs }) => [onnx.node('Where', inputs.map((input) => onnx.name(input)))],
-  vjp({ inputs, gradients }) {
+  vjp({ inputs, gradient }) {
     const [condition, a, b] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
-    const gradient = at(gradients, 0) as Value;
     return [
       null,
       a.origin.kind === 'constant' ? null : sumTo(where(condition, gradient, 0), a.shape),
@@ -48,10 +47,10 @@ export const clipOp: OpDefinition<ClipAttributes> = {
   lower: (onnx, { inputs, attributes: { low, high } }) => [
     onnx.node('Clip', [onnx.name(at(inputs, 0)), onnx.constant('f32', [], [low]), onnx.constant('f32', [], [high])]),
   ],
-  vjp({ inputs, gradients, attributes: { low, high } }) {
+  vjp({ inputs, gradient, attributes: { low, high } }) {
     const x = at(inputs, 0);
     const isInside = logicalAnd(lessOrEqual(scalarLike(x, low), x), lessOrEqual(x, scalarLike(x, high)));
-    return [mul(at(gradients, 0) as Value, cast(isInside, 'f32'))];
+    return [mul(gradient, cast(isInside, 'f32'))];
   },
 };
 

@@ -23,7 +23,7 @@ export const reshapeOp: OpDefinition<ReshapeAttributes> = {
     const target = plan === null ? onnx.sizes(dims, sources) : onnx.constant('i64', [dims.length], plan);
     return [onnx.node('Reshape', [onnx.name(value as Value), target])];
   },
-  vjp: ({ inputs, gradients }) => [reshape(at(gradients, 0) as Value, at(inputs, 0).shape)],
+  vjp: ({ inputs, gradient }) => [reshape(gradient, at(inputs, 0).shape)],
 };
 
 /** The same elements in row-major order under other sizes. Dimensions may be names and products of names known to the trace:
@@ -56,7 +56,7 @@ export const transposeOp: OpDefinition<TransposeAttributes> = {
     return [{ dtype, shape: perm.map((axis) => at(shape, axis)) }];
   },
   lower: (onnx, { inputs, attributes: { perm } }) => [onnx.node('Transpose', [onnx.name(at(inputs, 0))], { attributes: { perm: { ints: perm } } })],
-  vjp: ({ gradients, attributes: { perm } }) => [transpose(at(gradients, 0) as Value, perm.map((_, axis) => perm.indexOf(axis)))],
+  vjp: ({ gradient, attributes: { perm } }) => [transpose(gradient, perm.map((_, axis) => perm.indexOf(axis)))],
 };
 
 /** Axis i of the result is axis perm[i] of `a`. */
@@ -84,7 +84,7 @@ export const expandOp: OpDefinition<ExpandAttributes> = {
     const [, ...sources] = inputs;
     return [onnx.node('Expand', [onnx.name(at(inputs, 0)), onnx.sizes(newDims(at(inputs, 0).shape, shape), sources)])];
   },
-  vjp: ({ inputs, gradients }) => [sumTo(at(gradients, 0) as Value, at(inputs, 0).shape)],
+  vjp: ({ inputs, gradient }) => [sumTo(gradient, at(inputs, 0).shape)],
 };
 
 /** Repeats along axes of size 1 and new leading axes. Operands of arithmetic broadcast by themselves: this is for the rest. */
@@ -118,7 +118,7 @@ export const reduceSumOp: OpDefinition<ReduceAttributes> = {
   lower: (onnx, { inputs, attributes: { axes, keepDims } }) => [
     onnx.node('ReduceSum', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
   ],
-  vjp: ({ inputs, gradients, attributes: { axes } }) => [spread(at(gradients, 0) as Value, at(inputs, 0).shape, axes)],
+  vjp: ({ inputs, gradient, attributes: { axes } }) => [spread(gradient, at(inputs, 0).shape, axes)],
 };
 
 /** Sum over the given axes (negative axes count from the end). */

@@ -35,12 +35,10 @@ export const tokenLogProbOp: OpDefinition = {
     const logSumExp = onnx.node('Sub', [largest(onnx, logits, last), onnx.node('Log', [largest(onnx, softmax, last)])]);
     return [onnx.node('Sub', [pick(logits), logSumExp]), softmax];
   },
-  vjp({ inputs, outputs, gradients }) {
+  vjp({ inputs, outputs, gradient }) {
     const [hidden, head, targets] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     const probabilities = at(outputs, 1);
-    const weight = at(gradients, 0);
-    if (weight === null) return [null];
-    const weight_N1 = reshape(weight, [at(weight.shape, 0), 1]);
+    const weight_N1 = reshape(gradient, [at(gradient.shape, 0), 1]);
     const weighted = mul(hidden, weight_N1);
     const inHidden = mul(sub(gatherRows(head, targets), matmul(probabilities, head)), weight_N1);
     const inHead = matmul(probabilities, weighted, { transposeA: true, scale: -1 });

@@ -12,7 +12,7 @@ function unary(name: string, type: string, slope: (gradient: Value, x: Value, y:
       return [at(inputs, 0)];
     },
     lower: (onnx, { inputs }) => [onnx.node(type, [onnx.name(at(inputs, 0))])],
-    vjp: ({ inputs, outputs, gradients }) => [slope(at(gradients, 0) as Value, at(inputs, 0), at(outputs, 0))],
+    vjp: ({ inputs, outputs, gradient }) => [slope(gradient, at(inputs, 0), at(outputs, 0))],
   };
 }
 
