@@ -75,7 +75,7 @@ function finiteSumOfSquares(gradient: ResidentTensor): number {
 
 function applyKernel(memory: WebAssembly.Memory, [p, g, m, v]: readonly [number, number, number, number], length: number, c: AdamwCoefficients): void {
   kernelsOver(memory).adamw(
-    p, g, m, v, length, c.gradientScale, c.keep, c.oneMinusBeta1, c.beta2, c.oneMinusBeta2, c.negativeStepSize, c.secondCorrection, c.epsilon,
+    p, g, m, v, length, c.gradientScale, c.keep, c.oneMinusBeta1, c.beta2, c.oneMinusBeta2, c.negativeStepSize, c.epsilon,
   );
 }
 

@@ -9,10 +9,9 @@ export interface AdamwCoefficients {
   readonly oneMinusBeta1: number;
   readonly beta2: number;
   readonly oneMinusBeta2: number;
-  /** −learningRate / (1 − beta1^step) */
+  /** −learningRate · √(1 − beta2^step) / (1 − beta1^step) */
   readonly negativeStepSize: number;
-  /** √(1 − beta2^step) */
-  readonly secondCorrection: number;
+  /** epsilon · √(1 − beta2^step) */
   readonly epsilon: number;
 }
 
@@ -28,15 +27,15 @@ export interface AdamwRates {
 
 /** @source torch.optim.adamw, `_single_tensor_adamw` */
 export function adamwCoefficients(rates: AdamwRates, gradientScale: number, decayed: boolean): AdamwCoefficients {
+  const secondCorrection = Math.sqrt(1 - rates.beta2 ** rates.step);
   return {
     gradientScale,
     keep: decayed ? 1 - rates.learningRate * rates.weightDecay : 1,
     oneMinusBeta1: 1 - rates.beta1,
     beta2: rates.beta2,
     oneMinusBeta2: 1 - rates.beta2,
-    negativeStepSize: -rates.learningRate / (1 - rates.beta1 ** rates.step),
-    secondCorrection: Math.sqrt(1 - rates.beta2 ** rates.step),
-    epsilon: rates.epsilon,
+    negativeStepSize: (-rates.learningRate * secondCorrection) / (1 - rates.beta1 ** rates.step),
+    epsilon: rates.epsilon * secondCorrection,
   };
 }
 
@@ -59,8 +58,7 @@ export function adamwReference(
     gradient[i] = 0;
     firstMoment[i] = m;
     secondMoment[i] = v;
-    const denominator = f(f(f(Math.sqrt(v)) / c.secondCorrection) + c.epsilon);
-    parameter[i] = f(f((parameter[i] ?? 0) * c.keep) + f(f(c.negativeStepSize * m) / denominator));
+    parameter[i] = f(f((parameter[i] ?? 0) * c.keep) + f(f(c.negativeStepSize * m) / f(f(Math.sqrt(v)) + c.epsilon)));
   }
 }
 

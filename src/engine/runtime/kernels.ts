@@ -13,7 +13,7 @@ export interface Kernels {
   readonly adamw: (
     parameter: number, gradient: number, firstMoment: number, secondMoment: number, length: number,
     gradientScale: number, keep: number, oneMinusBeta1: number, beta2: number, oneMinusBeta2: number,
-    negativeStepSize: number, secondCorrection: number, epsilon: number,
+    negativeStepSize: number, epsilon: number,
   ) => void;
   /** Lane maxima to `target` (16 bytes), lane minima to `target` + 16; NaN wins. `length` is a multiple of 4, ≥ 4. */
   readonly extremes: (source: number, length: number, target: number) => void;
@@ -72,38 +72,45 @@ const add: WasmFunction = {
   ]),
 };
 
-/** torch.optim.AdamW, one tensor, not capturable, in its order of operations:
- *  p ← p·keep;  m ← m + (1−β1)(g−m);  v ← v·β2 + (1−β2)·g·g;  p ← p + (−lr/c1)·m / (√v / √c2 + ε), c = 1 − β^step. */
+/** p ← p·keep;  m ← m + (1−β1)(g−m);  v ← v·β2 + (1−β2)·g·g;  p ← p + (−lr·√c2/c1)·m / (√v + ε·√c2), c = 1 − β^step.
+ *  torch.optim.AdamW writes the last as (−lr/c1)·m / (√v/√c2 + ε): the same number, but a division more for every element. */
+const adamwCoefficientNames = ['gradientScale', 'keep', 'oneMinusBeta1', 'beta2', 'oneMinusBeta2', 'negativeStepSize', 'epsilon'] as const;
 const adamw: WasmFunction = {
   name: 'adamw',
   parameters: {
     parameter: 'i32', gradient: 'i32', firstMoment: 'i32', secondMoment: 'i32', length: 'i32',
-    gradientScale: 'f32', keep: 'f32', oneMinusBeta1: 'f32', beta2: 'f32', oneMinusBeta2: 'f32',
-    negativeStepSize: 'f32', secondCorrection: 'f32', epsilon: 'f32',
+    ...Object.fromEntries(adamwCoefficientNames.map((name) => [name, 'f32'] as const)),
   },
-  locals: { end: 'i32', g: 'v128', m: 'v128', v: 'v128', g1: 'f32', m1: 'f32', v1: 'f32' },
+  locals: {
+    end: 'i32', g: 'v128', m: 'v128', v: 'v128', g1: 'f32', m1: 'f32', v1: 'f32',
+    ...Object.fromEntries(adamwCoefficientNames.map((name) => [`${name} ×4`, 'v128'] as const)),
+  },
   result: null,
-  body: (local) => overElements(local, 'parameter', ['gradient', 'firstMoment', 'secondMoment'], (lanes) => {
-    const [g, m, v] = lanes === four ? ['g', 'm', 'v'] as const : ['g1', 'm1', 'v1'] as const;
-    const scalar = (name: string): Code => lanes.spread(local.get(name));
-    return [
-      local.set(g, lanes.mul(lanes.load(local.get('gradient')), scalar('gradientScale'))),
-      lanes.store(local.get('gradient'), lanes.spread(f32.const(0))),
-      local.set(m, lanes.load(local.get('firstMoment'))),
-      local.set(m, lanes.add(local.get(m), lanes.mul(scalar('oneMinusBeta1'), lanes.sub(local.get(g), local.get(m))))),
-      lanes.store(local.get('firstMoment'), local.get(m)),
-      local.set(v, lanes.mul(lanes.load(local.get('secondMoment')), scalar('beta2'))),
-      local.set(v, lanes.add(local.get(v), lanes.mul(lanes.mul(scalar('oneMinusBeta2'), local.get(g)), local.get(g)))),
-      lanes.store(local.get('secondMoment'), local.get(v)),
-      lanes.store(local.get('parameter'), lanes.add(
-        lanes.mul(lanes.load(local.get('parameter')), scalar('keep')),
-        lanes.div(
-          lanes.mul(scalar('negativeStepSize'), local.get(m)),
-          lanes.add(lanes.div(lanes.sqrt(local.get(v)), scalar('secondCorrection')), scalar('epsilon')),
-        ),
-      )),
-    ];
-  }),
+  body: (local) => [
+    // Spread once: engines do not move this out of the loop.
+    ...adamwCoefficientNames.map((name) => local.set(`${name} ×4`, f32x4.splat(local.get(name)))),
+    ...overElements(local, 'parameter', ['gradient', 'firstMoment', 'secondMoment'], (lanes) => {
+      const [g, m, v] = lanes === four ? ['g', 'm', 'v'] as const : ['g1', 'm1', 'v1'] as const;
+      const scalar = (name: (typeof adamwCoefficientNames)[number]): Code => local.get(lanes === four ? `${name} ×4` : name);
+      return [
+        local.set(g, lanes.mul(lanes.load(local.get('gradient')), scalar('gradientScale'))),
+        lanes.store(local.get('gradient'), lanes.spread(f32.const(0))),
+        local.set(m, lanes.load(local.get('firstMoment'))),
+        local.set(m, lanes.add(local.get(m), lanes.mul(scalar('oneMinusBeta1'), lanes.sub(local.get(g), local.get(m))))),
+        lanes.store(local.get('firstMoment'), local.get(m)),
+        local.set(v, lanes.mul(lanes.load(local.get('secondMoment')), scalar('beta2'))),
+        local.set(v, lanes.add(local.get(v), lanes.mul(lanes.mul(scalar('oneMinusBeta2'), local.get(g)), local.get(g)))),
+        lanes.store(local.get('secondMoment'), local.get(v)),
+        lanes.store(local.get('parameter'), lanes.add(
+          lanes.mul(lanes.load(local.get('parameter')), scalar('keep')),
+          lanes.div(
+            lanes.mul(scalar('negativeStepSize'), local.get(m)),
+            lanes.add(lanes.sqrt(local.get(v)), scalar('epsilon')),
+          ),
+        )),
+      ];
+    }),
+  ],
 };
 
 const sumOfSquares: WasmFunction = {
