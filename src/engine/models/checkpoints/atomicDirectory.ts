@@ -1,5 +1,6 @@
 /** A directory that appears whole or not at all: written beside its place under another name, flushed to disk, then renamed. */
-import { mkdir, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, EnvironmentError } from '../../../base/errors.js';
 import { errorCode, fileError } from './randomAccess.js';
@@ -19,7 +20,10 @@ export async function writeDirectoryAtomically(path: string, { mayReplace, fill 
   let temporary: string | null = null;
   try {
     await mkdir(parent, { recursive: true });
-    temporary = await mkdtemp(join(parent, `.${basename(target)}.partial-`));
+    // Not mkdtemp: its directories are closed to other users, and this one is to stay.
+    const name = join(parent, `.${basename(target)}.partial-${randomUUID().slice(0, 8)}`);
+    await mkdir(name);
+    temporary = name;
     await fill(temporary);
     await flushDirectory(temporary);
     await moveIntoPlace(temporary, target);
