@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,12 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 const cli = (...argv: readonly string[]) => runCli([...argv, '--threads', '1']);
+/** Of the records that a seed fixes; compared by hash, since a difference of files would fill the screen. */
+const recordsHash = (run: string): string => {
+  const hash = createHash('sha256');
+  for (const name of ['rollouts.jsonl', 'pairs.jsonl']) hash.update(readFileSync(join(run, name)));
+  return hash.digest('hex');
+};
 const file = (name: string, content: string): string => {
   const path = join(folder, name);
   writeFileSync(path, content);
@@ -181,7 +188,7 @@ stages:
     expect(readdirSync(out).sort()).toEqual(expect.arrayContaining(['manifest.json', 'metrics.jsonl', 'models', 'pairs.jsonl', 'report.html', 'report.json', 'rollouts.jsonl']));
     expect(openRun(out).manifest.inputs.map(({ name }) => name)).toEqual(expect.arrayContaining(['train.json', './tiny']));
     expect((await cli('run', path, '--out', again)).code).toBe(0);
-    for (const name of ['rollouts.jsonl', 'pairs.jsonl']) expect(readFileSync(join(again, name), 'utf8')).toBe(readFileSync(join(out, name), 'utf8'));
+    expect(recordsHash(again)).toBe(recordsHash(out));
     expect((await cli('run', path, '--out', out)).errors).toContain('already holds a run');
     expect((await cli('run', '--resume', out)).errors).toContain('this run is done');
   });
@@ -206,7 +213,7 @@ stages:
     expect(changed.code).toBe(2);
     expect(changed.errors).toContain("'stages.0.exploit.epochs' differs");
     expect((await cli('run', '--resume', out)).code).toBe(0);
-    for (const name of ['rollouts.jsonl', 'pairs.jsonl']) expect(readFileSync(join(out, name), 'utf8')).toBe(readFileSync(join(folder, 'run-a', name), 'utf8'));
+    expect(recordsHash(out)).toBe(recordsHash(join(folder, 'run-a')));
   });
 
   it('a second request to stop ends at once', async () => {

@@ -85,9 +85,9 @@ describe('parseRecipe', () => {
   });
 
   it('--set changes values by path, by stage name and by kind, and its mistakes name the flag', () => {
-    const changes = { set: ['stages.ipo.epochs=5', 'stages.evaluate.turns=2', 'target.temperature=0', 'limits.maxTime=1h30m', 'stages.0.exploit.reward={reply: 1}'], seed: 7 };
+    const changes = { set: ['stages.ipo.epochs=5', 'stages.evaluate.turns=2', 'target.temperature=0', 'limits.maxTime=1h30m', 'stages.0.exploit.reward={reply: 1}', 'judge.threshold=0.2'], seed: 7 };
     const { recipe } = parseRecipe(minimal, { file: 'r.yaml', changes });
-    expect(recipe).toMatchObject({ seed: 7, target: { temperature: 0 }, limits: { maxTime: 5400 } });
+    expect(recipe).toMatchObject({ seed: 7, target: { temperature: 0 }, judge: { model: 'linear-toxicity', threshold: 0.2 }, limits: { maxTime: 5400 } });
     expect(recipeStages(recipe)).toMatchObject([{ options: { epochs: 5, reward: { reply: 1, likelihood: 0.1 } } }, { options: { turns: 2 } }]);
     expect(first(minimal, ['target.temprature=1'])).toMatchObject({ where: '--set target.temprature=1', line: null, remedy: "did you mean 'temperature'?" });
     expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: ['nonsense'] } })).toThrow(/path\.to\.key=value/);

@@ -160,6 +160,9 @@ class RecipeSource {
       throw new ConfigError('the value is not YAML', { where: flag, got: assignment.slice(equals + 1), cause: error });
     }
     const path = this.#stagePath(assignment.slice(0, equals).split('.'), flag);
+    const judge: unknown = this.#document.get('judge');
+    // `judge: NAME` is short for `judge: { model: NAME }`.
+    if (path[0] === 'judge' && path.length > 1 && typeof judge === 'string') this.#document.set('judge', this.#document.createNode({ model: judge }));
     try {
       this.#document.setIn(path, this.#document.createNode(value));
     } catch (error) {
