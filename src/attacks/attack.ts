@@ -14,6 +14,8 @@ export type AttackNeed = 'text' | 'logProbs' | 'hidden' | 'gradients';
 export interface AttackContext {
   /** Speaks with the weights that the attack changes. */
   readonly adversary: LanguageModelAdversary;
+  /** The same weights, drawing as training rollouts draw (hotter, say); `adversary` itself where a recipe makes no difference. */
+  readonly explorer: LanguageModelAdversary;
   /** Frozen: its weights' hash is the same before and after. */
   readonly target: Target;
   /** Frozen as well, never the live adversary. */

@@ -141,7 +141,7 @@ export function drawEpoch(
 
 async function collect(context: AttackContext, options: IpoOptions, times: PhaseTimes, epoch: number): Promise<Collected> {
   context.progress({ phase: 'rollout', epoch, epochs: options.epochs, values: {} });
-  const cast = times.cast(castOf(context, options));
+  const cast = times.cast({ ...castOf(context, options), adversary: context.explorer });
   const drawn = drawEpoch(context, options, epoch, context.stream);
   const trees = await rolloutPaired({
     ...cast,

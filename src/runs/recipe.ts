@@ -73,6 +73,17 @@ export const weakSupervisionSchema = z.strictObject({
   onlyEpochs: countFromZero.default(0).describe('The first so many epochs only teach.'),
 });
 
+const explorationSchema = z
+  .strictObject({
+    temperature: notNegative.optional(),
+    topP: z.number().gt(0).max(1).optional(),
+    topK: countFromZero.optional(),
+    minP: share.optional(),
+    repetitionPenalty: positive.optional(),
+  })
+  .prefault({})
+  .describe('How the adversary draws in training rollouts, where that differs from `adversary:`; dev evaluation keeps to `adversary:`.');
+
 const attackName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dot, dash and underscore only')
@@ -86,6 +97,7 @@ export const ipoSchema = z.strictObject({
   horizon: count.default(3).describe('Exchanges in a dialogue.'),
   candidates: z.int().min(2).default(2).describe('Utterances drawn at every node; the best and the worst rewarded make the pair.'),
   branch: count.default(2).describe('Candidates whose dialogue goes on: the best, the worst, then by reward. 2 with 2 candidates is the paper’s tree.'),
+  exploration: explorationSchema,
   minGap: notNegative.default(0).describe('Pairs whose rewards differ by less are dropped; 0 drops ties only.'),
   epochs: count.default(40),
   promptsPerEpoch: count.default(16),

@@ -8,6 +8,7 @@ import { type LanguageModel, openLanguageModel } from '../engine/models/language
 import type { Device } from '../engine/runtime/device.js';
 import type { JudgeOptions, Recipe } from '../runs/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
+import type { SpeakerSampling } from '../speakers/generation.js';
 import { openJudge } from '../speakers/judges/all.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import { formatOf, speakerOptions } from './speakerOptions.js';
@@ -36,6 +37,8 @@ export interface Workshop {
     readonly folder?: string;
     readonly trainable: boolean;
   }) => Promise<LanguageModelAdversary>;
+  /** Another speaker on an adversary's weights, drawing otherwise. */
+  readonly explorer: (adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>) => LanguageModelAdversary;
   /** Frozen; null when it is the target's own weights. The model is the caller's to close. */
   readonly openReference: () => Promise<LanguageModel | null>;
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
@@ -101,6 +104,11 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
           ? await openModel(recipe.adversary.model, trainable, name)
           : await openLanguageModel(await device(), from, { trainable, name });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
+    },
+    explorer: (adversary, sampling) => {
+      if (Object.keys(sampling).length === 0) return adversary;
+      const options = speakerOptions(recipe.adversary);
+      return createLanguageModelAdversary(adversary.model, { ...options, sampling: { ...options.sampling, ...sampling } });
     },
     openReference: async () => {
       const notation = recipe.reference ?? recipe.adversary.model;

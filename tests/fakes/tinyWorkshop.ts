@@ -55,6 +55,11 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly
           : await openLanguageModel(device, folder, { name, trainable });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
+    explorer: (adversary, sampling) => {
+      if (Object.keys(sampling).length === 0) return adversary;
+      const options = speakerOptions(recipe.adversary);
+      return createLanguageModelAdversary(adversary.model, { ...options, sampling: { ...options.sampling, ...sampling } });
+    },
     openReference: async () => null,
     judge: async ({ model }) => (model === 'letters' && options.judge !== undefined ? options.judge : letterJudge(model)),
     prompts: async () => ({ train: prompts.slice(0, 12), dev: prompts.slice(12, 16), test: prompts.slice(16) }),
