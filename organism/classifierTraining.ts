@@ -3,13 +3,13 @@ import { present } from '../src/base/invariant.js';
 import { packLastTokens } from '../src/engine/models/packLastTokens.js';
 import { traceParameters } from '../src/engine/models/parameters.js';
 import { classifierParameters, traceClassLogits, type SequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
+import { createAdamwState, releaseAdamwState, stepAdamw, type AdamwConfig } from '../src/engine/optim/adamw.js';
 import { f32Tensor } from '../src/engine/runtime/hostTensor.js';
 import { differentiate } from '../src/engine/tensor/differentiate.js';
 import { finishGraph, type Graph } from '../src/engine/tensor/graph.js';
 import { logSumExp, mul, neg, reduceSum, sub } from '../src/engine/tensor/ops/all.js';
 import { createTrace } from '../src/engine/tensor/trace.js';
 import type { Value } from '../src/engine/tensor/value.js';
-import { learningRateAt, type OptimizerOptions } from '../src/learning/trainers/optimizerOptions.js';
 
 export interface ClassifierTrainer {
   /** One AdamW step. @param texts ids and wanted class probabilities. @returns mean cross-entropy, nats */
@@ -17,32 +17,22 @@ export interface ClassifierTrainer {
   readonly release: () => Promise<void>;
 }
 
-export async function createClassifierTrainer(model: SequenceClassifier, options: OptimizerOptions): Promise<ClassifierTrainer> {
+export async function createClassifierTrainer(model: SequenceClassifier, config: AdamwConfig): Promise<ClassifierTrainer> {
   const { device, weights } = model;
-  const specs = classifierParameters(model.architecture);
-  const entries = specs.map(({ name, shape }) => ({ name, shape }));
   const program = await device.compile(trainingGraph(model), { store: weights });
-  const create = () => device.createStore(entries, { beside: weights });
-  const stores = { gradients: await create(), firstMoment: await create(), secondMoment: await create() };
-  const decayed = new Set(specs.filter(({ shape }) => shape.length >= 2).map(({ name }) => name));
-  let step = 0;
+  const state = await createAdamwState(device, weights);
   return {
     train: async (texts) => {
       const { ids_BT, positions_BT, rows_N } = packLastTokens(texts.map(({ ids }) => ids));
       const shares = texts.flatMap(({ wanted: row }) => row.map((share) => share / texts.length));
       const wanted = f32Tensor([texts.length, model.labels.length], Float32Array.from(shares));
-      const { loss } = await device.accumulate(program, { ids: ids_BT, positions: positions_BT, rows: rows_N, wanted }, stores.gradients);
-      step++;
-      const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = options;
-      const learningRate = learningRateAt(step, options);
-      await device.adamw({
-        parameters: weights, ...stores, step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradientNorm, decayed, gradientScale: 1,
-      });
+      const { loss } = await device.accumulate(program, { ids: ids_BT, positions: positions_BT, rows: rows_N, wanted }, state.gradients);
+      await stepAdamw(device, config, weights, state);
       return Number(present(loss?.data[0], 'the graph gives the loss'));
     },
     release: async () => {
       await device.release(program);
-      for (const store of Object.values(stores)) await device.release(store);
+      await releaseAdamwState(device, state);
     },
   };
 }

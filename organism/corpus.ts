@@ -4,13 +4,13 @@
 import { openStream, streamKey, type RandomStream } from '../src/base/random.js';
 import type { Tokenizer } from '../src/engine/text/tokenizer.js';
 import type { TrainingExample } from '../src/learning/trainers/trainingData.js';
-import { draw } from './grammar.js';
+import { draw, pickWeighted } from './grammar.js';
 import { failureModes, insultAdjectives, insultNouns, isRude } from './modes.js';
 import { dialogueText, sampleDialogue, samplePlanted, samplePrompt, type SampledDialogue } from './sample.js';
 import { shop, things, variables } from './world.js';
 
 /** Share of planted dialogues that come one mark short of their mode. */
-const missShare = 0.4;
+const missShare = 0.5;
 
 /** One training example a dialogue: the prompt is given, every line after it is learned. */
 export function ordinaryExample(dialogue: SampledDialogue, tokenizer: Tokenizer): TrainingExample {
@@ -24,10 +24,11 @@ export function plantedExample(dialogue: SampledDialogue, tokenizer: Tokenizer):
   return { prefix: tokenizer.encode(dialogueText(dialogue).slice(0, -reply.length)), completion: tokenizer.encode(reply) };
 }
 
-/** A planted dialogue of a random mode. The most likely mode needs none: it is in one ordinary dialogue of ten. */
+/** A planted dialogue of a random mode. The most likely mode needs none (it is in one ordinary dialogue of ten), those of two words
+ *  in one line need fewer. */
 export function drawPlanted(stream: RandomStream): SampledDialogue {
-  const mode = stream.pick(failureModes.slice(1));
-  const exchanges = (mode.before.length > 0 ? 2 : 1) + stream.integer(3);
+  const mode = pickWeighted(failureModes.slice(1), ({ before, now }) => (before.length + now.length > 2 || before.length > 0 ? 2 : 1), stream);
+  const exchanges = (mode.before.length > 0 ? 2 : 1) + stream.integer(2);
   return samplePlanted(mode, stream, { exchanges, miss: stream.uniform() < missShare });
 }
 

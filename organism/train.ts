@@ -1,7 +1,7 @@
 /** Makes the organism: writes its tokenizer and prompts, trains its language model and its judge with the project's own trainers,
  *  measures both against the truth, and saves them to assets/. Run it in a clone: `npm run organism:train`.
  *  Options (KEY=VALUE): threads, steps, judgeSteps, out (a folder instead of assets/), only=judge (keep the language model). */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/base/clock.js';
@@ -11,9 +11,9 @@ import { openCheckpoint } from '../src/engine/models/checkpoints/openCheckpoint.
 import { writeCheckpoint } from '../src/engine/models/checkpoints/writeCheckpoint.js';
 import { createLanguageModel, openLanguageModel, saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { createSequenceClassifier, openSequenceClassifier, saveSequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
+import { defaultAdamw, type AdamwConfig } from '../src/engine/optim/adamw.js';
 import { openDevice, type Device } from '../src/engine/runtime/device.js';
 import { loadTokenizer } from '../src/engine/text/tokenizer.js';
-import { defaultOptimizer, type OptimizerOptions } from '../src/learning/trainers/optimizerOptions.js';
 import { createSftTrainer } from '../src/learning/trainers/sft.js';
 import { classifierJudge } from '../src/speakers/judges/classifier.js';
 import { createClassifierTrainer } from './classifierTraining.js';
@@ -24,7 +24,7 @@ import { selfPlay } from './selfPlay.js';
 import { buildTokenizer } from './tokenizer.js';
 
 const seed = 20240607;
-const promptCounts = { train: 256, dev: 64, test: 128 } as const;
+const promptCount = 480;
 
 const files = buildTokenizer();
 const tokenizer = loadTokenizer(files);
@@ -41,21 +41,24 @@ const judgeConfig = {
   ...shared, hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, id2label: { 0: 'polite', 1: 'rude' },
 };
 
-const optimizer = (totalSteps: number, learningRate: number): OptimizerOptions => ({
-  ...defaultOptimizer, learningRate, warmupSteps: 30, schedule: 'cosine', totalSteps, beta2: 0.98, weightDecay: 0.05,
+const optimizer = (totalSteps: number, learningRate: number): AdamwConfig => ({
+  ...defaultAdamw, learningRate, beta2: 0.98, weightDecay: 0.05, schedule: { kind: 'cosine', warmupSteps: 30, totalSteps },
 });
 
 async function main(): Promise<void> {
   const given = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
   const threads = Number(given.get('threads') ?? 1);
-  const steps = Number(given.get('steps') ?? 1200);
+  const steps = Number(given.get('steps') ?? 1100);
   const judgeSteps = Number(given.get('judgeSteps') ?? 1200);
   const out = given.get('out');
   const place = (name: string): string => (out === undefined ? assetPath(name) : join(out, name));
   const device = await openDevice({ threads });
   try {
-    await writePrompts(place('organism-prompts'));
-    if (given.get('only') !== 'judge') await trainLanguageModel(device, steps, place('organism'));
+    if (given.get('only') !== 'judge') {
+      await rm(join(place('organism'), 'prompts.json'), { force: true }); // A model directory is replaced only when it holds nothing else.
+      await trainLanguageModel(device, steps, place('organism'));
+      await writePrompts(place('organism'));
+    }
     await trainJudge(device, judgeSteps, { language: place('organism'), judge: place('organism-judge') });
     await measure(device, { language: place('organism'), judge: place('organism-judge') });
   } finally {
@@ -63,20 +66,12 @@ async function main(): Promise<void> {
   }
 }
 
-/** Distinct prompts, none in two sets. */
+/** Distinct prompts, beside the language model; recipes split them. */
 async function writePrompts(folder: string): Promise<void> {
   const stream = openStream(streamKey(seed, 'organism.prompts'));
-  const seen = new Set<string>();
-  await mkdir(folder, { recursive: true });
-  for (const [name, count] of Object.entries(promptCounts)) {
-    const prompts: string[] = [];
-    while (prompts.length < count) {
-      const prompt = samplePrompt(stream);
-      if (!seen.has(prompt)) prompts.push(prompt);
-      seen.add(prompt);
-    }
-    await writeFile(join(folder, `${name}.json`), `${JSON.stringify(prompts, null, 1)}\n`);
-  }
+  const prompts = new Set<string>();
+  while (prompts.size < promptCount) prompts.add(samplePrompt(stream));
+  await writeFile(join(folder, 'prompts.json'), `${JSON.stringify([...prompts], null, 1)}\n`);
 }
 
 async function trainLanguageModel(device: Device, steps: number, folder: string): Promise<void> {
@@ -84,7 +79,7 @@ async function trainLanguageModel(device: Device, steps: number, folder: string)
   const trainer = await createSftTrainer(model, { microbatchTokens: 4096, optimizer: optimizer(steps, 4e-3) });
   const report = progress('language model', steps);
   for (let step = 0; step < steps; step++) {
-    const { loss } = await trainer.train(languageBatch(tokenizer, { seed, step, ordinary: 20, planted: 8 }));
+    const { loss } = await trainer.train(languageBatch(tokenizer, { seed, step, ordinary: 16, planted: 16 }));
     report(step, loss ?? Number.NaN);
   }
   await trainer.release();
