@@ -4,13 +4,13 @@ import { streamKey } from '../base/random.js';
 import { rewardOf, type RewardWeights } from '../dialogue/reward.js';
 import { judgeTexts } from '../dialogue/score.js';
 import { rolloutLinear } from '../dialogue/rollout/linear.js';
-import type { ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../dialogue/types.js';
-import { ConfigError } from '../base/errors.js';
+import type { ExchangeScore, Judge, ScoredDialogue, Verdict } from '../dialogue/types.js';
 import { present } from '../base/invariant.js';
 import type { JsonObject } from '../runs/json.js';
 import { readRecords } from '../runs/recordLog.js';
-import { type EvaluateOptions, recipeStages, untunedRow } from '../runs/recipe.js';
+import { type EvaluateOptions, untunedRow } from '../runs/recipe.js';
 import type { Report } from '../runs/report.js';
+import { type EvaluationPlan, planEvaluation } from './evaluationPlan.js';
 import { buildReport, type EvaluatedRow } from './evaluationReport.js';
 import { createLimitGuard } from './limits.js';
 import { dialogueRecord, recordedDialogue, type RecordedDialogue } from './records.js';
@@ -28,47 +28,6 @@ export async function evaluate(context: StageContext, options: EvaluateOptions):
   context.run.writeReport(report as unknown as JsonObject);
   if (context.run.completed('evaluate') === null) context.run.completeUnit('evaluate', { rows: plan.rows });
   return report;
-}
-
-/** What an evaluation is, with every default settled. */
-export interface EvaluationPlan {
-  readonly rows: readonly string[];
-  readonly turns: number;
-  readonly prompts: readonly Prompt[];
-  /** The first gives the main figures. */
-  readonly judges: readonly Judge[];
-  readonly reward: RewardWeights;
-  /** Dialogues a row kept as samples. */
-  readonly samples: number;
-}
-
-export async function planEvaluation(
-  { recipe, workshop }: Pick<StageContext, 'recipe' | 'workshop'>,
-  options: EvaluateOptions,
-): Promise<EvaluationPlan> {
-  const { test } = await workshop.prompts();
-  const prompts = test.slice(0, options.prompts ?? test.length);
-  if (prompts.length === 0)
-    throw new ConfigError('there are no prompts to evaluate on', {
-      where: 'prompts.test',
-      remedy: 'Check the file and the filter of the recipe.',
-    });
-  const judges: Judge[] = [];
-  for (const judge of options.judges ?? [recipe.judge]) judges.push(await workshop.judge(judge));
-  return {
-    rows: options.rows ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
-    turns: options.turns,
-    prompts,
-    judges,
-    reward: options.reward ?? trainedReward(recipe),
-    samples: options.samples,
-  };
-}
-
-/** The reward of the first attack that has one, so that an evaluation measures what training sought. */
-function trainedReward(recipe: StageContext['recipe']): RewardWeights {
-  for (const stage of recipeStages(recipe)) if (stage.kind === 'exploit' && stage.options.attack === 'ipo') return stage.options.reward;
-  return { reply: 2, likelihood: 0.1 };
 }
 
 function unitOf(row: string): string {

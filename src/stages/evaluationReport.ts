@@ -8,7 +8,7 @@ import type { MetricSummary, Metrics, Report, ReportPoint, ReportRow, ReportSamp
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../speakers/judges/linearToxicity.js';
 import type { Summary } from '../stats/bootstrap.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../stats/exchangeMetrics.js';
-import type { EvaluationPlan } from './evaluate.js';
+import type { EvaluationPlan } from './evaluationPlan.js';
 import type { RecordedDialogue, RecordedScore } from './records.js';
 import type { StageContext } from './stageContext.js';
 

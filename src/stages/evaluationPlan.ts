@@ -1,0 +1,48 @@
+/** What an evaluate stage will do: its rows, prompts, judges and reward, settled once from the recipe before the first dialogue. */
+import { ConfigError } from '../base/errors.js';
+import type { RewardWeights } from '../dialogue/reward.js';
+import type { Judge, Prompt } from '../dialogue/types.js';
+import { type EvaluateOptions, recipeStages, untunedRow } from '../runs/recipe.js';
+import type { StageContext } from './stageContext.js';
+
+/** What an evaluation is, with every default settled. */
+export interface EvaluationPlan {
+  readonly rows: readonly string[];
+  readonly turns: number;
+  readonly prompts: readonly Prompt[];
+  /** The first gives the main figures. */
+  readonly judges: readonly Judge[];
+  readonly reward: RewardWeights;
+  /** Dialogues a row kept as samples. */
+  readonly samples: number;
+}
+
+/** @throws ConfigError when the test prompts are empty */
+export async function planEvaluation(
+  { recipe, workshop }: Pick<StageContext, 'recipe' | 'workshop'>,
+  options: EvaluateOptions,
+): Promise<EvaluationPlan> {
+  const { test } = await workshop.prompts();
+  const prompts = test.slice(0, options.prompts ?? test.length);
+  if (prompts.length === 0)
+    throw new ConfigError('there are no prompts to evaluate on', {
+      where: 'prompts.test',
+      remedy: 'Check the file and the filter of the recipe.',
+    });
+  const judges: Judge[] = [];
+  for (const judge of options.judges ?? [recipe.judge]) judges.push(await workshop.judge(judge));
+  return {
+    rows: options.rows ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
+    turns: options.turns,
+    prompts,
+    judges,
+    reward: options.reward ?? trainedReward(recipe),
+    samples: options.samples,
+  };
+}
+
+/** The reward of the first attack that has one, so that an evaluation measures what training sought. */
+function trainedReward(recipe: StageContext['recipe']): RewardWeights {
+  for (const stage of recipeStages(recipe)) if (stage.kind === 'exploit' && stage.options.attack === 'ipo') return stage.options.reward;
+  return { reply: 2, likelihood: 0.1 };
+}
