@@ -43,7 +43,9 @@ export const generateCommand: CommandDefinition = {
       const outcomes = await generate(model, requests, { ...sampling, stopIds: model.tokenizer.endIds, stopStrings: [] });
       const results = prompts.map((prompt, i) => ({
         prompt,
-        completions: outcomes.slice(i * n, (i + 1) * n).map(({ text, ids, logProbs, finishReason }) => ({ text, tokenIds: [...ids], logProbs: [...logProbs], finishReason })),
+        completions: outcomes
+          .slice(i * n, (i + 1) * n)
+          .map(({ text, ids, logProbs, finishReason }) => ({ text, tokenIds: [...ids], logProbs: [...logProbs], finishReason })),
       }));
       const text = results.flatMap(({ prompt, completions }) => [`▸ ${showText(prompt)}`, ...completions.map((completion) => `  ${showText(completion.text, 4000)}`)]).join('\n');
       return { json: { model: notation, results }, text };
@@ -78,7 +80,11 @@ function samplingOf(flags: FlagValues) {
 }
 
 /** The ids that the model continues. @throws ConfigError when there are none, or too many for the model */
-export function promptIds(model: LanguageModel, prompt: string, options: { readonly chat: boolean; readonly where: string; readonly newTokens: number }): readonly number[] {
+export function promptIds(
+  model: LanguageModel,
+  prompt: string,
+  options: { readonly chat: boolean; readonly where: string; readonly newTokens: number },
+): readonly number[] {
   const { chat, where, newTokens } = options;
   if (chat && model.chatTemplate === null) throw new ConfigError('this model has no chat template', { where: '--chat', got: model.name, remedy: 'Leave --chat away.' });
   const ids =

@@ -10,7 +10,12 @@ export interface FakeTerminal extends Terminal {
   readonly exits: readonly number[];
 }
 
-export function fakeTerminal(options: { readonly environment?: Readonly<Record<string, string>>; readonly onStderr?: (text: string) => void } = {}): FakeTerminal {
+export interface FakeTerminalOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly onStderr?: (text: string) => void;
+}
+
+export function fakeTerminal(options: FakeTerminalOptions = {}): FakeTerminal {
   const [out, err, exits]: [string[], string[], number[]] = [[], [], []];
   const listeners = new Set<() => void>();
   return {
@@ -37,8 +42,14 @@ export function fakeTerminal(options: { readonly environment?: Readonly<Record<s
   };
 }
 
+export interface CliResult {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
 /** Runs a command in this process. */
-export async function runCli(argv: readonly string[], terminal = fakeTerminal()): Promise<{ readonly code: number; readonly output: string; readonly errors: string }> {
+export async function runCli(argv: readonly string[], terminal = fakeTerminal()): Promise<CliResult> {
   const code = await runCommandLine(argv, terminal);
   return { code, output: terminal.output(), errors: terminal.errors() };
 }

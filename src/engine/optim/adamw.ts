@@ -31,7 +31,11 @@ export interface AdamwState {
 }
 
 /** Zero gradients and moments for the given parameters (default all), in the memory of the parameters where there is room. */
-export async function createAdamwState(device: Device, parameters: TensorStore, names: readonly string[] = [...parameters.entries.keys()]): Promise<AdamwState> {
+export async function createAdamwState(
+  device: Device,
+  parameters: TensorStore,
+  names: readonly string[] = [...parameters.entries.keys()],
+): Promise<AdamwState> {
   const entries = names.map((name): StoreEntry => {
     const entry = parameters.entries.get(name);
     if (entry === undefined) throw new ConfigError('no such parameter to train', { where: name });

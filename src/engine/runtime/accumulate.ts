@@ -36,7 +36,12 @@ interface Pending {
 
 /** @returns the outputs that are no gradients
  *  @throws ShapeError when a gradient does not fit its place; the gradients are undefined after a failed run */
-export async function accumulate(pool: MemoryPool, program: ResidentProgram, feeds: HostTensors, gradients: ResidentStore): Promise<Record<string, HostTensor>> {
+export async function accumulate(
+  pool: MemoryPool,
+  program: ResidentProgram,
+  feeds: HostTensors,
+  gradients: ResidentStore,
+): Promise<Record<string, HostTensor>> {
   const sizes = symbolSizes(program, feeds);
   const roles = program.outputs.map((spec) => ({ spec, role: roleOf(spec.name) }));
   const dense = roles.flatMap(({ spec, role }) => (role.kind === 'dense' ? [{ spec, target: denseTarget(gradients, role.target, spec) }] : []));
@@ -71,8 +76,13 @@ function denseTarget(gradients: ResidentStore, name: string, spec: TensorSpec): 
   return target;
 }
 
+interface IncomingGradients {
+  readonly tensors: ReadonlyMap<string, ResidentTensor>;
+  readonly regions: readonly Region[];
+}
+
 /** Room for incoming gradients, each in the memory of its target where possible, so that the kernel can add them. */
-function allocateBeside(pool: MemoryPool, targets: readonly ResidentTensor[]): { readonly tensors: ReadonlyMap<string, ResidentTensor>; readonly regions: readonly Region[] } {
+function allocateBeside(pool: MemoryPool, targets: readonly ResidentTensor[]): IncomingGradients {
   const regions: Region[] = [];
   const tensors = new Map(targets.map((target) => {
     const region = pool.allocate(target.length * 4, target.memory, true);

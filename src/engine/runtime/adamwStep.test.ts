@@ -7,18 +7,26 @@ import { createResidentStore, fillStore, readFlat, viewOf, tensorOf, writeTensor
 
 type Named = Readonly<Record<string, readonly number[]>>;
 
+interface GoldenStep {
+  readonly learningRate: number;
+  readonly gradientScale: number;
+  readonly gradientNorm: number;
+  readonly gradients: Named;
+  readonly parameters: Named;
+}
+
 /** Written by tests/golden/adamw.py. */
 const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../../../tests/golden/adamw/steps.json'), 'utf8')) as {
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly cases: readonly {
     readonly maxGradientNorm: number | null; readonly weightDecay: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number;
     readonly initial: Named; readonly firstMoment: Named; readonly secondMoment: Named;
-    readonly steps: readonly { readonly learningRate: number; readonly gradientScale: number; readonly gradientNorm: number; readonly gradients: Named; readonly parameters: Named }[];
+    readonly steps: readonly GoldenStep[];
   }[];
 };
 const entries = Object.entries(golden.shapes).map(([name, shape]) => ({ name, shape }));
 
-interface Stores { readonly parameters: ResidentStore; readonly gradients: ResidentStore; readonly firstMoment: ResidentStore; readonly secondMoment: ResidentStore }
+type Stores = Readonly<Record<'parameters' | 'gradients' | 'firstMoment' | 'secondMoment', ResidentStore>>;
 
 /** In one memory, or each in its own: then the kernel works through a staging memory. */
 function createStores(apart: boolean): Stores {

@@ -4,6 +4,7 @@ import { differentiate } from '../tensor/differentiate.js';
 import { finishGraph, type Graph } from '../tensor/graph.js';
 import { add, gatherRows, matmul, mul, reduceSum } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
+import type { Value } from '../tensor/value.js';
 import { openDevice, type Device } from './device.js';
 import { f32Tensor, i64Tensor } from './hostTensor.js';
 
@@ -25,11 +26,14 @@ function trainingGraph(): Graph {
   const gradients = differentiate(loss, [w, e]);
   return finishGraph(trace, {
     loss,
-    ...Object.fromEntries([['w', w] as const, ['e', e] as const].flatMap(([name, value]) => {
+    ...Object.fromEntries([['w', w] as const, ['e', e] as const].flatMap(([name, value]): (readonly [string, Value])[] => {
       const gradient = gradients.get(value);
       return [
-        ...(gradient?.dense == null ? [] : [[`grad:${name}`, gradient.dense]]),
-        ...(gradient?.rows ?? []).flatMap(({ ids, rows }, i) => [[`rows:${name}:${String(i)}:ids`, ids], [`rows:${name}:${String(i)}:rows`, rows]]),
+        ...(gradient?.dense == null ? [] : [[`grad:${name}`, gradient.dense] as const]),
+        ...(gradient?.rows ?? []).flatMap(({ ids, rows }, i) => [
+          [`rows:${name}:${String(i)}:ids`, ids] as const,
+          [`rows:${name}:${String(i)}:rows`, rows] as const,
+        ]),
       ];
     })),
   });
@@ -146,7 +150,8 @@ describe('device', () => {
   });
 
   it('a gradient that is not finite stops the step before anything changes', async () => {
-    const [parameters, gradients, firstMoment, secondMoment] = await Promise.all([filled(), filled(), device.createStore(entries), device.createStore(entries)]);
+    const [parameters, gradients] = [await filled(), await filled()];
+    const [firstMoment, secondMoment] = [await device.createStore(entries), await device.createStore(entries)];
     await device.write(gradients, 'e', Float32Array.from([1, 2, NaN, 4, 5, 6, 7, 8]));
     const before = await device.hash(parameters);
     const step = {

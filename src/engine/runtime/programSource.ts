@@ -8,7 +8,10 @@ export function programSource(graph: Graph, storeIds: readonly number[], frozen:
   const parameters = graph.parameters.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
   const isFrozen = frozen && parameters.length > 0;
   // One external file a weight: the worker hands over views wherever the tensors lie, in as many memories as it takes.
-  const layout = new Map(parameters.map(({ name, shape }) => [name, { offset: 0, length: shape.reduce((product, size) => product * size, 1), location: name }]));
+  const layout = new Map(parameters.map(({ name, shape }) => {
+    const length = shape.reduce((product, size) => product * size, 1);
+    return [name, { offset: 0, length, location: name }];
+  }));
   return {
     onnx: toOnnx(graph, isFrozen ? { parametersAs: 'externalInitializers', layout, provider } : { provider }),
     inputs: graph.inputs.map(specOf),

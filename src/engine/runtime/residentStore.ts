@@ -60,7 +60,7 @@ function partition<T extends readonly [string, { readonly length: number }]>(ent
 
 /** The tensor's elements, now: the next growth of the memory detaches the view. */
 export function viewOf({ memory, byteOffset, length }: ResidentTensor): Float32Array<ArrayBuffer> {
-  return new Float32Array(memory.buffer as ArrayBuffer, byteOffset, length);
+  return new Float32Array(memory.buffer, byteOffset, length);
 }
 
 export function tensorOf(store: ResidentStore, name: string): ResidentTensor {

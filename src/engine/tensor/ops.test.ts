@@ -67,7 +67,10 @@ function denseGradient(results: Record<string, TestTensor>, index: number, { dim
   for (let part = 0; results[`rows:x${String(index)}:${String(part)}:ids`] !== undefined; part++) {
     const rows = present(results[`rows:x${String(index)}:${String(part)}:rows`], 'ids come with rows');
     results[`rows:x${String(index)}:${String(part)}:ids`]?.data.forEach((id, row) => {
-      for (let column = 0; column < width; column++) dense[id * width + column] = element(dense, id * width + column) + element(rows.data, row * width + column);
+      for (let column = 0; column < width; column++) {
+        const at = id * width + column;
+        dense[at] = element(dense, at) + element(rows.data, row * width + column);
+      }
     });
   }
   return dense;
@@ -80,7 +83,10 @@ function differences(opCase: OpCase): readonly number[][] {
   return differentiableOf(opCase).map((which) => {
     const { data } = present(opCase.operands[which], 'operand');
     return data.map((value, position) => {
-      const moved = (amount: number): number => loss(opCase.operands.map((operand, index) => (index === which ? { ...operand, data: data.with(position, value + amount) } : operand)));
+      const moved = (amount: number): number => {
+        const changed = { ...present(opCase.operands[which], 'operand'), data: data.with(position, value + amount) };
+        return loss(opCase.operands.with(which, changed));
+      };
       return (moved(step) - moved(-step)) / (2 * step);
     });
   });

@@ -120,8 +120,14 @@ function createReader(file: RandomAccessFile): Reader {
   };
 }
 
+interface NumericKind {
+  readonly bytes: number;
+  readonly read: (view: DataView, at: number) => number | boolean;
+  readonly array: (length: number) => NumericArray;
+}
+
 /** Element types of metadata, by their number in the file; 8 is text, 9 an array. */
-const numericKinds: readonly (null | { readonly bytes: number; readonly read: (view: DataView, at: number) => number | boolean; readonly array: (length: number) => NumericArray })[] = [
+const numericKinds: readonly (NumericKind | null)[] = [
   { bytes: 1, read: (view, at) => view.getUint8(at), array: (length) => new Uint8Array(length) },
   { bytes: 1, read: (view, at) => view.getInt8(at), array: (length) => new Int8Array(length) },
   { bytes: 2, read: (view, at) => view.getUint16(at, true), array: (length) => new Uint16Array(length) },

@@ -226,8 +226,16 @@ function templateRule({ tokens }: Vocabulary, bosId: number | null, eosId: numbe
     { Sequence: { id: name, type_id: typeId } },
     ...special(eosId, typeId),
   ];
-  const specialTokens = [bosId, eosId].flatMap((id) => (id === null ? [] : [[tokens[id], { id: tokens[id], ids: [id], tokens: [tokens[id]] }]]));
-  return { type: 'TemplateProcessing', single: around('A', 0), pair: [...around('A', 0), ...around('B', 1)], special_tokens: Object.fromEntries(specialTokens) };
+  const specialTokens = [bosId, eosId].flatMap((id): [string, object][] => {
+    const token = id === null ? undefined : tokens[id];
+    return token === undefined ? [] : [[token, { id: token, ids: [id], tokens: [token] }]];
+  });
+  return {
+    type: 'TemplateProcessing',
+    single: around('A', 0),
+    pair: [...around('A', 0), ...around('B', 1)],
+    special_tokens: Object.fromEntries(specialTokens),
+  };
 }
 
 function tokenizerConfig(metadata: GgufMetadata, vocabulary: Vocabulary, addBos: boolean, addEos: boolean): Record<string, unknown> {

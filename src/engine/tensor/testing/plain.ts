@@ -79,7 +79,10 @@ export function product(a: Plain, b: Plain, scale = 1): Plain {
 
 export const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
 export const mean = (values: readonly number[]): number => sum(values) / values.length;
-export const logSumExpOf = (values: readonly number[]): number => Math.max(...values) + Math.log(sum(values.map((each) => Math.exp(each - Math.max(...values)))));
+export const logSumExpOf = (values: readonly number[]): number => {
+  const max = Math.max(...values);
+  return max + Math.log(sum(values.map((each) => Math.exp(each - max))));
+};
 export const softmaxOf = (values: readonly number[]): number[] => values.map((each) => Math.exp(each - logSumExpOf(values)));
 
 /** Error function by its Taylor series (|x| ≤ 3: error below 1e-13). */

@@ -13,11 +13,16 @@ export interface TestTensor {
   readonly data: readonly number[];
 }
 
+const sessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, enableMemPattern: false } as const;
 const typeNames = { f32: 'float32', i64: 'int64', i32: 'int32', bool: 'bool', u8: 'uint8', i8: 'int8' } as const;
 
 /** Feeds by name (inputs and parameters), results by output name. Checks that every result has the shape its type promises. */
-export async function runGraph(graph: Graph, feeds: Readonly<Record<string, TestTensor>>, options: OnnxOptions = {}): Promise<Record<string, TestTensor>> {
-  const session = await ort.InferenceSession.create(toOnnx(graph, options), { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, enableMemPattern: false });
+export async function runGraph(
+  graph: Graph,
+  feeds: Readonly<Record<string, TestTensor>>,
+  options: OnnxOptions = {},
+): Promise<Record<string, TestTensor>> {
+  const session = await ort.InferenceSession.create(toOnnx(graph, options), sessionOptions);
   try {
     const sizes = symbolSizes(graph, feeds);
     const wanted = [...graph.inputs, ...graph.parameters].map(({ name }) => [name, toOrt(present(feeds[name], `${name} is fed`))] as const);
@@ -45,5 +50,5 @@ export function symbolSizes(graph: Graph, feeds: Readonly<Record<string, TestTen
 }
 
 function toOrt({ dtype, dims, data }: TestTensor): ort.Tensor {
-  return new ort.Tensor(typeNames[dtype], packData(dtype, data) as Float32Array, dims) as ort.Tensor;
+  return new ort.Tensor(typeNames[dtype], packData(dtype, data) as Float32Array, dims);
 }

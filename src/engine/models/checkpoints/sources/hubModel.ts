@@ -82,7 +82,7 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
       await fetchEntry(entry, { storage, snapshot, onProgress: options.onProgress }, async () => {
         const blob = await downloadFile({ ...shared, repo: repository, path: entry.path, revision: sha });
         if (blob === null) throw new EnvironmentError(`the hub lists ${entry.path} but does not have it`, { where: `hf:${repository}` });
-        return { body: blob.stream() as ReadableStream<Uint8Array>, bytes: entry.size };
+        return { body: blob.stream(), bytes: entry.size };
       });
     }
     await rm(mark, { force: true });

@@ -9,7 +9,15 @@ export interface ZipFile {
   readonly claim?: { readonly bytes?: number; readonly packedBytes?: number; readonly crc?: number; readonly offset?: number; readonly method?: number };
 }
 
-export function zipBytes(files: readonly ZipFile[], end: { readonly count?: number; readonly length?: number; readonly start?: number; readonly comment?: string } = {}): Buffer {
+/** Of the record at the end of the archive: a comment, and claims instead of the truth. */
+export interface ZipEnd {
+  readonly comment?: string;
+  readonly count?: number;
+  readonly length?: number;
+  readonly start?: number;
+}
+
+export function zipBytes(files: readonly ZipFile[], end: ZipEnd = {}): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   let offset = 0;

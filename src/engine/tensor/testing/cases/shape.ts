@@ -7,7 +7,10 @@ import { build, element, logSumExpOf, mean, overRows, plain, product, read, redu
 const BTC = ['B', 'T', 4] as const;
 const operand = real(BTC, [2, 3, 4]);
 
-function reduction(builder: (x: Value, axes: readonly number[], options?: { keepDims?: boolean }) => Value, f: (values: readonly number[]) => number): readonly OpCase[] {
+function reduction(
+  builder: (x: Value, axes: readonly number[], options?: { keepDims?: boolean }) => Value,
+  f: (values: readonly number[]) => number,
+): readonly OpCase[] {
   const reduce = (axes: readonly number[], keepDims: boolean): OpCase => ({
     title: `over ${axes.join()}${keepDims ? ', kept' : ''}`, operands: [operand],
     build: ([x]) => builder(x as Value, axes, { keepDims }), expected: ([x]) => reduced(x as Plain, axes, keepDims, f),
@@ -16,9 +19,10 @@ function reduction(builder: (x: Value, axes: readonly number[], options?: { keep
 }
 
 function matmulCase(title: string, a: typeof operand, b: typeof operand, options: { transposeA?: boolean; transposeB?: boolean; scale?: number }): OpCase {
+  const turned = (matrix: Plain, transpose = false): Plain => (transpose ? swapLast(matrix) : matrix);
   return {
     title, operands: [a, b], build: ([x, y]) => op.matmul(x as Value, y as Value, options),
-    expected: ([x, y]) => product(options.transposeA ? swapLast(x as Plain) : (x as Plain), options.transposeB ? swapLast(y as Plain) : (y as Plain), options.scale),
+    expected: ([x, y]) => product(turned(x as Plain, options.transposeA), turned(y as Plain, options.transposeB), options.scale),
   };
 }
 
@@ -70,7 +74,11 @@ export const shapeCases = {
     {
       title: 'adds symbolic sizes', operands: [real(['B', 'P', 2], [2, 2, 2]), real(['B', 'T', 2], [2, 3, 2]), real(['B', 1, 2], [2, 1, 2])],
       build: ([a, b, c]) => op.concat([a as Value, b as Value, c as Value], 1),
-      expected: ([a, b, c]) => build([2, 6, 2], ([i = 0, j = 0, k = 0]) => (j < 2 ? read(a as Plain, [i, j, k]) : j < 5 ? read(b as Plain, [i, j - 2, k]) : read(c as Plain, [i, 0, k]))),
+      expected: ([a, b, c]) =>
+        build([2, 6, 2], ([i = 0, j = 0, k = 0]) => {
+          if (j < 2) return read(a as Plain, [i, j, k]);
+          return j < 5 ? read(b as Plain, [i, j - 2, k]) : read(c as Plain, [i, 0, k]);
+        }),
     },
   ],
   slice: [
