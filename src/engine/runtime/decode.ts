@@ -181,7 +181,12 @@ interface ForwardInputs {
   readonly scoreIds_M: readonly number[];
 }
 
-async function forward(session: Session, cache: KeyValueCache, inputs: ForwardInputs): Promise<{ readonly logits_NV: Float32Array; readonly scored_M: Float32Array }> {
+interface ForwardOutputs {
+  readonly logits_NV: Float32Array;
+  readonly scored_M: Float32Array;
+}
+
+async function forward(session: Session, cache: KeyValueCache, inputs: ForwardInputs): Promise<ForwardOutputs> {
   const { B, T, lastIndex_B, logitRows_N, scoreRows_M, scoreIds_M } = inputs;
   const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
   const { past, present: presentTensors } = cache.tensors(B);

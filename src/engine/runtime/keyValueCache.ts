@@ -25,7 +25,12 @@ export function cacheElementsPerToken({ layers, kvHeads, headSize }: CacheShape)
 }
 
 /** @param buffers kept by the caller from batch to batch: allocating anew costs a page fault every 4 KB */
-export function createKeyValueCache({ layers, kvHeads, headSize }: CacheShape, rows: number, capacity: number, buffers: Map<string, Float32Array>): KeyValueCache {
+export function createKeyValueCache(
+  { layers, kvHeads, headSize }: CacheShape,
+  rows: number,
+  capacity: number,
+  buffers: Map<string, Float32Array>,
+): KeyValueCache {
   const headLength = capacity * headSize;
   const rowLength = kvHeads * headLength;
   const names = Array.from({ length: layers }, (_, layer) => [`K.${layer}`, `V.${layer}`]).flat();

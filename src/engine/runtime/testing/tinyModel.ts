@@ -81,7 +81,10 @@ export function tinyLogits(model: TinyModel, weights: ReadonlyMap<string, Float3
     x = x.map((row, t) => {
       const out = range(heads).flatMap((head) => {
         const group = Math.floor(head / (heads / kvHeads));
-        const scores = range(t + 1).map((s) => range(headSize).reduce((sum, d) => sum + (q?.[t]?.[head * headSize + d] ?? NaN) * (k?.[s]?.[group * headSize + d] ?? NaN), 0) / Math.sqrt(headSize));
+        const scores = range(t + 1).map((s) => {
+          const products = range(headSize).map((d) => (q?.[t]?.[head * headSize + d] ?? NaN) * (k?.[s]?.[group * headSize + d] ?? NaN));
+          return products.reduce((sum, each) => sum + each, 0) / Math.sqrt(headSize);
+        });
         const weightsOf = softmax(scores);
         return range(headSize).map((d) => weightsOf.reduce((sum, w, s) => sum + w * (v?.[s]?.[group * headSize + d] ?? NaN), 0));
       });

@@ -29,7 +29,9 @@ export interface GroupQueryAttentionInputs {
 export const groupQueryAttentionOp: OpDefinition<AttentionAttributes> = {
   name: 'groupQueryAttention',
   infer(inputs, { heads, kvHeads }) {
-    const [q, k, v, pastK, pastV, lastIndex, total] = [0, 1, 2, 3, 4, 5, 6].map((index) => at(inputs, index)) as [Value, Value, Value, Value, Value, Value, Value];
+    const [q, k, v] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    const [pastK, pastV] = [at(inputs, 3), at(inputs, 4)];
+    const [lastIndex, total] = [at(inputs, 5), at(inputs, 6)];
     expectFloat('groupQueryAttention', q, k, v, pastK, pastV);
     const [batch, tokens, size] = [at(q.shape, 0), at(q.shape, 1), at(pastK.shape, 3)];
     expectShape('groupQueryAttention: q', q, [batch, tokens, multiplyDims(heads, size)]);

@@ -40,19 +40,33 @@ const joinHeads = (tensor: Plain): Plain => {
   return plain([b, t, h * d], transposed(tensor, [0, 2, 1, 3]).data);
 };
 
+interface HeadLayout {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly scale: number;
+}
+
 /** Causal attention of the new tokens over past and new ones, every row of full length. */
-function attend(q: Plain, k: Plain, v: Plain, pastK: Plain, pastV: Plain, { heads, kvHeads, scale }: { heads: number; kvHeads: number; scale: number }): readonly Plain[] {
+function attend(
+  [q, k, v]: readonly [Plain, Plain, Plain],
+  [pastK, pastV]: readonly [Plain, Plain],
+  { heads, kvHeads, scale }: HeadLayout,
+): readonly Plain[] {
   const past = element(pastK.dims, 2);
   const grow = (before: Plain, now: Plain): Plain =>
-    build(before.dims.with(2, past + element(now.dims, 2)), ([b = 0, h = 0, t = 0, d = 0]) => (t < past ? read(before, [b, h, t, d]) : read(now, [b, h, t - past, d])));
+    build(before.dims.with(2, past + element(now.dims, 2)), ([b = 0, h = 0, t = 0, d = 0]) =>
+      t < past ? read(before, [b, h, t, d]) : read(now, [b, h, t - past, d]),
+    );
   const [allK, allV] = [grow(pastK, splitHeads(k, kvHeads)), grow(pastV, splitHeads(v, kvHeads))];
-  const repeat = (tensor: Plain): Plain => build(tensor.dims.with(1, heads), ([b = 0, h = 0, t = 0, d = 0]) => read(tensor, [b, Math.floor(h / (heads / kvHeads)), t, d]));
+  const group = heads / kvHeads;
+  const repeat = (tensor: Plain): Plain =>
+    build(tensor.dims.with(1, heads), ([b = 0, h = 0, t = 0, d = 0]) => read(tensor, [b, Math.floor(h / group), t, d]));
   const scores = product(splitHeads(q, heads), swapLast(repeat(allK)), scale);
   const masked = build(scores.dims, (index) => (element(index, 3) > element(index, 2) + past ? -1e9 : read(scores, index)));
   return [joinHeads(product(overRows(masked, softmaxOf), repeat(allV))), allK, allV];
 }
 
-function attentionCase(title: string, batch: number, tokens: number, past: number, layout: { heads: number; kvHeads: number; scale: number }): OpCase {
+function attentionCase(title: string, batch: number, tokens: number, past: number, layout: HeadLayout): OpCase {
   const size = 8;
   const row = (heads: number, shift: number): CaseOperand => real(['B', 'T', heads * size], [batch, tokens, heads * size], { shift });
   const cache = (shift: number): CaseOperand => real(['B', layout.kvHeads, 'P', size], [batch, layout.kvHeads, past, size], { shift });
@@ -65,11 +79,14 @@ function attentionCase(title: string, batch: number, tokens: number, past: numbe
     ],
     build: ([q, k, v, pastK, pastV, lastIndex, all]) => {
       const { out, presentK, presentV } = op.groupQueryAttention({
-        q: q as Value, k: k as Value, v: v as Value, pastK: pastK as Value, pastV: pastV as Value, lastIndex: lastIndex as Value, total: all as Value, ...layout,
+        q: q as Value, k: k as Value, v: v as Value,
+        pastK: pastK as Value, pastV: pastV as Value,
+        lastIndex: lastIndex as Value, total: all as Value,
+        ...layout,
       });
       return [out, presentK, presentV];
     },
-    expected: ([q, k, v, pastK, pastV]) => attend(q as Plain, k as Plain, v as Plain, pastK as Plain, pastV as Plain, layout),
+    expected: ([q, k, v, pastK, pastV]) => attend([q as Plain, k as Plain, v as Plain], [pastK as Plain, pastV as Plain], layout),
   };
 }
 
