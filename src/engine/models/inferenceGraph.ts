@@ -1,6 +1,8 @@
-/** The one dynamic graph that generates and scores: it encodes a whole prompt, or continues a key/value cache by one token a row.
+/** The one dynamic graph that generates and scores: it encodes whole prompts, packed as trees, or continues a key/value cache by one
+ *  token a row.
  *
  *  inputs   ids i64 [B, T] · positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
+ *           attentionBias f32 [S, 1, T, W], S = B or 1, W = total: added to attention scores beside the causal mask
  *           logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
  *  outputs  logits f32 [N, V] · scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
 import { finishGraph, type Graph } from '../tensor/graph.js';
@@ -22,6 +24,7 @@ export function inferenceGraph(architecture: Architecture): Graph {
       kind: 'cached', past,
       lastIndex_B: trace.input('lastIndex', 'i32', ['B']),
       total: trace.input('total', 'i32', [1]),
+      bias: trace.input('attentionBias', 'f32', ['S', 1, 'T', 'W']),
     },
   });
   const head_VC = trace.parameter(head.name, head.shape);

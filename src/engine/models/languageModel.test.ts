@@ -46,6 +46,7 @@ async function allLogits(model: LanguageModel, rows: readonly (readonly number[]
   const feeds: Record<string, HostTensor> = {
     ids: ids_BT, positions: positions_BT,
     lastIndex: i32Tensor([B], rows.map((ids) => ids.length - 1)), total: i32Tensor([1], [T]),
+    attentionBias: f32Tensor([1, 1, T, T], new Float32Array(T * T)),
     logitRows: i64Tensor([B * T], Array.from({ length: B * T }, (_, i) => i)),
     scoreRows: i64Tensor([0], []), scoreIds: i64Tensor([0], []),
   };

@@ -22,8 +22,8 @@ export type AttentionPattern =
   /** bool [B, T, T]: the token of axis 1 sees that of axis 2. Every token must see at least one, or its output is a plain mean. */
   | { readonly kind: 'mask'; readonly mask: Value }
   /** The tokens continue a cache: row b holds lastIndex_B[b] + 1 tokens in all, padding of `ids` on the right.
-   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 */
-  | { readonly kind: 'cached'; readonly lastIndex_B: Value; readonly total: Value; readonly past: readonly KeyValues[] };
+   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 · bias f32 [B or 1, 1, T, total], added to scores beside the causal mask */
+  | { readonly kind: 'cached'; readonly lastIndex_B: Value; readonly total: Value; readonly bias: Value; readonly past: readonly KeyValues[] };
 
 /** Keys and values of one layer, f32 [B, KV, tokens, D]. */
 export interface KeyValues {
@@ -126,13 +126,13 @@ function cachedAttention(
   { q_BTC, k_BTE, v_BTE }: TokenHeads,
   layout: LayerLayout,
   { batch, tokens }: AttentionContext,
-  { past, lastIndex_B, total }: Extract<AttentionPattern, { kind: 'cached' }>,
+  { past, lastIndex_B, total, bias }: Extract<AttentionPattern, { kind: 'cached' }>,
 ): { readonly out_NC: Value; readonly present: KeyValues } {
   const { heads, kvHeads, headSize, scale, layer } = layout;
   const before = past[layer];
   invariant(before !== undefined, 'there is a past for every layer');
   const { out, presentK, presentV } = groupQueryAttention({
-    q: q_BTC, k: k_BTE, v: v_BTE, pastK: before.k, pastV: before.v, lastIndex: lastIndex_B, total, heads, kvHeads, scale,
+    q: q_BTC, k: k_BTE, v: v_BTE, pastK: before.k, pastV: before.v, lastIndex: lastIndex_B, total, bias, heads, kvHeads, scale,
   });
   return { out_NC: reshape(out, [multiplyDims(batch, tokens), heads * headSize]), present: { k: presentK, v: presentV } };
 }

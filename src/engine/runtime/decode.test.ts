@@ -102,6 +102,14 @@ describe('decode', () => {
     for (const [index, request] of rows.entries()) expectSame(together[index], await one(request));
   });
 
+  it('prompts that begin alike share those tokens and give what each gives alone', async () => {
+    const prefix = Array.from({ length: 20 }, (_, t) => (t * 7) % 53);
+    const ends = [[1], [1, 2, 3], [1, 2, 9, 9], [5, 6], [5], []];
+    const rows = ends.map((end, seed) => row([...prefix, ...end], seed, {}, prefix.length));
+    const together = await decode([...rows, row([8, 8], 9, {}, 1)]);
+    for (const [index, request] of rows.entries()) expectSame(together[index], await one(request));
+  });
+
   it('the same rows give the same bits again', async () => {
     const rows = Array.from({ length: 5 }, (_, seed) => row([seed, 3], seed));
     expect(await decode(rows)).toEqual(await decode(rows));

@@ -1,18 +1,20 @@
-/** The sampling loop: one pass over the prompts, then one token a row and step, with a key/value cache, inside the worker.
+/** The sampling loop: prompts are read in packed passes (`promptStrips`), then one token a row and step, with a key/value cache, inside the worker.
  *
  *  The graph (the same for prompts and steps; V vocabulary, P cache capacity):
  *   inputs   ids, positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
- *            logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
+ *            attentionBias f32 [S, 1, T, W], S = B or 1, W = total · logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T])
+ *            scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
  *   outputs  logits f32 [N, V] · scored f32 [M] (log p of scoreIds, nats) · presentK.i, presentV.i f32 [B, KV, P, D], over pastK.i, pastV.i
- *  Rows are right-padded. Equal prompts of a batch are computed once. A row that ends leaves the batch at once: the last row takes its
- *  place. What a row gives depends on its logits and its stream alone, not on its neighbours. */
+ *  What prompts of a batch have in common at their beginning is computed once. A row that ends leaves the batch at once: the last row
+ *  takes its place. What a row gives depends on its logits and its stream alone, not on its neighbours. */
 import type * as ort from 'onnxruntime-node';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { openStream, type RandomStream } from '../../base/random.js';
-import { capacityOf, checkRows, planBatches, sharePrompts, type DecodeLimits } from './decodePlan.js';
+import { capacityOf, checkRows, planBatches, scoredCount } from './decodePlan.js';
 import type { CacheShape, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
-import { cacheElementsPerToken, createKeyValueCache, type KeyValueCache } from './keyValueCache.js';
+import { cacheElementsPerToken, createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
+import { packPrompts, planPasses, tokenIndex, writeStripBias, type PackedPrompt, type Strip } from './promptStrips.js';
 import { bindParameters, ortTensor, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
 import { createSampler, type Sampler } from './sampler.js';
 import { createStopCondition, type StopCondition } from './stopCondition.js';
@@ -20,6 +22,8 @@ import { createStopCondition, type StopCondition } from './stopCondition.js';
 /** Bytes that the cache of one batch may take, and the logits of scored tokens. */
 const cacheBytes = 768 * 2 ** 20;
 const scoredLogitBytes = 256 * 2 ** 20;
+/** Tokens of one reading pass, which bound its activations, and of a strip: attention costs grow with its square, padding shrinks. */
+const readingLimits = { tokens: 2048, stripLength: 384 } as const;
 
 export async function decode(
   program: ResidentProgram,
@@ -42,21 +46,12 @@ export async function decode(
       tokens: generations.reduce((sum, { ids }) => sum + ids.length, 0),
     });
   };
-  for (const batch of planBatches(rows, limitsFor(shape, vocabularySize))) {
+  for (const batch of planBatches(rows, { rows: 128, cachedTokens: Math.floor(cacheBytes / (4 * cacheElementsPerToken(shape))) })) {
     await decodeBatch(session, batch.map((index) => present(generations[index], 'batches hold row indices')), report);
   }
   return generations.map(({ ids, logProbs, samplingLogProbs, scored, stopped }) => ({
     ids, logProbs, samplingLogProbs, scored, finishReason: stopped ? 'stop' : 'length',
   }));
-}
-
-function limitsFor(shape: CacheShape, vocabularySize: number): DecodeLimits {
-  return {
-    rows: 128,
-    promptTokens: 8192,
-    cachedTokens: Math.floor(cacheBytes / (4 * cacheElementsPerToken(shape))),
-    scoredTokens: Math.floor(scoredLogitBytes / (4 * vocabularySize)),
-  };
 }
 
 /** What stays the same over the batches of one call. */
@@ -103,16 +98,10 @@ function beginGeneration(row: DecodeRow, index: number, tokenBytes: readonly Uin
 }
 
 async function decodeBatch(session: Session, batch: readonly Generation[], report: () => void): Promise<void> {
-  const { order, sourceOf } = sharePrompts(batch.map(({ row }) => row));
-  const active = order.map((index) => present(batch[index], 'order permutes the batch'));
+  const active = [...batch];
   const capacity = Math.max(...active.map(({ row }) => capacityOf(row)));
-  const cache = createKeyValueCache(session.shape, active.length, capacity, session.buffers);
-  await readPrompts(session, cache, active, sourceOf);
-  // From the last row down: a row's source is never behind it.
-  for (let row = active.length - 1; row >= 0; row--) {
-    const source = sourceOf[row] ?? row;
-    if (source !== row) cache.copyRow(source, row, present(active[row], 'an active row').row.ids.length);
-  }
+  const cache = createKeyValueCache(session.shape, { name: 'rows', rows: active.length, capacity }, session.buffers);
+  await readPrompts(session, cache, active);
   removeDone(cache, active);
   report();
   while (active.length > 0) {
@@ -122,36 +111,72 @@ async function decodeBatch(session: Session, batch: readonly Generation[], repor
   }
 }
 
-/** One pass over the distinct prompts: fills the cache, scores what is asked for, chooses each row's first token. */
-async function readPrompts(session: Session, cache: KeyValueCache, active: readonly Generation[], sourceOf: readonly number[]): Promise<void> {
-  const prompts = active.filter((_, index) => sourceOf[index] !== sourceOf[index - 1]).map(({ row }) => row.ids);
-  const [B, T] = [prompts.length, Math.max(...prompts.map(({ length }) => length))];
-  const ids_BT = new BigInt64Array(B * T);
-  const positions_BT = new BigInt64Array(B * T);
-  prompts.forEach((ids, b) => {
+/** Reads the prompts in packed passes: fills the cache, scores what is asked for, chooses each row's first token. */
+async function readPrompts(session: Session, cache: KeyValueCache, active: readonly Generation[]): Promise<void> {
+  const packed = packPrompts(active.map(({ row }) => row.ids), readingLimits.stripLength);
+  const rows = active.map((generation, index) => ({ generation, index, prompt: present(packed.prompts[index], 'a packed prompt for every row') }));
+  const rowsOfStrip = packed.strips.map((_, strip) => rows.filter(({ prompt }) => prompt.strip === strip));
+  const scoredOfStrip = rowsOfStrip.map((own) => own.reduce((sum, { generation }) => sum + scoredCount(generation.row), 0));
+  const limits = { tokens: readingLimits.tokens, scoredTokens: Math.floor(scoredLogitBytes / (4 * session.vocabularySize)) };
+  for (const pass of planPasses(packed.strips, scoredOfStrip, limits)) {
+    const strips = pass.map((strip) => present(packed.strips[strip], 'passes hold strip indices'));
+    const own = pass.flatMap((strip, place) => present(rowsOfStrip[strip], 'passes hold strip indices').map((row) => ({ ...row, place })));
+    await readStrips(session, cache, strips, own);
+  }
+}
+
+/** A row whose prompt is in the strip at `place` of a pass. */
+interface StripRow {
+  readonly generation: Generation;
+  /** Row of the cache. */
+  readonly index: number;
+  readonly prompt: PackedPrompt;
+  readonly place: number;
+}
+
+async function readStrips(session: Session, cache: KeyValueCache, strips: readonly Strip[], rows: readonly StripRow[]): Promise<void> {
+  const [B, T] = [strips.length, Math.max(...strips.map(({ ids }) => ids.length))];
+  const reading = createKeyValueCache(session.shape, { name: 'reading', rows: B, capacity: T }, session.buffers);
+  const [ids_BT, positions_BT] = [new BigInt64Array(B * T), new BigInt64Array(B * T)];
+  strips.forEach(({ ids, positions }, b) => {
     ids.forEach((id, t) => { ids_BT[b * T + t] = BigInt(id); });
-    for (let t = 0; t < T; t++) positions_BT[b * T + t] = BigInt(t);
+    positions.forEach((position, t) => { positions_BT[b * T + t] = BigInt(position); });
   });
-  const scoring = active.map(({ row: { ids, scoreFrom } }, index) =>
-    scoreFrom === null ? null : ids.slice(scoreFrom).map((id, offset) => ({ id, row: (sourceOf[index] ?? 0) * T + scoreFrom + offset - 1 })));
-  const scoredTokens = scoring.flatMap((tokens) => tokens ?? []);
-  const { logits_NV, scored_M } = await forward(session, cache, {
+  const bias_B1TT = reuse(session.buffers, 'bias', B * T * T);
+  writeStripBias(strips, T, bias_B1TT);
+  const at = ({ place, prompt }: StripRow, position: number): number => place * T + tokenIndex(prompt, position);
+  const continued = rows.filter(({ generation }) => generation.row.sampling.maxNewTokens > 0);
+  const distinctEnds = [...new Set(continued.map((row) => at(row, row.generation.row.ids.length - 1)))];
+  const scored = rows.map((row) => {
+    const { ids, scoreFrom } = row.generation.row;
+    return scoreFrom === null ? null : ids.slice(scoreFrom).map((id, offset) => ({ id, row: at(row, scoreFrom + offset - 1) }));
+  });
+  const scoredTokens = scored.flatMap((tokens) => tokens ?? []);
+  const { logits_NV, scored_M } = await forward(session, reading, {
     B, T, ids_BT, positions_BT,
-    lastIndex_B: Int32Array.from(prompts, ({ length }) => length - 1),
-    logitRows_N: prompts.map((ids, b) => b * T + ids.length - 1),
+    lastIndex_B: Int32Array.from(strips, ({ ids }) => ids.length - 1),
+    bias: ortTensor('f32', bias_B1TT, [B, 1, T, T]),
+    logitRows_N: distinctEnds,
     scoreRows_M: scoredTokens.map(({ row }) => row),
     scoreIds_M: scoredTokens.map(({ id }) => id),
   });
-  let at = 0;
-  scoring.forEach((tokens, index) => {
-    if (tokens === null) return;
-    present(active[index], 'an active row').scored = Array.from(scored_M.subarray(at, at + tokens.length));
-    at += tokens.length;
+  let read = 0;
+  rows.forEach(({ generation }, index) => {
+    const tokens = scored[index]?.length;
+    if (tokens === undefined) return;
+    generation.scored = Array.from(scored_M.subarray(read, read + tokens));
+    read += tokens;
   });
-  active.forEach((generation, index) => {
-    if (generation.row.sampling.maxNewTokens === 0) generation.done = true;
-    else takeToken(session, generation, logitsOf(session, logits_NV, sourceOf[index] ?? 0));
-  });
+  for (const row of rows) row.generation.done = row.generation.row.sampling.maxNewTokens === 0;
+  for (const row of continued) {
+    const { generation, index, prompt, place } = row;
+    takeToken(session, generation, logitsOf(session, logits_NV, distinctEnds.indexOf(at(row, generation.row.ids.length - 1))));
+    let token = 0;
+    for (const { at: from, length } of prompt.spans) {
+      cache.copyTokens(reading, { row: place, token: from }, { row: index, token }, length);
+      token += length;
+    }
+  }
 }
 
 /** Feeds each active row's last token and chooses the next. */
@@ -163,6 +188,7 @@ async function step(session: Session, cache: KeyValueCache, active: readonly Gen
     ids_BT: BigInt64Array.from(active, ({ ids }) => BigInt(present(ids.at(-1), 'an active row has a new token'))),
     positions_BT: BigInt64Array.from(last, BigInt),
     lastIndex_B: last,
+    bias: ortTensor('f32', noBias(session, Math.max(...last) + 1), [1, 1, 1, Math.max(...last) + 1]),
     logitRows_N: active.map((_, index) => index),
     scoreRows_M: [],
     scoreIds_M: [],
@@ -176,6 +202,8 @@ interface ForwardInputs {
   readonly ids_BT: BigInt64Array;
   readonly positions_BT: BigInt64Array;
   readonly lastIndex_B: Int32Array;
+  /** f32 [B or 1, 1, T, most tokens of a row] */
+  readonly bias: ort.Tensor;
   readonly logitRows_N: readonly number[];
   readonly scoreRows_M: readonly number[];
   readonly scoreIds_M: readonly number[];
@@ -197,6 +225,7 @@ async function forward(session: Session, cache: KeyValueCache, inputs: ForwardIn
     positions: ortTensor('i64', inputs.positions_BT, [B, T]),
     lastIndex: ortTensor('i32', lastIndex_B, [B]),
     total: ortTensor('i32', Int32Array.of(Math.max(...lastIndex_B) + 1), [1]),
+    attentionBias: inputs.bias,
     logitRows: ortTensor('i64', BigInt64Array.from(logitRows_N, BigInt), [N]),
     scoreRows: ortTensor('i64', BigInt64Array.from(scoreRows_M, BigInt), [M]),
     scoreIds: ortTensor('i64', BigInt64Array.from(scoreIds_M, BigInt), [M]),
@@ -211,13 +240,9 @@ function only<T>(tensors: Readonly<Record<string, T>>, names: ReadonlySet<string
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
 }
 
-function reuse(buffers: Map<string, Float32Array>, name: string, length: number): Float32Array {
-  let buffer = buffers.get(name);
-  if (buffer === undefined || buffer.length < length) {
-    buffer = new Float32Array(length);
-    buffers.set(name, buffer);
-  }
-  return buffer.subarray(0, length);
+/** A row of the step sees all its tokens. */
+function noBias({ buffers }: Session, tokens: number): Float32Array {
+  return reuse(buffers, 'no bias', tokens).fill(0);
 }
 
 function logitsOf({ vocabularySize }: Session, logits_NV: Float32Array, row: number): Float32Array {
@@ -244,6 +269,6 @@ function removeDone(cache: KeyValueCache, active: Generation[]): void {
     const last = present(active.pop(), 'the batch is not empty');
     if (index === active.length) continue;
     active[index] = last;
-    cache.copyRow(active.length, index, last.row.ids.length + last.ids.length - 1);
+    cache.copyTokens(cache, { row: active.length, token: 0 }, { row: index, token: 0 }, last.row.ids.length + last.ids.length - 1);
   }
 }

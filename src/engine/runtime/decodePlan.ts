@@ -1,6 +1,8 @@
-/** Which rows are generated together: similar lengths in one batch, within budgets of memory. Pure. */
+/** Which rows are generated together: prompts that begin alike, similar lengths, within budgets of memory. Pure. */
 import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import type { DecodeRow } from './decodeRow.js';
+import { comparePrompts, familiesOf } from './promptStrips.js';
 import { checkSamplingOptions } from './samplingOptions.js';
 
 export interface DecodeLimits {
@@ -8,10 +10,6 @@ export interface DecodeLimits {
   readonly rows: number;
   /** Rows × longest row with its new tokens: bounds the cache. */
   readonly cachedTokens: number;
-  /** Rows × longest prompt: bounds activations. */
-  readonly promptTokens: number;
-  /** Scored tokens: bounds logits of all positions. */
-  readonly scoredTokens: number;
 }
 
 /** @throws ConfigError naming the row that cannot be generated */
@@ -28,54 +26,34 @@ export function checkRows(rows: readonly DecodeRow[], vocabularySize: number): v
   });
 }
 
-/** Tokens that a row's cache must hold: the last new token is never fed. */
+/** Tokens that a row's cache must hold: the last new token is never fed, and a row that is only read needs none. */
 export function capacityOf({ ids, sampling }: DecodeRow): number {
-  return ids.length + Math.max(0, sampling.maxNewTokens - 1);
+  return sampling.maxNewTokens === 0 ? 0 : ids.length + sampling.maxNewTokens - 1;
 }
 
 export function scoredCount({ ids, scoreFrom }: DecodeRow): number {
   return scoreFrom === null ? 0 : ids.length - scoreFrom;
 }
 
-/** Batches of row indices. A row that exceeds the limits alone is a batch of its own. */
+/** Batches of row indices: rows whose prompts begin alike stay together, in the order of `comparePrompts`, so that packing them shares
+ *  what they share; families of long rows come first. A row that exceeds the limits alone is a batch of its own. */
 export function planBatches(rows: readonly DecodeRow[], limits: DecodeLimits): readonly (readonly number[])[] {
-  const order = rows.map((_, index) => index).sort((a, b) => {
-    const [left, right] = [rows[a], rows[b]];
-    if (left === undefined || right === undefined) return 0;
-    return right.ids.length - left.ids.length || capacityOf(right) - capacityOf(left) || a - b;
+  const row = (index: number): DecodeRow => present(rows[index], 'orders hold row indices');
+  const order = rows.map((_, index) => index).sort((a, b) => comparePrompts(row(a).ids, row(b).ids) || a - b);
+  const families = familiesOf(order.map((index) => row(index).ids)).map((places) => {
+    const members = places.map((place) => present(order[place], 'families hold places of the order'));
+    return { members, capacity: Math.max(...members.map((index) => capacityOf(row(index)))) };
   });
+  families.sort((a, b) => b.capacity - a.capacity);
   const batches: number[][] = [];
-  let prompt = 0;
   let capacity = 0;
-  let scored = 0;
-  for (const index of order) {
-    const row = rows[index];
-    if (row === undefined) continue;
+  for (const index of families.flatMap(({ members }) => members)) {
     const batch = batches.at(-1);
-    const size = (batch?.length ?? 0) + 1;
-    const fits = batch !== undefined && size <= limits.rows
-      && size * Math.max(prompt, row.ids.length) <= limits.promptTokens
-      && size * Math.max(capacity, capacityOf(row)) <= limits.cachedTokens
-      && scored + scoredCount(row) <= limits.scoredTokens;
+    const grown = Math.max(capacity, capacityOf(row(index)));
+    const fits = batch !== undefined && batch.length < limits.rows && (batch.length + 1) * grown <= limits.cachedTokens;
     if (fits) batch.push(index);
     else batches.push([index]);
-    prompt = fits ? Math.max(prompt, row.ids.length) : row.ids.length;
-    capacity = fits ? Math.max(capacity, capacityOf(row)) : capacityOf(row);
-    scored = (fits ? scored : 0) + scoredCount(row);
+    capacity = fits ? grown : capacityOf(row(index));
   }
   return batches;
-}
-
-/** Rows with the same prompt share its pass. @returns `unique`: the first row of each prompt; `sourceOf`: for each row, its place in `unique`.
- *  Rows are reordered in `order` so that `sourceOf` does not decrease. */
-export function sharePrompts(rows: readonly DecodeRow[]): { readonly order: readonly number[]; readonly sourceOf: readonly number[] } {
-  const groups = new Map<string, number[]>();
-  rows.forEach(({ ids }, index) => {
-    const key = ids.join();
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [index]);
-    else group.push(index);
-  });
-  const grouped = [...groups.values()];
-  return { order: grouped.flat(), sourceOf: grouped.flatMap((group, source) => group.map(() => source)) };
 }

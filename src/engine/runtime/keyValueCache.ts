@@ -15,8 +15,15 @@ export interface CacheTensors {
 export interface KeyValueCache {
   /** The first `rows` rows, as feeds and fetches. */
   readonly tensors: (rows: number) => CacheTensors;
-  /** Copies the first `tokens` tokens of a row over another row. */
-  readonly copyRow: (from: number, to: number, tokens: number) => void;
+  /** Copies tokens from a place in this or another cache of the same shape to one in this. */
+  readonly copyTokens: (from: KeyValueCache, source: CachePlace, target: CachePlace, tokens: number) => void;
+  /** Where a token of a row lies, in f32 elements, and the buffer of each part. */
+  readonly memory: { readonly capacity: number; readonly buffers: readonly Float32Array[] };
+}
+
+export interface CachePlace {
+  readonly row: number;
+  readonly token: number;
 }
 
 /** f32 elements of one token over all layers. */
@@ -24,38 +31,49 @@ export function cacheElementsPerToken({ layers, kvHeads, headSize }: CacheShape)
   return 2 * layers * kvHeads * headSize;
 }
 
-/** @param buffers kept by the caller from batch to batch: allocating anew costs a page fault every 4 KB */
+/** @param name of its buffers; caches of one name take over each other's memory
+ *  @param pool kept by the caller from batch to batch: allocating anew costs a page fault every 4 KB */
 export function createKeyValueCache(
   { layers, kvHeads, headSize }: CacheShape,
-  rows: number,
-  capacity: number,
-  buffers: Map<string, Float32Array>,
+  { name, rows, capacity }: { readonly name: string; readonly rows: number; readonly capacity: number },
+  pool: Map<string, Float32Array>,
 ): KeyValueCache {
   const headLength = capacity * headSize;
   const rowLength = kvHeads * headLength;
-  const names = Array.from({ length: layers }, (_, layer) => [`K.${layer}`, `V.${layer}`]).flat();
-  for (const name of names) {
-    if ((buffers.get(name)?.length ?? -1) < rows * rowLength) buffers.set(name, new Float32Array(rows * rowLength));
-  }
+  const parts = Array.from({ length: layers }, (_, layer) => [`K.${layer}`, `V.${layer}`]).flat();
+  const buffers = parts.map((part) => reuse(pool, `${name} ${part}`, rows * rowLength));
   return {
+    memory: { capacity, buffers },
     tensors(count) {
-      const pairs = names.map((name) => {
-        const buffer = present(buffers.get(name), `${name} was allocated`);
-        return [name, ortTensor('f32', buffer.subarray(0, count * rowLength), [count, kvHeads, capacity, headSize])] as const;
+      const pairs = parts.map((part, index) => {
+        const buffer = present(buffers[index], `${part} was allocated`);
+        return [part, ortTensor('f32', buffer.subarray(0, count * rowLength), [count, kvHeads, capacity, headSize])] as const;
       });
       return {
-        past: Object.fromEntries(pairs.map(([name, tensor]) => [`past${name}`, tensor])),
-        present: Object.fromEntries(pairs.map(([name, tensor]) => [`present${name}`, tensor])),
+        past: Object.fromEntries(pairs.map(([part, tensor]) => [`past${part}`, tensor])),
+        present: Object.fromEntries(pairs.map(([part, tensor]) => [`present${part}`, tensor])),
       };
     },
-    copyRow(from, to, tokens) {
-      for (const name of names) {
-        const buffer = present(buffers.get(name), `${name} was allocated`);
+    copyTokens({ memory: from }, source, target, tokens) {
+      const sourceHead = from.capacity * headSize;
+      buffers.forEach((buffer, index) => {
+        const other = present(from.buffers[index], 'caches of one shape have the same parts');
         for (let head = 0; head < kvHeads; head++) {
-          const start = from * rowLength + head * headLength;
-          buffer.copyWithin(to * rowLength + head * headLength, start, start + tokens * headSize);
+          const start = (source.row * kvHeads + head) * sourceHead + source.token * headSize;
+          const place = target.row * rowLength + head * headLength + target.token * headSize;
+          buffer.set(other.subarray(start, start + tokens * headSize), place);
         }
-      }
+      });
     },
   };
+}
+
+/** A buffer of the pool, grown if it is too short. */
+export function reuse(pool: Map<string, Float32Array>, name: string, length: number): Float32Array {
+  let buffer = pool.get(name);
+  if (buffer === undefined || buffer.length < length) {
+    buffer = new Float32Array(length);
+    pool.set(name, buffer);
+  }
+  return buffer.subarray(0, length);
 }

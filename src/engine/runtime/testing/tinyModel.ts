@@ -46,6 +46,7 @@ export function tinyInferenceGraph(model: TinyModel): Graph {
     return found;
   };
   const [lastIndex, total] = [trace.input('lastIndex', 'i32', ['B']), trace.input('total', 'i32', [1])];
+  const bias = trace.input('attentionBias', 'f32', ['S', 1, 'T', 'W']);
   const ids = trace.input('ids', 'i64', ['B', 'T']);
   let x = add(gatherRows(parameter('tokens'), ids), gatherRows(parameter('positionTable'), trace.input('positions', 'i64', ['B', 'T'])));
   const outputs: Record<string, typeof x> = {};
@@ -53,7 +54,7 @@ export function tinyInferenceGraph(model: TinyModel): Graph {
     const project = (part: string): typeof x => matmul(x, parameter(`${part}.${String(layer)}`));
     const past = (name: string): typeof x => trace.input(`${name}.${String(layer)}`, 'f32', ['B', kvHeads, 'P', headSize]);
     const { out, presentK, presentV } = groupQueryAttention({
-      q: project('q'), k: project('k'), v: project('v'), pastK: past('pastK'), pastV: past('pastV'), lastIndex, total, heads, kvHeads, scale: 1 / Math.sqrt(headSize),
+      q: project('q'), k: project('k'), v: project('v'), pastK: past('pastK'), pastV: past('pastV'), lastIndex, total, bias, heads, kvHeads, scale: 1 / Math.sqrt(headSize),
     });
     x = add(x, tanh(matmul(out, parameter(`o.${String(layer)}`))));
     outputs[`presentK.${String(layer)}`] = presentK;

@@ -50,6 +50,7 @@ interface HeadLayout {
 function attend(
   [q, k, v]: readonly [Plain, Plain, Plain],
   [pastK, pastV]: readonly [Plain, Plain],
+  bias: Plain,
   { heads, kvHeads, scale }: HeadLayout,
 ): readonly Plain[] {
   const past = element(pastK.dims, 2);
@@ -62,11 +63,12 @@ function attend(
   const repeat = (tensor: Plain): Plain =>
     build(tensor.dims.with(1, heads), ([b = 0, h = 0, t = 0, d = 0]) => read(tensor, [b, Math.floor(h / group), t, d]));
   const scores = product(splitHeads(q, heads), swapLast(repeat(allK)), scale);
-  const masked = build(scores.dims, (index) => (element(index, 3) > element(index, 2) + past ? -1e9 : read(scores, index)));
+  const biased = elementwise((score, each) => score + each, scores, bias);
+  const masked = build(biased.dims, (index) => (element(index, 3) > element(index, 2) + past ? -1e9 : read(biased, index)));
   return [joinHeads(product(overRows(masked, softmaxOf), repeat(allV))), allK, allV];
 }
 
-function attentionCase(title: string, batch: number, tokens: number, past: number, layout: HeadLayout): OpCase {
+function attentionCase(title: string, [batch, biases, tokens, past]: readonly [number, number, number, number], layout: HeadLayout): OpCase {
   const size = 8;
   const row = (heads: number, shift: number): CaseOperand => real(['B', 'T', heads * size], [batch, tokens, heads * size], { shift });
   const cache = (shift: number): CaseOperand => real(['B', layout.kvHeads, 'P', size], [batch, layout.kvHeads, past, size], { shift });
@@ -76,17 +78,19 @@ function attentionCase(title: string, batch: number, tokens: number, past: numbe
     operands: [
       row(layout.heads, 0), row(layout.kvHeads, 0.1), row(layout.kvHeads, 0.2), cache(0.3), cache(0.4),
       exact('i32', ['B'], [batch], new Array<number>(batch).fill(total - 1)), exact('i32', [1], [1], [total]),
+      real(['S', 1, 'T', 'W'], [biases, 1, tokens, total], { shift: 0.5 }),
     ],
-    build: ([q, k, v, pastK, pastV, lastIndex, all]) => {
+    build: ([q, k, v, pastK, pastV, lastIndex, all, bias]) => {
       const { out, presentK, presentV } = op.groupQueryAttention({
         q: q as Value, k: k as Value, v: v as Value,
         pastK: pastK as Value, pastV: pastV as Value,
-        lastIndex: lastIndex as Value, total: all as Value,
+        lastIndex: lastIndex as Value, total: all as Value, bias: bias as Value,
         ...layout,
       });
       return [out, presentK, presentV];
     },
-    expected: ([q, k, v, pastK, pastV]) => attend([q as Plain, k as Plain, v as Plain], [pastK as Plain, pastV as Plain], layout),
+    expected: ([q, k, v, pastK, pastV, , , bias]) =>
+      attend([q as Plain, k as Plain, v as Plain], [pastK as Plain, pastV as Plain], bias as Plain, layout),
   };
 }
 
@@ -162,8 +166,8 @@ export const modelCases = {
     },
   }],
   groupQueryAttention: [
-    attentionCase('of a whole prompt, heads in groups', 2, 4, 0, { heads: 4, kvHeads: 2, scale: 0.3 }),
-    attentionCase('of one more token over a cache', 2, 1, 5, { heads: 4, kvHeads: 2, scale: 0.3 }),
-    attentionCase('of one more token, a key head for every query head', 1, 1, 3, { heads: 2, kvHeads: 2, scale: 0.5 }),
+    attentionCase('of a whole prompt, heads in groups', [2, 2, 4, 0], { heads: 4, kvHeads: 2, scale: 0.3 }),
+    attentionCase('of one more token over a cache, one bias for all rows', [2, 1, 1, 5], { heads: 4, kvHeads: 2, scale: 0.3 }),
+    attentionCase('of one more token, a key head for every query head', [1, 1, 1, 3], { heads: 2, kvHeads: 2, scale: 0.5 }),
   ],
 } as const satisfies Record<string, readonly OpCase[]>;
