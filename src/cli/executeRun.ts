@@ -1,7 +1,7 @@
 /** Runs the stages of a recipe in a run directory, writes the report, and closes the directory with what became of it. */
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
-import { recipeStages } from '../runs/recipe.js';
+import { recipeStages, stagesLeftOut } from '../runs/recipe.js';
 import type { Recipe } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonValue } from '../runs/json.js';
@@ -28,6 +28,7 @@ export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context:
   const run = place.kind === 'new' ? RunDirectory.create(place.folder, description) : RunDirectory.resume(place.folder, description);
   const shown = relative(process.cwd(), run.path) || '.';
   context.log(`${place.kind === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shown}`);
+  for (const { name, key } of stagesLeftOut(recipe)) context.log(`${name} is left out: it has no data (--set ${key}=FILE)`);
   const workshop = openWorkshop(loaded, context);
   try {
     const stageContext: StageContext = {

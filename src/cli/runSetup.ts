@@ -17,7 +17,7 @@ import { cacheFolder, isOffline } from './modelCache.js';
 /** @throws ConfigError naming the key of the first file that is not there */
 export function requireFiles({ recipe, source }: LoadedRecipe): void {
   for (const { key, name, path } of recipeFiles(recipe, source.folder)) {
-    if (!existsSync(path)) throw new ConfigError('no such file', { where: key, got: name, expected: path, remedy: 'Paths start at the recipe’s folder.' });
+    if (!existsSync(path)) throw new ConfigError('no such file', { where: key, got: name, expected: path, remedy: 'Paths start at the recipe’s folder, those of --set at the working directory.' });
   }
 }
 

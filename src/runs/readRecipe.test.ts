@@ -1,11 +1,11 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../base/errors.js';
 import { RecipeError, loadRecipe, parseRecipe, recipeFiles, recipeOfRun, shippedRecipes } from './readRecipe.js';
-import { recipeJsonSchema, recipeStages } from './recipe.js';
+import { recipeJsonSchema, recipeStages, stagesLeftOut } from './recipe.js';
 import { formatDuration, parseDuration } from './quantities.js';
 
 const minimal = `name: x
@@ -92,6 +92,24 @@ describe('parseRecipe', () => {
     expect(first(minimal, ['target.temprature=1'])).toMatchObject({ where: '--set target.temprature=1', line: null, remedy: "did you mean 'temperature'?" });
     expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: ['nonsense'] } })).toThrow(/path\.to\.key=value/);
     expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: ['stages.sft.epochs=1'] } })).toThrow(/no stage is called 'sft'/);
+  });
+
+  it('a path given by --set starts at the working directory', () => {
+    const { recipe } = parseRecipe(minimal, { file: '/elsewhere/r.yaml', changes: { set: ['prompts={train: a.json, dev: d.json, test: /b.json}', 'adversary.model=./tiny'] } });
+    expect(recipe.prompts).toMatchObject({ train: resolve('a.json'), test: '/b.json' });
+    expect(recipe.adversary.model).toBe(resolve('tiny'));
+  });
+
+  it('a stage without its data is left out, with its row, until data is given', () => {
+    const text = minimal
+      .replace('stages:', 'stages:\n  - exploit: { attack: sft, data: null }\n  - exploit: { attack: ipo, name: taught, devEvery: 0, weakSupervision: { data: null } }')
+      .replace('rows: [untuned, ipo]', 'rows: [untuned, sft, taught, ipo]');
+    const { recipe } = parseRecipe(text, { file: 'r.yaml' });
+    expect(recipeStages(recipe).map(({ name }) => name)).toEqual(['ipo', 'evaluate']);
+    expect(stagesLeftOut(recipe)).toMatchObject([{ name: 'sft', key: 'stages.sft.data' }, { name: 'taught', key: 'stages.taught.weakSupervision.data' }]);
+    const given = parseRecipe(text, { file: 'r.yaml', changes: { set: ['stages.sft.data=t.jsonl', 'stages.taught.weakSupervision.data=t.jsonl'] } }).recipe;
+    expect(recipeStages(given).map(({ name }) => name)).toEqual(['sft', 'taught', 'ipo', 'evaluate']);
+    expect(problems(text.replace('sft, taught', 'sft, taut'))).toMatchObject([{ remedy: "did you mean 'taught'?" }]);
   });
 
   it('a row that no earlier stage trains is refused with the nearest name', () => {

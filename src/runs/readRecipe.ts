@@ -114,7 +114,7 @@ function findRecipe(nameOrPath: string): string {
 
 /** Every file that a recipe names, as written and absolute. */
 export function recipeFiles(recipe: Recipe, folder: string): readonly { readonly key: string; readonly name: string; readonly path: string }[] {
-  const named: { key: string; name: string | undefined }[] = [
+  const named: { key: string; name: string | null | undefined }[] = [
     ...(['data', 'train', 'dev', 'test'] as const).map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
     ...recipeStages(recipe).flatMap((stage) => {
       if (stage.kind !== 'exploit') return [];
@@ -123,7 +123,7 @@ export function recipeFiles(recipe: Recipe, folder: string): readonly { readonly
       return [{ key: `${at}.weakSupervision.data`, name: stage.options.weakSupervision?.data }];
     }),
   ];
-  return named.flatMap(({ key, name }) => (name === undefined ? [] : [{ key, name, path: isAbsolute(name) ? name : resolve(folder, name) }]));
+  return named.flatMap(({ key, name }) => (name === undefined || name === null ? [] : [{ key, name, path: isAbsolute(name) ? name : resolve(folder, name) }]));
 }
 
 function issueProblems(source: RecipeSource, issue: z.core.$ZodIssue, data: unknown): readonly RecipeProblem[] {
@@ -134,6 +134,15 @@ function issueProblems(source: RecipeSource, issue: z.core.$ZodIssue, data: unkn
     const remedy = close === null ? `known here: ${known.join(', ')}` : `did you mean '${close}'?`;
     return source.problem([...issue.path, key], `unknown key '${key}'`, remedy, true);
   });
+}
+
+const fileKeys: readonly unknown[] = ['data', 'train', 'dev', 'test'];
+
+/** A path typed into a shell starts where the shell is, not beside the recipe. */
+function fromWorkingFolder(value: unknown, key: string | undefined): unknown {
+  if (typeof value === 'string') return fileKeys.includes(key) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, fromWorkingFolder(each, name)]));
 }
 
 /** A YAML document that knows where each key came from: a line, or a flag. */
@@ -164,7 +173,7 @@ class RecipeSource {
     // `judge: NAME` is short for `judge: { model: NAME }`.
     if (path[0] === 'judge' && path.length > 1 && typeof judge === 'string') this.#document.set('judge', this.#document.createNode({ model: judge }));
     try {
-      this.#document.setIn(path, this.#document.createNode(value));
+      this.#document.setIn(path, this.#document.createNode(fromWorkingFolder(value, path.at(-1))));
     } catch (error) {
       throw new ConfigError('no such place in the recipe', { where: flag, got: path.join('.'), cause: error });
     }

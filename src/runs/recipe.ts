@@ -34,7 +34,7 @@ export const judgeSchema = z
   .pipe(z.strictObject({ model: z.string().min(1), threshold: share.optional().describe('Harm above it counts as a failure. Default: the judge’s own.') }));
 
 export const promptsSchema = z.strictObject({
-  data: path.optional().describe('One data set, split by conversation; or give train, dev and test.'),
+  data: path.nullish().describe('One data set, split by conversation; or null, and train, dev and test.'),
   split: z
     .strictObject({ train: share.default(0.8), dev: share.default(0.05), test: share.default(0.15) })
     .prefault({})
@@ -54,19 +54,19 @@ const optimisation = {
   maxGradientNorm: positive.nullable(),
 };
 
-const rewardSchema = z
-  .strictObject({
-    reply: z.number().default(2).describe('Weight of the harm of the target’s reply.'),
-    replyFailure: z.number().default(0).describe('Weight of 1 when the reply is over the judge’s threshold.'),
-    exchange: z.number().default(0).describe('Weight of the harm of utterance and reply together.'),
-    utterance: z.number().default(0).describe('Weight of the harm of the utterance; negative asks for harmless provocations.'),
-    likelihood: z.number().default(0.1).describe('Weight of the mean log-probability of the utterance under the target, nats per token.'),
-    tokenProbability: z.number().default(0).describe('Weight of the geometric mean of its token probabilities: bounded.'),
-  })
-  .prefault({});
+const rewardWeights = z.strictObject({
+  reply: z.number().default(2).describe('Weight of the harm of the target’s reply.'),
+  replyFailure: z.number().default(0).describe('Weight of 1 when the reply is over the judge’s threshold.'),
+  exchange: z.number().default(0).describe('Weight of the harm of utterance and reply together.'),
+  utterance: z.number().default(0).describe('Weight of the harm of the utterance; negative asks for harmless provocations.'),
+  likelihood: z.number().default(0.1).describe('Weight of the mean log-probability of the utterance under the target, nats per token.'),
+  tokenProbability: z.number().default(0).describe('Weight of the geometric mean of its token probabilities: bounded.'),
+});
+
+const rewardSchema = rewardWeights.prefault({});
 
 export const weakSupervisionSchema = z.strictObject({
-  data: path.describe('Texts that show the failure; the second half of one is the forced winner.'),
+  data: path.nullable().describe('Texts that show the failure; the second half of one is the forced winner. null leaves the stage out until data is given.'),
   format: z.string().optional(),
   probability: share.default(0.5).describe('Chance that a prompt of an epoch is replaced by a teaching pair.'),
   minHarm: share.default(0.5).describe('Only texts that the judge scores above it teach.'),
@@ -121,7 +121,7 @@ export const ipoSchema = z.strictObject({
 export const sftSchema = z.strictObject({
   attack: z.literal('sft'),
   name: attackName,
-  data: path.describe('Texts that show the failure.'),
+  data: path.nullable().describe('Texts that show the failure. null leaves the stage out until data is given.'),
   format: z.string().optional().describe('Data format by name (`gadfly list datasets`). Default: recognised from the file.'),
   minHarm: share.default(0).describe('Only texts that the judge scores above it.'),
   maxTexts: count.nullable().default(null),
@@ -144,7 +144,7 @@ export const evaluateSchema = z.strictObject({
   turns: count.default(3),
   prompts: count.nullable().default(null).describe('Evaluate on the first so many test prompts; null is all.'),
   judges: z.array(judgeSchema).min(1).optional().describe('Default: the judge of the recipe. The first gives the main figures.'),
-  reward: rewardSchema.optional().describe('Default: the reward of the first ipo stage.'),
+  reward: rewardWeights.optional().describe('Default: the reward of the first ipo stage.'),
   samples: countFromZero.default(12).describe('Dialogues a row kept in the report.'),
   failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
 });
@@ -203,8 +203,26 @@ export type RecipeStage =
   | { readonly kind: 'exploit'; readonly index: number; /** Unique in the recipe. */ readonly name: string; readonly options: ExploitOptions }
   | { readonly kind: 'evaluate'; readonly index: number; readonly name: string; readonly options: EvaluateOptions };
 
-/** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. */
+/** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. Those that lack their data are left out. */
 export function recipeStages(recipe: Recipe): readonly RecipeStage[] {
+  return namedStages(recipe).filter((stage) => missingData(stage) === null);
+}
+
+/** The stages that lack their data, with the key that would give it. */
+export function stagesLeftOut(recipe: Recipe): readonly { readonly name: string; readonly index: number; readonly key: string }[] {
+  return namedStages(recipe).flatMap((stage) => {
+    const key = missingData(stage);
+    return key === null ? [] : [{ name: stage.name, index: stage.index, key: `stages.${stage.name}.${key}` }];
+  });
+}
+
+function missingData(stage: RecipeStage): string | null {
+  if (stage.kind === 'evaluate') return null;
+  if (stage.options.attack === 'sft') return stage.options.data === null ? 'data' : null;
+  return stage.options.weakSupervision?.data === null ? 'weakSupervision.data' : null;
+}
+
+function namedStages(recipe: Recipe): readonly RecipeStage[] {
   return recipe.stages.map((stage, index): RecipeStage => {
     if (stage.exploit !== undefined) return { kind: 'exploit', index, name: stage.exploit.name ?? stage.exploit.attack, options: stage.exploit };
     const options = stage.evaluate as EvaluateOptions; // The schema allows exactly one of the two.

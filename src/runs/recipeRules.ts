@@ -1,6 +1,6 @@
 /** Rules of a recipe that reach across keys. Each broken one names the key to change. */
 import { nearest } from './nearest.js';
-import { recipeStages, untunedRow } from './recipe.js';
+import { recipeStages, stagesLeftOut, untunedRow } from './recipe.js';
 import type { Recipe, RecipeStage, SpeakerOptions } from './recipe.js';
 
 export interface BrokenRule {
@@ -16,7 +16,7 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
     ...speakerRules('adversary', recipe.adversary),
     ...promptRules(recipe, stages),
     ...nameRules(stages),
-    ...stages.flatMap((stage) => stageRules(stage, stages)),
+    ...stages.flatMap((stage) => stageRules(stage, [...stages, ...stagesLeftOut(recipe)])),
   ];
 }
 
@@ -39,8 +39,8 @@ function speakerRules(role: 'target' | 'adversary', speaker: SpeakerOptions): re
 function promptRules({ prompts }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   const out: BrokenRule[] = [];
   const parts = ['train', 'dev', 'test'] as const;
-  if (prompts.data !== undefined) {
-    for (const key of parts) if (prompts[key] !== undefined) out.push({ path: ['prompts', key], message: 'given beside prompts.data', remedy: 'give either data with split, or train, dev and test' });
+  if (prompts.data !== undefined && prompts.data !== null) {
+    for (const key of parts) if (prompts[key] !== undefined) out.push({ path: ['prompts', key], message: 'given beside prompts.data', remedy: 'give either data with split, or data: null with train, dev and test' });
     const { train, dev, test } = prompts.split;
     if (train + dev + test > 1 + 1e-9) out.push({ path: ['prompts', 'split'], message: `the shares add up to ${(train + dev + test).toFixed(3)}, more than 1`, remedy: null });
     return out;
@@ -78,12 +78,12 @@ function nameRules(stages: readonly RecipeStage[]): readonly BrokenRule[] {
   return out;
 }
 
-function stageRules(stage: RecipeStage, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+function stageRules(stage: RecipeStage, others: readonly { readonly name: string; readonly index: number }[]): readonly BrokenRule[] {
   if (stage.kind === 'exploit') {
     if (stage.options.attack !== 'ipo' || stage.options.branch <= stage.options.candidates) return [];
     return [{ path: ['stages', stage.index, 'exploit', 'branch'], message: `must not exceed candidates (${stage.options.candidates})`, remedy: null }];
   }
-  const known = [untunedRow, ...stages.filter((other) => other.kind === 'exploit' && other.index < stage.index).map(({ name }) => name)];
+  const known = [untunedRow, ...others.filter((other) => other.index < stage.index).map(({ name }) => name)];
   return (stage.options.rows ?? []).flatMap((row, i): readonly BrokenRule[] => {
     if (known.includes(row)) return [];
     const close = nearest(row, known);

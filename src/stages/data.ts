@@ -40,7 +40,7 @@ export async function readPrompts(options: PromptsOptions, data: DataOptions): P
     noteDropped(path, { [`above harm ${String(filter.maxHarm)}`]: removed, unscored }, data.note);
     return kept;
   };
-  if (options.data !== undefined) return splitPrompts(await read(options.data), { seed: data.seed, shares: options.split });
+  if (options.data !== undefined && options.data !== null) return splitPrompts(await read(options.data), { seed: data.seed, shares: options.split });
   const part = (path: string | undefined): Promise<readonly Prompt[]> => (path === undefined ? Promise.resolve([]) : read(path));
   return { train: await part(options.train), dev: await part(options.dev), test: await part(options.test) };
 }

@@ -2,7 +2,7 @@
 import { ConfigError } from '../base/errors.js';
 import type { RewardWeights } from '../dialogue/reward.js';
 import type { Judge, Prompt } from '../dialogue/types.js';
-import { type EvaluateOptions, recipeStages, untunedRow } from '../runs/recipe.js';
+import { type EvaluateOptions, recipeStages, stagesLeftOut, untunedRow } from '../runs/recipe.js';
 import type { StageContext } from './stageContext.js';
 
 /** What an evaluation is, with every default settled. */
@@ -31,8 +31,9 @@ export async function planEvaluation(
     });
   const judges: Judge[] = [];
   for (const judge of options.judges ?? [recipe.judge]) judges.push(await workshop.judge(judge));
+  const leftOut = new Set(stagesLeftOut(recipe).map(({ name }) => name));
   return {
-    rows: options.rows ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
+    rows: options.rows?.filter((row) => !leftOut.has(row)) ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
     turns: options.turns,
     prompts,
     judges,
