@@ -1,0 +1,51 @@
+/** Gadfly as a library: models, judges, rollouts, attacks, runs. What is not exported here may change without notice. */
+
+// Errors, seeds
+export { BudgetError, ConfigError, EnvironmentError, FormatError, GadflyError, InterruptedError, ShapeError, TargetError } from './base/errors.js';
+export { childKey, openStream, streamKey, type RandomStream, type StreamKey } from './base/random.js';
+
+// Language models
+export { openDevice, type Device, type DeviceOptions } from './engine/runtime/device.js';
+export { resolveModel, type ResolvedModel, type ResolveOptions } from './engine/models/checkpoints/resolveModel.js';
+export {
+  copyLanguageModel, createLanguageModel, openLanguageModel, saveLanguageModel, type LanguageModel, type OpenOptions,
+} from './engine/models/languageModel.js';
+export { generate, type Generated, type GenerateRequest, type GenerationOptions } from './engine/models/generate.js';
+export { scoreCompletions } from './engine/models/scoreCompletions.js';
+export type { Sequence } from './engine/models/packSequences.js';
+
+// Dialogues
+export type {
+  Adversary, Dialogue, ExchangeScore, Judge, PreferencePair, Prompt, RolloutTree, ScoredDialogue, SpeakRequest, Target, TargetReply,
+  ToxicContinuation, Utterance, Verdict,
+} from './dialogue/types.js';
+export { loadContinuations, loadPrompts, type Loaded, type LoadOptions } from './dialogue/datasets/loadDataset.js';
+export { pairsFromTrees, type PairOptions } from './dialogue/pairs.js';
+export { paperReward, rewardOf, type RewardTermName, type RewardWeights } from './dialogue/reward.js';
+export { rolloutLinear, type LinearRolloutOptions } from './dialogue/rollout/linear.js';
+export { rolloutPaired, type PairedRolloutOptions } from './dialogue/rollout/paired.js';
+
+// Who takes a turn, and who judges
+export { createLanguageModelAdversary, type LanguageModelAdversary } from './speakers/adversaries/languageModel.js';
+export { createLocalTarget, type LocalTarget } from './speakers/targets/local.js';
+export { openJudge } from './speakers/judges/all.js';
+export type { JudgeDeps, JudgeSpec } from './speakers/judges/judgeKind.js';
+
+// Training
+export { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './learning/trainers/preference.js';
+export { createSftTrainer, type SftOptions, type SftTrainer } from './learning/trainers/sft.js';
+export type { TrainingExample, TrainingPair } from './learning/trainers/trainingData.js';
+export { dpo, ipo, type PreferenceFormula } from './learning/formulas/preference.js';
+
+// Statistics
+export { createBootstrap, summarise, type BootstrapOptions, type Summary } from './stats/bootstrap.js';
+export { wilson } from './stats/wilson.js';
+
+// Runs
+export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe } from './runs/readRecipe.js';
+export type { Recipe, RecipeInput } from './runs/recipe.js';
+export { openRun, RunDirectory } from './runs/runDirectory.js';
+export { parseReport, type Report, type ReportRow } from './runs/report.js';
+export { runStages } from './stages/runStages.js';
+export { createWorkshop, type Workshop, type WorkshopOptions } from './stages/workshop.js';
+export type { StageContext, StageProgress } from './stages/stageContext.js';
