@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
-import { packSequences, unpackTokens } from './packSequences.js';
+import { packSequences } from './packSequences.js';
 import { tokenBatches } from './tokenBatches.js';
 
 describe('packed sequences', () => {
@@ -17,10 +17,6 @@ describe('packed sequences', () => {
   it('rows are padded on the right, positions count on through the padding, and a last token that predicts nothing is not read', () => {
     expect([...packed.ids_BT.data].map(Number)).toEqual([5, 6, 7, 8, 1, 0, 0, 0, 3, 4, 0, 0]);
     expect([...packed.positions_BT.data].map(Number)).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]);
-  });
-
-  it('values by token go back to their items', () => {
-    expect(unpackTokens(Float32Array.of(-1, -2, -3), items).map((values) => [...values])).toEqual([[-1, -2], [-3], []]);
   });
 
   it('an empty prefix is refused: P(first token) is not defined without a token before it', () => {

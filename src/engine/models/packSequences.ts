@@ -52,17 +52,8 @@ export function packSequences(items: readonly Sequence[]): PackedSequences {
 }
 
 /** Tokens of an item that have to be read: the last of a completion is predicted, but predicts nothing that is asked for. */
-export function readLength({ prefix, completion }: Sequence): number {
+function readLength({ prefix, completion }: Sequence): number {
   return completion.length === 0 ? prefix.length : prefix.length + completion.length - 1;
-}
-
-/** Per-token values gathered by item, in the order of the items. */
-export function unpackTokens(values_N: Float32Array, items: readonly Sequence[]): readonly Float32Array[] {
-  let start = 0;
-  return items.map(({ completion }) => {
-    start += completion.length;
-    return values_N.slice(start - completion.length, start);
-  });
 }
 
 function requirePrefix({ prefix, completion }: Sequence, index: number): void {
