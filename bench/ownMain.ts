@@ -1,0 +1,21 @@
+/** The process of our side: does one measurement and prints its outcome as a line of JSON. Run by main.ts, not by hand. */
+import { ConfigError } from '../src/base/errors.js';
+import { describeVersions } from '../src/runs/manifest.js';
+import type { Outcome } from './comparison.js';
+import { measureGeneration, type GenerationBenchOptions } from './generation.js';
+import { measureIpoEpoch, type IpoEpochOptions } from './ipoEpoch.js';
+import type { MeasurementName } from './ownSide.js';
+import { measureTrainStep, type TrainStepOptions } from './trainStep.js';
+
+/** Options are written by the bench of the same name, on the other side of the process boundary. */
+const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promise<Outcome>>> = {
+  trainStep: (options) => measureTrainStep(options as TrainStepOptions),
+  generation: (options) => measureGeneration(options as GenerationBenchOptions),
+  ipoEpoch: (options) => measureIpoEpoch(options as IpoEpochOptions),
+};
+
+const [name = '', options = '{}'] = process.argv.slice(2);
+const measure = Object.entries(measurements).find(([each]) => each === name)?.[1];
+if (measure === undefined) throw new ConfigError('no such measurement', { got: name, expected: Object.keys(measurements).join(', ') });
+const outcome = await measure(JSON.parse(options));
+console.log(JSON.stringify({ ...outcome, versions: describeVersions() }));
