@@ -1,12 +1,17 @@
 /** Reads the fields of a config.json with the defaults of transformers, and says which field is wrong when one is. */
 import { ConfigError } from '../../base/errors.js';
 
+/** More than any model has. */
+export const mostLayers = 10_000;
+/** Rotary tables hold a row for each position. */
+export const mostPositions = 2 ** 24;
+
 export type RawConfig = Readonly<Record<string, unknown>>;
 
 export interface ConfigReader {
   readonly where: string;
-  /** A positive integer. */
-  readonly size: (key: string, otherwise?: number) => number;
+  /** A positive integer, at most `most`: beyond what any model has, a damaged file would cost all memory before it is found out. */
+  readonly size: (key: string, otherwise?: number, most?: number) => number;
   /** A positive integer, or null where the key is absent or null. */
   readonly optionalSize: (key: string) => number | null;
   /** A finite number >= 0. */
@@ -27,7 +32,10 @@ export function readConfig(raw: RawConfig, where: string): ConfigReader {
   return {
     where,
     optionalSize,
-    size: (key, otherwise) => optionalSize(key) ?? otherwise ?? fail(key, 'a positive integer'),
+    size: (key, otherwise, most = 2 ** 31 - 1) => {
+      const value = optionalSize(key) ?? otherwise ?? fail(key, 'a positive integer');
+      return value <= most ? value : fail(key, `at most ${String(most)}`);
+    },
     quantity: (key, otherwise) => {
       const value = raw[key] ?? otherwise;
       return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fail(key, 'a number that is not negative');

@@ -8,7 +8,7 @@ import { normal, ones, zeros } from '../nn/init.js';
 import { linear } from '../nn/linear.js';
 import { add, layerNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
-import { readConfig, type RawConfig } from './configReader.js';
+import { mostLayers, readConfig, type RawConfig } from './configReader.js';
 import type { Architecture, ForwardInputs, ForwardResult, ModelConfig, ModelFamily, ParameterSpec } from './family.js';
 import { parameterReader } from './parameters.js';
 
@@ -50,7 +50,7 @@ function parseConfig(raw: RawConfig, where: string): Gpt2Config {
   }
   return {
     modelType: 'gpt2', width, heads, kvHeads: heads, headSize: width / heads,
-    layers: read.size('n_layer', 12),
+    layers: read.size('n_layer', 12, mostLayers),
     vocabularySize: read.size('vocab_size', 50257),
     contextLength: read.size('n_positions', read.optionalSize('n_ctx') ?? 1024),
     tiedHead: read.flag('tie_word_embeddings', true),

@@ -11,7 +11,7 @@ import { parseRopeSettings, type RopeSettings } from '../nn/rope.js';
 import { traceRope } from '../nn/ropeLookup.js';
 import { add, mul, rmsNorm } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
-import { readConfig, type RawConfig } from './configReader.js';
+import { mostLayers, mostPositions, readConfig, type RawConfig } from './configReader.js';
 import type { ForwardInputs, ForwardResult, ModelConfig, ModelFamily, ParameterSpec } from './family.js';
 import { parameterReader } from './parameters.js';
 
@@ -54,9 +54,9 @@ function parseConfig(raw: RawConfig, where: string): LlamaConfig {
   if (heads % kvHeads !== 0) fail('Heads cannot be grouped', 'num_attention_heads to be a multiple of num_key_value_heads', [heads, kvHeads]);
   return {
     modelType: 'llama', width, heads, kvHeads, headSize,
-    layers: read.size('num_hidden_layers', 32),
+    layers: read.size('num_hidden_layers', 32, mostLayers),
     vocabularySize: read.size('vocab_size', 32000),
-    contextLength: read.size('max_position_embeddings', 2048),
+    contextLength: read.size('max_position_embeddings', 2048, mostPositions),
     tiedHead: read.flag('tie_word_embeddings', false),
     inner: read.size('intermediate_size', 11008),
     epsilon: read.quantity('rms_norm_eps', 1e-6),

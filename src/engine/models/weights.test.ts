@@ -30,6 +30,10 @@ describe('weights of a checkpoint', () => {
     expect(match([...all, ...extra.map((name) => ({ name, shape: [1] }))]).size).toBe(specs.length);
   });
 
+  it('that are of another model altogether are refused with the first names of many', () => {
+    expect(() => match([{ name: 'other', shape: [1] }])).toThrow(new RegExp(`missing: (\\S+, ){5}\\S+ and ${String(specs.length - 6)} more; unexpected: other$`, 'm'));
+  });
+
   it('that differ are refused with every missing, unexpected and misshaped name', () => {
     const without = all.filter(({ name }) => name !== 'transformer.wpe.weight' && name !== 'transformer.ln_f.bias');
     const changed = [...without, { name: 'transformer.extra', shape: [2] }].map(({ name, shape }) => ({ name, shape: name === 'transformer.ln_f.weight' ? [31] : shape }));

@@ -19,7 +19,7 @@ export interface MatchOptions {
 }
 
 /** The tensor of each parameter.
- *  @throws FormatError with every missing, unexpected and misshaped name, unless names and shapes agree exactly */
+ *  @throws FormatError with the missing, unexpected and misshaped names, unless names and shapes agree exactly */
 export function matchWeights(
   specs: readonly ParameterSpec[],
   tensors: ReadonlyMap<string, CheckpointTensor>,
@@ -46,11 +46,17 @@ export function matchWeights(
     throw new FormatError('The weights are not those of the configuration', {
       where,
       expected: `the ${String(specs.length)} tensors that config.json asks for`,
-      got: parts.filter(([, names]) => names.length > 0).map(([kind, names]) => `${kind}: ${names.join(', ')}`).join('; '),
+      got: parts.filter(([, names]) => names.length > 0).map(([kind, names]) => `${kind}: ${listed(names)}`).join('; '),
       remedy: 'Check that config.json and the weights belong to the same model.',
     });
   }
   return found;
+}
+
+/** A wrong configuration misses every tensor there is: the first few tell enough. */
+function listed(names: readonly string[]): string {
+  const most = 6;
+  return names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${String(names.length - most)} more`;
 }
 
 function isAbout(text: string, name: string, prefix: string): boolean {

@@ -72,6 +72,14 @@ describe('decode', () => {
     expect(results[0]?.ids).toHaveLength(8);
   });
 
+  it('refuses weights that give no finite score, naming row and token', async () => {
+    const broken = await device.createStore(tinyEntries(model));
+    for (const [name, data] of weights) await device.write(broken, name, data.map(() => NaN));
+    const diverged = await device.compile(tinyInferenceGraph(model), { store: broken });
+    const rows = [row([1, 2, 3], 0, { maxNewTokens: 0 }, 1)];
+    await expect(device.decode(diverged, model.cache, rows)).rejects.toThrow(/row 0, token 1: The model gave a log-probability that is not a finite number/);
+  });
+
   it('what it generates is what it scores', async () => {
     const { ids, logProbs } = await one(row([7, 8], 4, { temperature: 1.3, topK: 20 }));
     const { scored } = await one(row([7, 8, ...ids], 0, { maxNewTokens: 0 }, 2));

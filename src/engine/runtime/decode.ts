@@ -8,7 +8,7 @@
  *  What prompts of a batch have in common at their beginning is computed once. A row that ends leaves the batch at once: the last row
  *  takes its place. What a row gives depends on its logits and its stream alone, not on its neighbours. */
 import type * as ort from 'onnxruntime-node';
-import { ConfigError } from '../../base/errors.js';
+import { ConfigError, EnvironmentError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { openStream, type RandomStream } from '../../base/random.js';
 import { capacityOf, checkRows, planBatches, scoredCount } from './decodePlan.js';
@@ -164,7 +164,7 @@ async function readStrips(session: Session, cache: KeyValueCache, strips: readon
   rows.forEach(({ generation }, index) => {
     const tokens = scored[index]?.length;
     if (tokens === undefined) return;
-    generation.scored = Array.from(scored_M.subarray(read, read + tokens));
+    generation.scored = finiteScores(scored_M.subarray(read, read + tokens), generation);
     read += tokens;
   });
   for (const row of rows) row.generation.done = row.generation.row.sampling.maxNewTokens === 0;
@@ -177,6 +177,15 @@ async function readStrips(session: Session, cache: KeyValueCache, strips: readon
       token += length;
     }
   }
+}
+
+function finiteScores(logProbs_M: Float32Array, { where, row: { scoreFrom } }: Generation): readonly number[] {
+  const broken = logProbs_M.findIndex((logProb) => !Number.isFinite(logProb));
+  if (broken === -1) return Array.from(logProbs_M);
+  throw new EnvironmentError('The model gave a log-probability that is not a finite number', {
+    where: `${where}, token ${(scoreFrom ?? 0) + broken}`, got: String(logProbs_M[broken]),
+    remedy: 'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
+  });
 }
 
 /** Feeds each active row's last token and chooses the next. */

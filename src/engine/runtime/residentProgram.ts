@@ -52,7 +52,7 @@ export async function compileProgram(id: number, source: ProgramSource, stores: 
     enableMemPattern: false,
     logSeverityLevel: 4, // what fails is thrown: no second report on stderr
     ...(externalData.length > 0 ? { externalData } : {}),
-  }));
+  }), settings.provider === 'cpu' ? undefined : `This machine may have no ${settings.provider} that ONNX Runtime can use: try --device cpu.`);
   const frozen = source.initializers.length > 0;
   return {
     id, session, inputs: source.inputs, outputs: source.outputs, parameters: frozen ? [] : [...bound.values()],
@@ -153,11 +153,13 @@ export function outputSpec(program: ResidentProgram, name: string): TensorSpec {
   return spec;
 }
 
-async function refusing<T>(what: string, action: () => Promise<T>): Promise<T> {
+async function refusing<T>(what: string, action: () => Promise<T>, remedy?: string): Promise<T> {
   try {
     return await action();
   } catch (cause) {
     if (cause instanceof GadflyError) throw cause;
-    throw new EnvironmentError(`ONNX Runtime could not ${what} the program`, { got: cause instanceof Error ? cause.message : String(cause), cause });
+    throw new EnvironmentError(`ONNX Runtime could not ${what} the program`, {
+      got: (cause instanceof Error ? cause.message : String(cause)).trim(), cause, ...(remedy === undefined ? {} : { remedy }),
+    });
   }
 }

@@ -205,6 +205,13 @@ describe('a model directory', () => {
   });
 });
 
+it.each(['pytorch_model.bin', 'model.pt', 'model.pth', 'last.ckpt'])('%s given as a model is refused, with the way to convert it', async (name) => {
+  const path = join(root, name);
+  writeFileSync(path, '');
+  await expect(openCheckpoint(path)).rejects.toThrow(ConfigError);
+  await expect(openCheckpoint(path)).rejects.toThrow(/save_pretrained/);
+});
+
 it('a file that is no model is refused with the way to name one', async () => {
   const path = join(root, 'model.safetensors');
   writeFileSync(path, '');

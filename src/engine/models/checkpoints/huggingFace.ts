@@ -57,17 +57,23 @@ async function openWeights(directory: string, names: readonly string[]): Promise
   const single = 'model.safetensors';
   if (names.includes(single)) return openSafetensors(join(directory, single));
   if (names.includes(shardIndexName)) return openShards(directory);
-  const pickled = names.filter((name) => /\.(bin|pt|pth|pkl|ckpt)$/.test(name));
-  if (pickled.length > 0) {
-    throw new ConfigError(`weights only as a pickle (${pickled[0]}), which runs the code inside it when opened`, {
-      where: directory,
-      expected: `${single}, or shards with ${shardIndexName}`,
-      remedy:
-        'Convert it once, if you trust its source: python -c "from transformers import AutoModelForCausalLM as M; ' +
-        `M.from_pretrained('${directory}').save_pretrained('${directory}-safetensors')", then copy the tokenizer files.`,
-    });
-  }
+  const pickled = names.find(isPickle);
+  if (pickled !== undefined) throw pickleError(pickled, directory);
   throw new ConfigError('no weights', { where: directory, expected: `${single}, or shards with ${shardIndexName}`, got: names.slice(0, 12).join(', ') });
+}
+
+export function isPickle(name: string): boolean {
+  return /\.(bin|pt|pth|pkl|ckpt)$/i.test(name);
+}
+
+export function pickleError(name: string, directory: string): ConfigError {
+  return new ConfigError(`weights only as a pickle (${name}), which runs the code inside it when opened`, {
+    where: directory,
+    expected: `model.safetensors, or shards with ${shardIndexName}`,
+    remedy:
+      'Convert it once, if you trust its source: python -c "from transformers import AutoModelForCausalLM as M; ' +
+      `M.from_pretrained('${directory}').save_pretrained('${directory}-safetensors')", then copy the tokenizer files.`,
+  });
 }
 
 async function openShards(directory: string): Promise<SafetensorsFile> {

@@ -1,9 +1,10 @@
 /** Opens a model at rest, whatever its format: a directory in Hugging Face layout or a GGUF file. */
 import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { ConfigError } from '../../../base/errors.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openGguf } from './gguf.js';
-import { openHuggingFace } from './huggingFace.js';
+import { isPickle, openHuggingFace, pickleError } from './huggingFace.js';
 import { fileError } from './randomAccess.js';
 
 /** @param path a model directory, or a .gguf file
@@ -14,9 +15,10 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   });
   if (status.isDirectory()) return openHuggingFace(path);
   if (path.toLowerCase().endsWith('.gguf')) return openGguf(path);
+  if (isPickle(path)) throw pickleError(basename(path), dirname(path));
   throw new ConfigError('not a model', {
     where: path,
     expected: 'a directory with config.json and model.safetensors, or a .gguf file',
-    remedy: path.endsWith('.safetensors') ? 'Give the directory that holds it.' : 'Check the path.',
+    remedy: /\.(safetensors|json)$/.test(path) ? 'Give the directory that holds it.' : 'Check the path.',
   });
 }

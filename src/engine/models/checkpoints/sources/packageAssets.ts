@@ -16,7 +16,7 @@ export function organismPath(name: string | null): string {
   throw new ConfigError(`the package ships no model ${name === null ? 'organism' : `organism:${name}`}`, {
     where: assets,
     expected: shipped.map((entry) => entry.replace('-', ':')).join(', ') || 'none is there',
-    remedy: 'Reinstall the package; in a clone, `npm run organism:train` makes them.',
+    remedy: shipped.length > 0 ? 'Name one of these, or a model of your own: ./dir, ./file.gguf, hf:org/name.' : 'Reinstall the package; in a clone, `npm run organism:train` makes them.',
   });
 }
 
