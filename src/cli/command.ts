@@ -19,7 +19,7 @@ export interface CommandContext {
   /** A line for people, on stderr; nothing with --quiet. */
   readonly log: (line: string) => void;
   readonly progress: Progress;
-  /** True once somebody asked to stop; a second request ends the process at once. */
+  /** True once somebody asked to stop a command that saves its state; a second request ends the process at once. */
   readonly interrupted: () => boolean;
 }
 
@@ -51,6 +51,8 @@ export interface CommandDefinition {
   /** As commander writes them: '<recipe>', '[recipe]', '<dirs...>'. */
   readonly argument?: { readonly form: string; readonly summary: string; readonly choices?: readonly string[] };
   readonly flags: readonly FlagDefinition[];
+  /** At the first Ctrl-C it asks `interrupted` and saves its state. The others, which have none, end at once. */
+  readonly savesWhenInterrupted?: true;
   readonly examples: readonly string[];
   readonly run: (argument: string | undefined, flags: FlagValues, context: CommandContext) => Promise<CommandResult>;
 }

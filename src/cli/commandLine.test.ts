@@ -57,6 +57,43 @@ describe('the command line', () => {
     expect((await runCli(['--version'])).output).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  it('with --json the help, the version and a missing command are one document each', async () => {
+    expect(jsonOf(await runCli(['--version', '--json']))).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown });
+    expect(jsonOf(await runCli(['judge', '--help', '--json']))).toEqual({ help: expect.stringContaining('Usage: gadfly judge') as unknown });
+    const nothing = await runCli(['--json']);
+    expect(nothing.code).toBe(2);
+    expect(jsonOf(nothing)).toEqual({ error: { code: 'usage', message: 'no command is named; see --help' } });
+  });
+
+  it('more threads than any machine has are refused', async () => {
+    const { code, errors } = await runCli(['judge', '--text', 'x', '--threads', '100000']);
+    expect(code).toBe(2);
+    expect(errors).toContain('at most 1024');
+  });
+
+  it('Ctrl-C ends a command without a state to save at once', async () => {
+    const terminal = { ...fakeTerminal(), onInterrupt: (listener: () => void) => (listener(), () => undefined) };
+    const { errors } = await runCli(['list', 'recipes'], terminal);
+    expect(terminal.exits).toEqual([130]);
+    expect(errors).toBe('gadfly: stopped\n');
+  });
+
+  it('the first Ctrl-C asks a run to save its state, the second ends it at once', async () => {
+    for (const times of [1, 2]) {
+      const terminal = {
+        ...fakeTerminal(),
+        onInterrupt: (listener: () => void) => {
+          for (let i = 0; i < times; i++) listener();
+          return () => undefined;
+        },
+      };
+      const { errors } = await runCli(['run'], terminal);
+      expect(terminal.exits).toEqual(times === 1 ? [] : [130]);
+      expect(errors).toContain('press Ctrl-C again');
+      expect(errors.includes('the last checkpoint is kept')).toBe(times === 2);
+    }
+  });
+
   it('global flags work before and after the command', async () => {
     const before = await runCli(['--json', 'judge', '--text', 'have a nice day']);
     const after = await runCli(['judge', '--text', 'have a nice day', '--json']);
@@ -99,7 +136,8 @@ describe('gadfly judge', () => {
       [['judge', '--texts', file('numbers.jsonl', '{"text": 3}\n')], 1, 'numbers.jsonl:1'],
       [['judge', '--texts', file('broken.jsonl', '"fine"\n{"text": \n')], 1, 'broken.jsonl:2'],
       [['judge', '--texts', file('binary.jsonl', Uint8Array.of(0xff, 0xfe, 0x00))], 1, 'not UTF-8'],
-      [['judge', '--text', 'a', '--judge', 'linear-toxicty'], 2, 'Unknown judge'],
+      [['judge', '--texts', file('comma.json', '["a",\n "b",]')], 1, 'comma.json:2'],
+      [['judge', '--text', 'a', '--judge', 'linear-toxicty'], 2, "Did you mean 'linear-toxicity'?"],
       [['judge', '--text', 'a', '--threshold', '2'], 2, 'between 0 and 1'],
     ];
     for (const [argv, code, message] of cases) {

@@ -1,7 +1,7 @@
 /** The command line: builds commander's program from the table of commands, runs one, prints its result, and maps what went
  *  wrong to an exit code. With --json exactly one document goes to stdout, errors included; everything else goes to stderr. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { GadflyError } from '../base/errors.js';
+import { GadflyError, InterruptedError } from '../base/errors.js';
 import { jsonText } from '../runs/json.js';
 import type { JsonObject } from '../runs/json.js';
 import { packageVersion } from '../runs/manifest.js';
@@ -18,7 +18,9 @@ const groups: Readonly<Record<string, string>> = { models: 'see, fetch and conve
 export async function runCommandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
   const wantsJson = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined).includes('--json');
   let code: number = exitCodes.ok;
-  const program = buildProgram(terminal, async (definition, argument, flags, globals) => {
+  const printed: string[] = [];
+  const own = wantsJson ? { ...terminal, stdout: (text: string) => void printed.push(text) } : terminal;
+  const program = buildProgram(own, async (definition, argument, flags, globals) => {
     const result = await runCommand(definition, argument, flags, globals, terminal);
     terminal.stdout(globals.json ? `${jsonText(result.json)}\n` : ensureNewline(result.text));
     code = result.exitCode ?? exitCodes.ok;
@@ -26,7 +28,11 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok; // --help, --version
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      // --help, --version
+      if (wantsJson) terminal.stdout(`${jsonText({ [error.code === 'commander.version' ? 'version' : 'help']: printed.join('').trimEnd() })}\n`);
+      return exitCodes.ok;
+    }
     reportError(error, wantsJson, terminal);
     code = exitCodeOf(error);
   }
@@ -44,8 +50,11 @@ async function runCommand(
   const progress = globals.quiet ? silentProgress : createProgress(terminal);
   const release = terminal.onInterrupt(() => {
     stopRequests++;
-    if (stopRequests > 1) terminal.exit(exitCodes.interrupted);
-    else if (!globals.quiet) terminal.stderr('\nStopping at the next safe point; press Ctrl-C again to stop at once.\n');
+    if (stopRequests > 1 || definition.savesWhenInterrupted !== true) {
+      progress.stop();
+      reportError(stoppedAtOnce(definition), globals.json, terminal);
+      terminal.exit(exitCodes.interrupted);
+    } else if (!globals.quiet) terminal.stderr('\nStopping at the next safe point; press Ctrl-C again to stop at once.\n');
   });
   const context: CommandContext = {
     terminal,
@@ -64,6 +73,12 @@ async function runCommand(
   }
 }
 
+function stoppedAtOnce({ savesWhenInterrupted }: CommandDefinition): InterruptedError {
+  return savesWhenInterrupted === true
+    ? new InterruptedError('stopped at once; the last checkpoint is kept', { remedy: 'Go on from it with `gadfly run --resume DIR`.' })
+    : new InterruptedError('stopped');
+}
+
 function reportError(error: unknown, asJson: boolean, terminal: Terminal): void {
   const debug = terminal.environment['GADFLY_DEBUG'] !== undefined && error instanceof Error;
   // Commander has already written its own message to stderr.
@@ -79,7 +94,7 @@ function messageOf(error: unknown): string {
 
 function errorDocument(error: unknown): JsonObject {
   const message = error instanceof Error ? error.message.replace(/^error: /, '') : String(error);
-  if (error instanceof CommanderError) return { code: 'usage', message };
+  if (error instanceof CommanderError) return { code: 'usage', message: error.code === 'commander.help' ? 'no command is named; see --help' : message };
   if (!(error instanceof GadflyError)) return { code: 'unexpected', message };
   const { where, expected, got, remedy } = error.details;
   const details: JsonObject = { where, expected, got, remedy };
@@ -95,7 +110,7 @@ export function buildProgram(terminal: Pick<Terminal, 'stdout' | 'stderr' | 'col
     .version(packageVersion(), '-V, --version', 'print the version')
     .option('--json', 'print exactly one JSON document on stdout')
     .option('--quiet', 'print no progress and no notes')
-    .addOption(new Option('--threads <n>', 'processor threads to use (default: one per core)').argParser(numberParser('count')))
+    .addOption(new Option('--threads <n>', 'processor threads to use (default: one per core)').argParser(threadsParser))
     .addOption(new Option('--device <kind>', 'what executes the models (default: cpu)').choices(['cpu', 'webgpu', 'cuda']))
     .option('--cache <dir>', 'where fetched models are kept (default: the hub’s standard place)')
     .addHelpText('after', '\nExit codes: 0 ok, 1 error, 2 usage or configuration, 3 threshold exceeded, 4 budget reached, 130 interrupted.');
@@ -157,6 +172,13 @@ function numberParser(kind: 'count' | 'countFromZero' | 'number' | 'integer'): (
     if (!whole || number < least) throw new InvalidArgumentError(`Expected ${wanted}.`);
     return number;
   };
+}
+
+/** Each thread costs memory and a start: many more than any machine has processors only look like a hang. */
+function threadsParser(value: string): number {
+  const threads = numberParser('count')(value);
+  if (threads > 1024) throw new InvalidArgumentError('Expected at most 1024.');
+  return threads;
 }
 
 /** Commander with our streams, and with errors thrown instead of ending the process. */

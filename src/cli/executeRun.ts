@@ -15,7 +15,7 @@ import { formatDuration } from '../runs/quantities.js';
 import { formatInterval, metricName } from './report/metricNames.js';
 import { readReportView } from './report/reportView.js';
 import { renderHtml } from './report/renderHtml.js';
-import { hashInputs, openWorkshop, requireFiles } from './runSetup.js';
+import { hashInputs, openWorkshop, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from './table.js';
 
 export type RunPlace = { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
@@ -23,6 +23,7 @@ export type RunPlace = { readonly kind: 'new'; readonly folder: string } | { rea
 /** @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
 export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context: CommandContext): Promise<CommandResult> {
   requireFiles(loaded);
+  requireModels(loaded);
   const { recipe, configuration, source } = loaded;
   const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
   const run = place.kind === 'new' ? RunDirectory.create(place.folder, description) : RunDirectory.resume(place.folder, description);
@@ -99,8 +100,11 @@ function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Repo
   const rows = report?.rows ?? [];
   const mainRows = rows.filter(({ judge }) => judge === rows[0]?.judge);
   const over = failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
+  // Without a single scored reply there is no rate, and no rate is no pass.
+  const blind = mainRows.filter(({ metrics }) => metrics['replyFailureRate'] === undefined);
   const lines = [
     ...(mainRows.length === 0 ? [] : [summaryTable(mainRows), '']),
+    ...mainRows.flatMap(({ name, unscored = 0, dialogues, turns }) => (unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`])),
     ...over.map(({ name, metrics }) => `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`),
     `done in ${formatDuration(run.elapsedMs / 1000)}; report: ${join(shown, 'report.html')}`,
   ];
@@ -115,7 +119,7 @@ function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Repo
       files: { report: join(run.path, 'report.json'), html: join(run.path, 'report.html') },
     },
     text: lines.join('\n'),
-    exitCode: over.length > 0 ? exitCodes.thresholdExceeded : exitCodes.ok,
+    exitCode: over.length > 0 ? exitCodes.thresholdExceeded : blind.length > 0 ? exitCodes.error : exitCodes.ok,
   };
 }
 

@@ -75,6 +75,9 @@ describe('gadfly generate', () => {
       [['generate', '--model', tiny, '--prompt', 'a'.repeat(256)], 'too long for this model'],
       [['generate', '--model', tiny, '--prompt', 'a', '--top-p', '1.5'], '--top-p'],
       [['generate', '--model', tiny, '--prompt', 'a', '--min-new-tokens', '9', '--max-new-tokens', '2'], '--min-new-tokens'],
+      [['generate', '--model', tiny, '--prompt', 'a', '--greedy', '--temperature', '1'], 'contradict'],
+      [['generate', '--model', tiny, '--prompt', 'a', '--prompts', 'b'], 'given twice'],
+      [['generate', '--model', file('weights.pt', ''), '--prompt', 'a'], 'only as a pickle (weights.pt)'],
       [['generate', '--model', 'openai:gpt', '--prompt', 'a'], 'a model on this machine'],
       [['generate', '--model', tiny, '--prompts', file('none.jsonl', '')], 'no prompts in this file'],
     ];

@@ -4,7 +4,7 @@ import type { IpoOptions, Recipe } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonObject } from '../runs/json.js';
 import type { CommandContext, CommandResult } from './command.js';
-import { openWorkshop, requireFiles } from './runSetup.js';
+import { openWorkshop, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from './table.js';
 
 export interface StagePlan {
@@ -18,6 +18,7 @@ export interface StagePlan {
 
 export async function planRun(loaded: LoadedRecipe, context: CommandContext): Promise<CommandResult> {
   requireFiles(loaded);
+  requireModels(loaded);
   const { recipe, configuration } = loaded;
   const workshop = openWorkshop(loaded, context);
   try {

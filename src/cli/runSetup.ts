@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
+import { requireModel } from '../engine/models/checkpoints/resolveModel.js';
 import { openDevice } from '../engine/runtime/device.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
@@ -18,6 +19,21 @@ import { cacheFolder, isOffline } from './modelCache.js';
 export function requireFiles({ recipe, source }: LoadedRecipe): void {
   for (const { key, name, path } of recipeFiles(recipe, source.folder)) {
     if (!existsSync(path)) throw new ConfigError('no such file', { where: key, got: name, expected: path, remedy: 'Paths start at the recipe’s folder, those of --set at the working directory.' });
+  }
+}
+
+/** Before anything is opened or written. @throws ConfigError naming the key of the first model that cannot be */
+export function requireModels({ recipe, source }: LoadedRecipe): void {
+  const named = [['target.model', recipe.target.model], ['adversary.model', recipe.adversary.model], ['reference', recipe.reference]] as const;
+  for (const [key, notation] of named) {
+    if (notation === null) continue;
+    try {
+      requireModel(notation.startsWith('.') ? resolve(source.folder, notation) : notation);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const { where, ...details } = error.details;
+      throw new ConfigError('no such model', { ...details, where: key, got: notation, cause: error });
+    }
   }
 }
 

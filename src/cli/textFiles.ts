@@ -1,6 +1,7 @@
 /** Files of prompts, texts and pairs that commands take: JSON lines, a JSON array, or plain lines. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { ConfigError, FormatError } from '../base/errors.js';
+import { parseJson } from '../dialogue/datasets/json.js';
 import { isJsonObject } from '../runs/json.js';
 
 export interface ScorePair {
@@ -53,20 +54,20 @@ function readMessage(value: unknown, where: string): MessagePair['messages'][num
 
 function readValues(path: string, plainLines: boolean): readonly { readonly value: unknown; readonly where: string }[] {
   const text = readTextFile(path);
+  const alwaysPlain = plainLines && path.endsWith('.txt');
   if (text.trimStart().startsWith('[')) {
-    const list = parseJson(text);
+    const list = alwaysPlain ? jsonOrNothing(text) : parseJson(text, path, 'one JSON array');
     if (Array.isArray(list)) return list.map((value: unknown, i) => ({ value, where: `${path}, entry ${i + 1}` }));
   }
-  const alwaysPlain = plainLines && path.endsWith('.txt');
   return text.split(/\r?\n/).flatMap((line, i) => {
     const where = `${path}:${i + 1}`;
     if (line.trim() === '') return [];
     if (alwaysPlain) return [{ value: line, where }];
-    const value = parseJson(line);
+    const value = jsonOrNothing(line);
     if (value !== undefined && (typeof value === 'string' || typeof value === 'object')) return [{ value, where }];
-    const looksLikeJson = /^\s*["{[]/.test(line);
-    if (plainLines && !looksLikeJson) return [{ value: line, where }];
-    throw new FormatError('this line is not JSON', { where, got: clip(line) });
+    if (plainLines && !/^\s*["{[]/.test(line)) return [{ value: line, where }];
+    const other = parseJson(line, where, 'a JSON string or object on this line');
+    throw new FormatError('this line is neither text nor an object', { where, got: clip(other) });
   });
 }
 
@@ -83,7 +84,7 @@ export function readTextFile(path: string): string {
 }
 
 /** Undefined when it does not parse. */
-function parseJson(text: string): unknown {
+function jsonOrNothing(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

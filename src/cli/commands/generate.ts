@@ -61,12 +61,18 @@ export function modelFlag(flags: FlagValues): string {
 
 function promptsOf(flags: FlagValues): readonly string[] {
   const [prompt, file] = [textFlag(flags, 'prompt'), textFlag(flags, 'prompts')];
-  if ((prompt === undefined) === (file === undefined)) throw new ConfigError('nothing to continue', { expected: 'one of --prompt and --prompts' });
+  if ((prompt === undefined) === (file === undefined)) {
+    throw new ConfigError(prompt === undefined ? 'nothing to continue' : 'the prompt is given twice', { expected: 'one of --prompt and --prompts' });
+  }
   return prompt === undefined ? readTexts(file ?? '', 'prompt') : [prompt];
 }
 
 function samplingOf(flags: FlagValues) {
-  const temperature = flags['greedy'] === true ? 0 : (numberFlag(flags, 'temperature') ?? 1);
+  const given = numberFlag(flags, 'temperature');
+  if (flags['greedy'] === true && given !== undefined && given !== 0) {
+    throw new ConfigError('two flags contradict each other', { where: '--greedy', expected: 'no --temperature beside it', got: `--temperature ${given}`, remedy: 'Leave one of them away.' });
+  }
+  const temperature = flags['greedy'] === true ? 0 : (given ?? 1);
   const topP = numberFlag(flags, 'topP') ?? 1;
   const minP = numberFlag(flags, 'minP') ?? 0;
   const repetitionPenalty = numberFlag(flags, 'repetitionPenalty') ?? 1;
@@ -106,6 +112,6 @@ export function refuseLength(model: LanguageModel, length: number, newTokens: nu
     where,
     expected: `at most ${model.contextLength} tokens`,
     got: `${length} tokens of prompt and ${newTokens} more`,
-    remedy: 'Shorten the prompt.',
+    remedy: 'Shorten it.',
   });
 }

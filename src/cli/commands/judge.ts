@@ -20,7 +20,9 @@ export const judgeCommand: CommandDefinition = {
   examples: ['gadfly judge --text "have a nice day"', 'gadfly judge --judge insult-words --texts replies.jsonl --json'],
   run: async (_argument, flags, context) => {
     const [text, file] = [textFlag(flags, 'text'), textFlag(flags, 'texts')];
-    if ((text === undefined) === (file === undefined)) throw new ConfigError('nothing to judge', { expected: 'one of --text and --texts' });
+    if ((text === undefined) === (file === undefined)) {
+      throw new ConfigError(text === undefined ? 'nothing to judge' : 'the text is given twice', { expected: 'one of --text and --texts' });
+    }
     const texts = text === undefined ? readTexts(file ?? '', 'text') : [text];
     const threshold = flags['threshold'];
     const { withJudge } = await import('../openJudge.js');
@@ -35,7 +37,7 @@ export const judgeCommand: CommandDefinition = {
       ]);
       return {
         json: { judge: judge.name, threshold: judge.threshold, results },
-        text: `${judge.name}, threshold ${judge.threshold}\n${formatTable(['harm', 'verdict', 'text'], rows, [0])}`,
+        text: [`${judge.name}, threshold ${judge.threshold}`, formatTable(['harm', 'verdict', 'text'], rows, [0]), ...reasonsOf(results)].join('\n'),
       };
     });
   },
@@ -45,6 +47,13 @@ interface JudgedText extends JsonObject {
   readonly text: string;
   readonly harm: number | null;
   readonly failed: boolean | null;
+  readonly reason?: string;
+}
+
+/** Why texts have no score, each reason once. */
+function reasonsOf(results: readonly JudgedText[]): readonly string[] {
+  const reasons = new Set(results.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
+  return [...reasons].map((reason) => `unscored: ${showText(reason)}`);
 }
 
 function resultOf(text: string, verdict: Verdict): JudgedText {

@@ -15,12 +15,14 @@ export const runCommand: CommandDefinition = {
     { flags: '--resume <dir>', summary: 'continue an interrupted run' },
     { flags: '--dry-run', summary: 'print what would be done: calls, tokens and price' },
   ],
+  savesWhenInterrupted: true,
   examples: ['gadfly run demo', 'gadfly run demo --set stages.ipo.epochs=3 --out runs/short', 'gadfly run --resume runs/demo'],
   run: async (argument, flags, context) => {
     const changes = changesOf(flags);
     const resume = textFlag(flags, 'resume');
     if (argument === undefined && resume === undefined) throw new ConfigError('no recipe', { expected: 'the name of a recipe, or --resume DIR', remedy: 'See `gadfly list recipes`.' });
     if (resume !== undefined && textFlag(flags, 'out') !== undefined) throw new ConfigError('a resumed run stays where it is', { where: '--out', remedy: 'Leave --out away.' });
+    for (const name of ['out', 'resume']) if (flags[name] === '') throw new ConfigError('no folder is named', { where: `--${name}`, expected: 'a path', got: '""' });
     const { loadRecipe, recipeOfRun } = await import('../../runs/readRecipe.js');
     const { readManifest } = await import('../../runs/manifest.js');
     const loaded = argument === undefined && resume !== undefined ? recipeOfRun(readManifest(resume), `${resume}/manifest.json`, changes) : loadRecipe(argument ?? '', changes);

@@ -51,7 +51,7 @@ function pairsOf(flags: FlagValues): readonly (ScorePair | MessagePair)[] {
   const [prompt, completion, file] = [textFlag(flags, 'prompt'), textFlag(flags, 'completion'), textFlag(flags, 'pairs')];
   const given = prompt !== undefined && completion !== undefined;
   if (given === (file !== undefined) || (file !== undefined && (prompt !== undefined || completion !== undefined))) {
-    throw new ConfigError('nothing to score', { expected: '--prompt and --completion, or --pairs' });
+    throw new ConfigError(file === undefined ? 'nothing to score' : 'what to score is given twice', { expected: '--prompt and --completion, or --pairs' });
   }
   return file === undefined ? [{ kind: 'text', prompt: prompt ?? '', completion: completion ?? '' }] : readPairs(file);
 }

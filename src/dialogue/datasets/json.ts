@@ -14,7 +14,7 @@ export async function* readJsonLines(path: string): AsyncGenerator<JsonItem> {
   for await (const { line, text } of readLines(path)) {
     if (text.trim() === '') continue;
     const where = `${path}:${line}`;
-    yield { value: parse(text, where, 'one JSON value a line'), where };
+    yield { value: parseJson(text, where, 'one JSON value a line', remedyOf), where };
   }
 }
 
@@ -34,7 +34,7 @@ export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
       });
     }
   }
-  const value = parse(chunks.join(''), path, 'one JSON array');
+  const value = parseJson(chunks.join(''), path, 'one JSON array', remedyOf);
   if (!Array.isArray(value)) {
     throw new FormatError('The file is not a JSON array', {
       where: path,
@@ -46,9 +46,9 @@ export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
   for (const [i, item] of value.entries()) yield { value: item, where: `${path}, item ${i + 1}` };
 }
 
-const remedyOf = 'See `gadfly list datasets` for the forms that are read.';
-
-function parse(text: string, where: string, expected: string): unknown {
+/** JSON.parse with an error that names line and column and never quotes the text.
+ *  @throws FormatError */
+export function parseJson(text: string, where: string, expected: string, remedy?: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -58,12 +58,13 @@ function parse(text: string, where: string, expected: string): unknown {
     throw new FormatError('This is not JSON', {
       where: before.length === 1 ? where : `${where}:${before.length}`,
       expected,
-      got:
-        position >= text.length ? 'a value that ends too early' : `an unexpected character at column ${(before.at(-1)?.length ?? 0) + 1}`,
-      remedy: remedyOf,
+      got: position >= text.length ? 'a value that ends too early' : `an unexpected character at column ${(before.at(-1)?.length ?? 0) + 1}`,
+      ...(remedy === undefined ? {} : { remedy }),
     });
   }
 }
+
+const remedyOf = 'See `gadfly list datasets` for the forms that are read.';
 
 /** White space, then one of: an opening, a closing, a separator, a value without parts. */
 const jsonTokens = new RegExp(

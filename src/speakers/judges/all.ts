@@ -1,6 +1,7 @@
 /** The table of judges and the way from a name to a judge. A new judge is a file and a line here. */
 import { ConfigError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
+import { nearest } from '../../runs/nearest.js';
 import { classifierKind } from './classifier.js';
 import { ensembleKind } from './ensemble.js';
 import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
@@ -22,7 +23,9 @@ export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge
   const kind = Object.values<JudgeKind>(judgeKinds).find(({ accepts }) => accepts(spec.model));
   if (kind === undefined) {
     const known = Object.values<JudgeKind>(judgeKinds).map(({ notation }) => notation);
-    throw new ConfigError('Unknown judge', { where: 'judge', expected: `one of ${known.join(', ')}`, got: JSON.stringify(spec.model) });
+    const close = nearest(spec.model, ['linear-toxicity', 'insult-words', 'organism:judge']);
+    const remedy = close === null ? 'See `gadfly list judges`.' : `Did you mean '${close}'?`;
+    throw new ConfigError('Unknown judge', { where: 'judge', expected: `one of ${known.join(', ')}`, got: JSON.stringify(spec.model), remedy });
   }
   return kind.open(spec, deps, (member) => openJudge(member, deps));
 }
