@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError, GadflyError } from '../base/errors.js';
+import { makeFolder } from '../base/makeFolder.js';
 
 /** Names that begin like this are unfinished work of a writer that died; they are removed when a run is opened for writing. */
 export const temporaryPrefix = '.tmp-';
@@ -76,7 +77,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): voi
 export async function writeFolderAtomic(path: string, write: (temporaryFolder: string) => Promise<void>): Promise<void> {
   await onDiskAsync(path, async () => {
     const parent = dirname(path);
-    mkdirSync(parent, { recursive: true });
+    makeFolder(parent);
     const temporary = join(parent, `${temporaryPrefix}${randomUUID()}-${basename(path)}`);
     mkdirSync(temporary);
     try {
@@ -104,7 +105,7 @@ export function listFolder(folder: string): readonly string[] {
   try {
     return readdirSync(folder).sort();
   } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') return [];
+    if (errorCodeOf(error) === 'ENOENT' || errorCodeOf(error) === 'ENOTDIR') return [];
     throw error;
   }
 }

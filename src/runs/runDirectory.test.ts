@@ -65,6 +65,16 @@ describe('RunDirectory', () => {
     );
   });
 
+  it('a run that failed before it had anything to keep gives its folder to the next; any other is kept', () => {
+    const path = fresh();
+    RunDirectory.create(path, description).close('failed', 'a misspelt judge');
+    const second = RunDirectory.create(path, { ...description, seed: 1 });
+    expect(second.manifest).toMatchObject({ seed: 1, status: 'running' });
+    second.rollouts.append({ text: 'something' });
+    second.close('failed');
+    expect(() => RunDirectory.create(path, description)).toThrow(/already holds a run/);
+  });
+
   it('keeps the best and the last checkpoint of a unit', async () => {
     const run = RunDirectory.create(fresh(), description);
     const scores = [1, 5, 2, null, 3];

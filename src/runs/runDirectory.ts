@@ -4,12 +4,13 @@
  *  A run is made of units (an attack, an evaluation): a finished unit is noted in the manifest, a unit in progress has
  *  checkpoints. `resume` finds the newest of both that the record files still cover and cuts the files back to it, so that
  *  a resumed run appends the very bytes that an uninterrupted one would have. */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
+import { makeFolder } from '../base/makeFolder.js';
 import { listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
 import type { RunCheckpoint } from './checkpoints.js';
 import { listFolder, onDisk, removeTemporaries, writeFileAtomic, writeFolderAtomic } from './files.js';
@@ -56,14 +57,14 @@ export class RunDirectory {
     this.metrics = RecordLog.open(join(path, recordFiles.metrics));
   }
 
-  /** A new run in `path`, which must not hold one yet. @throws ConfigError, EnvironmentError */
+  /** A new run in `path`, which must not hold one yet that has anything to keep. @throws ConfigError, EnvironmentError */
   static create(path: string, description: RunDescription, clock: Clock = systemClock): RunDirectory {
     const folder = resolve(path);
     onDisk(folder, () => {
       if (existsSync(folder) && !statSync(folder).isDirectory()) throw new ConfigError('this is a file, not a folder', { where: folder, remedy: 'Choose another --out.' });
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
     });
-    if (existsSync(join(folder, 'manifest.json'))) {
+    if (existsSync(join(folder, 'manifest.json')) && !failedAtOnce(folder)) {
       throw new ConfigError('this folder already holds a run', { where: folder, remedy: `Continue it with \`gadfly run --resume ${path}\`, or choose another --out.` });
     }
     const lock = takeLock(join(folder, 'run.lock'));
@@ -281,6 +282,13 @@ export class RunDirectory {
   }
 }
 
+/** A run that failed before it had anything to keep (a misspelt judge, a missing model) gives its folder to the next. */
+function failedAtOnce(folder: string): boolean {
+  const { status, completed } = readManifest(folder);
+  const isEmpty = (name: string): boolean => !existsSync(join(folder, name)) || statSync(join(folder, name)).size === 0;
+  return status === 'failed' && completed.length === 0 && listCheckpoints(folder).length === 0 && Object.values(recordFiles).every(isEmpty);
+}
+
 export interface ReadableRun {
   readonly path: string;
   readonly manifest: Manifest;
@@ -306,7 +314,7 @@ export function openRun(path: string): ReadableRun {
 export function refuseUnwritable(path: string): void {
   const folder = resolve(path);
   onDisk(folder, () => {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     writeFileAtomic(join(folder, '.writable'), '');
     rmSync(join(folder, '.writable'), { force: true });
   });

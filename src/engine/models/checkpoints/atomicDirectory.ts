@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, EnvironmentError } from '../../../base/errors.js';
+import { makeFolder } from '../../../base/makeFolder.js';
 import { errorCode, fileError } from './randomAccess.js';
 
 export interface AtomicDirectoryOptions {
@@ -19,7 +20,7 @@ export async function writeDirectoryAtomically(path: string, { mayReplace, fill 
   await refuseForeignContent(target, mayReplace);
   let temporary: string | null = null;
   try {
-    await mkdir(parent, { recursive: true });
+    makeFolder(parent);
     // Not mkdtemp: its directories are closed to other users, and this one is to stay.
     const name = join(parent, `.${basename(target)}.partial-${randomUUID().slice(0, 8)}`);
     await mkdir(name);
@@ -80,5 +81,5 @@ async function flushDirectory(path: string): Promise<void> {
 /** Also ENOENT is the machine's doing here: what we had just made was gone. */
 function writeError(path: string, cause: unknown): EnvironmentError {
   const error = fileError(path, 'cannot be written', cause);
-  return error instanceof EnvironmentError ? error : new EnvironmentError('vanished while it was written', { where: path, cause });
+  return error instanceof EnvironmentError ? error : new EnvironmentError('cannot be written: its folder is gone, or can hold no new one', { where: path, remedy: 'Choose another place.', cause });
 }

@@ -2,10 +2,11 @@
  *  Asking the hub is @huggingface/hub; owned here are the choice of files (no pickle, nothing that is not read), the checksums, and
  *  that a snapshot is only named by its reference once all its files are there. */
 import { createHash } from 'node:crypto';
-import { access, copyFile, mkdir, mkdtemp, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdtemp, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ListFileEntry } from '@huggingface/hub';
 import { ConfigError, EnvironmentError, FormatError, GadflyError } from '../../../../base/errors.js';
+import { makeFolder } from '../../../../base/makeFolder.js';
 import { shardIndexName } from '../huggingFace.js';
 import { errorCode, fileError } from '../randomAccess.js';
 import { fetchWithin, reasonOf, saveDownload, type OnProgress } from './download.js';
@@ -75,7 +76,7 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
     const wanted = chooseFiles(model, entries);
     const storage = storageOf(model, options.cacheDir);
     const snapshot = join(storage, 'snapshots', sha);
-    await mkdir(snapshot, { recursive: true });
+    makeFolder(snapshot);
     const mark = join(snapshot, incompleteMark);
     if (model.file === null && (await findHubModel({ ...model, revision: sha }, options.cacheDir)) === null) await writeFile(mark, '');
     for (const entry of wanted) {
@@ -132,7 +133,7 @@ async function fetchEntry(entry: ListFileEntry, { storage, snapshot, onProgress 
   if (etag === undefined || !/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(etag)) throw new FormatError('the hub gives no checksum', { where: entry.path });
   const blob = join(storage, 'blobs', etag);
   if (!(await exists(blob))) {
-    await mkdir(dirname(blob), { recursive: true });
+    makeFolder(dirname(blob));
     const temporary = await mkdtemp(join(storage, '.partial-'));
     try {
       const part = join(temporary, 'blob');
@@ -144,7 +145,7 @@ async function fetchEntry(entry: ListFileEntry, { storage, snapshot, onProgress 
       await rm(temporary, { recursive: true, force: true });
     }
   }
-  await mkdir(dirname(pointer), { recursive: true });
+  makeFolder(dirname(pointer));
   // Where links are not allowed (Windows without the privilege) the file is copied, as the Python library does.
   await symlink(relative(dirname(pointer), blob), pointer).catch(() => copyFile(blob, pointer));
 }
@@ -157,7 +158,7 @@ async function checkGitHash(path: string, oid: string, label: string): Promise<v
 }
 
 async function writeReference(path: string, commit: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const temporary = `${path}.${commit.slice(0, 8)}.partial`;
   const handle = await open(temporary, 'w');
   try {

