@@ -63,7 +63,9 @@ export interface Manifest {
 export function readManifest(folder: string): Manifest {
   const path = join(folder, 'manifest.json');
   if (!existsSync(path)) {
-    throw new ConfigError(existsSync(folder) ? 'this folder holds no run (manifest.json is missing)' : 'no such run directory', {
+    const isFolder = existsSync(folder) && statSync(folder).isDirectory();
+    const summary = isFolder ? 'this folder holds no run (manifest.json is missing)' : existsSync(folder) ? 'this is a file, not a run directory' : 'no such run directory';
+    throw new ConfigError(summary, {
       where: folder,
       remedy: 'Give the folder that `gadfly run --out` wrote.',
     });

@@ -90,6 +90,8 @@ describe('parseRecipe', () => {
     expect(recipe).toMatchObject({ seed: 7, target: { temperature: 0 }, judge: { model: 'linear-toxicity', threshold: 0.2 }, limits: { maxTime: 5400 } });
     expect(recipeStages(recipe)).toMatchObject([{ options: { epochs: 5, reward: { reply: 1, likelihood: 0.1 } } }, { options: { turns: 2 } }]);
     expect(first(minimal, ['target.temprature=1'])).toMatchObject({ where: '--set target.temprature=1', line: null, remedy: "did you mean 'temperature'?" });
+    expect(first(minimal, ['targt.model=x'])).toMatchObject({ where: '--set targt.model=x', remedy: "did you mean 'target'?" });
+    expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: ['stages.9.epochs=1'] } })).toThrow(/no stage is called '9'/);
     expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: ['nonsense'] } })).toThrow(/path\.to\.key=value/);
     expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: ['stages.sft.epochs=1'] } })).toThrow(/no stage is called 'sft'/);
   });

@@ -182,9 +182,9 @@ class RecipeSource {
 
   #stagePath(path: readonly string[], flag: string): readonly string[] {
     const [head, stage, ...rest] = path;
-    if (head !== 'stages' || stage === undefined || /^\d+$/.test(stage)) return path;
+    if (head !== 'stages' || stage === undefined) return path;
     const stages = this.#document.get('stages');
-    if (!isSeq(stages)) return path;
+    if (!isSeq(stages) || (/^\d+$/.test(stage) && Number(stage) < stages.items.length)) return path;
     const found = stageNames(stages).filter(({ names }) => names.includes(stage));
     const [only] = found;
     if (only === undefined || found.length > 1) {
@@ -214,7 +214,9 @@ class RecipeSource {
   problem(path: readonly PropertyKey[], message: string, remedy: string | null, atKey = false): RecipeProblem {
     const key = path.map(String).join('.');
     const named = key === '' ? message : atKey ? withPlace(message, path.slice(0, -1)) : `${key}: ${message}`;
-    const flag = this.#assigned.findLast((entry) => entry.path.every((part, i) => String(path[i]) === part))?.flag;
+    const isPrefix = (short: readonly PropertyKey[], long: readonly PropertyKey[]): boolean => short.every((part, i) => String(long[i]) === String(part));
+    const isNew = path.length > 0 && !this.#isInText(path);
+    const flag = this.#assigned.findLast((entry) => isPrefix(entry.path, path) || (isNew && isPrefix(path, entry.path)))?.flag;
     if (flag !== undefined) return { where: flag, line: null, column: null, key, message: named, remedy };
     return this.problemAt(this.#offset(path, atKey), key, named, remedy);
   }
@@ -222,6 +224,11 @@ class RecipeSource {
   problemAt(offset: number, key: string, message: string, remedy: string | null): RecipeProblem {
     const { line, col } = this.#lineCounter.linePos(offset);
     return { where: `${this.#file}:${line}:${col}`, line, column: col, key, message, remedy };
+  }
+
+  #isInText(path: readonly PropertyKey[]): boolean {
+    const node = this.#document.getIn(path, true);
+    return isNode(node) && node.range != null;
   }
 
   /** Offset of a key or value; of the nearest enclosing one that is in the text when it is missing. */
