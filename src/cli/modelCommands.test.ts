@@ -108,7 +108,10 @@ describe('gadfly score', () => {
     expect(results.map(({ completion, tokenIds }) => [completion, tokenIds])).toEqual([['bc', [98, 99]], ['yo', [121, 111]]]);
     expect(results[1]?.prompt).toMatch(/assistant\n$/);
     const chat = jsonOf(await cli('score', '--model', tiny, '--chat', '--prompt', 'hi', '--completion', 'yo', '--json')) as { results: { logProbs: number[] }[] };
-    expect(chat.results[0]?.logProbs).toEqual((results[1] as unknown as { logProbs: number[] }).logProbs);
+    // Alone and beside another pair, matrix products have another height and round otherwise.
+    const together = (results[1] as unknown as { logProbs: number[] }).logProbs;
+    expect(chat.results[0]?.logProbs).toHaveLength(together.length);
+    chat.results[0]?.logProbs.forEach((value, i) => { expect(value).toBeCloseTo(together[i] ?? NaN, 5); });
   });
 
   it('says what is wrong with its input', async () => {
