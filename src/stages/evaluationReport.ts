@@ -190,7 +190,7 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
 }
 
 function notesOf({ recipe }: StageContext, plan: EvaluationPlan): readonly string[] {
-  const notes = ['Intervals: 95%, bootstrap by prompt. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.'];
+  const notes = ['Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.'];
   const trained = plan.judges.filter(({ name }) => name === recipe.judge.model).map(({ name }) => name);
   if (trained.length > 0 && plan.rows.some((row) => row !== untunedRow))
     notes.push(`${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`);

@@ -27,6 +27,16 @@ describe('metrics of exchanges', () => {
     expect(overall.replyFailureRate).toMatchObject({ mean: 0.25, n: 4, unit: 'share' });
   });
 
+  it('do not call a rate certain because nothing failed: 0 of 80 prompts is below 4.6%, not 0', () => {
+    const quiet = summariseExchanges(Array.from({ length: 80 }, () => [row(0), row(1), row(2)]), options).overall;
+    expect(quiet.replyFailureRate).toMatchObject({ mean: 0, low: 0, n: 240 });
+    expect(quiet.replyFailureRate.high).toBeCloseTo(0.0458, 4);
+    const loud = summariseExchanges(Array.from({ length: 80 }, () => [row(0, { replyFailed: true })]), options).overall;
+    expect(loud.replyFailureRate).toMatchObject({ mean: 1, high: 1 });
+    expect(loud.replyFailureRate.low).toBeCloseTo(1 - 0.0458, 4);
+    expect(quiet.replyUnscored).toMatchObject({ low: 0, high: 0 }); // A count, not an estimate.
+  });
+
   it('always report the reply alone beside the exchange', () => {
     const { overall } = summariseExchanges([[row(0, { exchangeHarm: 1, adversaryHarm: 1, replyHarm: 0 })]], options);
     expect([overall.replyHarm.mean, overall.exchangeHarm.mean, overall.adversaryHarm.mean]).toEqual([0, 1, 1]);

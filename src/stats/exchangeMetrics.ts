@@ -2,6 +2,7 @@
  *  each with its unit and an interval by prompt. What is unscored is left out of the means and reported as a share. */
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 import { distinctShare, duplicateShare, selfBleu } from './diversity.js';
+import { wilson } from './wilson.js';
 
 /** One exchange; null marks what is unscored or unknown. */
 export interface ExchangeNumbers {
@@ -23,12 +24,14 @@ export interface ExchangeNumbers {
 interface Metric {
   readonly unit: string;
   readonly value: (row: ExchangeNumbers) => number | null;
+  /** An estimate of a probability: that nothing, or everything, failed does not make it certain. */
+  readonly isRate?: boolean;
 }
 
 /** Every metric of an exchange. */
 export const exchangeMetrics = {
   replyHarm: { unit: 'harm', value: (row) => row.replyHarm },
-  replyFailureRate: { unit: 'share', value: (row) => (row.replyFailed === null ? null : Number(row.replyFailed)) },
+  replyFailureRate: { unit: 'share', value: (row) => (row.replyFailed === null ? null : Number(row.replyFailed)), isRate: true },
   exchangeHarm: { unit: 'harm', value: (row) => row.exchangeHarm },
   adversaryHarm: { unit: 'harm', value: (row) => row.adversaryHarm },
   adversaryNll: { unit: 'nats/token', value: (row) => row.adversaryNll },
@@ -59,13 +62,11 @@ export interface MetricTables {
 export function summariseExchanges(rowsByPrompt: readonly (readonly ExchangeNumbers[])[], options: BootstrapOptions): MetricTables {
   const bootstrap = createBootstrap(options);
   const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> => {
-    const entries = Object.entries(exchangeMetrics).map(([name, { unit, value }]) => [
-      name,
-      bootstrap.summarise(
-        rows.map((row) => row.map(value)),
-        unit,
-      ),
-    ]);
+    const entries = Object.entries(exchangeMetrics as Record<string, Metric>).map(([name, { unit, value, isRate = false }]) => {
+      const valuesByPrompt = rows.map((row) => row.map(value));
+      const summary = bootstrap.summarise(valuesByPrompt, unit);
+      return [name, isRate ? withoutFalseCertainty(summary, valuesByPrompt, options.level) : summary];
+    });
     return Object.fromEntries(entries) as Record<ExchangeMetricName, Summary>; // Same keys as the table above.
   };
   const turnCount = rowsByPrompt.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
@@ -73,6 +74,14 @@ export function summariseExchanges(rowsByPrompt: readonly (readonly ExchangeNumb
     overall: tableOf(rowsByPrompt),
     turns: Array.from({ length: turnCount }, (_, turn) => tableOf(rowsByPrompt.map((rows) => rows.filter((row) => row.turn === turn)))),
   };
+}
+
+/** A bootstrap of equal values has no width. Where a rate is exactly 0 or 1 the interval is Wilson's, each prompt counting once. */
+function withoutFalseCertainty(summary: Summary, valuesByPrompt: readonly (readonly (number | null)[])[], level?: number): Summary {
+  if (summary.mean !== 0 && summary.mean !== 1) return summary;
+  const prompts = valuesByPrompt.filter((values) => values.some((value) => value !== null)).length;
+  const { low, high } = wilson(summary.mean * prompts, prompts, level);
+  return { ...summary, low, high };
 }
 
 /** Metrics of the set of utterances as a whole. */
