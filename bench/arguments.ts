@@ -22,7 +22,7 @@ NAME            ${benchNames.join(', ')}, or ipo-epoch/astra and its like; defau
 --python PATH   the interpreter that has what the peers import; default python3
 --astra DIR, --astprompter DIR
                 checkouts of the reference implementations, for ipo-epoch
---json          the samples and rows as JSON on stdout`;
+--json          every sample as JSON on stdout, the tables on stderr`;
 
 export interface Arguments {
   readonly names: readonly string[];

@@ -84,6 +84,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(usage);
     return 0;
   }
+  const print = read.json ? say : console.log; // one document on stdout
   const scratch = mkdtempSync(join(tmpdir(), 'gadfly-bench-'));
   try {
     const setup: BenchSetup = { ...read.setup, scratch, model: await modelFor(read.model, read.setup.peers !== null, scratch) };
@@ -94,10 +95,11 @@ async function main(args: readonly string[]): Promise<number> {
     for (const comparison of comparisons) {
       const result = await measure(comparison);
       measured.push(result);
-      if (!read.json) console.log(`\n${renderComparison(result.comparison, result.sides, result.failures)}`);
+      print(`\n${renderComparison(result.comparison, result.sides, result.failures)}`);
     }
     const about = aboutMachine(setup, measured);
-    console.log(read.json ? JSON.stringify({ ...about, comparisons: measured.map(asJson) }, null, 2) : `\n${aboutText(about)}`);
+    print(`\n${aboutText(about)}`);
+    if (read.json) console.log(JSON.stringify({ ...about, comparisons: measured.map(asJson) }, null, 2));
     return measured.some(({ failures }) => failures.length > 0) ? 1 : 0;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
