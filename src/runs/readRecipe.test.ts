@@ -102,6 +102,11 @@ describe('parseRecipe', () => {
     expect(recipe.adversary.model).toBe(resolve('tiny'));
   });
 
+  it('a model behind a server is refused before anything begins', () => {
+    expect(first(minimal.replace('target: { model: organism }', 'target: { model: "openai:x", baseUrl: "http://127.0.0.1:1" }'))).toMatchObject({ key: 'target.model' });
+    expect(first(minimal.replace('adversary: { model: organism }', 'adversary: { model: "openai:x" }'))).toMatchObject({ key: 'adversary.model' });
+  });
+
   it('a stage without its data is left out, with its row, until data is given', () => {
     const text = minimal
       .replace('stages:', 'stages:\n  - exploit: { attack: sft, data: null }\n  - exploit: { attack: ipo, name: taught, devEvery: 0, weakSupervision: { data: null } }')

@@ -30,6 +30,9 @@ function speakerRules(role: 'target' | 'adversary', speaker: SpeakerOptions): re
   }
   const remote = speaker.model.startsWith('openai:');
   if (remote && role === 'adversary') out.push({ path: [role, 'model'], message: 'an adversary is trained, so it must be a local model', remedy: null });
+  if (remote && role === 'target') {
+    out.push({ path: [role, 'model'], message: 'remote targets cannot take part yet', remedy: 'name a model of this machine: ./dir, ./file.gguf or hf:org/name' });
+  }
   for (const key of ['baseUrl', 'apiKeyEnv'] as const) {
     if (speaker[key] !== undefined && !remote) out.push({ path: [role, key], message: 'only openai: models have this', remedy: null });
   }
