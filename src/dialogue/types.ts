@@ -73,6 +73,8 @@ export interface SpeakRequest {
   readonly dialogue: Dialogue;
   /** The draws of this utterance: the same key gives the same text whatever else is in the batch. */
   readonly stream: StreamKey;
+  /** Whether the dialogue will go on after this utterance, so that a speaker may keep what it has read of it. Default false. */
+  readonly goesOn?: boolean;
 }
 
 /** Who tries to make the target fail. */

@@ -79,8 +79,8 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
       const contexts = requests.map((request) => format.context(request.dialogue));
       const results = await generate(
         model,
-        requests.map(({ stream }, i) => toRequest(contexts[i] as Context, stream, scoreLast)),
-        generation,
+        requests.map((request, i) => ({ ...toRequest(contexts[i] as Context, request, scoreLast), continues: hasSpoken(request, author) })),
+        { ...generation, keep: requests.some(({ goesOn = false }) => goesOn) },
       );
       count(
         contexts,
@@ -109,8 +109,13 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
   };
 }
 
-function toRequest(context: Context, stream: GenerateRequest['stream'], scoreLast: boolean): GenerateRequest {
-  const { ids, lastUtterance } = context;
+/** Whether the dialogue holds a turn of this speaker. A first turn is read from the beginning, whatever was said in other dialogues, so
+ *  that a rollout gives the same bits whenever it is made. */
+function hasSpoken({ dialogue }: SpeakRequest, author: Author): boolean {
+  return dialogue.turns.some((turn) => turn.author === author);
+}
+
+function toRequest({ ids, lastUtterance }: Context, { stream }: SpeakRequest, scoreLast: boolean): GenerateRequest {
   return scoreLast && lastUtterance !== null && lastUtterance.length > 0
     ? { ids, stream, scoreFrom: lastUtterance.start }
     : { ids, stream };

@@ -19,6 +19,8 @@ export interface RolloutCast extends ScoringOptions {
 export interface Stem {
   readonly dialogue: Dialogue;
   readonly stream: StreamKey;
+  /** Whether more exchanges follow; default false. */
+  readonly goesOn?: boolean;
 }
 
 export interface Exchange {
@@ -34,7 +36,7 @@ const draws = { adversary: 0, target: 1, branch: 2 } as const;
 export async function playExchanges(stems: readonly Stem[], cast: RolloutCast): Promise<readonly Exchange[]> {
   if (stems.length === 0) return [];
   const utterances = await cast.adversary.speak(
-    stems.map(({ dialogue, stream }) => ({ dialogue, stream: childKey(stream, draws.adversary) })),
+    stems.map(({ dialogue, stream, goesOn = false }) => ({ dialogue, stream: childKey(stream, draws.adversary), goesOn })),
   );
   expectTurns(cast.adversary.name, 'adversary', utterances, stems.length);
   return answerUtterances(stems, utterances, cast);
@@ -48,7 +50,11 @@ export async function answerUtterances(
 ): Promise<readonly Exchange[]> {
   const spoken = stems.map(({ dialogue }, i) => withTurn(dialogue, present(utterances[i], 'an utterance for each stem')));
   const answers = await cast.target.reply(
-    stems.map(({ stream }, i) => ({ dialogue: present(spoken[i], 'a dialogue for each stem'), stream: childKey(stream, draws.target) })),
+    stems.map(({ stream, goesOn = false }, i) => ({
+      dialogue: present(spoken[i], 'a dialogue for each stem'),
+      stream: childKey(stream, draws.target),
+      goesOn,
+    })),
   );
   expectTurns(
     cast.target.name,

@@ -18,7 +18,11 @@ export async function rolloutLinear(options: LinearRolloutOptions): Promise<read
   let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({ dialogue, stream: childKey(stream, 0) }));
   const scores: ExchangeScore[][] = stems.map(() => []);
   for (let turn = 0; turn < options.turns; turn++) {
-    const exchanges = await playExchanges(stems, options);
+    const goesOn = turn + 1 < options.turns;
+    const exchanges = await playExchanges(
+      stems.map((stem) => ({ ...stem, goesOn })),
+      options,
+    );
     stems = exchanges.map(({ dialogue, score }, i) => {
       present(scores[i], 'scores of each dialogue').push(score);
       return { dialogue, stream: childKey(present(stems[i], 'a stem for each dialogue').stream, 0) };

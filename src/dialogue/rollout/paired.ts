@@ -38,11 +38,11 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
   invariant(Number.isInteger(candidates) && candidates >= 2, 'a paired rollout has at least two candidates');
   invariant(typeof branch === 'string' || (Number.isInteger(branch) && branch >= 1), 'a paired rollout goes on after at least one sibling');
 
-  const roots = await growSiblings(openStems(options.prompts, options.stream), candidates, options);
+  const roots = await growSiblings(openStems(options.prompts, options.stream), { candidates, goesOn: horizon > 1 }, options);
   let families = roots;
   for (let depth = 2; depth <= horizon; depth++) {
     const open = families.flatMap((family) => continued(family, branch));
-    const grown = await growSiblings(open, candidates, options);
+    const grown = await growSiblings(open, { candidates, goesOn: depth < horizon }, options);
     for (const [i, draft] of open.entries()) draft.children = present(grown[i], 'children of each open node');
     families = grown;
   }
@@ -50,9 +50,13 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
 }
 
 /** `candidates` siblings after each stem, from one batch. */
-async function growSiblings(stems: readonly Stem[], candidates: number, cast: RolloutCast): Promise<readonly (readonly Draft[])[]> {
+async function growSiblings(
+  stems: readonly Stem[],
+  { candidates, goesOn }: { readonly candidates: number; readonly goesOn: boolean },
+  cast: RolloutCast,
+): Promise<readonly (readonly Draft[])[]> {
   const siblings = stems.flatMap(({ dialogue, stream }) =>
-    Array.from({ length: candidates }, (_, k): Stem => ({ dialogue, stream: childKey(stream, k) })),
+    Array.from({ length: candidates }, (_, k): Stem => ({ dialogue, stream: childKey(stream, k), goesOn })),
   );
   const exchanges = await playExchanges(siblings, cast);
   const drafts = exchanges.map((exchange, i): Draft => ({

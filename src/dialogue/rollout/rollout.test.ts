@@ -190,7 +190,7 @@ describe('linear rollout', () => {
     const players = cast();
     await rolloutLinear({ ...players, prompts: promptsOf(2), turns: 2, stream });
     for (const request of players.target.calls.flat()) {
-      expect(Object.keys(request)).toEqual(['dialogue', 'stream']);
+      expect(Object.keys(request)).toEqual(['dialogue', 'stream', 'goesOn']);
       expect(request.dialogue.turns.at(-1)?.author).toBe('adversary');
     }
     for (const request of players.adversary.calls.flat()) expect(request.dialogue.turns.at(-1)?.author ?? 'target').toBe('target');

@@ -12,9 +12,13 @@ export interface GenerateRequest {
   readonly stream: StreamKey;
   /** Also return log p of ids[scoreFrom …], read in the same pass. At least 1. */
   readonly scoreFrom?: number;
+  /** The context begins with one of the call before, which kept it: that part is not read again. Default false. */
+  readonly continues?: boolean;
 }
 
 export interface GenerationOptions extends Omit<SamplingOptions, 'stopTexts'> {
+  /** What is read and generated is kept on the device for requests of the next call that continue it. Default false. */
+  readonly keep?: boolean;
   /** Generation ends with the token that completes one of these. */
   readonly stopStrings?: readonly string[];
   /** What to do with a prompt that leaves no room for maxNewTokens. `refuse` (the default): an error when it fills the context, fewer
@@ -43,23 +47,23 @@ export async function generate(
   requests: readonly GenerateRequest[],
   options: GenerationOptions,
 ): Promise<readonly Generated[]> {
-  const { truncation = 'refuse', stopStrings = [], ...sampling } = options;
+  const { truncation = 'refuse', stopStrings = [], keep = false, ...sampling } = options;
   const rows = requests.map((request, index) => toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }));
   const { layers, kvHeads, headSize } = model.architecture.config;
-  const results = await model.device.decode(await model.inference({ vocabulary: stopStrings.length > 0 }), { layers, kvHeads, headSize }, rows);
+  const results = await model.device.decode(await model.inference({ vocabulary: stopStrings.length > 0 }), { layers, kvHeads, headSize }, rows, { keep });
   return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
 }
 
 function toRow(model: LanguageModel, request: GenerateRequest, sampling: SamplingOptions, { truncation, index }: RowOptions): DecodeRow {
   const where = `request ${String(index)}`;
-  const { ids, stream, scoreFrom = null } = request;
+  const { ids, stream, scoreFrom = null, continues = false } = request;
   requireContext(model, ids, where);
   const isScoreable = scoreFrom === null || (Number.isInteger(scoreFrom) && scoreFrom >= 1 && scoreFrom <= ids.length);
   invariant(isScoreable, 'scoring starts at the second token or later: the first has no probability');
   const room = model.contextLength - sampling.maxNewTokens;
-  if (ids.length <= room) return { ids, stream, scoreFrom, sampling };
+  if (ids.length <= room) return { ids, stream, scoreFrom, continues, sampling };
   if (truncation === 'refuse') {
-    if (ids.length < model.contextLength) return { ids, stream, scoreFrom, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
+    if (ids.length < model.contextLength) return { ids, stream, scoreFrom, continues, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
     throw contextError(model, ids.length, where);
   }
   const kept = Math.max(1, room);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streamKey } from '../../base/random.js';
-import { openDevice, type DecodeProgress, type DecodeResult, type DecodeRow, type Device, type Program, type SamplingOptions } from './device.js';
+import { openDevice, type DecodeOptions, type DecodeProgress, type DecodeResult, type DecodeRow, type Device, type Program, type SamplingOptions } from './device.js';
 import { plainSampling } from './samplingOptions.js';
 import { softmax, tinyEntries, tinyInferenceGraph, tinyLogits, tinyModel, tinyWeights } from './testing/tinyModel.js';
 
@@ -40,8 +40,8 @@ describe('decode', () => {
   });
   afterAll(() => device.close());
 
-  const decode = (rows: readonly DecodeRow[], onProgress?: (progress: DecodeProgress) => void): Promise<readonly DecodeResult[]> =>
-    device.decode(program, model.cache, rows, onProgress);
+  const decode = (rows: readonly DecodeRow[], options?: DecodeOptions): Promise<readonly DecodeResult[]> =>
+    device.decode(program, model.cache, rows, options);
   const one = async (request: DecodeRow): Promise<DecodeResult> => {
     const [result] = await decode([request]);
     if (result === undefined) throw new Error('no result');
@@ -118,6 +118,44 @@ describe('decode', () => {
     for (const [index, request] of rows.entries()) expectSame(together[index], await one(request));
   });
 
+  it('rows that continue what the last call kept give what each gives when it is read from the beginning', async () => {
+    const roots = [row([3, 14, 15, 9], 1, {}, 2), row([3, 14, 8], 2), row([40], 3, { maxNewTokens: 1 })];
+    const first = await decode(roots, { keep: true });
+    const grown = first.map(({ ids }, n) => [...(roots[n]?.ids ?? []), ...ids]);
+    const next = (ids: readonly number[] | undefined, seed: number, scoreFrom: number | null): DecodeRow =>
+      ({ ...row(ids ?? [], seed, {}, scoreFrom), continues: true });
+    const rows = [
+      next([...(grown[0] ?? []), 7, 7, 7], 4, 12), next([...(grown[0] ?? []), 7, 8], 5, 13), next(grown[0]?.slice(0, 8), 6, 1), next(grown[1], 7, null),
+      next(grown[1], 8, grown[1]?.length ?? 0), next([...(grown[2] ?? []), 1], 9, 1), next([9, 9, 9], 10, 1),
+    ];
+    const second = await decode(rows, { keep: true });
+    const third = await decode(rows.map(({ ids, ...rest }, n) => ({ ...rest, ids: [...ids, ...(second[n]?.ids ?? []), 4], scoreFrom: ids.length })));
+    for (const [index, { ids, ...rest }] of rows.entries()) {
+      expectSame(second[index], await one({ ...rest, ids, continues: false }));
+      expectSame(third[index], await one({ ...rest, ids: [...ids, ...(second[index]?.ids ?? []), 4], scoreFrom: ids.length, continues: false }));
+    }
+  });
+
+  it('a row that does not ask to continue gives the same bits whatever was kept', async () => {
+    const rows = [row([1, 2, 3, 4, 5, 6], 1, {}, 1), row([1, 2, 3], 2)];
+    const fresh = await decode(rows);
+    await decode([row([1, 2, 3, 4, 5], 3)], { keep: true });
+    expect(await decode(rows)).toEqual(fresh);
+  });
+
+  it('what was read with other weights is not continued', async () => {
+    const store = await device.createStore(tinyEntries(model));
+    for (const [name, data] of weights) await device.write(store, name, data);
+    const live = await device.compile(tinyInferenceGraph(model), { store });
+    const prompt = [5, 6, 7, 8, 9];
+    await device.decode(live, model.cache, [row(prompt, 1)], { keep: true });
+    for (const [name, data] of weights) await device.write(store, name, data.map((value) => value * 1.5));
+    const rows = [{ ...row([...prompt, 1, 2], 2, {}, 1), continues: true }];
+    const [continued] = await device.decode(live, model.cache, rows);
+    const [fresh] = await device.decode(live, model.cache, rows.map((each) => ({ ...each, continues: false })));
+    expect(continued).toEqual(fresh);
+  });
+
   it('the same rows give the same bits again', async () => {
     const rows = Array.from({ length: 5 }, (_, seed) => row([seed, 3], seed));
     expect(await decode(rows)).toEqual(await decode(rows));
@@ -157,7 +195,7 @@ describe('decode', () => {
 
   it('reports progress up to the last token', async () => {
     const seen: DecodeProgress[] = [];
-    await decode([row([1], 1, { maxNewTokens: 3 }), row([2, 3], 2, { maxNewTokens: 5 })], (progress) => seen.push(progress));
+    await decode([row([1], 1, { maxNewTokens: 3 }), row([2, 3], 2, { maxNewTokens: 5 })], { onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toEqual({ rows: 2, rowsDone: 2, tokens: 8 });
     expect(seen.map(({ tokens }) => tokens)).toEqual([...seen.map(({ tokens }) => tokens)].sort((a, b) => a - b));
   });

@@ -17,6 +17,23 @@ export interface DecodeRow {
   readonly sampling: SamplingOptions;
   /** One uniform number is drawn from it for each token. */
   readonly stream: StreamKey;
+  /** What the call before has kept of the prompt's beginning need not be read again. Default false: then the result does not depend
+   *  on earlier calls, to the bit. */
+  readonly continues?: boolean;
+}
+
+export interface DecodeOptions {
+  /** Keys and values stay on the device for rows of the next call on this program that continue these. Default false. */
+  readonly keep?: boolean;
+  readonly onProgress?: (progress: DecodeProgress) => void;
+}
+
+/** One call. */
+export interface DecodeJob {
+  readonly shape: CacheShape;
+  readonly rows: readonly DecodeRow[];
+  /** Whether keys and values stay for rows of the next call that continue these. */
+  readonly keep: boolean;
 }
 
 export interface DecodeResult {

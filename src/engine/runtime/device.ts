@@ -4,7 +4,7 @@
 import { ConfigError } from '../../base/errors.js';
 import type { Graph } from '../tensor/graph.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
-import type { CacheShape, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
+import type { CacheShape, DecodeOptions, DecodeResult, DecodeRow } from './decodeRow.js';
 import type { HostTensor } from './hostTensor.js';
 import { programSource } from './programSource.js';
 import type { HostTensors, Provider, TensorSpec } from './protocol.js';
@@ -12,7 +12,7 @@ import { layOutEntries, type StoreEntry, type TensorStore } from './tensorStore.
 import { WorkerThread } from './workerThread.js';
 
 export type { AdamwStep, AdamwStores } from './adamwStep.js';
-export type { CacheShape, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
+export type { CacheShape, DecodeOptions, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
 export type { HostTensor } from './hostTensor.js';
 export type { Provider, TensorSpec } from './protocol.js';
 export { plainSampling, type SamplingOptions } from './samplingOptions.js';
@@ -80,7 +80,7 @@ export interface Device {
   registerVocabulary(program: Program, tokenBytes: readonly Uint8Array[]): Promise<void>;
   /** Generates for all rows, with a key/value cache; results in the order of the rows. The graph has the inputs and outputs of decode.ts.
    *  @throws EnvironmentError naming the row whose logits are not finite */
-  decode(program: Program, cache: CacheShape, rows: readonly DecodeRow[], onProgress?: (progress: DecodeProgress) => void): Promise<readonly DecodeResult[]>;
+  decode(program: Program, shape: CacheShape, rows: readonly DecodeRow[], options?: DecodeOptions): Promise<readonly DecodeResult[]>;
   /** Frees a store (not while a program still reads it) or a program. */
   release(resource: TensorStore | Program): Promise<void>;
   /** Lets pending calls finish and ends the thread. */
@@ -152,8 +152,8 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     async registerVocabulary(program, tokenBytes) {
       await worker.call('registerVocabulary', { programId: idOf(program), tokenBytes });
     },
-    decode: async (program, cache, rows, onProgress) =>
-      worker.call('decode', { programId: idOf(program), cache, rows }, onProgress === undefined ? {} : { onProgress }),
+    decode: async (program, shape, rows, { keep = false, onProgress } = {}) =>
+      worker.call('decode', { programId: idOf(program), shape, rows, keep }, onProgress === undefined ? {} : { onProgress }),
     async release(resource) {
       await worker.call('release', { kind: resource.kind, id: idOf(resource) });
       own.delete(resource);

@@ -34,20 +34,24 @@ export const handlers: Handlers = {
     return null;
   },
   write(host, { storeId, name, data }) {
+    forgetContexts(host, storeId);
     writeTensor(storeOf(host, storeId), name, data);
     return null;
   },
   read: (host, { storeId, name }) => viewOf(tensorOf(storeOf(host, storeId), name)).slice(),
   writeAll(host, { storeId, data }) {
+    forgetContexts(host, storeId);
     writeFlat(storeOf(host, storeId), data);
     return null;
   },
   readAll: (host, { storeId }) => readFlat(storeOf(host, storeId)),
   copy(host, { fromId, toId }) {
+    forgetContexts(host, toId);
     copyStore(storeOf(host, fromId), storeOf(host, toId));
     return null;
   },
   fill(host, { storeId, value }) {
+    forgetContexts(host, storeId);
     fillStore(storeOf(host, storeId), value);
     return null;
   },
@@ -60,6 +64,7 @@ export const handlers: Handlers = {
   accumulate: (host, { programId, feeds, gradientsId }) => accumulate(host.pool, programOf(host, programId), feeds, storeOf(host, gradientsId)),
   adamw(host, { stores, step }) {
     const { parameters, gradients, firstMoment, secondMoment } = stores;
+    forgetContexts(host, parameters);
     return adamwStep({
       parameters: storeOf(host, parameters), gradients: storeOf(host, gradients),
       firstMoment: storeOf(host, firstMoment), secondMoment: storeOf(host, secondMoment),
@@ -69,7 +74,7 @@ export const handlers: Handlers = {
     programOf(host, programId).tokenBytes = tokenBytes;
     return null;
   },
-  decode: (host, { programId, cache, rows }, onProgress) => decode(programOf(host, programId), cache, rows, onProgress),
+  decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, onProgress),
   async release(host, { kind, id }) {
     if (kind === 'program') {
       await programOf(host, id).session.release();
@@ -89,6 +94,11 @@ export const handlers: Handlers = {
     return null;
   },
 };
+
+/** What was read with weights that are about to change. */
+function forgetContexts({ programs }: Host, storeId: number): void {
+  for (const program of programs.values()) if (program.storeIds.includes(storeId)) program.kept = [];
+}
 
 function storeOf(host: Host, id: number): ResidentStore {
   const store = host.stores.get(id);

@@ -1,12 +1,19 @@
 /** Prompts packed for one reading: prompts that begin alike share those tokens, as a tree, and trees lie side by side in strips of
  *  about the same length. A token sees those of its own prompt alone, so it is computed once for all prompts that contain it, and rows
- *  of different lengths waste no padding. Pure. */
+ *  of different lengths waste no padding. What is known of a prompt's beginning from an earlier reading comes first in its strip and
+ *  is not computed again. Pure. */
 import { present } from '../../base/invariant.js';
 
 /** Token ids from `at` of a strip on, `length` of them; they are consecutive in the prompt as well. */
 export interface StripSpan {
   readonly at: number;
   readonly length: number;
+}
+
+export interface PromptToPack {
+  readonly ids: readonly number[];
+  /** So many tokens at its beginning have been read before; less than all. */
+  readonly known: number;
 }
 
 export interface PackedPrompt {
@@ -21,6 +28,10 @@ export interface Strip {
   readonly positions: readonly number[];
   /** Index in the strip of the token before, −1 for the first of a prompt. */
   readonly parents: readonly number[];
+  /** The first so many tokens are known. */
+  readonly known: number;
+  /** Where the known tokens are from, in order: `length` of a prompt's tokens from `position` on. */
+  readonly sources: readonly { readonly prompt: number; readonly position: number; readonly length: number }[];
 }
 
 export interface PackedPrompts {
@@ -58,64 +69,98 @@ export function familiesOf(prompts: readonly (readonly number[])[]): readonly (r
 /** Packs prompts in the order given; a prompt shares tokens with the one before it, so neighbours should begin alike.
  *  @param stripLength a strip ends where the next family would make it longer; a family is cut only where it is longer than twice that,
  *  a prompt never */
-export function packPrompts(prompts: readonly (readonly number[])[], stripLength: number): PackedPrompts {
-  const strips: OpenStrip[] = [];
+export function packPrompts(prompts: readonly PromptToPack[], stripLength: number): PackedPrompts {
   const packed: PackedPrompt[] = [];
-  for (const family of familiesOf(prompts)) {
-    const members = family.map((index) => present(prompts[index], 'families hold prompt indices'));
-    const tokens = members.reduce((sum, ids, n) => sum + ids.length - sharedLength(members[n - 1] ?? [], ids), 0);
-    let strip = strips.at(-1);
-    let before: PlacedPrompt = { ids: [], spans: [] };
-    if (strip === undefined || strip.ids.length + tokens > stripLength) strips.push((strip = { ids: [], positions: [], parents: [] }));
-    for (const ids of members) {
-      if (strip.ids.length > 0 && strip.ids.length + ids.length - sharedLength(before.ids, ids) > 2 * stripLength) {
-        strips.push((strip = { ids: [], positions: [], parents: [] }));
-        before = { ids: [], spans: [] };
-      }
-      const spans = place(ids, before, strip);
-      packed.push({ strip: strips.length - 1, spans });
-      before = { ids, spans };
-    }
-  }
+  const strips = shareOut(prompts, stripLength).map((members, strip) => fillStrip(prompts, members, (index, spans) => { packed[index] = { strip, spans }; }));
   return { strips, prompts: packed };
 }
 
-interface OpenStrip extends Strip {
-  readonly ids: number[];
-  readonly positions: number[];
-  readonly parents: number[];
+/** The prompts of each strip. */
+function shareOut(prompts: readonly PromptToPack[], stripLength: number): readonly (readonly number[])[] {
+  const strips: number[][] = [];
+  let length = Infinity;
+  const open = (): void => {
+    strips.push([]);
+    length = 0;
+  };
+  for (const family of familiesOf(prompts.map(({ ids }) => ids))) {
+    const added = family.map((index, n) => idsOf(prompts, index).length - (n === 0 ? 0 : sharedLength(idsOf(prompts, index - 1), idsOf(prompts, index))));
+    if (length + added.reduce((sum, each) => sum + each, 0) > stripLength) open();
+    family.forEach((index, n) => {
+      const own = added[n] ?? 0;
+      const isCut = length > 0 && length + own > 2 * stripLength;
+      if (isCut) open();
+      strips.at(-1)?.push(index);
+      length += isCut ? idsOf(prompts, index).length : own;
+    });
+  }
+  return strips;
 }
 
-interface PlacedPrompt {
-  readonly ids: readonly number[];
+function idsOf(prompts: readonly PromptToPack[], index: number): readonly number[] {
+  return present(prompts[index], 'strips hold prompt indices').ids;
+}
+
+interface PlacedPrompt extends PromptToPack {
   readonly spans: readonly StripSpan[];
 }
 
-/** Writes what a prompt does not share with the one before to the end of the strip. */
-function place(ids: readonly number[], before: PlacedPrompt, strip: OpenStrip): readonly StripSpan[] {
-  const shared = sharedLength(before.ids, ids);
-  const spans = firstTokens(before.spans, shared);
-  if (shared === ids.length) return spans;
+const nothingPlaced: PlacedPrompt = { ids: [], known: 0, spans: [] };
+
+/** Known tokens of all prompts first, then those to read. A token is shared by neighbours that both know it, or both do not. */
+function fillStrip(
+  prompts: readonly PromptToPack[],
+  members: readonly number[],
+  report: (prompt: number, spans: readonly StripSpan[]) => void,
+): Strip {
+  const strip = { ids: [] as number[], positions: [] as number[], parents: [] as number[], sources: [] as { prompt: number; position: number; length: number }[] };
+  let before = nothingPlaced;
+  const begun = members.map((index): PlacedPrompt & { readonly index: number } => {
+    const { ids, known } = present(prompts[index], 'strips hold prompt indices');
+    const shared = Math.min(sharedLength(before.ids, ids), before.known, known);
+    if (known > shared) strip.sources.push({ prompt: index, position: shared, length: known - shared });
+    before = { ids, known, spans: append(strip, ids, { from: shared, to: known }, sliceSpans(before.spans, 0, shared)) };
+    return { ...before, index };
+  });
+  const known = strip.ids.length;
+  before = nothingPlaced;
+  for (const { index, ...prompt } of begun) {
+    const { ids } = prompt;
+    const shared = before.known === prompt.known ? Math.max(prompt.known, sharedLength(before.ids, ids)) : prompt.known;
+    const spans = append(strip, ids, { from: shared, to: ids.length }, shared > prompt.known ? sliceSpans(before.spans, 0, shared) : prompt.spans);
+    before = { ...prompt, spans };
+    report(index, spans);
+  }
+  return { ...strip, known };
+}
+
+/** Writes tokens of a prompt to the end of the strip. @returns the prompt's spans with them */
+function append(
+  strip: { readonly ids: number[]; readonly positions: number[]; readonly parents: number[] },
+  ids: readonly number[],
+  { from, to }: { readonly from: number; readonly to: number },
+  spans: readonly StripSpan[],
+): readonly StripSpan[] {
+  if (from >= to) return spans;
   const at = strip.ids.length;
   const last = spans.at(-1);
   strip.parents.push(last === undefined ? -1 : last.at + last.length - 1);
-  for (let position = shared; position < ids.length; position++) {
+  for (let position = from; position < to; position++) {
     strip.ids.push(present(ids[position], 'a token of the prompt'));
     strip.positions.push(position);
-    if (position > shared) strip.parents.push(strip.ids.length - 2);
+    if (position > from) strip.parents.push(strip.ids.length - 2);
   }
-  return [...spans, { at, length: ids.length - shared }];
+  return [...spans, { at, length: to - from }];
 }
 
-function firstTokens(spans: readonly StripSpan[], count: number): StripSpan[] {
-  const first: StripSpan[] = [];
-  let left = count;
-  for (const { at, length } of spans) {
-    if (left === 0) break;
-    first.push({ at, length: Math.min(length, left) });
-    left -= Math.min(length, left);
-  }
-  return first;
+/** The spans of the tokens `from` … `to` − 1. */
+export function sliceSpans(spans: readonly StripSpan[], from: number, to: number): readonly StripSpan[] {
+  let start = 0;
+  return spans.flatMap(({ at, length }) => {
+    const [first, last] = [Math.max(from - start, 0), Math.min(to - start, length)];
+    start += length;
+    return first < last ? [{ at: at + first, length: last - first }] : [];
+  });
 }
 
 /** Index in its strip of a prompt's token. */
@@ -131,20 +176,25 @@ export function tokenIndex({ spans }: PackedPrompt, position: number): number {
 /** Low enough that softmax gives exactly 0. */
 const hidden = -1e30;
 
-/** What is added to attention scores beside the causal mask, f32 [strips, 1, T, T]: 0 where a token sees another, that is its ancestors and itself.
- *  @param bias_STT written, whole */
-export function writeStripBias(strips: readonly Strip[], T: number, bias_STT: Float32Array): void {
-  bias_STT.fill(hidden);
-  strips.forEach(({ parents }, s) => {
-    parents.forEach((parent, index) => {
-      const row = (s * T + index) * T;
-      if (parent >= 0) bias_STT.copyWithin(row, (s * T + parent) * T, (s * T + parent) * T + parent + 1);
-      bias_STT[row + index] = 0;
-    });
+/** What is added to attention scores beside the causal mask, f32 [strips, 1, T, W]: 0 where a token to read sees another, that is its
+ *  ancestors and itself. A strip's row t is its token known + t; column w its token w.
+ *  @param bias_STW written, whole */
+export function writeStripBias(strips: readonly Strip[], { T, W }: { readonly T: number; readonly W: number }, bias_STW: Float32Array): void {
+  bias_STW.fill(hidden);
+  strips.forEach(({ parents, known }, s) => {
+    for (let index = known; index < parents.length; index++) {
+      const rowOf = (token: number): number => (s * T + token - known) * W;
+      const row = rowOf(index);
+      const parent = parents[index] ?? -1;
+      if (parent >= known) bias_STW.copyWithin(row, rowOf(parent), rowOf(parent) + parent + 1);
+      else for (let token = parent; token >= 0; token = parents[token] ?? -1) bias_STW[row + token] = 0;
+      bias_STW[row + index] = 0;
+    }
   });
 }
 
-/** Strips read in one pass: about as many tokens and scored tokens as the limits allow, at least one strip. */
+/** Strips read in one pass: about as many tokens and scored tokens as the limits allow, at least one strip. A strip with known tokens
+ *  has a pass of its own (the kernel continues one row at a time). */
 export function planPasses(
   strips: readonly Strip[],
   scoredOfStrip: readonly number[],
@@ -153,14 +203,17 @@ export function planPasses(
   const passes: number[][] = [];
   let longest = 0;
   let scored = 0;
-  strips.forEach(({ ids }, index) => {
+  let isOpen = false;
+  strips.forEach(({ ids, known }, index) => {
     const own = present(scoredOfStrip[index], 'a count for every strip');
     const pass = passes.at(-1);
-    const fits = pass !== undefined && (pass.length + 1) * Math.max(longest, ids.length) <= limits.tokens && scored + own <= limits.scoredTokens;
+    const fits = pass !== undefined && isOpen && known === 0
+      && (pass.length + 1) * Math.max(longest, ids.length) <= limits.tokens && scored + own <= limits.scoredTokens;
     if (fits) pass.push(index);
     else passes.push([index]);
     longest = fits ? Math.max(longest, ids.length) : ids.length;
     scored = (fits ? scored : 0) + own;
+    isOpen = known === 0;
   });
   return passes;
 }

@@ -2,7 +2,7 @@
 import type { DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/dimension.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
-import type { CacheShape, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
+import type { DecodeJob, DecodeProgress, DecodeResult } from './decodeRow.js';
 import type { ErrorRecord } from './errorTransfer.js';
 import type { HostTensor } from './hostTensor.js';
 import type { StoreEntry } from './tensorStore.js';
@@ -50,7 +50,7 @@ export interface Calls {
   adamw: { readonly args: { readonly stores: AdamwStores<number>; readonly step: AdamwStep }; readonly answer: { readonly gradientNorm: number } };
   registerVocabulary: { readonly args: { readonly programId: number; readonly tokenBytes: readonly Uint8Array[] }; readonly answer: null };
   decode: {
-    readonly args: { readonly programId: number; readonly cache: CacheShape; readonly rows: readonly DecodeRow[] };
+    readonly args: { readonly programId: number } & DecodeJob;
     readonly answer: readonly DecodeResult[];
   };
   release: { readonly args: { readonly kind: 'store' | 'program'; readonly id: number }; readonly answer: null };

@@ -5,6 +5,7 @@ import { evaluateDim } from '../tensor/dimension.js';
 import type { DType } from '../tensor/dtype.js';
 import { checkHostTensor, emptyData, type HostTensor } from './hostTensor.js';
 import type { HostTensors, ProgramSource, Provider, TensorSpec } from './protocol.js';
+import type { KeptContexts } from './keptContexts.js';
 import { viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
 import { elementCount } from './tensorStore.js';
 import { runInPlace, withUnreturnedOutputs, type Tensors } from './unreturnedOutputs.js';
@@ -20,6 +21,8 @@ export interface ResidentProgram {
   readonly storeIds: readonly number[];
   /** Bytes of each token, once registered. */
   tokenBytes: readonly Uint8Array[] | null;
+  /** What the last decode call has kept. */
+  kept: KeptContexts;
 }
 
 const ortTypes = { f32: 'float32', i64: 'int64', i32: 'int32', bool: 'bool', u8: 'uint8', i8: 'int8' } as const satisfies Record<DType, string>;
@@ -56,7 +59,7 @@ export async function compileProgram(id: number, source: ProgramSource, stores: 
   const frozen = source.initializers.length > 0;
   return {
     id, session, inputs: source.inputs, outputs: source.outputs, parameters: frozen ? [] : [...bound.values()],
-    storeIds: frozen ? [] : stores.map((store) => store.id), tokenBytes: null,
+    storeIds: frozen ? [] : stores.map((store) => store.id), tokenBytes: null, kept: [],
   };
 }
 

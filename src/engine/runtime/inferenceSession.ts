@@ -1,0 +1,75 @@
+/** One forward pass of the inference graph: feeds and fetches over a key/value cache, in place. The graph is described in `decode.ts`. */
+import type * as ort from 'onnxruntime-node';
+import { ConfigError } from '../../base/errors.js';
+import type { CacheShape } from './decodeRow.js';
+import { reuse, type KeyValueCache } from './keyValueCache.js';
+import { bindParameters, ortTensor, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
+
+/** What stays the same over the passes of one call. */
+export interface InferenceSession {
+  readonly program: ResidentProgram;
+  readonly shape: CacheShape;
+  readonly vocabularySize: number;
+  readonly parameters: Readonly<Record<string, ort.Tensor>>;
+  /** Memory that passes take over from each other. */
+  readonly buffers: Map<string, Float32Array>;
+  readonly inputs: ReadonlySet<string>;
+  readonly outputs: ReadonlySet<string>;
+}
+
+export function beginInference(program: ResidentProgram, shape: CacheShape): InferenceSession {
+  const vocabularySize = Number(outputSpec(program, 'logits').shape[1]);
+  if (!Number.isInteger(vocabularySize)) throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
+  return {
+    program, shape, vocabularySize, parameters: bindParameters(program), buffers: new Map(),
+    inputs: new Set(program.inputs.map(({ name }) => name)), outputs: new Set(program.outputs.map(({ name }) => name)),
+  };
+}
+
+export interface ForwardInputs {
+  readonly B: number;
+  readonly T: number;
+  readonly ids_BT: BigInt64Array;
+  readonly positions_BT: BigInt64Array;
+  readonly lastIndex_B: Int32Array;
+  /** f32 [B or 1, 1, T, most tokens of a row] */
+  readonly bias: ort.Tensor;
+  readonly logitRows_N: readonly number[];
+  readonly scoreRows_M: readonly number[];
+  readonly scoreIds_M: readonly number[];
+}
+
+export interface ForwardOutputs {
+  readonly logits_NV: Float32Array;
+  readonly scored_M: Float32Array;
+}
+
+export async function forward(session: InferenceSession, cache: KeyValueCache, inputs: ForwardInputs): Promise<ForwardOutputs> {
+  const { B, T, lastIndex_B, logitRows_N, scoreRows_M, scoreIds_M } = inputs;
+  const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
+  const { past, present: presentTensors } = cache.tensors(B);
+  const logits_NV = reuse(session.buffers, 'logits', N * V);
+  const scored_M = new Float32Array(M);
+  const feeds: Record<string, ort.Tensor> = {
+    ids: ortTensor('i64', inputs.ids_BT, [B, T]),
+    positions: ortTensor('i64', inputs.positions_BT, [B, T]),
+    lastIndex: ortTensor('i32', lastIndex_B, [B]),
+    total: ortTensor('i32', Int32Array.of(Math.max(...lastIndex_B) + 1), [1]),
+    attentionBias: inputs.bias,
+    logitRows: ortTensor('i64', BigInt64Array.from(logitRows_N, BigInt), [N]),
+    scoreRows: ortTensor('i64', BigInt64Array.from(scoreRows_M, BigInt), [M]),
+    scoreIds: ortTensor('i64', BigInt64Array.from(scoreIds_M, BigInt), [M]),
+    ...past,
+  };
+  const outputs: Record<string, ort.Tensor> = { logits: ortTensor('f32', logits_NV, [N, V]), scored: ortTensor('f32', scored_M, [M]), ...presentTensors };
+  await runProgramInPlace(session.program, { ...only(feeds, session.inputs), ...session.parameters }, only(outputs, session.outputs));
+  return { logits_NV, scored_M };
+}
+
+function only<T>(tensors: Readonly<Record<string, T>>, names: ReadonlySet<string>): Record<string, T> {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
+}
+
+export function logitsOf({ vocabularySize }: InferenceSession, logits_NV: Float32Array, row: number): Float32Array {
+  return logits_NV.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+}
