@@ -1,9 +1,12 @@
-/** Cached attention for generation, as one kernel (com.microsoft GroupQueryAttention). Training composes matmul and softmax instead. */
+/** Cached attention for generation, as one kernel (com.microsoft GroupQueryAttention). Training composes matmul and softmax instead.
+ *
+ *  On other providers than the CPU it is written out: ONNX Runtime 1.30's WebGPU kernel gives wrong numbers without a word as soon as rows
+ *  of one batch have different lengths or the cache is longer than the tokens in it, and its CUDA kernel takes no f32. */
 import { present } from '../../../base/invariant.js';
 import { addDims, multiplyDims } from '../dimension.js';
-import { expectDType } from '../dtype.js';
+import { dtypes, expectDType } from '../dtype.js';
 import { at, expectFloat, expectShape } from '../shapeRules.js';
-import type { OpDefinition, Value } from '../value.js';
+import type { Lowering, OpDefinition, Value } from '../value.js';
 
 type AttentionAttributes = { readonly heads: number; readonly kvHeads: number; readonly scale: number };
 
@@ -51,6 +54,7 @@ export const groupQueryAttentionOp: OpDefinition<AttentionAttributes> = {
     return [{ dtype: 'f32', shape: q.shape }, present_, present_];
   },
   lower(onnx, { inputs, attributes: { heads, kvHeads, scale } }) {
+    if (onnx.provider !== 'cpu') return attendByParts(onnx, inputs, { heads, kvHeads, scale });
     const attributes = { num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: scale }, do_rotary: { int: 0 } };
     const names = inputs.map((input) => onnx.name(input));
     // Without cosines, sines and position ids: rotary embedding is applied before.
@@ -59,6 +63,66 @@ export const groupQueryAttentionOp: OpDefinition<AttentionAttributes> = {
   },
   vjp: { none: 'it is for generation; compose matmul and softmax to train' },
 };
+
+/** Low enough that softmax gives exactly 0, finite so that it stays a number. */
+const hidden = -1e30;
+
+/** The kernel in plain operators. Row b's new tokens take the slots of the cache from start[b] = max(0, lastIndex[b] + 1 − T) on: after
+ *  its cached tokens, or from 0 where the whole prompt is new. */
+function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHeads, scale }: AttentionAttributes): readonly string[] {
+  const write = writer(onnx);
+  const [q, k, v, pastK, pastV, lastIndex, total, bias] = inputs.map((input) => onnx.name(input)) as Operands;
+  const [batch, tokens, seen] = [write.axisSize(q, 0), write.axisSize(q, 1), write.cast(total, 'i64')];
+  const size = Number(at(at(inputs, 3).shape, 3));
+  const newTokens_1 = write.cast(tokens, 'i32');
+  const start_B = write.node('Max', write.node('Sub', write.node('Add', lastIndex, write.i32(1)), newTokens_1), write.i32(0));
+
+  const slots = write.node('Max', write.axisSize(pastK, 2), seen);
+  const token_BL = write.node('Sub', write.reshape(write.count(slots), 1, -1), write.reshape(start_B, -1, 1));
+  const nearest_BL = write.node('Max', write.node('Min', token_BL, write.node('Sub', newTokens_1, write.i32(1))), write.i32(0));
+  const isNew_B1L1 = write.reshape(write.node('Equal', token_BL, nearest_BL), 0, 1, -1, 1);
+  const index_BKLD = write.node('Expand', write.reshape(nearest_BL, 0, 1, -1, 1), write.concat(batch, write.i64(kvHeads), slots, write.i64(size)));
+  const room = write.concat(write.i64(0, 0, 0, 0, 0, 0), write.node('Sub', slots, write.axisSize(pastK, 2)), write.i64(0));
+  const [presentK, presentV] = ([[pastK, k], [pastV, v]] as const).map(([past, x_BTE]) => {
+    const new_BKTD = write.transpose(write.reshape(x_BTE, 0, 0, kvHeads, size), 0, 2, 1, 3);
+    const taken_BKLD = onnx.node('GatherElements', [new_BKTD, index_BKLD], { attributes: { axis: { int: 2 } } });
+    return write.node('Where', isNew_B1L1, taken_BKLD, write.node('Pad', past, room));
+  }) as [string, string];
+
+  // Token t of row b sees the slots up to start[b] + t. The heads of a group are stacked along the token axis.
+  const last_BT1 = write.node('Add', write.reshape(start_B, -1, 1, 1), write.reshape(write.count(tokens), 1, -1, 1));
+  const isHidden_BTW = write.node('Greater', write.reshape(write.count(seen), 1, 1, -1), last_BT1);
+  const bias_B1TW = write.node('Where', write.node('Unsqueeze', isHidden_BTW, write.i64(1)), write.f32(hidden), bias);
+  const [keys_BKWD, values_BKWD] = [presentK, presentV].map((all) => write.node('Slice', all, write.i64(0), seen, write.i64(2))) as [string, string];
+  const q_BHTD = write.transpose(write.reshape(q, 0, 0, heads, size), 0, 2, 1, 3);
+  const q_BKSD = write.node('Reshape', q_BHTD, write.concat(batch, write.i64(kvHeads, -1, size)));
+  const scores_BKSW = write.node('Mul', write.node('MatMul', q_BKSD, write.transpose(keys_BKWD, 0, 1, 3, 2)), write.f32(scale));
+  const scores_BHTW = write.node('Reshape', scores_BKSW, write.concat(batch, write.i64(heads), tokens, seen));
+  const weights_BHTW = onnx.node('Softmax', [write.node('Add', scores_BHTW, bias_B1TW)], { attributes: { axis: { int: -1 } } });
+  const weights_BKSW = write.node('Reshape', weights_BHTW, write.concat(batch, write.i64(kvHeads, -1), seen));
+  const out_BHTD = write.node('Reshape', write.node('MatMul', weights_BKSW, values_BKWD), write.concat(batch, write.i64(heads, -1, size)));
+  return [write.reshape(write.transpose(out_BHTD, 0, 2, 1, 3), 0, 0, heads * size), presentK, presentV];
+}
+
+type Operands = [q: string, k: string, v: string, pastK: string, pastV: string, lastIndex: string, total: string, bias: string];
+
+/** Short forms of the nodes above. Slots and tokens are counted in i32; shapes are i64, which ONNX Runtime keeps on the CPU. */
+function writer(onnx: Lowering) {
+  const i64 = (...values: readonly number[]): string => onnx.constant('i64', [values.length], values);
+  const i32 = (value: number): string => onnx.constant('i32', [], [value]);
+  const node = (type: string, ...inputs: readonly string[]): string => onnx.node(type, inputs);
+  const cast = (name: string, to: 'i32' | 'i64'): string => onnx.node('Cast', [name], { attributes: { to: { int: dtypes[to].onnx } } });
+  return {
+    i64, i32, node, cast,
+    f32: (value: number): string => onnx.constant('f32', [], [value]),
+    axisSize: (name: string, axis: number): string => onnx.node('Shape', [name], { attributes: { start: { int: axis }, end: { int: axis + 1 } } }),
+    reshape: (name: string, ...dims: readonly number[]): string => node('Reshape', name, i64(...dims)),
+    transpose: (name: string, ...perm: readonly number[]): string => onnx.node('Transpose', [name], { attributes: { perm: { ints: perm } } }),
+    concat: (...parts: readonly string[]): string => onnx.node('Concat', parts, { attributes: { axis: { int: 0 } } }),
+    /** 0, 1, … length − 1 */
+    count: (length: string): string => node('Range', i32(0), node('Squeeze', cast(length, 'i32')), i32(1)),
+  };
+}
 
 /** Causal attention of T new tokens over P cached ones and themselves. Rows are right-padded; rotary embedding is applied before.
  *  @returns out [B, T, H·D] and the extended caches [B, KV, P+T, D] */
