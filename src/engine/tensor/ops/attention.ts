@@ -3,9 +3,9 @@
  *  On other providers than the CPU it is written out: ONNX Runtime 1.30's WebGPU kernel gives wrong numbers without a word as soon as rows
  *  of one batch have different lengths or the cache is longer than the tokens in it, and its CUDA kernel takes no f32. */
 import { present } from '../../../base/invariant.js';
-import { addDims, multiplyDims } from '../dimension.js';
+import { addDims, multiplyDims, type Dim } from '../dimension.js';
 import { dtypes, expectDType } from '../dtype.js';
-import { at, expectFloat, expectShape } from '../shapeRules.js';
+import { at, expectFloat, expectShape, sizeSources } from '../shapeRules.js';
 import type { Lowering, OpDefinition, Value } from '../value.js';
 
 type AttentionAttributes = { readonly heads: number; readonly kvHeads: number; readonly scale: number };
@@ -56,7 +56,7 @@ export const groupQueryAttentionOp: OpDefinition<AttentionAttributes> = {
   lower(onnx, { inputs, attributes: { heads, kvHeads, scale } }) {
     if (onnx.provider !== 'cpu') return attendByParts(onnx, inputs, { heads, kvHeads, scale });
     const attributes = { num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: scale }, do_rotary: { int: 0 } };
-    const names = inputs.map((input) => onnx.name(input));
+    const names = inputs.slice(0, operandNames.length).map((input) => onnx.name(input));
     // Without cosines, sines and position ids: rotary embedding is applied before.
     const operands = [...names.slice(0, -1), '', '', '', ...names.slice(-1)];
     return onnx.nodes('GroupQueryAttention', operands, [true, true, true], { domain: 'com.microsoft', attributes });
@@ -71,18 +71,21 @@ const hidden = -1e30;
  *  its cached tokens, or from 0 where the whole prompt is new. */
 function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHeads, scale }: AttentionAttributes): readonly string[] {
   const write = writer(onnx);
-  const [q, k, v, pastK, pastV, lastIndex, total, bias] = inputs.map((input) => onnx.name(input)) as Operands;
-  const [batch, tokens, seen] = [write.axisSize(q, 0), write.axisSize(q, 1), write.cast(total, 'i64')];
+  const [q, k, v, pastK, pastV, lastIndex, , bias] = inputs.map((input) => onnx.name(input)) as Operands;
+  // The same sources for all layers: ONNX Runtime then computes slots and masks once.
+  const sources = inputs.slice(operandNames.length);
+  const sizes = cacheDims(inputs).map((dim) => onnx.sizes([dim], sources)) as readonly string[] as readonly [string, string, string, string];
+  const [batch, tokens, capacity, seen] = sizes;
   const size = Number(at(at(inputs, 3).shape, 3));
-  const newTokens_1 = write.cast(tokens, 'i32');
+  const newTokens_1 = write.toI32(tokens);
   const start_B = write.node('Max', write.node('Sub', write.node('Add', lastIndex, write.i32(1)), newTokens_1), write.i32(0));
 
-  const slots = write.node('Max', write.axisSize(pastK, 2), seen);
+  const slots = write.node('Max', capacity, seen);
   const token_BL = write.node('Sub', write.reshape(write.count(slots), 1, -1), write.reshape(start_B, -1, 1));
   const nearest_BL = write.node('Max', write.node('Min', token_BL, write.node('Sub', newTokens_1, write.i32(1))), write.i32(0));
   const isNew_B1L1 = write.reshape(write.node('Equal', token_BL, nearest_BL), 0, 1, -1, 1);
   const index_BKLD = write.node('Expand', write.reshape(nearest_BL, 0, 1, -1, 1), write.concat(batch, write.i64(kvHeads), slots, write.i64(size)));
-  const room = write.concat(write.i64(0, 0, 0, 0, 0, 0), write.node('Sub', slots, write.axisSize(pastK, 2)), write.i64(0));
+  const room = write.concat(write.i64(0, 0, 0, 0, 0, 0), write.node('Sub', slots, capacity), write.i64(0));
   const [presentK, presentV] = ([[pastK, k], [pastV, v]] as const).map(([past, x_BTE]) => {
     const new_BKTD = write.transpose(write.reshape(x_BTE, 0, 0, kvHeads, size), 0, 2, 1, 3);
     const taken_BKLD = onnx.node('GatherElements', [new_BKTD, index_BKLD], { attributes: { axis: { int: 2 } } });
@@ -104,6 +107,9 @@ function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHead
   return [write.reshape(write.transpose(out_BHTD, 0, 2, 1, 3), 0, 0, heads * size), presentK, presentV];
 }
 
+/** B, T, P, W */
+const cacheDims = (inputs: readonly Value[]): readonly Dim[] => [at(at(inputs, 0).shape, 0), at(at(inputs, 0).shape, 1), at(at(inputs, 3).shape, 2), at(at(inputs, 7).shape, 3)];
+
 type Operands = [q: string, k: string, v: string, pastK: string, pastV: string, lastIndex: string, total: string, bias: string];
 
 /** Short forms of the nodes above. Slots and tokens are counted in i32; shapes are i64, which ONNX Runtime keeps on the CPU. */
@@ -111,16 +117,18 @@ function writer(onnx: Lowering) {
   const i64 = (...values: readonly number[]): string => onnx.constant('i64', [values.length], values);
   const i32 = (value: number): string => onnx.constant('i32', [], [value]);
   const node = (type: string, ...inputs: readonly string[]): string => onnx.node(type, inputs);
-  const cast = (name: string, to: 'i32' | 'i64'): string => onnx.node('Cast', [name], { attributes: { to: { int: dtypes[to].onnx } } });
+  const toI32 = (name: string): string => onnx.node('Cast', [name], { attributes: { to: { int: dtypes.i32.onnx } } });
   return {
-    i64, i32, node, cast,
+    i64, i32, node, toI32,
     f32: (value: number): string => onnx.constant('f32', [], [value]),
-    axisSize: (name: string, axis: number): string => onnx.node('Shape', [name], { attributes: { start: { int: axis }, end: { int: axis + 1 } } }),
     reshape: (name: string, ...dims: readonly number[]): string => node('Reshape', name, i64(...dims)),
     transpose: (name: string, ...perm: readonly number[]): string => onnx.node('Transpose', [name], { attributes: { perm: { ints: perm } } }),
     concat: (...parts: readonly string[]): string => onnx.node('Concat', parts, { attributes: { axis: { int: 0 } } }),
-    /** 0, 1, … length − 1 */
-    count: (length: string): string => node('Range', i32(0), node('Squeeze', cast(length, 'i32')), i32(1)),
+    /** 0, 1, … length − 1. ReduceMax instead of Squeeze, which would go through the GPU and wait for it. */
+    count(length: string): string {
+      const scalar = onnx.node('ReduceMax', [length], { attributes: { keepdims: { int: 0 } } });
+      return toI32(node('Range', onnx.constant('i64', [], [0]), scalar, onnx.constant('i64', [], [1])));
+    },
   };
 }
 
@@ -131,6 +139,9 @@ export function groupQueryAttention({ heads, kvHeads, scale, ...operands }: Grou
   readonly presentK: Value;
   readonly presentV: Value;
 } {
-  const [out, presentK, presentV] = operands.q.trace.emit(groupQueryAttentionOp, operandNames.map((name) => operands[name]), { heads, kvHeads, scale });
+  const inputs = operandNames.map((name) => operands[name]);
+  const { trace } = operands.q;
+  const attributes = { heads, kvHeads, scale };
+  const [out, presentK, presentV] = trace.emit(groupQueryAttentionOp, [...inputs, ...sizeSources(trace, cacheDims(inputs))], attributes);
   return { out: present(out, 'out'), presentK: present(presentK, 'presentK'), presentV: present(presentV, 'presentV') };
 }

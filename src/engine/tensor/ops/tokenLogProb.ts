@@ -29,7 +29,8 @@ export const tokenLogProbOp: OpDefinition = {
     const last = onnx.constant('i64', [1], [-1]);
     const index = onnx.node('Unsqueeze', [onnx.name(targets), last]);
     const pick = (name: string): string => onnx.node('Squeeze', [onnx.node('GatherElements', [name, index], { attributes: { axis: { int: -1 } } }), last]);
-    if (!onnx.isUsed(probabilities)) return [pick(onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } })), ''];
+    // On the CPU alone: ONNX Runtime has no LogSoftmax for WebGPU and would fetch the logits.
+    if (onnx.provider === 'cpu' && !onnx.isUsed(probabilities)) return [pick(onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } })), ''];
     const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
     // log Σ exp(logits) = largest logit − log(largest probability); the largest probability is at least 1/V, so nothing underflows.
     const logSumExp = onnx.node('Sub', [largest(onnx, logits, last), onnx.node('Log', [largest(onnx, softmax, last)])]);
