@@ -1,33 +1,39 @@
 /** The command line of `npm run bench`. */
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../src/base/errors.js';
 import { assetPath } from '../src/base/packageRoot.js';
-import type { BenchSetup } from './comparison.js';
+import type { BenchSetup, Reference } from './comparison.js';
 
-export const benchNames = ['train-step', 'generation', 'ipo-epoch'] as const;
+export const benchNames = ['epoch', 'batched', 'update', 'train-step', 'sampling', 'startup', 'roofline'] as const;
 export type BenchName = (typeof benchNames)[number];
 
 export const usage = `npm run bench -- [NAME…] [options]
 
-NAME            ${benchNames.join(', ')}, or ipo-epoch/astra and its like; default all
---model M       a model as recipes name it; default smollm2
---threads N     on both sides; default all cores (${String(availableParallelism())})
---runs N        processes a side; default 3
---epoch-runs N  the same for ipo-epoch; default 1
---trees N       prompts of ipo-epoch; default 2
---prompts FILE  a JSON array of texts; default the everyday openers of the package
---peers DIR     the folder of the peers' scripts; without it only our side is measured
---python PATH   the interpreter that has what the peers import; default python3
---astra DIR, --astprompter DIR
-                checkouts of the reference implementations, for ipo-epoch
---json          every sample as JSON on stdout, the tables on stderr`;
+NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32; default all
+--reference DIR    a checkout of astra-rl or ASTPrompter to measure against; may be repeated.
+                   Without one the epoch stands against a recorded figure
+--python PATH      an interpreter that has what the peers import; default: one is set up in the cache, once
+--no-peers         measure our side only
+--model M          a model as recipes name it; default smollm2
+--prompts FILE     a JSON array of texts; default the everyday openers of the package
+--threads N        on all sides; default all cores (${String(availableParallelism())})
+--runs N           processes a side; default 1
+--trees N          prompts of the epoch against a reference implementation; default 2
+--batched-trees N  the same against the batched loop; default 8
+--quick            smaller shapes and fewer repetitions: whether it runs, not how fast
+--record           append the run to bench/history.jsonl
+--json             one JSON document on stdout, all else on stderr`;
 
 export interface Arguments {
   readonly names: readonly string[];
-  readonly setup: Omit<BenchSetup, 'model' | 'scratch'>;
+  readonly setup: Omit<BenchSetup, 'model' | 'gpt2Small' | 'gguf' | 'python' | 'scratch'>;
   readonly model: string;
+  /** How to come by the peers. */
+  readonly peers: { readonly wanted: boolean; readonly python: string | null };
+  readonly record: boolean;
   readonly json: boolean;
 }
 
@@ -37,38 +43,50 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
   if (values.help) return 'help';
   const unknown = positionals.find((name) => !benchNames.some((known) => known === name.split('/')[0]));
   if (unknown !== undefined) throw new ConfigError('no such bench', { got: unknown, expected: benchNames.join(', ') });
-  const count = (name: 'threads' | 'runs' | 'epoch-runs' | 'trees', fallback: number): number => {
+  const { quick, python } = values;
+  const count = (name: 'threads' | 'runs' | 'trees' | 'batched-trees', fallback: number): number => {
     const given = values[name] === undefined ? fallback : Number(values[name]);
     if (!Number.isInteger(given) || given < 1) throw new ConfigError('not a count', { where: `--${name}`, got: values[name] ?? '' });
     return given;
   };
-  const folder = (path: string | undefined): string | null => (path === undefined ? null : resolve(path));
-  const peers = folder(values.peers);
-  const python = values.python ?? 'python3';
   return {
     names: positionals,
     model: values.model ?? 'smollm2',
+    peers: { wanted: !values['no-peers'], python: python === undefined ? null : python.includes('/') ? resolve(python) : python }, // a bare name is looked up in PATH
+    record: values.record,
     json: values.json,
     setup: {
       threads: count('threads', availableParallelism()),
-      runs: count('runs', 3),
-      epochRuns: count('epoch-runs', 1),
-      trees: count('trees', 2),
-      prompts: folder(values.prompts) ?? assetPath('prompts', 'everyday-openers.json'),
-      // A bare name is looked up in PATH.
-      peers: peers === null ? null : { folder: peers, python: python.includes('/') ? resolve(python) : python },
-      sources: { astra: folder(values.astra), astprompter: folder(values.astprompter) },
+      runs: count('runs', 1),
+      trees: count('trees', quick ? 1 : 2),
+      batchedTrees: count('batched-trees', quick ? 2 : 8),
+      prompts: values.prompts === undefined ? assetPath('prompts', 'everyday-openers.json') : resolve(values.prompts),
+      references: (values.reference ?? []).map(referenceAt),
+      repeat: quick ? { uncounted: 1, counted: 1, seconds: 1 } : { uncounted: 1, counted: 3, seconds: 15 },
+      quick,
     },
   };
+}
+
+/** Which reference implementation a checkout is of, by its files. @throws ConfigError */
+export function referenceAt(path: string): Reference {
+  const folder = resolve(path);
+  if (existsSync(join(folder, 'src', 'astra_rl', '__init__.py'))) return { name: 'astra-rl', folder };
+  if (existsSync(join(folder, 'trainer.py')) && existsSync(join(folder, 'environment.py'))) return { name: 'ASTPrompter', folder };
+  throw new ConfigError('no checkout of a reference implementation', {
+    where: `--reference ${path}`,
+    expected: 'src/astra_rl (astra-rl), or trainer.py and environment.py (ASTPrompter)',
+  });
 }
 
 function parsed(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const options = {
-    model: text, threads: text, runs: text, 'epoch-runs': text, trees: text, prompts: text, peers: text, python: text, astra: text, astprompter: text,
-    json: flag, help: flag,
-  };
+    model: text, prompts: text, threads: text, runs: text, trees: text, 'batched-trees': text, python: text,
+    reference: { type: 'string', multiple: true },
+    'no-peers': flag, quick: flag, record: flag, json: flag, help: flag,
+  } as const;
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,21 +7,32 @@ import { present } from '../src/base/invariant.js';
 import { saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { tinyModel } from '../tests/fakes/tinyModel.js';
-import { readArguments } from './arguments.js';
-import { isChosen, lastWith, numberAt, recordsIn, type BenchSetup, type Comparison, type Outcome } from './comparison.js';
+import { readArguments, referenceAt } from './arguments.js';
+import { isChosen, outcomeIn, type BenchSetup, type Comparison, type Outcome, type Side } from './comparison.js';
+import { batched, epoch } from './epochComparisons.js';
 import { generation, measureGeneration } from './generation.js';
-import { ipoEpoch, measureIpoEpoch } from './ipoEpoch.js';
+import { historyLine, recordRun } from './history.js';
+import { measureIpoEpoch } from './ipoEpoch.js';
+import { measureComparison } from './measureComparison.js';
+import { measureRoofline } from './measureRoofline.js';
 import { othersShare, runMeasured } from './measuredProcess.js';
-import { renderComparison, rowsOf, spreadOf, workNotes, type MeasuredSide } from './results.js';
+import { environmentName, preparePython } from './peerSetup.js';
+import { hasInt8 } from './precision.js';
+import { measurePreferenceUpdate, pairsOfTree, preferenceUpdate } from './preferenceUpdate.js';
+import { medianSeconds } from './repeat.js';
+import { renderNotes, renderRows, rowsOf, spreadOf, workNotes, type MeasuredSide } from './results.js';
+import { architectureAt, arithmeticOf, measureMatmulRate, rateKey, samplingFlop, trainingFlop } from './roofline.js';
+import { startup } from './startup.js';
 import { measureTrainStep, trainStep } from './trainStep.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'gadfly-bench-test-'));
 const model = join(scratch, 'tiny');
 const texts = Array.from({ length: 20 }, (_, i) => `text number ${String(i)}`);
+const once = { uncounted: 0, counted: 1, seconds: 1 };
 const setup: BenchSetup = {
-  model, threads: 1, runs: 2, epochRuns: 1, trees: 2, prompts: join(scratch, 'texts.json'), scratch,
-  peers: { folder: 'peers', python: 'python' },
-  sources: { astra: 'astra-checkout', astprompter: null },
+  model, threads: 2, runs: 1, trees: 2, batchedTrees: 4, prompts: join(scratch, 'texts.json'), scratch, python: 'python', references: [], repeat: once, quick: false,
+  gpt2Small: async () => 'gpt2',
+  gguf: async () => 'model.gguf',
 };
 
 beforeAll(async () => {
@@ -34,90 +45,108 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-function peerOf(comparison: Comparison | undefined): Comparison['sides'][number] {
+function peerOf(comparison: Comparison | undefined): Side {
   return present(comparison?.sides.find(({ isPeer }) => isPeer), 'a peer');
 }
 
+/** The options that a program is given, by its path. */
+function callOf(side: Side): { readonly program: string; readonly options: Readonly<Record<string, unknown>> } {
+  if (side.kind !== 'program') throw new Error('no program');
+  return { program: side.args.slice(0, -1).join(' '), options: JSON.parse(side.args.at(-1) ?? '') as Record<string, unknown> };
+}
+
 describe('what is measured on our side', () => {
-  it('a training step reads batch × length tokens', async () => {
-    const { work, figures } = await measureTrainStep({ model, threads: 1, batch: 2, length: 6, steps: 1 });
-    expect(work).toEqual({ 'tokens a step': 12, 'counted steps': 1 });
-    expect(Object.keys(figures)).toEqual(['milliseconds', 'tokensPerSecond']);
+  it('a training step reads batch × length tokens of every shape', async () => {
+    const { work, figures } = await measureTrainStep({ model, threads: 1, shapes: [[2, 6], [1, 9]], repeat: once });
+    expect(work).toEqual({ 'tokens of 2x6': 12, 'tokens of 1x9': 9 });
+    expect(Object.keys(figures)).toEqual(['2x6', '1x9']);
   });
 
-  it('generation gives a rate for every sampler and batch', async () => {
-    const { figures } = await measureGeneration({ model, threads: 1, trainable: true, batches: [1, 3], promptTokens: 5, newTokens: 4, calls: 1 });
-    expect(Object.keys(figures)).toEqual(['plain b1', 'plain b3', 'astprompter b1', 'astprompter b3']);
+  it('generation gives a rate for every batch', async () => {
+    const { figures } = await measureGeneration({ model, threads: 1, precision: 'f32', batches: [1, 3], promptTokens: 5, newTokens: 4, repeat: once });
+    expect(Object.keys(figures)).toEqual(['b1', 'b3']);
   });
 
-  it.each([
-    { peer: 'astra', pairs: 14, turns: 56 },
-    { peer: 'astprompter', pairs: 14, turns: 56 },
-    { peer: 'batched', pairs: 6, turns: 24 },
-  ] as const)('an epoch as $peer does it makes $pairs pairs of 2 prompts', async ({ peer, pairs, turns }) => {
+  it('a preference update takes the pairs of a file', async () => {
+    const pairs = join(scratch, 'tiny-pairs.json');
+    writeFileSync(pairs, JSON.stringify([{ prefix: [1, 2], chosen: [3, 4], rejected: [5] }]));
+    const { work, figures } = await measurePreferenceUpdate({ model, threads: 1, pairs, beta: 0.1, learningRate: 1e-6, repeat: once });
+    expect(work).toEqual({ pairs: 1, 'completion tokens': 3 });
+    expect(Object.keys(figures)).toEqual(['secondsPerPair', 'secondsPerPairWithReference']);
+  });
+
+  it.each(['astra-rl', 'ASTPrompter', 'batched'] as const)('an epoch as %s does it makes 7 pairs a prompt', async (peer) => {
     const prompts = join(scratch, 'two.json');
     writeFileSync(prompts, JSON.stringify(texts.slice(0, 2)));
-    const { work } = await measureIpoEpoch({ model, threads: 1, peer, prompts, trees: 2 });
-    expect(work).toMatchObject({ trees: 2, pairs, 'optimizer steps': Math.ceil(pairs / 8) });
+    const { work, figures } = await measureIpoEpoch({ model, threads: 1, peer, precision: 'f32', prompts, trees: 2 });
+    expect(work).toMatchObject({ trees: 2, pairs: 14, 'optimizer steps': 2 });
     const spoken = present(work['spoken tokens'], 'a count');
-    expect(spoken).toBeLessThanOrEqual(turns * 24);
-    if (peer === 'batched') expect(spoken).toBe(turns * 24);
+    expect(spoken).toBeLessThanOrEqual(56 * 24);
+    if (peer === 'batched') expect(spoken).toBe(56 * 24);
+    expect(Object.keys(figures)).toEqual(['secondsPerTree', 'rolloutPerTree', 'updatePerTree', 'spokenPerSecond', 'trainedPerSecond']);
   });
 });
 
 describe('what is asked of the peers', () => {
-  it('a step: the shape, the model and the threads of our side', async () => {
-    const [comparison] = await trainStep(setup);
-    const peer = peerOf(comparison);
-    expect(peer.args).toEqual([join('peers', 'train_step.py'), '--model', model, '--threads', '1', '--shapes', '8x64', '--runs', '3']);
-    const printed = '{"script": "train_step", "shapes": {"8x64": {"best_ms": 1900.0, "median_ms": 2000.0, "runs": 3}}, "torch": "2.0"}';
-    expect(peer.read(recordsIn(`warning\n${printed}\n`))).toEqual({
-      figures: { milliseconds: 2000, tokensPerSecond: 256 },
-      work: { 'tokens a step': 512, 'counted steps': 3 },
-      versions: { torch: '2.0' },
-    });
-  });
-
-  it('generation: the same figures as ours', async () => {
-    const [comparison] = await generation(setup);
-    const keys = present(comparison, 'a comparison').figures.map(({ key }) => key);
-    const results = Object.fromEntries(keys.map((key, i) => [key, { tokens_per_s_median: i + 1 }]));
-    const { figures } = peerOf(comparison).read([{ results, prompt: 64, new: 24 }]);
-    expect(figures).toEqual(Object.fromEntries(keys.map((key, i) => [key, i + 1])));
-    expect(keys).toContain('astprompter b32');
+  it.each([
+    { bench: trainStep, program: 'train_step.py' },
+    { bench: generation, program: 'generate.py' },
+    { bench: preferenceUpdate, program: 'preference_update.py' },
+    { bench: batched, program: 'online_ipo.py' },
+  ])('$program: the model, the threads and the options of our side', async ({ bench, program }) => {
+    const [comparison] = await bench(setup);
+    const [ours, theirs] = [callOf(present(comparison?.sides[0], 'ours')), callOf(peerOf(comparison))];
+    expect(theirs.program).toBe(join(process.cwd(), 'bench', 'peers', program));
+    const shared = ['model', 'threads', 'shapes', 'repeat', 'batches', 'promptTokens', 'pairs', 'beta', 'prompts'].filter((key) => key in ours.options);
+    for (const key of shared) expect(theirs.options[key], key).toEqual(ours.options[key]);
+    expect(shared).toEqual(expect.arrayContaining(['model', 'threads']));
   });
 
   it('an epoch: the same prompts, read from one file', async () => {
-    const comparisons = await ipoEpoch(setup);
-    expect(comparisons.map(({ name }) => name)).toEqual(['ipo-epoch/astra', 'ipo-epoch/astprompter', 'ipo-epoch/batched']);
-    const peer = peerOf(comparisons[0]);
-    const file = present(peer.args[peer.args.indexOf('--prompts') + 1], 'a file');
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(texts.slice(0, 2)); // 'short' is below 8 tokens
-    expect(comparisons[0]?.sides[0]?.args.at(-1)).toContain(JSON.stringify(file));
-    const result = { rollout_s: 10, train_s: 5, total_s: 15, prompts: 2, pairs: 14, train_steps: 2, generated_tokens: 600 };
-    expect(peer.read([result])).toMatchObject({
-      figures: { wholeSeconds: 15, spokenPerSecond: 60, trainedPerSecond: 2.8 },
-      work: { trees: 2, pairs: 14, 'optimizer steps': 2, 'spoken tokens': 600 },
-    });
+    const [comparison] = await epoch({ ...setup, references: [{ name: 'astra-rl', folder: 'checkout' }] });
+    const { program, options } = callOf(peerOf(comparison));
+    expect(program).toMatch(/astra_epoch\.py$/);
+    expect(options).toMatchObject({ reference: 'checkout', horizon: 3, newTokens: 24, batchPairs: 8, beta: 0.2 });
+    expect(JSON.parse(readFileSync(String(options['prompts']), 'utf8'))).toEqual(texts.slice(0, 2)); // 'short' is below 8 tokens
+    expect(callOf(present(comparison?.sides[0], 'ours')).options['prompts']).toBe(options['prompts']);
   });
 
-  it('a peer without its checkout is left out, and that is said', async () => {
-    const [, astprompter] = await ipoEpoch(setup);
-    expect(astprompter?.sides.map(({ isPeer }) => isPeer)).toEqual([false]);
-    expect(astprompter?.notes.at(-1)).toContain('--astprompter');
+  it('without a checkout the epoch stands against a recorded figure, and says so', async () => {
+    const comparisons = await epoch(setup);
+    expect(comparisons.map(({ name }) => name)).toEqual(['epoch/astra-rl']);
+    expect(peerOf(comparisons[0])).toMatchObject({ kind: 'recorded', outcome: { figures: { secondsPerTree: expect.closeTo(44.2, 1) as number } } });
+    expect(comparisons[0]?.notes.at(-1)).toContain('--reference');
   });
 
-  it('the batched loop: its phases are added up', async () => {
-    const [, , comparison] = await ipoEpoch(setup);
-    const epoch = { epoch: 0, step: 6, kept: 48, T: { adversary: 1, target: 2, judge: 1, train: 7, copy: 1, eval: 9 } };
-    const { figures, work } = peerOf(comparison).read([{ args: {} }, epoch, { final: {}, step: 6 }]);
-    expect(figures).toMatchObject({ rolloutSeconds: 4, updateSeconds: 8, wholeSeconds: 12, trainedPerSecond: 6 });
-    expect(work).toEqual({ trees: 16, pairs: 48, 'optimizer steps': 6, 'spoken tokens': 4608 });
+  it('every training step of the table: two models, one thread and all', async () => {
+    expect((await trainStep(setup)).map(({ name }) => name)).toEqual([
+      'train-step/smollm2-1', 'train-step/smollm2-2', 'train-step/gpt2-small-1', 'train-step/gpt2-small-2',
+    ]);
   });
 
-  it('nothing when no peers are given', async () => {
-    const all = [trainStep, generation, ipoEpoch].map((bench) => bench({ ...setup, peers: null }));
-    for (const comparison of (await Promise.all(all)).flat()) expect(comparison.sides.some(({ isPeer }) => isPeer)).toBe(false);
+  it('no program of theirs without an interpreter', async () => {
+    const all = [trainStep, generation, preferenceUpdate, batched, epoch, startup].map((bench) => bench({ ...setup, python: null }));
+    for (const { sides } of (await Promise.all(all)).flat()) expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);
+  });
+
+  it('int8 rows exist as soon as recipes know the keys', async () => {
+    expect((await batched(setup)).map(({ name }) => name)).toEqual(hasInt8() ? ['batched/f32', 'batched/int8'] : ['batched/f32']);
+  });
+
+  it('the tree of the preference update has 7 pairs, deeper ones after longer prefixes', () => {
+    const pairs = pairsOfTree(100);
+    expect(pairs.map(({ prefix }) => prefix.length)).toEqual([64, 112, 160, 160, 112, 160, 160]);
+    expect(pairs[1]?.prefix.slice(0, 88)).toEqual([...(pairs[0]?.prefix ?? []), ...(pairs[0]?.chosen ?? [])]);
+  });
+});
+
+describe('the peers’ interpreter', () => {
+  it('another list of packages is another environment', () => {
+    expect(environmentName('torch==1')).not.toBe(environmentName('torch==2'));
+  });
+
+  it('a given one that lacks the packages is refused', () => {
+    expect(() => preparePython(join(scratch, 'absent'), scratch, () => undefined)).toThrow(ConfigError);
   });
 });
 
@@ -126,13 +155,19 @@ describe('results', () => {
   const side = (label: string, values: readonly number[], tokens: number): MeasuredSide => ({
     label,
     isPeer: label === 'peer',
-    samples: values.map((value) => ({ outcome: outcome(value, tokens), seconds: 1, peakMiB: 100 * value, others: 0.25 })),
+    recorded: null,
+    samples: values.map((value) => ({ outcome: outcome(value, tokens), peakMiB: 100 * value, others: 0.25 })),
   });
   const comparison: Comparison = {
-    name: 'x', title: 'a thing', runs: 3, sides: [], notes: ['Not equal.'],
+    name: 'x', title: 'a thing', sides: [], notes: ['Not equal.'],
     figures: [
-      { key: 'milliseconds', title: 'ms', better: 'lower', digits: 0 },
-      { key: 'rate', title: 'rate', better: 'higher', digits: 0 },
+      { key: 'milliseconds', title: 'time', unit: 'ms', better: 'lower' },
+      { key: 'rate', title: 'rate', unit: 'things/s', better: 'higher' },
+    ],
+    targets: [
+      { kind: 'ratio', side: 'ours', figure: 'milliseconds', atLeast: 2 },
+      { kind: 'ratio', side: 'ours', figure: 'peakMiB', atLeast: 3 },
+      { kind: 'limit', side: 'ours', figure: 'rate', atMost: 499 },
     ],
   };
   const sides = [side('ours', [1, 4, 2], 7), side('peer', [5, 4, 6], 8)];
@@ -143,7 +178,14 @@ describe('results', () => {
   });
 
   it('a ratio above 1 means that ours is better, whichever way the figure goes', () => {
-    expect(rowsOf(comparison, sides).map(({ figure, ratio }) => [figure, ratio])).toEqual([['milliseconds', 2.5], ['rate', 2.5], ['peakMiB', 2.5]]);
+    expect(rowsOf(comparison, sides).map(({ work, ratio }) => [work, ratio])).toEqual([
+      ['a thing: time', 2.5], ['a thing: rate', 2.5], ['a thing: peak memory', 2.5],
+    ]);
+  });
+
+  it('a target is a ratio to reach, or a most', () => {
+    expect(rowsOf(comparison, sides).map(({ target, reached }) => [target, reached])).toEqual([[2, true], [499, false], [3, false]]);
+    expect(rowsOf(comparison, sides.slice(0, 1)).map(({ reached }) => reached)).toEqual([null, false, null]);
   });
 
   it('without a peer there is no ratio', () => {
@@ -155,34 +197,98 @@ describe('results', () => {
     expect(workNotes([side('ours', [1], 8), side('peer', [1], 8)])).toEqual(['Work of ours: 8 tokens (equal).']);
   });
 
-  it('the table shows medians, extremes, ratios and notes', () => {
-    const text = renderComparison(comparison, sides, ['peer failed']);
-    expect(text).toContain('2 (1 – 4)');
-    expect(text).toContain('2.50×');
-    expect(text).toContain('Not equal.');
-    expect(text).toContain('Other processes used 25%');
-    expect(text).toContain('peer failed');
+  it('the notes say what was not equal, how quiet it was and what failed', () => {
+    const text = renderNotes(comparison, sides, ['peer failed']);
+    for (const part of ['Not equal.', 'Other processes used 25%', 'peer failed']) expect(text).toContain(part);
+  });
+
+  it('the table shows medians, extremes, ratios and targets', () => {
+    const text = renderRows(rowsOf(comparison, sides));
+    for (const part of ['2.00 (1.00 – 4.00)', '2.50×', '≥ 2×', '≤ 499 things/s', 'yes', 'no']) expect(text).toContain(part);
+  });
+
+  it('a recorded figure is marked as such', () => {
+    const text = renderRows(rowsOf(comparison, [sides[0] as MeasuredSide, { ...side('peer', [5], 8), recorded: 'another day' }]));
+    expect(text).toContain('2.50×*');
+    expect(text).toContain('* peer: another day; not measured in this run');
   });
 });
 
-describe('reading what programs print', () => {
-  it('takes the lines that are JSON objects', () => {
-    expect(recordsIn('loading\n{"a": 1}\n{broken\n[1]\n{"b": 2}')).toEqual([{ a: 1 }, { b: 2 }]);
+describe('what the hardware allows', () => {
+  it('arithmetic follows the shapes of the model', async () => {
+    // Two layers of width 16: q 16·16, k and v 16·8 each, o 16·16, gate, up and down 16·32 each; 264 words; 2 heads of 8.
+    const arithmetic = arithmeticOf(await architectureAt(model));
+    expect(arithmetic).toEqual({ read: 2 * 2 * (256 + 128 + 128 + 256 + 3 * 512), attended: 4 * 2 * 16, logits: 2 * 264 * 16 });
+    const { read, attended, logits } = arithmetic;
+    expect(trainingFlop(arithmetic, 2, 3)).toBe(3 * 2 * (3 * (read + logits) + attended * (1 + 2 + 3)));
+    // Of 3 new tokens, 2 are read: the first sees 4 + 1 positions, the second 4 + 2.
+    expect(samplingFlop(arithmetic, 4, 3)).toEqual({
+      reading: 4 * read + attended * (1 + 2 + 3 + 4) + logits,
+      writing: 2 * (read + logits) + attended * (5 + 6),
+    });
   });
 
-  it('a missing figure is an error that names it', () => {
-    expect(() => numberAt({ shapes: {} }, 'shapes', '8x64', 'median_ms')).toThrow(/shapes\.8x64\.median_ms/);
-    expect(() => lastWith([], 'shapes')).toThrow(FormatError);
+  it('bare products are measured with weights as inputs and frozen', async () => {
+    const { figures, work } = await measureMatmulRate({ model, threads: 1, inputs: [4], frozen: [1, 2], repeat: once });
+    expect(Object.keys(figures)).toEqual([rateKey('inputs', 4), rateKey('frozen', 1), rateKey('frozen', 2)]);
+    expect(Object.values(figures).every((rate) => rate > 0)).toBe(true);
+    expect(work['FLOP a row']).toBeGreaterThan(0);
+  });
+
+  it('shares are of the rows that were measured', async () => {
+    const measured = [{ label: 'f32', isPeer: false, recorded: null, samples: [{ outcome: { figures: { b1: 10, b8: 20 }, work: {} }, peakMiB: null, others: null }] }];
+    const comparison = present((await generation(setup))[0], 'a comparison');
+    const { roofline, failures } = await measureRoofline({ ...setup, threads: 1 }, [{ comparison, sides: measured, failures: [] }], () => undefined);
+    expect(failures).toEqual([]);
+    expect(roofline?.shares.map(({ work }) => work)).toEqual(['sampling 64 + 24 tokens, batch 1', 'sampling 64 + 24 tokens, batch 8']);
   });
 });
 
-describe('a measured process', () => {
-  it('gives its output', async () => {
+describe('measuring', () => {
+  const program = (label: string, script: string, isPeer = false): Side => ({ kind: 'program', label, isPeer, command: process.execPath, args: ['-e', script] });
+  const comparison = (sides: readonly Side[]): Comparison => ({ name: 'x', title: 'x', figures: [], sides, targets: [], notes: [] });
+
+  it('sides take turns', async () => {
+    const log = join(scratch, 'turns');
+    const write = (label: string): Side =>
+      program(label, `require('fs').appendFileSync(${JSON.stringify(log)}, '${label}'); console.log('{"figures":{"a":1},"work":{}}')`);
+    const { sides } = await measureComparison(comparison([write('a'), write('b')]), 2, () => undefined);
+    expect(readFileSync(log, 'utf8')).toBe('abab');
+    expect(sides.map(({ samples }) => samples.length)).toEqual([2, 2]);
+  });
+
+  it('a side that fails is left out, and why is told', async () => {
+    const { sides, failures } = await measureComparison(comparison([program('ours', 'process.exit(1)')]), 2, () => undefined);
+    expect(sides).toEqual([]);
+    expect(failures).toEqual([expect.stringContaining('ours failed')]);
+  });
+
+  it('the result is the last line of JSON with figures', () => {
+    expect(outcomeIn('loading\n{"a": 1}\n{broken\n{"figures": {"x": 2}, "work": {}, "versions": {"torch": "2.0"}}\nbye')).toEqual({
+      figures: { x: 2 }, work: {}, versions: { torch: '2.0' },
+    });
+    expect(() => outcomeIn('nothing')).toThrow(FormatError);
+    expect(() => outcomeIn('{"figures": {"x": null}, "work": {}}')).toThrow(/figures\.x/);
+  });
+
+  it('calls are repeated until they are enough or took long enough, at least once', async () => {
+    const calls = async (repeat: Parameters<typeof medianSeconds>[1]): Promise<number> => {
+      let [now, count] = [0, 0];
+      const clock = { monotonicMs: () => now, isoNow: () => '' };
+      await medianSeconds(async () => { now += 4000; count += 1; }, repeat, clock);
+      return count;
+    };
+    expect(await calls({ uncounted: 1, counted: 3, seconds: 100 })).toBe(4);
+    expect(await calls({ uncounted: 0, counted: 3, seconds: 5 })).toBe(2);
+    expect(await calls({ uncounted: 0, counted: 3, seconds: 1 })).toBe(1);
+  });
+
+  it('gives the output of a process', async () => {
     const { output } = await runMeasured(process.execPath, ['-e', 'console.log(40 + 2)'], { cwd: scratch });
     expect(output).toBe('42\n');
   });
 
-  it('that fails is an error with the end of what it complained', async () => {
+  it('a process that fails is an error with the end of what it complained', async () => {
     const failing = runMeasured(process.execPath, ['-e', 'console.error("no such luck"); process.exit(3)'], { cwd: scratch });
     await expect(failing).rejects.toThrow(/exit code 3\s+no such luck/);
     await expect(runMeasured(join(scratch, 'absent'), [], { cwd: scratch })).rejects.toThrow(EnvironmentError);
@@ -195,14 +301,37 @@ describe('a measured process', () => {
   });
 });
 
+describe('the history', () => {
+  const about = { date: '2026-01-01', machine: { processor: 'p', cores: 2, memoryGiB: 8, system: 's', threads: 1 }, versions: {} };
+
+  it('grows by one line a recorded run', () => {
+    const file = join(scratch, 'history.jsonl');
+    for (let i = 0; i < 2; i++) recordRun({ about, rows: [], roofline: [] }, file);
+    expect(readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => (JSON.parse(line) as { date: string }).date)).toEqual(['2026-01-01', '2026-01-01']);
+  });
+
+  it('a line names the commit', () => {
+    expect(JSON.parse(historyLine({ about, rows: [], roofline: [] }, 'abc+'))).toMatchObject({ revision: 'abc+', machine: { cores: 2 } });
+  });
+});
+
 describe('the command line', () => {
-  it('without options measures our side of everything', () => {
-    expect(readArguments([])).toMatchObject({ names: [], model: 'smollm2', json: false, setup: { runs: 3, epochRuns: 1, trees: 2, peers: null } });
+  it('without options measures everything, once', () => {
+    expect(readArguments([])).toMatchObject({
+      names: [], model: 'smollm2', json: false, record: false, peers: { wanted: true, python: null }, setup: { runs: 1, trees: 2, references: [] },
+    });
   });
 
   it('takes a bench by name, or one comparison of it', () => {
-    expect(readArguments(['train-step', 'ipo-epoch/astra', '--runs', '1'])).toMatchObject({ names: ['train-step', 'ipo-epoch/astra'], setup: { runs: 1 } });
-    expect([isChosen('ipo-epoch/astra', ['ipo-epoch']), isChosen('generation', ['ipo-epoch']), isChosen('generation', [])]).toEqual([true, false, true]);
+    expect(readArguments(['train-step', 'batched/f32', '--runs', '1'])).toMatchObject({ names: ['train-step', 'batched/f32'], setup: { runs: 1 } });
+    expect([isChosen('batched/f32', ['batched']), isChosen('sampling', ['batched']), isChosen('sampling', [])]).toEqual([true, false, true]);
+  });
+
+  it('knows a reference implementation by its files', () => {
+    mkdirSync(join(scratch, 'checkout', 'src', 'astra_rl'), { recursive: true });
+    writeFileSync(join(scratch, 'checkout', 'src', 'astra_rl', '__init__.py'), '');
+    expect(referenceAt(join(scratch, 'checkout')).name).toBe('astra-rl');
+    expect(() => referenceAt(scratch)).toThrow(ConfigError);
   });
 
   it('refuses what it does not know', () => {

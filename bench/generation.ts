@@ -1,70 +1,52 @@
-/** Sampling: prompts of 64 random tokens, exactly 24 new tokens a row, at batch 1, 8 and 32. New tokens a second over the whole call,
- *  reading of the prompt included.
+/** Sampling: prompts of 64 random tokens, exactly 24 new tokens a row, at batch 1, 8 and 32, temperature 1, nothing cut off. New tokens
+ *  a second over the whole call, reading of the prompt included. Ours with frozen weights, as targets and judges have them.
  *
- *  Peer: generate.py (transformers' model.generate). Both samplers of it: `plain` (temperature 1, nothing cut off) and `astprompter`
- *  (temperature 0.7, top-k 50, top-p 0.7, repetition penalty 1.1). End tokens are banned on both sides, so every row gives 24. After a
- *  call that does not count, the figure of a process is the median of `calls`.
- *
- *  Ours twice: frozen, as targets are (weights rearranged when the model is opened), and trainable, as an adversary in training is
- *  (weights read where the trainer writes them). */
-import { systemClock } from '../src/base/clock.js';
+ *  Peer: peers/generate.py (transformers' model.generate). End tokens are banned on both sides, so every row gives 24. */
 import { openStream, streamKey } from '../src/base/random.js';
-import { generate, type GenerationOptions } from '../src/engine/models/generate.js';
-import { openLanguageModel } from '../src/engine/models/languageModel.js';
+import { generate } from '../src/engine/models/generate.js';
+import { openLanguageModel, type OpenOptions } from '../src/engine/models/languageModel.js';
 import { openDevice, plainSampling } from '../src/engine/runtime/device.js';
-import { numberAt, type Bench, type Figure, type Outcome } from './comparison.js';
+import type { Bench, Figure, Outcome, Target } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
-import { spreadOf } from './results.js';
+import { hasInt8, type Precision } from './precision.js';
+import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
 
 export interface GenerationBenchOptions {
   readonly model: string;
   readonly threads: number;
-  readonly trainable: boolean;
+  readonly precision: Precision;
   readonly batches: readonly number[];
   readonly promptTokens: number;
   readonly newTokens: number;
-  readonly calls: number;
+  readonly repeat: Repeat;
 }
 
-const samplers = {
-  plain: {},
-  astprompter: { temperature: 0.7, topK: 50, topP: 0.7, repetitionPenalty: 1.1 },
-} as const satisfies Readonly<Record<string, Partial<GenerationOptions>>>;
+export const samplingShape = { promptTokens: 64, newTokens: 24 } as const;
+const batches = [1, 8, 32] as const;
+const leastRatio: Readonly<Record<Precision, Readonly<Record<(typeof batches)[number], number>>>> = {
+  f32: { 1: 2, 8: 1.7, 32: 1.3 },
+  int8: { 1: 3, 8: 3, 32: 3 },
+};
 
-const shape = { batches: [1, 8, 32], promptTokens: 64, newTokens: 24, calls: 2 } as const;
-
-const keyOf = (sampler: string, batch: number): string => `${sampler} b${String(batch)}`;
+export const batchKey = (batch: number): string => `b${String(batch)}`;
 
 export const generation: Bench = async (setup) => {
-  const figures = Object.keys(samplers).flatMap((sampler) =>
-    shape.batches.map((batch): Figure => ({ key: keyOf(sampler, batch), title: `${sampler}, batch ${String(batch)}, tokens/s`, better: 'higher', digits: 1 })),
-  );
-  const own = { model: setup.model, threads: setup.threads, ...shape };
+  const { model, threads, repeat } = setup;
+  const chosen = setup.quick ? batches.slice(0, 2) : batches;
+  const options = { model, threads, batches: chosen, ...samplingShape, repeat };
+  const precisions: readonly Precision[] = hasInt8() ? ['f32', 'int8'] : ['f32'];
   return [
     {
-      name: 'generation',
-      title: `prompt ${String(shape.promptTokens)} + ${String(shape.newTokens)} new tokens, float32`,
-      runs: setup.runs,
-      figures,
+      name: 'sampling',
+      title: `sampling ${String(samplingShape.promptTokens)} + ${String(samplingShape.newTokens)} tokens`,
+      figures: chosen.map((batch): Figure => ({ key: batchKey(batch), title: `batch ${String(batch)}`, unit: 'tokens/s', better: 'higher' })),
       sides: [
-        ownSide('frozen', 'generation', { ...own, trainable: false }),
-        ownSide('trainable', 'generation', { ...own, trainable: true }),
-        ...peerSides(setup, {
-          label: 'transformers',
-          script: 'generate.py',
-          args: [
-            ...['--batches', ...shape.batches.map(String)],
-            ...['--prompt', String(shape.promptTokens), '--new', String(shape.newTokens), '--runs', String(shape.calls)],
-          ],
-          resultKey: 'results',
-          read: (result) => ({
-            figures: Object.fromEntries(figures.map(({ key }) => [key, numberAt(result, 'results', key, 'tokens_per_s_median')])),
-            work: { 'prompt tokens a row': numberAt(result, 'prompt'), 'new tokens a row': numberAt(result, 'new') },
-          }),
-        }),
+        ...precisions.map((precision) => ownSide(precision, 'generation', { ...options, precision })),
+        ...peerSides(setup, 'transformers', 'generate', options),
       ],
-      notes: [`A process: one call uncounted, then the median of ${String(shape.calls)}.`],
+      targets: precisions.flatMap((side) => chosen.map((batch): Target => ({ kind: 'ratio', side, figure: batchKey(batch), atLeast: leastRatio[side][batch] }))),
+      notes: [repeatNote(repeat), 'The peer computes in float32.'],
     },
   ];
 };
@@ -73,25 +55,18 @@ export const generation: Bench = async (setup) => {
 export async function measureGeneration(options: GenerationBenchOptions): Promise<Outcome> {
   const device = await openDevice({ threads: options.threads });
   try {
-    const model = await openLanguageModel(device, options.model, { trainable: options.trainable });
+    const opening: OpenOptions & { readonly precision: Precision } = { precision: options.precision };
+    const model = await openLanguageModel(device, options.model, opening);
     const figures: Record<string, number> = {};
-    for (const [name, sampler] of Object.entries(samplers)) {
-      for (const batch of options.batches) {
-        const stream = openStream(streamKey(0, 'bench'));
-        const requests = Array.from({ length: batch }, (_, row) => ({
-          ids: Array.from({ length: options.promptTokens }, () => stream.integer(model.vocabularySize)),
-          stream: streamKey(0, 'bench', row),
-        }));
-        const limits = { minNewTokens: options.newTokens, maxNewTokens: options.newTokens, stopIds: model.tokenizer.endIds };
-        const rates: number[] = [];
-        for (let call = -1; call < options.calls; call++) {
-          const start = systemClock.monotonicMs();
-          const rows = await generate(model, requests, { ...plainSampling, ...sampler, ...limits });
-          const seconds = (systemClock.monotonicMs() - start) / 1000;
-          if (call >= 0) rates.push(rows.reduce((sum, { ids }) => sum + ids.length, 0) / seconds);
-        }
-        figures[keyOf(name, batch)] = spreadOf(rates)?.median ?? 0;
-      }
+    for (const batch of options.batches) {
+      const stream = openStream(streamKey(0, 'bench'));
+      const requests = Array.from({ length: batch }, (_, row) => ({
+        ids: Array.from({ length: options.promptTokens }, () => stream.integer(model.vocabularySize)),
+        stream: streamKey(0, 'bench', row),
+      }));
+      const limits = { minNewTokens: options.newTokens, maxNewTokens: options.newTokens, stopIds: model.tokenizer.endIds };
+      const seconds = await medianSeconds(() => generate(model, requests, { ...plainSampling, ...limits }), options.repeat);
+      figures[batchKey(batch)] = (batch * options.newTokens) / seconds;
     }
     return { figures, work: { 'prompt tokens a row': options.promptTokens, 'new tokens a row': options.newTokens } };
   } finally {

@@ -1,82 +1,33 @@
 /** `npm run bench`: our speed against the peers', measured in one call on the same cores, with the same weights and the same work.
- *  Sides take turns (ours, peer, ours, peer …), each in a process of its own; medians, extremes, ratios and peak memory are printed.
- *
- *    npm run bench -- [NAME…] [--peers DIR --python PATH] [--astra DIR] [--astprompter DIR] [--model M] [--threads N] [--runs N] …
+ *  Sides take turns, each in a process of its own; medians, ratios, what was to be reached and peak memory are printed, and what the
+ *  hardware allows. `npm run bench -- --help` lists the options.
  *
  *  Micro measurements of the engine alone: `npx tsx bench/engine.ts`. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { systemClock } from '../src/base/clock.js';
-import { ConfigError, GadflyError } from '../src/base/errors.js';
-import { packageRoot } from '../src/base/packageRoot.js';
-import { convertModel } from '../src/cli/convertModel.js';
-import { silentProgress } from '../src/cli/progress.js';
-import { resolveModel } from '../src/engine/models/checkpoints/resolveModel.js';
-import { withCheckpoint } from '../src/engine/models/storedModel.js';
-import { describeVersions } from '../src/runs/manifest.js';
-import { type BenchName, readArguments, usage } from './arguments.js';
-import { isChosen, recordsIn, type Bench, type BenchSetup, type Comparison, type Side } from './comparison.js';
+import { ConfigError, EnvironmentError, GadflyError } from '../src/base/errors.js';
+import { type Arguments, type BenchName, readArguments, usage } from './arguments.js';
+import { benchCache, gpt2SmallFolder, modelFolder, smollm2Gguf } from './benchModels.js';
+import { isChosen, type Bench, type BenchSetup, type Comparison } from './comparison.js';
+import { batched, epoch } from './epochComparisons.js';
 import { generation } from './generation.js';
-import { ipoEpoch } from './ipoEpoch.js';
-import { runMeasured } from './measuredProcess.js';
-import { peerEnvironment } from './peer.js';
-import { renderComparison, rowsOf, withSamples, type MeasuredSide, type Sample } from './results.js';
+import { recordRun } from './history.js';
+import { aboutText, describeRun } from './machine.js';
+import { measureComparison, type Measured } from './measureComparison.js';
+import { measureRoofline } from './measureRoofline.js';
+import { preparePython } from './peerSetup.js';
+import { preferenceUpdate } from './preferenceUpdate.js';
+import { renderNotes, renderRows, rowsOf } from './results.js';
+import { renderRoofline } from './roofline.js';
+import { startup } from './startup.js';
 import { trainStep } from './trainStep.js';
 
-const benches: Readonly<Record<BenchName, Bench>> = { 'train-step': trainStep, generation, 'ipo-epoch': ipoEpoch };
-
-/** The model as a path that every side can read. Peers take folders in Hugging Face layout and compute in the type that is stored, so
- *  anything else is written as float32 first. */
-async function modelFor(notation: string, forPeers: boolean, scratch: string): Promise<string> {
-  const resolved = await resolveModel(notation, { cacheDir: null, offline: false, onNotice: say });
-  if (resolved.kind !== 'local') throw new ConfigError('a remote model cannot be measured', { got: notation });
-  const path = resolve(resolved.path);
-  if (!forPeers || (!path.toLowerCase().endsWith('.gguf') && (await isFloat32(path)))) return path;
-  say('The weights are written as float32 for the peers …');
-  const folder = join(scratch, 'model');
-  await convertModel(path, folder, 'f32', silentProgress);
-  return folder;
-}
-
-function isFloat32(path: string): Promise<boolean> {
-  return withCheckpoint(path, async ({ tensors }) => [...tensors.values()].every(({ dtype }) => dtype === 'F32'));
-}
-
-interface Measured {
-  readonly comparison: Comparison;
-  readonly sides: readonly MeasuredSide[];
-  /** What went wrong on which side. */
-  readonly failures: readonly string[];
-}
-
-/** All sides in turn, as often as asked. A side that fails once is not run again. */
-async function measure(comparison: Comparison): Promise<Measured> {
-  const samples = new Map<Side, Sample[]>(comparison.sides.map((side) => [side, []]));
-  const failures = new Map<Side, string>();
-  for (let run = 1; run <= comparison.runs; run++) {
-    for (const [side, collected] of samples) {
-      if (failures.has(side)) continue;
-      try {
-        const { output, ...report } = await runMeasured(side.command, side.args, {
-          cwd: packageRoot(),
-          ...(side.isPeer ? { environment: peerEnvironment } : {}),
-        });
-        collected.push({ outcome: side.read(recordsIn(output)), ...report });
-        say(`${comparison.name}: ${side.label}, run ${String(run)} of ${String(comparison.runs)}, ${report.seconds.toFixed(1)} s`);
-      } catch (error) {
-        if (!(error instanceof GadflyError)) throw error;
-        failures.set(side, `${side.label} failed: ${error.message}`);
-        say(`${comparison.name}: ${failures.get(side) ?? ''}`);
-      }
-    }
-  }
-  return {
-    comparison,
-    sides: [...samples].filter(([side]) => !failures.has(side)).map(([side, collected]) => withSamples(side, collected)),
-    failures: [...failures.values()],
-  };
-}
+/** In the order in which they are measured. The roofline comes last: its shares are of the others' rows. */
+const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
+  epoch, batched, update: preferenceUpdate, 'train-step': trainStep, sampling: generation, startup,
+};
 
 async function main(args: readonly string[]): Promise<number> {
   const read = readArguments(args);
@@ -85,53 +36,61 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const print = read.json ? say : console.log; // one document on stdout
+  const start = systemClock.monotonicMs();
   const scratch = mkdtempSync(join(tmpdir(), 'gadfly-bench-'));
   try {
-    const setup: BenchSetup = { ...read.setup, scratch, model: await modelFor(read.model, read.setup.peers !== null, scratch) };
-    const wanted = Object.entries(benches).filter(([name]) => read.names.length === 0 || read.names.some((each) => each.split('/')[0] === name));
-    const comparisons = (await Promise.all(wanted.map(([, bench]) => bench(setup)))).flat().filter(({ name }) => isChosen(name, read.names));
-    if (comparisons.length === 0) throw new ConfigError('no such bench', { got: read.names.join(' ') });
+    const { setup, failures: without } = await prepare(read, scratch);
     const measured: Measured[] = [];
-    for (const comparison of comparisons) {
-      const result = await measure(comparison);
-      measured.push(result);
-      print(`\n${renderComparison(result.comparison, result.sides, result.failures)}`);
+    for (const comparison of await chosenComparisons(setup, read.names)) measured.push(await measureComparison(comparison, setup.runs, say));
+    const { roofline, failures: unmeasured } = isChosen('roofline', read.names)
+      ? await measureRoofline(setup, measured, say)
+      : { roofline: null, failures: [] };
+    const rows = measured.flatMap(({ comparison, sides }) => rowsOf(comparison, sides));
+    const about = describeRun(setup.threads, measured.flatMap(({ sides }) => sides));
+    const failures = [...without, ...unmeasured, ...measured.flatMap((each) => each.failures)];
+    for (const { comparison, sides, failures: its } of measured) print(`${renderNotes(comparison, sides, its)}\n`);
+    if (rows.length > 0) print(`${renderRows(rows)}\n`);
+    if (roofline !== null) print(`${renderRoofline(roofline)}\n`);
+    const seconds = (systemClock.monotonicMs() - start) / 1000;
+    print([...without, `${aboutText(about)} · ${(seconds / 60).toFixed(1)} minutes`].join('\n'));
+    if (read.record) recordRun({ about, rows, roofline: roofline === null ? [] : [roofline] });
+    if (read.json) {
+      const comparisons = measured.map(({ comparison: { name, title, notes }, sides, failures: its }) => ({ name, title, notes, failures: its, sides }));
+      console.log(JSON.stringify({ ...about, seconds, rows, roofline, comparisons, failures }, null, 2));
     }
-    const about = aboutMachine(setup, measured);
-    print(`\n${aboutText(about)}`);
-    if (read.json) console.log(JSON.stringify({ ...about, comparisons: measured.map(asJson) }, null, 2));
-    return measured.some(({ failures }) => failures.length > 0) ? 1 : 0;
+    return failures.length > 0 ? 1 : 0;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-function asJson({ comparison, sides, failures }: Measured): object {
-  const { name, title, notes } = comparison;
-  return { name, title, rows: rowsOf(comparison, sides), sides, notes, failures };
+/** Models and the peers' interpreter. Where that cannot be set up, our side is measured alone, which is a failure but not the end. */
+async function prepare(read: Arguments, scratch: string): Promise<{ readonly setup: BenchSetup; readonly failures: readonly string[] }> {
+  const cache = benchCache();
+  const model = await modelFolder(read.model, cache, say);
+  const parts = { ...read.setup, scratch, model, gpt2Small: () => gpt2SmallFolder(model, cache, say), gguf: () => smollm2Gguf(say) };
+  const needed = read.names.length === 0 || read.names.some((name) => !['startup', 'roofline'].includes(name));
+  if (!read.peers.wanted || !needed) return { setup: { ...parts, python: null }, failures: [] };
+  try {
+    return { setup: { ...parts, python: preparePython(read.peers.python, cache, say) }, failures: [] };
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    const failure = `Only our side is measured: ${error.message}`;
+    say(failure);
+    return { setup: { ...parts, python: null }, failures: [failure] };
+  }
 }
 
-interface About {
-  readonly date: string;
-  readonly machine: string;
-  readonly threads: number;
-  readonly versions: Readonly<Record<string, string>>;
-}
-
-function aboutMachine({ threads }: BenchSetup, measured: readonly Measured[]): About {
-  const processors = cpus();
-  const outcomes = measured.flatMap(({ sides }) => sides.flatMap(({ samples }) => samples.map(({ outcome }) => outcome)));
-  return {
-    date: systemClock.isoNow(),
-    machine: `${processors[0]?.model.trim() ?? 'unknown processor'}, ${String(processors.length)} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
-    threads,
-    versions: Object.fromEntries([describeVersions(), ...outcomes.map(({ versions }) => versions ?? {})].flatMap((versions) => Object.entries(versions))),
-  };
-}
-
-function aboutText({ date, machine, threads, versions }: About): string {
-  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${date} · ${machine} · ${String(threads)} thread(s) · ${named.join(', ')}`;
+async function chosenComparisons(setup: BenchSetup, names: readonly string[]): Promise<readonly Comparison[]> {
+  const out: Comparison[] = [];
+  for (const [name, bench] of Object.entries(benches)) {
+    if (names.length > 0 && !names.some((each) => each.split('/')[0] === name)) continue;
+    const made = (await bench(setup)).filter((comparison) => isChosen(comparison.name, names));
+    out.push(...made);
+  }
+  const missed = names.find((name) => name !== 'roofline' && !out.some((comparison) => isChosen(comparison.name, [name])));
+  if (missed !== undefined) throw new ConfigError('no such comparison', { got: missed, expected: `one of those of ${missed.split('/')[0] ?? ''}` });
+  return out;
 }
 
 function say(text: string): void {

@@ -5,6 +5,9 @@ import type { Outcome } from './comparison.js';
 import { measureGeneration, type GenerationBenchOptions } from './generation.js';
 import { measureIpoEpoch, type IpoEpochOptions } from './ipoEpoch.js';
 import type { MeasurementName } from './ownSide.js';
+import { measurePreferenceUpdate, type PreferenceUpdateOptions } from './preferenceUpdate.js';
+import { measureMatmulRate, type MatmulRateOptions } from './roofline.js';
+import { measureStartup, type StartupOptions } from './startup.js';
 import { measureTrainStep, type TrainStepOptions } from './trainStep.js';
 
 /** Options are written by the bench of the same name, on the other side of the process boundary. */
@@ -12,6 +15,9 @@ const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promi
   trainStep: (options) => measureTrainStep(options as TrainStepOptions),
   generation: (options) => measureGeneration(options as GenerationBenchOptions),
   ipoEpoch: (options) => measureIpoEpoch(options as IpoEpochOptions),
+  preferenceUpdate: (options) => measurePreferenceUpdate(options as PreferenceUpdateOptions),
+  startup: (options) => measureStartup(options as StartupOptions),
+  matmulRate: (options) => measureMatmulRate(options as MatmulRateOptions),
 };
 
 const [name = '', options = '{}'] = process.argv.slice(2);

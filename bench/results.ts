@@ -1,18 +1,20 @@
-/** From what the processes gave to a table: medians, extremes, ratios. Pure. */
+/** From what the processes gave to tables: medians, extremes, ratios, what was to be reached. Pure. */
 import { present } from '../src/base/invariant.js';
 import { formatTable } from '../src/cli/table.js';
-import type { Comparison, Figure, Outcome, Side } from './comparison.js';
+import { memoryFigure, type Comparison, type Figure, type Outcome, type Target } from './comparison.js';
 
 export interface Sample {
   readonly outcome: Outcome;
-  readonly seconds: number;
   readonly peakMiB: number | null;
+  /** Share of the machine that went to other processes meanwhile. */
   readonly others: number | null;
 }
 
 export interface MeasuredSide {
   readonly label: string;
   readonly isPeer: boolean;
+  /** When and on what, where it was not measured in this run. */
+  readonly recorded: string | null;
   readonly samples: readonly Sample[];
 }
 
@@ -22,18 +24,27 @@ export interface Spread {
   readonly max: number;
 }
 
+/** A line of the table. */
 export interface Row {
-  readonly figure: string;
+  readonly bench: string;
+  readonly work: string;
   /** Our side, by its label. */
   readonly side: string;
-  readonly ours: Spread | null;
-  readonly peer: Spread | null;
-  /** How many times better ours is by the medians; below 1 it is worse. */
+  /** Medians. */
+  readonly ours: number | null;
+  readonly peer: number | null;
+  readonly unit: string;
+  /** How many times better ours is; below 1 it is worse. */
   readonly ratio: number | null;
+  /** The ratio to reach; where there is no peer, the most that ours may be. */
+  readonly target: number | null;
+  readonly targetKind: Target['kind'] | null;
+  readonly reached: boolean | null;
+  readonly oursSpread: Spread | null;
+  readonly peerSpread: Spread | null;
+  readonly peerName: string | null;
+  readonly peerRecorded: string | null;
 }
-
-/** Read from outside, for every comparison. */
-export const memoryFigure: Figure = { key: 'peakMiB', title: 'peak memory, MiB', better: 'lower', digits: 0 };
 
 export function spreadOf(values: readonly number[]): Spread | null {
   if (values.length === 0) return null;
@@ -51,12 +62,35 @@ export function rowsOf(comparison: Comparison, sides: readonly MeasuredSide[]): 
       .filter(({ isPeer }) => !isPeer)
       .map((side): Row => {
         const ours = spreadOf(valuesOf(side, figure));
-        return { figure: figure.key, side: side.label, ours, peer: theirs, ratio: ratioOf(figure, ours, theirs) };
+        const ratio = ratioOf(figure, ours, theirs);
+        const target = comparison.targets.find((each) => each.figure === figure.key && each.side === side.label) ?? null;
+        return {
+          bench: comparison.name,
+          work: `${comparison.title}: ${figure.title}`,
+          side: side.label,
+          ours: ours?.median ?? null,
+          peer: theirs?.median ?? null,
+          unit: figure.unit,
+          ratio,
+          target: target === null ? null : target.kind === 'ratio' ? target.atLeast : target.atMost,
+          targetKind: target?.kind ?? null,
+          reached: target === null ? null : isReached(target, ours, ratio),
+          oursSpread: ours,
+          peerSpread: theirs,
+          peerName: peer?.label ?? null,
+          peerRecorded: peer?.recorded ?? null,
+        };
       });
   });
 }
 
-/** Whether both sides did the same work, a sentence a count: equal, or by how much not. */
+/** Null where nothing can be said. */
+function isReached(target: Target, ours: Spread | null, ratio: number | null): boolean | null {
+  if (target.kind === 'limit') return ours === null ? null : ours.median <= target.atMost;
+  return ratio === null ? null : ratio >= target.atLeast;
+}
+
+/** Whether both sides did the same work, a sentence a side: equal, or by how much not. */
 export function workNotes(sides: readonly MeasuredSide[]): readonly string[] {
   const countsOf = (side: MeasuredSide): Readonly<Record<string, number>> => side.samples[0]?.outcome.work ?? {};
   const peer = sides.find(({ isPeer }) => isPeer) ?? null;
@@ -80,23 +114,29 @@ export function quietNote(sides: readonly MeasuredSide[]): string | null {
   return `Other processes used ${percent(spread.median)} of the machine's cores during a run (median; at most ${percent(spread.max)}).`;
 }
 
-export function renderComparison(comparison: Comparison, sides: readonly MeasuredSide[], failures: readonly string[]): string {
-  const peer = sides.find(({ isPeer }) => isPeer);
-  const figures = new Map([...comparison.figures, memoryFigure].map((figure) => [figure.key, figure]));
-  const rows = rowsOf(comparison, sides).map(({ figure: key, side, ours, peer: theirs, ratio }) => {
-    const { title, digits } = present(figures.get(key), 'a figure for each row');
-    return [title, side, spreadText(ours, digits), spreadText(theirs, digits), ratio === null ? '–' : `${ratio.toFixed(2)}×`];
-  });
+/** What stands under the table for one comparison. */
+export function renderNotes({ name, title, notes }: Comparison, sides: readonly MeasuredSide[], failures: readonly string[]): string {
   const quiet = quietNote(sides);
-  return [
-    `${comparison.name}: ${comparison.title}`,
-    formatTable(['median (min – max)', 'side', 'Gadfly', peer?.label ?? 'no peer', 'better by'], rows, [2, 3, 4]),
-    ...[...workNotes(sides), ...comparison.notes, ...(quiet === null ? [] : [quiet]), ...failures].map((note) => `  ${note}`),
-  ].join('\n');
+  const all = [...workNotes(sides), ...notes, ...(quiet === null ? [] : [quiet]), ...failures];
+  return [`${name}: ${title}`, ...all.map((note) => `  ${note}`)].join('\n');
 }
 
-export function withSamples({ label, isPeer }: Side, samples: readonly Sample[]): MeasuredSide {
-  return { label, isPeer, samples };
+/** The table. Rows without a target stand for information. */
+export function renderRows(rows: readonly Row[]): string {
+  const cells = rows.map((row) => {
+    const star = row.peerRecorded === null ? '' : '*';
+    return [
+      row.work, row.side, spreadText(row.oursSpread), `${spreadText(row.peerSpread)}${row.peer === null ? '' : star}`, row.unit,
+      row.ratio === null ? '–' : `${row.ratio.toFixed(2)}×${star}`, targetText(row), row.reached === null ? '' : row.reached ? 'yes' : 'no',
+    ];
+  });
+  const recorded = new Set(rows.flatMap(({ peerName, peerRecorded }) => (peerRecorded === null ? [] : [`* ${peerName ?? ''}: ${peerRecorded}; not measured in this run`])));
+  return [formatTable(['work', 'side', 'Gadfly', 'peer', 'unit', 'better by', 'target', 'reached'], cells, [2, 3, 5, 6]), ...recorded].join('\n');
+}
+
+function targetText({ target, targetKind, unit }: Row): string {
+  if (target === null) return '–';
+  return targetKind === 'limit' ? `≤ ${String(target)} ${unit}` : `≥ ${String(target)}×`;
 }
 
 function valuesOf(side: MeasuredSide, { key }: Figure): readonly number[] {
@@ -111,9 +151,11 @@ function ratioOf({ better }: Figure, ours: Spread | null, peer: Spread | null): 
   return better === 'lower' ? peer.median / ours.median : ours.median / peer.median;
 }
 
-function spreadText(spread: Spread | null, digits: number): string {
+/** Three digits that count, thousands set apart. */
+function spreadText(spread: Spread | null): string {
   if (spread === null) return '–';
-  const text = (value: number): string => value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ',');
+  const text = (value: number): string =>
+    (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ',');
   return spread.min === spread.max ? text(spread.median) : `${text(spread.median)} (${text(spread.min)} – ${text(spread.max)})`;
 }
 
