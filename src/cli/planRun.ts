@@ -1,19 +1,21 @@
-/** `run --dry-run`: what a recipe would do, counted before anything is opened but its prompts. */
-import { recipeStages, untunedRow } from '../runs/recipe.js';
-import type { IpoOptions, Recipe } from '../runs/recipe.js';
+/** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts are read and
+ *  filtered, work is counted, rates come from `gadfly bench`. */
+import type { Recipe } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonObject } from '../runs/json.js';
+import { formatDuration } from '../runs/quantities.js';
+import { stageSeconds, type StageSeconds } from '../stages/timeEstimate.js';
+import { type SpeakerWork, type StageWork, workloadOf } from '../stages/workload.js';
 import type { CommandContext, CommandResult } from './command.js';
+import { gatherFacts, type RunFacts } from './runFacts.js';
 import { openWorkshop, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from './table.js';
 
-export interface StagePlan {
-  readonly stage: string;
-  /** Utterance and reply, each once. */
-  readonly exchanges: number;
-  /** At most: as if every text filled its limit. */
+interface PlannedStage {
+  readonly work: StageWork;
+  /** As if every text filled its limit, and no prompt drew a lesson in place of a rollout. */
   readonly maxTokens: number;
-  readonly steps: number;
+  readonly seconds: StageSeconds | null;
 }
 
 export async function planRun(loaded: LoadedRecipe, context: CommandContext): Promise<CommandResult> {
@@ -22,54 +24,94 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
   const { recipe, configuration } = loaded;
   const workshop = openWorkshop(loaded, context);
   try {
-    const { train, dev, test } = await workshop.prompts();
-    const counts = { train: train.length, dev: dev.length, test: test.length };
-    const stages = planStages(recipe, counts);
-    const total = stages.reduce((sum, { maxTokens }) => sum + maxTokens, 0);
-    const rows = stages.map(({ stage, exchanges, maxTokens, steps }) => [stage, exchanges.toLocaleString('en'), maxTokens.toLocaleString('en'), steps.toLocaleString('en')]);
+    const prompts = await workshop.prompts();
+    const known = await gatherFacts(loaded, workshop, prompts, context);
+    const most = workloadOf(neverTeaching(recipe), known.facts).map(
+      ({ adversary, target }) => adversary.queries * recipe.adversary.maxNewTokens + target.queries * recipe.target.maxNewTokens,
+    );
+    const stages = workloadOf(recipe, known.facts).map((work, i): PlannedStage => ({
+      work,
+      maxTokens: most[i] ?? 0,
+      seconds: known.rates === null ? null : stageSeconds(work, known.rates),
+    }));
+    const counts = { train: prompts.train.length, dev: prompts.dev.length, test: prompts.test.length };
+    const isTimed = stages.every((stage) => stage.seconds !== null);
+    const seconds = isTimed ? stages.reduce((sum, stage) => sum + (stage.seconds?.total ?? 0), 0) : null;
     const text = [
       `${recipe.name}, seed ${recipe.seed}: target ${recipe.target.model}, adversary ${recipe.adversary.model}, judge ${recipe.judge.model}`,
-      `prompts after the filter: ${train.length} train, ${dev.length} dev, ${test.length} test`,
+      `prompts after the filter: ${counts.train} train, ${counts.dev} dev, ${counts.test} test`,
       '',
-      formatTable(['stage', 'exchanges', 'tokens at most', 'steps at most'], rows, [1, 2, 3]),
+      countsTable(stages),
       '',
+      tokensTable(stages),
+      '',
+      ...timeLines(recipe, known, seconds),
+      ...(stages.some(({ work }) => work.pairs > 0) ? ['pairs, and what is trained, before ties and gaps under minGap are dropped'] : []),
+      ...known.notes,
       'price: 0 (every model runs on this machine)',
     ].join('\n');
-    return { json: { dryRun: true, prompts: counts, stages: stages as unknown as readonly JsonObject[], maxTokens: total, price: 0, configuration }, text };
+    return {
+      json: {
+        dryRun: true, prompts: counts, stages: stages.map(asJson), maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0),
+        time: { seconds, missing: [...known.missing], notes: [...known.notes] }, price: 0, configuration,
+      },
+      text,
+    };
   } finally {
     await workshop.close();
   }
 }
 
-/** Upper bounds; teaching pairs count as one exchange a side. */
-export function planStages(recipe: Recipe, prompts: { readonly train: number; readonly dev: number; readonly test: number }): readonly StagePlan[] {
-  const tokensAnExchange = recipe.adversary.maxNewTokens + recipe.target.maxNewTokens;
-  const attacks = recipeStages(recipe).filter(({ kind }) => kind === 'exploit').length;
-  return recipeStages(recipe).map((stage): StagePlan => {
-    if (stage.kind === 'evaluate') {
-      const used = Math.min(prompts.test, stage.options.prompts ?? prompts.test);
-      const exchanges = (stage.options.rows?.length ?? attacks + 1) * used * stage.options.turns;
-      return { stage: `evaluate (${stage.options.rows?.join(', ') ?? `${untunedRow} and ${attacks} more`})`, exchanges, maxTokens: exchanges * tokensAnExchange, steps: 0 };
-    }
-    const { options, name } = stage;
-    if (options.attack === 'sft') {
-      const texts = options.maxTexts ?? 0;
-      return { stage: name, exchanges: 0, maxTokens: 0, steps: options.epochs * Math.ceil(texts / options.batchSize) };
-    }
-    const exchanges = ipoExchanges(options, prompts);
-    const pairs = options.promptsPerEpoch * pairsOfTree(options);
-    return { stage: name, exchanges, maxTokens: exchanges * tokensAnExchange, steps: options.epochs * Math.ceil(pairs / options.batchPairs) };
-  });
+function neverTeaching(recipe: Recipe): Recipe {
+  return {
+    ...recipe,
+    stages: recipe.stages.map((stage) => {
+      const { exploit } = stage;
+      if (exploit?.attack !== 'ipo' || exploit.weakSupervision === null) return stage;
+      return { ...stage, exploit: { ...exploit, weakSupervision: { ...exploit.weakSupervision, probability: 0 } } };
+    }),
+  };
 }
 
-function ipoExchanges(options: IpoOptions, prompts: { readonly train: number; readonly dev: number }): number {
-  const rollouts = options.epochs * Math.min(options.promptsPerEpoch, prompts.train) * pairsOfTree(options) * options.candidates;
-  const evaluations = options.devEvery === 0 ? 0 : Math.ceil(options.epochs / options.devEvery);
-  return rollouts + evaluations * Math.min(options.devPrompts, prompts.dev) * options.horizon;
+function countsTable(stages: readonly PlannedStage[]): string {
+  const rows = stages.map(({ work, maxTokens }) => [
+    work.stage, ...[work.target.queries, work.judgeQueries, work.pairs, work.optimizerSteps, maxTokens].map(shown),
+  ]);
+  return formatTable(['stage', 'target queries', 'judge queries', 'pairs', 'steps', 'tokens at most'], rows, [1, 2, 3, 4, 5]);
 }
 
-/** Nodes with candidates: 1 + branch + branch² + …, a pair at each. */
-function pairsOfTree({ horizon, branch, candidates }: IpoOptions): number {
-  const width = Math.min(branch, candidates);
-  return Array.from({ length: horizon }, (_, depth) => width ** depth).reduce((sum, nodes) => sum + nodes, 0);
+function tokensTable(stages: readonly PlannedStage[]): string {
+  const rows = stages.map(({ work: { stage, adversary, target, trainedTokens }, seconds }) => [
+    stage,
+    ...[adversary.contextTokens, adversary.generatedTokens, target.contextTokens, target.generatedTokens, trainedTokens].map(shown),
+    seconds === null ? '–' : formatDuration(seconds.total),
+  ]);
+  return formatTable(['tokens', 'adversary reads', 'says', 'target reads', 'says', 'trained', 'time'], rows, [1, 2, 3, 4, 5, 6]);
+}
+
+function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: number | null): readonly string[] {
+  if (rates === null) return [`no estimate of the time: measure first, with \`${missing.join('` and `')}\``];
+  if (seconds === null) return ['no estimate of the time: this machine could not train the adversary when it was measured'];
+  const ends = limits.maxTime !== null && limits.maxTime < seconds ? `; limits.maxTime ends it after ${formatDuration(limits.maxTime)}` : '';
+  return [`about ${formatDuration(seconds)} by the rates of \`gadfly bench\`, beside loading, judging and saving${ends}`];
+}
+
+function asJson({ work, maxTokens, seconds }: PlannedStage): JsonObject {
+  const { stage, adversary, target, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
+  return {
+    stage, exchanges: Math.round(target.queries), maxTokens, steps: optimizerSteps,
+    adversary: speakerJson(adversary), target: speakerJson(target),
+    reference: { queries: Math.round(reference.queries), readTokens: Math.round(reference.readTokens) },
+    judgeQueries: Math.round(judgeQueries), pairs: Math.round(pairs), trainedTokens: Math.round(trainedTokens), optimizerSteps,
+    seconds: seconds === null ? null : { ...seconds },
+  };
+}
+
+function speakerJson({ queries, contextTokens, readTokens, generatedTokens }: SpeakerWork): JsonObject {
+  const rounded = { queries, contextTokens, readTokens, generatedTokens };
+  return Object.fromEntries(Object.entries(rounded).map(([name, count]) => [name, Math.round(count)]));
+}
+
+function shown(count: number): string {
+  return Math.round(count).toLocaleString('en');
 }

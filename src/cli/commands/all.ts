@@ -1,5 +1,6 @@
 /** Every command: one file and one line each. */
 import type { CommandDefinition } from '../command.js';
+import { benchCommand } from './bench.js';
 import { configSchemaCommand, configValidateCommand } from './config.js';
 import { doctorCommand } from './doctor.js';
 import { generateCommand } from './generate.js';
@@ -24,4 +25,5 @@ export const commands = {
   'config schema': configSchemaCommand,
   'config validate': configValidateCommand,
   doctor: doctorCommand,
+  bench: benchCommand,
 } as const satisfies Record<string, CommandDefinition>;

@@ -13,7 +13,7 @@ export const runCommand: CommandDefinition = {
     { flags: '--set <path=value>', summary: 'change a value of the recipe; may be repeated', parse: 'list' },
     { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
     { flags: '--resume <dir>', summary: 'continue an interrupted run' },
-    { flags: '--dry-run', summary: 'print what would be done: calls, tokens and price' },
+    { flags: '--dry-run', summary: 'print what would be done: queries, tokens, steps, time (after `gadfly bench`) and price' },
   ],
   savesWhenInterrupted: true,
   examples: ['gadfly run demo', 'gadfly run demo --set stages.ipo.epochs=3 --out runs/short', 'gadfly run --resume runs/demo'],

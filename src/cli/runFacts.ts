@@ -1,0 +1,196 @@
+/** What an estimate of a run stands on: how long prompts, texts and utterances are, and how quickly the models go here. Reads tokenizers
+ *  and the cache; opens no weights, asks no network. */
+import { availableParallelism } from 'node:os';
+import { relative, resolve } from 'node:path';
+import { EnvironmentError } from '../base/errors.js';
+import { spaced } from '../attacks/teaching.js';
+import type { Author, Prompt, ToxicContinuation } from '../dialogue/types.js';
+import { architectureOf } from '../engine/models/all.js';
+import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
+import { specialTexts, tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
+import { parseChatTemplate } from '../engine/text/chatTemplate.js';
+import { type ModelRates, rateKey, readRates } from '../runs/rates.js';
+import { type Recipe, recipeStages, type SpeakerOptions } from '../runs/recipe.js';
+import type { LoadedRecipe } from '../runs/readRecipe.js';
+import { openFormat } from '../speakers/formats/all.js';
+import type { PromptSets } from '../stages/data.js';
+import { formatOf } from '../stages/speakerOptions.js';
+import { expectedLength, type RunRates } from '../stages/timeEstimate.js';
+import type { SpeakerLengths, TeachingLengths, WorkloadFacts } from '../stages/workload.js';
+import type { Workshop } from '../stages/workshop.js';
+import type { CommandContext } from './command.js';
+import { cacheFolder } from './modelCache.js';
+
+export interface RunFacts {
+  readonly facts: WorkloadFacts;
+  /** Null when a model was not measured. */
+  readonly rates: RunRates | null;
+  /** How to measure the models that were not, a command each. */
+  readonly missing: readonly string[];
+  /** What a reader of the estimate must know. */
+  readonly notes: readonly string[];
+}
+
+export async function gatherFacts(
+  loaded: LoadedRecipe,
+  workshop: Workshop,
+  prompts: PromptSets,
+  context: CommandContext,
+): Promise<RunFacts> {
+  const { recipe } = loaded;
+  const open = modelFacts(loaded, context);
+  const [adversary, target] = [await open(recipe.adversary.model), await open(recipe.target.model)];
+  const reference = await open(recipe.reference ?? recipe.adversary.model);
+  const [asAdversary, asTarget] = [await ruler(adversary, recipe.adversary, 'adversary'), await ruler(target, recipe.target, 'target')];
+  const models = [adversary, target, reference];
+  const unmeasured = models.filter(({ rates }) => rates === null);
+  return {
+    facts: {
+      adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
+      target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
+      teaching: await teachingLengths(recipe, workshop, prompts, asAdversary),
+    },
+    rates: adversary.rates === null || target.rates === null || reference.rates === null ? null
+      : { adversary: adversary.rates, target: target.rates, reference: reference.rates },
+    missing: [...new Set(unmeasured.map(({ command }) => command))],
+    notes: [
+      ...new Set(models.flatMap(({ path, name }) => (path === null ? [`${name} is not on this machine yet: ${charactersAToken} characters are taken for a token`] : []))),
+      ...guessedLength('adversary', recipe.adversary, adversary),
+      ...guessedLength('target', recipe.target, target),
+    ],
+  };
+}
+
+function guessedLength(side: Author, options: SpeakerOptions, { rates }: ModelFacts): readonly string[] {
+  if (rates !== null && measuredIn(rates, options, side)) return [];
+  return [`the ${side}’s utterances are taken to fill their limit of ${options.maxNewTokens} tokens`];
+}
+
+interface ModelFacts {
+  readonly name: string;
+  /** Null while it is not on this machine. */
+  readonly path: string | null;
+  readonly rates: ModelRates | null;
+  /** Measures it. */
+  readonly command: string;
+}
+
+function modelFacts({ source }: LoadedRecipe, { globals, terminal }: CommandContext): (notation: string) => Promise<ModelFacts> {
+  const [threads, cacheDir] = [globals.threads ?? availableParallelism(), cacheFolder(globals, terminal.environment)];
+  return async (notation) => {
+    const local = notation.startsWith('.') ? resolve(source.folder, notation) : notation;
+    const path = await pathHere(local, cacheDir, terminal.environment);
+    const name = notation.startsWith('.') ? relativePath(local) : notation;
+    const flags = [
+      ...(globals.threads === null ? [] : [`--threads ${threads}`]),
+      ...(globals.device === 'cpu' ? [] : [`--device ${globals.device}`]),
+      ...(globals.cache === null ? [] : [`--cache ${globals.cache}`]),
+    ];
+    return {
+      name: notation, path,
+      rates: path === null ? null : readRates(cacheDir, rateKey(path, { threads, device: globals.device })),
+      command: ['gadfly bench', name, ...flags].join(' '),
+    };
+  };
+}
+
+function relativePath(path: string): string {
+  const shown = relative(process.cwd(), path);
+  return shown.startsWith('.') ? shown : `./${shown}`;
+}
+
+/** Only what is here already: an estimate fetches nothing. */
+async function pathHere(notation: string, cacheDir: string, environment: Readonly<Record<string, string | undefined>>): Promise<string | null> {
+  try {
+    const resolved = await resolveModel(notation, { cacheDir, offline: true, environment });
+    return resolved.kind === 'local' ? resolved.path : null;
+  } catch (error) {
+    if (error instanceof EnvironmentError) return null;
+    throw error;
+  }
+}
+
+/** Tokens of texts as a side of the dialogue reads and says them. */
+interface Ruler {
+  readonly prompt: (prompt: Prompt) => number;
+  readonly utterance: (text: string, maxTokens: number) => number;
+  readonly contextLength: number;
+}
+
+const charactersAToken = 4;
+
+async function ruler({ path }: ModelFacts, options: SpeakerOptions, role: Author): Promise<Ruler> {
+  if (path === null) {
+    const tokens = (text: string): number => Math.ceil(text.length / charactersAToken);
+    const utterance = (text: string, maxTokens: number): number => Math.min(tokens(text), maxTokens);
+    return { prompt: ({ text }) => tokens(text), utterance, contextLength: Infinity };
+  }
+  return withCheckpoint(path, async (checkpoint) => {
+    const tokenizer = tokenizerOf(checkpoint);
+    const format = openFormat(formatOf(options), {
+      role, tokenizer,
+      chatTemplate: checkpoint.chatTemplate === null ? null : parseChatTemplate(checkpoint.chatTemplate, specialTexts(tokenizer)),
+      maxContextTokens: Number.MAX_SAFE_INTEGER,
+      ...(options.system === undefined ? {} : { system: options.system }),
+    });
+    return {
+      prompt: (prompt) => format.context({ prompt, turns: [] }).ids.length,
+      utterance: (text, maxTokens) => format.utterance(text, maxTokens).length,
+      contextLength: architectureOf(checkpoint.config, 'language', path).config.contextLength,
+    };
+  });
+}
+
+function lengthsOf(
+  { prompt, contextLength }: Ruler,
+  sets: PromptSets,
+  options: SpeakerOptions,
+  rates: ModelRates | null,
+  side: Author,
+): SpeakerLengths {
+  const { maxNewTokens, maxContextTokens } = options;
+  const known = rates !== null && measuredIn(rates, options, side);
+  return {
+    prompts: { train: sets.train.map(prompt), dev: sets.dev.map(prompt), test: sets.test.map(prompt) },
+    utterance: (known ? expectedLength(rates.utterances[side], rates.utterances.limit, maxNewTokens) : null) ?? maxNewTokens,
+    maxContext: Math.max(1, Math.min(maxContextTokens, contextLength - maxNewTokens)),
+  };
+}
+
+/** Lengths of one format say nothing of another. */
+function measuredIn({ utterances }: ModelRates, options: SpeakerOptions, side: Author): boolean {
+  return utterances.format === formatOf(options) && utterances[side].length > 0;
+}
+
+async function teachingLengths(
+  recipe: Recipe,
+  workshop: Workshop,
+  { train }: PromptSets,
+  { prompt, utterance }: Ruler,
+): Promise<ReadonlyMap<string, TeachingLengths>> {
+  const out = new Map<string, TeachingLengths>();
+  const ordinary = mean(train.map(prompt));
+  for (const stage of recipeStages(recipe)) {
+    if (stage.kind === 'evaluate') continue;
+    const { options } = stage;
+    const query = options.attack === 'sft' ? options : options.weakSupervision;
+    if (query === null || query.data === null) continue;
+    const all = await workshop.toxicContinuations({ data: query.data, format: query.format, minHarm: query.minHarm });
+    const texts = options.attack === 'sft' ? all.slice(0, options.maxTexts ?? all.length) : all;
+    const limit = options.attack === 'sft' ? options.maxTokens : recipe.adversary.maxNewTokens;
+    out.set(stage.name, {
+      texts: texts.length,
+      prefix: mean(texts.map((text) => (text.prefix.text === '' ? ordinary : prompt(text.prefix)))),
+      completion: mean(texts.map((text) => utterance(givenText(text), limit))),
+    });
+  }
+  return out;
+}
+
+function givenText({ prefix, continuation }: ToxicContinuation): string {
+  return spaced(prefix.text, continuation);
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
