@@ -23,18 +23,14 @@ export const tokenLogProbOp: OpDefinition = {
     return [{ dtype: 'f32', shape: [count] }, { dtype: 'f32', shape: [count, at(head.shape, 0)] }];
   },
   lower(onnx, node) {
-    const [targets, probabilities] = [at(node.inputs, 2), at(node.outputs, 1)];
+    const probabilities = at(node.outputs, 1);
+    const [hidden, head, targets] = [0, 1, 2].map((index) => onnx.name(at(node.inputs, index))) as [string, string, string];
+    if (!onnx.isUsed(probabilities) && onnx.provider !== 'cpu') return [scoreByParts(onnx, hidden, head, targets), ''];
     const attributes = { transposeA: false, transposeB: true, scale: 1 };
     const logits = at(matmulOp.lower(onnx, { ...node, attributes }), 0);
-    const last = onnx.constant('i64', [1], [-1]);
-    const index = onnx.node('Unsqueeze', [onnx.name(targets), last]);
-    const pick = (name: string): string => onnx.node('Squeeze', [onnx.node('GatherElements', [name, index], { attributes: { axis: { int: -1 } } }), last]);
-    // On the CPU alone: ONNX Runtime has no LogSoftmax for WebGPU and would fetch the logits.
-    if (onnx.provider === 'cpu' && !onnx.isUsed(probabilities)) return [pick(onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } })), ''];
+    if (!onnx.isUsed(probabilities)) return [pick(onnx, onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } }), targets), ''];
     const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
-    // log Σ exp(logits) = largest logit − log(largest probability); the largest probability is at least 1/V, so nothing underflows.
-    const logSumExp = onnx.node('Sub', [largest(onnx, logits, last), onnx.node('Log', [largest(onnx, softmax, last)])]);
-    return [onnx.node('Sub', [pick(logits), logSumExp]), softmax];
+    return [onnx.node('Sub', [pick(onnx, logits, targets), logSumExp(onnx, logits, softmax)]), softmax];
   },
   vjp({ inputs, outputs, gradient }) {
     const [hidden, head, targets] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
@@ -56,6 +52,25 @@ export function tokenLogProb(hidden_NC: Value, head_VC: Value, targets_N: Value)
   return present(hidden_NC.trace.emit(tokenLogProbOp, [hidden_NC, head_VC, targets_N], {})[0], 'tokenLogProb has outputs');
 }
 
-function largest(onnx: Lowering, name: string, axis: string): string {
-  return onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
+/** x [N or more, V], targets [N] → [N] */
+function pick(onnx: Lowering, x: string, targets: string): string {
+  const last = onnx.constant('i64', [1], [-1]);
+  const index = onnx.node('Unsqueeze', [targets, last]);
+  return onnx.node('Squeeze', [onnx.node('GatherElements', [x, index], { attributes: { axis: { int: -1 } } }), last]);
+}
+
+/** log Σ exp(logits) = largest logit − log(largest probability); the largest probability is at least 1/V, so nothing underflows. */
+function logSumExp(onnx: Lowering, logits: string, softmax: string): string {
+  const largest = (name: string): string => onnx.node('ReduceMax', [name, onnx.constant('i64', [1], [-1])], { attributes: { keepdims: { int: 0 } } });
+  return onnx.node('Sub', [largest(logits), onnx.node('Log', [largest(softmax)])]);
+}
+
+/** ONNX Runtime has no LogSoftmax for WebGPU, where it would fetch the logits; its Softmax and ReduceMax there refuse to have no rows, as
+ *  when nothing is to be scored, so one row is added and its result dropped. */
+function scoreByParts(onnx: Lowering, hidden_NC: string, head_VC: string, targets_N: string): string {
+  const i64 = (...values: readonly number[]): string => onnx.constant('i64', [values.length], values);
+  const padded = onnx.node('Pad', [hidden_NC, i64(0, 0, 1, 0)]);
+  const logits = onnx.node('MatMul', [padded, onnx.node('Transpose', [head_VC], { attributes: { perm: { ints: [1, 0] } } })]);
+  const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
+  return onnx.node('Sub', [pick(onnx, logits, targets_N), onnx.node('Slice', [logSumExp(onnx, logits, softmax), i64(0), i64(-1)])]);
 }
