@@ -37,13 +37,16 @@ async function measure(name: string, unit: string, amount: number, action: () =>
 async function benchSampler(vocabularySize: number): Promise<void> {
   const stream = openStream(streamKey(0, 'bench'));
   const logits_V = Float32Array.from({ length: vocabularySize }, () => stream.normal() * 3);
+  const high = Math.max(...logits_V);
+  const logTotal = high + Math.log(logits_V.reduce((sum, logit) => sum + Math.exp(logit - high), 0));
   const sampler = createSampler(vocabularySize);
   const settings = {
     'temperature 1': {}, 'temperature 0.7, top-p 0.7': { temperature: 0.7, topP: 0.7 }, 'top-p 0.99': { topP: 0.99 },
     'top-k 50, top-p 0.9, penalty 1.1': { topK: 50, topP: 0.9, repetitionPenalty: 1.1 }, 'min-p 0.05': { minP: 0.05 }, 'greedy': { temperature: 0 },
   };
   for (const [name, options] of Object.entries(settings)) {
-    const choose = (): unknown => sampler.choose(logits_V, { options: { ...plainSampling, ...options }, seen: [1, 2, 3], banStops: false, uniform: stream.uniform, where: '' });
+    const context = { options: { ...plainSampling, ...options }, logTotal, seen: [1, 2, 3], banStops: false, uniform: stream.uniform, where: '' };
+    const choose = (): unknown => sampler.choose(logits_V, context);
     for (let i = 0; i < 20; i++) choose();
     await measure(`sampler, V ${vocabularySize}, ${name}`, 'token', 200, () => { for (let i = 0; i < 200; i++) choose(); });
   }

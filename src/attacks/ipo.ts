@@ -206,7 +206,7 @@ async function trainOnPairs(
   epoch: number,
 ): Promise<Readonly<Record<string, number>>> {
   const data = await times.during('reference', () => trainingPairs(context, pairs));
-  const order = openStream(childKey(context.stream, streams.order, epoch)).shuffle(data);
+  const order = passOrder(pairs, options, childKey(context.stream, streams.order, epoch)).map((i) => present(data[i], 'a training pair for each pair'));
   const steps: Readonly<Record<string, number>>[] = [];
   for (let start = 0; start < order.length; start += options.batchPairs) {
     context.mayGoOn();
@@ -216,6 +216,24 @@ async function trainOnPairs(
     context.progress({ phase: 'train', epoch, epochs: options.epochs, values });
   }
   return meanByName(steps, 'epoch/');
+}
+
+/** The order of one pass, as indices: all pairs in random order, or trees in random order with the pairs of a tree together, so that
+ *  the trainer finds what they share in one batch. A teaching pair is a tree of its own. */
+export function passOrder(
+  pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[],
+  { batches }: Pick<IpoOptions, 'batches'>,
+  stream: StreamKey,
+): readonly number[] {
+  const draw = openStream(stream);
+  if (batches === 'mixed') return draw.shuffle(pairs.map((_, i) => i));
+  const trees: number[][] = [];
+  pairs.forEach(({ dialogue, teaching }, i) => {
+    const before = pairs[i - 1];
+    if (before !== undefined && !teaching && !before.teaching && before.dialogue.prompt === dialogue.prompt) trees.at(-1)?.push(i);
+    else trees.push([i]);
+  });
+  return draw.shuffle(trees).flat();
 }
 
 /** Pairs as ids: the context that sampling conditioned on, the generated ids, the frozen reference's log-probabilities. */

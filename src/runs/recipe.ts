@@ -102,6 +102,10 @@ export const ipoSchema = z.strictObject({
   epochs: count.default(40),
   promptsPerEpoch: count.default(16),
   batchPairs: count.default(8),
+  batches: z
+    .enum(['mixed', 'trees'])
+    .default('mixed')
+    .describe('Order of the pairs: all mixed, or tree by tree, which computes a history that pairs share once and costs about half.'),
   loss: z.enum(['ipo', 'dpo']).default('ipo'),
   beta: positive.default(0.05),
   logProbs: z.enum(['sum', 'mean']).default('sum').describe('How the loss joins the tokens of an utterance; beta does not carry over from one to the other.'),

@@ -61,9 +61,10 @@ function toRow(model: LanguageModel, request: GenerateRequest, sampling: Samplin
   const isScoreable = scoreFrom === null || (Number.isInteger(scoreFrom) && scoreFrom >= 1 && scoreFrom <= ids.length);
   invariant(isScoreable, 'scoring starts at the second token or later: the first has no probability');
   const room = model.contextLength - sampling.maxNewTokens;
-  if (ids.length <= room) return { ids, stream, scoreFrom, continues, sampling };
+  const whole = { ids, stream, scoreFrom, continues };
+  if (ids.length <= room) return { ...whole, sampling };
   if (truncation === 'refuse') {
-    if (ids.length < model.contextLength) return { ids, stream, scoreFrom, continues, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
+    if (ids.length < model.contextLength) return { ...whole, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
     throw contextError(model, ids.length, where);
   }
   const kept = Math.max(1, room);

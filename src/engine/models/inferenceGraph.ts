@@ -4,9 +4,10 @@
  *  inputs   ids i64 [B, T] · positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
  *           attentionBias f32 [S, 1, T, W], S = B or 1, W = total: added to attention scores beside the causal mask
  *           logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
- *  outputs  logits f32 [N, V] · scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
+ *  outputs  logits f32 [N, V] · logTotals f32 [N] (log Σ exp of each row of logits) ·
+ *           scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
 import { finishGraph, type Graph } from '../tensor/graph.js';
-import { matmul, takeRows, tokenLogProb } from '../tensor/ops/all.js';
+import { logSumExp, matmul, takeRows, tokenLogProb } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
 import type { Architecture } from './family.js';
 
@@ -29,8 +30,10 @@ export function inferenceGraph(architecture: Architecture): Graph {
   });
   const head_VC = trace.parameter(head.name, head.shape);
   const rows = (name: string, count: string): typeof hidden_NC => takeRows(hidden_NC, trace.input(name, 'i64', [count]));
+  const logits_NV = matmul(rows('logitRows', 'N'), head_VC, { transposeB: true });
   return finishGraph(trace, {
-    logits: matmul(rows('logitRows', 'N'), head_VC, { transposeB: true }),
+    logits: logits_NV,
+    logTotals: logSumExp(logits_NV),
     scored: tokenLogProb(rows('scoreRows', 'M'), head_VC, trace.input('scoreIds', 'i64', ['M'])),
     ...Object.fromEntries(present.flatMap(({ k, v }, layer) => [[`presentK.${String(layer)}`, k], [`presentV.${String(layer)}`, v]])),
   });

@@ -4,14 +4,15 @@
  *   inputs   ids, positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
  *            attentionBias f32 [S, 1, T, W], S = B or 1, W = total · logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T])
  *            scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
- *   outputs  logits f32 [N, V] · scored f32 [M] (log p of scoreIds, nats) · presentK.i, presentV.i f32 [B, KV, P, D], over pastK.i, pastV.i
+ *   outputs  logits f32 [N, V] · logTotals f32 [N] (log Σ exp of a row) ·
+ *            scored f32 [M] (log p of scoreIds, nats) · presentK.i, presentV.i f32 [B, KV, P, D], over pastK.i, pastV.i
  *  What prompts of a batch have in common at their beginning is computed once. A row that ends leaves the batch at once: the last row
  *  takes its place. What a row gives depends on its logits and its stream alone, not on its neighbours. */
 import { present } from '../../base/invariant.js';
 import { openStream, type RandomStream } from '../../base/random.js';
 import { capacityOf, checkRows, planBatches } from './decodePlan.js';
 import type { DecodeJob, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
-import { beginInference, forward, logitsOf, type InferenceSession } from './inferenceSession.js';
+import { beginInference, forward, logitsOf, type InferenceSession, type TokenLogits } from './inferenceSession.js';
 import { createContextKeeper, type ContextKeeper, type KeptContexts } from './keptContexts.js';
 import { cacheElementsPerToken, createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import type { PackedPrompt } from './promptStrips.js';
@@ -24,12 +25,14 @@ import { createStopCondition, type StopCondition } from './stopCondition.js';
 const cacheBytes = 768 * 2 ** 20;
 const keptBytes = 512 * 2 ** 20;
 
+/** @param buffers memory that calls take over from each other: touching it anew costs a page fault every 4 KB */
 export async function decode(
   program: ResidentProgram,
   { shape, rows, keep }: DecodeJob,
+  buffers: Map<string, Float32Array>,
   onProgress: (progress: DecodeProgress) => void,
 ): Promise<readonly DecodeResult[]> {
-  const session = beginInference(program, shape);
+  const session = beginInference(program, shape, buffers);
   checkRows(rows, session.vocabularySize);
   const sampler = createSampler(session.vocabularySize);
   const before = program.kept;
@@ -112,11 +115,11 @@ async function decodeBatch(session: DecodeSession, batch: readonly Generation[],
   await readPrompts(session, active, plan, {
     cache,
     onStrip: (strip, reading, row) => { keeper?.keepStrip(strip, reading, row); },
-    onRow: (index, scored, logits_V) => {
+    onRow: (index, scored, end) => {
       const generation = present(batch[index], 'the reader gives row indices');
       generation.scored = scored;
-      if (logits_V === null) generation.done = true;
-      else takeToken(session, generation, logits_V);
+      if (end === null) generation.done = true;
+      else takeToken(session, generation, end);
     },
   });
   removeDone(cache, active, keeper);
@@ -133,7 +136,7 @@ async function decodeBatch(session: DecodeSession, batch: readonly Generation[],
 async function step(session: DecodeSession, cache: KeyValueCache, active: readonly Generation[]): Promise<void> {
   const B = active.length;
   const last = Int32Array.from(active, ({ row, ids }) => row.ids.length + ids.length - 1);
-  const { logits_NV } = await forward(session, cache, {
+  const outputs = await forward(session, cache, {
     B, T: 1,
     ids_BT: BigInt64Array.from(active, ({ ids }) => BigInt(present(ids.at(-1), 'an active row has a new token'))),
     positions_BT: BigInt64Array.from(last, BigInt),
@@ -143,7 +146,7 @@ async function step(session: DecodeSession, cache: KeyValueCache, active: readon
     scoreRows_M: [],
     scoreIds_M: [],
   });
-  active.forEach((generation, index) => { takeToken(session, generation, logitsOf(session, logits_NV, index)); });
+  active.forEach((generation, index) => { takeToken(session, generation, logitsOf(session, outputs, index)); });
 }
 
 /** A row of the step sees all its tokens. */
@@ -151,10 +154,10 @@ function noBias({ buffers }: InferenceSession, tokens: number): Float32Array {
   return reuse(buffers, 'no bias', tokens).fill(0);
 }
 
-function takeToken({ sampler }: DecodeSession, generation: Generation, logits_V: Float32Array): void {
+function takeToken({ sampler }: DecodeSession, generation: Generation, { logits_V, logTotal }: TokenLogits): void {
   const { row: { sampling }, ids, logProbs, samplingLogProbs, seen, stream, where } = generation;
   const { id, logProb, samplingLogProb } = sampler.choose(logits_V, {
-    options: sampling, seen, banStops: ids.length < sampling.minNewTokens, uniform: stream.uniform, where: `${where}, new token ${ids.length}`,
+    options: sampling, logTotal, seen, banStops: ids.length < sampling.minNewTokens, uniform: stream.uniform, where: `${where}, new token ${ids.length}`,
   });
   ids.push(id);
   logProbs.push(logProb);

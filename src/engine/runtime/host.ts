@@ -13,11 +13,13 @@ export interface Host {
   readonly pool: MemoryPool;
   readonly stores: Map<number, ResidentStore>;
   readonly programs: Map<number, ResidentProgram>;
+  /** Working memory of decode calls; given up when a model is trained, which needs the room. */
+  readonly decodeBuffers: Map<string, Float32Array>;
   settings: SessionSettings;
 }
 
 export function createHost(): Host {
-  return { pool: new MemoryPool(), stores: new Map(), programs: new Map(), settings: { threads: 1, provider: 'cpu' } };
+  return { pool: new MemoryPool(), stores: new Map(), programs: new Map(), decodeBuffers: new Map(), settings: { threads: 1, provider: 'cpu' } };
 }
 
 type Handlers = {
@@ -61,7 +63,10 @@ export const handlers: Handlers = {
     return null;
   },
   run: (host, { programId, feeds, fetches }) => runProgram(programOf(host, programId), feeds, fetches),
-  accumulate: (host, { programId, feeds, gradientsId }) => accumulate(host.pool, programOf(host, programId), feeds, storeOf(host, gradientsId)),
+  accumulate(host, { programId, feeds, gradientsId }) {
+    host.decodeBuffers.clear();
+    return accumulate(host.pool, programOf(host, programId), feeds, storeOf(host, gradientsId));
+  },
   adamw(host, { stores, step }) {
     const { parameters, gradients, firstMoment, secondMoment } = stores;
     forgetContexts(host, parameters);
@@ -74,7 +79,7 @@ export const handlers: Handlers = {
     programOf(host, programId).tokenBytes = tokenBytes;
     return null;
   },
-  decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, onProgress),
+  decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, host.decodeBuffers, onProgress),
   async release(host, { kind, id }) {
     if (kind === 'program') {
       await programOf(host, id).session.release();

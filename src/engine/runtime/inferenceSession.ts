@@ -17,11 +17,11 @@ export interface InferenceSession {
   readonly outputs: ReadonlySet<string>;
 }
 
-export function beginInference(program: ResidentProgram, shape: CacheShape): InferenceSession {
+export function beginInference(program: ResidentProgram, shape: CacheShape, buffers: Map<string, Float32Array>): InferenceSession {
   const vocabularySize = Number(outputSpec(program, 'logits').shape[1]);
   if (!Number.isInteger(vocabularySize)) throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
   return {
-    program, shape, vocabularySize, parameters: bindParameters(program), buffers: new Map(),
+    program, shape, vocabularySize, parameters: bindParameters(program), buffers,
     inputs: new Set(program.inputs.map(({ name }) => name)), outputs: new Set(program.outputs.map(({ name }) => name)),
   };
 }
@@ -41,6 +41,7 @@ export interface ForwardInputs {
 
 export interface ForwardOutputs {
   readonly logits_NV: Float32Array;
+  readonly logTotals_N: Float32Array;
   readonly scored_M: Float32Array;
 }
 
@@ -49,7 +50,7 @@ export async function forward(session: InferenceSession, cache: KeyValueCache, i
   const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
   const { past, present: presentTensors } = cache.tensors(B);
   const logits_NV = reuse(session.buffers, 'logits', N * V);
-  const scored_M = new Float32Array(M);
+  const [logTotals_N, scored_M] = [new Float32Array(N), new Float32Array(M)];
   const feeds: Record<string, ort.Tensor> = {
     ids: ortTensor('i64', inputs.ids_BT, [B, T]),
     positions: ortTensor('i64', inputs.positions_BT, [B, T]),
@@ -61,15 +62,24 @@ export async function forward(session: InferenceSession, cache: KeyValueCache, i
     scoreIds: ortTensor('i64', BigInt64Array.from(scoreIds_M, BigInt), [M]),
     ...past,
   };
-  const outputs: Record<string, ort.Tensor> = { logits: ortTensor('f32', logits_NV, [N, V]), scored: ortTensor('f32', scored_M, [M]), ...presentTensors };
+  const outputs: Record<string, ort.Tensor> = {
+    logits: ortTensor('f32', logits_NV, [N, V]), logTotals: ortTensor('f32', logTotals_N, [N]), scored: ortTensor('f32', scored_M, [M]), ...presentTensors,
+  };
   await runProgramInPlace(session.program, { ...only(feeds, session.inputs), ...session.parameters }, only(outputs, session.outputs));
-  return { logits_NV, scored_M };
+  return { logits_NV, logTotals_N, scored_M };
 }
 
 function only<T>(tensors: Readonly<Record<string, T>>, names: ReadonlySet<string>): Record<string, T> {
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
 }
 
-export function logitsOf({ vocabularySize }: InferenceSession, logits_NV: Float32Array, row: number): Float32Array {
-  return logits_NV.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+/** What a row's next token is chosen from; a view, until the next pass. */
+export interface TokenLogits {
+  readonly logits_V: Float32Array;
+  /** log Σ exp of them */
+  readonly logTotal: number;
+}
+
+export function logitsOf({ vocabularySize }: InferenceSession, { logits_NV, logTotals_N }: ForwardOutputs, row: number): TokenLogits {
+  return { logits_V: logits_NV.subarray(row * vocabularySize, (row + 1) * vocabularySize), logTotal: logTotals_N[row] ?? NaN };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../../base/random.js';
 import { adamwCoefficients, adamwReference, clipFactor, sumOfSquaresReference } from './kernelReference.js';
-import { kernelsOver } from './kernels.js';
+import { kernelsOver, peakBlock } from './kernels.js';
 
 const memory = new WebAssembly.Memory({ initial: 4 });
 const kernels = kernelsOver(memory);
@@ -65,15 +65,21 @@ describe('wasm kernels', () => {
     expect(view(64, 4)[1]).toBeCloseTo(Math.exp(-1), 6);
   });
 
-  it('extremes propagate NaN', () => {
-    view(0, 8).set([1, -2, 3, 4, 5, 6, -7, 8]);
-    kernels.extremes(0, 8, 64);
-    expect(Math.max(...view(64, 4))).toBe(8);
-    expect(Math.min(...view(80, 4))).toBe(-7);
-    view(4, 1)[0] = NaN;
-    kernels.extremes(0, 8, 64);
-    expect(Math.max(...view(64, 4))).toBeNaN();
-    expect(Math.min(...view(80, 4))).toBeNaN();
+  it('peaks: of each block the largest of every fourth element, and NaN for what is not finite', () => {
+    const values = normals('peaks', 3 * peakBlock);
+    view(0, values.length).set(values);
+    expect(kernels.peaks(0, values.length, 4096)).toBe(0);
+    for (let block = 0; block < 3; block++) {
+      const own = values.subarray(block * peakBlock, (block + 1) * peakBlock);
+      const expected = [0, 1, 2, 3].map((lane) => Math.max(...own.filter((_, i) => i % 4 === lane)));
+      expect([...view(4096 + 16 * block, 4)]).toEqual(expected);
+    }
+    for (const broken of [NaN, Infinity, -Infinity]) {
+      for (const place of [0, 5, 62, 130]) {
+        view(0, values.length).set(values.with(place, broken));
+        expect(kernels.peaks(0, values.length, 4096)).toBeNaN();
+      }
+    }
   });
 
   it('the clip factor is torch’s: 1 inside the ball, max / (norm + 1e-6) outside', () => {

@@ -1,5 +1,5 @@
 /** The loops that ONNX Runtime has no fast kernel for, as 4-lane wasm functions over one memory: AdamW, squared norm, addition,
- *  extremes and exponentials. Addresses and lengths are in bytes and f32 elements. Written in the assembler beside this file,
+ *  peaks and exponentials. Addresses and lengths are in bytes and f32 elements. Written in the assembler beside this file,
  *  assembled once a process (a millisecond); `kernelReference.ts` says the same in plain TypeScript and is the test's witness.
  *  Without relaxed SIMD and fused multiply-add, so results are the same bits on every machine. */
 import { assembleModule, f32, f32x4, f64, f64x2, i32, i32x4, v128, whileTrue, type Code, type LocalNames, type WasmFunction } from './wasmAssembler.js';
@@ -15,9 +15,10 @@ export interface Kernels {
     gradientScale: number, keep: number, oneMinusBeta1: number, beta2: number, oneMinusBeta2: number,
     negativeStepSize: number, epsilon: number,
   ) => void;
-  /** Lane maxima to `target` (16 bytes), lane minima to `target` + 16; NaN wins. `length` is a multiple of 4, ≥ 4. */
-  readonly extremes: (source: number, length: number, target: number) => void;
-  /** target = exp((source − shift) · scale), 0 below e^−87; returns the sum in double precision. `length` is a multiple of 4.
+  /** Of each block of `peakBlock` elements the largest of every fourth, as 4 lanes (16 bytes a block) to `target`. `length` is a multiple of
+   *  `peakBlock`. @returns 0, or NaN when an element is not finite: then the lanes say nothing */
+  readonly peaks: (source: number, length: number, target: number) => number;
+  /** target = exp((source − shift) · scale) for exponents up to 0, 0 below e^−87; returns the sum in double precision. `length` is a multiple of 4.
    *  Relative error < 2e-7 for exponents ≤ 0 (Cephes expf). */
   readonly exponentials: (source: number, target: number, length: number, shift: number, scale: number) => number;
 }
@@ -140,23 +141,33 @@ function sumLanes(vector: Code, local: LocalNames): Code {
   return [...local.set('x', vector), ...f64.add(f64x2.lane(local.get('x'), 0), f64x2.lane(local.get('x'), 1))];
 }
 
-const extremes: WasmFunction = {
-  name: 'extremes',
+/** Elements of which `peaks` gives one vector of maxima. */
+export const peakBlock = 64;
+
+const peaks: WasmFunction = {
+  name: 'peaks',
   parameters: { source: 'i32', length: 'i32', target: 'i32' },
-  locals: { end: 'i32', x: 'v128', high: 'v128', low: 'v128' },
-  result: null,
+  locals: { end: 'i32', x: 'v128', high0: 'v128', high1: 'v128', zero0: 'v128', zero1: 'v128' },
+  result: 'f64',
   body: (local) => [
     local.set('end', i32.add(local.get('source'), i32.shl(local.get('length'), i32.const(2)))),
-    local.set('high', v128.load(local.get('source'), 0)),
-    local.set('low', local.get('high')),
     whileTrue(i32.sub(local.get('end'), local.get('source')), [
-      local.set('x', v128.load(local.get('source'), 0)),
-      local.set('high', f32x4.max(local.get('high'), local.get('x'))),
-      local.set('low', f32x4.min(local.get('low'), local.get('x'))),
-      advance(local, 'source', 16),
+      ...Array.from({ length: peakBlock / 4 }, (_, vector) => {
+        // Two chains, so that an instruction need not wait for the one before.
+        const [high, zero] = vector % 2 === 0 ? ['high0', 'zero0'] as const : ['high1', 'zero1'] as const;
+        return [
+          local.set('x', v128.load(local.get('source'), 16 * vector)),
+          local.set(high, vector < 2 ? local.get('x') : f32x4.pseudoMax(local.get(high), local.get('x'))),
+          // x · 0 is 0 or, of what is not finite, NaN.
+          local.set(zero, f32x4.add(local.get(zero), f32x4.mul(local.get('x'), f32x4.const(0)))),
+        ].flat();
+      }),
+      v128.store(local.get('target'), 0, f32x4.pseudoMax(local.get('high0'), local.get('high1'))),
+      advance(local, 'source', 4 * peakBlock),
+      advance(local, 'target', 16),
     ]),
-    v128.store(local.get('target'), 0, local.get('high')),
-    v128.store(local.get('target'), 16, local.get('low')),
+    local.set('x', f32x4.add(local.get('zero0'), local.get('zero1'))),
+    sumLanes(f64x2.add(f64x2.promoteLow(local.get('x')), f64x2.promoteHigh(local.get('x'), local.get('x'))), local),
   ],
 };
 
@@ -166,19 +177,24 @@ const smallestExponent = -87;
 const polynomial = [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
 const ln2High = 0.693359375;
 const ln2Low = -2.12194440e-4;
+/** 1.5 · 2^23: added to a small number it leaves its nearest integer in the lowest bits. */
+const toInteger = 12582912;
 
 const exponentials: WasmFunction = {
   name: 'exponentials',
   parameters: { source: 'i32', target: 'i32', length: 'i32', shift: 'f32', scale: 'f32' },
-  locals: { end: 'i32', x: 'v128', n: 'v128', r: 'v128', y: 'v128', kept: 'v128', a: 'v128', b: 'v128' },
+  locals: { end: 'i32', shifts: 'v128', scales: 'v128', x: 'v128', n: 'v128', r: 'v128', y: 'v128', kept: 'v128', bits: 'v128', a: 'v128', b: 'v128' },
   result: 'f64',
   body: (local) => [
     local.set('end', i32.add(local.get('source'), i32.shl(local.get('length'), i32.const(2)))),
+    local.set('shifts', f32x4.splat(local.get('shift'))),
+    local.set('scales', f32x4.splat(local.get('scale'))),
     whileTrue(i32.sub(local.get('end'), local.get('source')), [
-      local.set('x', f32x4.mul(f32x4.sub(v128.load(local.get('source'), 0), f32x4.splat(local.get('shift'))), f32x4.splat(local.get('scale')))),
+      local.set('x', f32x4.mul(f32x4.sub(v128.load(local.get('source'), 0), local.get('shifts')), local.get('scales'))),
       local.set('kept', f32x4.ge(local.get('x'), f32x4.const(smallestExponent))),
-      local.set('x', f32x4.max(local.get('x'), f32x4.const(smallestExponent))),
-      local.set('n', f32x4.nearest(f32x4.mul(local.get('x'), f32x4.const(Math.LOG2E)))),
+      local.set('x', f32x4.pseudoMax(local.get('x'), f32x4.const(smallestExponent))),
+      local.set('bits', f32x4.add(f32x4.mul(local.get('x'), f32x4.const(Math.LOG2E)), f32x4.const(toInteger))),
+      local.set('n', f32x4.sub(local.get('bits'), f32x4.const(toInteger))),
       local.set('r', f32x4.sub(
         f32x4.sub(local.get('x'), f32x4.mul(local.get('n'), f32x4.const(ln2High))),
         f32x4.mul(local.get('n'), f32x4.const(ln2Low)),
@@ -191,7 +207,7 @@ const exponentials: WasmFunction = {
         f32x4.const(1),
       )),
       // 2^n, built as the exponent bits of a float.
-      local.set('y', f32x4.mul(local.get('y'), i32x4.shl(i32x4.add(i32x4.truncate(local.get('n')), i32x4.splat(i32.const(127))), i32.const(23)))),
+      local.set('y', f32x4.mul(local.get('y'), i32x4.shl(i32x4.add(local.get('bits'), i32x4.splat(i32.const(127))), i32.const(23)))),
       local.set('y', v128.and(local.get('y'), local.get('kept'))),
       v128.store(local.get('target'), 0, local.get('y')),
       local.set('a', f64x2.add(local.get('a'), f64x2.promoteLow(local.get('y')))),
@@ -210,7 +226,7 @@ const instances = new WeakMap<WebAssembly.Memory, Kernels>();
 export function kernelsOver(memory: WebAssembly.Memory): Kernels {
   const known = instances.get(memory);
   if (known !== undefined) return known;
-  assembled ??= new WebAssembly.Module(assembleModule([sumOfSquares, add, adamw, extremes, exponentials]));
+  assembled ??= new WebAssembly.Module(assembleModule([sumOfSquares, add, adamw, peaks, exponentials]));
   const kernels = new WebAssembly.Instance(assembled, { env: { memory } }).exports as unknown as Kernels;
   instances.set(memory, kernels);
   return kernels;

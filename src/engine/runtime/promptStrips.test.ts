@@ -5,8 +5,10 @@ import { comparePrompts, familiesOf, packPrompts, planPasses, sharedLength, slic
 /** Few letters, so that prompts often begin alike. */
 const prompts = fc.array(fc.array(fc.nat(2), { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 12 });
 /** The same with beginnings that have been read before, at any length. */
-const partlyKnown = fc.array(fc.array(fc.nat(2), { minLength: 1, maxLength: 12 }).chain((ids) => fc.record({ ids: fc.constant(ids), known: fc.nat(ids.length - 1) })),
-  { minLength: 1, maxLength: 12 });
+const partlyKnown = fc.array(
+  fc.array(fc.nat(2), { minLength: 1, maxLength: 12 }).chain((ids) => fc.record({ ids: fc.constant(ids), known: fc.nat(ids.length - 1) })),
+  { minLength: 1, maxLength: 12 },
+);
 const unread = (ids: readonly number[]): PromptToPack => ({ ids, known: 0 });
 const stripLength = fc.integer({ min: 1, max: 40 });
 

@@ -101,6 +101,12 @@ function idsOf(prompts: readonly PromptToPack[], index: number): readonly number
   return present(prompts[index], 'strips hold prompt indices').ids;
 }
 
+interface OpenStrip {
+  readonly ids: number[];
+  readonly positions: number[];
+  readonly parents: number[];
+}
+
 interface PlacedPrompt extends PromptToPack {
   readonly spans: readonly StripSpan[];
 }
@@ -113,12 +119,13 @@ function fillStrip(
   members: readonly number[],
   report: (prompt: number, spans: readonly StripSpan[]) => void,
 ): Strip {
-  const strip = { ids: [] as number[], positions: [] as number[], parents: [] as number[], sources: [] as { prompt: number; position: number; length: number }[] };
+  const sources: Strip['sources'][number][] = [];
+  const strip: OpenStrip = { ids: [], positions: [], parents: [] };
   let before = nothingPlaced;
   const begun = members.map((index): PlacedPrompt & { readonly index: number } => {
     const { ids, known } = present(prompts[index], 'strips hold prompt indices');
     const shared = Math.min(sharedLength(before.ids, ids), before.known, known);
-    if (known > shared) strip.sources.push({ prompt: index, position: shared, length: known - shared });
+    if (known > shared) sources.push({ prompt: index, position: shared, length: known - shared });
     before = { ids, known, spans: append(strip, ids, { from: shared, to: known }, sliceSpans(before.spans, 0, shared)) };
     return { ...before, index };
   });
@@ -131,12 +138,12 @@ function fillStrip(
     before = { ...prompt, spans };
     report(index, spans);
   }
-  return { ...strip, known };
+  return { ...strip, known, sources };
 }
 
 /** Writes tokens of a prompt to the end of the strip. @returns the prompt's spans with them */
 function append(
-  strip: { readonly ids: number[]; readonly positions: number[]; readonly parents: number[] },
+  strip: OpenStrip,
   ids: readonly number[],
   { from, to }: { readonly from: number; readonly to: number },
   spans: readonly StripSpan[],

@@ -4,7 +4,7 @@ import { EnvironmentError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { scoredCount } from './decodePlan.js';
 import type { DecodeRow } from './decodeRow.js';
-import { forward, logitsOf, type InferenceSession } from './inferenceSession.js';
+import { forward, logitsOf, type InferenceSession, type TokenLogits } from './inferenceSession.js';
 import { knownBeginning, type KeptContexts, type KnownBeginning } from './keptContexts.js';
 import { createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import { ortTensor } from './residentProgram.js';
@@ -41,8 +41,8 @@ export interface PromptReader {
   /** A strip lies in row `row` of `reading` until the next pass. */
   readonly onStrip: (strip: number, reading: KeyValueCache, row: number) => void;
   /** @param scored log p of the tokens to score, nats; null when not asked for
-   *  @param logits_V of the row's last token, until the next pass; null when the row is only read */
-  readonly onRow: (index: number, scored: readonly number[] | null, logits_V: Float32Array | null) => void;
+   *  @param end what its first new token is chosen from; null when the row is only read */
+  readonly onRow: (index: number, scored: readonly number[] | null, end: TokenLogits | null) => void;
 }
 
 export async function readPrompts(session: InferenceSession, rows: readonly PromptRow[], plan: PromptPlan, reader: PromptReader): Promise<void> {
@@ -97,21 +97,21 @@ async function readStrips(
     return scoreFrom === null ? null : ids.slice(scoreFrom).map((id, offset) => ({ id, row: at(row, scoreFrom + offset - 1) }));
   });
   const scoredTokens = scored.flatMap((tokens) => tokens ?? []);
-  const { logits_NV, scored_M } = await forward(session, reading, {
+  const outputs = await forward(session, reading, {
     B, T, ids_BT, positions_BT,
     lastIndex_B: Int32Array.from(strips, ({ ids }) => ids.length - 1),
     bias: ortTensor('f32', bias_B1TW, [B, 1, T, W]),
-    logitRows_N: [...ends.keys()],
+    logitRows_N: ends.size === 0 ? [0] : [...ends.keys()], // ReduceMax has no answer for no rows
     scoreRows_M: scoredTokens.map(({ row }) => row),
     scoreIds_M: scoredTokens.map(({ id }) => id),
   });
   let read = 0;
   rows.forEach((row, n) => {
     const tokens = scored[n]?.length ?? 0;
-    const own = scored[n] === null ? null : finiteScores(scored_M.subarray(read, read + tokens), row);
+    const own = scored[n] === null ? null : finiteScores(outputs.scored_M.subarray(read, read + tokens), row);
     read += tokens;
     const end = ends.get(at(row, row.row.ids.length - 1));
-    onRow(row.index, own, generates(row) && end !== undefined ? logitsOf(session, logits_NV, end) : null);
+    onRow(row.index, own, generates(row) && end !== undefined ? logitsOf(session, outputs, end) : null);
     if (generates(row)) copySpans(reading, row.place, row.prompt.spans, cache, row.index);
   });
   return reading;

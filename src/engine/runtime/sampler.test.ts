@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../base/errors.js';
 import { openStream, streamKey } from '../../base/random.js';
-import { createSampler, kthLargest, type SamplingContext } from './sampler.js';
+import { createSampler, kthLargest, type Choice, type Sampler, type SamplingContext } from './sampler.js';
 import { plainSampling, type SamplingOptions } from './samplingOptions.js';
 
 interface GoldenCase {
@@ -20,7 +20,15 @@ interface GoldenCase {
 /** Written by tests/golden/sampler.py. */
 const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../../../tests/golden/sampler/distributions.json'), 'utf8')) as { readonly cases: readonly GoldenCase[] };
 
-function context(options: Partial<SamplingOptions>, u: number, rest: Partial<SamplingContext> = {}): SamplingContext {
+type Circumstances = Omit<SamplingContext, 'logTotal'>;
+
+function chooseFrom(sampler: Sampler, logits_V: Float32Array, circumstances: Circumstances): Choice {
+  const high = logits_V.reduce((a, b) => Math.max(a, b), -Infinity);
+  const logTotal = high + Math.log(logits_V.reduce((sum, logit) => sum + Math.exp(logit - high), 0));
+  return sampler.choose(logits_V, { ...circumstances, logTotal });
+}
+
+function context(options: Partial<SamplingOptions>, u: number, rest: Partial<Circumstances> = {}): Circumstances {
   return { options: { ...plainSampling, ...options }, seen: [], banStops: false, uniform: () => u, where: 'row 0', ...rest };
 }
 
@@ -50,7 +58,7 @@ describe('sampler', () => {
       let compared = 0;
       for (let i = 0; i < draws; i++) {
         const u = (i + 0.5) / draws;
-        const { id, logProb, samplingLogProb } = sampler.choose(logits_V, context({ ...settings, stopIds }, u, {
+        const { id, logProb, samplingLogProb } = chooseFrom(sampler, logits_V, context({ ...settings, stopIds }, u, {
           seen: new Set([...prompt, ...generated]), banStops: generated.length < (settings.minNewTokens ?? 0),
         }));
         const expected = idAt(probabilities, u);
@@ -81,7 +89,7 @@ describe('sampler', () => {
           return index === size - 1 || cut > (1 - topP) * total * (1 + 1e-6);
         }).map(({ id }) => id));
         const border = Math.min(...[...kept].map((id) => weights[id] ?? 0));
-        const { id, samplingLogProb } = createSampler(size).choose(logits_V, context({ topP }, u));
+        const { id, samplingLogProb } = chooseFrom(createSampler(size), logits_V, context({ topP }, u));
         // A token whose sum lies within rounding of the cut may fall on either side.
         expect(kept.has(id) || (weights[id] ?? 0) >= border * (1 - 1e-4)).toBe(true);
         const mass = [...kept].reduce((sum, each) => sum + (weights[each] ?? 0), 0);
@@ -94,14 +102,14 @@ describe('sampler', () => {
     const sampler = createSampler(5);
     const logits_V = Float32Array.of(1, 3, 3, 2.9, -1);
     const never = { uniform: () => { throw new Error('a greedy choice drew a number'); } };
-    expect(sampler.choose(logits_V, context({ temperature: 0 }, 0, never))).toMatchObject({ id: 1, samplingLogProb: 0 });
-    expect(sampler.choose(logits_V, context({ temperature: 0, repetitionPenalty: 2 }, 0, { ...never, seen: [1, 2] })).id).toBe(3);
-    expect(sampler.choose(logits_V, context({ temperature: 0, stopIds: [1, 2, 3] }, 0, { ...never, banStops: true })).id).toBe(0);
+    expect(chooseFrom(sampler, logits_V, context({ temperature: 0 }, 0, never))).toMatchObject({ id: 1, samplingLogProb: 0 });
+    expect(chooseFrom(sampler, logits_V, context({ temperature: 0, repetitionPenalty: 2 }, 0, { ...never, seen: [1, 2] })).id).toBe(3);
+    expect(chooseFrom(sampler, logits_V, context({ temperature: 0, stopIds: [1, 2, 3] }, 0, { ...never, banStops: true })).id).toBe(0);
   });
 
   it('negative logits are multiplied by the repetition penalty, positive ones divided', () => {
     const logits_V = Float32Array.of(-1, 1, 0);
-    const { samplingLogProb } = createSampler(3).choose(logits_V, context({ repetitionPenalty: 2 }, 0, { seen: [0, 1] }));
+    const { samplingLogProb } = chooseFrom(createSampler(3), logits_V, context({ repetitionPenalty: 2 }, 0, { seen: [0, 1] }));
     expect(samplingLogProb).toBeCloseTo(-2 - Math.log(Math.exp(-2) + Math.exp(0.5) + 1), 6);
   });
 
@@ -109,18 +117,18 @@ describe('sampler', () => {
     const sampler = createSampler(4);
     const logits_V = Float32Array.of(0, 9, 0, 0);
     for (let i = 0; i < 50; i++) {
-      expect(sampler.choose(logits_V, context({ stopIds: [1] }, i / 50, { banStops: true })).id).not.toBe(1);
+      expect(chooseFrom(sampler, logits_V, context({ stopIds: [1] }, i / 50, { banStops: true })).id).not.toBe(1);
     }
-    expect(sampler.choose(logits_V, context({ stopIds: [1] }, 0.5)).id).toBe(1);
-    expect(() => sampler.choose(logits_V, context({ stopIds: [0, 1, 2, 3] }, 0.5, { banStops: true }))).toThrow(/No token is left/);
+    expect(chooseFrom(sampler, logits_V, context({ stopIds: [1] }, 0.5)).id).toBe(1);
+    expect(() => chooseFrom(sampler, logits_V, context({ stopIds: [0, 1, 2, 3] }, 0.5, { banStops: true }))).toThrow(/No token is left/);
   });
 
   it.each([NaN, Infinity, -Infinity])('a logit of %d is an error that names the row, at any place', (bad) => {
     for (const at of [0, 5, 8]) {
       const logits_V = new Float32Array(9);
       logits_V[at] = bad;
-      expect(() => createSampler(9).choose(logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(EnvironmentError);
-      expect(() => createSampler(9).choose(logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(/^row 3: The model gave a logit/);
+      expect(() => chooseFrom(createSampler(9), logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(EnvironmentError);
+      expect(() => chooseFrom(createSampler(9), logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(/^row 3: The model gave a logit/);
     }
   });
 
@@ -135,7 +143,7 @@ describe('sampler', () => {
       { repetitionPenalty: 1.2 },
     ];
     const choose = (sampler: ReturnType<typeof createSampler>, i: number): unknown =>
-      sampler.choose(rows[i] ?? new Float32Array(), context(options[i] ?? {}, 0.37 + i / 20, { seen: [1, 2, 3] }));
+      chooseFrom(sampler, rows[i] ?? new Float32Array(), context(options[i] ?? {}, 0.37 + i / 20, { seen: [1, 2, 3] }));
     const alone = rows.map((_, i) => choose(createSampler(1000), i));
     const shared = createSampler(1000);
     fc.assert(fc.property(fc.array(fc.nat(5), { maxLength: 10 }), (order) => {

@@ -3,15 +3,18 @@
  *  double precision, and of tokens tied at the border of top-p those with lower ids are left out (torch leaves it open).
  *  A choice depends on the logits, the options and one uniform number: not on the batch, not on other rows.
  *
- *  Speed: no sort of the vocabulary. A bound leaves top-p a short list (tokens so improbable that all of them together would still be
- *  cut), which is sorted if short and histogrammed first if not; exponentials are a wasm kernel. */
+ *  Speed: no pass over the vocabulary in JavaScript. The peaks of its blocks say which blocks hold the likely tokens: top-k looks into
+ *  those whose peak is among the k largest, top-p into those near the maximum, ever farther from it until what is left out is so
+ *  improbable that all of it together would be cut. Peaks and exponentials are wasm kernels. */
 import { EnvironmentError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import { kernelsOver } from './kernels.js';
+import { kernelsOver, peakBlock } from './kernels.js';
 import type { SamplingOptions } from './samplingOptions.js';
 
 export interface SamplingContext {
   readonly options: SamplingOptions;
+  /** log Σ exp of the raw logits, which the model's graph gives (many threads, wide vectors). */
+  readonly logTotal: number;
   /** Distinct ids of prompt and generated tokens; read only with a repetition penalty. */
   readonly seen: Iterable<number>;
   /** Whether stop ids are banned now. */
@@ -53,88 +56,128 @@ interface Border {
   readonly id: number;
 }
 
+/** The score of what is no token. */
+const lowest = Math.fround(-3.4e38);
 /** Short enough to sort outright. */
 const sortedLength = 512;
-const extremesBytes = 32;
+/** How far below the maximum top-p looks, in nats of the tempered distribution, before it takes everything. */
+const topPDepths = [3, 6, 12] as const;
 
 export function createSampler(vocabularySize: number): Sampler {
-  const padded = Math.ceil(vocabularySize / 4) * 4;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((extremesBytes + padded * 8) / 65536) });
+  const padded = Math.ceil(vocabularySize / peakBlock) * peakBlock;
+  const blocks = padded / peakBlock;
+  const [lanesAt, scoresAt, weightsAt, listAt] = [0, blocks * 16, blocks * 16 + padded * 4, blocks * 16 + padded * 8];
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((listAt + padded * 4) / 65536) });
   const kernels = kernelsOver(memory);
-  const lanes = new Float32Array(memory.buffer, 0, 8);
-  const scoresAt = extremesBytes;
-  const weightsAt = extremesBytes + padded * 4;
+  const lanes = new Float32Array(memory.buffer, lanesAt, blocks * 4);
   const scores = new Float32Array(memory.buffer, scoresAt, padded);
   const weights = new Float32Array(memory.buffer, weightsAt, padded);
-  const ids = new Int32Array(vocabularySize);
+  const list = new Float32Array(memory.buffer, listAt, padded);
+  const ids = new Int32Array(padded);
+  const peaks = new Float32Array(blocks);
 
-  /** Largest and smallest score; NaN when there is one. */
-  const findExtremes = (): { readonly high: number; readonly low: number } => {
-    const whole = vocabularySize - (vocabularySize % 4);
-    if (whole > 0) kernels.extremes(scoresAt, whole, 0);
-    const rest = scores.subarray(whole, vocabularySize);
-    return {
-      high: Math.max(...(whole > 0 ? lanes.subarray(0, 4) : []), ...rest),
-      low: Math.min(...(whole > 0 ? lanes.subarray(4, 8) : []), ...rest),
-    };
+  /** Fills `peaks`. */
+  const findPeaks = (): { readonly high: number; readonly isFinite: boolean } => {
+    const zero = kernels.peaks(scoresAt, padded, lanesAt);
+    let high = -Infinity;
+    for (let block = 0; block < blocks; block++) {
+      let peak = lanes[4 * block] as number;
+      for (let lane = 1; lane < 4; lane++) {
+        const other = lanes[4 * block + lane] as number;
+        if (other > peak) peak = other;
+      }
+      peaks[block] = peak;
+      if (peak > high) high = peak;
+    }
+    return { high, isFinite: zero === 0 };
   };
 
   const load = (logits_V: Float32Array): void => {
     scores.set(logits_V);
-    scores.fill(-Infinity, vocabularySize);
+    scores.fill(lowest, vocabularySize); // finite, and without weight
   };
 
-  /** Weights of the tokens whose score is at least `threshold`, gathered to the front. */
-  const gatherAbove = (threshold: number, shift: number, scale: number): Candidates => {
+  /** Ids whose score is at least `threshold`, in order, to `ids`, and their scores to `list`. @returns how many */
+  const gather = (threshold: number): number => {
     let count = 0;
-    for (let id = 0; id < vocabularySize; id++) {
-      const score = scores[id] ?? 0;
-      if (score >= threshold) {
+    for (let block = 0; block < blocks; block++) {
+      if ((peaks[block] as number) < threshold) continue;
+      const end = Math.min((block + 1) * peakBlock, vocabularySize);
+      for (let id = block * peakBlock; id < end; id++) {
+        const score = scores[id] as number;
+        if (score < threshold) continue;
         ids[count] = id;
-        weights[count] = score;
+        list[count] = score;
         count += 1;
       }
     }
+    return count;
+  };
+
+  /** Tokens whose score is at least `threshold`, with their weights. */
+  const keepAbove = (threshold: number, high: number, scale: number): Candidates => {
+    const count = gather(threshold);
     const length = Math.ceil(count / 4) * 4;
-    weights.fill(-Infinity, count, length);
-    const total = kernels.exponentials(weightsAt, weightsAt, length, shift, scale);
-    return { ids, weights, count, total };
+    list.fill(lowest, count, length);
+    return { ids, weights: list, count, total: kernels.exponentials(listAt, listAt, length, high, scale) };
+  };
+
+  /** The k most probable tokens, more where the last are tied. */
+  const keepTopK = (k: number, high: number, scale: number): Candidates => {
+    // At least k scores reach the k-th largest peak, so the k-th largest score does.
+    const near = gather(k <= blocks ? kthLargest(peaks, k) : -Infinity);
+    return keepAbove(kthLargest(list.subarray(0, near), k), high, scale);
+  };
+
+  const keepAll = (high: number, scale: number): Candidates =>
+    ({ ids: null, weights, count: vocabularySize, total: kernels.exponentials(scoresAt, weightsAt, padded, high, scale) });
+
+  /** What top-p leaves of the whole vocabulary.
+   *  @param total sum of all weights where it is known, which saves the pass over all */
+  const keepTopPOfAll = (topP: number, high: number, scale: number, total: number | null): Candidates => {
+    const all = total === null ? keepAll(high, scale) : null;
+    const sum = all?.total ?? total ?? NaN;
+    const cut = (1 - topP) * sum;
+    for (const depth of topPDepths) {
+      const near = keepAbove(high - depth / scale, high, scale);
+      // A little under the cut, since the sums are rounded.
+      if (sum - near.total <= cut * (1 - 1e-5)) return keepTopP(near, cut - (sum - near.total), ids);
+    }
+    return keepTopP(all ?? keepAll(high, scale), cut, ids);
   };
 
   return {
-    choose(logits_V, { options, seen, banStops, uniform, where }) {
+    choose(logits_V, { options, logTotal, seen, banStops, uniform, where }) {
       load(logits_V);
-      const raw = findExtremes();
-      if (!Number.isFinite(raw.high) || !Number.isFinite(raw.low)) {
+      const raw = findPeaks();
+      if (!raw.isFinite) {
         throw new EnvironmentError('The model gave a logit that is not a finite number', {
-          where, got: String(Number.isFinite(raw.high) ? raw.low : raw.high),
+          where, got: String(logits_V.find((logit) => !Number.isFinite(logit))),
           remedy: 'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
         });
       }
-      const rawTotal = kernels.exponentials(scoresAt, weightsAt, padded, raw.high, 1);
-      const logTotal = raw.high + Math.log(rawTotal);
-
       const changed = penalise(scores, seen, options.repetitionPenalty) || (banStops && options.stopIds.length > 0);
       if (banStops) for (const id of options.stopIds) if (id < vocabularySize) scores[id] = -Infinity;
-      const high = changed ? findExtremes().high : raw.high;
-      if (high === -Infinity) throw new EnvironmentError('No token is left to choose: all are banned', { where });
+      const { high } = changed ? findPeaks() : raw;
+      if (high <= lowest) throw new EnvironmentError('No token is left to choose: all are banned', { where });
 
+      const logProbOf = (id: number): number => (logits_V[id] ?? NaN) - logTotal;
       if (options.temperature === 0) {
         const id = scores.indexOf(high);
-        return { id, logProb: (logits_V[id] ?? NaN) - logTotal, samplingLogProb: 0 };
+        return { id, logProb: logProbOf(id), samplingLogProb: 0 };
       }
       const scale = 1 / options.temperature;
-      let candidates: Candidates = { ids: null, weights, count: vocabularySize, total: rawTotal };
+      let candidates: Candidates;
       if (options.topK > 0 && options.topK < vocabularySize) {
-        candidates = gatherAbove(kthLargest(scores.subarray(0, vocabularySize), options.topK), high, scale);
-      } else if (changed || scale !== 1) {
-        candidates = { ...candidates, total: kernels.exponentials(scoresAt, weightsAt, padded, high, scale) };
-      }
-      if (options.topP < 1) candidates = keepTopP(candidates, options.topP, ids);
+        candidates = keepTopK(options.topK, high, scale);
+        if (options.topP < 1) candidates = keepTopP(candidates, (1 - options.topP) * candidates.total, ids);
+      } else if (options.topP < 1) {
+        candidates = keepTopPOfAll(options.topP, high, scale, changed || scale !== 1 ? null : Math.exp(logTotal - high));
+      } else candidates = keepAll(high, scale);
       // The most probable token has weight exactly 1 and is always among the candidates.
       if (options.minP > 0) candidates = keepFrom(candidates, { weight: options.minP, id: 0 }, ids);
       const id = draw(candidates, uniform() * candidates.total);
-      return { id, logProb: (logits_V[id] ?? NaN) - logTotal, samplingLogProb: ((scores[id] ?? NaN) - high) * scale - Math.log(candidates.total) };
+      return { id, logProb: logProbOf(id), samplingLogProb: ((scores[id] ?? NaN) - high) * scale - Math.log(candidates.total) };
     },
   };
 }
@@ -190,9 +233,8 @@ function keepFrom({ weights, ids: before, count: length }: Candidates, border: B
   return { ids, weights, count, total };
 }
 
-/** Drops the least probable candidates while their sum stays ≤ 1 − topP; at least one stays. */
-function keepTopP(candidates: Candidates, topP: number, ids: Int32Array): Candidates {
-  const cut = (1 - topP) * candidates.total;
+/** Drops the least probable candidates while their sum stays ≤ `cut`; at least one stays. */
+function keepTopP(candidates: Candidates, cut: number, ids: Int32Array): Candidates {
   // Weights below this sum to at most `cut` all together, and they are the smallest: none of them stays.
   // (A little below the mean, for topP 0 and equal weights.)
   const bound = (cut / candidates.count) * (1 - 1e-6);

@@ -72,12 +72,13 @@ export const f64 = {
 };
 export const v128 = { load: access([0xfd, 0x00], 0), store: access([0xfd, 0x0b], 0), and: simd(0x4e) };
 export const f32x4 = {
-  splat: simd(0x13), add: simd(0xe4), sub: simd(0xe5), mul: simd(0xe6), div: simd(0xe7), min: simd(0xe8), max: simd(0xe9), sqrt: simd(0xe3),
-  nearest: simd(0x6a), ge: simd(0x46),
+  splat: simd(0x13), add: simd(0xe4), sub: simd(0xe5), mul: simd(0xe6), div: simd(0xe7), sqrt: simd(0xe3), ge: simd(0x46),
+  /** b where a < b, else a: one instruction, and a NaN is kept or lost by its place. */
+  pseudoMax: simd(0xeb),
   lane: (vector: Code, index: number): Code => [...vector, 0xfd, 0x1f, index],
   const: (value: number): Code => [0xfd, 0x0c, ...[0, 1, 2, 3].flatMap(() => float32(value))],
 };
-export const i32x4 = { splat: simd(0x11), add: simd(0xae), truncate: simd(0xf8), shl: simd(0xab) };
+export const i32x4 = { splat: simd(0x11), add: simd(0xae), shl: simd(0xab) };
 export const f64x2 = {
   add: simd(0xf0), mul: simd(0xf2),
   /** The two low lanes of an f32x4 as doubles; `promoteHigh` the two high ones. */

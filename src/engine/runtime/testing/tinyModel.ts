@@ -2,7 +2,7 @@
  *  in the form that `decode` drives, and the same computation in plain loops, over the whole sequence, without a cache. */
 import { openStream, streamKey } from '../../../base/random.js';
 import { finishGraph, type Graph } from '../../tensor/graph.js';
-import { add, gatherRows, groupQueryAttention, matmul, reshape, takeRows, tanh, tokenLogProb } from '../../tensor/ops/all.js';
+import { add, gatherRows, groupQueryAttention, logSumExp, matmul, reshape, takeRows, tanh, tokenLogProb } from '../../tensor/ops/all.js';
 import { createTrace } from '../../tensor/trace.js';
 import type { CacheShape } from '../decodeRow.js';
 import type { StoreEntry } from '../tensorStore.js';
@@ -61,8 +61,10 @@ export function tinyInferenceGraph(model: TinyModel): Graph {
     outputs[`presentV.${String(layer)}`] = presentV;
   }
   const rows = (name: string, size: string): typeof x => takeRows(reshape(x, ['B*T', heads * headSize]), trace.input(name, 'i64', [size]));
+  const logits_NV = matmul(rows('logitRows', 'N'), parameter('tokens'), { transposeB: true });
   return finishGraph(trace, {
-    logits: matmul(rows('logitRows', 'N'), parameter('tokens'), { transposeB: true }),
+    logits: logits_NV,
+    logTotals: logSumExp(logits_NV),
     scored: tokenLogProb(rows('scoreRows', 'M'), parameter('tokens'), trace.input('scoreIds', 'i64', ['M'])),
     ...outputs,
   });

@@ -93,12 +93,13 @@ export const logSumExpOp: OpDefinition = {
     return [{ dtype: 'f32', shape: at(inputs, 0).shape.slice(0, -1) }];
   },
   lower(onnx, { inputs }) {
-    // max + log Σ exp(x − max): ORT's ReduceLogSumExp is the same sum in scalar code.
+    // Largest element − log(largest probability), which is at least 1/K, so nothing underflows. Softmax is ONNX Runtime's fastest
+    // exponential; its ReduceLogSumExp is scalar code.
     const x = onnx.name(at(inputs, 0));
     const axis = onnx.constant('i64', [1], [-1]);
-    const maximum = onnx.node('ReduceMax', [x, axis], { attributes: { keepdims: { int: 1 } } });
-    const sum = onnx.node('ReduceSum', [onnx.node('Exp', [onnx.node('Sub', [x, maximum])]), axis], { attributes: { keepdims: { int: 0 } } });
-    return [onnx.node('Add', [onnx.node('Squeeze', [maximum, axis]), onnx.node('Log', [sum])])];
+    const largest = (name: string): string => onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
+    const probabilities = onnx.node('Softmax', [x], { attributes: { axis: { int: -1 } } });
+    return [onnx.node('Sub', [largest(x), onnx.node('Log', [largest(probabilities)])])];
   },
   vjp({ inputs, outputs, gradient }) {
     const x = at(inputs, 0);
