@@ -8,7 +8,7 @@ import type { Prompt } from '../dialogue/types.js';
 import { generate } from '../engine/models/generate.js';
 import { type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
-import { createPreferenceTrainer } from '../learning/trainers/preference.js';
+import { createPreferenceTrainer, defaultPreference } from '../learning/trainers/preference.js';
 import type { TrainingPair } from '../learning/trainers/trainingData.js';
 import type { ModelRates } from '../runs/rates.js';
 import { createLanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
@@ -133,7 +133,8 @@ async function generatingRate(model: LanguageModel, shape: BenchShape, batch: nu
 
 /** Steps of preference training, the optimizer included, on pairs after different prompts. A prompt is computed once a pair. */
 async function trainingRate(model: LanguageModel, { promptTokens, newTokens, pairs }: BenchShape, timing: Timing): Promise<number> {
-  const trainer = await createPreferenceTrainer(model, { microbatchTokens: 1024 });
+  // Random pairs teach nothing: steps so small that the loss stays where it is.
+  const trainer = await createPreferenceTrainer(model, { optimizer: { ...defaultPreference.optimizer, learningRate: 1e-8 } });
   try {
     const prompts = randomPrompts(model, promptTokens, pairs, 0);
     const draw = openStream(streamKey(0, 'bench', 1));
