@@ -49,6 +49,13 @@ describe('the workload of a recipe', () => {
     expect(work.adversary.calls.map(({ times, rows }) => [times, rows])).toEqual([[2, 6], [2, 12]]);
   });
 
+  it('trains the history of a tree once where its pairs come together', () => {
+    const work = only([{ exploit: { ...ipo, batches: 'trees' } }]);
+    // 2 epochs × 2 trees: the prompt, 3 pairs of 2 × 3, and before 2 of them a reply of 6 and the token before it.
+    expect(work.trainedTokens).toBe(4 * (20 + 18 + 2 * 7));
+    expect(work.pairs).toBe(12);
+  });
+
   it('adds dev evaluations: one every devEvery epochs and one at the end', () => {
     const work = only([{ exploit: { ...ipo, epochs: 5, devEvery: 2, devPrompts: 9 } }]);
     // 5 × 18 of the trees, and 3 evaluations × 2 dev prompts × 2 turns.

@@ -185,6 +185,7 @@ function epochsWork(
     target.push(callOf(facts.target, { ...turn, contexts: nodes, growth: growth + a, heard: candidates * a, newTokens: t }));
     addPairs(nodes, growth, 2 * a);
   }
+  if (options.batches === 'trees') trainedTokens = Math.min(trainedTokens, treeTokens(rolled, pairs, facts));
   if (teaching !== null && lessons > 0) {
     const { prefix, completion } = teaching;
     const [asked, heard] = [Math.min(prefix, facts.adversary.maxContext), Math.min(prefix + (a + completion) / 2, facts.target.maxContext)];
@@ -200,6 +201,12 @@ function epochsWork(
     pairs: epochs * pairs, trainedTokens: epochs * trainedTokens, steps: epochs * Math.ceil(pairs / batchPairs),
     referenceQueries: epochs * referenceQueries, referenceTokens: epochs * referenceTokens,
   };
+}
+
+/** Tokens of trees whose pairs share a row: the prompt once, two utterances a pair, and before every pair but the first a reply and the
+ *  last token of the utterance it answers. */
+function treeTokens(trees: number, pairs: number, { adversary, target }: WorkloadFacts): number {
+  return trees * contextLength(adversary, 'train', 0) + pairs * 2 * readOf(adversary.utterance) + (pairs - trees) * (target.utterance + 1);
 }
 
 /** Share of completions that the target did not read as the reference must: other weights, another view of the dialogue, or a
