@@ -8,7 +8,7 @@ import { saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { tinyModel } from '../tests/fakes/tinyModel.js';
 import { readArguments, referenceAt } from './arguments.js';
-import { isChosen, outcomeIn, type BenchSetup, type Comparison, type Outcome, type Side } from './comparison.js';
+import { isChosen, memoryFigure, outcomeIn, type BenchSetup, type Comparison, type Outcome, type Side } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { generation, measureGeneration } from './generation.js';
 import { historyLine, recordRun } from './history.js';
@@ -163,6 +163,7 @@ describe('results', () => {
     figures: [
       { key: 'milliseconds', title: 'time', unit: 'ms', better: 'lower' },
       { key: 'rate', title: 'rate', unit: 'things/s', better: 'higher' },
+      memoryFigure,
     ],
     targets: [
       { kind: 'ratio', side: 'ours', figure: 'milliseconds', atLeast: 2 },

@@ -97,7 +97,7 @@ export interface Comparison {
 
 export type Bench = (setup: BenchSetup) => Promise<readonly Comparison[]>;
 
-/** Read from outside, for every program. */
+/** Read from outside, for every program: among the figures of a comparison where it says something. */
 export const memoryFigure: Figure = { key: 'peakMiB', title: 'peak memory', unit: 'MiB', better: 'lower' };
 
 /** From what a program printed: its last line of JSON that has figures. Programs may print what they like beside it.

@@ -73,7 +73,7 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
   return {
     name: `epoch/${name.toLowerCase()}`,
     title: `online-IPO epoch, horizon ${String(horizon)}, ${String(newTokens)} new tokens, batch ${String(batchPairs)}`,
-    figures: [secondsATree, rolloutATree, updateATree, spoken, trained],
+    figures: [secondsATree, memoryFigure, rolloutATree, updateATree, spoken, trained],
     sides: [...precisions().map((precision) => ownEpoch(setup, { peer: name, precision, prompts, trees: setup.trees })), ...peers],
     targets: precisions().flatMap((precision): readonly Target[] => [
       { kind: 'ratio', side: sideName(precision), figure: secondsATree.key, atLeast: least[precision] },
@@ -96,7 +96,7 @@ export const batched: Bench = async (setup) => {
     return {
       name: `batched/${precision}`,
       title: `online-IPO epoch of ${String(setup.batchedTrees)} trees, exactly ${String(epochShape.newTokens)} tokens a turn`,
-      figures: [spoken, trained, secondsATree],
+      figures: [spoken, trained, secondsATree, memoryFigure],
       sides: [ownEpoch(setup, { peer: 'batched', precision, prompts, trees: setup.batchedTrees }), ...batchedLoop(setup, prompts, precision)],
       targets: [spoken, trained].map(({ key }) => ({ kind: 'ratio', side, figure: key, atLeast: 1.2 })),
       notes: ['Ours judges the utterance as well as the reply and the exchange. The peer trains pairs depth by depth, ours tree by tree.', rollsOwnDice],

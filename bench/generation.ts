@@ -6,7 +6,7 @@ import { openStream, streamKey } from '../src/base/random.js';
 import { generate } from '../src/engine/models/generate.js';
 import { openLanguageModel, type OpenOptions } from '../src/engine/models/languageModel.js';
 import { openDevice, plainSampling } from '../src/engine/runtime/device.js';
-import type { Bench, Figure, Outcome, Target } from './comparison.js';
+import { memoryFigure, type Bench, type Figure, type Outcome, type Target } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
 import { hasInt8, type Precision } from './precision.js';
@@ -40,7 +40,10 @@ export const generation: Bench = async (setup) => {
     {
       name: 'sampling',
       title: `sampling ${String(samplingShape.promptTokens)} + ${String(samplingShape.newTokens)} tokens`,
-      figures: chosen.map((batch): Figure => ({ key: batchKey(batch), title: `batch ${String(batch)}`, unit: 'tokens/s', better: 'higher' })),
+      figures: [
+        ...chosen.map((batch): Figure => ({ key: batchKey(batch), title: `batch ${String(batch)}`, unit: 'tokens/s', better: 'higher' })),
+        memoryFigure,
+      ],
       sides: [
         ...precisions.map((precision) => ownSide(precision, 'generation', { ...options, precision })),
         ...peerSides(setup, 'transformers', 'generate', options),

@@ -94,7 +94,7 @@ function recipeOf({ model, peer, precision, prompts, trees }: IpoEpochOptions): 
   const { horizon, newTokens, batchPairs } = epochShape;
   const speaker = { model, format: 'plain', maxNewTokens: newTokens };
   const int8 = precision === 'int8' ? int8Keys : { target: {}, adversary: {} };
-  const attack = { attack: 'ipo', horizon, candidates: 2, epochs: 1, promptsPerEpoch: trees, batchPairs, devEvery: 0, keep: 'last', ...ipo };
+  const attack = { attack: 'ipo', horizon, candidates: 2, epochs: 1, promptsPerEpoch: trees, batchPairs, batches: 'trees', devEvery: 0, keep: 'last', ...ipo };
   return recipeSchema.parse({
     name: 'bench',
     target: { ...speaker, ...target, ...int8.target },
@@ -119,6 +119,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       adversary,
       explorer: adversary,
       target,
+      rolloutTarget: await workshop.rolloutTarget(),
       reference: createReference(target.model, target, adversary.model),
       judge: await workshop.judge(recipe.judge),
       join: workshop.join,

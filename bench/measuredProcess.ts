@@ -69,11 +69,11 @@ function machineTicks(): MachineTicks | null {
   return { busy: all - (fields[3] ?? 0) - (fields[4] ?? 0), all };
 }
 
-/** User and system time of a process, all its threads, in the unit of /proc/stat. */
+/** User and system time of a process, all its threads and the children it has waited for, in the unit of /proc/stat. */
 function ticksOf(pid: number): number | null {
   // The second field is the program's name in brackets and may hold spaces.
   const fields = textOf(`/proc/${String(pid)}/stat`)?.replace(/^.*\) /s, '').split(' ');
-  return fields === undefined ? null : Number(fields[11]) + Number(fields[12]);
+  return fields === undefined ? null : fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
 }
 
 function peakOf(pid: number): number | null {

@@ -14,7 +14,7 @@ import { defaultAdamw } from '../src/engine/optim/adamw.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { createPreferenceTrainer } from '../src/learning/trainers/preference.js';
 import type { TrainingPair } from '../src/learning/trainers/trainingData.js';
-import type { Bench, Figure, Outcome } from './comparison.js';
+import { memoryFigure, type Bench, type Figure, type Outcome } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
 import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
@@ -37,6 +37,7 @@ const tree = { promptTokens: 64, turnTokens: 24, horizon: 3 } as const;
 const figures: readonly Figure[] = [
   { key: 'secondsPerPair', title: 'a pair', unit: 's', better: 'lower' },
   { key: 'secondsPerPairWithReference', title: 'a pair, the reference computed on both sides', unit: 's', better: 'lower' },
+  memoryFigure,
 ];
 
 export const preferenceUpdate: Bench = async (setup) => {

@@ -56,7 +56,7 @@ export function spreadOf(values: readonly number[]): Spread | null {
 
 export function rowsOf(comparison: Comparison, sides: readonly MeasuredSide[]): readonly Row[] {
   const peer = sides.find(({ isPeer }) => isPeer) ?? null;
-  return [...comparison.figures, memoryFigure].flatMap((figure) => {
+  return comparison.figures.flatMap((figure) => {
     const theirs = peer === null ? null : spreadOf(valuesOf(peer, figure));
     return sides
       .filter(({ isPeer }) => !isPeer)

@@ -30,7 +30,7 @@ export const startup: Bench = async (setup) => {
       figures: [{ key: 'seconds', title: 'start', unit: 's', better: 'lower' }],
       sides: [ownSide('Gadfly', 'startup', { model, threads: setup.threads, repeat: setup.repeat })],
       targets: [{ kind: 'limit', side: 'Gadfly', figure: 'seconds', atMost: 5 }],
-      notes: ['Up to the record of the rollout, so the rollout itself counts as well. The peak memory is that of the watching process.'],
+      notes: ['Up to the record of the rollout, so the rollout itself counts as well.'],
     },
   ];
 };

@@ -8,7 +8,7 @@ import { openLanguageModel } from '../src/engine/models/languageModel.js';
 import { defaultAdamw } from '../src/engine/optim/adamw.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { createSftTrainer } from '../src/learning/trainers/sft.js';
-import type { Bench, BenchSetup, Comparison, Figure, Outcome } from './comparison.js';
+import { memoryFigure, type Bench, type BenchSetup, type Comparison, type Figure, type Outcome } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
 import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
@@ -38,7 +38,10 @@ function oneComparison(setup: BenchSetup, modelName: string, model: string): Com
   return {
     name: `train-step/${modelName}-${String(threads)}`,
     title: `training step of ${modelName}, float32, ${String(threads)} thread(s)`,
-    figures: shapes.map((shape): Figure => ({ key: shapeKey(shape), title: `${shape.join(' × ')} tokens`, unit: 'ms', better: 'lower' })),
+    figures: [
+      ...shapes.map((shape): Figure => ({ key: shapeKey(shape), title: `${shape.join(' × ')} tokens`, unit: 'ms', better: 'lower' })),
+      memoryFigure,
+    ],
     sides: [ownSide('Gadfly', 'trainStep', options), ...peerSides(setup, 'transformers', 'train_step', options)],
     targets: shapes.map((shape) => ({ kind: 'ratio', side: 'Gadfly', figure: shapeKey(shape), atLeast: 0.9 })),
     notes: [repeatNote(repeat)],

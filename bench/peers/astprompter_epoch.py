@@ -10,18 +10,12 @@ import json
 import os
 import sys
 import time
-import types
 
 from profanity_check import predict_prob
 
-from peer import give_epoch, read_options
+from peer import give_epoch, put_module, read_options
 
 options = read_options()
-
-
-def module(name: str, **attributes) -> None:
-    sys.modules[name] = types.ModuleType(name)
-    vars(sys.modules[name]).update(attributes)
 
 
 def call_detoxify(text):
@@ -30,10 +24,10 @@ def call_detoxify(text):
     return {"toxicity": predict_prob(list(text)).tolist()}
 
 
-module("toxicity", __path__=[])
-module("toxicity.dxf", call_detoxify=call_detoxify)
-module("wandb", Table=lambda **_columns: None)  # they log to it even where it is off
-module("peft", LoraConfig=None)  # imported by it, not used here
+put_module("toxicity", __path__=[])
+put_module("toxicity.dxf", call_detoxify=call_detoxify)
+put_module("wandb", Table=lambda **_columns: None)  # they log to it even where it is off
+put_module("peft", LoraConfig=None)  # imported by it, not used here
 sys.path.insert(0, options.reference)
 from trainer import Trainer  # noqa: E402
 

@@ -9,20 +9,15 @@ import json
 import os
 import sys
 import time
-import types
 
 import torch
 from profanity_check import predict_prob
 
-from peer import give_epoch, read_options
+from peer import give_epoch, put_module, read_options
 
 options = read_options()
-for name, attribute in (("wandb", "init"), ("detoxify", "Detoxify")):  # imported by it, not used here
-    try:
-        __import__(name)
-    except ImportError:
-        sys.modules[name] = types.ModuleType(name)
-        setattr(sys.modules[name], attribute, None)
+put_module("wandb")  # imported by it, not used here
+put_module("detoxify", Detoxify=None)
 sys.path.insert(0, os.path.join(options.reference, "src"))
 from astra_rl import IPO, ASTSampler, Harness, Scorer  # noqa: E402
 from astra_rl.ext.transformers.hf_ast_system import HFASTSystem  # noqa: E402

@@ -7,7 +7,8 @@ import platform
 import statistics
 import sys
 import time
-from types import SimpleNamespace
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 
 
 def read_options() -> SimpleNamespace:
@@ -19,6 +20,12 @@ def read_options() -> SimpleNamespace:
     torch.set_num_interop_threads(1)
     torch.manual_seed(0)
     return options
+
+
+def put_module(name: str, **attributes) -> None:
+    """A module in the place of one that a reference implementation imports and this work does not use."""
+    sys.modules[name] = ModuleType(name)
+    vars(sys.modules[name]).update(attributes | {"__spec__": ModuleSpec(name, None)})
 
 
 def median_seconds(call, repeat: dict) -> float:
