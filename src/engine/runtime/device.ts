@@ -3,9 +3,11 @@
  *  Calls are served in the order in which they are made. An open device does not keep the process alive when idle. */
 import { ConfigError } from '../../base/errors.js';
 import type { Graph } from '../tensor/graph.js';
+import type { Precision } from '../tensor/onnx.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
 import type { CacheShape, DecodeOptions, DecodeResult, DecodeRow } from './decodeRow.js';
 import type { HostTensor } from './hostTensor.js';
+import { requireProvider } from './probeProvider.js';
 import { programSource } from './programSource.js';
 import type { HostTensors, Provider, TensorSpec } from './protocol.js';
 import { layOutEntries, type StoreEntry, type TensorStore } from './tensorStore.js';
@@ -14,6 +16,7 @@ import { WorkerThread } from './workerThread.js';
 export type { AdamwStep, AdamwStores } from './adamwStep.js';
 export type { CacheShape, DecodeOptions, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
 export type { HostTensor } from './hostTensor.js';
+export type { Precision } from '../tensor/onnx.js';
 export type { Provider, TensorSpec } from './protocol.js';
 export { plainSampling, type SamplingOptions } from './samplingOptions.js';
 export type { StoreEntry, StoredTensor, TensorStore } from './tensorStore.js';
@@ -21,7 +24,7 @@ export type { StoreEntry, StoredTensor, TensorStore } from './tensorStore.js';
 export interface DeviceOptions {
   /** Threads inside one operation; default 1. */
   readonly threads?: number;
-  /** Default 'cpu'. The others need what onnxruntime-node's own installation provides. */
+  /** Default 'cpu'. Others are tried in a process of their own first (see probeProvider). One device on webgpu may be open at a time. */
   readonly provider?: Provider;
 }
 
@@ -38,6 +41,8 @@ export interface CompileOptions {
   readonly store?: TensorStore | readonly TensorStore[];
   /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may be released. */
   readonly frozen?: boolean;
+  /** `int8`: the matrices of a frozen program in 8 bits, rows of their operands quantized as they come. CPU only. Default 'f32'. */
+  readonly precision?: Precision;
 }
 
 export interface StoreOptions {
@@ -65,6 +70,8 @@ export interface Device {
   fill(store: TensorStore, value: number): Promise<void>;
   /** SHA-256 of all values, hexadecimal. */
   hash(store: TensorStore): Promise<string>;
+  /** How often the store's values have changed since it was made. */
+  version(store: TensorStore): number;
   /** @throws ConfigError when a parameter is in none of the stores, ShapeError when its shape is another */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** @param fetches names of the outputs to return; default all
@@ -89,11 +96,24 @@ export interface Device {
   terminate(): Promise<void>;
 }
 
+/** @throws EnvironmentError with reason and remedy when the provider cannot be used on this machine */
 export async function openDevice({ threads = 1, provider = 'cpu' }: DeviceOptions = {}): Promise<Device> {
   if (!Number.isInteger(threads) || threads < 1) throw new ConfigError('not a number of threads', { expected: 'an integer ≥ 1', got: String(threads) });
-  const worker = new WorkerThread();
+  if (provider !== 'cpu') await requireProvider(provider);
+  const worker = provider === 'webgpu' ? onlyWebgpuWorker() : new WorkerThread();
   await worker.call('open', { threads, provider });
   return deviceOver(worker, { threads, provider });
+}
+
+/** The thread that has sessions on WebGPU. ONNX Runtime has one WebGPU context a process: two threads that use it end the process. */
+let webgpuWorker: WorkerThread | null = null;
+
+function onlyWebgpuWorker(): WorkerThread {
+  if (webgpuWorker?.isOpen === true) {
+    throw new ConfigError('a device on webgpu is open already, and a process can have one', { remedy: 'Share it, or close it first.' });
+  }
+  webgpuWorker = new WorkerThread();
+  return webgpuWorker;
 }
 
 function deviceOver(worker: WorkerThread, { threads, provider }: Required<DeviceOptions>): Device {
@@ -103,6 +123,10 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     return nextId;
   };
   const own = new WeakSet<TensorStore | Program>();
+  const versions = new WeakMap<TensorStore, number>();
+  const changes = (store: TensorStore): void => {
+    versions.set(store, (versions.get(store) ?? 0) + 1);
+  };
   const idOf = (resource: TensorStore | Program): number => {
     if (!own.has(resource)) throw new ConfigError(`the ${resource.kind} was released, or belongs to another device`);
     return resource.id;
@@ -119,24 +143,32 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     },
     async write(store, name, data, { transfer = false } = {}) {
       const sent = transfer ? whole(data) : data.slice();
+      changes(store);
       await worker.call('write', { storeId: idOf(store), name, data: sent }, { transfer: [sent.buffer] });
     },
     read: async (store, name) => worker.call('read', { storeId: idOf(store), name }),
     async writeAll(store, data, { transfer = false } = {}) {
       const sent = transfer ? whole(data) : data.slice();
+      changes(store);
       await worker.call('writeAll', { storeId: idOf(store), data: sent }, { transfer: [sent.buffer] });
     },
     readAll: async (store) => worker.call('readAll', { storeId: idOf(store) }),
     async copy(from, to) {
+      changes(to);
       await worker.call('copy', { fromId: idOf(from), toId: idOf(to) });
     },
     async fill(store, value) {
+      changes(store);
       await worker.call('fill', { storeId: idOf(store), value });
     },
+    version: (store) => versions.get(store) ?? 0,
     hash: async (store) => worker.call('hash', { storeId: idOf(store) }),
-    async compile(graph, { store = [], frozen = false } = {}) {
+    async compile(graph, { store = [], frozen = false, precision = 'f32' } = {}) {
+      if (precision === 'int8' && (!frozen || provider !== 'cpu')) {
+        throw new ConfigError('int8 is for frozen programs on the CPU', { got: frozen ? `device ${provider}` : 'weights that are fed' });
+      }
       const stores = 'kind' in store ? [store] : store;
-      const source = programSource(graph, stores.map(idOf), frozen, provider);
+      const source = programSource(graph, stores.map(idOf), { frozen, provider, precision });
       const program: Program = { kind: 'program', id: newId(), inputs: source.inputs, outputs: source.outputs };
       await worker.call('compile', { id: program.id, source }, { transfer: [source.onnx.buffer as ArrayBuffer] });
       own.add(program);
@@ -146,6 +178,7 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     accumulate: async (program, feeds, gradients) =>
       worker.call('accumulate', { programId: idOf(program), feeds: compact(feeds), gradientsId: idOf(gradients) }),
     async adamw({ parameters, gradients, firstMoment, secondMoment, ...step }) {
+      changes(parameters);
       const stores = { parameters: idOf(parameters), gradients: idOf(gradients), firstMoment: idOf(firstMoment), secondMoment: idOf(secondMoment) };
       return worker.call('adamw', { stores, step });
     },

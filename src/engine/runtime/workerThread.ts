@@ -28,6 +28,7 @@ export class WorkerThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, PendingCall>();
   readonly #ended: Promise<void>;
+  #running = true;
   #nextCall = 0;
   /** Why no further call is possible. */
   #failure: EnvironmentError | null = null;
@@ -44,10 +45,16 @@ export class WorkerThread {
     });
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
+        this.#running = false;
         this.#fail(new EnvironmentError('The engine thread has ended', { got: `exit code ${code}`, remedy: 'Open a new device.' }));
         resolve();
       });
     });
+  }
+
+  /** False once the thread has ended. */
+  get isOpen(): boolean {
+    return this.#running;
   }
 
   call<K extends CallKind>(kind: K, args: Calls[K]['args'], { transfer = [], onProgress }: CallOptions = {}): Promise<Calls[K]['answer']> {

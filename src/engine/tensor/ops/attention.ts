@@ -108,7 +108,10 @@ function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHead
 }
 
 /** B, T, P, W */
-const cacheDims = (inputs: readonly Value[]): readonly Dim[] => [at(at(inputs, 0).shape, 0), at(at(inputs, 0).shape, 1), at(at(inputs, 3).shape, 2), at(at(inputs, 7).shape, 3)];
+function cacheDims(inputs: readonly Value[]): readonly Dim[] {
+  const dim = (input: number, axis: number): Dim => at(at(inputs, input).shape, axis);
+  return [dim(0, 0), dim(0, 1), dim(3, 2), dim(7, 3)];
+}
 
 type Operands = [q: string, k: string, v: string, pastK: string, pastV: string, lastIndex: string, total: string, bias: string];
 
