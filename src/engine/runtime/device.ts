@@ -3,7 +3,6 @@
  *  Calls are served in the order in which they are made. An open device does not keep the process alive when idle. */
 import { ConfigError } from '../../base/errors.js';
 import type { Graph } from '../tensor/graph.js';
-import type { Precision } from '../tensor/onnx.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
 import type { CacheShape, DecodeOptions, DecodeResult, DecodeRow } from './decodeRow.js';
 import type { HostTensor } from './hostTensor.js';
@@ -16,7 +15,6 @@ import { WorkerThread } from './workerThread.js';
 export type { AdamwStep, AdamwStores } from './adamwStep.js';
 export type { CacheShape, DecodeOptions, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
 export type { HostTensor } from './hostTensor.js';
-export type { Precision } from '../tensor/onnx.js';
 export type { Provider, TensorSpec } from './protocol.js';
 export { plainSampling, type SamplingOptions } from './samplingOptions.js';
 export type { StoreEntry, StoredTensor, TensorStore } from './tensorStore.js';
@@ -41,8 +39,6 @@ export interface CompileOptions {
   readonly store?: TensorStore | readonly TensorStore[];
   /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may be released. */
   readonly frozen?: boolean;
-  /** `int8`: the matrices of a frozen program in 8 bits, rows of their operands quantized as they come. CPU only. Default 'f32'. */
-  readonly precision?: Precision;
 }
 
 export interface StoreOptions {
@@ -70,8 +66,6 @@ export interface Device {
   fill(store: TensorStore, value: number): Promise<void>;
   /** SHA-256 of all values, hexadecimal. */
   hash(store: TensorStore): Promise<string>;
-  /** How often the store's values have changed since it was made. */
-  version(store: TensorStore): number;
   /** @throws ConfigError when a parameter is in none of the stores, ShapeError when its shape is another */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** @param fetches names of the outputs to return; default all
@@ -123,10 +117,6 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     return nextId;
   };
   const own = new WeakSet<TensorStore | Program>();
-  const versions = new WeakMap<TensorStore, number>();
-  const changes = (store: TensorStore): void => {
-    versions.set(store, (versions.get(store) ?? 0) + 1);
-  };
   const idOf = (resource: TensorStore | Program): number => {
     if (!own.has(resource)) throw new ConfigError(`the ${resource.kind} was released, or belongs to another device`);
     return resource.id;
@@ -143,32 +133,24 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     },
     async write(store, name, data, { transfer = false } = {}) {
       const sent = transfer ? whole(data) : data.slice();
-      changes(store);
       await worker.call('write', { storeId: idOf(store), name, data: sent }, { transfer: [sent.buffer] });
     },
     read: async (store, name) => worker.call('read', { storeId: idOf(store), name }),
     async writeAll(store, data, { transfer = false } = {}) {
       const sent = transfer ? whole(data) : data.slice();
-      changes(store);
       await worker.call('writeAll', { storeId: idOf(store), data: sent }, { transfer: [sent.buffer] });
     },
     readAll: async (store) => worker.call('readAll', { storeId: idOf(store) }),
     async copy(from, to) {
-      changes(to);
       await worker.call('copy', { fromId: idOf(from), toId: idOf(to) });
     },
     async fill(store, value) {
-      changes(store);
       await worker.call('fill', { storeId: idOf(store), value });
     },
-    version: (store) => versions.get(store) ?? 0,
     hash: async (store) => worker.call('hash', { storeId: idOf(store) }),
-    async compile(graph, { store = [], frozen = false, precision = 'f32' } = {}) {
-      if (precision === 'int8' && (!frozen || provider !== 'cpu')) {
-        throw new ConfigError('int8 is for frozen programs on the CPU', { got: frozen ? `device ${provider}` : 'weights that are fed' });
-      }
+    async compile(graph, { store = [], frozen = false } = {}) {
       const stores = 'kind' in store ? [store] : store;
-      const source = programSource(graph, stores.map(idOf), { frozen, provider, precision });
+      const source = programSource(graph, stores.map(idOf), frozen, provider);
       const program: Program = { kind: 'program', id: newId(), inputs: source.inputs, outputs: source.outputs };
       await worker.call('compile', { id: program.id, source }, { transfer: [source.onnx.buffer as ArrayBuffer] });
       own.add(program);
@@ -178,7 +160,6 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     accumulate: async (program, feeds, gradients) =>
       worker.call('accumulate', { programId: idOf(program), feeds: compact(feeds), gradientsId: idOf(gradients) }),
     async adamw({ parameters, gradients, firstMoment, secondMoment, ...step }) {
-      changes(parameters);
       const stores = { parameters: idOf(parameters), gradients: idOf(gradients), firstMoment: idOf(firstMoment), secondMoment: idOf(secondMoment) };
       return worker.call('adamw', { stores, step });
     },
