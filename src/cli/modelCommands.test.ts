@@ -255,6 +255,8 @@ describe('gadfly doctor', () => {
   it('finds that the runtime works, as a list of checks', async () => {
     const { checks } = jsonOf(await cli('doctor', '--json')) as { checks: { name: string; outcome: string; detail: string }[] };
     expect(checks.find(({ name }) => name === 'runtime')).toMatchObject({ outcome: 'ok' });
-    expect(checks.map(({ name }) => name)).toEqual(['node', 'memory', 'runtime', 'assets', 'cache', 'folder', 'hub']);
+    // Without an adapter and without CUDA the machine still works: why not, and what helps, is said.
+    for (const name of ['webgpu', 'cuda']) expect(checks.find((check) => check.name === name)?.detail).toMatch(/^usable with|^not usable: .+\. .+/);
+    expect(checks.map(({ name }) => name)).toEqual(['node', 'memory', 'runtime', 'webgpu', 'cuda', 'assets', 'cache', 'folder', 'hub']);
   });
 });

@@ -23,7 +23,7 @@ export const doctorCommand: CommandDefinition = {
   examples: ['gadfly doctor', 'gadfly doctor --json'],
   run: async (_argument, _flags, context) => {
     const checks: Check[] = [];
-    for (const check of [nodeCheck, memoryCheck, runtimeCheck, assetsCheck, cacheCheck, hereCheck, networkCheck]) checks.push(await guarded(check, context));
+    for (const check of [nodeCheck, memoryCheck, runtimeCheck, webgpuCheck, cudaCheck, assetsCheck, cacheCheck, hereCheck, networkCheck]) checks.push(await guarded(check, context));
     const works = checks.every(({ outcome }) => outcome !== 'fails');
     const mark: Readonly<Record<Outcome, string>> = { ok: '✓', warning: '!', fails: '✗' };
     return {
@@ -60,6 +60,17 @@ function memoryCheck(): Check {
 async function runtimeCheck(context: CommandContext): Promise<Check> {
   const { probeRuntime } = await import('../probeRuntime.js');
   return { name: 'runtime', ...(await probeRuntime(context)) };
+}
+
+const webgpuCheck = (): Promise<Check> => providerCheck('webgpu');
+const cudaCheck = (): Promise<Check> => providerCheck('cuda');
+
+/** Devices that a run may do without: one that is not usable is no failure. */
+async function providerCheck(provider: 'webgpu' | 'cuda'): Promise<Check> {
+  const { probeProvider } = await import('../../engine/runtime/probeProvider.js');
+  const probe = await probeProvider(provider);
+  if (probe.kind === 'usable') return { name: provider, outcome: 'ok', detail: `usable with --device ${provider}` };
+  return { name: provider, outcome: 'warning', detail: `not usable: ${probe.reason}. ${probe.remedy}` };
 }
 
 function assetsCheck(): Check {
