@@ -23,7 +23,7 @@ export const doctorCommand: CommandDefinition = {
   examples: ['gadfly doctor', 'gadfly doctor --json'],
   run: async (_argument, _flags, context) => {
     const checks: Check[] = [];
-    for (const check of [nodeCheck, memoryCheck, runtimeCheck, webgpuCheck, cudaCheck, assetsCheck, cacheCheck, hereCheck, networkCheck]) checks.push(await guarded(check, context));
+    for (const check of allChecks) checks.push(await guarded(check, context));
     const works = checks.every(({ outcome }) => outcome !== 'fails');
     const mark: Readonly<Record<Outcome, string>> = { ok: '✓', warning: '!', fails: '✗' };
     return {
@@ -35,6 +35,10 @@ export const doctorCommand: CommandDefinition = {
 };
 
 type CheckFunction = (context: CommandContext) => Promise<Check> | Check;
+
+const allChecks: readonly CheckFunction[] = [
+  nodeCheck, memoryCheck, runtimeCheck, webgpuCheck, cudaCheck, assetsCheck, cacheCheck, hereCheck, networkCheck,
+];
 
 async function guarded(check: CheckFunction, context: CommandContext): Promise<Check> {
   try {
@@ -62,8 +66,13 @@ async function runtimeCheck(context: CommandContext): Promise<Check> {
   return { name: 'runtime', ...(await probeRuntime(context)) };
 }
 
-const webgpuCheck = (): Promise<Check> => providerCheck('webgpu');
-const cudaCheck = (): Promise<Check> => providerCheck('cuda');
+function webgpuCheck(): Promise<Check> {
+  return providerCheck('webgpu');
+}
+
+function cudaCheck(): Promise<Check> {
+  return providerCheck('cuda');
+}
 
 /** Devices that a run may do without: one that is not usable is no failure. */
 async function providerCheck(provider: 'webgpu' | 'cuda'): Promise<Check> {
