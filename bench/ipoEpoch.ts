@@ -7,16 +7,17 @@ import { systemClock } from '../src/base/clock.js';
 import { ConfigError } from '../src/base/errors.js';
 import { present } from '../src/base/invariant.js';
 import { streamKey } from '../src/base/random.js';
+import type { Precision } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { recipeSchema, recipeStages, type Recipe } from '../src/runs/recipe.js';
 import { createWorkshop } from '../src/stages/workshop.js';
 import type { Outcome, ReferenceName } from './comparison.js';
-import { int8Keys, type Precision } from './precision.js';
 
 export interface IpoEpochOptions {
   readonly model: string;
   readonly threads: number;
   readonly peer: RecipeName;
+  /** Of rollouts. */
   readonly precision: Precision;
   /** A JSON array of as many texts as there shall be trees. */
   readonly prompts: string;
@@ -93,12 +94,11 @@ function recipeOf({ model, peer, precision, prompts, trees }: IpoEpochOptions): 
   const { adversary, target, ipo } = peerRecipes[peer];
   const { horizon, newTokens, batchPairs } = epochShape;
   const speaker = { model, format: 'plain', maxNewTokens: newTokens };
-  const int8 = precision === 'int8' ? int8Keys : { target: {}, adversary: {} };
   const attack = { attack: 'ipo', horizon, candidates: 2, epochs: 1, promptsPerEpoch: trees, batchPairs, batches: 'trees', devEvery: 0, keep: 'last', ...ipo };
   return recipeSchema.parse({
     name: 'bench',
-    target: { ...speaker, ...target, ...int8.target },
-    adversary: { ...speaker, ...adversary, ...int8.adversary },
+    target: { ...speaker, ...target, precision },
+    adversary: { ...speaker, ...adversary, rolloutPrecision: precision },
     judge: 'linear-toxicity',
     prompts: { train: prompts },
     stages: [{ exploit: attack }],
@@ -111,16 +111,20 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
   try {
     const target = await workshop.target();
     const adversary = await workshop.openAdversary({ name: 'bench', trainable: true });
+    const rolloutTarget = await workshop.rolloutTarget();
+    const explorer = workshop.explorer(adversary, {});
     await target.model.inference();
-    await adversary.model.inference();
+    // The target is rounded once, the adversary anew in every epoch: that counts.
+    if (options.precision === 'int8') await target.model.inference({ precision: 'int8' });
+    else await adversary.model.inference();
     const times = { start: 0, rollout: 0, trained: 0 };
     const counts = { pairs: 0, steps: 0 };
     const context: AttackContext = {
       adversary,
-      explorer: adversary,
+      explorer,
       target,
-      rolloutTarget: await workshop.rolloutTarget(),
-      reference: createReference(target.model, target, adversary.model),
+      rolloutTarget,
+      reference: createReference(target.model, rolloutTarget, adversary.model),
       judge: await workshop.judge(recipe.judge),
       join: workshop.join,
       prompts: await workshop.prompts(),
@@ -152,7 +156,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
     return epochOutcome({
       trees: context.prompts.train.length,
       ...counts,
-      spokenTokens: adversary.counts().generatedTokens + target.counts().generatedTokens,
+      spokenTokens: explorer.counts().generatedTokens + rolloutTarget.counts().generatedTokens,
       rolloutSeconds: (times.trained - times.rollout) / 1000,
       updateSeconds: (end - times.trained) / 1000,
       wholeSeconds: (end - times.start) / 1000,

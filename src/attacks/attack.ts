@@ -6,6 +6,7 @@ import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, PreferencePair, Prompt, RolloutTree, Target, ToxicContinuation } from '../dialogue/types.js';
 import type { JsonObject } from '../runs/json.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
+import type { LocalTarget } from '../speakers/targets/local.js';
 import type { Reference } from './reference.js';
 
 /** What an attack needs from a target; checked before a run starts, not in mid-run. */
@@ -14,10 +15,12 @@ export type AttackNeed = 'text' | 'logProbs' | 'hidden' | 'gradients';
 export interface AttackContext {
   /** Speaks with the weights that the attack changes. */
   readonly adversary: LanguageModelAdversary;
-  /** The same weights, drawing as training rollouts draw (hotter, say); `adversary` itself where a recipe makes no difference. */
+  /** The same weights, drawing as training rollouts draw (hotter or rounded, say); `adversary` itself where a recipe makes no difference. */
   readonly explorer: LanguageModelAdversary;
   /** Frozen: its weights' hash is the same before and after. */
   readonly target: Target;
+  /** The same weights as training rollouts play them (rounded, say); `target` itself where a recipe makes no difference. */
+  readonly rolloutTarget: LocalTarget;
   /** Frozen as well, never the live adversary. */
   readonly reference: Reference;
   readonly judge: Judge;

@@ -141,7 +141,7 @@ export function drawEpoch(
 
 async function collect(context: AttackContext, options: IpoOptions, times: PhaseTimes, epoch: number): Promise<Collected> {
   context.progress({ phase: 'rollout', epoch, epochs: options.epochs, values: {} });
-  const cast = times.cast({ ...castOf(context, options), adversary: context.explorer });
+  const cast = times.cast({ ...castOf(context, options), adversary: context.explorer, target: context.rolloutTarget });
   const drawn = drawEpoch(context, options, epoch, context.stream);
   const trees = await rolloutPaired({
     ...cast,
@@ -206,6 +206,7 @@ async function trainOnPairs(
   epoch: number,
 ): Promise<Readonly<Record<string, number>>> {
   const data = await times.during('reference', () => trainingPairs(context, pairs));
+  const roundingError = context.reference.roundingError();
   const order = passOrder(pairs, options, childKey(context.stream, streams.order, epoch)).map((i) => present(data[i], 'a training pair for each pair'));
   const steps: Readonly<Record<string, number>>[] = [];
   for (let start = 0; start < order.length; start += options.batchPairs) {
@@ -215,7 +216,7 @@ async function trainOnPairs(
     context.sink.metrics(values, { epoch, step: trainer.step() });
     context.progress({ phase: 'train', epoch, epochs: options.epochs, values });
   }
-  return meanByName(steps, 'epoch/');
+  return { ...meanByName(steps, 'epoch/'), ...(roundingError === null ? {} : { 'rollout/roundingError': roundingError }) };
 }
 
 /** The order of one pass, as indices: all pairs in random order, or trees in random order with the pairs of a tree together, so that

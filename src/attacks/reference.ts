@@ -5,7 +5,7 @@ import { invariant } from '../base/invariant.js';
 import type { Utterance } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
-import type { LocalTarget } from '../speakers/targets/local.js';
+import type { LocalTarget, Reading } from '../speakers/targets/local.js';
 
 export interface ReferenceQuery {
   readonly prefix: readonly number[];
@@ -19,6 +19,8 @@ export interface Reference {
   readonly logProbs: (queries: readonly ReferenceQuery[]) => Promise<readonly (readonly number[])[]>;
   /** Completions whose log-probabilities were known from the rollout, and computed. */
   readonly counts: () => { readonly known: number; readonly computed: number };
+  /** How far the target's rounded readings are from what was computed: mean |Δ log p| a token, nats; null when nothing was rounded. */
+  readonly roundingError: () => number | null;
 }
 
 /** @param model the frozen weights; never the live adversary's
@@ -33,8 +35,10 @@ export function createReference(model: LanguageModel, target: LocalTarget | null
   }
   invariant(target === null || target.model.weights.id === model.weights.id, 'readings come from the reference’s own weights');
   const counts = { known: 0, computed: 0 };
+  const rounding = { tokens: 0, sum: 0 };
   return {
     counts: () => ({ ...counts }),
+    roundingError: () => (rounding.tokens === 0 ? null : rounding.sum / rounding.tokens),
     logProbs: async (queries) => {
       const out = queries.map((query) => knownLogProbs(query, target));
       const missing = queries.flatMap((query, i) => (out[i] === null ? [{ query, i }] : []));
@@ -47,8 +51,13 @@ export function createReference(model: LanguageModel, target: LocalTarget | null
               model,
               missing.map(({ query }) => query),
             );
-      missing.forEach(({ i }, n) => {
-        out[i] = Array.from(computed[n] ?? []);
+      missing.forEach(({ query, i }, n) => {
+        const exact = Array.from(computed[n] ?? []);
+        out[i] = exact;
+        readingOf(query, target)?.logProbs.forEach((logProb, t) => {
+          rounding.tokens++;
+          rounding.sum += Math.abs(logProb - (exact[t] ?? NaN));
+        });
       });
       return out.map((logProbs, i) => {
         invariant(logProbs !== null && logProbs.length === queries[i]?.completion.length, 'one log-probability a completion token');
@@ -58,11 +67,15 @@ export function createReference(model: LanguageModel, target: LocalTarget | null
   };
 }
 
-/** What the target read, when it read exactly these ids after exactly this prefix. */
+/** A rounded reading is good enough for a reward, not for a loss. */
 function knownLogProbs(query: ReferenceQuery, target: LocalTarget | null): readonly number[] | null {
-  const reading = target?.readingOf(query.utterance) ?? null;
-  if (reading === null) return null;
-  return sameIds(reading.ids, query.completion) && sameIds(reading.prefixIds, query.prefix) ? reading.logProbs : null;
+  return target?.precision === 'f32' ? (readingOf(query, target)?.logProbs ?? null) : null;
+}
+
+/** What the target read, when it read exactly these ids after exactly this prefix. */
+function readingOf({ utterance, completion, prefix }: ReferenceQuery, target: LocalTarget | null): Reading | null {
+  const reading = target?.readingOf(utterance) ?? null;
+  return reading !== null && sameIds(reading.ids, completion) && sameIds(reading.prefixIds, prefix) ? reading : null;
 }
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {

@@ -26,8 +26,16 @@ const speaker = {
   apiKeyEnv: z.string().optional().describe('openai: models only. Name of the environment variable that holds the key.'),
 };
 
-export const targetSchema = z.strictObject(speaker);
-export const adversarySchema = z.strictObject(speaker);
+const precision = z.enum(['f32', 'int8']).default('f32');
+
+export const targetSchema = z.strictObject({
+  ...speaker,
+  precision: precision.describe('int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.'),
+});
+export const adversarySchema = z.strictObject({
+  ...speaker,
+  rolloutPrecision: precision.describe('int8: training rollouts are sampled from 8-bit weights. Losses and evaluation are always f32.'),
+});
 
 export const judgeSchema = z
   .union([z.string().min(1).transform((model) => ({ model })), z.strictObject({ model: z.string().min(1), threshold: share.optional() })])
@@ -192,7 +200,7 @@ export const recipeSchema = z
 
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
-export type SpeakerOptions = Recipe['target'];
+export type SpeakerOptions = Omit<Recipe['target'], 'precision'>;
 export type JudgeOptions = Recipe['judge'];
 export type PromptsOptions = Recipe['prompts'];
 export type LimitsOptions = Recipe['limits'];

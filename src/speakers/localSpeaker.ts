@@ -1,7 +1,7 @@
 /** What a local model needs to take turns, on either side of a dialogue: a format, a sampler, counts of what it did. */
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type GenerateRequest } from '../engine/models/generate.js';
-import type { LanguageModel } from '../engine/models/languageModel.js';
+import type { LanguageModel, Precision } from '../engine/models/languageModel.js';
 import { openFormat } from './formats/all.js';
 import type { Context, FormatKind, SpeakerFormat } from './formats/format.js';
 import { defaultMaxContextTokens, defaultSampling, generationOptions, type SpeakerSampling } from './generation.js';
@@ -13,6 +13,8 @@ export interface LocalSpeakerOptions {
   readonly sampling?: Partial<SpeakerSampling>;
   /** Contexts keep their last this many tokens; never more than the model can read. */
   readonly maxContextTokens?: number;
+  /** What it reads and speaks with; default 'f32'. */
+  readonly precision?: Precision;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;
 }
@@ -80,7 +82,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
       const results = await generate(
         model,
         requests.map((request, i) => ({ ...toRequest(contexts[i] as Context, request, scoreLast), continues: hasSpoken(request, author) })),
-        { ...generation, keep: requests.some(({ goesOn = false }) => goesOn) },
+        { ...generation, precision: options.precision ?? 'f32', keep: requests.some(({ goesOn = false }) => goesOn) },
       );
       count(
         contexts,

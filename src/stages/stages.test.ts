@@ -133,6 +133,30 @@ describe('stages', () => {
     expect(reference.computed).toBeLessThan(reference.known / 4);
   });
 
+  it('rollouts in 8 bits: the loss still gets its reference in f32, and the run says how far rounded readings are off', async () => {
+    const speaker = { model: 'tiny', format: 'plain', maxNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
+    const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 2, weakSupervision: null } }], {
+      target: { ...speaker, precision: 'int8' },
+      adversary: { ...speaker, rolloutPrecision: 'int8' },
+    });
+    const runs = [];
+    for (const folder of [freshFolder(), freshFolder()]) {
+      const run = openRun(recipe, folder);
+      await runStages(contextOf(recipe, run));
+      runs.push({ folder, result: run.completed('exploit:ipo') as { reference: Record<string, number>; adversary: { queries: number } } });
+      run.close('done');
+    }
+    const [first, second] = runs;
+    expect(bytes(first?.folder ?? '')).toBe(bytes(second?.folder ?? ''));
+    expect(first?.result.reference).toMatchObject({ known: 0 });
+    expect(first?.result.reference['computed']).toBeGreaterThan(0);
+    expect(first?.result.reference['roundingError']).toBeGreaterThan(0);
+    expect(first?.result.reference['roundingError']).toBeLessThan(0.1);
+    expect(lines(first?.folder ?? '', 'metrics.jsonl').some((record) => 'rollout/roundingError' in record)).toBe(true);
+    // Two depths of 2 and 4 utterances for 4 prompts, 2 epochs, and 3 dev dialogues of 2 turns after each: rollouts and evaluation both count.
+    expect(first?.result.adversary.queries).toBe(2 * 4 * 6 + 2 * 3 * 2);
+  });
+
   it('killed at any point and resumed, a run leaves the bytes of an uninterrupted one', async () => {
     const recipe = tinyRecipe([{ exploit: ipo }, { exploit: { attack: 'sft', data: 'toxic', epochs: 2, batchSize: 4 } }]);
     const whole = freshFolder();

@@ -11,6 +11,7 @@ import { createLanguageModelAdversary, type LanguageModelAdversary } from '../sp
 import type { SpeakerSampling } from '../speakers/generation.js';
 import { openJudge } from '../speakers/judges/all.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
+import { explorerOf, rolloutTargetOf } from './rolloutSpeakers.js';
 import { formatOf, speakerOptions } from './speakerOptions.js';
 import { type DataOptions, type PromptSets, readPrompts, readToxicContinuations, type ToxicQuery } from './data.js';
 
@@ -31,13 +32,15 @@ export interface Workshop {
   readonly device: () => Promise<Device>;
   /** Frozen. */
   readonly target: () => Promise<LocalTarget>;
+  /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
+  readonly rolloutTarget: () => Promise<LocalTarget>;
   /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close. */
   readonly openAdversary: (options: {
     readonly name: string;
     readonly folder?: string;
     readonly trainable: boolean;
   }) => Promise<LanguageModelAdversary>;
-  /** Another speaker on an adversary's weights, drawing otherwise. */
+  /** Another speaker on an adversary's weights: drawing otherwise, with the recipe's precision for rollouts. */
   readonly explorer: (adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>) => LanguageModelAdversary;
   /** Frozen; null when it is the target's own weights. The model is the caller's to close. */
   readonly openReference: () => Promise<LanguageModel | null>;
@@ -72,6 +75,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     const model = await openModel(recipe.target.model, false, recipe.target.model);
     return createLocalTarget(model, speakerOptions(recipe.target));
   });
+  const rolloutTarget = once(async () => rolloutTargetOf(await target(), recipe));
   const judge = (wanted: JudgeOptions): Promise<Judge> => {
     const key = JSON.stringify([wanted.model, wanted.threshold ?? null]);
     let opened = judges.get(key);
@@ -96,6 +100,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
   return {
     device,
     target,
+    rolloutTarget,
     judge,
     join: formatOf(recipe.target) === 'lines' ? joinLines : joinPlain,
     openAdversary: async ({ name, folder: from, trainable }) => {
@@ -105,11 +110,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
           : await openLanguageModel(await device(), from, { trainable, name });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
-    explorer: (adversary, sampling) => {
-      if (Object.keys(sampling).length === 0) return adversary;
-      const options = speakerOptions(recipe.adversary);
-      return createLanguageModelAdversary(adversary.model, { ...options, sampling: { ...options.sampling, ...sampling } });
-    },
+    explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
     openReference: async () => {
       const notation = recipe.reference ?? recipe.adversary.model;
       return notation === recipe.target.model ? null : openModel(notation, false, notation);

@@ -8,6 +8,7 @@ import type { Device } from '../../src/engine/runtime/device.js';
 import { type Recipe, recipeSchema } from '../../src/runs/recipe.js';
 import { createLanguageModelAdversary } from '../../src/speakers/adversaries/languageModel.js';
 import { createLocalTarget } from '../../src/speakers/targets/local.js';
+import { explorerOf, rolloutTargetOf } from '../../src/stages/rolloutSpeakers.js';
 import { speakerOptions } from '../../src/stages/speakerOptions.js';
 import type { Workshop } from '../../src/stages/workshop.js';
 import { tinyModel } from './tinyModel.js';
@@ -45,9 +46,11 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly
   const target = start.then(async (model) =>
     createLocalTarget(await copyLanguageModel(model, { trainable: false, name: 'tiny' }), speakerOptions(recipe.target)),
   );
+  const rolloutTarget = target.then((played) => rolloutTargetOf(played, recipe));
   return {
     device: async () => device,
     target: () => target,
+    rolloutTarget: () => rolloutTarget,
     openAdversary: async ({ name, folder, trainable }) => {
       const model =
         folder === undefined
@@ -55,11 +58,7 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly
           : await openLanguageModel(device, folder, { name, trainable });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
-    explorer: (adversary, sampling) => {
-      if (Object.keys(sampling).length === 0) return adversary;
-      const options = speakerOptions(recipe.adversary);
-      return createLanguageModelAdversary(adversary.model, { ...options, sampling: { ...options.sampling, ...sampling } });
-    },
+    explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
     openReference: async () => null,
     judge: async ({ model }) => (model === 'letters' && options.judge !== undefined ? options.judge : letterJudge(model)),
     prompts: async () => ({ train: prompts.slice(0, 12), dev: prompts.slice(12, 16), test: prompts.slice(16) }),

@@ -29,7 +29,14 @@ export interface ParameterSpec {
   readonly name: string;
   /** As transformers lays it out. */
   readonly shape: readonly number[];
+  /** Rounding it to 8 bits moves log-probabilities little; see docs/decisions/0007. Default false. */
+  readonly roundable?: boolean;
   readonly initial: Initial;
+}
+
+/** Layers whose matrices may be rounded: the first two and the last move log-probabilities most. */
+export function isRoundableLayer(layer: number, layers: number): boolean {
+  return layer >= 2 && layer < layers - 1;
 }
 
 /** A family with a configuration: all that is needed to trace the model, without any weights. */

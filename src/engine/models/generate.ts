@@ -2,7 +2,7 @@
 import { invariant } from '../../base/invariant.js';
 import type { StreamKey } from '../../base/random.js';
 import type { DecodeRow, SamplingOptions } from '../runtime/device.js';
-import type { LanguageModel } from './languageModel.js';
+import type { LanguageModel, Precision } from './languageModel.js';
 import { contextError, requireContext } from './requireContext.js';
 
 export interface GenerateRequest {
@@ -17,6 +17,8 @@ export interface GenerateRequest {
 }
 
 export interface GenerationOptions extends Omit<SamplingOptions, 'stopTexts'> {
+  /** `int8`: sampled from rounded weights, whose log-probabilities are a little off. Default 'f32'. */
+  readonly precision?: Precision;
   /** What is read and generated is kept on the device for requests of the next call that continue it. Default false. */
   readonly keep?: boolean;
   /** Generation ends with the token that completes one of these. */
@@ -47,10 +49,11 @@ export async function generate(
   requests: readonly GenerateRequest[],
   options: GenerationOptions,
 ): Promise<readonly Generated[]> {
-  const { truncation = 'refuse', stopStrings = [], keep = false, ...sampling } = options;
+  const { truncation = 'refuse', stopStrings = [], keep = false, precision = 'f32', ...sampling } = options;
   const rows = requests.map((request, index) => toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }));
   const { layers, kvHeads, headSize } = model.architecture.config;
-  const results = await model.device.decode(await model.inference({ vocabulary: stopStrings.length > 0 }), { layers, kvHeads, headSize }, rows, { keep });
+  const program = await model.inference({ vocabulary: stopStrings.length > 0, precision });
+  const results = await model.device.decode(program, { layers, kvHeads, headSize }, rows, { keep });
   return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
 }
 

@@ -9,7 +9,7 @@ import { linear } from '../nn/linear.js';
 import { add, layerNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import { mostLayers, readConfig, type RawConfig } from './configReader.js';
-import type { Architecture, ForwardInputs, ForwardResult, ModelConfig, ModelFamily, ParameterSpec } from './family.js';
+import { isRoundableLayer, type Architecture, type ForwardInputs, type ForwardResult, type ModelConfig, type ModelFamily, type ParameterSpec } from './family.js';
 import { parameterReader } from './parameters.js';
 
 interface Gpt2Config extends ModelConfig {
@@ -31,7 +31,7 @@ export const gpt2: ModelFamily = {
     const headName = tiedHead ? 'transformer.wte.weight' : 'lm_head.weight';
     const architecture: Architecture = {
       family: 'gpt2', config, prefix: 'transformer.', body,
-      head: { name: headName, shape: [vocabularySize, width], initial: normal(initialStd) },
+      head: { name: headName, shape: [vocabularySize, width], initial: normal(initialStd), roundable: true },
       forward: (inputs) => forward(config, body, inputs),
     };
     return architecture;
@@ -64,7 +64,7 @@ function parseConfig(raw: RawConfig, where: string): Gpt2Config {
   };
 }
 
-function bodyParameters({ layers, width, inner, vocabularySize, contextLength, initialStd }: Gpt2Config): readonly ParameterSpec[] {
+function bodyParameters({ layers, width, inner, vocabularySize, contextLength, initialStd, tiedHead }: Gpt2Config): readonly ParameterSpec[] {
   const matrix = normal(initialStd);
   // The GPT-2 paper scales what is added to the residual stream by its number of additions.
   const residual = normal(initialStd / Math.sqrt(2 * layers));
@@ -72,20 +72,20 @@ function bodyParameters({ layers, width, inner, vocabularySize, contextLength, i
     { name: `${name}.weight`, shape: [width], initial: ones },
     { name: `${name}.bias`, shape: [width], initial: zeros },
   ];
-  const conv = (name: string, from: number, to: number, initial = matrix): readonly ParameterSpec[] => [
-    { name: `${name}.weight`, shape: [from, to], initial },
+  const conv = (name: string, from: number, to: number, { initial = matrix, roundable = false } = {}): readonly ParameterSpec[] => [
+    { name: `${name}.weight`, shape: [from, to], initial, roundable },
     { name: `${name}.bias`, shape: [to], initial: zeros },
   ];
   return [
-    { name: 'transformer.wte.weight', shape: [vocabularySize, width], initial: matrix },
+    { name: 'transformer.wte.weight', shape: [vocabularySize, width], initial: matrix, roundable: tiedHead },
     { name: 'transformer.wpe.weight', shape: [contextLength, width], initial: matrix },
-    ...Array.from({ length: layers }, (_, i) => `transformer.h.${String(i)}`).flatMap((layer) => [
+    ...Array.from({ length: layers }, (_, i) => ({ layer: `transformer.h.${String(i)}`, roundable: isRoundableLayer(i, layers) })).flatMap(({ layer, roundable }) => [
       ...norm(`${layer}.ln_1`),
       ...conv(`${layer}.attn.c_attn`, width, 3 * width),
-      ...conv(`${layer}.attn.c_proj`, width, width, residual),
+      ...conv(`${layer}.attn.c_proj`, width, width, { initial: residual, roundable }),
       ...norm(`${layer}.ln_2`),
-      ...conv(`${layer}.mlp.c_fc`, width, inner),
-      ...conv(`${layer}.mlp.c_proj`, inner, width, residual),
+      ...conv(`${layer}.mlp.c_fc`, width, inner, { roundable }),
+      ...conv(`${layer}.mlp.c_proj`, inner, width, { initial: residual, roundable }),
     ]),
     ...norm('transformer.ln_f'),
   ];

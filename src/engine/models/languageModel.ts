@@ -2,7 +2,8 @@
  *  the one program that generates and scores.
  *
  *  A frozen model compiles its weights into that program (prepacked, fastest). A trainable one feeds them at every run, so what a
- *  trainer writes to `weights` is seen by the next generation without a copy. */
+ *  trainer writes to `weights` is seen by the next generation without a copy. In int8 both generate with a rounded copy of the weights,
+ *  made anew when they have changed. */
 import { basename } from 'node:path';
 import type { Device, Program } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
@@ -32,11 +33,20 @@ export interface LanguageModel {
   /** Every parameter under its checkpoint name. */
   readonly weights: TensorStore;
   readonly trainable: boolean;
-  /** The program that generates and scores; compiled when first asked for. With `vocabulary` it also knows the bytes of every token,
-   *  which stop strings need. */
-  readonly inference: (options?: { readonly vocabulary?: boolean }) => Promise<Program>;
+  /** The program that generates and scores; compiled when first asked for. */
+  readonly inference: (options?: InferenceOptions) => Promise<Program>;
   /** Frees the weights and programs on the device. */
   readonly close: () => Promise<void>;
+}
+
+/** What a model generates with: its weights, or most of them rounded to 8 bits (`ParameterSpec.roundable`). */
+export type Precision = 'f32' | 'int8';
+
+export interface InferenceOptions {
+  /** It also knows the bytes of every token, which stop strings need. Default false. */
+  readonly vocabulary?: boolean;
+  /** Default 'f32'. int8 is for sampling: faster, and rounded; the device must be the CPU. */
+  readonly precision?: Precision;
 }
 
 export interface OpenOptions {
@@ -106,8 +116,25 @@ type Parts = Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTe
 function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageModel {
   const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
   const { contextLength, vocabularySize } = architecture.config;
-  let program: Promise<Program> | null = null;
-  let vocabulary: Promise<void> | null = null;
+  const roundable = new Set(languageModelParameters(architecture).flatMap((spec) => (spec.roundable === true ? [spec.name] : [])));
+  const programs = new Map<Precision, CompiledInference>();
+  const compile = (precision: Precision): CompiledInference => ({
+    program: device.compile(inferenceGraph(architecture), {
+      store: weights,
+      ...(precision === 'int8' ? { frozen: true, int8: roundable } : { frozen: !trainable }),
+    }),
+    version: device.version(weights),
+    vocabulary: null,
+  });
+  /** Live weights need no new program when they change; a rounded copy does. */
+  const upToDate = async (precision: Precision): Promise<CompiledInference> => {
+    const known = programs.get(precision);
+    if (known !== undefined && (precision === 'f32' || known.version === device.version(weights))) return known;
+    const fresh = compile(precision);
+    programs.set(precision, fresh);
+    if (known !== undefined) await device.release(await known.program);
+    return fresh;
+  };
   const register = async (compiled: Program): Promise<void> => {
     await device.registerVocabulary(compiled, Array.from({ length: vocabularySize }, (_, id) => tokenizer.tokenBytes(id)));
   };
@@ -115,15 +142,23 @@ function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageM
     ...parts,
     chatTemplate: chatTemplateSource === null ? null : parseChatTemplate(chatTemplateSource, specialTexts(tokenizer)),
     contextLength, vocabularySize, device, weights,
-    inference: async ({ vocabulary: withVocabulary = false } = {}) => {
-      const compiled = await (program ??= device.compile(inferenceGraph(architecture), { store: weights, frozen: !trainable }));
-      if (withVocabulary) await (vocabulary ??= register(compiled));
-      return compiled;
+    inference: async ({ vocabulary = false, precision = 'f32' } = {}) => {
+      const compiled = await upToDate(precision);
+      const program = await compiled.program;
+      if (vocabulary) await (compiled.vocabulary ??= register(program));
+      return program;
     },
     close: async () => {
-      if (program !== null) await device.release(await program);
-      program = vocabulary = null;
+      for (const { program } of programs.values()) await device.release(await program);
+      programs.clear();
       await device.release(weights);
     },
   };
+}
+
+interface CompiledInference {
+  readonly program: Promise<Program>;
+  /** Of the weights that it was compiled from. */
+  readonly version: number;
+  vocabulary: Promise<void> | null;
 }

@@ -12,7 +12,7 @@ import { traceRope } from '../nn/ropeLookup.js';
 import { add, mul, rmsNorm } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import { mostLayers, mostPositions, readConfig, type RawConfig } from './configReader.js';
-import type { ForwardInputs, ForwardResult, ModelConfig, ModelFamily, ParameterSpec } from './family.js';
+import { isRoundableLayer, type ForwardInputs, type ForwardResult, type ModelConfig, type ModelFamily, type ParameterSpec } from './family.js';
 import { parameterReader } from './parameters.js';
 
 interface LlamaConfig extends ModelConfig {
@@ -35,7 +35,7 @@ export const llama: ModelFamily = {
     const headName = tiedHead ? 'model.embed_tokens.weight' : 'lm_head.weight';
     return {
       family: 'llama', config, prefix: 'model.', body,
-      head: { name: headName, shape: [vocabularySize, width], initial: normal(initialStd) },
+      head: { name: headName, shape: [vocabularySize, width], initial: normal(initialStd), roundable: true },
       forward: (inputs) => forward(config, body, inputs),
     };
   },
@@ -72,23 +72,23 @@ function parseConfig(raw: RawConfig, where: string): LlamaConfig {
 function bodyParameters(config: LlamaConfig): readonly ParameterSpec[] {
   const { width, inner, headSize, attentionBias, mlpBias } = config;
   const matrix = normal(config.initialStd);
-  const linearMap = (name: string, from: number, to: number, bias: boolean): readonly ParameterSpec[] => [
-    { name: `${name}.weight`, shape: [to, from], initial: matrix },
+  const linearMap = (name: string, from: number, to: number, bias: boolean, roundable = false): readonly ParameterSpec[] => [
+    { name: `${name}.weight`, shape: [to, from], initial: matrix, roundable },
     ...(bias ? [{ name: `${name}.bias`, shape: [to], initial: zeros }] : []),
   ];
   const norm = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [width], initial: ones });
   const queryWidth = config.heads * headSize;
   const keyWidth = config.kvHeads * headSize;
   return [
-    { name: 'model.embed_tokens.weight', shape: [config.vocabularySize, width], initial: matrix },
-    ...Array.from({ length: config.layers }, (_, i) => `model.layers.${String(i)}`).flatMap((layer) => [
+    { name: 'model.embed_tokens.weight', shape: [config.vocabularySize, width], initial: matrix, roundable: config.tiedHead },
+    ...Array.from({ length: config.layers }, (_, i) => ({ layer: `model.layers.${String(i)}`, rounds: isRoundableLayer(i, config.layers) })).flatMap(({ layer, rounds }) => [
       ...linearMap(`${layer}.self_attn.q_proj`, width, queryWidth, attentionBias),
       ...linearMap(`${layer}.self_attn.k_proj`, width, keyWidth, attentionBias),
       ...linearMap(`${layer}.self_attn.v_proj`, width, keyWidth, attentionBias),
-      ...linearMap(`${layer}.self_attn.o_proj`, queryWidth, width, attentionBias),
-      ...linearMap(`${layer}.mlp.gate_proj`, width, inner, mlpBias),
-      ...linearMap(`${layer}.mlp.up_proj`, width, inner, mlpBias),
-      ...linearMap(`${layer}.mlp.down_proj`, inner, width, mlpBias),
+      ...linearMap(`${layer}.self_attn.o_proj`, queryWidth, width, attentionBias, rounds),
+      ...linearMap(`${layer}.mlp.gate_proj`, width, inner, mlpBias, rounds),
+      ...linearMap(`${layer}.mlp.up_proj`, width, inner, mlpBias, rounds),
+      ...linearMap(`${layer}.mlp.down_proj`, inner, width, mlpBias, rounds),
       norm(`${layer}.input_layernorm`),
       norm(`${layer}.post_attention_layernorm`),
     ]),

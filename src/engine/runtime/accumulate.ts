@@ -11,7 +11,8 @@ import type { HostTensor } from './hostTensor.js';
 import { kernelsOver } from './kernels.js';
 import type { MemoryPool, Region } from './memoryPool.js';
 import type { HostTensors, TensorSpec } from './protocol.js';
-import { allocateOutput, bindFeeds, ortTensor, runProgramInPlace, symbolSizes, type ResidentProgram } from './residentProgram.js';
+import { ortTensor } from './ortTensor.js';
+import { allocateOutput, bindFeeds, runProgramInPlace, symbolSizes, type ResidentProgram } from './residentProgram.js';
 import { tensorOf, viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
 
 type OutputRole =

@@ -17,7 +17,8 @@ import { createContextKeeper, type ContextKeeper, type KeptContexts } from './ke
 import { cacheElementsPerToken, createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import type { PackedPrompt } from './promptStrips.js';
 import { planPrompts, readPrompts } from './readPrompts.js';
-import { ortTensor, type ResidentProgram } from './residentProgram.js';
+import { ortTensor } from './ortTensor.js';
+import type { ResidentProgram } from './residentProgram.js';
 import { createSampler, type Sampler } from './sampler.js';
 import { createStopCondition, type StopCondition } from './stopCondition.js';
 

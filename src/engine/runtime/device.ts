@@ -39,6 +39,9 @@ export interface CompileOptions {
   readonly store?: TensorStore | readonly TensorStore[];
   /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may be released. */
   readonly frozen?: boolean;
+  /** Names of parameters that a frozen program holds in 8 bits where they are matrices of a product; rows of the other operand are
+   *  quantized as they come. CPU only. */
+  readonly int8?: ReadonlySet<string>;
 }
 
 export interface StoreOptions {
@@ -66,6 +69,8 @@ export interface Device {
   fill(store: TensorStore, value: number): Promise<void>;
   /** SHA-256 of all values, hexadecimal. */
   hash(store: TensorStore): Promise<string>;
+  /** How often the store's values have changed since it was made. */
+  version(store: TensorStore): number;
   /** @throws ConfigError when a parameter is in none of the stores, ShapeError when its shape is another */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** @param fetches names of the outputs to return; default all
@@ -117,6 +122,10 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     return nextId;
   };
   const own = new WeakSet<TensorStore | Program>();
+  const versions = new WeakMap<TensorStore, number>();
+  const changes = (store: TensorStore): void => {
+    versions.set(store, (versions.get(store) ?? 0) + 1);
+  };
   const idOf = (resource: TensorStore | Program): number => {
     if (!own.has(resource)) throw new ConfigError(`the ${resource.kind} was released, or belongs to another device`);
     return resource.id;
@@ -133,24 +142,32 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     },
     async write(store, name, data, { transfer = false } = {}) {
       const sent = transfer ? whole(data) : data.slice();
+      changes(store);
       await worker.call('write', { storeId: idOf(store), name, data: sent }, { transfer: [sent.buffer] });
     },
     read: async (store, name) => worker.call('read', { storeId: idOf(store), name }),
     async writeAll(store, data, { transfer = false } = {}) {
       const sent = transfer ? whole(data) : data.slice();
+      changes(store);
       await worker.call('writeAll', { storeId: idOf(store), data: sent }, { transfer: [sent.buffer] });
     },
     readAll: async (store) => worker.call('readAll', { storeId: idOf(store) }),
     async copy(from, to) {
+      changes(to);
       await worker.call('copy', { fromId: idOf(from), toId: idOf(to) });
     },
     async fill(store, value) {
+      changes(store);
       await worker.call('fill', { storeId: idOf(store), value });
     },
+    version: (store) => versions.get(store) ?? 0,
     hash: async (store) => worker.call('hash', { storeId: idOf(store) }),
-    async compile(graph, { store = [], frozen = false } = {}) {
+    async compile(graph, { store = [], frozen = false, int8 = new Set<string>() } = {}) {
+      if (int8.size > 0 && (!frozen || provider !== 'cpu')) {
+        throw new ConfigError('int8 is for frozen programs on the CPU', { got: frozen ? `device ${provider}` : 'weights that are fed' });
+      }
       const stores = 'kind' in store ? [store] : store;
-      const source = programSource(graph, stores.map(idOf), frozen, provider);
+      const source = programSource(graph, stores.map(idOf), { frozen, provider, int8 });
       const program: Program = { kind: 'program', id: newId(), inputs: source.inputs, outputs: source.outputs };
       await worker.call('compile', { id: program.id, source }, { transfer: [source.onnx.buffer as ArrayBuffer] });
       own.add(program);
@@ -160,6 +177,7 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     accumulate: async (program, feeds, gradients) =>
       worker.call('accumulate', { programId: idOf(program), feeds: compact(feeds), gradientsId: idOf(gradients) }),
     async adamw({ parameters, gradients, firstMoment, secondMoment, ...step }) {
+      changes(parameters);
       const stores = { parameters: idOf(parameters), gradients: idOf(gradients), firstMoment: idOf(firstMoment), secondMoment: idOf(secondMoment) };
       return worker.call('adamw', { stores, step });
     },

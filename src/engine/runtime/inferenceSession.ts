@@ -3,7 +3,8 @@ import type * as ort from 'onnxruntime-node';
 import { ConfigError } from '../../base/errors.js';
 import type { CacheShape } from './decodeRow.js';
 import { reuse, type KeyValueCache } from './keyValueCache.js';
-import { bindParameters, ortTensor, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
+import { ortTensor } from './ortTensor.js';
+import { bindParameters, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
 
 /** What stays the same over the passes of one call. */
 export interface InferenceSession {

@@ -3,7 +3,7 @@
 import type * as ort from 'onnxruntime-node';
 import { present } from '../../base/invariant.js';
 import type { CacheShape } from './decodeRow.js';
-import { ortTensor } from './residentProgram.js';
+import { ortTensor } from './ortTensor.js';
 
 export interface CacheTensors {
   /** pastK.i, pastV.i */

@@ -1,10 +1,17 @@
 /** A graph prepared for the worker: lowered to ONNX, with its weights as inputs or as initializers whose bytes the worker adds. */
 import type { Graph, NamedValue } from '../tensor/graph.js';
-import { toOnnx } from '../tensor/onnx.js';
+import { storedWeights, toOnnx } from '../tensor/onnx.js';
 import type { ProgramSource, Provider, TensorSpec } from './protocol.js';
 
+export interface ProgramOptions {
+  readonly frozen: boolean;
+  readonly provider: Provider;
+  readonly int8: ReadonlySet<string>;
+}
+
 /** @param storeIds stores that hold the parameters, in the order in which a name is looked up */
-export function programSource(graph: Graph, storeIds: readonly number[], frozen: boolean, provider: Provider): ProgramSource {
+export function programSource(graph: Graph, storeIds: readonly number[], options: ProgramOptions): ProgramSource {
+  const { frozen, provider, int8 } = options;
   const parameters = graph.parameters.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
   const isFrozen = frozen && parameters.length > 0;
   // One external file a weight: the worker hands over views wherever the tensors lie, in as many memories as it takes.
@@ -13,12 +20,12 @@ export function programSource(graph: Graph, storeIds: readonly number[], frozen:
     return [name, { offset: 0, length, location: name }];
   }));
   return {
-    onnx: toOnnx(graph, isFrozen ? { parametersAs: 'externalInitializers', layout, provider } : { provider }),
+    onnx: toOnnx(graph, isFrozen ? { parametersAs: 'externalInitializers', layout, provider, int8 } : { provider }),
     inputs: graph.inputs.map(specOf),
     outputs: graph.outputs.map(specOf),
     parameters,
     storeIds,
-    initializers: isFrozen ? parameters.map(({ name }) => ({ location: name, parameter: name })) : [],
+    initializers: isFrozen ? storedWeights(graph, int8) : [],
   };
 }
 

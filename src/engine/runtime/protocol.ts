@@ -1,6 +1,7 @@
 /** What the main thread and the worker say to each other. Every call has an entry in `Calls`: its arguments and its answer. */
 import type { DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/dimension.js';
+import type { StoredWeight } from '../tensor/onnx.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
 import type { DecodeJob, DecodeProgress, DecodeResult } from './decodeRow.js';
 import type { ErrorRecord } from './errorTransfer.js';
@@ -22,13 +23,7 @@ export interface ProgramSource {
   /** Where parameters come from, by store; a name is looked up in order. */
   readonly storeIds: readonly number[];
   /** Parameters are external initializers in these files; empty = parameters are inputs. */
-  readonly initializers: readonly InitializerFile[];
-}
-
-/** An external-data location whose bytes are those of one tensor. */
-export interface InitializerFile {
-  readonly location: string;
-  readonly parameter: string;
+  readonly initializers: readonly StoredWeight[];
 }
 
 export type Provider = 'cpu' | 'webgpu' | 'cuda';

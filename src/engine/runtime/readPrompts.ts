@@ -7,7 +7,7 @@ import type { DecodeRow } from './decodeRow.js';
 import { forward, logitsOf, type InferenceSession, type TokenLogits } from './inferenceSession.js';
 import { knownBeginning, type KeptContexts, type KnownBeginning } from './keptContexts.js';
 import { createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
-import { ortTensor } from './residentProgram.js';
+import { ortTensor } from './ortTensor.js';
 import { packPrompts, planPasses, sliceSpans, tokenIndex, writeStripBias, type PackedPrompt, type PackedPrompts, type Strip, type StripSpan } from './promptStrips.js';
 
 /** Bytes that the logits of scored tokens may take. */

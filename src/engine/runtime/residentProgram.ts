@@ -2,10 +2,12 @@
 import * as ort from 'onnxruntime-node';
 import { ConfigError, EnvironmentError, GadflyError, ShapeError } from '../../base/errors.js';
 import { evaluateDim } from '../tensor/dimension.js';
-import type { DType } from '../tensor/dtype.js';
 import { checkHostTensor, emptyData, type HostTensor } from './hostTensor.js';
 import type { HostTensors, ProgramSource, Provider, TensorSpec } from './protocol.js';
+import type { StoredWeight } from '../tensor/onnx.js';
 import type { KeptContexts } from './keptContexts.js';
+import { quantizeColumns, type QuantizedMatrix } from './quantize.js';
+import { ortTensor } from './ortTensor.js';
 import { viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
 import { elementCount } from './tensorStore.js';
 import { runInPlace, withUnreturnedOutputs, type Tensors } from './unreturnedOutputs.js';
@@ -25,12 +27,6 @@ export interface ResidentProgram {
   kept: KeptContexts;
 }
 
-const ortTypes = { f32: 'float32', i64: 'int64', i32: 'int32', bool: 'bool', u8: 'uint8', i8: 'int8' } as const satisfies Record<DType, string>;
-
-export function ortTensor(dtype: DType, data: HostTensor['data'], dims: readonly number[]): ort.Tensor {
-  return new ort.Tensor(ortTypes[dtype], data as Float32Array, dims);
-}
-
 export interface SessionSettings {
   readonly threads: number;
   readonly provider: Provider;
@@ -39,12 +35,7 @@ export interface SessionSettings {
 /** @throws ConfigError when a parameter has no tensor in the stores, ShapeError when its shape is another, EnvironmentError when ONNX Runtime refuses */
 export async function compileProgram(id: number, source: ProgramSource, stores: readonly ResidentStore[], settings: SessionSettings): Promise<ResidentProgram> {
   const bound = new Map(source.parameters.map(({ name, shape }) => [name, bindParameter(name, shape, stores)]));
-  const externalData = source.initializers.map(({ location, parameter }) => {
-    const tensor = bound.get(parameter);
-    if (tensor === undefined) throw new ConfigError('an initializer is no parameter of the graph', { where: parameter });
-    const view = viewOf(tensor);
-    return { path: location, data: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) };
-  });
+  const externalData = externalFiles(source.initializers, bound);
   const session = await refusing('compile', () => ort.InferenceSession.create(withUnreturnedOutputs(source.onnx), {
     executionProviders: settings.provider === 'cpu' ? ['cpu'] : [settings.provider, 'cpu'],
     intraOpNumThreads: settings.threads,
@@ -54,13 +45,31 @@ export async function compileProgram(id: number, source: ProgramSource, stores: 
     // Plans whole-graph buffers for each new shape: slower for dynamic shapes and a third more memory.
     enableMemPattern: false,
     logSeverityLevel: 4, // what fails is thrown: no second report on stderr
-    ...(externalData.length > 0 ? { externalData } : {}),
+    ...(externalData.length > 0 ? { externalData: [...externalData] } : {}),
   }), settings.provider === 'cpu' ? undefined : `This machine may have no ${settings.provider} that ONNX Runtime can use: try --device cpu.`);
   const frozen = source.initializers.length > 0;
   return {
     id, session, inputs: source.inputs, outputs: source.outputs, parameters: frozen ? [] : [...bound.values()],
     storeIds: frozen ? [] : stores.map((store) => store.id), tokenBytes: null, kept: [],
   };
+}
+
+/** The bytes behind each initializer: the tensor itself, or what it is in int8. */
+function externalFiles(weights: readonly StoredWeight[], bound: ReadonlyMap<string, ResidentTensor>): readonly ort.ExternalDataFileDescription[] {
+  const quantized = new Map<string, QuantizedMatrix>();
+  return weights.map(({ parameter, form, location, isTransposed }) => {
+    const tensor = bound.get(parameter);
+    if (tensor === undefined) throw new ConfigError('an initializer is no parameter of the graph', { where: parameter });
+    if (form === 'f32') return { path: location, data: bytesOf(viewOf(tensor)) };
+    const [rows = 0, columns = 0] = isTransposed ? tensor.shape.toReversed() : tensor.shape;
+    const matrix = quantized.get(parameter) ?? quantizeColumns(viewOf(tensor), [rows, columns], isTransposed);
+    quantized.set(parameter, matrix);
+    return { path: location, data: bytesOf(form === 'int8' ? matrix.data : matrix.steps) };
+  });
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function bindParameter(name: string, shape: readonly number[], stores: readonly ResidentStore[]): ResidentTensor {

@@ -5,7 +5,7 @@ import { invariant, present } from '../../base/invariant.js';
 import { termsOf, type Dim } from './dimension.js';
 import { packData, type DType } from './dtype.js';
 import { encodeModel, type OnnxInitializer, type OnnxModel, type OnnxNode } from './onnxModel.js';
-import type { Graph, LoweredNode, Lowering, NamedValue, Provider, Value } from './value.js';
+import type { Graph, LoweredNode, Lowering, NamedValue, Provider, Value, WeightOperand } from './value.js';
 
 /** Where each weight lies in the external data, in f32 elements. A TensorStore's `entries` is one. */
 export type ParameterLayout = ReadonlyMap<string, { readonly offset: number; readonly length: number; readonly location?: string }>;
@@ -18,6 +18,49 @@ export interface OnnxOptions {
   readonly layout?: ParameterLayout;
   /** Which fused kernels may be used. Default 'cpu'. */
   readonly provider?: Provider;
+  /** Names of parameters that are 8-bit integers where they are the matrix of a plain product; only as external initializers, on the CPU. */
+  readonly int8?: ReadonlySet<string>;
+}
+
+/** A parameter as the session is given it: as it is, or in int8 with a step a column. */
+export interface StoredWeight {
+  readonly parameter: string;
+  readonly form: 'f32' | 'int8' | 'steps';
+  readonly location: string;
+  /** Whether int8 is the transpose of the parameter. */
+  readonly isTransposed: boolean;
+}
+
+/** Which weights a frozen program holds, and in what form. A parameter that serves as a matrix and otherwise is held twice. */
+export function storedWeights(graph: Graph, int8: ReadonlySet<string>): readonly StoredWeight[] {
+  const matrices = weightMatrices(graph);
+  const otherwise = new Set(graph.nodes.flatMap((node) => node.inputs.filter((input) => node.op.weightOf?.(node)?.value !== input)));
+  return graph.parameters.flatMap(({ name, value }) => {
+    const matrix = int8.has(name) ? matrices.get(value) : undefined;
+    const plain: StoredWeight = { parameter: name, form: 'f32', location: name, isTransposed: false };
+    if (matrix === undefined) return [plain];
+    const { isTransposed } = matrix;
+    return [
+      ...(otherwise.has(value) ? [plain] : []),
+      { parameter: name, form: 'int8', location: `${name}%int8`, isTransposed },
+      { parameter: name, form: 'steps', location: `${name}%steps`, isTransposed },
+    ] satisfies StoredWeight[];
+  });
+}
+
+/** Parameters that are weight matrices of plain products, where all products agree on their layout. */
+function weightMatrices(graph: Graph): ReadonlyMap<Value, WeightOperand> {
+  const found = new Map<Value, WeightOperand>();
+  const mixed = new Set<Value>();
+  for (const node of graph.nodes) {
+    const weight = node.op.weightOf?.(node) ?? null;
+    if (weight?.value.origin.kind !== 'parameter') continue;
+    const known = found.get(weight.value);
+    if (known !== undefined && known.isTransposed !== weight.isTransposed) mixed.add(weight.value);
+    found.set(weight.value, weight);
+  }
+  for (const value of mixed) found.delete(value);
+  return found;
 }
 
 /** The bytes of an ONNX model. Its inputs are the graph's inputs and parameters under their own names; outputs likewise. */
@@ -26,8 +69,11 @@ export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
 }
 
 /** The ONNX model before encoding: for tests and for counting nodes. */
-export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, provider = 'cpu' }: OnnxOptions = {}): OnnxModel {
-  const { lowering, bind, nodes, initializers } = createLowering(graph, provider);
+export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, provider = 'cpu', int8 = new Set() }: OnnxOptions = {}): OnnxModel {
+  const isExternal = parametersAs === 'externalInitializers';
+  invariant(int8.size === 0 || (isExternal && provider === 'cpu'), 'int8 weights are constants, on the CPU');
+  const weights = storedWeights(graph, int8);
+  const { lowering, bind, nodes, initializers } = createLowering(graph, provider, weights);
   for (const { name, value } of [...graph.inputs, ...graph.parameters]) bind(value, name);
   for (const value of graph.constants) {
     if (value.origin.kind === 'constant') bind(value, lowering.constant(value.dtype, value.shape.map(Number), Array.from<number | bigint, number>(value.origin.data, Number)));
@@ -36,12 +82,11 @@ export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, prov
     const names = node.op.lower(lowering, node);
     node.outputs.forEach((output, index) => { bind(output, present(names[index], `${node.op.name} lowers every output`)); });
   }
-  const isExternal = parametersAs === 'externalInitializers';
   return {
     nodes: nameOutputs(graph.outputs, nodes, lowering),
     inputs: isExternal ? graph.inputs : [...graph.inputs, ...graph.parameters],
     outputs: graph.outputs,
-    initializers: [...initializers, ...(isExternal ? graph.parameters.map((parameter) => externalInitializer(parameter, layout)) : [])],
+    initializers: [...initializers, ...(isExternal ? weights.map((weight) => externalInitializer(graph, weight, layout)) : [])],
   };
 }
 
@@ -56,7 +101,7 @@ interface LoweringState {
 }
 
 /** Internal names begin with '%', so no given name is met twice. */
-function createLowering(graph: Graph, provider: Provider): LoweringState {
+function createLowering(graph: Graph, provider: Provider, weights: readonly StoredWeight[]): LoweringState {
   const nodes: OnnxNode[] = [];
   const initializers: OnnxInitializer[] = [];
   const names = new Map<Value, string>();
@@ -88,6 +133,15 @@ function createLowering(graph: Graph, provider: Provider): LoweringState {
       if (data.length > sharedConstantLength) return make();
       return once(`${dtype} ${shape.join()}: ${data.map((each) => (Object.is(each, -0) ? '-0' : String(each))).join()}`, make);
     },
+    int8: (value) => {
+      const { origin } = value;
+      if (origin.kind !== 'parameter') return null;
+      const locationOf = (form: StoredWeight['form']): string | undefined =>
+        weights.find((weight) => weight.parameter === origin.name && weight.form === form)?.location;
+      const [data, steps] = [locationOf('int8'), locationOf('steps')];
+      return data === undefined || steps === undefined ? null : { data, steps };
+    },
+    shared: once,
     sizes: (dims, sources) => once(`sizes ${dims.join()} of ${sources.map(({ id }) => id).join()}`, () => lowerSizes(lowering, dims, sources)),
   };
   return { lowering, bind: (value, name) => { names.set(value, name); }, nodes, initializers };
@@ -159,12 +213,20 @@ function nameOutputs(outputs: readonly NamedValue[], nodes: readonly OnnxNode[],
   return [...nodes, ...copies].map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
 }
 
-function externalInitializer({ name, dtype, shape }: NamedValue, layout: ParameterLayout | undefined): OnnxInitializer {
+function externalInitializer(graph: Graph, { parameter, form, location, isTransposed }: StoredWeight, layout: ParameterLayout | undefined): OnnxInitializer {
+  const { shape } = present(graph.parameters.find(({ name }) => name === parameter), 'stored weights are parameters');
   const sizes = shape.map(Number);
-  const place = layout?.get(name);
+  const place = layout?.get(parameter);
   const length = sizes.reduce((product, size) => product * size, 1);
   if (place?.length !== length) {
-    throw new ShapeError('weight not in the layout', { where: name, expected: `${String(length)} elements`, got: place === undefined ? 'none' : String(place.length) });
+    throw new ShapeError('weight not in the layout', { where: parameter, expected: `${String(length)} elements`, got: place === undefined ? 'none' : String(place.length) });
   }
-  return { kind: 'external', name, dtype, shape: sizes, location: place.location ?? 'weights', offsetBytes: place.offset * 4, lengthBytes: length * 4 };
+  const external = { kind: 'external', name: location } as const;
+  if (form === 'f32') {
+    return { ...external, dtype: 'f32', shape: sizes, location: place.location ?? 'weights', offsetBytes: place.offset * 4, lengthBytes: length * 4 };
+  }
+  const matrix = isTransposed ? sizes.toReversed() : sizes;
+  if (form === 'int8') return { ...external, dtype: 'u8', shape: matrix, location, offsetBytes: 0, lengthBytes: length };
+  const columns = matrix.slice(1);
+  return { ...external, dtype: 'f32', shape: columns, location, offsetBytes: 0, lengthBytes: 4 * (columns[0] ?? 0) };
 }

@@ -62,6 +62,14 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   lower(onnx: Lowering, node: Node & { readonly attributes: A }): readonly string[];
   /** Reverse-mode rule, or why there is none. */
   readonly vjp: VjpRule<A> | NoVjp;
+  /** The operand that is a weight matrix of a plain product x·W, if this node is one: it may be lowered to int8. */
+  weightOf?(node: Node & { readonly attributes: A }): WeightOperand | null;
+}
+
+export interface WeightOperand {
+  readonly value: Value;
+  /** Whether it is [N, K], the transpose of what the product takes. */
+  readonly isTransposed: boolean;
 }
 
 export interface NoVjp {
@@ -140,6 +148,10 @@ export interface Lowering {
   /** Adds a node with several outputs; `false` leaves an optional output out (its name is ''). */
   nodes(type: string, inputs: readonly string[], outputs: readonly boolean[], options?: LoweredNode): readonly string[];
   constant(dtype: DType, shape: readonly number[], data: readonly number[]): string;
+  /** Where a weight matrix lies in int8: u8 [K, N] with zero point 128, and f32 [N], what one step of each column is worth. Null: it is f32. */
+  int8(value: Value): { readonly data: string; readonly steps: string } | null;
+  /** The name that `make` gives, made once for a key. */
+  shared(key: string, make: () => string): string;
   /** An i64 vector of the given sizes; symbols are read from the shapes of `sources`. */
   sizes(dims: readonly Dim[], sources: readonly Value[]): string;
 }

@@ -4,7 +4,7 @@
  *  Its readings are kept beside the utterances they are of (for as long as those live): when the target is also the reference of a
  *  preference loss, the reference term is known without a pass of its own. */
 import type { Target, TargetReply, Utterance } from '../../dialogue/types.js';
-import type { LanguageModel } from '../../engine/models/languageModel.js';
+import type { LanguageModel, Precision } from '../../engine/models/languageModel.js';
 import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
 
 /** What the target thought of an utterance, in its own ids. */
@@ -18,8 +18,9 @@ export interface Reading {
 
 export interface LocalTarget extends Target {
   readonly model: LanguageModel;
-  /** How it read an utterance that it has answered, or null. */
+  /** How it read an utterance that it has answered, or null. Of the precision that it reads with. */
   readonly readingOf: (utterance: Utterance) => Reading | null;
+  readonly precision: Precision;
   readonly counts: () => SpeakerCounts;
 }
 
@@ -30,6 +31,7 @@ export function createLocalTarget(model: LanguageModel, options: LocalSpeakerOpt
     name: speaker.name,
     provides: { logProbs: true, gradients: true },
     model,
+    precision: options.precision ?? 'f32',
     counts: speaker.counts,
     readingOf: (utterance) => readings.get(utterance) ?? null,
     reply: async (requests) => {

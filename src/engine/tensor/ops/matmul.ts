@@ -34,6 +34,8 @@ export const matmulOp: OpDefinition<MatMulAttributes> = {
     const { inputs, attributes } = node;
     const [a, b] = [at(inputs, 0), at(inputs, 1)];
     const { transposeA, transposeB, scale } = attributes;
+    const weight = node.op.weightOf?.(node) == null ? null : onnx.int8(b);
+    if (weight !== null) return [int8Product(onnx, onnx.name(a), weight)];
     const names = [onnx.name(a), onnx.name(b)];
     if (onnx.provider === 'cpu') {
       if (transposeA && a.shape.length === 2 && isTransposedFirst(a, at(node.outputs, 0))) {
@@ -45,6 +47,10 @@ export const matmulOp: OpDefinition<MatMulAttributes> = {
     const right = transposeB ? transposeLast(onnx, at(names, 1), b.shape) : at(names, 1);
     const product = onnx.node('MatMul', [left, right]);
     return [scale === 1 ? product : onnx.node('Mul', [product, onnx.constant('f32', [], [scale])])];
+  },
+  weightOf({ inputs, attributes: { transposeA, transposeB, scale } }) {
+    const value = at(inputs, 1);
+    return transposeA || scale !== 1 || value.shape.length !== 2 ? null : { value, isTransposed: transposeB };
   },
   vjp({ inputs, gradient, attributes: { transposeA, transposeB, scale } }) {
     const [a, b] = [at(inputs, 0), at(inputs, 1)];
@@ -83,6 +89,20 @@ function multiply(onnx: Lowering, names: readonly string[], { transposeA, transp
   if (!transposeA && !transposeB && scale === 1) return onnx.node('MatMul', names);
   const attributes = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha: { float: scale } };
   return onnx.node('FusedMatMul', names, { domain: 'com.microsoft', attributes });
+}
+
+/** x·W with W in 8 bits, a step a column, and every row of x quantized by its own largest element: what a row gives does not depend on
+ *  its neighbours, as it would with the one range for all rows of DynamicQuantizeMatMul. Products that read the same x share its quantization. */
+function int8Product(onnx: Lowering, x: string, { data, steps }: { readonly data: string; readonly steps: string }): string {
+  const [zero, step] = [onnx.constant('u8', [], [128]), onnx.constant('f32', [], [1 / 127])];
+  const largest = onnx.shared(`largest of ${x}`, () => {
+    const axis = onnx.constant('i64', [1], [-1]);
+    const each = onnx.node('ReduceMax', [onnx.node('Abs', [x]), axis], { attributes: { keepdims: { int: 1 } } });
+    return onnx.node('Max', [each, onnx.constant('f32', [], [1e-30])]); // a row of zeros stays one
+  });
+  const quantized = onnx.shared(`int8 of ${x}`, () => onnx.node('QuantizeLinear', [onnx.node('Div', [x, largest]), step, zero]));
+  const product = onnx.node('MatMulIntegerToFloat', [quantized, data, step, steps, zero, zero], { domain: 'com.microsoft' });
+  return onnx.node('Mul', [product, largest]);
 }
 
 /** ONNX Runtime's kernel turns blocks of a transposed left operand anew for every 128 columns of the result. Turning it once is faster
