@@ -17,7 +17,6 @@ import { measureComparison } from './measureComparison.js';
 import { measureRoofline } from './measureRoofline.js';
 import { othersShare, runMeasured } from './measuredProcess.js';
 import { environmentName, preparePython } from './peerSetup.js';
-import { hasInt8 } from './precision.js';
 import { measurePreferenceUpdate, pairsOfTree, preferenceUpdate } from './preferenceUpdate.js';
 import { medianSeconds } from './repeat.js';
 import { renderNotes, renderRows, rowsOf, spreadOf, workNotes, type MeasuredSide } from './results.js';
@@ -75,10 +74,15 @@ describe('what is measured on our side', () => {
     expect(Object.keys(figures)).toEqual(['secondsPerPair', 'secondsPerPairWithReference']);
   });
 
-  it.each(['astra-rl', 'ASTPrompter', 'batched'] as const)('an epoch as %s does it makes 7 pairs a prompt', async (peer) => {
+  it.each([
+    { peer: 'astra-rl', precision: 'f32' },
+    { peer: 'ASTPrompter', precision: 'f32' },
+    { peer: 'batched', precision: 'f32' },
+    { peer: 'batched', precision: 'int8' },
+  ] as const)('an epoch as $peer does it makes 7 pairs a prompt ($precision)', async ({ peer, precision }) => {
     const prompts = join(scratch, 'two.json');
     writeFileSync(prompts, JSON.stringify(texts.slice(0, 2)));
-    const { work, figures } = await measureIpoEpoch({ model, threads: 1, peer, precision: 'f32', prompts, trees: 2 });
+    const { work, figures } = await measureIpoEpoch({ model, threads: 1, peer, precision, prompts, trees: 2 });
     expect(work).toMatchObject({ trees: 2, pairs: 14, 'optimizer steps': 2 });
     const spoken = present(work['spoken tokens'], 'a count');
     expect(spoken).toBeLessThanOrEqual(56 * 24);
@@ -129,8 +133,11 @@ describe('what is asked of the peers', () => {
     for (const { sides } of (await Promise.all(all)).flat()) expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);
   });
 
-  it('int8 rows exist as soon as recipes know the keys', async () => {
-    expect((await batched(setup)).map(({ name }) => name)).toEqual(hasInt8() ? ['batched/f32', 'batched/int8'] : ['batched/f32']);
+  it('float32 stands against float32, int8 rollouts against bfloat16', async () => {
+    const made = await batched(setup);
+    expect(made.map((comparison) => [callOf(present(comparison.sides[0], 'ours')).options['precision'], callOf(peerOf(comparison)).options['dtype']])).toEqual([
+      ['f32', 'float32'], ['int8', 'bfloat16'],
+    ]);
   });
 
   it('the tree of the preference update has 7 pairs, deeper ones after longer prefixes', () => {

@@ -13,12 +13,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../src/base/errors.js';
+import type { Precision } from '../src/engine/models/languageModel.js';
 import { tokenizerOf, withCheckpoint } from '../src/engine/models/storedModel.js';
 import { memoryFigure, type Bench, type BenchSetup, type Comparison, type Figure, type ReferenceName, type Side, type Target } from './comparison.js';
 import { epochOutcome, epochShape, peerRecipes, type IpoEpochOptions } from './ipoEpoch.js';
 import { ownSide } from './ownSide.js';
 import { peerSides, type PeerProgram } from './peer.js';
-import { hasInt8, type Precision } from './precision.js';
 
 /** The peers' own limits: one reads up to 128 tokens of a prompt, another asks for 8. */
 const promptTokens = { min: 8, max: 128 };
@@ -30,7 +30,7 @@ const spoken: Figure = { key: 'spokenPerSecond', title: 'spoken tokens', unit: '
 const trained: Figure = { key: 'trainedPerSecond', title: 'pairs trained', unit: 'pairs/s', better: 'higher' };
 
 const rollsOwnDice = 'Random numbers differ, so texts and the lengths of dialogues do; compare rates where tokens differ.';
-const precisions = (): readonly Precision[] => (hasInt8() ? ['f32', 'int8'] : ['f32']);
+const precisions = ['f32', 'int8'] as const;
 const sideName = (precision: Precision): string => (precision === 'f32' ? 'f32' : 'int8 rollouts');
 
 function ownEpoch(setup: BenchSetup, options: Pick<IpoEpochOptions, 'peer' | 'precision' | 'prompts' | 'trees'>): Side {
@@ -74,8 +74,8 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
     name: `epoch/${name.toLowerCase()}`,
     title: `online-IPO epoch, horizon ${String(horizon)}, ${String(newTokens)} new tokens, batch ${String(batchPairs)}`,
     figures: [secondsATree, memoryFigure, rolloutATree, updateATree, spoken, trained],
-    sides: [...precisions().map((precision) => ownEpoch(setup, { peer: name, precision, prompts, trees: setup.trees })), ...peers],
-    targets: precisions().flatMap((precision): readonly Target[] => [
+    sides: [...precisions.map((precision) => ownEpoch(setup, { peer: name, precision, prompts, trees: setup.trees })), ...peers],
+    targets: precisions.flatMap((precision): readonly Target[] => [
       { kind: 'ratio', side: sideName(precision), figure: secondsATree.key, atLeast: least[precision] },
       { kind: 'ratio', side: sideName(precision), figure: memoryFigure.key, atLeast: 3 },
     ]),
@@ -91,7 +91,7 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
 /** Against the batched loop: f32 against f32, and with int8 rollouts against bfloat16 (or float32 where the processor is quicker with it). */
 export const batched: Bench = async (setup) => {
   const prompts = await choosePrompts(setup, setup.batchedTrees);
-  return precisions().map((precision): Comparison => {
+  return precisions.map((precision): Comparison => {
     const side = sideName(precision);
     return {
       name: `batched/${precision}`,

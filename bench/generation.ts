@@ -4,12 +4,11 @@
  *  Peer: peers/generate.py (transformers' model.generate). End tokens are banned on both sides, so every row gives 24. */
 import { openStream, streamKey } from '../src/base/random.js';
 import { generate } from '../src/engine/models/generate.js';
-import { openLanguageModel, type OpenOptions } from '../src/engine/models/languageModel.js';
+import { openLanguageModel, type Precision } from '../src/engine/models/languageModel.js';
 import { openDevice, plainSampling } from '../src/engine/runtime/device.js';
 import { memoryFigure, type Bench, type Figure, type Outcome, type Target } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
-import { hasInt8, type Precision } from './precision.js';
 import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
 
 export interface GenerationBenchOptions {
@@ -24,6 +23,7 @@ export interface GenerationBenchOptions {
 
 export const samplingShape = { promptTokens: 64, newTokens: 24 } as const;
 const batches = [1, 8, 32] as const;
+const precisions = ['f32', 'int8'] as const;
 const leastRatio: Readonly<Record<Precision, Readonly<Record<(typeof batches)[number], number>>>> = {
   f32: { 1: 2, 8: 1.7, 32: 1.3 },
   int8: { 1: 3, 8: 3, 32: 3 },
@@ -35,7 +35,6 @@ export const generation: Bench = async (setup) => {
   const { model, threads, repeat } = setup;
   const chosen = setup.quick ? batches.slice(0, 2) : batches;
   const options = { model, threads, batches: chosen, ...samplingShape, repeat };
-  const precisions: readonly Precision[] = hasInt8() ? ['f32', 'int8'] : ['f32'];
   return [
     {
       name: 'sampling',
@@ -58,8 +57,7 @@ export const generation: Bench = async (setup) => {
 export async function measureGeneration(options: GenerationBenchOptions): Promise<Outcome> {
   const device = await openDevice({ threads: options.threads });
   try {
-    const opening: OpenOptions & { readonly precision: Precision } = { precision: options.precision };
-    const model = await openLanguageModel(device, options.model, opening);
+    const model = await openLanguageModel(device, options.model);
     const figures: Record<string, number> = {};
     for (const batch of options.batches) {
       const stream = openStream(streamKey(0, 'bench'));
@@ -68,7 +66,7 @@ export async function measureGeneration(options: GenerationBenchOptions): Promis
         stream: streamKey(0, 'bench', row),
       }));
       const limits = { minNewTokens: options.newTokens, maxNewTokens: options.newTokens, stopIds: model.tokenizer.endIds };
-      const seconds = await medianSeconds(() => generate(model, requests, { ...plainSampling, ...limits }), options.repeat);
+      const seconds = await medianSeconds(() => generate(model, requests, { ...plainSampling, ...limits, precision: options.precision }), options.repeat);
       figures[batchKey(batch)] = (batch * options.newTokens) / seconds;
     }
     return { figures, work: { 'prompt tokens a row': options.promptTokens, 'new tokens a row': options.newTokens } };
