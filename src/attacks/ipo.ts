@@ -207,11 +207,12 @@ async function trainOnPairs(
 ): Promise<Readonly<Record<string, number>>> {
   const data = await times.during('reference', () => trainingPairs(context, pairs));
   const roundingError = context.reference.roundingError();
-  const order = passOrder(pairs, options, childKey(context.stream, streams.order, epoch)).map((i) => present(data[i], 'a training pair for each pair'));
+  const batches = passBatches(pairs, options, childKey(context.stream, streams.order, epoch));
   const steps: Readonly<Record<string, number>>[] = [];
-  for (let start = 0; start < order.length; start += options.batchPairs) {
+  for (const batch of batches) {
     context.mayGoOn();
-    const values = await times.during('train', () => trainer.train(order.slice(start, start + options.batchPairs)));
+    const chosen = batch.map((i) => present(data[i], 'a training pair for each pair'));
+    const values = await times.during('train', () => trainer.train(chosen));
     steps.push(values);
     context.sink.metrics(values, { epoch, step: trainer.step() });
     context.progress({ phase: 'train', epoch, epochs: options.epochs, values });
@@ -219,22 +220,36 @@ async function trainOnPairs(
   return { ...meanByName(steps, 'epoch/'), ...(roundingError === null ? {} : { 'rollout/roundingError': roundingError }) };
 }
 
-/** The order of one pass, as indices: all pairs in random order, or trees in random order with the pairs of a tree together, so that
- *  the trainer finds what they share in one batch. A teaching pair is a tree of its own. */
-export function passOrder(
+/** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of a tree together,
+ *  so that the trainer finds what they share in one batch. Then a batch ends early rather than cut a tree that fits the next one whole.
+ *  A teaching pair is a tree of its own. */
+export function passBatches(
   pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[],
-  { batches }: Pick<IpoOptions, 'batches'>,
+  { batches: kind, batchPairs }: Pick<IpoOptions, 'batches' | 'batchPairs'>,
   stream: StreamKey,
-): readonly number[] {
+): readonly (readonly number[])[] {
   const draw = openStream(stream);
-  if (batches === 'mixed') return draw.shuffle(pairs.map((_, i) => i));
+  const batches: number[][] = [];
+  for (const tree of draw.shuffle(kind === 'mixed' ? pairs.map((_, i) => [i]) : treesOf(pairs))) {
+    for (let start = 0; start < tree.length; start += batchPairs) {
+      const part = tree.slice(start, start + batchPairs);
+      const batch = batches.at(-1);
+      if (batch !== undefined && batch.length + part.length <= batchPairs) batch.push(...part);
+      else batches.push(part);
+    }
+  }
+  return batches;
+}
+
+/** Neighbours of one prompt, as a rollout gives them. */
+function treesOf(pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[]): readonly (readonly number[])[] {
   const trees: number[][] = [];
   pairs.forEach(({ dialogue, teaching }, i) => {
     const before = pairs[i - 1];
     if (before !== undefined && !teaching && !before.teaching && before.dialogue.prompt === dialogue.prompt) trees.at(-1)?.push(i);
     else trees.push([i]);
   });
-  return draw.shuffle(trees).flat();
+  return trees;
 }
 
 /** Pairs as ids: the context that sampling conditioned on, the generated ids, the frozen reference's log-probabilities. */

@@ -113,7 +113,7 @@ export const ipoSchema = z.strictObject({
   batches: z
     .enum(['mixed', 'trees'])
     .default('mixed')
-    .describe('Order of the pairs: all mixed, or tree by tree, which computes a history that pairs share once and costs about half.'),
+    .describe('What a step trains on: pairs mixed, or those of whole trees, whose common history is computed once (about half the cost).'),
   loss: z.enum(['ipo', 'dpo']).default('ipo'),
   beta: positive.default(0.05),
   logProbs: z.enum(['sum', 'mean']).default('sum').describe('How the loss joins the tokens of an utterance; beta does not carry over from one to the other.'),

@@ -185,6 +185,7 @@ function epochsWork(
     target.push(callOf(facts.target, { ...turn, contexts: nodes, growth: growth + a, heard: candidates * a, newTokens: t }));
     addPairs(nodes, growth, 2 * a);
   }
+  const treePairs = rolled === 0 ? 0 : pairs / rolled;
   if (options.batches === 'trees') trainedTokens = Math.min(trainedTokens, treeTokens(rolled, pairs, facts));
   if (teaching !== null && lessons > 0) {
     const { prefix, completion } = teaching;
@@ -198,9 +199,20 @@ function epochsWork(
   }
   return {
     adversary, target,
-    pairs: epochs * pairs, trainedTokens: epochs * trainedTokens, steps: epochs * Math.ceil(pairs / batchPairs),
+    pairs: epochs * pairs, trainedTokens: epochs * trainedTokens, steps: epochs * stepsOf(options, { trees: rolled, treePairs, lessons: teaching === null ? 0 : lessons }),
     referenceQueries: epochs * referenceQueries, referenceTokens: epochs * referenceTokens,
   };
+}
+
+/** Optimizer steps of a pass in which no pair is dropped. */
+function stepsOf(
+  { batches, batchPairs }: IpoOptions,
+  { trees, treePairs, lessons }: { readonly trees: number; readonly treePairs: number; readonly lessons: number },
+): number {
+  if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + lessons) / batchPairs);
+  // Trees are not cut where they fit; lessons fill what they leave.
+  const full = treePairs > batchPairs ? trees * Math.ceil(treePairs / batchPairs) : Math.ceil(trees / Math.floor(batchPairs / treePairs));
+  return Math.max(full, Math.ceil((trees * treePairs + lessons) / batchPairs));
 }
 
 /** Tokens of trees whose pairs share a row: the prompt once, two utterances a pair, and before every pair but the first a reply and the
@@ -213,6 +225,7 @@ function treeTokens(trees: number, pairs: number, { adversary, target }: Workloa
  *  context that was cut elsewhere. */
 function shareComputed({ reference, adversary, target }: Recipe, facts: WorkloadFacts, growth: number): number {
   const isTarget = (reference ?? adversary.model) === target.model && adversary.model === target.model;
+  if (target.precision !== 'f32') return 1;
   if (!isTarget || formatOf(adversary) !== formatOf(target) || formatOf(target) === 'chat') return 1;
   const { prompts, maxContext } = facts.target;
   return prompts.train.length === 0 ? 0 : prompts.train.filter((length) => length + growth > maxContext).length / prompts.train.length;

@@ -24,8 +24,11 @@ interface Trie {
 /** Sequences that should share a row, for instance the two of a pair. */
 export type SequenceGroup = readonly Sequence[];
 
-/** Assigns groups to rows: a group joins the first row of which it needs less than half of its tokens anew, if that row stays
- *  within `maxRowTokens`.
+/** At rows of about this length attention costs as much as all the rest (3,000 for SmolLM2-135M, more for wider models). */
+const costlyAttention = 2048;
+
+/** Assigns groups to rows. A group joins the row with which it has most tokens in common, if computing those once saves more than
+ *  attention between strangers costs, and if that row stays within `maxRowTokens`.
  *  @returns for each row the indices of its groups */
 export function assignRows(
   groups: readonly SequenceGroup[],
@@ -36,15 +39,18 @@ export function assignRows(
     const alone = emptyTrie();
     for (const sequence of group) insert(alone, sequence);
     const size = alone.ids.length;
-    const host = rows.find(({ trie }) => {
-      const added = size - sharedTokens(trie, group);
-      return added * 2 <= size && trie.ids.length + added <= maxRowTokens;
-    });
-    if (host === undefined) {
+    let host: { readonly row: (typeof rows)[number]; readonly shared: number } | null = null;
+    for (const row of rows) {
+      const shared = sharedTokens(row.trie, group);
+      const length = row.trie.ids.length;
+      const saves = shared * costlyAttention > 2 * (size - shared) * length;
+      if (saves && length + size - shared <= maxRowTokens && shared > (host?.shared ?? 0)) host = { row, shared };
+    }
+    if (host === null) {
       rows.push({ groups: [index], trie: alone });
     } else {
-      for (const sequence of group) insert(host.trie, sequence);
-      host.groups.push(index);
+      for (const sequence of group) insert(host.row.trie, sequence);
+      host.row.groups.push(index);
     }
   });
   return rows.map(({ groups: members, trie }) => ({ groups: members, tokens: trie.ids.length }));
