@@ -163,7 +163,7 @@ function epochsWork(
   teaching: TeachingLengths | null,
   facts: WorkloadFacts,
 ): EpochsWork {
-  const { horizon, candidates, batchPairs } = options;
+  const { horizon, candidates } = options;
   const width = Math.min(options.branch, candidates);
   const [lessons, rolled] = [drawn * teaches, drawn * (1 - teaches)];
   const [a, t] = [facts.adversary.utterance, facts.target.utterance];
@@ -211,7 +211,8 @@ function stepsOf(
 ): number {
   if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + lessons) / batchPairs);
   // Trees are not cut where they fit; lessons fill what they leave.
-  const full = treePairs > batchPairs ? trees * Math.ceil(treePairs / batchPairs) : Math.ceil(trees / Math.floor(batchPairs / treePairs));
+  const stepsATree = treePairs > batchPairs ? Math.ceil(treePairs / batchPairs) : 1 / Math.floor(batchPairs / treePairs);
+  const full = Math.ceil(trees * stepsATree);
   return Math.max(full, Math.ceil((trees * treePairs + lessons) / batchPairs));
 }
 
