@@ -1,7 +1,7 @@
 /** Cached attention for generation, as one kernel (com.microsoft GroupQueryAttention). Training composes matmul and softmax instead.
  *
- *  On other providers than the CPU it is written out: ONNX Runtime 1.30's WebGPU kernel gives wrong numbers without a word as soon as rows
- *  of one batch have different lengths or the cache is longer than the tokens in it, and its CUDA kernel takes neither f32 nor a bias. */
+ *  On other providers than the CPU it is written out: ONNX Runtime 1.30's WebGPU kernel gave wrong numbers without a word from 32 new
+ *  tokens on (seen on a software adapter), and its CUDA kernel takes neither f32 nor a bias. */
 import { present } from '../../../base/invariant.js';
 import { addDims, multiplyDims, type Dim } from '../dimension.js';
 import { dtypes, expectDType } from '../dtype.js';
