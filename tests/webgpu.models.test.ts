@@ -19,8 +19,8 @@ import { createPreferenceTrainer } from '../src/learning/trainers/preference.js'
 const probe = await probeProvider('webgpu');
 if (probe.kind === 'unusable') console.warn(`WebGPU is not tested here: ${probe.reason}. ${probe.remedy}`);
 
-/** Prompts that begin alike, of different lengths, and one on its own. */
-const prompts = ['how are you today', 'how are you', 'what a day'];
+/** Prompts that begin alike, of different lengths, and one on its own, of more than 32 tokens: kernels take other paths there. */
+const prompts = ['how are you today', 'how are you', 'what a day '.repeat(14)];
 
 interface Both<T> {
   readonly cpu: T;
