@@ -4,7 +4,7 @@ import { ConfigError } from '../base/errors.js';
 import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
-import { type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
+import { copyLanguageModel, type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
 import type { JudgeOptions, Recipe } from '../runs/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
@@ -75,6 +75,11 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     const model = await openModel(recipe.target.model, false, recipe.target.model);
     return createLocalTarget(model, speakerOptions(recipe.target));
   });
+  /** The adversary as it starts; weights that are open already are copied, not read again. */
+  const openStart = async (trainable: boolean, name: string): Promise<LanguageModel> =>
+    target.started() && recipe.adversary.model === recipe.target.model
+      ? copyLanguageModel((await target()).model, { trainable, name })
+      : openModel(recipe.adversary.model, trainable, name);
   const rolloutTarget = once(async () => rolloutTargetOf(await target(), recipe));
   const judge = (wanted: JudgeOptions): Promise<Judge> => {
     const key = JSON.stringify([wanted.model, wanted.threshold ?? null]);
@@ -104,10 +109,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     judge,
     join: formatOf(recipe.target) === 'lines' ? joinLines : joinPlain,
     openAdversary: async ({ name, folder: from, trainable }) => {
-      const model =
-        from === undefined
-          ? await openModel(recipe.adversary.model, trainable, name)
-          : await openLanguageModel(await device(), from, { trainable, name });
+      const model = from === undefined ? await openStart(trainable, name) : await openLanguageModel(await device(), from, { trainable, name });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),

@@ -6,6 +6,7 @@ import type { Architecture } from '../../engine/models/family.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { languageModelParameters, traceParameters } from '../../engine/models/parameters.js';
 import { type AdamwConfig, createAdamwState, releaseAdamwState, stepAdamw, type StepResult } from '../../engine/optim/adamw.js';
+import type { Program } from '../../engine/runtime/device.js';
 import type { HostTensor } from '../../engine/runtime/hostTensor.js';
 import { differentiate } from '../../engine/tensor/differentiate.js';
 import { finishGraph, type Graph } from '../../engine/tensor/graph.js';
@@ -47,7 +48,9 @@ export interface WeightTrainer {
 /** @param model trainable: its weights are fed, so that every update is seen by the next generation */
 export async function createWeightTrainer(model: LanguageModel, build: LossBuilder, config: AdamwConfig): Promise<WeightTrainer> {
   const { device } = model;
-  const program = await device.compile(trainingGraph(model.architecture, build), { store: model.weights });
+  // Compiled when first needed: an attack speaks before it trains, and a large graph takes seconds.
+  let compiled: Promise<Program> | null = null;
+  const program = (): Promise<Program> => (compiled ??= device.compile(trainingGraph(model.architecture, build), { store: model.weights }));
   const state = await createAdamwState(device, model.weights);
   return {
     step: () => state.stepsDone,
@@ -55,7 +58,7 @@ export async function createWeightTrainer(model: LanguageModel, build: LossBuild
       const outputs = [];
       let loss = 0;
       for (const feeds of microbatches) {
-        const result = await device.accumulate(program, feeds, state.gradients);
+        const result = await device.accumulate(await program(), feeds, state.gradients);
         loss += scalarOf(result, 'loss');
         outputs.push(result);
       }
@@ -68,7 +71,7 @@ export async function createWeightTrainer(model: LanguageModel, build: LossBuild
     save: (folder) => saveTrainerState(folder, model, state),
     load: (folder) => loadTrainerState(folder, model, state),
     release: async () => {
-      await device.release(program);
+      if (compiled !== null) await device.release(await compiled);
       await releaseAdamwState(device, state);
     },
   };
