@@ -8,7 +8,8 @@
  *            is none, the figures of an earlier day, marked as such
  *   batched  peers/online_ipo.py, one loop written for speed. Utterances have exactly 24 tokens on both sides there.
  *
- *  Times start with the first rollout, when all is open and compiled, and nothing is warmed up. Checkpoints are not written on either side. What cannot be equal is in the notes of each comparison. */
+ *  Times start with the first rollout, when all is open and compiled, and nothing is warmed up. Checkpoints are not written on either
+ *  side. What cannot be equal is in the notes of each comparison. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../src/base/errors.js';

@@ -199,7 +199,8 @@ function epochsWork(
   }
   return {
     adversary, target,
-    pairs: epochs * pairs, trainedTokens: epochs * trainedTokens, steps: epochs * stepsOf(options, { trees: rolled, treePairs, lessons: teaching === null ? 0 : lessons }),
+    pairs: epochs * pairs, trainedTokens: epochs * trainedTokens,
+    steps: epochs * stepsOf(options, { trees: rolled, treePairs, lessons: teaching === null ? 0 : lessons }),
     referenceQueries: epochs * referenceQueries, referenceTokens: epochs * referenceTokens,
   };
 }
