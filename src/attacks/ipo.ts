@@ -17,6 +17,7 @@ import type { AttackContext, AttackDefinition, AttackOutcome } from './attack.js
 import { evaluateOnDev } from './devEvaluation.js';
 import { meanByName } from './meanByName.js';
 import { optimizerOf } from './optimizerOf.js';
+import { roundingError } from './reference.js';
 import { createPhaseTimes, type PhaseTimes } from './phaseTimes.js';
 import { summariseScores } from './scoreSummary.js';
 import { type TeachingDraw, teachingPairs } from './teaching.js';
@@ -205,8 +206,9 @@ async function trainOnPairs(
   pairs: readonly PreferencePair[],
   epoch: number,
 ): Promise<Readonly<Record<string, number>>> {
+  const before = context.reference.rounding();
   const data = await times.during('reference', () => trainingPairs(context, pairs));
-  const roundingError = context.reference.roundingError();
+  const rounded = roundingError(context.reference.rounding(), before);
   const batches = passBatches(pairs, options, childKey(context.stream, streams.order, epoch));
   const steps: Readonly<Record<string, number>>[] = [];
   for (const batch of batches) {
@@ -217,7 +219,7 @@ async function trainOnPairs(
     context.sink.metrics(values, { epoch, step: trainer.step() });
     context.progress({ phase: 'train', epoch, epochs: options.epochs, values });
   }
-  return { ...meanByName(steps, 'epoch/'), ...(roundingError === null ? {} : { 'rollout/roundingError': roundingError }) };
+  return { ...meanByName(steps, 'epoch/'), ...(rounded === null ? {} : { 'rollout/roundingError': rounded }) };
 }
 
 /** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of a tree together,

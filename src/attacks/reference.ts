@@ -19,8 +19,19 @@ export interface Reference {
   readonly logProbs: (queries: readonly ReferenceQuery[]) => Promise<readonly (readonly number[])[]>;
   /** Completions whose log-probabilities were known from the rollout, and computed. */
   readonly counts: () => { readonly known: number; readonly computed: number };
-  /** How far the target's rounded readings are from what was computed: mean |Δ log p| a token, nats; null when nothing was rounded. */
-  readonly roundingError: () => number | null;
+  /** The target's rounded readings beside what was computed, since the beginning: tokens compared and Σ |Δ log p|, nats. */
+  readonly rounding: () => Rounding;
+}
+
+export interface Rounding {
+  readonly tokens: number;
+  readonly sum: number;
+}
+
+/** Mean |Δ log p| a token between two moments, nats; null when nothing rounded was compared. */
+export function roundingError(after: Rounding, before: Rounding = { tokens: 0, sum: 0 }): number | null {
+  const tokens = after.tokens - before.tokens;
+  return tokens === 0 ? null : (after.sum - before.sum) / tokens;
 }
 
 /** @param model the frozen weights; never the live adversary's
@@ -38,7 +49,7 @@ export function createReference(model: LanguageModel, target: LocalTarget | null
   const rounding = { tokens: 0, sum: 0 };
   return {
     counts: () => ({ ...counts }),
-    roundingError: () => (rounding.tokens === 0 ? null : rounding.sum / rounding.tokens),
+    rounding: () => ({ ...rounding }),
     logProbs: async (queries) => {
       const out = queries.map((query) => knownLogProbs(query, target));
       const missing = queries.flatMap((query, i) => (out[i] === null ? [{ query, i }] : []));

@@ -153,6 +153,15 @@ describe('stages', () => {
     expect(first?.result.reference['roundingError']).toBeGreaterThan(0);
     expect(first?.result.reference['roundingError']).toBeLessThan(0.1);
     expect(lines(first?.folder ?? '', 'metrics.jsonl').some((record) => 'rollout/roundingError' in record)).toBe(true);
+    // Killed in the second epoch and resumed, it leaves the same bytes: what the first epoch rounded has no say in the second's figures.
+    const killed = freshFolder();
+    const begun = openRun(recipe, killed);
+    await expect(runStages(contextOf(recipe, begun, { judge: failingAt(6) }))).rejects.toThrow('killed');
+    begun.close('failed', 'killed');
+    const resumed = openRun(recipe, killed, 'resume');
+    await runStages(contextOf(recipe, resumed));
+    resumed.close('done');
+    expect(bytes(killed)).toBe(bytes(first?.folder ?? ''));
     // Two depths of 2 and 4 utterances for 4 prompts, 2 epochs, and 3 dev dialogues of 2 turns after each: rollouts and evaluation both count.
     expect(first?.result.adversary.queries).toBe(2 * 4 * 6 + 2 * 3 * 2);
   });

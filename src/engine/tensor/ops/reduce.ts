@@ -2,7 +2,7 @@
 import { multiplyDims, symbolsOf, type Dim } from '../dimension.js';
 import { at, expectFloat, lastDim, sizeSources } from '../shapeRules.js';
 import { emitOne } from '../trace.js';
-import type { OpDefinition, Trace, Value } from '../value.js';
+import type { Lowering, OpDefinition, Trace, Value } from '../value.js';
 import { div, mul, sub } from './arithmetic.js';
 import { cast, equal } from './compare.js';
 import { emitReduction, reduceSum, reducedShape, reshape, spread, type ReduceAttributes, type ReduceOptions } from './shape.js';
@@ -85,6 +85,14 @@ export const softmaxOp: OpDefinition = {
 /** Softmax over the last axis. */
 export const softmax = (a: Value): Value => emitOne(softmaxOp, [a]);
 
+/** log Σ exp of the last axis from x and its softmax: largest element − log(largest probability), which is at least 1/K, so nothing
+ *  underflows. Softmax is ONNX Runtime's fastest exponential; its ReduceLogSumExp is scalar code. */
+export function lowerLogSumExp(onnx: Lowering, x: string, softmaxOfX: string): string {
+  const axis = onnx.constant('i64', [1], [-1]);
+  const largest = (name: string): string => onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
+  return onnx.node('Sub', [largest(x), onnx.node('Log', [largest(softmaxOfX)])]);
+}
+
 export const logSumExpOp: OpDefinition = {
   name: 'logSumExp',
   infer(inputs) {
@@ -93,13 +101,8 @@ export const logSumExpOp: OpDefinition = {
     return [{ dtype: 'f32', shape: at(inputs, 0).shape.slice(0, -1) }];
   },
   lower(onnx, { inputs }) {
-    // Largest element − log(largest probability), which is at least 1/K, so nothing underflows. Softmax is ONNX Runtime's fastest
-    // exponential; its ReduceLogSumExp is scalar code.
     const x = onnx.name(at(inputs, 0));
-    const axis = onnx.constant('i64', [1], [-1]);
-    const largest = (name: string): string => onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
-    const probabilities = onnx.node('Softmax', [x], { attributes: { axis: { int: -1 } } });
-    return [onnx.node('Sub', [largest(x), onnx.node('Log', [largest(probabilities)])])];
+    return [lowerLogSumExp(onnx, x, onnx.node('Softmax', [x], { attributes: { axis: { int: -1 } } }))];
   },
   vjp({ inputs, outputs, gradient }) {
     const x = at(inputs, 0);

@@ -7,6 +7,7 @@ import { mul, sub } from './arithmetic.js';
 import { cast } from './compare.js';
 import { gatherRows } from './gather.js';
 import { matmul, matmulOp } from './matmul.js';
+import { lowerLogSumExp } from './reduce.js';
 import { reshape } from './shape.js';
 
 export const tokenLogProbOp: OpDefinition = {
@@ -30,7 +31,7 @@ export const tokenLogProbOp: OpDefinition = {
     const logits = at(matmulOp.lower(onnx, { ...node, attributes }), 0);
     if (!onnx.isUsed(probabilities)) return [pick(onnx, onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } }), targets), ''];
     const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
-    return [onnx.node('Sub', [pick(onnx, logits, targets), logSumExp(onnx, logits, softmax)]), softmax];
+    return [onnx.node('Sub', [pick(onnx, logits, targets), lowerLogSumExp(onnx, logits, softmax)]), softmax];
   },
   vjp({ inputs, outputs, gradient }) {
     const [hidden, head, targets] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
@@ -59,12 +60,6 @@ function pick(onnx: Lowering, x: string, targets: string): string {
   return onnx.node('Squeeze', [onnx.node('GatherElements', [x, index], { attributes: { axis: { int: -1 } } }), last]);
 }
 
-/** log Σ exp(logits) = largest logit − log(largest probability); the largest probability is at least 1/V, so nothing underflows. */
-function logSumExp(onnx: Lowering, logits: string, softmax: string): string {
-  const largest = (name: string): string => onnx.node('ReduceMax', [name, onnx.constant('i64', [1], [-1])], { attributes: { keepdims: { int: 0 } } });
-  return onnx.node('Sub', [largest(logits), onnx.node('Log', [largest(softmax)])]);
-}
-
 /** ONNX Runtime has no LogSoftmax for WebGPU, where it would fetch the logits; its Softmax and ReduceMax there refuse to have no rows, as
  *  when nothing is to be scored, so one row is added and its result dropped. */
 function scoreByParts(onnx: Lowering, hidden_NC: string, head_VC: string, targets_N: string): string {
@@ -72,5 +67,5 @@ function scoreByParts(onnx: Lowering, hidden_NC: string, head_VC: string, target
   const padded = onnx.node('Pad', [hidden_NC, i64(0, 0, 1, 0)]);
   const logits = onnx.node('MatMul', [padded, onnx.node('Transpose', [head_VC], { attributes: { perm: { ints: [1, 0] } } })]);
   const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
-  return onnx.node('Sub', [pick(onnx, logits, targets_N), onnx.node('Slice', [logSumExp(onnx, logits, softmax), i64(0), i64(-1)])]);
+  return onnx.node('Sub', [pick(onnx, logits, targets_N), onnx.node('Slice', [lowerLogSumExp(onnx, logits, softmax), i64(0), i64(-1)])]);
 }
