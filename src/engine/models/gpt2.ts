@@ -5,7 +5,6 @@ import { activationNamed, type Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
 import { embed } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
-import { linear } from '../nn/linear.js';
 import { add, layerNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import { mostLayers, readConfig, type RawConfig } from './configReader.js';
@@ -92,9 +91,9 @@ function bodyParameters({ layers, width, inner, vocabularySize, contextLength, i
 }
 
 function forward(config: Gpt2Config, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
-  const weight = parameterReader(inputs.ids_BT.trace, body);
+  const { weight, linear } = parameterReader(inputs.ids_BT.trace, body);
   const norm = (x_NC: Value, name: string): Value => layerNorm(x_NC, weight(`${name}.weight`), weight(`${name}.bias`), config.epsilon);
-  const conv = (x_NI: Value, name: string): Value => linear(x_NI, weight(`${name}.weight`), weight(`${name}.bias`), 'inOut');
+  const conv = (x_NI: Value, name: string): Value => linear(x_NI, name, 'inOut');
   const context = attentionContext(inputs.positions_BT, inputs.attention, null);
   const { width, headSize, scaleAttention, scaleByLayer } = config;
   const present: KeyValues[] = [];

@@ -6,7 +6,6 @@ import { activationNamed, type Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
 import { embed } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
-import { linear } from '../nn/linear.js';
 import { parseRopeSettings, type RopeSettings } from '../nn/rope.js';
 import { traceRope } from '../nn/ropeLookup.js';
 import { add, mul, rmsNorm } from '../tensor/ops/all.js';
@@ -97,11 +96,10 @@ function bodyParameters(config: LlamaConfig): readonly ParameterSpec[] {
 }
 
 function forward(config: LlamaConfig, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
-  const { headSize, attentionBias, mlpBias } = config;
-  const weight = parameterReader(inputs.ids_BT.trace, body);
+  const { headSize } = config;
+  const { weight, linear } = parameterReader(inputs.ids_BT.trace, body);
   const norm = (x_NC: Value, name: string): Value => rmsNorm(x_NC, weight(`${name}.weight`), config.epsilon);
-  const project = (x_NI: Value, name: string, bias: boolean): Value =>
-    linear(x_NI, weight(`${name}.weight`), bias ? weight(`${name}.bias`) : null, 'outIn');
+  const project = (x_NI: Value, name: string): Value => linear(x_NI, name, 'outIn');
   const rope = traceRope(inputs.positions_BT, { settings: config.rope, headSize, positions: config.contextLength });
   const context = attentionContext(inputs.positions_BT, inputs.attention, rope);
   const scale = 1 / Math.sqrt(headSize);
@@ -111,13 +109,13 @@ function forward(config: LlamaConfig, body: readonly ParameterSpec[], inputs: Fo
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `model.layers.${String(layer)}`;
     const normed_NC = norm(x_NC, `${name}.input_layernorm`);
-    const part = (which: 'q' | 'k' | 'v'): Value => project(normed_NC, `${name}.self_attn.${which}_proj`, attentionBias);
+    const part = (which: 'q' | 'k' | 'v'): Value => project(normed_NC, `${name}.self_attn.${which}_proj`);
     const attended = attention({ q_NC: part('q'), k_NE: part('k'), v_NE: part('v') }, { ...config, scale, layer }, context);
     if (attended.present !== null) present.push(attended.present);
-    x_NC = add(x_NC, project(attended.out_NC, `${name}.self_attn.o_proj`, attentionBias));
+    x_NC = add(x_NC, project(attended.out_NC, `${name}.self_attn.o_proj`));
     const y_NC = norm(x_NC, `${name}.post_attention_layernorm`);
-    const gate_NI = config.activation(project(y_NC, `${name}.mlp.gate_proj`, mlpBias));
-    x_NC = add(x_NC, project(mul(gate_NI, project(y_NC, `${name}.mlp.up_proj`, mlpBias)), `${name}.mlp.down_proj`, mlpBias));
+    const gate_NI = config.activation(project(y_NC, `${name}.mlp.gate_proj`));
+    x_NC = add(x_NC, project(mul(gate_NI, project(y_NC, `${name}.mlp.up_proj`)), `${name}.mlp.down_proj`));
   }
   return { hidden_NC: norm(x_NC, 'model.norm'), present };
 }
