@@ -34,6 +34,8 @@ export interface ReportRow {
   readonly byTurn?: readonly { readonly turn: number; readonly metrics: Metrics }[];
   /** Replies that the judge could not score. */
   readonly unscored?: number;
+  /** Where training rollouts had a rounded target: what rounding changes in these dialogues, rounded minus exact. */
+  readonly rounding?: Metrics;
 }
 
 export interface SampleTurn {

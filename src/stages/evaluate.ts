@@ -9,11 +9,12 @@ import { present } from '../base/invariant.js';
 import type { JsonObject } from '../runs/json.js';
 import { readRecords } from '../runs/recordLog.js';
 import { type EvaluateOptions, untunedRow } from '../runs/recipe.js';
-import type { Report } from '../runs/report.js';
+import type { Metrics, Report } from '../runs/report.js';
 import { type EvaluationPlan, planEvaluation } from './evaluationPlan.js';
-import { buildReport, type EvaluatedRow } from './evaluationReport.js';
+import { bootstrapOf, buildReport, type EvaluatedRow } from './evaluationReport.js';
 import { createLimitGuard } from './limits.js';
 import { dialogueRecord, recordedDialogue, type RecordedDialogue } from './records.js';
+import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from './stageContext.js';
 
 /** @returns the report, which is also written to report.json */
@@ -49,7 +50,10 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
     guard.watch(target);
     guard.watch(adversary);
     const main = present(plan.judges[0], 'an evaluation has a judge');
+    const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
+    const stream = streamKey(recipe.seed, 'evaluate');
     const dialogues = await rolloutLinear({
+      ...cast,
       adversary: {
         ...adversary,
         speak: (requests) => {
@@ -57,13 +61,9 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
           return adversary.speak(requests);
         },
       },
-      target,
-      judge: main,
-      reward: plan.reward,
-      join: workshop.join,
       prompts: plan.prompts,
       turns: plan.turns,
-      stream: streamKey(recipe.seed, 'evaluate'),
+      stream,
     });
     const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = { [main.name]: dialogues.map(({ scores }) => scores) };
     for (const judge of plan.judges.slice(1)) verdicts[judge.name] = await judgedAgain(dialogues, judge, plan.reward, workshop.join);
@@ -77,7 +77,13 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
         ),
       ),
     );
-    run.completeUnit(unitOf(row), { adversary: { ...adversary.counts() }, target: { ...target.counts() } });
+    const rounded = await workshop.rolloutTarget();
+    const rounding = rounded === target ? null : await roundingEffect(dialogues, { ...cast, target: rounded }, stream, bootstrapOf(recipe));
+    run.completeUnit(unitOf(row), {
+      adversary: { ...adversary.counts() },
+      target: { ...target.counts() },
+      ...(rounding === null ? {} : { rounding: rounding as unknown as JsonObject }),
+    });
   } finally {
     await adversary.model.close();
   }
@@ -117,5 +123,12 @@ async function readRows({ run, workshop }: StageContext, rows: readonly string[]
     if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
   }
   const target = (await workshop.target()).name;
-  return rows.map((name) => ({ name, target, dialogues: present(byUnit.get(unitOf(name)), 'records of each row') }));
+  return rows.map((name) => {
+    const rounding = run.completed(unitOf(name))?.['rounding'];
+    return {
+      name, target,
+      dialogues: present(byUnit.get(unitOf(name)), 'records of each row'),
+      ...(rounding === undefined ? {} : { rounding: rounding as unknown as Metrics }), // Written by evaluateRow.
+    };
+  });
 }

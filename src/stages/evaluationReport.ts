@@ -4,18 +4,21 @@ import { present } from '../base/invariant.js';
 import { openStream, streamKey } from '../base/random.js';
 import type { Judge } from '../dialogue/types.js';
 import { recipeStages, untunedRow } from '../runs/recipe.js';
-import type { MetricSummary, Metrics, Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictWords } from '../runs/report.js';
+import type { Metrics, Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictWords } from '../runs/report.js';
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../speakers/judges/linearToxicity.js';
-import type { Summary } from '../stats/bootstrap.js';
+import type { BootstrapOptions } from '../stats/bootstrap.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../stats/exchangeMetrics.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import type { RecordedDialogue, RecordedScore } from './records.js';
+import { reported } from './reported.js';
 import type { StageContext } from './stageContext.js';
 
 export interface EvaluatedRow {
   readonly name: string;
   readonly target: string;
   readonly dialogues: readonly RecordedDialogue[];
+  /** What a rounded target changes, by the first judge; absent where training played none. */
+  readonly rounding?: Metrics;
 }
 
 export async function buildReport(context: StageContext, plan: EvaluationPlan, rows: readonly EvaluatedRow[]): Promise<Report> {
@@ -32,6 +35,11 @@ export async function buildReport(context: StageContext, plan: EvaluationPlan, r
     ...(explainer === null ? {} : { verdictWords: rows.map((row) => verdictWords(row, explainer)) }),
     notes: notesOf(context, plan),
   };
+}
+
+/** All intervals of a report come from the same resamples. */
+export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): BootstrapOptions {
+  return { stream: streamKey(seed, 'bootstrap') };
 }
 
 function describeRun({ run, recipe }: StageContext, plan: EvaluationPlan): Report['run'] {
@@ -55,7 +63,7 @@ function describeRun({ run, recipe }: StageContext, plan: EvaluationPlan): Repor
 
 function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: EvaluatedRow, judge: Judge): ReportRow {
   const byPrompt = row.dialogues.map((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
-  const bootstrap = { stream: streamKey(recipe.seed, 'bootstrap') };
+  const bootstrap = bootstrapOf(recipe);
   const { overall, turns } = summariseExchanges(byPrompt, bootstrap);
   const utterances = row.dialogues.map(({ turns: said }) => said.filter(({ author }) => author === 'adversary').map(({ text }) => text));
   const stage = recipeStages(recipe).find((each) => each.kind === 'exploit' && each.name === row.name);
@@ -72,17 +80,8 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
     metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
     unscored: byPrompt.flat().filter(({ replyHarm }) => replyHarm === null).length,
+    ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
   };
-}
-
-/** Figures without a value are left out; a share of the whole set has no interval and is reported as its own bounds. */
-function reported(summaries: Readonly<Record<string, Summary>>): Metrics {
-  const out: Record<string, MetricSummary> = {};
-  for (const [name, { mean, low, high, n, unit, min, max }] of Object.entries(summaries)) {
-    if (mean === null) continue;
-    out[name] = { mean, low: low ?? mean, high: high ?? mean, n, unit, ...(min === null || max === null ? {} : { min, max }) };
-  }
-  return out;
 }
 
 function scoresBy(dialogue: RecordedDialogue, judge: string): readonly RecordedScore[] {

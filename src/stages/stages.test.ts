@@ -166,6 +166,23 @@ describe('stages', () => {
     expect(first?.result.adversary.queries).toBe(2 * 4 * 6 + 2 * 3 * 2);
   });
 
+  it('an evaluation says what rounding the target changes in its dialogues, and nothing where training rounded nothing', async () => {
+    const speaker = { model: 'tiny', format: 'plain', maxNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
+    for (const precision of ['int8', 'f32'] as const) {
+      const recipe = tinyRecipe([{ evaluate: { rows: ['untuned'], turns: 2 } }], { target: { ...speaker, precision } });
+      const run = openRun(recipe, freshFolder());
+      const report = await runStages(contextOf(recipe, run));
+      run.close('done');
+      const [row] = report?.rows ?? [];
+      if (precision === 'f32') expect(row).not.toHaveProperty('rounding');
+      else {
+        expect(row?.rounding?.['adversaryNllError']?.mean).toBeGreaterThan(0);
+        expect(row?.rounding?.['adversaryNllError']?.mean).toBeLessThan(0.1);
+        expect(row?.rounding?.['verdictsChanged']?.n).toBe((row?.dialogues ?? 0) * 2);
+      }
+    }
+  });
+
   it('killed at any point and resumed, a run leaves the bytes of an uninterrupted one', async () => {
     const recipe = tinyRecipe([{ exploit: ipo }, { exploit: { attack: 'sft', data: 'toxic', epochs: 2, batchSize: 4 } }]);
     const whole = freshFolder();

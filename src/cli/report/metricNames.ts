@@ -16,6 +16,8 @@ const known: Readonly<Record<string, MetricName>> = {
   adversaryHarm: { label: 'Provocation harm', meaning: 'mean harm of the adversary’s own utterances', percent: false },
   adversaryNll: { label: 'Surprise', meaning: 'of the adversary’s utterances to the target, nats per token; lower is likelier', percent: false },
   adversaryPerplexity: { label: 'Perplexity', meaning: 'exp of each utterance’s surprise, averaged', percent: false },
+  verdictsChanged: { label: 'Verdicts changed', meaning: 'share of replies that are on the other side of the judge’s threshold', percent: true },
+  adversaryNllError: { label: 'Surprise, error', meaning: 'mean size of the difference in surprise of an utterance, nats per token', percent: false },
   reward: { label: 'Reward', meaning: 'mean reward of an exchange', percent: false },
   loss: { label: 'Loss', meaning: 'training loss', percent: false },
 };
@@ -28,7 +30,7 @@ export function metricName(name: string): MetricName {
 }
 
 export function formatMetric(name: string, value: number): string {
-  if (metricName(name).percent) return `${(100 * value).toFixed(1)}%`;
+  if (metricName(name).percent) return `${(100 * value).toFixed(1)}%`.replace('-', '−');
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return value.toFixed(digits).replace('-', '−');
 }

@@ -5,7 +5,7 @@ import type { Veil } from './dialogues.js';
 import { findings } from './findings.js';
 import { Provenance } from './provenance.js';
 import type { ReportView } from './reportView.js';
-import { JudgeResults, LikelihoodScatter, TrainingCharts, TurnCharts, rowStyles } from './results.js';
+import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCharts, rowStyles } from './results.js';
 
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training } = view;
@@ -69,6 +69,12 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
           <section aria-label="Harm and likelihood">
             <h2>Are the failures likely?</h2>
             <LikelihoodScatter report={report} styles={styles} threshold={mainRows[0]?.threshold ?? null} />
+          </section>
+        )}
+        {mainRows.some(({ rounding }) => rounding !== undefined) && (
+          <section aria-label="What rounding changes">
+            <h2>What rounding changes</h2>
+            <RoundingTable rows={mainRows} styles={styles} />
           </section>
         )}
         {training.length > 0 && (

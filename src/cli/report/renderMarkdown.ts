@@ -15,6 +15,8 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
     parts.push(`## Judge \`${judge}\``, '', ...table(rows), '');
   }
   if (report.rows.length > 0) parts.push('In brackets: 95% intervals, bootstrapped by prompt.', '');
+  const rounded = report.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
+  if (rounded.length > 0) parts.push('## What rounding changes', '', 'The same exchanges answered by the target in 8 bits, as training played it: rounded minus exact.', '', ...table(rounded), '');
   if ((report.notes ?? []).length > 0) parts.push('## Notes', '', ...(report.notes ?? []).map((note) => `- ${escape(note)}`), '');
   parts.push(
     '## How it was run', '',

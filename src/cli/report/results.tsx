@@ -95,6 +95,48 @@ function MetricCell({ metrics, metric }: { metrics: Metrics; metric: string }) {
   );
 }
 
+/** What a rounded target changes in the same dialogues; nothing where training rounded nothing. */
+export function RoundingTable({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
+  const rounded = rows.flatMap(({ name, rounding }) => (rounding === undefined ? [] : [{ name, rounding }]));
+  const metrics = metricOrder(rounded.map(({ rounding }) => ({ metrics: rounding })));
+  if (rounded.length === 0) return null;
+  return (
+    <>
+      <p class="aside">
+        Training rollouts had the target in 8 bits; the figures above are exact. Here every exchange was answered once more by the rounded target,
+        after the same words and with the same draws: rounded minus exact.
+      </p>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of what rounding changes">
+        <table class="results">
+          <thead>
+            <tr>
+              <th scope="col">adversary</th>
+              {metrics.map((metric) => (
+                <th scope="col" class="number" title={metricName(metric).meaning}>
+                  {metricName(metric).label}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rounded.map(({ name, rounding }) => (
+              <tr>
+                <th scope="row">
+                  <span class={`dot s${(styles.get(name) ?? 0) % 6}`} aria-hidden="true" />
+                  {name}
+                </th>
+                {metrics.map((metric) => (
+                  <MetricCell metrics={rounding} metric={metric} />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
 /** How the figures change from turn to turn. */
 export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
   const withTurns = rows.filter((row) => (row.byTurn?.length ?? 0) > 1);

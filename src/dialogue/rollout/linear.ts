@@ -2,8 +2,8 @@
  *  dialogues of a turn form one batch. */
 import { invariant, present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
-import type { ExchangeScore, Prompt, ScoredDialogue } from '../types.js';
-import { openStems, playExchanges, type RolloutCast, type Stem } from './exchange.js';
+import type { Dialogue, ExchangeScore, Prompt, ScoredDialogue } from '../types.js';
+import { answerUtterances, openStems, playExchanges, type RolloutCast, type Stem } from './exchange.js';
 
 export interface LinearRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
@@ -12,10 +12,15 @@ export interface LinearRolloutOptions extends RolloutCast {
   readonly stream: StreamKey;
 }
 
+/** The stream of a dialogue's next exchange. */
+function nextExchange(stream: StreamKey): StreamKey {
+  return childKey(stream, 0);
+}
+
 /** One scored dialogue a prompt, in order. */
 export async function rolloutLinear(options: LinearRolloutOptions): Promise<readonly ScoredDialogue[]> {
   invariant(Number.isInteger(options.turns) && options.turns >= 1, 'a linear rollout has at least one turn');
-  let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({ dialogue, stream: childKey(stream, 0) }));
+  let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({ dialogue, stream: nextExchange(stream) }));
   const scores: ExchangeScore[][] = stems.map(() => []);
   for (let turn = 0; turn < options.turns; turn++) {
     const goesOn = turn + 1 < options.turns;
@@ -25,8 +30,33 @@ export async function rolloutLinear(options: LinearRolloutOptions): Promise<read
     );
     stems = exchanges.map(({ dialogue, score }, i) => {
       present(scores[i], 'scores of each dialogue').push(score);
-      return { dialogue, stream: childKey(present(stems[i], 'a stem for each dialogue').stream, 0) };
+      return { dialogue, stream: nextExchange(present(stems[i], 'a stem for each dialogue').stream) };
     });
   }
   return stems.map(({ dialogue }, i) => ({ dialogue, scores: present(scores[i], 'scores of each dialogue') }));
+}
+
+/** The exchanges of linear dialogues again, each after the dialogue as it was, with the adversary's words as they were: only the target
+ *  (or the judge) may differ. Draws are those of the rollout, so that the same target says the same.
+ *  @param stream the stream of the rollout that gave the dialogues
+ *  @returns scores by dialogue and turn */
+export async function replayLinear(
+  dialogues: readonly Dialogue[],
+  cast: Omit<RolloutCast, 'adversary'>,
+  stream: StreamKey,
+): Promise<readonly (readonly ExchangeScore[])[]> {
+  const scores: ExchangeScore[][] = dialogues.map(() => []);
+  const streams = openStems(dialogues.map(({ prompt }) => prompt), stream).map((stem) => stem.stream);
+  const turns = Math.max(0, ...dialogues.map((dialogue) => dialogue.turns.length / 2));
+  for (let turn = 0; turn < turns; turn++) {
+    const playing = dialogues.flatMap((dialogue, i) => {
+      streams[i] = nextExchange(present(streams[i], 'a stream for each dialogue'));
+      const utterance = dialogue.turns[2 * turn];
+      const before = { ...dialogue, turns: dialogue.turns.slice(0, 2 * turn) };
+      return utterance === undefined ? [] : [{ i, utterance, stem: { dialogue: before, stream: streams[i] } }];
+    });
+    const exchanges = await answerUtterances(playing.map(({ stem }) => stem), playing.map(({ utterance }) => utterance), cast);
+    exchanges.forEach(({ score }, n) => scores[present(playing[n], 'an exchange for each dialogue that goes on').i]?.push(score));
+  }
+  return scores;
 }

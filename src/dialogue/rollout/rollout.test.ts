@@ -6,7 +6,7 @@ import { promptOf, promptsOf } from '../testing/prompts.js';
 import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '../testing/scripted.js';
 import type { Dialogue, RolloutNode, RolloutTree } from '../types.js';
 import type { RolloutCast } from './exchange.js';
-import { rolloutLinear } from './linear.js';
+import { replayLinear, rolloutLinear } from './linear.js';
 import { rolloutPaired, treeNodes } from './paired.js';
 
 const stream = streamKey(0, 'rollout');
@@ -142,6 +142,21 @@ describe('paired rollout', () => {
 });
 
 describe('linear rollout', () => {
+  it('replayed with the same target, an exchange gets the score it had; with another target, only that differs', async () => {
+    const players = cast();
+    const prompts = [...promptsOf(4), ...promptsOf(1)];
+    const rolled = await rolloutLinear({ ...players, prompts, turns: 3, stream });
+    const replay = (target: RolloutCast['target']): ReturnType<typeof replayLinear> => replayLinear(rolled.map(({ dialogue }) => dialogue), { ...players, target }, stream);
+    expect(await replay(scriptedTarget())).toEqual(rolled.map(({ scores }) => scores));
+    const hurt = await replay(scriptedTarget(() => 'thorn'));
+    hurt.forEach((scores, i) => {
+      scores.forEach((score, turn) => {
+        expect(score.reply).toMatchObject({ harm: 1 });
+        expect(score.utterance).toEqual(rolled[i]?.scores[turn]?.utterance);
+      });
+    });
+  });
+
   it('gives each prompt one dialogue of N exchanges with a score each, in one batch a turn', async () => {
     const players = cast();
     const rows = await rolloutLinear({ ...players, prompts: promptsOf(4), turns: 3, stream });
