@@ -13,6 +13,7 @@ const floorOf: Readonly<Record<string, number>> = {
   dialogue: 1,
   stats: 1,
   runs: 1,
+  remote: 1,
   learning: 2,
   speakers: 2,
   attacks: 3,

@@ -1,0 +1,125 @@
+/** What a remote model is asked and what it answers: the data of `endpoint.ts`. Text goes in and out; ids never cross the wire. */
+
+export interface EndpointOptions {
+  /** As the server calls it. */
+  readonly model: string;
+  /** Such as http://127.0.0.1:8000/v1. Nothing else is ever connected to. */
+  readonly baseUrl: string;
+  /** Name of the environment variable that holds the key; null sends none. */
+  readonly apiKeyEnv: string | null;
+  /** Where the key is looked up; default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Of one attempt, answer included. */
+  readonly timeoutMs: number;
+  /** Further attempts after the first, on 408, 429, 5xx, timeouts and broken connections. */
+  readonly retries: number;
+  /** Requests in flight at once. */
+  readonly concurrency: number;
+  readonly requestsPerMinute: number | null;
+  /** Where answers are kept, so that no question is asked twice; null keeps none. */
+  readonly cacheDir: string | null;
+  /** US dollars per million tokens; null when unknown. */
+  readonly prices: Prices | null;
+  /** How the server's answers call the model, where that is not `model`. */
+  readonly servedAs?: string;
+  /** Further fields of every request body, as this server knows them. */
+  readonly extraBody?: Readonly<Record<string, unknown>>;
+  /** Which way of scoring a prompt the server has; default 'auto': found out by a first question. */
+  readonly promptLogProbs?: 'auto' | PromptLogProbsDialect;
+  /** Ends requests in flight when the user asks to stop. */
+  readonly signal?: AbortSignal;
+  /** Called before every request that goes out; throws to end the work here (a budget). */
+  readonly beforeRequest?: () => void;
+  readonly onUsage?: (usage: Usage) => void;
+  /** Told once each what a reader should know: a field that the server does not take, for example. */
+  readonly onNotice?: (text: string) => void;
+}
+
+export interface Prices {
+  readonly input: number;
+  readonly output: number;
+}
+
+/** vLLM's `prompt_logprobs`; completions with `echo` and `logprobs`; or neither. */
+export type PromptLogProbsDialect = 'vllm' | 'echo' | 'none';
+
+export interface Message {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+export interface SamplingRequest {
+  readonly maxTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  /** 1 is off. */
+  readonly topP: number;
+  readonly seed: number;
+  readonly stop?: readonly string[];
+  /** Ask for log-probabilities, with so many alternatives a token; left out, none are asked for. */
+  readonly topLogProbs?: number;
+}
+
+export interface ChatRequest extends SamplingRequest {
+  readonly messages: readonly Message[];
+}
+
+export interface CompletionRequest extends SamplingRequest {
+  readonly prompt: string;
+}
+
+export interface TokenLogProb {
+  readonly text: string;
+  /** Nats. */
+  readonly logProb: number;
+}
+
+export interface ReplyToken extends TokenLogProb {
+  /** The likeliest tokens at this place, best first; as many as were asked for and the server gives. */
+  readonly top: readonly TokenLogProb[];
+}
+
+export interface RemoteReply {
+  readonly text: string;
+  readonly finishReason: 'stop' | 'length';
+  /** Null unless asked for and given. */
+  readonly tokens: readonly ReplyToken[] | null;
+  /** As the server counts them; null when it does not. */
+  readonly completionTokens: number | null;
+  /** The provider's content filter cut or withheld the text. */
+  readonly filtered: boolean;
+}
+
+/** A token of a prompt; the first has no log-probability. */
+export interface PromptToken {
+  readonly text: string;
+  /** Nats; null where the server gives none (the first token). */
+  readonly logProb: number | null;
+}
+
+export type PromptRequest = { readonly kind: 'text'; readonly prompt: string } | { readonly kind: 'chat'; readonly messages: readonly Message[] };
+
+export interface Usage {
+  /** Answered by the server. */
+  readonly requests: number;
+  /** Answered by the cache. */
+  readonly cachedRequests: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** US dollars; 0 when prices are unknown. */
+  readonly cost: number;
+}
+
+export interface Endpoint {
+  readonly name: string;
+  /** @throws TargetError when the server cannot, will not or does not rightly answer; InterruptedError when asked to stop */
+  readonly chat: (request: ChatRequest) => Promise<RemoteReply>;
+  /** @throws as `chat` */
+  readonly complete: (request: CompletionRequest) => Promise<RemoteReply>;
+  /** Log-probabilities of a prompt's own tokens, for a chat as the server's template renders it; null when not offered. @throws as `chat` */
+  readonly promptLogProbs: (request: PromptRequest) => Promise<readonly PromptToken[] | null>;
+  /** Since it was opened. */
+  readonly usage: () => Usage;
+  /** Ends what is in flight; later calls are refused. */
+  readonly close: () => void;
+}
