@@ -7,23 +7,29 @@ import type { CheckpointTensor } from '../../engine/models/checkpoints/checkpoin
 import { openCheckpoint } from '../../engine/models/checkpoints/openCheckpoint.js';
 import { openSafetensors } from '../../engine/models/checkpoints/safetensors.js';
 import { encodeSafetensorsHeader } from '../../engine/models/checkpoints/safetensorsHeader.js';
-import { type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
 import type { AdamwState } from '../../engine/optim/adamw.js';
 import type { Device, TensorStore } from '../../engine/runtime/device.js';
 
 const moments = ['firstMoment', 'secondMoment'] as const;
 const momentsFile = join('optimizer', 'moments.safetensors');
 
+/** What the state is of: weights on a device, and how they become a model directory. */
+export interface StoredWeights {
+  readonly device: Device;
+  readonly weights: TensorStore;
+  readonly save: (folder: string) => Promise<void>;
+}
+
 /** Called between steps, when no gradient is pending. @param folder exists */
-export async function saveTrainerState(folder: string, model: LanguageModel, state: AdamwState): Promise<void> {
-  await saveLanguageModel(model, join(folder, 'model'));
+export async function saveTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
+  await model.save(join(folder, 'model'));
   await mkdir(join(folder, 'optimizer'));
   await saveMoments(join(folder, momentsFile), model.device, state);
   await writeFile(join(folder, 'trainer.json'), `${JSON.stringify({ schema: 1, step: state.stepsDone }, null, 2)}\n`);
 }
 
 /** @throws FormatError when the folder is of another model, or damaged */
-export async function loadTrainerState(folder: string, model: LanguageModel, state: AdamwState): Promise<void> {
+export async function loadTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
   const step = await readStep(join(folder, 'trainer.json'));
   const checkpoint = await openCheckpoint(join(folder, 'model'));
   try {

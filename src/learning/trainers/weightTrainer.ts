@@ -1,9 +1,9 @@
-/** The part that all trainers of a language model share: one dynamic graph for forward, loss and gradients; gradients accumulated over
+/** The part that all trainers share: one dynamic graph for forward, loss and gradients; gradients accumulated over
  *  microbatches; one AdamW step; and the whole state (weights, moments, step) on disk and back, bit for bit. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import type { Architecture } from '../../engine/models/family.js';
-import type { LanguageModel } from '../../engine/models/languageModel.js';
+import type { Architecture, ParameterSpec } from '../../engine/models/family.js';
+import { type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
 import { languageModelParameters, traceParameters } from '../../engine/models/parameters.js';
 import { type AdamwConfig, createAdamwState, releaseAdamwState, stepAdamw, type StepResult } from '../../engine/optim/adamw.js';
 import type { Program } from '../../engine/runtime/device.js';
@@ -12,7 +12,7 @@ import { differentiate } from '../../engine/tensor/differentiate.js';
 import { finishGraph, type Graph } from '../../engine/tensor/graph.js';
 import { createTrace } from '../../engine/tensor/trace.js';
 import type { Trace, Value } from '../../engine/tensor/value.js';
-import { loadTrainerState, saveTrainerState } from './trainerState.js';
+import { loadTrainerState, saveTrainerState, type StoredWeights } from './trainerState.js';
 
 /** What a trainer's graph computes. */
 export interface LossGraph {
@@ -45,12 +45,25 @@ export interface WeightTrainer {
   readonly release: () => Promise<void>;
 }
 
+/** A model as a trainer sees it. */
+export interface TrainedModel extends StoredWeights {
+  /** All of them are trained. */
+  readonly parameters: readonly ParameterSpec[];
+}
+
 /** @param model trainable: its weights are fed, so that every update is seen by the next generation */
-export async function createWeightTrainer(model: LanguageModel, build: LossBuilder, config: AdamwConfig): Promise<WeightTrainer> {
+export function createWeightTrainer(model: LanguageModel, build: LossBuilder, config: AdamwConfig): Promise<WeightTrainer> {
+  const { device, weights, architecture } = model;
+  const save = (folder: string): Promise<void> => saveLanguageModel(model, folder);
+  return createTrainer({ device, weights, parameters: languageModelParameters(architecture), save }, (trace) => build(trace, architecture), config);
+}
+
+/** The trainer of a model of any kind. */
+export async function createTrainer(model: TrainedModel, build: (trace: Trace) => LossGraph, config: AdamwConfig): Promise<WeightTrainer> {
   const { device } = model;
   // Compiled when first needed: an attack speaks before it trains, and a large graph takes seconds.
   let compiled: Promise<Program> | null = null;
-  const program = (): Promise<Program> => (compiled ??= device.compile(trainingGraph(model.architecture, build), { store: model.weights }));
+  const program = (): Promise<Program> => (compiled ??= device.compile(gradientGraph(model.parameters, build), { store: model.weights }));
   const state = await createAdamwState(device, model.weights);
   return {
     step: () => state.stepsDone,
@@ -79,9 +92,13 @@ export async function createWeightTrainer(model: LanguageModel, build: LossBuild
 
 /** Forward, loss and gradients in one graph, with outputs named as `Device.accumulate` reads them. */
 export function trainingGraph(architecture: Architecture, build: LossBuilder): Graph {
+  return gradientGraph(languageModelParameters(architecture), (trace) => build(trace, architecture));
+}
+
+function gradientGraph(specs: readonly ParameterSpec[], build: (trace: Trace) => LossGraph): Graph {
   const trace = createTrace();
-  const { loss, outputs } = build(trace, architecture);
-  const parameters = traceParameters(languageModelParameters(architecture), trace);
+  const { loss, outputs } = build(trace);
+  const parameters = traceParameters(specs, trace);
   const gradients = differentiate(loss, [...parameters.values()]);
   const named: Record<string, Value> = { loss, ...outputs };
   for (const [name, parameter] of parameters) {
