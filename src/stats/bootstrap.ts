@@ -88,6 +88,32 @@ export function summarise(valuesByPrompt: readonly (readonly (number | null)[])[
   return createBootstrap(options).summarise(valuesByPrompt, unit);
 }
 
+/** Percentile interval of any statistic of n independent items.
+ *  @param statistic of the resample that takes item i `counts[i]` times; null where that resample has none (left out)
+ *  @returns null when no resample has one */
+export function bootstrapInterval(
+  n: number,
+  statistic: (counts: Int32Array) => number | null,
+  { stream, resamples = 1000, level = 0.95 }: BootstrapOptions,
+): { readonly low: number; readonly high: number } | null {
+  invariant(Number.isInteger(n) && n >= 1, 'a resample is drawn from at least one item');
+  const draw = openStream(stream);
+  const counts = new Int32Array(n);
+  const values: number[] = [];
+  for (let k = 0; k < resamples; k++) {
+    counts.fill(0);
+    for (let i = 0; i < n; i++) {
+      const taken = draw.integer(n);
+      counts[taken] = present(counts[taken], 'a drawn item') + 1;
+    }
+    const value = statistic(counts);
+    if (value !== null) values.push(value);
+  }
+  if (values.length === 0) return null;
+  values.sort((a, b) => a - b);
+  return { low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
+}
+
 /** The p-quantile of ascending values by linear interpolation (type 7 of Hyndman & Fan, the default of numpy and R). */
 export function quantile(sorted: readonly number[], p: number): number {
   invariant(sorted.length > 0 && p >= 0 && p <= 1, 'a quantile needs values and p in [0, 1]');
