@@ -21,6 +21,7 @@ import { ortTensor } from './ortTensor.js';
 import type { ResidentProgram } from './residentProgram.js';
 import { createSampler, type Sampler } from './sampler.js';
 import { createStopCondition, type StopCondition } from './stopCondition.js';
+import { topTokens, type TokenAlternatives } from './topTokens.js';
 
 /** Bytes that the cache of one batch may take, and what a call may keep for the next. */
 const cacheBytes = 768 * 2 ** 20;
@@ -38,7 +39,8 @@ export async function decode(
   const sampler = createSampler(session.vocabularySize);
   const before = program.kept;
   program.kept = [];
-  const generations = rows.map((row, index) => beginGeneration(row, index, program.tokenBytes));
+  const generations = rows.map((row, index) =>
+    beginGeneration(row, { where: `row ${index}`, alternatives: 0, tokenBytes: program.tokenBytes }));
   const report = (): void => {
     onProgress({
       rows: rows.length,
@@ -62,8 +64,12 @@ export async function decode(
   }));
 }
 
-interface DecodeSession extends InferenceSession {
+/** What choosing tokens needs beside the passes themselves. */
+export interface SamplingSession extends InferenceSession {
   readonly sampler: Sampler;
+}
+
+interface DecodeSession extends SamplingSession {
   /** What the call before has kept. */
   readonly before: KeptContexts;
   /** Tokens that may still be kept. */
@@ -71,7 +77,7 @@ interface DecodeSession extends InferenceSession {
 }
 
 /** A row on its way. */
-interface Generation {
+export interface Generation {
   readonly row: DecodeRow;
   readonly where: string;
   readonly stream: RandomStream;
@@ -81,6 +87,9 @@ interface Generation {
   readonly ids: number[];
   readonly logProbs: number[];
   readonly samplingLogProbs: number[];
+  /** The most probable tokens to note at every new token; 0 = none. */
+  readonly alternativesWanted: number;
+  readonly alternatives: TokenAlternatives[];
   /** Where its prompt lies; known once the batch is planned. */
   prompt: PackedPrompt | null;
   scored: readonly number[] | null;
@@ -88,14 +97,23 @@ interface Generation {
   done: boolean;
 }
 
-function beginGeneration(row: DecodeRow, index: number, tokenBytes: readonly Uint8Array[] | null): Generation {
+export interface GenerationStart {
+  /** What errors call the row. */
+  readonly where: string;
+  readonly alternatives: number;
+  readonly tokenBytes: readonly Uint8Array[] | null;
+}
+
+export function beginGeneration(row: DecodeRow, { where, alternatives, tokenBytes }: GenerationStart): Generation {
   return {
     row,
-    where: `row ${index}`,
+    where,
     stream: openStream(row.stream),
     stop: createStopCondition(row.sampling, tokenBytes),
     seen: new Set(row.sampling.repetitionPenalty === 1 ? [] : row.ids),
     ids: [], logProbs: [], samplingLogProbs: [],
+    alternativesWanted: alternatives,
+    alternatives: [],
     prompt: null,
     scored: null,
     stopped: false,
@@ -134,7 +152,12 @@ async function decodeBatch(session: DecodeSession, batch: readonly Generation[],
 }
 
 /** Feeds each active row's last token and chooses the next. */
-async function step(session: DecodeSession, cache: KeyValueCache, active: readonly Generation[]): Promise<void> {
+export async function step(
+  session: SamplingSession,
+  cache: KeyValueCache,
+  active: readonly Generation[],
+  take: typeof takeToken = takeToken,
+): Promise<void> {
   const B = active.length;
   const last = Int32Array.from(active, ({ row, ids }) => row.ids.length + ids.length - 1);
   const outputs = await forward(session, cache, {
@@ -147,7 +170,7 @@ async function step(session: DecodeSession, cache: KeyValueCache, active: readon
     scoreRows_M: [],
     scoreIds_M: [],
   });
-  active.forEach((generation, index) => { takeToken(session, generation, logitsOf(session, outputs, index)); });
+  active.forEach((generation, index) => { take(session, generation, logitsOf(session, outputs, index)); });
 }
 
 /** A row of the step sees all its tokens. */
@@ -155,7 +178,7 @@ function noBias({ buffers }: InferenceSession, tokens: number): Float32Array {
   return reuse(buffers, 'no bias', tokens).fill(0);
 }
 
-function takeToken({ sampler }: DecodeSession, generation: Generation, { logits_V, logTotal }: TokenLogits): void {
+export function takeToken({ sampler }: SamplingSession, generation: Generation, { logits_V, logTotal }: TokenLogits): void {
   const { row: { sampling }, ids, logProbs, samplingLogProbs, seen, stream, where } = generation;
   const { id, logProb, samplingLogProb } = sampler.choose(logits_V, {
     options: sampling, logTotal, seen, banStops: ids.length < sampling.minNewTokens, uniform: stream.uniform, where: `${where}, new token ${ids.length}`,
@@ -163,13 +186,14 @@ function takeToken({ sampler }: DecodeSession, generation: Generation, { logits_
   ids.push(id);
   logProbs.push(logProb);
   samplingLogProbs.push(samplingLogProb);
+  if (generation.alternativesWanted > 0) generation.alternatives.push(topTokens(logits_V, logTotal, generation.alternativesWanted));
   if (sampling.repetitionPenalty !== 1) seen.add(id);
   generation.stopped = generation.stop.push(id);
   generation.done = generation.stopped || ids.length === sampling.maxNewTokens;
 }
 
 /** Takes finished rows out of the batch; the last row moves into the gap. */
-function removeDone(cache: KeyValueCache, active: Generation[], keeper: ContextKeeper | null): void {
+export function removeDone(cache: KeyValueCache, active: Generation[], keeper: ContextKeeper | null): void {
   for (let index = active.length - 1; index >= 0; index--) {
     const generation = active[index];
     if (generation?.done !== true) continue;

@@ -6,6 +6,7 @@ import type { Graph } from '../tensor/graph.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
 import type { CacheShape, DecodeOptions, DecodeResult, DecodeRow } from './decodeRow.js';
 import type { HostTensor } from './hostTensor.js';
+import type { LiveChange, LiveEvent } from './liveBatch.js';
 import { requireProvider } from './probeProvider.js';
 import { programSource } from './programSource.js';
 import type { HostTensors, Provider, TensorSpec } from './protocol.js';
@@ -14,10 +15,13 @@ import { WorkerThread } from './workerThread.js';
 
 export type { AdamwStep, AdamwStores } from './adamwStep.js';
 export type { CacheShape, DecodeOptions, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
+export { reviveError, type ErrorRecord } from './errorTransfer.js';
 export type { HostTensor } from './hostTensor.js';
+export type { LiveChange, LiveEvent, LiveRow, LiveToken } from './liveBatch.js';
 export type { Provider, TensorSpec } from './protocol.js';
 export { plainSampling, type SamplingOptions } from './samplingOptions.js';
 export type { StoreEntry, StoredTensor, TensorStore } from './tensorStore.js';
+export type { TokenAlternatives } from './topTokens.js';
 
 export interface DeviceOptions {
   /** Threads inside one operation; default 1. */
@@ -32,6 +36,14 @@ export interface Program {
   readonly id: number;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+}
+
+/** A batch that rows join and leave between its steps (`liveBatch.ts`). */
+export interface OpenLiveBatch {
+  /** Admits and drops rows, gives every active row its next token, reads some of the prompts that wait. One step at a time.
+   *  @returns at most one event a row */
+  readonly step: (change: LiveChange) => Promise<readonly LiveEvent[]>;
+  readonly close: () => Promise<void>;
 }
 
 export interface CompileOptions {
@@ -87,6 +99,8 @@ export interface Device {
   /** Generates for all rows, with a key/value cache; results in the order of the rows. The graph has the inputs and outputs of decode.ts.
    *  @throws EnvironmentError naming the row whose logits are not finite */
   decode(program: Program, shape: CacheShape, rows: readonly DecodeRow[], options?: DecodeOptions): Promise<readonly DecodeResult[]>;
+  /** An empty batch on an inference program. */
+  openLiveBatch(program: Program, shape: CacheShape): Promise<OpenLiveBatch>;
   /** Frees a store (not while a program still reads it) or a program. */
   release(resource: TensorStore | Program): Promise<void>;
   /** Lets pending calls finish and ends the thread. */
@@ -186,6 +200,14 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     },
     decode: async (program, shape, rows, { keep = false, onProgress } = {}) =>
       worker.call('decode', { programId: idOf(program), shape, rows, keep }, onProgress === undefined ? {} : { onProgress }),
+    async openLiveBatch(program, shape) {
+      const id = newId();
+      await worker.call('openLive', { id, programId: idOf(program), shape });
+      return {
+        step: (change) => worker.call('stepLive', { id, ...change }),
+        close: async () => void (await worker.call('closeLive', { id })),
+      };
+    },
     async release(resource) {
       await worker.call('release', { kind: resource.kind, id: idOf(resource) });
       own.delete(resource);

@@ -4,6 +4,7 @@ import { accumulate } from './accumulate.js';
 import { adamwStep } from './adamwStep.js';
 import { decode } from './decode.js';
 import type { DecodeProgress } from './decodeRow.js';
+import { createLiveBatch, type LiveBatch } from './liveBatch.js';
 import { MemoryPool } from './memoryPool.js';
 import type { CallKind, Calls } from './protocol.js';
 import { compileProgram, runProgram, type ResidentProgram, type SessionSettings } from './residentProgram.js';
@@ -13,13 +14,14 @@ export interface Host {
   readonly pool: MemoryPool;
   readonly stores: Map<number, ResidentStore>;
   readonly programs: Map<number, ResidentProgram>;
+  readonly liveBatches: Map<number, LiveBatch>;
   /** Working memory of decode calls; given up when a model is trained, which needs the room. */
   readonly decodeBuffers: Map<string, Float32Array>;
   settings: SessionSettings;
 }
 
 export function createHost(): Host {
-  return { pool: new MemoryPool(), stores: new Map(), programs: new Map(), decodeBuffers: new Map(), settings: { threads: 1, provider: 'cpu' } };
+  return { pool: new MemoryPool(), stores: new Map(), programs: new Map(), liveBatches: new Map(), decodeBuffers: new Map(), settings: { threads: 1, provider: 'cpu' } };
 }
 
 type Handlers = {
@@ -80,6 +82,19 @@ export const handlers: Handlers = {
     return null;
   },
   decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, host.decodeBuffers, onProgress),
+  openLive(host, { id, programId, shape }) {
+    host.liveBatches.set(id, createLiveBatch(programOf(host, programId), shape));
+    return null;
+  },
+  stepLive: (host, { id, ...change }) => {
+    const batch = host.liveBatches.get(id);
+    if (batch === undefined) throw new ConfigError('the batch was closed');
+    return batch.step(change, host.decodeBuffers);
+  },
+  closeLive(host, { id }) {
+    host.liveBatches.delete(id);
+    return null;
+  },
   async release(host, { kind, id }) {
     if (kind === 'program') {
       await programOf(host, id).session.release();
@@ -95,6 +110,7 @@ export const handlers: Handlers = {
   async close(host) {
     for (const { session } of host.programs.values()) await session.release();
     host.programs.clear();
+    host.liveBatches.clear();
     host.stores.clear();
     return null;
   },

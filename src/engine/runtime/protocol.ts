@@ -3,9 +3,10 @@ import type { DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/dimension.js';
 import type { StoredWeight } from '../tensor/onnx.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
-import type { DecodeJob, DecodeProgress, DecodeResult } from './decodeRow.js';
+import type { CacheShape, DecodeJob, DecodeProgress, DecodeResult } from './decodeRow.js';
 import type { ErrorRecord } from './errorTransfer.js';
 import type { HostTensor } from './hostTensor.js';
+import type { LiveChange, LiveEvent } from './liveBatch.js';
 import type { StoreEntry } from './tensorStore.js';
 
 export interface TensorSpec {
@@ -48,6 +49,9 @@ export interface Calls {
     readonly args: { readonly programId: number } & DecodeJob;
     readonly answer: readonly DecodeResult[];
   };
+  openLive: { readonly args: { readonly id: number; readonly programId: number; readonly shape: CacheShape }; readonly answer: null };
+  stepLive: { readonly args: { readonly id: number } & LiveChange; readonly answer: readonly LiveEvent[] };
+  closeLive: { readonly args: { readonly id: number }; readonly answer: null };
   release: { readonly args: { readonly kind: 'store' | 'program'; readonly id: number }; readonly answer: null };
   close: { readonly args: Record<string, never>; readonly answer: null };
 }

@@ -9,6 +9,7 @@ import { knownBeginning, type KeptContexts, type KnownBeginning } from './keptCo
 import { createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import { ortTensor } from './ortTensor.js';
 import { packPrompts, planPasses, sliceSpans, tokenIndex, writeStripBias, type PackedPrompt, type PackedPrompts, type Strip, type StripSpan } from './promptStrips.js';
+import { topTokens, type TokenAlternatives } from './topTokens.js';
 
 /** Bytes that the logits of scored tokens may take. */
 const scoredLogitBytes = 256 * 2 ** 20;
@@ -20,6 +21,8 @@ export interface PromptRow {
   readonly row: DecodeRow;
   /** What errors call it. */
   readonly where: string;
+  /** The most probable tokens to give at every scored position; 0 = none. */
+  readonly alternativesWanted: number;
 }
 
 /** The rows' prompts in strips, with what is known of them. */
@@ -43,6 +46,8 @@ export interface PromptReader {
   /** @param scored log p of the tokens to score, nats; null when not asked for
    *  @param end what its first new token is chosen from; null when the row is only read */
   readonly onRow: (index: number, scored: readonly number[] | null, end: TokenLogits | null) => void;
+  /** Called before onRow for rows that want them: the most probable tokens at each scored position. */
+  readonly onAlternatives?: (index: number, alternatives: readonly TokenAlternatives[]) => void;
 }
 
 export async function readPrompts(session: InferenceSession, rows: readonly PromptRow[], plan: PromptPlan, reader: PromptReader): Promise<void> {
@@ -70,7 +75,7 @@ async function readStrips(
   session: InferenceSession,
   { known: knownOf }: PromptPlan,
   { strips, rows }: { readonly strips: readonly Strip[]; readonly rows: readonly StripRow[] },
-  { cache, onRow }: PromptReader,
+  { cache, onRow, onAlternatives }: PromptReader,
 ): Promise<KeyValueCache> {
   const W = Math.max(...strips.map(({ ids }) => ids.length));
   const known = strips[0]?.known ?? 0; // a strip with known tokens is alone
@@ -97,6 +102,9 @@ async function readStrips(
     return scoreFrom === null ? null : ids.slice(scoreFrom).map((id, offset) => ({ id, row: at(row, scoreFrom + offset - 1) }));
   });
   const scoredTokens = scored.flatMap((tokens) => tokens ?? []);
+  rows.forEach(({ alternativesWanted }, n) => {
+    if (alternativesWanted > 0) for (const token of scored[n] ?? []) if (!ends.has(token.row)) ends.set(token.row, ends.size);
+  });
   const outputs = await forward(session, reading, {
     B, T, ids_BT, positions_BT,
     lastIndex_B: Int32Array.from(strips, ({ ids }) => ids.length - 1),
@@ -111,6 +119,13 @@ async function readStrips(
     const own = scored[n] === null ? null : finiteScores(outputs.scored_M.subarray(read, read + tokens), row);
     read += tokens;
     const end = ends.get(at(row, row.row.ids.length - 1));
+    const { alternativesWanted } = row;
+    if (alternativesWanted > 0 && scored[n] !== null) {
+      onAlternatives?.(row.index, (scored[n] ?? []).map((token) => {
+        const { logits_V, logTotal } = logitsOf(session, outputs, present(ends.get(token.row), 'logits of every scored position'));
+        return topTokens(logits_V, logTotal, alternativesWanted);
+      }));
+    }
     onRow(row.index, own, generates(row) && end !== undefined ? logitsOf(session, outputs, end) : null);
     if (generates(row)) copySpans(reading, row.place, row.prompt.spans, cache, row.index);
   });
