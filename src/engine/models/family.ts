@@ -2,6 +2,7 @@
  *  One family = one file + one line in all.ts. Types only. */
 import type { AttentionPattern, KeyValues } from '../nn/attention.js';
 import type { Initial } from '../nn/init.js';
+import type { WeightLayout } from '../nn/linear.js';
 import type { Value } from '../tensor/value.js';
 import type { RawConfig } from './configReader.js';
 
@@ -39,18 +40,22 @@ export function isRoundableLayer(layer: number, layers: number): boolean {
   return layer >= 2 && layer < layers - 1;
 }
 
-/** A family with a configuration: all that is needed to trace the model, without any weights. */
-export interface Architecture {
+/** A model below its head: all that is needed to trace it, without any weights. */
+export interface Body {
   readonly family: string;
   readonly config: ModelConfig;
   /** What the names of the body's parameters begin with, 'model.'; some checkpoints leave it out. */
   readonly prefix: string;
   /** All parameters but the heads'. */
   readonly body: readonly ParameterSpec[];
-  /** The vocabulary head [V, C]; for a tied head one of `body`. */
-  readonly head: ParameterSpec;
   /** Traces the body; its parameters become parameters of the inputs' trace. */
   readonly forward: (inputs: ForwardInputs) => ForwardResult;
+}
+
+/** A causal language model: a body, and what turns its states into logits. */
+export interface Architecture extends Body {
+  /** The vocabulary head [V, C]; for a tied head one of `body`. */
+  readonly head: ParameterSpec;
 }
 
 export interface ForwardInputs {
@@ -59,6 +64,19 @@ export interface ForwardInputs {
   /** i64 [B, T] */
   readonly positions_BT: Value;
   readonly attention: AttentionPattern;
+  /** An adapter's part in the linear maps; absent where the model has none. */
+  readonly branch?: LinearBranch | undefined;
+}
+
+/** What is added to the linear map called `name`, from the same rows; null where nothing is.
+ *  @param x_NI token rows, [N, in]
+ *  @returns [N, out], or null */
+export type LinearBranch = (x_NI: Value, name: string, sizes: LinearSizes) => Value | null;
+
+export interface LinearSizes {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly layout: WeightLayout;
 }
 
 export interface ForwardResult {

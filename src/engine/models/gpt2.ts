@@ -91,7 +91,7 @@ function bodyParameters({ layers, width, inner, vocabularySize, contextLength, i
 }
 
 function forward(config: Gpt2Config, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
-  const { weight, linear } = parameterReader(inputs.ids_BT.trace, body);
+  const { weight, linear } = parameterReader(inputs, body);
   const norm = (x_NC: Value, name: string): Value => layerNorm(x_NC, weight(`${name}.weight`), weight(`${name}.bias`), config.epsilon);
   const conv = (x_NI: Value, name: string): Value => linear(x_NI, name, 'inOut');
   const context = attentionContext(inputs.positions_BT, inputs.attention, null);

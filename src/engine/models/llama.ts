@@ -97,7 +97,7 @@ function bodyParameters(config: LlamaConfig): readonly ParameterSpec[] {
 
 function forward(config: LlamaConfig, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
   const { headSize } = config;
-  const { weight, linear } = parameterReader(inputs.ids_BT.trace, body);
+  const { weight, linear } = parameterReader(inputs, body);
   const norm = (x_NC: Value, name: string): Value => rmsNorm(x_NC, weight(`${name}.weight`), config.epsilon);
   const project = (x_NI: Value, name: string): Value => linear(x_NI, name, 'outIn');
   const rope = traceRope(inputs.positions_BT, { settings: config.rope, headSize, positions: config.contextLength });

@@ -1,24 +1,33 @@
 /** Parameters by name: as values of a trace, and the complete list of a model with its head. */
 import { present } from '../../base/invariant.js';
 import { linear, type WeightLayout } from '../nn/linear.js';
+import { add } from '../tensor/ops/all.js';
 import type { Trace, Value } from '../tensor/value.js';
-import type { Architecture, ParameterSpec } from './family.js';
+import type { Architecture, ForwardInputs, ParameterSpec } from './family.js';
 
 /** The parameters of a model in one trace. */
 export interface ParameterReader {
   readonly weight: (name: string) => Value;
-  /** The linear map called `name`, with its bias where the model lists one.
+  /** The linear map called `name`, with its bias where the model lists one, and with what an adapter adds to it.
    *  @param x_NI token rows, [N, in]
    *  @returns [N, out] */
   readonly linear: (x_NI: Value, name: string, layout: WeightLayout) => Value;
 }
 
-export function parameterReader(trace: Trace, specs: readonly ParameterSpec[]): ParameterReader {
+/** @param inputs what the model was given: their trace, and the adapter that it wears */
+export function parameterReader({ ids_BT: { trace }, branch }: Pick<ForwardInputs, 'ids_BT' | 'branch'>, specs: readonly ParameterSpec[]): ParameterReader {
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
-  const weight = (name: string): Value => trace.parameter(name, present(byName.get(name), `${name} is a parameter of the model`).shape);
+  const specOf = (name: string): ParameterSpec => present(byName.get(name), `${name} is a parameter of the model`);
+  const weight = (name: string): Value => trace.parameter(name, specOf(name).shape);
   return {
     weight,
-    linear: (x_NI, name, layout) => linear(x_NI, weight(`${name}.weight`), byName.has(`${name}.bias`) ? weight(`${name}.bias`) : null, layout),
+    linear: (x_NI, name, layout) => {
+      const y_NO = linear(x_NI, weight(`${name}.weight`), byName.has(`${name}.bias`) ? weight(`${name}.bias`) : null, layout);
+      const [first = 0, second = 0] = specOf(`${name}.weight`).shape;
+      const sizes = layout === 'outIn' ? { inputs: second, outputs: first, layout } : { inputs: first, outputs: second, layout };
+      const added_NO = branch?.(x_NI, name, sizes) ?? null;
+      return added_NO === null ? y_NO : add(y_NO, added_NO);
+    },
   };
 }
 
