@@ -5,7 +5,7 @@
  *  fused kernel over a growing key/value cache and has no gradient.
  *  Source: arXiv 2305.13245 (grouped queries); transformers `modeling_llama.py` for head order (query head h uses kv head h div G). */
 import { invariant, unreachable } from '../../base/invariant.js';
-import { add, groupQueryAttention, lessOrEqual, matmul, reshape, rotary, softmax, transpose, where } from '../tensor/ops/all.js';
+import { add, groupQueryAttention, less, lessOrEqual, matmul, reshape, rotary, softmax, transpose, where } from '../tensor/ops/all.js';
 import { multiplyDims, type Dim } from '../tensor/dimension.js';
 import type { Value } from '../tensor/value.js';
 
@@ -21,6 +21,8 @@ export type AttentionPattern =
   | { readonly kind: 'causal' }
   /** bool [B, T, T]: the token of axis 1 sees that of axis 2. Every token must see at least one, or its output is a plain mean. */
   | { readonly kind: 'mask'; readonly mask: Value }
+  /** Every token sees the first lengths_B[b] of its row, those after it too. lengths_B i64 [B]; positions count 0, 1, … along each row. */
+  | { readonly kind: 'bothWays'; readonly lengths_B: Value }
   /** The tokens continue a cache: row b holds lastIndex_B[b] + 1 tokens in all, padding of `ids` on the right.
    *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 · bias f32 [B or 1, 1, T, total], added to scores beside the causal mask */
   | { readonly kind: 'cached'; readonly lastIndex_B: Value; readonly total: Value; readonly bias: Value; readonly past: readonly KeyValues[] };
@@ -35,7 +37,7 @@ export interface KeyValues {
 export interface AttentionContext {
   readonly batch: Dim;
   readonly tokens: Dim;
-  /** What is added to scores, f32 [B, 1, 1, T, T]; null on the cached path. */
+  /** What is added to scores, f32 [B, 1, 1, T or 1, T]; null on the cached path. */
   readonly bias: Value | null;
   readonly pattern: AttentionPattern;
   /** Cosines and sines by token, f32 [B, T, D/2]; null where positions enter otherwise. */
@@ -60,6 +62,8 @@ function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, to
       return sees(lessOrEqual(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(positions_BT, [batch, 1, 1, tokens, 1])));
     case 'mask':
       return sees(reshape(pattern.mask, [batch, 1, 1, tokens, tokens]));
+    case 'bothWays':
+      return sees(less(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(pattern.lengths_B, [batch, 1, 1, 1, 1])));
     case 'cached':
       return null;
     default:
