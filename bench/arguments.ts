@@ -7,12 +7,13 @@ import { ConfigError } from '../src/base/errors.js';
 import { assetPath } from '../src/base/packageRoot.js';
 import type { BenchSetup, Reference } from './comparison.js';
 
-export const benchNames = ['epoch', 'batched', 'update', 'train-step', 'sampling', 'startup', 'roofline'] as const;
+export const benchNames = ['epoch', 'batched', 'update', 'train-step', 'sampling', 'startup', 'roofline', 'growth'] as const;
 export type BenchName = (typeof benchNames)[number];
 
 export const usage = `npm run bench -- [NAME…] [options]
 
-NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32; default all
+NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32;
+                   default all but growth
 --reference DIR    a checkout of astra-rl or ASTPrompter to measure against; may be repeated.
                    Without one the epoch stands against a recorded figure
 --python PATH      an interpreter that has what the peers import; default: one is set up in the cache, once

@@ -22,6 +22,8 @@ export interface IpoEpochOptions {
   /** A JSON array of as many texts as there shall be trees. */
   readonly prompts: string;
   readonly trees: number;
+  /** Default `epochShape`'s. */
+  readonly horizon?: number;
 }
 
 export type RecipeName = ReferenceName | 'batched';
@@ -90,9 +92,9 @@ export function epochOutcome({ trees, pairs, steps, spokenTokens, rolloutSeconds
   };
 }
 
-function recipeOf({ model, peer, precision, prompts, trees }: IpoEpochOptions): Recipe {
+function recipeOf({ model, peer, precision, prompts, trees, horizon = epochShape.horizon }: IpoEpochOptions): Recipe {
   const { adversary, target, ipo } = peerRecipes[peer];
-  const { horizon, newTokens, batchPairs } = epochShape;
+  const { newTokens, batchPairs } = epochShape;
   const speaker = { model, format: 'plain', maxNewTokens: newTokens };
   const attack = { attack: 'ipo', horizon, candidates: 2, epochs: 1, promptsPerEpoch: trees, batchPairs, batches: 'trees', devEvery: 0, keep: 'last', ...ipo };
   return recipeSchema.parse({

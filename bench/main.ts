@@ -13,6 +13,7 @@ import { benchCache, gpt2SmallFolder, modelFolder, smollm2Gguf } from './benchMo
 import { isChosen, type Bench, type BenchSetup, type Comparison } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { generation } from './generation.js';
+import { growth } from './growth.js';
 import { recordRun } from './history.js';
 import { aboutText, describeRun } from './machine.js';
 import { measureComparison, type Measured } from './measureComparison.js';
@@ -26,8 +27,11 @@ import { trainStep } from './trainStep.js';
 
 /** In the order in which they are measured. The roofline comes last: its shares are of the others' rows. */
 const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
-  epoch, batched, update: preferenceUpdate, 'train-step': trainStep, sampling: generation, startup,
+  epoch, batched, update: preferenceUpdate, 'train-step': trainStep, sampling: generation, startup, growth,
 };
+
+/** Measured only when named: they have no peer. */
+const onlyWhenNamed: readonly string[] = ['growth'];
 
 async function main(args: readonly string[]): Promise<number> {
   const read = readArguments(args);
@@ -69,7 +73,7 @@ async function prepare(read: Arguments, scratch: string): Promise<{ readonly set
   const cache = benchCache();
   const model = await modelFolder(read.model, cache, say);
   const parts = { ...read.setup, scratch, model, gpt2Small: () => gpt2SmallFolder(model, cache, say), gguf: () => smollm2Gguf(say) };
-  const needed = read.names.length === 0 || read.names.some((name) => !['startup', 'roofline'].includes(name));
+  const needed = read.names.length === 0 || read.names.some((name) => !['startup', 'roofline', ...onlyWhenNamed].includes(name.split('/')[0] ?? ''));
   if (!read.peers.wanted || !needed) return { setup: { ...parts, python: null }, failures: [] };
   try {
     return { setup: { ...parts, python: preparePython(read.peers.python, cache, say) }, failures: [] };
@@ -84,7 +88,7 @@ async function prepare(read: Arguments, scratch: string): Promise<{ readonly set
 async function chosenComparisons(setup: BenchSetup, names: readonly string[]): Promise<readonly Comparison[]> {
   const out: Comparison[] = [];
   for (const [name, bench] of Object.entries(benches)) {
-    if (names.length > 0 && !names.some((each) => each.split('/')[0] === name)) continue;
+    if (names.length === 0 ? onlyWhenNamed.includes(name) : !names.some((each) => each.split('/')[0] === name)) continue;
     const made = (await bench(setup)).filter((comparison) => isChosen(comparison.name, names));
     out.push(...made);
   }
