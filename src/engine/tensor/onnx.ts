@@ -16,6 +16,8 @@ export interface OnnxOptions {
   readonly parametersAs?: 'inputs' | 'externalInitializers';
   /** Needed for external initializers. */
   readonly layout?: ParameterLayout;
+  /** Names of parameters that are inputs even so. */
+  readonly live?: ReadonlySet<string>;
   /** Which fused kernels may be used. Default 'cpu'. */
   readonly provider?: Provider;
   /** Names of parameters that are 8-bit integers where they are the matrix of a plain product; only as external initializers, on the CPU. */
@@ -32,10 +34,10 @@ export interface StoredWeight {
 }
 
 /** Which weights a frozen program holds, and in what form. A parameter that serves as a matrix and otherwise is held twice. */
-export function storedWeights(graph: Graph, int8: ReadonlySet<string>): readonly StoredWeight[] {
+export function storedWeights(graph: Graph, int8: ReadonlySet<string>, live: ReadonlySet<string> = new Set()): readonly StoredWeight[] {
   const matrices = weightMatrices(graph);
   const otherwise = new Set(graph.nodes.flatMap((node) => node.inputs.filter((input) => node.op.weightOf?.(node)?.value !== input)));
-  return graph.parameters.flatMap(({ name, value }) => {
+  return graph.parameters.filter(({ name }) => !live.has(name)).flatMap(({ name, value }) => {
     const matrix = int8.has(name) ? matrices.get(value) : undefined;
     const plain: StoredWeight = { parameter: name, form: 'f32', location: name, isTransposed: false };
     if (matrix === undefined) return [plain];
@@ -69,10 +71,10 @@ export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
 }
 
 /** The ONNX model before encoding: for tests and for counting nodes. */
-export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, provider = 'cpu', int8 = new Set() }: OnnxOptions = {}): OnnxModel {
+export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, live = new Set(), provider = 'cpu', int8 = new Set() }: OnnxOptions = {}): OnnxModel {
   const isExternal = parametersAs === 'externalInitializers';
   invariant(int8.size === 0 || (isExternal && provider === 'cpu'), 'int8 weights are constants, on the CPU');
-  const weights = storedWeights(graph, int8);
+  const weights = storedWeights(graph, int8, live);
   const { lowering, bind, nodes, initializers } = createLowering(graph, provider, weights);
   for (const { name, value } of [...graph.inputs, ...graph.parameters]) bind(value, name);
   for (const value of graph.constants) {
@@ -84,7 +86,7 @@ export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, prov
   }
   return {
     nodes: nameOutputs(graph.outputs, nodes, lowering),
-    inputs: isExternal ? graph.inputs : [...graph.inputs, ...graph.parameters],
+    inputs: [...graph.inputs, ...graph.parameters.filter(({ name }) => !isExternal || live.has(name))],
     outputs: graph.outputs,
     initializers: [...initializers, ...(isExternal ? weights.map((weight) => externalInitializer(graph, weight, layout)) : [])],
   };

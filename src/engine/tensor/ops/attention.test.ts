@@ -9,14 +9,14 @@ import { groupQueryAttention } from './attention.js';
 
 const [heads, kvHeads, size] = [4, 2, 8];
 
-function attentionGraph(): Graph {
+function attentionGraph(softcap: number): Graph {
   const trace = createTrace();
   const row = (name: string, of: number): ReturnType<typeof trace.input> => trace.input(name, 'f32', ['B', 'T', of * size]);
   const cache = (name: string): ReturnType<typeof trace.input> => trace.input(name, 'f32', ['B', kvHeads, 'P', size]);
   const { out } = groupQueryAttention({
     q: row('q', heads), k: row('k', kvHeads), v: row('v', kvHeads), pastK: cache('pastK'), pastV: cache('pastV'),
     lastIndex: trace.input('lastIndex', 'i32', ['B']), total: trace.input('total', 'i32', [1]), bias: trace.input('bias', 'f32', ['S', 1, 'T', 'W']),
-    heads, kvHeads, scale: 0.3,
+    heads, kvHeads, scale: 0.3, softcap,
   });
   return finishGraph(trace, { out });
 }
@@ -38,9 +38,10 @@ describe('cached attention written out for other providers equals the fused kern
     { title: 'on rows of different lengths, in a cache with room to spare', lastIndex: [4, 1, 2], T: 1, P: 7 },
     { title: 'on whole prompts in a cache that is filled', lastIndex: [3, 3], T: 4, P: 4 },
     { title: 'on several tokens that continue a row', lastIndex: [5], T: 2, P: 8 },
-  ])('$title', async ({ lastIndex, T, P }) => {
+    { title: 'where scores are capped', lastIndex: [5], T: 2, P: 8, softcap: 0.5 },
+  ])('$title', async ({ lastIndex, T, P, softcap = 0 }) => {
     const run = async (provider: Provider): Promise<readonly number[]> =>
-      present((await runGraph(attentionGraph(), feeds(lastIndex, T, P), { provider }))['out'], 'out').data;
+      present((await runGraph(attentionGraph(softcap), feeds(lastIndex, T, P), { provider }))['out'], 'out').data;
     const [fused, written] = [await run('cpu'), await run('webgpu')];
     // float32 sums of eight products of size 1
     fused.forEach((value, i) => { expect(Math.abs(value - (written[i] ?? NaN))).toBeLessThan(1e-5); });

@@ -8,7 +8,7 @@ import { dtypes, expectDType } from '../dtype.js';
 import { at, expectFloat, expectShape, sizeSources } from '../shapeRules.js';
 import type { Lowering, OpDefinition, Value } from '../value.js';
 
-type AttentionAttributes = { readonly heads: number; readonly kvHeads: number; readonly scale: number };
+type AttentionAttributes = { readonly heads: number; readonly kvHeads: number; readonly scale: number; readonly softcap: number };
 
 export interface GroupQueryAttentionInputs {
   /** [B, T, H·D] */
@@ -29,6 +29,8 @@ export interface GroupQueryAttentionInputs {
   readonly heads: number;
   readonly kvHeads: number;
   readonly scale: number;
+  /** Scores s become softcap · tanh(s / softcap) before bias and mask; 0 (the default) leaves them. */
+  readonly softcap?: number;
 }
 
 const operandNames = ['q', 'k', 'v', 'pastK', 'pastV', 'lastIndex', 'total', 'bias'] as const;
@@ -53,9 +55,12 @@ export const groupQueryAttentionOp: OpDefinition<AttentionAttributes> = {
     const present_ = { dtype: 'f32', shape: pastK.shape.with(2, addDims(at(pastK.shape, 2), tokens)) } as const;
     return [{ dtype: 'f32', shape: q.shape }, present_, present_];
   },
-  lower(onnx, { inputs, attributes: { heads, kvHeads, scale } }) {
-    if (onnx.provider !== 'cpu') return attendByParts(onnx, inputs, { heads, kvHeads, scale });
-    const attributes = { num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: scale }, do_rotary: { int: 0 } };
+  lower(onnx, { inputs, attributes: { heads, kvHeads, scale, softcap } }) {
+    if (onnx.provider !== 'cpu') return attendByParts(onnx, inputs, { heads, kvHeads, scale, softcap });
+    const attributes = {
+      num_heads: { int: heads }, kv_num_heads: { int: kvHeads }, scale: { float: scale }, do_rotary: { int: 0 },
+      ...(softcap === 0 ? {} : { softcap: { float: softcap } }),
+    };
     const names = inputs.slice(0, operandNames.length).map((input) => onnx.name(input));
     // Without cosines, sines and position ids: rotary embedding is applied before.
     const operands = [...names.slice(0, -1), '', '', '', ...names.slice(-1)];
@@ -69,7 +74,7 @@ const hidden = -1e30;
 
 /** The kernel in plain operators. Row b's new tokens take the slots of the cache from start[b] = max(0, lastIndex[b] + 1 − T) on: after
  *  its cached tokens, or from 0 where the whole prompt is new. */
-function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHeads, scale }: AttentionAttributes): readonly string[] {
+function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHeads, scale, softcap }: AttentionAttributes): readonly string[] {
   const write = writer(onnx);
   const [q, k, v, pastK, pastV, lastIndex, , bias] = inputs.map((input) => onnx.name(input)) as Operands;
   // The same sources for all layers: ONNX Runtime then computes slots and masks once.
@@ -100,7 +105,9 @@ function attendByParts(onnx: Lowering, inputs: readonly Value[], { heads, kvHead
   const q_BHTD = write.transpose(write.reshape(q, 0, 0, heads, size), 0, 2, 1, 3);
   const q_BKSD = write.node('Reshape', q_BHTD, write.concat(batch, write.i64(kvHeads, -1, size)));
   const scores_BKSW = write.node('Mul', write.node('MatMul', q_BKSD, write.transpose(keys_BKWD, 0, 1, 3, 2)), write.f32(scale));
-  const scores_BHTW = write.node('Reshape', scores_BKSW, write.concat(batch, write.i64(heads), tokens, seen));
+  const capped_BKSW = softcap === 0 ? scores_BKSW
+    : write.node('Mul', write.node('Tanh', write.node('Mul', scores_BKSW, write.f32(1 / softcap))), write.f32(softcap));
+  const scores_BHTW = write.node('Reshape', capped_BKSW, write.concat(batch, write.i64(heads), tokens, seen));
   const weights_BHTW = onnx.node('Softmax', [write.node('Add', scores_BHTW, bias_B1TW)], { attributes: { axis: { int: -1 } } });
   const weights_BKSW = write.node('Reshape', weights_BHTW, write.concat(batch, write.i64(kvHeads, -1), seen));
   const out_BHTD = write.node('Reshape', write.node('MatMul', weights_BKSW, values_BKWD), write.concat(batch, write.i64(heads, -1, size)));
@@ -137,14 +144,14 @@ function writer(onnx: Lowering) {
 
 /** Causal attention of T new tokens over P cached ones and themselves. Rows are right-padded; rotary embedding is applied before.
  *  @returns out [B, T, H·D] and the extended caches [B, KV, P+T, D] */
-export function groupQueryAttention({ heads, kvHeads, scale, ...operands }: GroupQueryAttentionInputs): {
+export function groupQueryAttention({ heads, kvHeads, scale, softcap = 0, ...operands }: GroupQueryAttentionInputs): {
   readonly out: Value;
   readonly presentK: Value;
   readonly presentV: Value;
 } {
   const inputs = operandNames.map((name) => operands[name]);
   const { trace } = operands.q;
-  const attributes = { heads, kvHeads, scale };
+  const attributes = { heads, kvHeads, scale, softcap };
   const [out, presentK, presentV] = trace.emit(groupQueryAttentionOp, [...inputs, ...sizeSources(trace, cacheDims(inputs))], attributes);
   return { out: present(out, 'out'), presentK: present(presentK, 'presentK'), presentV: present(presentV, 'presentV') };
 }

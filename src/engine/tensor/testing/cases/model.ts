@@ -27,6 +27,7 @@ const halfRotation = (tensor: Plain, cos: Plain, sin: Plain): Plain => {
   return build(tensor.dims, ([b = 0, h = 0, t = 0, i = 0]) => {
     const pair = i % half;
     const [c, s] = [read(cos, [b, t, pair]), read(sin, [b, t, pair])];
+    if (i >= 2 * half) return read(tensor, [b, h, t, i]);
     const [low, high] = [read(tensor, [b, h, t, pair]), read(tensor, [b, h, t, pair + half])];
     return i < half ? low * c - high * s : high * c + low * s;
   });
@@ -44,6 +45,7 @@ interface HeadLayout {
   readonly heads: number;
   readonly kvHeads: number;
   readonly scale: number;
+  readonly softcap?: number;
 }
 
 /** Causal attention of the new tokens over past and new ones, every row of full length. */
@@ -51,7 +53,7 @@ function attend(
   [q, k, v]: readonly [Plain, Plain, Plain],
   [pastK, pastV]: readonly [Plain, Plain],
   bias: Plain,
-  { heads, kvHeads, scale }: HeadLayout,
+  { heads, kvHeads, scale, softcap }: HeadLayout,
 ): readonly Plain[] {
   const past = element(pastK.dims, 2);
   const grow = (before: Plain, now: Plain): Plain =>
@@ -62,7 +64,8 @@ function attend(
   const group = heads / kvHeads;
   const repeat = (tensor: Plain): Plain =>
     build(tensor.dims.with(1, heads), ([b = 0, h = 0, t = 0, d = 0]) => read(tensor, [b, Math.floor(h / group), t, d]));
-  const scores = product(splitHeads(q, heads), swapLast(repeat(allK)), scale);
+  const raw = product(splitHeads(q, heads), swapLast(repeat(allK)), scale);
+  const scores = softcap === undefined ? raw : elementwise((each) => softcap * Math.tanh(each / softcap), raw);
   const biased = elementwise((score, each) => score + each, scores, bias);
   const masked = build(biased.dims, (index) => (element(index, 3) > element(index, 2) + past ? -1e9 : read(biased, index)));
   return [joinHeads(product(overRows(masked, softmaxOf), repeat(allV))), allK, allV];
@@ -91,6 +94,18 @@ function attentionCase(title: string, [batch, biases, tokens, past]: readonly [n
     },
     expected: ([q, k, v, pastK, pastV, , , bias]) =>
       attend([q as Plain, k as Plain, v as Plain], [pastK as Plain, pastV as Plain], bias as Plain, layout),
+  };
+}
+
+function headCase(title: string, softcap: number): OpCase {
+  return {
+    title, operands: [real(['N', 6], [4, 6], { scale: 2 }), parameter([5, 6]), exact('i64', ['N'], [4], [3, 0, 3, 4])],
+    build: ([h, w, t]) => op.tokenLogProb(h as Value, w as Value, t as Value, { softcap }),
+    expected: ([h, w, t]) => {
+      const logits = elementwise((each) => (softcap === 0 ? each : softcap * Math.tanh(each / softcap)), product(h as Plain, swapLast(w as Plain)));
+      const normal = overRows(logits, (row) => row.map((each) => each - logSumExpOf(row)));
+      return build([4], ([n = 0]) => read(normal, [n, read(t as Plain, [n])]));
+    },
   };
 }
 
@@ -155,19 +170,18 @@ export const modelCases = {
       build: ([a, c, s]) => op.rotary(a as Value, c as Value, s as Value, { heads: 3 }),
       expected: ([a, c, s]) => joinHeads(halfRotation(splitHeads(a as Plain, 3), c as Plain, s as Plain)),
     },
-  ],
-  tokenLogProb: [{
-    title: 'in nats, targets repeated', operands: [real(['N', 6], [4, 6], { scale: 2 }), parameter([5, 6]), exact('i64', ['N'], [4], [3, 0, 3, 4])],
-    build: ([h, w, t]) => op.tokenLogProb(h as Value, w as Value, t as Value),
-    expected: ([h, w, t]) => {
-      const logits = product(h as Plain, swapLast(w as Plain));
-      const normal = overRows(logits, (row) => row.map((each) => each - logSumExpOf(row)));
-      return build([4], ([n = 0]) => read(normal, [n, read(t as Plain, [n])]));
+    {
+      title: 'of [B, T, H·D], the last elements of each head left as they are', operands: [real(['B', 'T', 18], [2, 3, 18]), ...angles], differentiable: [0],
+      build: ([a, c, s]) => op.rotary(a as Value, c as Value, s as Value, { heads: 3 }),
+      expected: ([a, c, s]) => joinHeads(halfRotation(splitHeads(a as Plain, 3), c as Plain, s as Plain)),
     },
-  }],
+  ],
+  tokenLogProb: [headCase('in nats, targets repeated', 0), headCase('of capped logits', 1.5)],
   groupQueryAttention: [
     attentionCase('of a whole prompt, heads in groups', [2, 2, 4, 0], { heads: 4, kvHeads: 2, scale: 0.3 }),
     attentionCase('of one more token over a cache, one bias for all rows', [2, 1, 1, 5], { heads: 4, kvHeads: 2, scale: 0.3 }),
     attentionCase('of one more token, a key head for every query head', [1, 1, 1, 3], { heads: 2, kvHeads: 2, scale: 0.5 }),
+    attentionCase('with capped scores, the bias added after', [2, 2, 4, 0], { heads: 4, kvHeads: 2, scale: 0.8, softcap: 0.7 }),
+    attentionCase('of one more token with capped scores', [2, 1, 1, 5], { heads: 4, kvHeads: 2, scale: 0.8, softcap: 0.7 }),
   ],
 } as const satisfies Record<string, readonly OpCase[]>;
