@@ -1,13 +1,12 @@
 /** Weights between a checkpoint and a store: which tensor of the file is which parameter, and the refusal of any that does not fit. */
 import { FormatError } from '../../base/errors.js';
-import { present } from '../../base/invariant.js';
 import type { Device, TensorStore } from '../runtime/device.js';
 import { initialValues } from '../nn/init.js';
 import type { CheckpointTensor } from './checkpoints/checkpoint.js';
 import type { ParameterSpec } from './family.js';
 
 /** Buffers that old checkpoints carry and no model reads. */
-const buffers = [/(^|\.)attn\.(masked_)?bias$/, /(^|\.)rotary_emb\.inv_freq$/];
+const buffers = [/(^|\.)attn\.(masked_)?bias$/, /(^|\.)rotary_emb\.inv_freq$/, /(^|\.)embeddings\.(position|token_type)_ids$/];
 
 export interface MatchOptions {
   /** 'model.': the body's prefix, which a checkpoint of the bare body leaves out. */
@@ -30,7 +29,7 @@ export function matchWeights(
   const unexpected: string[] = [];
   const misshaped: string[] = [];
   for (const [name, tensor] of tensors) {
-    const target = [name, prefix + name].find((candidate) => expected.has(candidate));
+    const target = [name, prefix + name].map(newNormName).find((candidate) => expected.has(candidate));
     const spec = target === undefined ? undefined : expected.get(target);
     if (spec === undefined) {
       if (!buffers.some((pattern) => pattern.test(name)) && !redundant.includes(name)) unexpected.push(name);
@@ -53,6 +52,11 @@ export function matchWeights(
   return found;
 }
 
+/** Checkpoints converted from TensorFlow call the gain of a norm gamma and its bias beta. */
+function newNormName(name: string): string {
+  return name.replace(/\bLayerNorm\.gamma$/, 'LayerNorm.weight').replace(/\bLayerNorm\.beta$/, 'LayerNorm.bias');
+}
+
 /** A wrong configuration misses every tensor there is: the first few tell enough. */
 function listed(names: readonly string[]): string {
   const most = 6;
@@ -72,9 +76,35 @@ export async function loadWeights(
 ): Promise<TensorStore> {
   const matched = matchWeights(specs, tensors, options);
   const store = await device.createStore(specs);
-  for (const { name } of specs) {
-    await device.write(store, name, await present(matched.get(name), `${name} was matched`).read(), { transfer: true });
+  await writeTensors(device, store, matched);
+  return store;
+}
+
+/** The next tensor is read while the device takes the one before. */
+async function writeTensors(device: Device, store: TensorStore, tensors: ReadonlyMap<string, CheckpointTensor>): Promise<void> {
+  let written = Promise.resolve();
+  for (const [name, tensor] of tensors) {
+    const [data] = await Promise.all([tensor.read(), written]);
+    written = device.write(store, name, data, { transfer: true });
   }
+  await written;
+}
+
+/** A new store for a body under a new head: the body from a checkpoint, whatever head that has left out, the rest at random.
+ *  @param head parameters above the body; those whose names begin with the prefix are the checkpoint's where it has them (BERT's pooler) */
+export async function loadBody(
+  device: Device,
+  { body, head }: { readonly body: readonly ParameterSpec[]; readonly head: readonly ParameterSpec[] },
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  { prefix, where, seed }: { readonly prefix: string; readonly where: string; readonly seed: number },
+): Promise<TensorStore> {
+  const has = ({ name }: ParameterSpec): boolean => name.startsWith(prefix) && (tensors.has(name) || tensors.has(name.slice(prefix.length)));
+  const kept = [...body, ...head.filter(has)];
+  const names = new Set(kept.map(({ name }) => name));
+  const ofBody = [...tensors].filter(([name]) => [name, prefix + name].map(newNormName).some((candidate) => names.has(candidate)));
+  const matched = matchWeights(kept, new Map(ofBody), { prefix, redundant: [], where });
+  const store = await initialiseWeights(device, [...body, ...head], seed);
+  await writeTensors(device, store, matched);
   return store;
 }
 
