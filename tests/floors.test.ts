@@ -18,8 +18,8 @@ const floorOf: Readonly<Record<string, number>> = {
   speakers: 2,
   attacks: 3,
   stages: 4,
-  cli: 5,
   server: 5,
+  cli: 6,
 };
 
 /** Rooms of the engine, lowest first: a room imports from rooms before it and from itself. */

@@ -19,6 +19,8 @@ export interface CommandContext {
   /** A line for people, on stderr; nothing with --quiet. */
   readonly log: (line: string) => void;
   readonly progress: Progress;
+  /** Prints a result now, for a command that goes on until it is stopped; what it returns is not printed then. Once. */
+  readonly announce: (result: Pick<CommandResult, 'json' | 'text'>) => void;
   /** True once somebody asked to stop a command that saves its state; a second request ends the process at once. */
   readonly interrupted: () => boolean;
 }
@@ -53,6 +55,8 @@ export interface CommandDefinition {
   readonly flags: readonly FlagDefinition[];
   /** At the first Ctrl-C it asks `interrupted` and saves its state. The others, which have none, end at once. */
   readonly savesWhenInterrupted?: true;
+  /** Ctrl-C is how it ends: it listens to `terminal.onInterrupt`, closes what it opened and returns. */
+  readonly runsUntilInterrupted?: true;
   readonly examples: readonly string[];
   readonly run: (argument: string | undefined, flags: FlagValues, context: CommandContext) => Promise<CommandResult>;
 }

@@ -18,11 +18,17 @@ const groups: Readonly<Record<string, string>> = { models: 'see, fetch and conve
 export async function runCommandLine(argv: readonly string[], terminal: Terminal): Promise<number> {
   const wantsJson = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined).includes('--json');
   let code: number = exitCodes.ok;
+  let hasPrinted = false;
   const printed: string[] = [];
   const own = wantsJson ? { ...terminal, stdout: (text: string) => void printed.push(text) } : terminal;
   const program = buildProgram(own, async (definition, argument, flags, globals) => {
-    const result = await runCommand(definition, argument, flags, globals, terminal);
-    terminal.stdout(globals.json ? `${jsonText(result.json)}\n` : ensureNewline(result.text));
+    const print = (result: Pick<CommandResult, 'json' | 'text'>): void => {
+      if (hasPrinted) return;
+      hasPrinted = true;
+      terminal.stdout(globals.json ? `${jsonText(result.json)}\n` : ensureNewline(result.text));
+    };
+    const result = await runCommand(definition, argument, flags, globals, terminal, print);
+    print(result);
     code = result.exitCode ?? exitCodes.ok;
   });
   try {
@@ -33,7 +39,7 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
       if (wantsJson) terminal.stdout(`${jsonText({ [error.code === 'commander.version' ? 'version' : 'help']: printed.join('').trimEnd() })}\n`);
       return exitCodes.ok;
     }
-    reportError(error, wantsJson, terminal);
+    reportError(error, wantsJson && !hasPrinted, terminal);
     code = exitCodeOf(error);
   }
   return code;
@@ -45,21 +51,26 @@ async function runCommand(
   flags: FlagValues,
   globals: GlobalOptions,
   terminal: Terminal,
+  announce: CommandContext['announce'],
 ): Promise<CommandResult> {
   let stopRequests = 0;
   const progress = globals.quiet ? silentProgress : createProgress(terminal);
   const release = terminal.onInterrupt(() => {
     stopRequests++;
-    if (stopRequests > 1 || definition.savesWhenInterrupted !== true) {
+    if (stopRequests > 1 || (definition.savesWhenInterrupted !== true && definition.runsUntilInterrupted !== true)) {
       progress.stop();
       reportError(stoppedAtOnce(definition), globals.json, terminal);
       terminal.exit(exitCodes.interrupted);
-    } else if (!globals.quiet) terminal.stderr('\nStopping at the next safe point; press Ctrl-C again to stop at once.\n');
+    } else if (!globals.quiet) {
+      const what = definition.runsUntilInterrupted === true ? 'Closing' : 'Stopping at the next safe point';
+      terminal.stderr(`\n${what}; press Ctrl-C again to stop at once.\n`);
+    }
   });
   const context: CommandContext = {
     terminal,
     globals,
     progress,
+    announce,
     interrupted: () => stopRequests > 0,
     log: (line) => {
       if (!globals.quiet) terminal.stderr(`${line}\n`);

@@ -10,6 +10,7 @@ import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPu
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
+import { serveCommand } from './serve.js';
 
 export const commands = {
   run: runCommand,
@@ -17,6 +18,7 @@ export const commands = {
   generate: generateCommand,
   score: scoreCommand,
   judge: judgeCommand,
+  serve: serveCommand,
   'models list': modelsListCommand,
   'models pull': modelsPullCommand,
   'models inspect': modelsInspectCommand,
