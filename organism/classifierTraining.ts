@@ -1,8 +1,8 @@
 /** Trains a sequence classifier on soft labels: cross-entropy between wanted and predicted class probabilities. */
 import { present } from '../src/base/invariant.js';
-import { packLastTokens } from '../src/engine/models/packLastTokens.js';
 import { traceParameters } from '../src/engine/models/parameters.js';
 import { classifierParameters, traceClassLogits, type SequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
+import { packTexts } from '../src/engine/models/textBatch.js';
 import { createAdamwState, releaseAdamwState, stepAdamw, type AdamwConfig } from '../src/engine/optim/adamw.js';
 import { f32Tensor } from '../src/engine/runtime/hostTensor.js';
 import { differentiate } from '../src/engine/tensor/differentiate.js';
@@ -23,10 +23,11 @@ export async function createClassifierTrainer(model: SequenceClassifier, config:
   const state = await createAdamwState(device, weights);
   return {
     train: async (texts) => {
-      const { ids_BT, positions_BT, rows_N } = packLastTokens(texts.map(({ ids }) => ids));
+      const { base } = model.architecture;
+      const feeds = packTexts(texts.map(({ ids }) => ids), base, base.classifier.pooling);
       const shares = texts.flatMap(({ wanted: row }) => row.map((share) => share / texts.length));
       const wanted = f32Tensor([texts.length, model.labels.length], Float32Array.from(shares));
-      const { loss } = await device.accumulate(program, { ids: ids_BT, positions: positions_BT, rows: rows_N, wanted }, state.gradients);
+      const { loss } = await device.accumulate(program, { ...feeds, wanted }, state.gradients);
       await stepAdamw(device, config, weights, state);
       return Number(present(loss?.data[0], 'the graph gives the loss'));
     },
@@ -37,17 +38,12 @@ export async function createClassifierTrainer(model: SequenceClassifier, config:
   };
 }
 
-/** inputs  ids, positions i64 [B, T] · rows i64 [N] · wanted f32 [N, labels], divided by the number of texts
+/** inputs  ids, positions i64 [B, T] · rows i64 [B] · wanted f32 [B, labels], divided by the number of texts
  *  output  loss [] and the gradients, as Device.accumulate reads them */
 function trainingGraph(model: SequenceClassifier): Graph {
   const trace = createTrace();
-  const logits_NL = traceClassLogits(model.architecture, {
-    ids_BT: trace.input('ids', 'i64', ['B', 'T']),
-    positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-    rows_N: trace.input('rows', 'i64', ['N']),
-    attention: { kind: 'causal' },
-  });
-  const wanted_NL = trace.input('wanted', 'f32', ['N', model.labels.length]);
+  const logits_NL = traceClassLogits(model.architecture, trace);
+  const wanted_NL = trace.input('wanted', 'f32', ['B', model.labels.length]);
   // Σ wanted·(logit − logsumexp): the second term needs each text's weight, the sum of its row.
   const picked = reduceSum(mul(wanted_NL, logits_NL), [0, 1]);
   const normaliser = reduceSum(mul(reduceSum(wanted_NL, [1]), logSumExp(logits_NL)), [0]);

@@ -1,13 +1,20 @@
 /** The table of model families, and the way from a config.json to an architecture. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
+import { bert } from './bert.js';
 import type { RawConfig } from './configReader.js';
+import { distilbert } from './distilbert.js';
 import type { Architecture, ModelFamily } from './family.js';
 import { gpt2 } from './gpt2.js';
 import { llama } from './llama.js';
+import { roberta } from './roberta.js';
+import type { EncoderFamily } from './textBody.js';
 
 /** By `model_type` of config.json. */
 export const modelFamilies = { gpt2, llama } as const satisfies Record<string, ModelFamily>;
+
+/** Families that read but do not speak, by `model_type`. */
+export const encoderFamilies = { bert, roberta, distilbert } as const satisfies Record<string, EncoderFamily>;
 
 /** What sits on top of a body. */
 export type HeadKind = 'language' | 'classes';
@@ -20,6 +27,7 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
   const type = raw['model_type'];
   const family = typeof type === 'string' && Object.hasOwn(families, type) ? families[type] : undefined;
   if (family === undefined) {
+    if (typeof type === 'string' && Object.hasOwn(encoderFamilies, type)) throw encoderError(type, where);
     throw new ConfigError('Unknown model architecture', {
       where: `${where}: model_type`, expected: `one of ${Object.keys(families).join(', ')}`, got: JSON.stringify(type) ?? 'nothing',
     });
@@ -32,6 +40,13 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
     });
   }
   return family.open(raw, where);
+}
+
+function encoderError(type: string, where: string): ConfigError {
+  return new ConfigError('Not a causal language model', {
+    where: `${where}: model_type`, expected: `one of ${Object.keys(modelFamilies).join(', ')}`, got: `${type}, an encoder: it gives no probability of a next token`,
+    remedy: 'Use it as a judge (a classifier) or for embeddings.',
+  });
 }
 
 /** The class that transformers loads a saved model of this architecture as. */

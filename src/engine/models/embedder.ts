@@ -1,61 +1,108 @@
-/** Texts as vectors: the state of the last real token after the final norm (never of padding). For clustering and diversity. */
+/** Texts as vectors, for clustering and diversity: the state of a decoder's last token, the mean of an encoder's states, or what the
+ *  files of a sentence-transformers model ask for. Padding never counts. */
+import { basename } from 'node:path';
 import { present } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
+import type { TensorStore } from '../runtime/tensorStore.js';
 import { finishGraph } from '../tensor/graph.js';
-import { takeRows } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
-import type { Architecture } from './family.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import type { Checkpoint } from './checkpoints/checkpoint.js';
+import { readSentenceLayout } from './checkpoints/sentenceLayout.js';
 import type { LanguageModel } from './languageModel.js';
-import { packLastTokens } from './packLastTokens.js';
 import { contextError, requireContext } from './requireContext.js';
+import { tokenizerOf, withCheckpoint } from './storedModel.js';
+import { packTexts, traceTexts, type PooledBody } from './textBatch.js';
+import type { Pooling } from './textBody.js';
+import { textBodyOf } from './textBodyOf.js';
 import { tokenBatches } from './tokenBatches.js';
+import { loadBody } from './weights.js';
 
 export interface Embedder {
+  readonly name: string;
   /** Channels of an embedding. */
   readonly width: number;
+  readonly tokenizer: Tokenizer;
+  /** Most tokens of a text. */
+  readonly contextLength: number;
   /** One vector a text, in order. @throws ConfigError for an empty text, an id outside the vocabulary, a text longer than the context */
   readonly embed: (texts: readonly (readonly number[])[]) => Promise<readonly Float32Array[]>;
-  /** Frees the program; the model stays. */
+  /** Frees the program, and weights that the embedder loaded itself. */
   readonly close: () => Promise<void>;
 }
 
 const batchTokens = 4096;
 
-/** An embedder over the model's own weights; updates of a trainable model are seen. */
-export async function openEmbedder(model: LanguageModel): Promise<Embedder> {
-  const { device, architecture, weights } = model;
-  const program = await device.compile(embeddingGraph(architecture), { store: weights });
-  const { width } = architecture.config;
+/** An embedder over a language model's own weights: the state of the last token. Updates of a trainable model are seen. */
+export function openEmbedder(model: LanguageModel): Promise<Embedder> {
+  const { name, architecture, tokenizer, weights, device } = model;
+  return createEmbedder(device, { name, body: { ...architecture, reads: 'leftToRight' }, tokenizer, weights, pooling: 'last' });
+}
+
+/** An embedder with weights of its own, from a checkpoint of any known family; a head that it has is left out.
+ *  @throws ConfigError for an unknown family or pooling, FormatError when the weights are not the configuration's */
+export function loadEmbedder(device: Device, source: string | Checkpoint): Promise<Embedder> {
+  return withCheckpoint(source, async (checkpoint) => {
+    const { source: where, config, tensors } = checkpoint;
+    const body = textBodyOf(config, 'body', where);
+    const layout = await readSentenceLayout(where);
+    const tokenizer = tokenizerOf(checkpoint);
+    const weights = await loadBody(device, { body: body.body, head: [] }, tensors, { prefix: body.prefix, where, seed: 0 });
+    const embedder = await createEmbedder(device, {
+      name: basename(where), body, tokenizer, weights, frozen: true,
+      pooling: layout?.pooling ?? (body.reads === 'bothWays' ? 'mean' : 'last'),
+      isNormalised: layout?.isNormalised ?? false,
+      maxTokens: layout?.maxTokens ?? null,
+    });
+    const close = async (): Promise<void> => {
+      await embedder.close();
+      await device.release(weights);
+    };
+    return { ...embedder, close };
+  });
+}
+
+interface EmbedderParts {
+  readonly name: string;
+  readonly body: PooledBody;
+  readonly tokenizer: Tokenizer;
+  readonly weights: TensorStore;
+  readonly pooling: Pooling;
+  readonly isNormalised?: boolean;
+  readonly maxTokens?: number | null;
+  /** The weights never change: they become part of the program. */
+  readonly frozen?: boolean;
+}
+
+async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Embedder> {
+  const { name, body, tokenizer, weights, pooling, isNormalised = false, maxTokens = null, frozen = false } = parts;
+  const trace = createTrace();
+  const graph = finishGraph(trace, { vectors: traceTexts(trace, body, pooling).pooled_BC });
+  const program: Program = await device.compile(graph, { store: weights, frozen });
+  const { width, vocabularySize, contextLength: positions } = body.config;
+  const contextLength = Math.min(positions, maxTokens ?? positions);
+  const limits = { name, vocabularySize, contextLength };
   return {
-    width,
+    name, width, tokenizer, contextLength,
     embed: async (texts) => {
       texts.forEach((ids, index) => {
-        requireContext(model, ids, `text ${String(index)}`);
-        if (ids.length > model.contextLength) throw contextError(model, ids.length, `text ${String(index)}`);
+        requireContext(limits, ids, `text ${String(index)}`);
+        if (ids.length > contextLength) throw contextError(limits, ids.length, `text ${String(index)}`);
       });
       const results: Float32Array[] = texts.map(() => new Float32Array(0));
       for (const batch of tokenBatches(texts.map((ids) => ids.length), batchTokens)) {
-        const states = await embedBatch(device, program, batch.map((index) => present(texts[index], 'batches hold indices of texts')));
-        batch.forEach((index, n) => (results[index] = states.slice(n * width, (n + 1) * width)));
+        const outputs = await device.run(program, packTexts(batch.map((index) => present(texts[index], 'batches hold indices of texts')), body, pooling));
+        const vectors = present(outputs['vectors'], 'the program has the output').data as Float32Array;
+        batch.forEach((index, n) => (results[index] = vectors.slice(n * width, (n + 1) * width)));
       }
-      return results;
+      return isNormalised ? results.map(unit) : results;
     },
     close: () => device.release(program),
   };
 }
 
-async function embedBatch(device: Device, program: Program, texts: readonly (readonly number[])[]): Promise<Float32Array> {
-  const { ids_BT, positions_BT, rows_N } = packLastTokens(texts);
-  const outputs = await device.run(program, { ids: ids_BT, positions: positions_BT, rows: rows_N });
-  return present(outputs['states'], 'the program has the output').data as Float32Array;
-}
-
-function embeddingGraph(architecture: Architecture): ReturnType<typeof finishGraph> {
-  const trace = createTrace();
-  const { hidden_NC } = architecture.forward({
-    ids_BT: trace.input('ids', 'i64', ['B', 'T']),
-    positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-    attention: { kind: 'causal' },
-  });
-  return finishGraph(trace, { states: takeRows(hidden_NC, trace.input('rows', 'i64', ['N'])) });
+/** The vector scaled to length 1; one of zeros stays. */
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length === 0 ? vector : vector.map((value) => value / length);
 }

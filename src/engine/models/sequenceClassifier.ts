@@ -1,36 +1,36 @@
-/** A sequence classifier: the body of a language model and a linear layer on the state of the last token.
- *  Layout of transformers' …ForSequenceClassification: `score.weight` [labels, C], no bias.
+/** A sequence classifier: a body that reads whole texts, decoder or encoder, and its family's head on the pooled state.
+ *  Layout of transformers' …ForSequenceClassification.
  *
- *  The pooled token is the last of the sequence as given. transformers looks for the last one that is not the pad id, which is the
- *  same unless a text ends with a real token of that id (pad = EOS), where it would pool too early. */
+ *  A decoder's pooled token is the last of the sequence as given. transformers looks for the last one that is not the pad id, which is
+ *  the same unless a text ends with a real token of that id (pad = EOS), where it would pool too early. */
 import { basename } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import type { AttentionPattern } from '../nn/attention.js';
-import { normal } from '../nn/init.js';
 import type { Device, Program } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
 import { finishGraph } from '../tensor/graph.js';
-import { matmul, takeRows } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
-import type { Value } from '../tensor/value.js';
+import type { Trace, Value } from '../tensor/value.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { architectureOf, classNameOf } from './all.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { readConfig, type RawConfig } from './configReader.js';
-import type { Architecture, ParameterSpec } from './family.js';
-import { packLastTokens } from './packLastTokens.js';
+import type { ParameterSpec } from './family.js';
+import { parameterReader } from './parameters.js';
 import { contextError, requireContext } from './requireContext.js';
 import { storeModel, tokenizerOf, withCheckpoint } from './storedModel.js';
+import { packTexts, traceTexts } from './textBatch.js';
+import type { TextBody } from './textBody.js';
+import { textBodyOf } from './textBodyOf.js';
 import { tokenBatches } from './tokenBatches.js';
-import { initialiseWeights, loadWeights } from './weights.js';
+import { initialiseWeights, loadBody, loadWeights } from './weights.js';
 
 export interface ClassifierArchitecture {
-  readonly base: Architecture;
+  readonly base: TextBody;
   /** Names of the classes, by index. */
   readonly labels: readonly string[];
-  /** score.weight [labels, C] */
-  readonly score: ParameterSpec;
+  /** Any number of classes may hold of a text, each with a probability of its own; else exactly one holds. */
+  readonly isMultiLabel: boolean;
+  readonly head: readonly ParameterSpec[];
 }
 
 export interface SequenceClassifier {
@@ -43,39 +43,30 @@ export interface SequenceClassifier {
   readonly device: Device;
   readonly weights: TensorStore;
   readonly trainable: boolean;
-  /** ids i64 [B, T] · positions i64 [B, T] · rows i64 [N] (last tokens, flat) → logits f32 [N, labels]; compiled when first asked for. */
+  /** The inputs of a text batch (textBatch.ts) → logits f32 [B, labels]; compiled when first asked for. */
   readonly inference: () => Promise<Program>;
   readonly close: () => Promise<void>;
 }
 
 /** @throws ConfigError for a configuration that is not a classifier's */
 export function classifierArchitecture(raw: RawConfig, where: string): ClassifierArchitecture {
-  const base = architectureOf(raw, 'classes', where);
-  const labels = readLabels(raw, where);
-  const std = readConfig(raw, where).quantity('initializer_range', 0.02);
-  return { base, labels, score: { name: 'score.weight', shape: [labels.length, base.config.width], initial: normal(std) } };
+  return withLabels(textBodyOf(raw, 'classes', where), readLabels(raw, where));
 }
 
-export function classifierParameters({ base, score }: ClassifierArchitecture): readonly ParameterSpec[] {
-  return [...base.body, score];
+function withLabels(base: TextBody, labels: readonly string[]): ClassifierArchitecture {
+  const isMultiLabel = base.config.raw['problem_type'] === 'multi_label_classification';
+  return { base, labels, isMultiLabel, head: base.classifier.parameters(labels.length) };
 }
 
-export interface ClassLogitInputs {
-  /** i64 [B, T] */
-  readonly ids_BT: Value;
-  /** i64 [B, T] */
-  readonly positions_BT: Value;
-  readonly attention: Exclude<AttentionPattern, { kind: 'cached' }>;
-  /** i64 [N]: flat index into [B·T] of the last token of each text. */
-  readonly rows_N: Value;
+export function classifierParameters({ base, head }: ClassifierArchitecture): readonly ParameterSpec[] {
+  return [...base.body, ...head];
 }
 
-/** Class logits of each text; the weights become parameters of the inputs' trace.
- *  @returns f32 [N, labels]; gradients reach every parameter */
-export function traceClassLogits({ base, score }: ClassifierArchitecture, inputs: ClassLogitInputs): Value {
-  const { hidden_NC } = base.forward(inputs);
-  const score_LC = inputs.ids_BT.trace.parameter(score.name, score.shape);
-  return matmul(takeRows(hidden_NC, inputs.rows_N), score_LC, { transposeB: true });
+/** Class logits of each text of a batch; declares the batch's inputs, and the weights become parameters of the trace.
+ *  @returns f32 [B, labels]; gradients reach every parameter */
+export function traceClassLogits({ base, head }: ClassifierArchitecture, trace: Trace): Value {
+  const { pooled_BC, inputs } = traceTexts(trace, base, base.classifier.pooling);
+  return base.classifier.logits(pooled_BC, parameterReader(inputs, head));
 }
 
 export function openSequenceClassifier(
@@ -90,6 +81,33 @@ export function openSequenceClassifier(
     const weights = await loadWeights(device, classifierParameters(architecture), tensors, { prefix: architecture.base.prefix, where, redundant: [] });
     const { name = basename(where), trainable = false } = options;
     return assemble(device, weights, { name, architecture, tokenizer, trainable });
+  });
+}
+
+export interface NewHeadOptions {
+  /** Names of the classes, two or more, or one that holds or not. */
+  readonly labels: readonly string[];
+  /** See `ClassifierArchitecture.isMultiLabel`; default false, but true for a single label. */
+  readonly isMultiLabel?: boolean;
+  readonly seed: number;
+  readonly name?: string;
+}
+
+/** A trainable classifier on the body of any checkpoint of a known family (a language model, an encoder, another classifier): the head is
+ *  new and random, the same for the same seed, whatever head the checkpoint has.
+ *  @throws ConfigError without labels or with one named twice; FormatError when the weights are not the configuration's */
+export async function headSequenceClassifier(device: Device, source: string | Checkpoint, options: NewHeadOptions): Promise<SequenceClassifier> {
+  const { labels, isMultiLabel = labels.length === 1, seed } = options;
+  if (labels.length === 0 || new Set(labels).size < labels.length || (labels.length === 1 && !isMultiLabel)) {
+    throw new ConfigError('Not the labels of a classifier', { expected: 'two or more different names, or one that holds or not', got: labels.join(', ') || 'none' });
+  }
+  return withCheckpoint(source, async (checkpoint) => {
+    const { source: where, tensors } = checkpoint;
+    const problem = isMultiLabel ? 'multi_label_classification' : 'single_label_classification';
+    const architecture = withLabels(textBodyOf({ ...checkpoint.config, problem_type: problem }, 'body', where), labels);
+    const { base, head } = architecture;
+    const weights = await loadBody(device, { body: base.body, head }, tensors, { prefix: base.prefix, where, seed });
+    return assemble(device, weights, { name: options.name ?? basename(where), architecture, tokenizer: tokenizerOf(checkpoint), trainable: true });
   });
 }
 
@@ -113,11 +131,11 @@ export async function saveSequenceClassifier({ architecture, device, weights, to
     ...base.config.raw,
     id2label: Object.fromEntries(labels.entries()),
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
-    // transformers finds the token to pool by the pad id.
-    pad_token_id: tokenizer.padId,
+    // transformers finds the token that a decoder is pooled at by the pad id.
+    ...(base.reads === 'leftToRight' ? { pad_token_id: tokenizer.padId } : {}),
   };
   await storeModel(dir, {
-    raw, className: classNameOf(base, 'classes'), specs: classifierParameters(architecture), chatTemplate: null, device, weights, tokenizer,
+    raw, className: base.classifier.className, specs: classifierParameters(architecture), chatTemplate: null, device, weights, tokenizer,
   });
 }
 
@@ -131,10 +149,11 @@ export async function classify(model: SequenceClassifier, sequences: readonly (r
     requireContext(model, ids, `text ${String(index)}`);
     if (ids.length > model.contextLength) throw contextError(model, ids.length, `text ${String(index)}`);
   });
+  const { base } = model.architecture;
   const results: Float32Array[] = sequences.map(() => new Float32Array(0));
   for (const batch of tokenBatches(sequences.map((ids) => ids.length), batchTokens)) {
-    const { ids_BT, positions_BT, rows_N } = packLastTokens(batch.map((index) => present(sequences[index], 'batches hold indices of texts')));
-    const outputs = await model.device.run(await model.inference(), { ids: ids_BT, positions: positions_BT, rows: rows_N });
+    const texts = batch.map((index) => present(sequences[index], 'batches hold indices of texts'));
+    const outputs = await model.device.run(await model.inference(), packTexts(texts, base, base.classifier.pooling));
     const logits = present(outputs['logits'], 'the program has the output').data as Float32Array;
     const width = model.labels.length;
     batch.forEach((index, n) => (results[index] = logits.slice(n * width, (n + 1) * width)));
@@ -164,14 +183,7 @@ function assemble(device: Device, weights: TensorStore, parts: Parts): SequenceC
 
 function inferenceGraph(architecture: ClassifierArchitecture): ReturnType<typeof finishGraph> {
   const trace = createTrace();
-  return finishGraph(trace, {
-    logits: traceClassLogits(architecture, {
-      ids_BT: trace.input('ids', 'i64', ['B', 'T']),
-      positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-      rows_N: trace.input('rows', 'i64', ['N']),
-      attention: { kind: 'causal' },
-    }),
-  });
+  return finishGraph(trace, { logits: traceClassLogits(architecture, trace) });
 }
 
 /** Labels of `id2label`, or LABEL_0 … of `num_labels`; two when neither is there, as in transformers. */

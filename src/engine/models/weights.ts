@@ -103,17 +103,22 @@ export async function loadBody(
   const names = new Set(kept.map(({ name }) => name));
   const ofBody = [...tensors].filter(([name]) => [name, prefix + name].map(newNormName).some((candidate) => names.has(candidate)));
   const matched = matchWeights(kept, new Map(ofBody), { prefix, redundant: [], where });
-  const store = await initialiseWeights(device, [...body, ...head], seed);
+  const store = await device.createStore([...body, ...head]);
   await writeTensors(device, store, matched);
+  await drawWeights(device, store, head.filter(({ name }) => !names.has(name)), seed);
   return store;
 }
 
 /** A new store with random weights, the same for the same seed. */
 export async function initialiseWeights(device: Device, specs: readonly ParameterSpec[], seed: number): Promise<TensorStore> {
   const store = await device.createStore(specs);
+  await drawWeights(device, store, specs, seed);
+  return store;
+}
+
+async function drawWeights(device: Device, store: TensorStore, specs: readonly ParameterSpec[], seed: number): Promise<void> {
   for (const { name, shape, initial } of specs) {
     const length = shape.reduce((product, size) => product * size, 1);
     await device.write(store, name, initialValues(initial, length, { seed, name }), { transfer: true });
   }
-  return store;
 }

@@ -1,0 +1,52 @@
+/** Whole texts through a body: the inputs of a graph that reads and pools them, and the feeds of a batch. Rows are padded on the right;
+ *  what a text gives depends on no other text and not on the padding.
+ *
+ *  inputs   ids, positions i64 [B, T] · lengths i64 [B], for a body that reads both ways (left to right, padding is never seen)
+ *           rows i64 [B] (flat index of the pooled token), or shares f32 [B, T] (1 / length for real tokens) for a mean */
+import { invariant } from '../../base/invariant.js';
+import { f32Tensor, i64Tensor, type HostTensor } from '../runtime/hostTensor.js';
+import { matmul, reshape, takeRows } from '../tensor/ops/all.js';
+import type { Trace, Value } from '../tensor/value.js';
+import type { ForwardInputs } from './family.js';
+import type { Pooling, TextBody } from './textBody.js';
+
+export type PooledBody = Pick<TextBody, 'reads' | 'forward' | 'config'>;
+
+/** Declares the inputs of a text batch and traces the pooled states; the weights become parameters of the trace.
+ *  @returns pooled_BC f32 [B, C] and what the body was given */
+export function traceTexts(trace: Trace, body: PooledBody, pooling: Pooling): { readonly pooled_BC: Value; readonly inputs: ForwardInputs } {
+  const inputs: ForwardInputs = {
+    ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+    positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+    attention: body.reads === 'leftToRight' ? { kind: 'causal' } : { kind: 'bothWays', lengths_B: trace.input('lengths', 'i64', ['B']) },
+  };
+  const { hidden_NC } = body.forward(inputs);
+  if (pooling !== 'mean') return { pooled_BC: takeRows(hidden_NC, trace.input('rows', 'i64', ['B'])), inputs };
+  const { width } = body.config;
+  const shares_B1T = reshape(trace.input('shares', 'f32', ['B', 'T']), ['B', 1, 'T']);
+  return { pooled_BC: reshape(matmul(shares_B1T, reshape(hidden_NC, ['B', 'T', width])), ['B', width]), inputs };
+}
+
+/** The feeds of those inputs. @param texts token ids, none empty */
+export function packTexts(texts: readonly (readonly number[])[], { reads }: Pick<TextBody, 'reads'>, pooling: Pooling): Readonly<Record<string, HostTensor>> {
+  invariant(texts.length > 0 && texts.every((ids) => ids.length > 0), 'a batch has texts, and every text a token');
+  const tokens = Math.max(...texts.map((ids) => ids.length));
+  const dims = [texts.length, tokens];
+  const ids = new BigInt64Array(texts.length * tokens);
+  texts.forEach((text, row) => text.forEach((id, t) => (ids[row * tokens + t] = BigInt(id))));
+  return {
+    ids: i64Tensor(dims, ids),
+    positions: i64Tensor(dims, BigInt64Array.from({ length: ids.length }, (_, i) => BigInt(i % tokens))),
+    ...(reads === 'leftToRight' ? {} : { lengths: i64Tensor([texts.length], texts.map((text) => text.length)) }),
+    ...poolingFeeds(texts, tokens, pooling),
+  };
+}
+
+function poolingFeeds(texts: readonly (readonly number[])[], tokens: number, pooling: Pooling): Readonly<Record<string, HostTensor>> {
+  if (pooling !== 'mean') {
+    return { rows: i64Tensor([texts.length], texts.map((text, row) => row * tokens + (pooling === 'first' ? 0 : text.length - 1))) };
+  }
+  const shares = new Float32Array(texts.length * tokens);
+  texts.forEach((text, row) => shares.fill(1 / text.length, row * tokens, row * tokens + text.length));
+  return { shares: f32Tensor([texts.length, tokens], shares) };
+}
