@@ -11,44 +11,11 @@ import type { CacheShape, DecodeRow } from './decodeRow.js';
 import { recordError, type ErrorRecord } from './errorTransfer.js';
 import { beginInference } from './inferenceSession.js';
 import { createKeyValueCache, type KeyValueCache } from './keyValueCache.js';
+import type { LiveChange, LiveEvent } from './liveRow.js';
 import { planPrompts, readPrompts } from './readPrompts.js';
 import type { ResidentProgram } from './residentProgram.js';
 import { createSampler } from './sampler.js';
 import type { TokenAlternatives } from './topTokens.js';
-
-/** A row of a live batch. `continues` is of no meaning here. */
-export interface LiveRow extends DecodeRow {
-  /** The caller's name for it, unique among the rows of the batch. */
-  readonly key: number;
-  /** The most probable tokens to give at every new and every scored position; 0 = none. */
-  readonly alternatives: number;
-}
-
-/** What happens between two steps. */
-export interface LiveChange {
-  readonly admit: readonly LiveRow[];
-  /** Keys of rows to give up; unknown ones are passed over. */
-  readonly drop: readonly number[];
-}
-
-/** What a step did to one row. */
-export interface LiveEvent {
-  readonly key: number;
-  readonly token: LiveToken | null;
-  /** Once, when the prompt is read, for rows that asked: log p of ids[scoreFrom …], nats, with alternatives where wanted. */
-  readonly scored: { readonly logProbs: readonly number[]; readonly alternatives: readonly TokenAlternatives[] } | null;
-  /** Set in the row's last event. */
-  readonly finishReason: 'stop' | 'length' | null;
-  /** The row failed and has left the batch. */
-  readonly error: ErrorRecord | null;
-}
-
-export interface LiveToken {
-  readonly id: number;
-  /** Under the model itself, nats. */
-  readonly logProb: number;
-  readonly alternatives: TokenAlternatives | null;
-}
 
 export interface LiveBatch {
   /** @returns at most one event a row, none for rows that still wait */

@@ -6,7 +6,7 @@ import type { AdamwStep, AdamwStores } from './adamwStep.js';
 import type { CacheShape, DecodeJob, DecodeProgress, DecodeResult } from './decodeRow.js';
 import type { ErrorRecord } from './errorTransfer.js';
 import type { HostTensor } from './hostTensor.js';
-import type { LiveChange, LiveEvent } from './liveBatch.js';
+import type { LiveChange, LiveEvent } from './liveRow.js';
 import type { StoreEntry } from './tensorStore.js';
 
 export interface TensorSpec {
