@@ -3,16 +3,19 @@
  *
  *  A frozen model compiles its weights into that program (prepacked, fastest). A trainable one feeds them at every run, so what a
  *  trainer writes to `weights` is seen by the next generation without a copy. In int8 both generate with a rounded copy of the weights,
- *  made anew when they have changed. */
+ *  made anew when they have changed. A model with an adapter shares the weights of its base, which stay as they are, and is fed the adapter. */
 import { basename } from 'node:path';
+import { invariant } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
 import { parseChatTemplate, type ChatTemplate } from '../text/chatTemplate.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { type Adapter, createAdapter } from './adapters/adapter.js';
+import { adapted, type LoraConfig } from './adapters/lora.js';
 import { architectureOf, classNameOf } from './all.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import type { RawConfig } from './configReader.js';
-import type { Architecture } from './family.js';
+import type { Architecture, ParameterSpec } from './family.js';
 import { inferenceGraph } from './inferenceGraph.js';
 import { languageModelParameters } from './parameters.js';
 import { specialTexts, storeModel, tokenizerOf, withCheckpoint } from './storedModel.js';
@@ -20,6 +23,7 @@ import { initialiseWeights, loadWeights } from './weights.js';
 
 export interface LanguageModel {
   readonly name: string;
+  /** With the adapter, where there is one. */
   readonly architecture: Architecture;
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | null;
@@ -30,12 +34,16 @@ export interface LanguageModel {
   /** Rows of the embedding: every token id is below it. */
   readonly vocabularySize: number;
   readonly device: Device;
-  /** Every parameter under its checkpoint name. */
+  /** Every parameter under its checkpoint name; with an adapter, the base's own. */
   readonly weights: TensorStore;
+  readonly adapter: Adapter | null;
+  /** The model without the adapter, on the same weights; null for a model that has none. */
+  readonly base: LanguageModel | null;
+  /** Its weights change; with an adapter, those of the adapter alone. */
   readonly trainable: boolean;
   /** The program that generates and scores; compiled when first asked for. */
   readonly inference: (options?: InferenceOptions) => Promise<Program>;
-  /** Frees the weights and programs on the device. */
+  /** Frees its programs on the device, and the weights that are its own: not those of a base. */
   readonly close: () => Promise<void>;
 }
 
@@ -90,9 +98,10 @@ export async function createLanguageModel(
   return assemble(device, weights, { name, architecture, tokenizer, chatTemplateSource, trainable: true });
 }
 
-/** The same weights again, in a store of their own. */
+/** The same weights again, in a store of their own. @param model without an adapter */
 export async function copyLanguageModel(model: LanguageModel, options: OpenOptions = {}): Promise<LanguageModel> {
   const { device, architecture, tokenizer, chatTemplateSource } = model;
+  invariant(model.adapter === null, 'a model with an adapter is not copied');
   const weights = await device.createStore(languageModelParameters(architecture));
   await device.copy(model.weights, weights);
   return assemble(device, weights, {
@@ -100,28 +109,70 @@ export async function copyLanguageModel(model: LanguageModel, options: OpenOptio
   });
 }
 
-/** Writes the model in Hugging Face layout, float32; transformers loads it. */
-export async function saveLanguageModel({ architecture, device, weights, tokenizer, chatTemplateSource }: LanguageModel, dir: string): Promise<void> {
+export interface AdaptOptions {
+  /** Of the adapter's first values. */
+  readonly seed: number;
+  readonly name?: string;
+}
+
+/** A trainable model on the weights of `base`, which stay as they are: a new adapter alone is trained. It starts as what `base` is.
+ *  Close it before the base.
+ *  @throws ConfigError for target modules that the model does not have */
+export async function adaptLanguageModel(base: LanguageModel, lora: LoraConfig, { seed, name = base.name }: AdaptOptions): Promise<LanguageModel> {
+  invariant(base.adapter === null, 'an adapter goes on a model without one');
+  return wearAdapter(base, await createAdapter(base.device, base.architecture, lora, seed), { name, trainable: true });
+}
+
+/** A model on the weights of `base`, with this adapter, which it then owns. Close it before the base. */
+export function wearAdapter(base: LanguageModel, adapter: Adapter, { name = base.name, trainable = false }: OpenOptions = {}): LanguageModel {
+  const { device, weights, tokenizer, chatTemplateSource } = base;
+  const architecture = adapted(base.architecture, adapter);
+  return assemble(device, weights, { name, tokenizer, chatTemplateSource, trainable, architecture, worn: { adapter, base } });
+}
+
+/** Whether what one of them is trained to, the other becomes. */
+export function shareWeights(a: LanguageModel, b: LanguageModel): boolean {
+  return a.weights.id === b.weights.id && a.adapter?.weights.id === b.adapter?.weights.id;
+}
+
+/** SHA-256 of all that makes the model, hexadecimal. */
+export async function hashLanguageModel({ device, weights, adapter }: LanguageModel): Promise<string> {
+  return adapter === null ? device.hash(weights) : `${await device.hash(weights)} ${await device.hash(adapter.weights)}`;
+}
+
+/** What a trainer of the model changes, and where it lies. */
+export function trainedPart({ architecture, weights, adapter }: LanguageModel): { readonly parameters: readonly ParameterSpec[]; readonly weights: TensorStore } {
+  return adapter ?? { parameters: languageModelParameters(architecture), weights };
+}
+
+/** Writes the model in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads it. */
+export async function saveLanguageModel(model: LanguageModel, dir: string): Promise<void> {
+  const { architecture, device, weights, adapter, tokenizer, chatTemplateSource } = model;
   await storeModel(dir, {
     raw: architecture.config.raw,
     className: classNameOf(architecture, 'language'),
     specs: languageModelParameters(architecture),
     chatTemplate: chatTemplateSource,
-    device, weights, tokenizer,
+    device, weights, adapter, tokenizer,
   });
 }
 
-type Parts = Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'>;
+interface Parts extends Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'> {
+  readonly worn?: { readonly adapter: Adapter; readonly base: LanguageModel };
+}
 
-function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageModel {
+function assemble(device: Device, weights: TensorStore, { worn, ...parts }: Parts): LanguageModel {
   const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
   const { contextLength, vocabularySize } = architecture.config;
   const roundable = new Set(languageModelParameters(architecture).flatMap((spec) => (spec.roundable === true ? [spec.name] : [])));
   const programs = new Map<Precision, CompiledInference>();
+  const adapter = worn?.adapter ?? null;
+  const stores = adapter === null ? [weights] : [weights, adapter.weights];
+  const live = new Set(adapter?.weights.entries.keys());
   const compile = (precision: Precision): CompiledInference => ({
     program: device.compile(inferenceGraph(architecture), {
-      store: weights,
-      ...(precision === 'int8' ? { frozen: true, int8: roundable } : { frozen: !trainable }),
+      store: stores, live,
+      ...(precision === 'int8' ? { frozen: true, int8: roundable } : { frozen: !trainable || adapter !== null }),
     }),
     version: device.version(weights),
     vocabulary: null,
@@ -141,7 +192,8 @@ function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageM
   return {
     ...parts,
     chatTemplate: chatTemplateSource === null ? null : parseChatTemplate(chatTemplateSource, specialTexts(tokenizer)),
-    contextLength, vocabularySize, device, weights,
+    contextLength, vocabularySize, device, weights, adapter,
+    base: worn?.base ?? null,
     inference: async ({ vocabulary = false, precision = 'f32' } = {}) => {
       const compiled = await upToDate(precision);
       const program = await compiled.program;
@@ -151,7 +203,7 @@ function assemble(device: Device, weights: TensorStore, parts: Parts): LanguageM
     close: async () => {
       for (const { program } of programs.values()) await device.release(await program);
       programs.clear();
-      await device.release(weights);
+      await device.release(adapter?.weights ?? weights);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Device } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
 import type { TemplateSpecials } from '../text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.js';
+import { type Adapter, readMerged } from './adapters/adapter.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { openCheckpoint } from './checkpoints/openCheckpoint.js';
 import { writeCheckpoint } from './checkpoints/writeCheckpoint.js';
@@ -36,15 +37,17 @@ export interface StoredParts {
   readonly className: string;
   readonly device: Device;
   readonly weights: TensorStore;
+  /** Merged into the weights. */
+  readonly adapter?: Adapter | null;
   readonly specs: readonly ParameterSpec[];
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: string | null;
 }
 
 /** Writes a model directory in Hugging Face layout, float32. */
-export async function storeModel(dir: string, { raw, className, device, weights, specs, tokenizer, chatTemplate }: StoredParts): Promise<void> {
+export async function storeModel(dir: string, { raw, className, device, weights, adapter = null, specs, tokenizer, chatTemplate }: StoredParts): Promise<void> {
   async function* tensors(): AsyncGenerator<{ readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }> {
-    for (const { name, shape } of specs) yield { name, shape, data: await device.read(weights, name) };
+    for (const { name, shape } of specs) yield { name, shape, data: await readMerged(device, weights, name, adapter) };
   }
   // Whatever the weights were read from, they are plain numbers now. (writeCheckpoint states their element type.)
   const { quantization_config: _quantization, ...rest } = raw;

@@ -51,6 +51,8 @@ export interface CompileOptions {
   readonly store?: TensorStore | readonly TensorStore[];
   /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may be released. */
   readonly frozen?: boolean;
+  /** Names of parameters that a frozen program is fed all the same: their changes are seen, and their store must stay. */
+  readonly live?: ReadonlySet<string>;
   /** Names of parameters that a frozen program holds in 8 bits where they are matrices of a product; rows of the other operand are
    *  quantized as they come. CPU only. */
   readonly int8?: ReadonlySet<string>;
@@ -176,12 +178,12 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     },
     version: (store) => versions.get(store) ?? 0,
     hash: async (store) => worker.call('hash', { storeId: idOf(store) }),
-    async compile(graph, { store = [], frozen = false, int8 = new Set<string>() } = {}) {
+    async compile(graph, { store = [], frozen = false, live = new Set<string>(), int8 = new Set<string>() } = {}) {
       if (int8.size > 0 && (!frozen || provider !== 'cpu')) {
         throw new ConfigError('int8 is for frozen programs on the CPU', { got: frozen ? `device ${provider}` : 'weights that are fed' });
       }
       const stores = 'kind' in store ? [store] : store;
-      const source = programSource(graph, stores.map(idOf), { frozen, provider, int8 });
+      const source = programSource(graph, stores.map(idOf), { frozen, live, provider, int8 });
       const program: Program = { kind: 'program', id: newId(), inputs: source.inputs, outputs: source.outputs };
       await worker.call('compile', { id: program.id, source }, { transfer: [source.onnx.buffer as ArrayBuffer] });
       own.add(program);

@@ -23,7 +23,7 @@ export interface ProgramSource {
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** Where parameters come from, by store; a name is looked up in order. */
   readonly storeIds: readonly number[];
-  /** Parameters are external initializers in these files; empty = parameters are inputs. */
+  /** Parameters that are external initializers, with their files; the others are inputs. */
   readonly initializers: readonly StoredWeight[];
 }
 

@@ -17,7 +17,7 @@ export interface ResidentProgram {
   readonly session: ort.InferenceSession;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
-  /** Parameters that are fed at every run; empty when they were frozen. */
+  /** Parameters that are fed at every run: those that were not frozen. */
   readonly parameters: readonly ResidentTensor[];
   /** Stores that the program reads at every run. */
   readonly storeIds: readonly number[];
@@ -47,10 +47,11 @@ export async function compileProgram(id: number, source: ProgramSource, stores: 
     logSeverityLevel: 4, // what fails is thrown: no second report on stderr
     ...(externalData.length > 0 ? { externalData: [...externalData] } : {}),
   }), settings.provider === 'cpu' ? undefined : `This machine may have no ${settings.provider} that ONNX Runtime can use: try --device cpu.`);
-  const frozen = source.initializers.length > 0;
+  const frozen = new Set(source.initializers.map(({ parameter }) => parameter));
+  const parameters = [...bound.values()].filter(({ name }) => !frozen.has(name));
+  const read = stores.filter(({ tensors }) => parameters.some((tensor) => tensors.get(tensor.name) === tensor));
   return {
-    id, session, inputs: source.inputs, outputs: source.outputs, parameters: frozen ? [] : [...bound.values()],
-    storeIds: frozen ? [] : stores.map((store) => store.id), tokenBytes: null, kept: [],
+    id, session, inputs: source.inputs, outputs: source.outputs, parameters, storeIds: read.map((store) => store.id), tokenBytes: null, kept: [],
   };
 }
 

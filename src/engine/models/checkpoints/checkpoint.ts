@@ -17,6 +17,15 @@ export interface TokenizerFiles {
   readonly generationConfig?: unknown;
 }
 
+export interface AdapterFacts {
+  /** Path of the base. */
+  readonly base: string;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly rsLora: boolean;
+  readonly targetModules: readonly string[] | string;
+}
+
 export interface Checkpoint {
   /** The path it was opened from. */
   readonly source: string;
@@ -26,5 +35,7 @@ export interface Checkpoint {
   readonly tokenizerFiles: TokenizerFiles | null;
   /** Jinja source, or null for a model without one. */
   readonly chatTemplate: string | null;
+  /** What was merged into the tensors of a base; absent for a plain checkpoint. */
+  readonly adapter?: AdapterFacts;
   readonly close: () => Promise<void>;
 }

@@ -41,7 +41,7 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   return { tokenizerJson, tokenizerConfig, ...(generationConfig === undefined ? {} : { generationConfig }) };
 }
 
-async function readChatTemplate(directory: string, tokenizerConfig: unknown): Promise<string | null> {
+export async function readChatTemplate(directory: string, tokenizerConfig: unknown): Promise<string | null> {
   const own = await readTextIfPresent(join(directory, 'chat_template.jinja'));
   if (own !== null) return own;
   const embedded = isRecord(tokenizerConfig) ? tokenizerConfig['chat_template'] : undefined;

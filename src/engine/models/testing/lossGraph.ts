@@ -28,7 +28,7 @@ export interface LossCase {
 /** Runs Σ factors · values and its gradients once. */
 export async function lossGradients(
   device: Device,
-  weights: TensorStore,
+  weights: TensorStore | readonly TensorStore[],
   specs: readonly ParameterSpec[],
   { build, factors, feeds }: LossCase,
 ): Promise<LossGradients> {

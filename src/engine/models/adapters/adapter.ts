@@ -1,0 +1,59 @@
+/** An adapter with its numbers on a device. */
+import type { Device } from '../../runtime/device.js';
+import type { TensorStore } from '../../runtime/tensorStore.js';
+import type { CheckpointTensor } from '../checkpoints/checkpoint.js';
+import type { ParameterSpec } from '../family.js';
+import { initialiseWeights } from '../weights.js';
+import { type AdaptedBody, type AdapterPlan, highName, type LoraConfig, lowName, mergedWeight, planAdapter, planOn, linearMaps } from './lora.js';
+import { openPeft, peftMaps, tensorOf, writePeft } from './peftFolder.js';
+
+export interface Adapter extends AdapterPlan {
+  /** lora_A and lora_B of every map. */
+  readonly weights: TensorStore;
+}
+
+/** A new adapter, with which the model is what it was: B is zero. The same for the same seed.
+ *  @throws ConfigError for a pattern that meets no linear map */
+export async function createAdapter(device: Device, body: AdaptedBody, config: LoraConfig, seed: number, where = 'targetModules'): Promise<Adapter> {
+  const plan = planAdapter(body, config, where);
+  return { ...plan, weights: await initialiseWeights(device, plan.parameters, seed) };
+}
+
+/** An adapter of a PEFT folder, for a model that is open.
+ *  @throws ConfigError for what PEFT can do and we cannot, FormatError when it is of another model */
+export async function openAdapter(device: Device, body: AdaptedBody, folder: string): Promise<Adapter> {
+  const file = await openPeft(folder);
+  try {
+    const known = linearMaps(body);
+    const plan = planOn(peftMaps(file, known), known, file.config);
+    const weights = await device.createStore(plan.parameters);
+    await fill(device, weights, plan.parameters, (name) => tensorOf(file, name));
+    return { ...plan, weights };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a PEFT folder, float32. @param base what the adapter is on, as `base_model_name_or_path` */
+export async function saveAdapter(device: Device, { config, maps, parameters, weights }: Adapter, folder: string, base: string): Promise<void> {
+  await writePeft(folder, {
+    config, base, maps: [...maps.keys()], hasInOut: [...maps.values()].some(({ layout }) => layout === 'inOut'),
+    tensors: (async function* () {
+      for (const { name, shape } of parameters) yield { name, shape, data: await device.read(weights, name) };
+    })(),
+  });
+}
+
+async function fill(device: Device, store: TensorStore, parameters: readonly ParameterSpec[], find: (name: string) => CheckpointTensor): Promise<void> {
+  for (const { name } of parameters) await device.write(store, name, await find(name).read(), { transfer: true });
+}
+
+/** A parameter of the base with the adapter merged into it. */
+export async function readMerged(device: Device, base: TensorStore, name: string, adapter: Adapter | null): Promise<Float32Array> {
+  const weight = await device.read(base, name);
+  const map = name.replace(/\.weight$/, '');
+  const sizes = adapter?.maps.get(map);
+  if (adapter === null || sizes === undefined || map === name) return weight;
+  const [low, high] = [await device.read(adapter.weights, lowName(map)), await device.read(adapter.weights, highName(map))];
+  return mergedWeight(weight, { low, high, scale: adapter.scale }, sizes);
+}

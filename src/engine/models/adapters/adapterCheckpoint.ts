@@ -1,0 +1,85 @@
+/** An adapter folder as a checkpoint: the base that it names, with the adapter merged into each tensor as it is read. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { ConfigError, FormatError } from '../../../base/errors.js';
+import { present } from '../../../base/invariant.js';
+import { architectureOf } from '../all.js';
+import type { Checkpoint, CheckpointTensor } from '../checkpoints/checkpoint.js';
+import { readChatTemplate, readTokenizerFiles } from '../checkpoints/huggingFace.js';
+import { resolveModel } from '../checkpoints/resolveModel.js';
+import type { LinearSizes } from '../family.js';
+import { highName, linearMaps, lowName, mergedWeight, planOn } from './lora.js';
+import { openPeft, type PeftFile, peftMaps, readPeftConfig, tensorOf } from './peftFolder.js';
+
+/** From the notation of a base to where it lies. */
+export type ResolveBase = (notation: string) => Promise<string>;
+
+/** Asks as the environment says. */
+const resolveByEnvironment: ResolveBase = async (notation) => {
+  const resolved = await resolveModel(notation, { cacheDir: null, offline: false });
+  if (resolved.kind === 'local') return resolved.path;
+  throw new ConfigError('an adapter goes on a model of this machine', { got: notation });
+};
+
+/** @param openBase opens what the adapter names
+ *  @throws ConfigError when the adapter names no base, or one that is not there; FormatError when it is of another model */
+export async function openAdapterCheckpoint(
+  folder: string,
+  openBase: (path: string) => Promise<Checkpoint>,
+  resolveBase: ResolveBase = resolveByEnvironment,
+): Promise<Checkpoint> {
+  const base = await openBase(await resolveBase(await baseNotation(folder)));
+  let file: PeftFile | null = null;
+  try {
+    file = await openPeft(folder);
+    const opened = file;
+    const tensors = mergedTensors(base, opened);
+    const tokenizerFiles = (await readTokenizerFiles(folder)) ?? base.tokenizerFiles;
+    const chatTemplate = (await readChatTemplate(folder, tokenizerFiles?.tokenizerConfig)) ?? base.chatTemplate;
+    const { rank, alpha, rsLora, targetModules } = opened.config;
+    return {
+      source: folder, config: base.config, tensors, tokenizerFiles, chatTemplate,
+      adapter: { base: base.source, rank, alpha, rsLora, targetModules },
+      close: async () => {
+        await opened.close();
+        await base.close();
+      },
+    };
+  } catch (error) {
+    await file?.close();
+    await base.close();
+    throw error;
+  }
+}
+
+/** The base as our notation: a notation of ours, a path from the adapter or from where we are, or a name of the hub as PEFT writes it. */
+async function baseNotation(folder: string): Promise<string> {
+  const { base } = await readPeftConfig(folder);
+  if (base === null) throw new ConfigError('the adapter names no base', { where: join(folder, 'adapter_config.json'), expected: 'base_model_name_or_path' });
+  if (isAbsolute(base) || /^(smollm2$|organism$|\w+:)/.test(base)) return base;
+  for (const path of [resolve(folder, base), resolve(base)]) if (existsSync(path)) return path;
+  return /^[\w-][\w.-]*\/[\w.-]+$/.test(base) ? `hf:${base}` : base;
+}
+
+function mergedTensors(base: Checkpoint, file: PeftFile): ReadonlyMap<string, CheckpointTensor> {
+  const body = architectureOf(base.config, 'language', base.source);
+  const known = linearMaps(body);
+  const { maps, scale } = planOn(peftMaps(file, known), known, file.config);
+  const tensors = new Map(base.tensors);
+  for (const [map, sizes] of maps) {
+    const name = [`${map}.weight`, `${map}.weight`.slice(body.prefix.length)].find((candidate) => tensors.has(candidate));
+    if (name === undefined) throw new FormatError('the base has no weight for the adapter', { where: base.source, expected: `${map}.weight` });
+    const weight = present(tensors.get(name), 'it was found');
+    tensors.set(name, { ...weight, read: () => readTensor(weight, file, { map, scale, sizes }) });
+  }
+  return tensors;
+}
+
+async function readTensor(
+  weight: CheckpointTensor,
+  file: PeftFile,
+  { map, scale, sizes }: { readonly map: string; readonly scale: number; readonly sizes: LinearSizes },
+): Promise<Float32Array> {
+  const [low, high] = [await tensorOf(file, lowName(map)).read(), await tensorOf(file, highName(map)).read()];
+  return mergedWeight(await weight.read(), { low, high, scale }, sizes);
+}
