@@ -113,14 +113,17 @@ export interface AdaptOptions {
   /** Of the adapter's first values. */
   readonly seed: number;
   readonly name?: string;
+  /** Where a reader of the adapter will find the base; default its name. */
+  readonly source?: string;
 }
 
 /** A trainable model on the weights of `base`, which stay as they are: a new adapter alone is trained. It starts as what `base` is.
  *  Close it before the base.
  *  @throws ConfigError for target modules that the model does not have */
-export async function adaptLanguageModel(base: LanguageModel, lora: LoraConfig, { seed, name = base.name }: AdaptOptions): Promise<LanguageModel> {
+export async function adaptLanguageModel(base: LanguageModel, lora: LoraConfig, options: AdaptOptions): Promise<LanguageModel> {
   invariant(base.adapter === null, 'an adapter goes on a model without one');
-  return wearAdapter(base, await createAdapter(base.device, base.architecture, lora, seed), { name, trainable: true });
+  const { seed, name = base.name, source = base.name } = options;
+  return wearAdapter(base, await createAdapter(base.device, base.architecture, lora, { seed, base: source }), { name, trainable: true });
 }
 
 /** A model on the weights of `base`, with this adapter, which it then owns. Close it before the base. */
@@ -140,8 +143,13 @@ export async function hashLanguageModel({ device, weights, adapter }: LanguageMo
   return adapter === null ? device.hash(weights) : `${await device.hash(weights)} ${await device.hash(adapter.weights)}`;
 }
 
+export interface TrainedPart {
+  readonly parameters: readonly ParameterSpec[];
+  readonly weights: TensorStore;
+}
+
 /** What a trainer of the model changes, and where it lies. */
-export function trainedPart({ architecture, weights, adapter }: LanguageModel): { readonly parameters: readonly ParameterSpec[]; readonly weights: TensorStore } {
+export function trainedPart({ architecture, weights, adapter }: LanguageModel): TrainedPart {
   return adapter ?? { parameters: languageModelParameters(architecture), weights };
 }
 

@@ -1,8 +1,9 @@
-/** A trainer's whole state on disk: `model/` in Hugging Face layout, `optimizer/moments.safetensors`, `trainer.json`.
+/** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's, `optimizer/moments.safetensors`, `trainer.json`.
  *  Everything is float32, so that what is read back is what was written, bit for bit. */
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnvironmentError, FormatError } from '../../base/errors.js';
+import { openPeft } from '../../engine/models/adapters/peftFolder.js';
 import type { CheckpointTensor } from '../../engine/models/checkpoints/checkpoint.js';
 import { openCheckpoint } from '../../engine/models/checkpoints/openCheckpoint.js';
 import { openSafetensors } from '../../engine/models/checkpoints/safetensors.js';
@@ -13,16 +14,18 @@ import type { Device, TensorStore } from '../../engine/runtime/device.js';
 const moments = ['firstMoment', 'secondMoment'] as const;
 const momentsFile = join('optimizer', 'moments.safetensors');
 
-/** What the state is of: weights on a device, and how they become a model directory. */
+/** What the state is of: weights on a device, and how they become a folder. */
 export interface StoredWeights {
   readonly device: Device;
   readonly weights: TensorStore;
+  /** The folder of a checkpoint that they go to, and what they are there. Default 'model'. */
+  readonly part?: 'model' | 'adapter';
   readonly save: (folder: string) => Promise<void>;
 }
 
 /** Called between steps, when no gradient is pending. @param folder exists */
 export async function saveTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
-  await model.save(join(folder, 'model'));
+  await model.save(join(folder, model.part ?? 'model'));
   await mkdir(join(folder, 'optimizer'));
   await saveMoments(join(folder, momentsFile), model.device, state);
   await writeFile(join(folder, 'trainer.json'), `${JSON.stringify({ schema: 1, step: state.stepsDone }, null, 2)}\n`);
@@ -31,12 +34,7 @@ export async function saveTrainerState(folder: string, model: StoredWeights, sta
 /** @throws FormatError when the folder is of another model, or damaged */
 export async function loadTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
   const step = await readStep(join(folder, 'trainer.json'));
-  const checkpoint = await openCheckpoint(join(folder, 'model'));
-  try {
-    await writeStore(model.device, model.weights, checkpoint.tensors, '', checkpoint.source);
-  } finally {
-    await checkpoint.close();
-  }
+  await loadWeights(join(folder, model.part ?? 'model'), model);
   const path = join(folder, momentsFile);
   const file = await openSafetensors(path);
   try {
@@ -46,6 +44,16 @@ export async function loadTrainerState(folder: string, model: StoredWeights, sta
   }
   await model.device.fill(state.gradients, 0);
   state.stepsDone = step;
+}
+
+/** Weights as `save` wrote them. @throws FormatError when the folder is of another model */
+export async function loadWeights(folder: string, { device, weights, part = 'model' }: Pick<StoredWeights, 'device' | 'weights' | 'part'>): Promise<void> {
+  const file = part === 'model' ? await openCheckpoint(folder) : await openPeft(folder);
+  try {
+    await writeStore(device, weights, file.tensors, '', folder);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Twice the size of the model: written once, straight behind a header that is known beforehand. */

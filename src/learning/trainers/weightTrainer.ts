@@ -3,10 +3,11 @@
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import type { Architecture, ParameterSpec } from '../../engine/models/family.js';
-import { type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
+import { saveAdapter } from '../../engine/models/adapters/adapter.js';
+import { type LanguageModel, saveLanguageModel, trainedPart } from '../../engine/models/languageModel.js';
 import { languageModelParameters, traceParameters } from '../../engine/models/parameters.js';
 import { type AdamwConfig, createAdamwState, releaseAdamwState, stepAdamw, type StepResult } from '../../engine/optim/adamw.js';
-import type { Program } from '../../engine/runtime/device.js';
+import type { Program, TensorStore } from '../../engine/runtime/device.js';
 import type { HostTensor } from '../../engine/runtime/hostTensor.js';
 import { differentiate } from '../../engine/tensor/differentiate.js';
 import { finishGraph, type Graph } from '../../engine/tensor/graph.js';
@@ -37,7 +38,7 @@ export interface WeightTrainer {
   readonly update: (
     microbatches: readonly Readonly<Record<string, HostTensor>>[],
   ) => Promise<{ readonly report: StepReport; readonly outputs: readonly Readonly<Record<string, HostTensor>>[] }>;
-  /** Writes the whole state into an existing folder: `model/` in Hugging Face layout, the optimizer beside it. */
+  /** Writes the whole state into an existing folder: `model/` in Hugging Face layout or `adapter/` in PEFT's, the optimizer beside it. */
   readonly save: (folder: string) => Promise<void>;
   /** Takes up a saved state. @throws FormatError when it is of another model */
   readonly load: (folder: string) => Promise<void>;
@@ -47,24 +48,30 @@ export interface WeightTrainer {
 
 /** A model as a trainer sees it. */
 export interface TrainedModel extends StoredWeights {
-  /** All of them are trained. */
+  /** Those of `weights`: all of them are trained. */
   readonly parameters: readonly ParameterSpec[];
+  /** What the loss reads beside them and no one trains: the base of an adapter. It has no gradients and no moments. */
+  readonly frozen?: TensorStore;
 }
 
-/** @param model trainable: its weights are fed, so that every update is seen by the next generation */
+/** Trains all weights of the model, or its adapter alone where it has one.
+ *  @param model trainable: what is trained is fed, so that every update is seen by the next generation */
 export function createWeightTrainer(model: LanguageModel, build: LossBuilder, config: AdamwConfig): Promise<WeightTrainer> {
-  const { device, weights, architecture } = model;
-  const save = (folder: string): Promise<void> => saveLanguageModel(model, folder);
-  return createTrainer({ device, weights, parameters: languageModelParameters(architecture), save }, (trace) => build(trace, architecture), config);
+  const { device, adapter, architecture } = model;
+  const trained: TrainedModel = adapter === null
+    ? { ...trainedPart(model), device, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
+    : { ...trainedPart(model), device, part: 'adapter', save: (folder) => saveAdapter(device, adapter, folder), frozen: model.weights };
+  return createTrainer(trained, (trace) => build(trace, architecture), config);
 }
 
 /** The trainer of a model of any kind. */
 export async function createTrainer(model: TrainedModel, build: (trace: Trace) => LossGraph, config: AdamwConfig): Promise<WeightTrainer> {
-  const { device } = model;
+  const { device, parameters, weights, frozen } = model;
+  const store = frozen === undefined ? weights : [weights, frozen];
   // Compiled when first needed: an attack speaks before it trains, and a large graph takes seconds.
   let compiled: Promise<Program> | null = null;
-  const program = (): Promise<Program> => (compiled ??= device.compile(gradientGraph(model.parameters, build), { store: model.weights }));
-  const state = await createAdamwState(device, model.weights);
+  const program = (): Promise<Program> => (compiled ??= device.compile(gradientGraph(parameters, build), { store }));
+  const state = await createAdamwState(device, weights);
   return {
     step: () => state.stepsDone,
     update: async (microbatches) => {
@@ -79,7 +86,7 @@ export async function createTrainer(model: TrainedModel, build: (trace: Trace) =
         await device.fill(state.gradients, 0);
         throw diverged(loss, state.stepsDone + 1);
       }
-      return { report: { loss, ...(await stepAdamw(device, config, model.weights, state)) }, outputs };
+      return { report: { loss, ...(await stepAdamw(device, config, weights, state)) }, outputs };
     },
     save: (folder) => saveTrainerState(folder, model, state),
     load: (folder) => loadTrainerState(folder, model, state),
@@ -95,7 +102,7 @@ export function trainingGraph(architecture: Architecture, build: LossBuilder): G
   return gradientGraph(languageModelParameters(architecture), (trace) => build(trace, architecture));
 }
 
-function gradientGraph(specs: readonly ParameterSpec[], build: (trace: Trace) => LossGraph): Graph {
+export function gradientGraph(specs: readonly ParameterSpec[], build: (trace: Trace) => LossGraph): Graph {
   const trace = createTrace();
   const { loss, outputs } = build(trace);
   const parameters = traceParameters(specs, trace);

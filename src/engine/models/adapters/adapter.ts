@@ -10,13 +10,20 @@ import { openPeft, peftMaps, tensorOf, writePeft } from './peftFolder.js';
 export interface Adapter extends AdapterPlan {
   /** lora_A and lora_B of every map. */
   readonly weights: TensorStore;
+  /** What it is on, as a reader of the adapter alone would find it: a path or a notation of a model. */
+  readonly base: string;
 }
 
 /** A new adapter, with which the model is what it was: B is zero. The same for the same seed.
  *  @throws ConfigError for a pattern that meets no linear map */
-export async function createAdapter(device: Device, body: AdaptedBody, config: LoraConfig, seed: number, where = 'targetModules'): Promise<Adapter> {
-  const plan = planAdapter(body, config, where);
-  return { ...plan, weights: await initialiseWeights(device, plan.parameters, seed) };
+export async function createAdapter(
+  device: Device,
+  body: AdaptedBody,
+  config: LoraConfig,
+  { seed, base }: { readonly seed: number; readonly base: string },
+): Promise<Adapter> {
+  const plan = planAdapter(body, config, 'targetModules');
+  return { ...plan, base, weights: await initialiseWeights(device, plan.parameters, seed) };
 }
 
 /** An adapter of a PEFT folder, for a model that is open.
@@ -28,14 +35,14 @@ export async function openAdapter(device: Device, body: AdaptedBody, folder: str
     const plan = planOn(peftMaps(file, known), known, file.config);
     const weights = await device.createStore(plan.parameters);
     await fill(device, weights, plan.parameters, (name) => tensorOf(file, name));
-    return { ...plan, weights };
+    return { ...plan, base: file.config.base ?? '', weights };
   } finally {
     await file.close();
   }
 }
 
-/** Writes a PEFT folder, float32. @param base what the adapter is on, as `base_model_name_or_path` */
-export async function saveAdapter(device: Device, { config, maps, parameters, weights }: Adapter, folder: string, base: string): Promise<void> {
+/** Writes a PEFT folder, float32. */
+export async function saveAdapter(device: Device, { config, maps, parameters, weights, base }: Adapter, folder: string): Promise<void> {
   await writePeft(folder, {
     config, base, maps: [...maps.keys()], hasInOut: [...maps.values()].some(({ layout }) => layout === 'inOut'),
     tensors: (async function* () {
