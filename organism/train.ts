@@ -14,9 +14,9 @@ import { createSequenceClassifier, openSequenceClassifier, saveSequenceClassifie
 import { defaultAdamw, type AdamwConfig } from '../src/engine/optim/adamw.js';
 import { openDevice, type Device } from '../src/engine/runtime/device.js';
 import { loadTokenizer } from '../src/engine/text/tokenizer.js';
+import { createClassifierTrainer } from '../src/learning/trainers/classifier.js';
 import { createSftTrainer } from '../src/learning/trainers/sft.js';
 import { classifierJudge } from '../src/speakers/judges/classifier.js';
-import { createClassifierTrainer } from './classifierTraining.js';
 import { drawLabelled, languageBatch, labelOf, type LabelledText } from './corpus.js';
 import { measureJudge, measureLanguageModel } from './measure.js';
 import { samplePrompt } from './sample.js';
@@ -91,12 +91,13 @@ async function trainLanguageModel(device: Device, steps: number, folder: string)
 async function trainJudge(device: Device, steps: number, folders: { readonly language: string; readonly judge: string }): Promise<void> {
   const heard = await hear(device, folders.language);
   const judge = await createSequenceClassifier(device, judgeConfig, tokenizer, seed, { name: 'organism-judge' });
-  const trainer = await createClassifierTrainer(judge, optimizer(steps, 3e-3));
+  const trainer = await createClassifierTrainer(judge, { microbatchTokens: 8192, optimizer: optimizer(steps, 3e-3) });
   const report = progress('judge', steps);
   for (let step = 0; step < steps; step++) {
     const stream = openStream(streamKey(seed, 'organism.judge', step));
     const texts = Array.from({ length: 48 }, () => (stream.uniform() < 1 / 3 ? stream.pick(heard) : drawLabelled(stream))).filter(({ text }) => text !== '');
-    report(step, await trainer.train(texts.map(({ text, rude }) => ({ ids: tokenizer.encode(text), wanted: [1 - rude, rude] }))));
+    const { loss } = await trainer.train(texts.map(({ text, rude }) => ({ ids: tokenizer.encode(text), wanted: [1 - rude, rude] })));
+    report(step, loss ?? Number.NaN);
   }
   await trainer.release();
   await saveHalved((to) => saveSequenceClassifier(judge, to), folders.judge);

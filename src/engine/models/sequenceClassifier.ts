@@ -161,6 +161,15 @@ export async function classify(model: SequenceClassifier, sequences: readonly (r
   return results;
 }
 
+/** Probabilities of the labels: they sum to 1, but of multi-label each stands alone. */
+export function classProbabilities(logits: Float32Array, isMultiLabel: boolean): readonly number[] {
+  if (isMultiLabel) return [...logits].map((logit) => 1 / (1 + Math.exp(-logit)));
+  const most = Math.max(...logits);
+  const exponentials = [...logits].map((logit) => Math.exp(logit - most));
+  const sum = exponentials.reduce((total, value) => total + value, 0);
+  return exponentials.map((value) => value / sum);
+}
+
 type Parts = Pick<SequenceClassifier, 'name' | 'architecture' | 'tokenizer' | 'trainable'>;
 
 function assemble(device: Device, weights: TensorStore, parts: Parts): SequenceClassifier {
