@@ -3,7 +3,7 @@
 import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
 import type { Utterance } from '../dialogue/types.js';
-import type { LanguageModel } from '../engine/models/languageModel.js';
+import { type LanguageModel, shareWeights } from '../engine/models/languageModel.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
 import type { LocalTarget, Reading } from '../speakers/targets/local.js';
 
@@ -34,17 +34,17 @@ export function roundingError(after: Rounding, before: Rounding = { tokens: 0, s
   return tokens === 0 ? null : (after.sum - before.sum) / tokens;
 }
 
-/** @param model the frozen weights; never the live adversary's
+/** @param model frozen; never what the adversary is trained to, but it may be the adversary's base with the adapter off
  *  @param target the target when it has the same weights, so that its readings can be used */
 export function createReference(model: LanguageModel, target: LocalTarget | null, liveAdversary: LanguageModel): Reference {
-  if (model.weights.id === liveAdversary.weights.id) {
+  if (shareWeights(model, liveAdversary)) {
     throw new ConfigError('the reference is the live adversary: a loss against it is always at its start', {
       where: 'reference',
       expected: 'a frozen copy',
       remedy: 'Open the checkpoint a second time.',
     });
   }
-  invariant(target === null || target.model.weights.id === model.weights.id, 'readings come from the reference’s own weights');
+  invariant(target === null || shareWeights(target.model, model), 'readings come from the reference’s own weights');
   const counts = { known: 0, computed: 0 };
   const rounding = { tokens: 0, sum: 0 };
   return {

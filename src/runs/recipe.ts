@@ -32,8 +32,23 @@ export const targetSchema = z.strictObject({
   ...speaker,
   precision: precision.describe('int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.'),
 });
+/** A low-rank adapter in place of full training (arXiv 2106.09685). */
+export const loraSchema = z.strictObject({
+  rank: count.default(16).describe('Rows of the smaller matrices: what the adapter can learn, and its size.'),
+  alpha: positive.default(32).describe('The adapter counts alpha / rank; twice the rank is customary.'),
+  rsLora: z.boolean().default(false).describe('It counts alpha / √rank instead, which keeps high ranks learning (arXiv 2312.03732).'),
+  targetModules: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .default('all-linear')
+    .describe('Which linear maps get one, as in PEFT: ends of their names, a pattern for whole names, or all-linear.'),
+});
+
 export const adversarySchema = z.strictObject({
   ...speaker,
+  lora: loraSchema
+    .nullable()
+    .default(null)
+    .describe('Train a low-rank adapter and leave the weights as they are: less memory, quicker steps, usually a higher learningRate. null trains all weights.'),
   rolloutPrecision: precision.describe('int8: training rollouts are sampled from 8-bit weights. Losses and evaluation are always f32.'),
 });
 

@@ -3,8 +3,9 @@ import { isAbsolute, join } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
+import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
-import { copyLanguageModel, type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
+import { adaptLanguageModel, copyLanguageModel, type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
 import type { JudgeOptions, Recipe } from '../runs/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
@@ -34,7 +35,8 @@ export interface Workshop {
   readonly target: () => Promise<LocalTarget>;
   /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
   readonly rolloutTarget: () => Promise<LocalTarget>;
-  /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close. */
+  /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close.
+   *  With `adversary.lora` what is trained is an adapter, on the target's own weights where both are the same model. */
   readonly openAdversary: (options: {
     readonly name: string;
     readonly folder?: string;
@@ -42,8 +44,9 @@ export interface Workshop {
   }) => Promise<LanguageModelAdversary>;
   /** Another speaker on an adversary's weights: drawing otherwise, with the recipe's precision for rollouts. */
   readonly explorer: (adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>) => LanguageModelAdversary;
-  /** Frozen; null when it is the target's own weights. The model is the caller's to close. */
-  readonly openReference: () => Promise<LanguageModel | null>;
+  /** Frozen; null when it is the target's own weights. The model is the caller's to close.
+   *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
+  readonly openReference: (adversary: LanguageModel) => Promise<LanguageModel | null>;
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
   readonly prompts: () => Promise<PromptSets>;
   readonly toxicContinuations: (query: ToxicQuery) => Promise<readonly ToxicContinuation[]>;
@@ -69,7 +72,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     throw new ConfigError('a remote model cannot take this part', { got: notation, expected: 'a model on this machine' });
   };
   const openModel = async (notation: string, trainable: boolean, name: string): Promise<LanguageModel> =>
-    openLanguageModel(await device(), await modelPath(notation), { trainable, name });
+    openLanguageModel(await device(), await modelPath(notation), { trainable, name, resolveBase: modelPath });
 
   const target = once(async () => {
     const model = await openModel(recipe.target.model, false, recipe.target.model);
@@ -80,6 +83,19 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     target.started() && recipe.adversary.model === recipe.target.model
       ? copyLanguageModel((await target()).model, { trainable, name })
       : openModel(recipe.adversary.model, trainable, name);
+  /** An adapter on the adversary's model: on the target's own weights where that is the same model. */
+  const openAdapted = async (lora: LoraConfig, name: string): Promise<LanguageModel> => {
+    const notation = recipe.adversary.model;
+    const isTarget = notation === recipe.target.model;
+    const base = isTarget ? (await target()).model : await openModel(notation, false, notation);
+    const source = /^[./~]/.test(notation) ? await modelPath(notation) : notation;
+    const model = await adaptLanguageModel(base, lora, { seed: recipe.seed, name, source });
+    const close = async (): Promise<void> => {
+      await model.close();
+      await base.close();
+    };
+    return isTarget ? model : { ...model, close };
+  };
   const rolloutTarget = once(async () => rolloutTargetOf(await target(), recipe));
   const judge = (wanted: JudgeOptions): Promise<Judge> => {
     const key = JSON.stringify([wanted.model, wanted.threshold ?? null]);
@@ -109,13 +125,19 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     judge,
     join: formatOf(recipe.target) === 'lines' ? joinLines : joinPlain,
     openAdversary: async ({ name, folder: from, trainable }) => {
-      const model = from === undefined ? await openStart(trainable, name) : await openLanguageModel(await device(), from, { trainable, name });
+      const { lora } = recipe.adversary;
+      const model = from !== undefined
+        ? await openLanguageModel(await device(), from, { trainable, name })
+        : trainable && lora !== null ? await openAdapted(lora, name) : await openStart(trainable, name);
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
-    openReference: async () => {
+    openReference: async (adversary) => {
       const notation = recipe.reference ?? recipe.adversary.model;
-      return notation === recipe.target.model ? null : openModel(notation, false, notation);
+      if (notation === recipe.target.model) return null;
+      // The adversary closes its base.
+      if (notation === recipe.adversary.model && adversary.base !== null) return { ...adversary.base, close: async () => undefined };
+      return openModel(notation, false, notation);
     },
     prompts: once(async () => readPrompts(recipe.prompts, await dataOptions())),
     toxicContinuations: async (query) => readToxicContinuations(query, await dataOptions()),

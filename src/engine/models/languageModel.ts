@@ -11,6 +11,7 @@ import type { TensorStore } from '../runtime/tensorStore.js';
 import { parseChatTemplate, type ChatTemplate } from '../text/chatTemplate.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import { type Adapter, createAdapter } from './adapters/adapter.js';
+import type { ResolveBase } from './adapters/adapterCheckpoint.js';
 import { adapted, type LoraConfig } from './adapters/lora.js';
 import { architectureOf, classNameOf } from './all.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
@@ -62,9 +63,11 @@ export interface OpenOptions {
   readonly trainable?: boolean;
   /** What reports call it; default the last part of the path. */
   readonly name?: string;
+  /** How the base of an adapter folder is found; default: as the environment says. */
+  readonly resolveBase?: ResolveBase;
 }
 
-/** Opens a checkpoint: a directory in Hugging Face layout or a .gguf file.
+/** Opens a checkpoint: a directory in Hugging Face layout, a PEFT adapter (merged into the base that it names) or a .gguf file.
  *  @throws ConfigError for an architecture that is not known, FormatError when weights and configuration disagree */
 export function openLanguageModel(device: Device, source: string | Checkpoint, options: OpenOptions = {}): Promise<LanguageModel> {
   return withCheckpoint(source, async (checkpoint) => {
@@ -76,7 +79,7 @@ export function openLanguageModel(device: Device, source: string | Checkpoint, o
     });
     const { name = basename(where), trainable = false } = options;
     return assemble(device, weights, { name, architecture, tokenizer, chatTemplateSource: chatTemplate, trainable });
-  });
+  }, options.resolveBase);
 }
 
 export interface CreateOptions {

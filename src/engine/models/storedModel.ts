@@ -5,16 +5,17 @@ import type { TensorStore } from '../runtime/tensorStore.js';
 import type { TemplateSpecials } from '../text/chatTemplate.js';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.js';
 import { type Adapter, readMerged } from './adapters/adapter.js';
+import type { ResolveBase } from './adapters/adapterCheckpoint.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { openCheckpoint } from './checkpoints/openCheckpoint.js';
 import { writeCheckpoint } from './checkpoints/writeCheckpoint.js';
 import type { RawConfig } from './configReader.js';
 import type { ParameterSpec } from './family.js';
 
-/** Opens `source` where it is a path, and closes what it opened. */
-export async function withCheckpoint<T>(source: string | Checkpoint, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
+/** Opens `source` where it is a path, and closes what it opened. @param resolveBase how the base of an adapter is found */
+export async function withCheckpoint<T>(source: string | Checkpoint, use: (checkpoint: Checkpoint) => Promise<T>, resolveBase?: ResolveBase): Promise<T> {
   if (typeof source !== 'string') return use(source);
-  const checkpoint = await openCheckpoint(source);
+  const checkpoint = await openCheckpoint(source, resolveBase);
   try {
     return await use(checkpoint);
   } finally {
