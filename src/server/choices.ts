@@ -18,7 +18,7 @@ export interface ChoiceDelta {
   readonly index: number;
   /** New text. */
   readonly text: string;
-  /** The tokens it is made of; the one that ended the text is not among them. */
+  /** The tokens it is made of; a special one that ended the text is not among them. */
   readonly tokens: readonly ReportedToken[];
   /** Once, in the first delta of a choice whose prompt was scored: all tokens of the prompt. */
   readonly prompt: readonly ReportedToken[] | null;
@@ -89,7 +89,8 @@ function createChoice(row: QueuedRow, index: number, tokenizer: LanguageModel['t
       if (scored !== null) prompt = promptTokens(row, scored);
       if (token !== null) {
         ids.push(token.id);
-        if (!(finishReason === 'stop' && ends.has(token.id))) pending.push({ token, start: text.length });
+        const isMark = finishReason === 'stop' && ends.has(token.id) && tokenizer.specialIds.has(token.id);
+        if (!isMark) pending.push({ token, start: text.length });
         if (readsAlong) text = wholeCharacters(tokenizer.decode(ids));
       }
       if (finishReason === null && !stream) return null;
