@@ -112,6 +112,8 @@ export interface Usage {
 
 export interface Endpoint {
   readonly name: string;
+  /** How many questions it takes at once: for `askAll`. */
+  readonly concurrency: number;
   /** @throws TargetError when the server cannot, will not or does not rightly answer; InterruptedError when asked to stop */
   readonly chat: (request: ChatRequest) => Promise<RemoteReply>;
   /** @throws as `chat` */

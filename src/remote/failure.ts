@@ -1,0 +1,27 @@
+/** Why one attempt brought no answer, and whether another may. Never holds a key: texts of the server are redacted before they come here. */
+import type { TargetError } from '../base/errors.js';
+
+export class RemoteFailure extends Error {
+  /** What is thrown once nothing more is tried. */
+  readonly error: TargetError;
+  readonly retryable: boolean;
+  /** What the server asks to wait; null when it does not say. */
+  readonly retryAfterMs: number | null;
+  /** HTTP status; null when there was no answer. */
+  readonly status: number | null;
+
+  constructor(error: TargetError, options: { readonly retryable: boolean; readonly retryAfterMs?: number | null; readonly status?: number | null }) {
+    super(error.message, { cause: error });
+    this.name = 'RemoteFailure';
+    this.error = error;
+    this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs ?? null;
+    this.status = options.status ?? null;
+  }
+}
+
+/** The failure in a chain of causes: clients wrap what a transport throws. */
+export function failureIn(error: unknown): RemoteFailure | null {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) if (at instanceof RemoteFailure) return at;
+  return null;
+}
