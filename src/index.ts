@@ -14,6 +14,13 @@ export { generate, type Generated, type GenerateRequest, type GenerationOptions 
 export { scoreCompletions } from './engine/models/scoreCompletions.js';
 export type { Sequence } from './engine/models/packSequences.js';
 
+// Classifiers and embeddings, on encoders and on language models
+export {
+  classify, headSequenceClassifier, openSequenceClassifier, saveSequenceClassifier, type NewHeadOptions, type SequenceClassifier,
+} from './engine/models/sequenceClassifier.js';
+export { loadEmbedder, openEmbedder, type Embedder } from './engine/models/embedder.js';
+export { encodePieces } from './engine/text/pieces.js';
+
 // Dialogues
 export type {
   Adversary, Dialogue, ExchangeScore, Judge, PreferencePair, Prompt, RolloutTree, ScoredDialogue, SpeakRequest, Target, TargetReply,
@@ -32,6 +39,8 @@ export { openJudge } from './speakers/judges/all.js';
 export type { JudgeDeps, JudgeSpec } from './speakers/judges/judgeKind.js';
 
 // Training
+export { createClassifierTrainer, type ClassifierOptions, type ClassifierTrainer, type LabelledText } from './learning/trainers/classifier.js';
+export { evaluateClassifier, fitClassifier, type ClassifierQuality, type FitHooks, type FitOptions, type FitStep } from './learning/trainers/classifierFit.js';
 export { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './learning/trainers/preference.js';
 export { createSftTrainer, type SftOptions, type SftTrainer } from './learning/trainers/sft.js';
 export type { TrainingExample, TrainingPair } from './learning/trainers/trainingData.js';
