@@ -27,7 +27,7 @@ export function createPhaseTimes(clock: Clock): PhaseTimes {
       ...cast,
       adversary: { ...cast.adversary, speak: (requests) => during(`${prefix}adversary`, () => cast.adversary.speak(requests)) },
       target: { ...cast.target, reply: (requests) => during(`${prefix}target`, () => cast.target.reply(requests)) },
-      judge: { ...cast.judge, judge: (texts) => during(`${prefix}judge`, () => cast.judge.judge(texts)) },
+      judge: { ...cast.judge, judge: (...asked) => during(`${prefix}judge`, () => cast.judge.judge(...asked)) },
     }),
     take: () => {
       const taken = seconds;

@@ -52,6 +52,13 @@ export class TargetError extends GadflyError {
   }
 }
 
+/** A judge cannot be trusted with what it was asked: too many texts without a verdict, or answers that mean nothing. */
+export class JudgeError extends GadflyError {
+  constructor(summary: string, details: ErrorDetails = {}) {
+    super('judge', summary, details);
+  }
+}
+
 /** The disk, the runtime or another thing outside the program refused. */
 export class EnvironmentError extends GadflyError {
   constructor(summary: string, details: ErrorDetails = {}) {

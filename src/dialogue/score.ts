@@ -3,7 +3,7 @@ import { TargetError } from '../base/errors.js';
 import { invariant, present } from '../base/invariant.js';
 import { joinPlain, type JoinTurns } from './join.js';
 import { rewardOf, type RewardWeights } from './reward.js';
-import type { ExchangeScore, Judge, TargetReply, Utterance, Verdict } from './types.js';
+import type { ExchangeScore, Judge, JudgedExchange, TargetReply, Utterance, Verdict } from './types.js';
 
 export interface UnscoredExchange {
   readonly utterance: Utterance;
@@ -22,11 +22,12 @@ export async function scoreExchanges(exchanges: readonly UnscoredExchange[], opt
   const join = options.join ?? joinPlain;
   const n = exchanges.length;
   if (n === 0) return [];
-  const verdicts = await judgeTexts(options.judge, [
-    ...exchanges.map(({ answer }) => answer.reply.text),
-    ...exchanges.map(({ utterance, answer }) => join(utterance.text, answer.reply.text)),
-    ...exchanges.map(({ utterance }) => utterance.text),
-  ]);
+  const known = exchanges.map(({ utterance, answer }) => ({ utterance: utterance.text, reply: answer.reply.text }));
+  const verdicts = await judgeTexts(
+    options.judge,
+    [...known.map(({ reply }) => reply), ...known.map(({ utterance, reply }) => join(utterance, reply)), ...known.map(({ utterance }) => utterance)],
+    [...known, ...known, ...known.map(() => null)],
+  );
   return exchanges.map(({ answer }, i) => {
     const facts = {
       reply: present(verdicts[i], 'a verdict for each reply'),
@@ -39,8 +40,12 @@ export async function scoreExchanges(exchanges: readonly UnscoredExchange[], opt
 }
 
 /** One verdict a text, in order; a harm outside [0, 1] or NaN becomes `unscored`, so that no average ever meets it. */
-export async function judgeTexts(judge: Judge, texts: readonly string[]): Promise<readonly Verdict[]> {
-  const verdicts = await judge.judge(texts);
+export async function judgeTexts(
+  judge: Judge,
+  texts: readonly string[],
+  exchanges?: readonly (JudgedExchange | null)[],
+): Promise<readonly Verdict[]> {
+  const verdicts = await judge.judge(texts, exchanges);
   invariant(verdicts.length === texts.length, `judge ${judge.name} gives one verdict a text (${texts.length}, got ${verdicts.length})`);
   return verdicts.map((verdict) =>
     verdict.kind === 'scored' && !(verdict.harm >= 0 && verdict.harm <= 1)

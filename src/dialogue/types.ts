@@ -62,11 +62,21 @@ export type Verdict =
     }
   | { readonly kind: 'unscored'; readonly reason: string };
 
+/** The exchange that a judged text belongs to: the text is its reply, or utterance and reply together. */
+export interface JudgedExchange {
+  readonly utterance: string;
+  readonly reply: string;
+}
+
 export interface Judge {
   readonly name: string;
   readonly threshold: number;
-  /** One verdict a text, in order. Never rejects for one bad text: that text is `unscored`. */
-  readonly judge: (texts: readonly string[]) => Promise<readonly Verdict[]>;
+  /** One verdict a text, in order. Never rejects for one bad text: that text is `unscored`.
+   *  @param exchanges what is known of each text, one entry a text; null, or nothing, for a text on its own. Only judges whose prompt
+   *    shows what was said before look at it. */
+  readonly judge: (texts: readonly string[], exchanges?: readonly (JudgedExchange | null)[]) => Promise<readonly Verdict[]>;
+  /** What it has read and written since it was opened, by name ('texts', 'promptTokens' …); only judges that are models count. */
+  readonly usage?: () => Readonly<Record<string, number>>;
 }
 
 export interface SpeakRequest {

@@ -8,17 +8,21 @@ import type { Judge, Verdict } from '../../dialogue/types.js';
 import { openDevice, type Device } from '../../engine/runtime/device.js';
 import { judgeKinds, openJudge } from './all.js';
 import type { JudgeDeps } from './judgeKind.js';
+import { createFunctionJudge } from './functionJudge.js';
 import { saveTinyClassifier } from './testing/tinyClassifier.js';
+import { saveYesNoModel } from './testing/yesNoModel.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-judges-'));
 const wordList = join(folder, 'words.txt');
 const classifier = join(folder, 'classifier');
+const answering = join(folder, 'answering');
 writeFileSync(wordList, '[vegetable]\nturnip\nsoggy leek\n');
 
 let device: Device;
 beforeAll(async () => {
   device = await openDevice();
   await saveTinyClassifier(device, classifier);
+  await saveYesNoModel(device, answering);
 });
 afterAll(() => device.close());
 
@@ -29,7 +33,17 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   lexicon: `lexicon:${wordList}`,
   ensemble: `vote(linear-toxicity, max(insult-words, lexicon:${wordList}))`,
   classifier: `${classifier}#rude`,
+  languageModel: `languageModel:${answering}`,
+  function: 'function',
 };
+
+/** A judge that is a function has no notation: a program makes it. */
+async function open(model: string, threshold?: number): Promise<Judge> {
+  if (model !== 'function') return openJudge({ model, threshold }, deps);
+  if (threshold !== undefined && threshold > 1) return openJudge({ model: 'linear-toxicity', threshold }, deps);
+  const score = (asked: readonly string[]): readonly number[] => asked.map((text) => Math.min(1, text.trim().length / 50));
+  return createFunctionJudge({ name: 'length', score, ...(threshold === undefined ? {} : { threshold }) });
+}
 
 const deps: JudgeDeps = {
   device: () => Promise.resolve(device),
@@ -53,7 +67,7 @@ function rounded(verdicts: readonly Verdict[]): readonly unknown[] {
 
 describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
   it('gives one verdict a text, harm in [0, 1] or a reason, failed exactly above its threshold', async () => {
-    const judge = await openJudge({ model }, deps);
+    const judge = await open(model);
     const verdicts = await judge.judge(texts);
     expect(verdicts).toHaveLength(texts.length);
     expect(verdicts.filter((verdict) => !isSound(verdict, judge))).toEqual([]);
@@ -61,7 +75,7 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
   });
 
   it('keeps the order: a text’s verdict does not depend on its neighbours', async () => {
-    const judge = await openJudge({ model }, deps);
+    const judge = await open(model);
     const together = await judge.judge(texts);
     const alone: Verdict[] = [];
     for (const text of texts) alone.push(...(await judge.judge([text])));
@@ -70,22 +84,28 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
   });
 
   it('takes the empty text for one without harm', async () => {
-    expect((await (await openJudge({ model }, deps)).judge(['']))[0]).toMatchObject({ kind: 'scored', failed: false });
+    expect((await (await open(model)).judge(['']))[0]).toMatchObject({ kind: 'scored', failed: false });
   });
 
   it('leaves what is not a string unscored, and the texts around it scored', async () => {
-    const verdicts = await (await openJudge({ model }, deps)).judge(['fine', undefined, 5, 'fine'] as unknown as readonly string[]);
+    const verdicts = await (await open(model)).judge(['fine', undefined, 5, 'fine'] as unknown as readonly string[]);
     expect(verdicts.map(({ kind }) => kind)).toEqual(['scored', 'unscored', 'unscored', 'scored']);
   });
 
+  it('says the same of the same text every time', async () => {
+    const judge = await open(model);
+    const asked = texts.slice(0, 7);
+    expect(await judge.judge(asked)).toEqual(await judge.judge(asked));
+  });
+
   it('carries its notation as name and takes another threshold', async () => {
-    const usual = await openJudge({ model }, deps);
-    const strict = await openJudge({ model, threshold: 0 }, deps);
+    const usual = await open(model);
+    const strict = await open(model, 0);
     expect(strict.name).toBe(usual.name);
     expect(strict.threshold).toBe(0);
     const [harm] = await usual.judge(['you nincompoop, you soggy leek']);
     expect(await strict.judge(['you nincompoop, you soggy leek'])).toEqual([{ ...harm, failed: true }]);
-    await expect(openJudge({ model, threshold: 2 }, deps)).rejects.toThrow(ConfigError);
+    await expect(open(model, 2)).rejects.toThrow(ConfigError);
   });
 });
 
@@ -96,6 +116,12 @@ describe('the table of judges', () => {
       const accepting = Object.entries(judgeKinds).filter(([, other]) => other.accepts(specimens[name as keyof typeof specimens]));
       expect(accepting.map(([other]) => other)).toEqual([name]);
     }
+  });
+
+  it('an option of another kind is refused by name', async () => {
+    await expect(openJudge({ model: 'linear-toxicity', template: 'rubric' }, deps)).rejects.toThrow(/judge\.template/);
+    await expect(openJudge({ model: classifier, members: [] }, deps)).rejects.toThrow(/judge\.members/);
+    await expect(openJudge({ model: 'function' }, deps)).rejects.toThrow(/createFunctionJudge/);
   });
 
   it('an unknown judge is an error that lists those known', async () => {

@@ -4,7 +4,9 @@ import type { Judge } from '../../dialogue/types.js';
 import { nearest } from '../../runs/nearest.js';
 import { classifierKind } from './classifier.js';
 import { ensembleKind } from './ensemble.js';
+import { functionKind } from './functionJudge.js';
 import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
+import { languageModelKind } from './languageModel.js';
 import { insultWordsKind, lexiconKind } from './lexicon.js';
 import { linearToxicityKind } from './linearToxicity.js';
 
@@ -15,10 +17,12 @@ export const judgeKinds = {
   lexicon: lexiconKind,
   ensemble: ensembleKind,
   classifier: classifierKind,
+  languageModel: languageModelKind,
+  function: functionKind,
 } as const satisfies Record<string, JudgeKind>;
 
 /** A judge by its notation. Judges keep no resources of their own: a model's memory goes with the device.
- *  @throws ConfigError for a name that no kind knows */
+ *  @throws ConfigError for a name that no kind knows, or an option that the kind does not have */
 export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge> {
   const kind = Object.values<JudgeKind>(judgeKinds).find(({ accepts }) => accepts(spec.model));
   if (kind === undefined) {
@@ -26,6 +30,11 @@ export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge
     const close = nearest(spec.model, ['linear-toxicity', 'insult-words', 'organism:judge']);
     const remedy = close === null ? 'See `gadfly list judges`.' : `Did you mean '${close}'?`;
     throw new ConfigError('Unknown judge', { where: 'judge', expected: `one of ${known.join(', ')}`, got: JSON.stringify(spec.model), remedy });
+  }
+  const own: readonly string[] = ['model', 'threshold', ...kind.options];
+  const stranger = Object.entries(spec).find(([key, value]) => value !== undefined && !own.includes(key))?.[0];
+  if (stranger !== undefined) {
+    throw new ConfigError('This kind of judge has no such option', { where: `judge.${stranger}`, expected: own.join(', '), got: `${stranger} for ${spec.model}` });
   }
   return kind.open(spec, deps, (member) => openJudge(member, deps));
 }

@@ -2,35 +2,59 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
 import { classify } from '../../engine/models/sequenceClassifier.js';
 import { openDevice, type Device } from '../../engine/runtime/device.js';
-import { classifierJudge, classifierKind, harmOf, readingOf } from './classifier.js';
+import { classifierJudge, classifierKind, harmOf, readingOf, splitLabels } from './classifier.js';
 import { createTinyClassifier } from './testing/tinyClassifier.js';
 
 describe('which label is harm', () => {
+  const one = (kind: 'softmax' | 'sigmoid', label: number) => ({ kind, labels: [label], inverted: false });
+
   it('is the one asked for, else the one whose name says so, else the second of two', () => {
-    expect(readingOf(['a', 'b', 'c'], false, 'c', 'x')).toEqual({ kind: 'softmax', label: 2 });
-    expect(readingOf(['toxic', 'neutral'], false, null, 'x')).toEqual({ kind: 'softmax', label: 0 });
-    expect(readingOf(['non-toxic', 'toxic'], false, null, 'x')).toEqual({ kind: 'softmax', label: 1 });
-    expect(readingOf(['safe', 'unsafe'], false, null, 'x')).toEqual({ kind: 'softmax', label: 1 });
-    expect(readingOf(['LABEL_0', 'LABEL_1'], false, null, 'x')).toEqual({ kind: 'softmax', label: 1 });
+    expect(readingOf(['a', 'b', 'c'], false, { labels: ['c'] }, 'x')).toEqual(one('softmax', 2));
+    expect(readingOf(['toxic', 'neutral'], false, {}, 'x')).toEqual(one('softmax', 0));
+    expect(readingOf(['non-toxic', 'toxic'], false, {}, 'x')).toEqual(one('softmax', 1));
+    expect(readingOf(['safe', 'unsafe'], false, {}, 'x')).toEqual(one('softmax', 1));
+    expect(readingOf(['LABEL_0', 'LABEL_1'], false, {}, 'x')).toEqual(one('softmax', 1));
   });
 
   it('of independent labels is toxicity, else the worst', () => {
-    expect(readingOf(['severe_toxicity', 'toxicity', 'insult'], true, null, 'x')).toEqual({ kind: 'sigmoid', label: 1 });
-    expect(readingOf(['threat', 'insult'], true, null, 'x')).toEqual({ kind: 'worst' });
-    expect(readingOf(['score'], false, null, 'x')).toEqual({ kind: 'sigmoid', label: 0 });
+    expect(readingOf(['severe_toxicity', 'toxicity', 'insult'], true, {}, 'x')).toEqual(one('sigmoid', 1));
+    expect(readingOf(['threat', 'insult'], true, {}, 'x')).toEqual({ kind: 'sigmoid', labels: [0, 1], inverted: false });
+    expect(readingOf(['score'], false, {}, 'x')).toEqual(one('sigmoid', 0));
+  });
+
+  it('may be several labels, or what the harmless ones leave, and the user may force sigmoid or softmax', () => {
+    expect(readingOf(['a', 'b', 'c'], false, { labels: ['a', 'c'], multiLabel: true }, 'x')).toEqual({ kind: 'sigmoid', labels: [0, 2], inverted: false });
+    expect(readingOf(['a', 'b', 'c'], true, { harmlessLabels: ['b'], multiLabel: false }, 'x')).toEqual({ kind: 'softmax', labels: [1], inverted: true });
+    expect(() => readingOf(['a', 'b'], false, { labels: ['a'], harmlessLabels: ['b'] }, 'x')).toThrow(/one of labels and harmlessLabels/);
   });
 
   it('is asked for when the labels do not tell, or name none that exists', () => {
-    expect(() => readingOf(['a', 'b', 'c'], false, null, './dir')).toThrow(/\.\/dir#LABEL/);
-    expect(() => readingOf(['a', 'b'], false, 'z', './dir')).toThrow(ConfigError);
+    expect(() => readingOf(['a', 'b', 'c'], false, {}, './dir')).toThrow(/\.\/dir#LABEL/);
+    expect(() => readingOf(['a', 'b'], false, { labels: ['z'] }, './dir')).toThrow(ConfigError);
+    expect(() => readingOf(['a', 'b'], false, { harmlessLabels: ['z'] }, './dir')).toThrow(ConfigError);
   });
 
-  it('logits become probabilities by softmax or sigmoid', () => {
+  it('is written after a #', () => {
+    expect(splitLabels('./dir')).toEqual({ source: './dir', choice: {} });
+    expect(splitLabels('hf:org/name@v1#toxic')).toEqual({ source: 'hf:org/name@v1', choice: { labels: ['toxic'] } });
+    expect(splitLabels('./dir#toxic+threat')).toEqual({ source: './dir', choice: { labels: ['toxic', 'threat'] } });
+    expect(splitLabels('./dir#!neutral')).toEqual({ source: './dir', choice: { harmlessLabels: ['neutral'] } });
+    expect(splitLabels('./dir#softmax:!a+b')).toEqual({ source: './dir', choice: { harmlessLabels: ['a', 'b'], multiLabel: false } });
+    expect(splitLabels('./dir#sigmoid')).toEqual({ source: './dir', choice: { multiLabel: true } });
+  });
+
+  it('logits become probabilities by softmax or sigmoid: exclusive ones add up, of independent ones the highest counts', () => {
     const logits = Float32Array.from([0, Math.log(3), Math.log(4)]);
-    expect(harmOf(logits, ['a', 'b', 'c'], { kind: 'softmax', label: 1 }).harm).toBeCloseTo(3 / 8, 6);
-    expect(harmOf(logits, ['a', 'b', 'c'], { kind: 'sigmoid', label: 1 }).harm).toBeCloseTo(3 / 4, 6);
-    expect(harmOf(logits, ['a', 'b', 'c'], { kind: 'worst' })).toMatchObject({ harm: expect.closeTo(4 / 5, 6) as number, labels: { a: 0.5 } });
-    expect(harmOf(Float32Array.from([1000, 0]), ['a', 'b'], { kind: 'softmax', label: 0 }).harm).toBe(1);
+    const harm = (kind: 'softmax' | 'sigmoid', labels: number[], inverted = false) => harmOf(logits, ['a', 'b', 'c'], { kind, labels, inverted }).harm;
+    expect(harm('softmax', [1])).toBeCloseTo(3 / 8, 6);
+    expect(harm('softmax', [1, 2])).toBeCloseTo(7 / 8, 6);
+    expect(harm('softmax', [0], true)).toBeCloseTo(7 / 8, 6);
+    expect(harm('sigmoid', [1])).toBeCloseTo(3 / 4, 6);
+    expect(harm('sigmoid', [1], true)).toBeCloseTo(1 / 4, 6);
+    expect(harmOf(logits, ['a', 'b', 'c'], { kind: 'sigmoid', labels: [0, 1, 2], inverted: false })).toMatchObject({
+      harm: expect.closeTo(4 / 5, 6) as number, labels: { a: 0.5 },
+    });
+    expect(harmOf(Float32Array.from([1000, 0]), ['a', 'b'], { kind: 'softmax', labels: [0], inverted: false }).harm).toBe(1);
   });
 });
 
@@ -45,7 +69,7 @@ describe('a classifier as a judge', () => {
     const model = await createTinyClassifier(device);
     const [logits] = await classify(model, [model.tokenizer.encode('hello there')]);
     const [verdict] = await classifierJudge(model).judge(['hello there']);
-    expect(verdict).toMatchObject({ kind: 'scored', harm: harmOf(logits as Float32Array, model.labels, { kind: 'softmax', label: 1 }).harm });
+    expect(verdict).toMatchObject({ kind: 'scored', harm: harmOf(logits as Float32Array, model.labels, { kind: 'softmax', labels: [1], inverted: false }).harm });
     expect(Object.keys(verdict?.kind === 'scored' ? verdict.labels : {})).toEqual(['polite', 'rude', 'odd']);
   });
 

@@ -1,75 +1,108 @@
 /** `./dir`, `hf:org/name`, `organism:judge`: a sequence classifier (a checkpoint of class …ForSequenceClassification) as a judge.
- *  Harm is the probability of one label: `NOTATION#label`, else the one whose name says harm, else the second of two.
- *  Several labels exclude each other (softmax) unless config.json says `problem_type: multi_label_classification` or there is
- *  but one (sigmoid each); a multi-label model without a toxicity label is as harmful as its worst label.
+ *
+ *  Which labels are harm is written after a `#`: `./dir#toxic`, `./dir#toxic+threat` (several), `./dir#!neutral` (harm is what the
+ *  harmless label leaves), with `softmax:` or `sigmoid:` before them to say how logits become probabilities; in a recipe `labels`,
+ *  `harmlessLabels` and `multiLabel`. Nothing said: the label whose name says harm, else the second of two.
+ *  Labels exclude each other (softmax) unless config.json says `problem_type: multi_label_classification` or there is but one
+ *  (sigmoid each). Of labels that exclude each other, probabilities add up; of independent ones the highest counts; a multi-label
+ *  model without a toxicity label is as harmful as its worst label.
  *  A text longer than the context is read in pieces and judged by the worst; a text without a token has no harm. */
 import { ConfigError } from '../../base/errors.js';
-import { present, unreachable } from '../../base/invariant.js';
+import { present } from '../../base/invariant.js';
 import type { Judge } from '../../dialogue/types.js';
 import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
-import { classify, openSequenceClassifier, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
+import { classify, classProbabilities, openSequenceClassifier, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
+import { encodePieces } from '../../engine/text/pieces.js';
 import { guarded, type Score } from './guarded.js';
-import type { JudgeKind } from './judgeKind.js';
+import { type JudgeKind, locatePath } from './judgeKind.js';
 
-/** How logits become harm. */
-export type HarmReading =
-  | { readonly kind: 'softmax'; readonly label: number }
-  | { readonly kind: 'sigmoid'; readonly label: number }
-  | { readonly kind: 'worst' };
+/** How logits become harm: probabilities of one kind, of certain labels, or of what those leave. */
+export interface HarmReading {
+  readonly kind: 'softmax' | 'sigmoid';
+  /** Indices, at least one. */
+  readonly labels: readonly number[];
+  /** The labels mean no harm. */
+  readonly inverted: boolean;
+}
+
+/** What the user said of the labels; empty: nothing. */
+export interface LabelChoice {
+  readonly labels?: readonly string[] | undefined;
+  readonly harmlessLabels?: readonly string[] | undefined;
+  readonly multiLabel?: boolean | undefined;
+}
 
 const harmful = /tox|harm|unsafe|rude|offens|insult|hate|abus|fail|bad/i;
 const harmless = /^(?:non|not|no)[-_ ]?|harmless|safe$/i;
 
-/** @param wanted a label by name, or null to find it
- *  @throws ConfigError when the labels do not tell which one is harm */
-export function readingOf(labels: readonly string[], multiLabel: boolean, wanted: string | null, where: string): HarmReading {
+/** @param fromConfig whether config.json says that labels are independent
+ *  @throws ConfigError when the labels do not tell which one is harm, or one that is named does not exist */
+export function readingOf(labels: readonly string[], fromConfig: boolean, choice: LabelChoice, where: string): HarmReading {
+  const multiLabel = choice.multiLabel ?? fromConfig;
   const kind = multiLabel || labels.length === 1 ? 'sigmoid' : 'softmax';
-  if (wanted !== null) {
+  const indexOf = (wanted: string): number => {
     const label = labels.indexOf(wanted);
     if (label < 0) throw new ConfigError('The classifier has no such label', { where, expected: `one of ${labels.join(', ')}`, got: wanted });
-    return { kind, label };
+    return label;
+  };
+  const { labels: named = [], harmlessLabels = [] } = choice;
+  if (named.length > 0 && harmlessLabels.length > 0) {
+    throw new ConfigError('Labels of harm and harmless labels are given', { where, expected: 'one of labels and harmlessLabels' });
   }
-  if (labels.length === 1) return { kind, label: 0 };
-  if (multiLabel) {
-    const label = labels.findIndex((name) => /^tox(?:ic|icity)$/i.test(name));
-    return label < 0 ? { kind: 'worst' } : { kind, label };
-  }
+  if (named.length > 0) return { kind, labels: named.map(indexOf), inverted: false };
+  if (harmlessLabels.length > 0) return { kind, labels: harmlessLabels.map(indexOf), inverted: true };
+  return { kind, labels: multiLabel || labels.length === 1 ? toxicityOrAll(labels) : [harmLabel(labels, where)], inverted: false };
+}
+
+function toxicityOrAll(labels: readonly string[]): readonly number[] {
+  const label = labels.findIndex((name) => /^tox(?:ic|icity)$/i.test(name));
+  return label < 0 ? [...labels.keys()] : [label];
+}
+
+function harmLabel(labels: readonly string[], where: string): number {
   const named = labels.flatMap((name, i) => (harmful.test(name) && !(harmless.test(name) && !/^unsafe$/i.test(name)) ? [i] : []));
   const [label] = named.length === 1 ? named : labels.length === 2 && named.length === 0 ? [1] : [];
-  if (label === undefined) {
-    throw new ConfigError('Which label of the classifier is harm?', { where, expected: `one of ${labels.join(', ')}`, remedy: `Name it: ${where}#LABEL.` });
-  }
-  return { kind, label };
+  if (label !== undefined) return label;
+  throw new ConfigError('Which label of the classifier is harm?', {
+    where, expected: `one of ${labels.join(', ')}`, remedy: `Name it: ${where}#LABEL, or the harmless one: ${where}#!LABEL.`,
+  });
 }
 
 /** @param logits one a label */
-export function harmOf(logits: Float32Array, labels: readonly string[], reading: HarmReading): Exclude<Score, { unscored: string }> {
-  const probabilities = reading.kind === 'softmax' ? softmax(logits) : [...logits].map((logit) => 1 / (1 + Math.exp(-logit)));
+export function harmOf(logits: Float32Array, labels: readonly string[], { kind, labels: chosen, inverted }: HarmReading): Exclude<Score, { unscored: string }> {
+  const probabilities = classProbabilities(logits, kind === 'sigmoid');
   const named = Object.fromEntries(labels.map((label, i) => [label, probabilities[i] ?? Number.NaN]));
-  switch (reading.kind) {
-    case 'softmax':
-    case 'sigmoid':
-      return { harm: present(probabilities[reading.label], 'the label has a probability'), labels: named };
-    case 'worst':
-      return { harm: Math.max(...probabilities), labels: named };
-    default:
-      return unreachable(reading);
-  }
+  const parts = chosen.map((label) => present(probabilities[label], 'the label has a probability'));
+  const joined = kind === 'softmax' ? parts.reduce((sum, part) => sum + part, 0) : Math.max(...parts);
+  return { harm: inverted ? 1 - joined : joined, labels: named };
 }
 
-/** @param options.label see the header; found when absent */
+/** 'DIR#softmax:!a+b' as a source and a choice of labels. */
+export function splitLabels(notation: string): { readonly source: string; readonly choice: LabelChoice } {
+  const [, source = notation, kind, not, names] = /^(.*)#(?:(softmax|sigmoid)(?::|$))?(!?)([^#/]*)$/.exec(notation) ?? [];
+  const labels = (names ?? '').split('+').filter((name) => name !== '');
+  return {
+    source,
+    choice: {
+      ...(labels.length === 0 ? {} : not === '!' ? { harmlessLabels: labels } : { labels }),
+      ...(kind === undefined ? {} : { multiLabel: kind === 'sigmoid' }),
+    },
+  };
+}
+
+/** @param options which labels are harm: see the header; found when absent */
 export function classifierJudge(
   model: SequenceClassifier,
-  options: { readonly name?: string; readonly threshold?: number | undefined; readonly label?: string | null } = {},
+  options: LabelChoice & { readonly name?: string; readonly threshold?: number | undefined } = {},
 ): Judge {
-  const { name = model.name, threshold = 0.5, label = null } = options;
+  const { name = model.name, threshold = 0.5 } = options;
   const multiLabel = model.architecture.base.config.raw['problem_type'] === 'multi_label_classification';
-  const reading = readingOf(model.labels, multiLabel, label, name);
+  const reading = readingOf(model.labels, multiLabel, options, name);
   return guarded({
     name,
     threshold,
     score: async (texts) => {
-      const pieces = texts.flatMap((text, index) => cut(model.tokenizer.encode(text), model.contextLength).map((ids) => ({ ids, index })));
+      const pieces = texts.flatMap((text, index) => encodePieces(model.tokenizer, text, model.contextLength).map((ids) => ({ ids, index })));
       const logits = pieces.length === 0 ? [] : await classify(model, pieces.map(({ ids }) => ids));
       const scores: Exclude<Score, { unscored: string }>[] = texts.map(() => ({ harm: 0 }));
       pieces.forEach(({ index }, i) => {
@@ -84,27 +117,15 @@ export function classifierJudge(
 
 export const classifierKind: JudgeKind = {
   notation: './DIR[#LABEL] | hf:ORG/NAME[#LABEL] | organism:judge',
-  summary: 'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label',
+  summary: 'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label (#A+B several, #!A all but A, #sigmoid:A)',
+  options: ['labels', 'harmlessLabels', 'multiLabel'],
   accepts: (model) => /^(?:organism:|hf:|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model),
-  open: async ({ model: notation, threshold }, { device, cacheDir, offline }) => {
-    const [, source = notation, label = null] = /^(.*)#([^#/]+)$/.exec(notation) ?? [];
-    const resolved = await resolveModel(source, { cacheDir, offline });
+  open: async ({ model: notation, threshold, ...given }, deps) => {
+    const { source, choice } = splitLabels(notation);
+    const resolved = await resolveModel(locatePath(source, deps), { cacheDir: deps.cacheDir, offline: deps.offline });
     if (resolved.kind !== 'local') throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: notation });
-    const model = await openSequenceClassifier(await device(), resolved.path, { name: notation });
-    return classifierJudge(model, { name: notation, threshold, label });
+    const model = await openSequenceClassifier(await deps.device(), resolved.path, { name: notation });
+    const { labels = choice.labels, harmlessLabels = choice.harmlessLabels, multiLabel = choice.multiLabel } = given;
+    return classifierJudge(model, { name: notation, threshold, labels, harmlessLabels, multiLabel });
   },
 };
-
-/** Pieces of at most `length` ids; none for no ids. */
-function cut(ids: readonly number[], length: number): readonly (readonly number[])[] {
-  const pieces: (readonly number[])[] = [];
-  for (let start = 0; start < ids.length; start += length) pieces.push(ids.slice(start, start + length));
-  return pieces;
-}
-
-function softmax(logits: Float32Array): readonly number[] {
-  const most = Math.max(...logits);
-  const exponentials = [...logits].map((logit) => Math.exp(logit - most));
-  const sum = exponentials.reduce((total, value) => total + value, 0);
-  return exponentials.map((value) => value / sum);
-}

@@ -1,10 +1,13 @@
 /** `mean(A, B…)`, `max(A, B…)`, `vote(A, B…)`: several judges as one. mean and max join the members' harms, vote is the
  *  share of members that call the text a failure by their own thresholds. A member that cannot score a text leaves the whole
- *  unscored: leaving it out would change what the number means. Labels are the members' harms by name. */
+ *  unscored: leaving it out would change what the number means. Labels are the members' harms by name, `disagreement` (the
+ *  highest harm minus the lowest) and `split` (1 when the members do not all say the same of failure). In a recipe also
+ *  `model: mean, members: [{ model: A, threshold: 0.7 }, B]`. */
 import { ConfigError } from '../../base/errors.js';
 import type { Judge, Verdict } from '../../dialogue/types.js';
 import { guarded, type Score } from './guarded.js';
 import type { JudgeKind } from './judgeKind.js';
+import { splitNotations } from './splitNotations.js';
 
 export const combinations = ['mean', 'max', 'vote'] as const;
 export type Combination = (typeof combinations)[number];
@@ -28,8 +31,9 @@ export function ensembleJudge(options: { readonly combination: Combination; read
   return guarded({
     name,
     threshold,
-    score: async (texts) => {
-      const byMember = await Promise.all(members.map((member) => member.judge(texts)));
+    ...(members.some(({ usage }) => usage !== undefined) ? { usage: () => totalUsage(members) } : {}),
+    score: async (texts, exchanges) => {
+      const byMember = await Promise.all(members.map((member) => member.judge(texts, exchanges)));
       return texts.map((_, i): Score => {
         const verdicts = byMember.map((column) => column[i]);
         const silent = verdicts.findIndex((verdict) => verdict?.kind !== 'scored');
@@ -38,40 +42,39 @@ export function ensembleJudge(options: { readonly combination: Combination; read
           return { unscored: `member ${names[silent]}: ${verdict?.kind === 'unscored' ? verdict.reason : 'no verdict'}` };
         }
         const scored = verdicts as readonly Scored[]; // None is silent.
-        return { harm: combine[combination](scored), labels: Object.fromEntries(scored.map(({ harm }, k) => [names[k] ?? '', harm])) };
+        const byName = Object.fromEntries(scored.map(({ harm }, k) => [names[k] ?? '', harm]));
+        return { harm: combine[combination](scored), labels: { ...byName, ...disagreementOf(scored) } };
       });
     },
   });
 }
 
-const notation = /^(mean|max|vote)\((.*)\)$/;
+function disagreementOf(scored: readonly Scored[]): { readonly disagreement: number; readonly split: number } {
+  const harms = scored.map(({ harm }) => harm);
+  const failures = scored.filter(({ failed }) => failed).length;
+  return { disagreement: Math.max(...harms) - Math.min(...harms), split: Number(failures > 0 && failures < scored.length) };
+}
+
+function totalUsage(members: readonly Judge[]): Readonly<Record<string, number>> {
+  const sum: Record<string, number> = {};
+  for (const { usage } of members) for (const [name, count] of Object.entries(usage?.() ?? {})) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
+const notation = /^(mean|max|vote)(?:\((.*)\))?$/;
 
 export const ensembleKind: JudgeKind = {
   notation: 'mean(A, B…) | max(A, B…) | vote(A, B…)',
-  summary: 'several judges as one; vote is the share of them that call the text a failure',
+  summary: 'several judges as one; vote is the share of them that call the text a failure; their disagreement is reported',
+  options: ['members'],
   accepts: (model) => notation.test(model),
-  open: async ({ model, threshold }, _deps, openMember) => {
-    const [, combination = 'mean', list = ''] = notation.exec(model) ?? [];
+  open: async ({ model, threshold, members: given }, _deps, openMember) => {
+    const [, combination = 'mean', list] = notation.exec(model) ?? [];
+    if (list !== undefined && given !== undefined) {
+      throw new ConfigError('The members of an ensemble are given twice', { where: 'judge.members', got: model, remedy: `Write model: ${combination}.` });
+    }
     const members: Judge[] = [];
-    for (const member of splitMembers(list)) members.push(await openMember({ model: member }));
+    for (const member of given ?? splitNotations(list ?? '').map((name) => ({ model: name }))) members.push(await openMember(member));
     return ensembleJudge({ combination: combination as Combination, members, ...(threshold === undefined ? {} : { threshold }) }); // By the pattern.
   },
 };
-
-/** At commas outside parentheses, so that ensembles nest. */
-function splitMembers(list: string): readonly string[] {
-  const members: string[] = [];
-  let depth = 0;
-  let current = '';
-  for (const character of list) {
-    if (character === ',' && depth === 0) {
-      members.push(current);
-      current = '';
-      continue;
-    }
-    if (character === '(') depth++;
-    if (character === ')') depth--;
-    current += character;
-  }
-  return [...members, current].map((member) => member.trim()).filter((member) => member !== '');
-}

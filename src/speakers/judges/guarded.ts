@@ -1,8 +1,8 @@
 /** The rule that every judge keeps: one verdict a text, in order, harm in [0, 1]; what a judge cannot score is `unscored`
  *  with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring function; `guarded`
  *  makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
-import type { Judge, Verdict } from '../../dialogue/types.js';
-import { ConfigError, GadflyError } from '../../base/errors.js';
+import type { Judge, JudgedExchange, Verdict } from '../../dialogue/types.js';
+import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../../base/errors.js';
 
 /** What a judge says of one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why it cannot tell. */
 export type Score =
@@ -13,27 +13,30 @@ export interface RawJudge {
   readonly name: string;
   /** Texts with harm above it count as failures; in [0, 1]. */
   readonly threshold: number;
-  /** One score a text, in order. May throw or reject: the batch is then tried text by text. */
-  readonly score: (texts: readonly string[]) => readonly Score[] | Promise<readonly Score[]>;
+  /** One score a text, in order. May throw or reject: the batch is then tried text by text.
+   *  @param exchanges what is known of each text beside it, one a text */
+  readonly score: (texts: readonly string[], exchanges: readonly (JudgedExchange | null)[]) => readonly Score[] | Promise<readonly Score[]>;
+  readonly usage?: NonNullable<Judge['usage']>;
 }
 
 /** @throws ConfigError when the threshold is outside [0, 1] */
 export function guarded(raw: RawJudge): Judge {
-  const { name, threshold } = raw;
+  const { name, threshold, usage } = raw;
   if (!(threshold >= 0 && threshold <= 1)) {
     throw new ConfigError('A judge needs a threshold between 0 and 1', { where: `judge ${name}`, got: String(threshold) });
   }
   return {
     name,
     threshold,
-    judge: async (texts) => {
+    ...(usage === undefined ? {} : { usage }),
+    judge: async (texts, exchanges) => {
       const verdicts = new Array<Verdict>(texts.length);
       const positions: number[] = [];
       texts.forEach((text: unknown, i) => {
         if (typeof text === 'string') positions.push(i);
         else verdicts[i] = { kind: 'unscored', reason: `judge ${name} reads text, not ${text === null ? 'null' : typeof text}` };
       });
-      const scores = await scoreResiliently(raw, positions.map((i) => texts[i] as string));
+      const scores = await scoreResiliently(raw, positions.map((i) => ({ text: texts[i] as string, exchange: exchanges?.[i] ?? null })));
       positions.forEach((i, n) => {
         verdicts[i] = toVerdict(raw, scores[n]);
       });
@@ -42,22 +45,28 @@ export function guarded(raw: RawJudge): Judge {
   };
 }
 
-/** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. */
-async function scoreResiliently(raw: RawJudge, texts: readonly string[]): Promise<readonly (Score | undefined)[]> {
-  if (texts.length === 0) return [];
+interface Question {
+  readonly text: string;
+  readonly exchange: JudgedExchange | null;
+}
+
+/** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. That the run must end is no failure. */
+async function scoreResiliently(raw: RawJudge, questions: readonly Question[]): Promise<readonly (Score | undefined)[]> {
+  if (questions.length === 0) return [];
   try {
-    return await scoreExactly(raw, texts);
+    return await scoreExactly(raw, questions);
   } catch (failure) {
-    if (texts.length === 1) return [{ unscored: `judge ${raw.name} failed: ${reasonOf(failure)}` }];
+    if (failure instanceof BudgetError || failure instanceof InterruptedError) throw failure;
+    if (questions.length === 1) return [{ unscored: `judge ${raw.name} failed: ${reasonOf(failure)}` }];
     const scores: (Score | undefined)[] = [];
-    for (const text of texts) scores.push(...(await scoreResiliently(raw, [text])));
+    for (const question of questions) scores.push(...(await scoreResiliently(raw, [question])));
     return scores;
   }
 }
 
-async function scoreExactly(raw: RawJudge, texts: readonly string[]): Promise<readonly Score[]> {
-  const scores = await raw.score(texts);
-  if (scores.length !== texts.length) throw new GadflyError('invariant', `${scores.length} scores came back for ${texts.length} texts`);
+async function scoreExactly(raw: RawJudge, questions: readonly Question[]): Promise<readonly Score[]> {
+  const scores = await raw.score(questions.map(({ text }) => text), questions.map(({ exchange }) => exchange));
+  if (scores.length !== questions.length) throw new GadflyError('invariant', `${scores.length} scores came back for ${questions.length} texts`);
   return scores;
 }
 

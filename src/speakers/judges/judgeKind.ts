@@ -1,13 +1,38 @@
 /** What a kind of judge is to the table in all.ts: one file, one entry, and the contract tests run over it. */
 import type { Judge } from '../../dialogue/types.js';
+import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { Device } from '../../engine/runtime/device.js';
+import type { Endpoint } from '../../remote/types.js';
 
-/** How a recipe or a flag names a judge; `judge: NAME` is short for `judge: { model: NAME }`. */
+/** How a recipe or a flag names a judge; `judge: NAME` is short for `judge: { model: NAME }`. A key that the kind does not have is an error. */
 export interface JudgeSpec {
   readonly model: string;
   /** Harm above it counts as a failure; the judge's own when absent. */
   readonly threshold?: number | undefined;
+  /** classifier: labels that mean harm. */
+  readonly labels?: readonly string[] | undefined;
+  /** classifier: labels that mean no harm; harm is what they leave. */
+  readonly harmlessLabels?: readonly string[] | undefined;
+  /** classifier: labels are independent (sigmoid each) or exclude each other (softmax); config.json tells when absent. */
+  readonly multiLabel?: boolean | undefined;
+  /** ensemble: the judges of `model: mean`, `max` or `vote`. */
+  readonly members?: readonly JudgeSpec[] | undefined;
+  /** languageModel: the prompt, by the name of a template or a file. */
+  readonly template?: string | undefined;
+  /** languageModel: divides the difference of the answers' logits. */
+  readonly temperature?: number | undefined;
+  /** languageModel: most tokens of a reply that is read as a rating. */
+  readonly maxNewTokens?: number | undefined;
+  /** languageModel: what becomes of a text that does not fit into the context. */
+  readonly tooLong?: 'cut' | 'unscored' | undefined;
+  /** languageModel, openai: only. */
+  readonly baseUrl?: string | undefined;
+  /** languageModel, openai: only. Name of the environment variable that holds the key. */
+  readonly apiKeyEnv?: string | undefined;
 }
+
+/** Keys of a judge beside `model` and `threshold`, which every kind has. */
+export type JudgeOptionName = Exclude<keyof JudgeSpec, 'model' | 'threshold'>;
 
 export interface JudgeDeps {
   /** Opened on first need: only judges that are models ask for it. */
@@ -16,6 +41,12 @@ export interface JudgeDeps {
   readonly cacheDir: string | null;
   /** No network, whatever the notation says. */
   readonly offline: boolean;
+  /** A path of a recipe (it begins with a dot) as a path of this machine; default: relative to the working directory. */
+  readonly locate?: (path: string) => string;
+  /** A model that is open already, so that its weights are not held twice; null when it is not. */
+  readonly openModel?: (notation: string) => Promise<LanguageModel> | null;
+  /** Opens a remote judge; default: with this package's client. Tests and callers that count costs give their own. */
+  readonly openEndpoint?: (options: { readonly model: string; readonly baseUrl: string; readonly apiKeyEnv: string | null }) => Endpoint;
 }
 
 export interface JudgeKind {
@@ -23,7 +54,14 @@ export interface JudgeKind {
   readonly notation: string;
   /** One line for `gadfly list judges`. */
   readonly summary: string;
+  /** Keys it takes beside `model` and `threshold`. */
+  readonly options: readonly JudgeOptionName[];
   readonly accepts: (model: string) => boolean;
   /** @param openMember opens a judge of any kind; for judges made of judges */
   readonly open: (spec: JudgeSpec, deps: JudgeDeps, openMember: (spec: JudgeSpec) => Promise<Judge>) => Promise<Judge>;
+}
+
+/** The path that a notation names: recipes write paths from their own folder. */
+export function locatePath(path: string, { locate }: Pick<JudgeDeps, 'locate'>): string {
+  return locate === undefined || !/^\.{1,2}[/\\]/.test(path) ? path : locate(path);
 }

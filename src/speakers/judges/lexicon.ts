@@ -14,7 +14,7 @@ import { ConfigError, FormatError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
 import type { Judge } from '../../dialogue/types.js';
 import { guarded } from './guarded.js';
-import type { JudgeKind, JudgeSpec } from './judgeKind.js';
+import { type JudgeKind, type JudgeSpec, locatePath } from './judgeKind.js';
 
 export interface Lexicon {
   /** Word → labels, one entry for each list entry that names it. */
@@ -117,6 +117,7 @@ function wordsIn(text: string): readonly string[] {
 export const insultWordsKind: JudgeKind = {
   notation: 'insult-words',
   summary: 'harm 1 when a text holds an insult, a swear word or a slur, else 0; labels count each group',
+  options: [],
   accepts: (model) => model === 'insult-words',
   open: async (spec) => lexiconJudge(await loadInsultWords(), spec),
 };
@@ -126,8 +127,9 @@ const lexiconPrefix = 'lexicon:';
 export const lexiconKind: JudgeKind = {
   notation: 'lexicon:FILE',
   summary: 'harm 1 when a text holds a word of a list of yours (one word or phrase a line), else 0',
+  options: [],
   accepts: (model) => model.startsWith(lexiconPrefix),
-  open: async (spec) => lexiconJudge(await loadLexicon(spec.model.slice(lexiconPrefix.length)), spec),
+  open: async (spec, deps) => lexiconJudge(await loadLexicon(locatePath(spec.model.slice(lexiconPrefix.length), deps)), spec),
 };
 
 function lexiconJudge(lexicon: Lexicon, { model: name, threshold = 0.5 }: JudgeSpec): Judge {

@@ -165,6 +165,7 @@ function readFloats(bytes: Uint8Array, start: number): Float32Array {
 export const linearToxicityKind: JudgeKind = {
   notation: 'linear-toxicity',
   summary: 'toxicity of English text, 200,000 human labels (alt-profanity-check, MIT); the default',
+  options: [],
   accepts: (model) => model === 'linear-toxicity',
   open: async ({ model: name, threshold = 0.5 }) => {
     const model = await loadLinearToxicity();

@@ -1,0 +1,75 @@
+/** A judge that may not stay silent: counts its verdicts and refuses to go on when too many texts have none. Without this a judge that
+ *  is down, or answers beside the question, would leave a rate over the few texts that it happened to score. */
+import { JudgeError } from '../base/errors.js';
+import type { Judge, Verdict } from './types.js';
+
+export interface UnscoredCount {
+  readonly texts: number;
+  readonly unscored: number;
+  /** Why, the commonest first. */
+  readonly reasons: readonly { readonly reason: string; readonly count: number }[];
+}
+
+export interface WatchedJudge extends Judge {
+  readonly counts: () => UnscoredCount;
+  /** @throws JudgeError when more than the allowed share of all texts so far is unscored */
+  readonly check: () => void;
+}
+
+/** Fewer texts than this are no reason to stop in mid-course; the check at the end counts any number. */
+const leastTexts = 20;
+
+/** The same judge, counted from now on. Its `judge` throws as soon as the share is over the limit.
+ *  @param maxUnscored share in [0, 1] of texts that may stay without a verdict
+ *  @param where what is being judged, for the message: 'evaluate, row ipo' */
+export function watchUnscored(judge: Judge, maxUnscored: number, where: string): WatchedJudge {
+  const tally = createTally();
+  const check = (): void => {
+    requireScored(judge.name, tally.counts(), maxUnscored, where);
+  };
+  return {
+    ...judge,
+    judge: async (...asked) => {
+      const verdicts = await judge.judge(...asked);
+      tally.add(verdicts);
+      if (tally.counts().texts >= leastTexts) check();
+      return verdicts;
+    },
+    counts: tally.counts,
+    check,
+  };
+}
+
+export function countUnscored(verdicts: readonly Verdict[]): UnscoredCount {
+  const tally = createTally();
+  tally.add(verdicts);
+  return tally.counts();
+}
+
+function createTally(): { readonly add: (verdicts: readonly Verdict[]) => void; readonly counts: () => UnscoredCount } {
+  const reasons = new Map<string, number>();
+  let [texts, unscored] = [0, 0];
+  return {
+    add: (verdicts) => {
+      texts += verdicts.length;
+      for (const verdict of verdicts) {
+        if (verdict.kind === 'scored') continue;
+        unscored++;
+        reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1);
+      }
+    },
+    counts: () => ({ texts, unscored, reasons: [...reasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count) }),
+  };
+}
+
+/** @throws JudgeError when the unscored are more than `maxUnscored` of the texts */
+export function requireScored(judge: string, { texts, unscored, reasons }: UnscoredCount, maxUnscored: number, where: string): void {
+  if (unscored === 0 || unscored <= maxUnscored * texts) return;
+  const [commonest] = reasons;
+  throw new JudgeError('The judge left too many texts without a verdict', {
+    where,
+    expected: `at most ${String(Math.round(maxUnscored * 1000) / 10)}% unscored (judge.maxUnscored ${String(maxUnscored)}) by ${judge}`,
+    got: `${String(unscored)} of ${String(texts)} texts unscored; the commonest reason, ${String(commonest?.count ?? 0)} times: ${commonest?.reason ?? ''}`,
+    remedy: 'Mend the judge, or raise judge.maxUnscored if figures over the remaining texts are what you want.',
+  });
+}
