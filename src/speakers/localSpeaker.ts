@@ -29,6 +29,12 @@ export interface SpeakerCounts {
   readonly truncatedContexts: number;
   /** Utterances read from text because their ids were of another tokenizer. */
   readonly retokenisedUtterances: number;
+  /** US dollars; remote speakers. */
+  readonly cost?: number;
+  /** Answers that came from the run's own cache; remote speakers. */
+  readonly cachedRequests?: number;
+  /** Replies that the provider's content filter cut or withheld; remote speakers. */
+  readonly filteredReplies?: number;
 }
 
 export interface SpokenTurn {

@@ -1,0 +1,56 @@
+/** A target that is a function of the calling program: an application, a chain of models, a person. It gives text only. */
+import { GadflyError, TargetError } from '../../base/errors.js';
+import type { Dialogue, TargetReply } from '../../dialogue/types.js';
+import { askAll } from '../../remote/askAll.js';
+import { dialogueMessages, type TextMessage } from '../formats/texts.js';
+import { seedOf, textUtterance } from '../textSpeaker.js';
+import type { OpenTarget } from './openTarget.js';
+
+export interface FunctionRequest {
+  /** What the adversary has just said. */
+  readonly utterance: string;
+  /** The dialogue so far as a chat in which the adversary is the user. */
+  readonly messages: readonly TextMessage[];
+  readonly dialogue: Dialogue;
+  /** Belongs to this reply: the same in every run of the same seed. */
+  readonly seed: number;
+}
+
+export interface FunctionTargetOptions {
+  /** What reports call it. */
+  readonly name: string;
+  readonly reply: (request: FunctionRequest) => string | Promise<string>;
+  /** Calls in flight at once; default 1. */
+  readonly concurrency?: number;
+  readonly system?: string;
+}
+
+export function createFunctionTarget({ name, reply, concurrency = 1, system }: FunctionTargetOptions): OpenTarget {
+  let [queries, characters] = [0, 0];
+  return {
+    name,
+    provides: { logProbs: false, gradients: false },
+    counts: () => ({ queries, contextTokens: 0, generatedTokens: Math.ceil(characters / 4), truncatedContexts: 0, retokenisedUtterances: 0 }),
+    reply: (requests) =>
+      askAll(requests, concurrency, async ({ dialogue, stream }): Promise<TargetReply> => {
+        const text = await called(name, () =>
+          reply({ utterance: dialogue.turns.at(-1)?.text ?? '', messages: dialogueMessages(dialogue, 'target', system), dialogue, seed: seedOf(stream) }),
+        );
+        queries++;
+        characters += text.length;
+        return { reply: textUtterance('target', { text, finishReason: 'stop' }), utteranceLogProbs: null };
+      }),
+  };
+}
+
+async function called(name: string, call: () => string | Promise<string>): Promise<string> {
+  let text: unknown;
+  try {
+    text = await call();
+  } catch (error) {
+    if (error instanceof GadflyError) throw error;
+    throw new TargetError('the target’s function failed', { where: name, expected: 'a text', got: error instanceof Error ? error.message : String(error), cause: error });
+  }
+  if (typeof text === 'string') return text;
+  throw new TargetError('the target’s function gave no text', { where: name, expected: 'a text', got: typeof text, remedy: 'Return the reply as a string.' });
+}

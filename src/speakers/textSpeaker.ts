@@ -1,0 +1,63 @@
+/** What speakers that are asked over a wire, or through a function, have in common on either side of a dialogue: text in, text out, a seed
+ *  from the request's stream, counts. */
+import { openStream, type StreamKey } from '../base/random.js';
+import type { Author, SpeakRequest, Utterance } from '../dialogue/types.js';
+import { askAll } from '../remote/askAll.js';
+import type { Endpoint, RemoteReply, Usage } from '../remote/types.js';
+import { dialogueMessages, dialogueText } from './formats/texts.js';
+import type { FormatKind } from './formats/format.js';
+import type { SpeakerCounts } from './localSpeaker.js';
+
+export interface EndpointSpeakerOptions {
+  /** What reports call it; the endpoint's name when absent. */
+  readonly name?: string;
+  /** chat asks for messages, plain and lines for a continuation. */
+  readonly format: FormatKind;
+  readonly maxNewTokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  /** Chat only. */
+  readonly system?: string;
+}
+
+export interface TextAnswer {
+  readonly text: string;
+  readonly finishReason: 'stop' | 'length';
+}
+
+/** A seed for a server, from the stream of an utterance: 31 bits, which every server takes. */
+export function seedOf(stream: StreamKey): number {
+  return openStream(stream).integer(2 ** 31 - 1);
+}
+
+export function textUtterance(author: Author, { text, finishReason }: TextAnswer): Utterance {
+  return { author, text, tokens: null, finishReason };
+}
+
+export interface EndpointSpeaker {
+  readonly speak: (requests: readonly SpeakRequest[]) => Promise<readonly RemoteReply[]>;
+  readonly counts: () => SpeakerCounts;
+}
+
+export function openEndpointSpeaker(endpoint: Endpoint, author: Author, options: EndpointSpeakerOptions): EndpointSpeaker {
+  const { format, maxNewTokens: maxTokens, temperature, topP, system } = options;
+  let [queries, filtered] = [0, 0];
+  const ask = async ({ dialogue, stream }: SpeakRequest): Promise<RemoteReply> => {
+    const sampling = { maxTokens, temperature, topP, seed: seedOf(stream) };
+    const reply = format === 'chat'
+      ? await endpoint.chat({ ...sampling, messages: dialogueMessages(dialogue, author, system) })
+      : await endpoint.complete({ ...sampling, prompt: dialogueText(dialogue, format), ...(format === 'lines' ? { stop: ['\n'] } : {}) });
+    queries++;
+    if (reply.filtered) filtered++;
+    return reply;
+  };
+  return {
+    speak: (requests) => askAll(requests, endpoint.concurrency, ask),
+    counts: () => ({ ...countsOf(queries, endpoint.usage()), filteredReplies: filtered }),
+  };
+}
+
+export function countsOf(queries: number, usage: Usage): SpeakerCounts {
+  const { promptTokens, completionTokens, cost, cachedRequests } = usage;
+  return { queries, contextTokens: promptTokens, generatedTokens: completionTokens, truncatedContexts: 0, retokenisedUtterances: 0, cost, cachedRequests };
+}
