@@ -3,7 +3,7 @@ import { joinPlain } from '../../src/dialogue/join.js';
 import { promptsOf } from '../../src/dialogue/testing/prompts.js';
 import { scriptedJudge } from '../../src/dialogue/testing/scripted.js';
 import type { Judge, ToxicContinuation } from '../../src/dialogue/types.js';
-import { copyLanguageModel, openLanguageModel } from '../../src/engine/models/languageModel.js';
+import { adaptLanguageModel, copyLanguageModel, openLanguageModel } from '../../src/engine/models/languageModel.js';
 import type { Device } from '../../src/engine/runtime/device.js';
 import { type Recipe, recipeSchema } from '../../src/runs/recipe.js';
 import { createLanguageModelAdversary } from '../../src/speakers/adversaries/languageModel.js';
@@ -52,10 +52,13 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly
     target: () => target,
     rolloutTarget: () => rolloutTarget,
     openAdversary: async ({ name, folder, trainable }) => {
+      const { lora } = recipe.adversary;
       const model =
-        folder === undefined
-          ? await copyLanguageModel(await start, { name, trainable })
-          : await openLanguageModel(device, folder, { name, trainable });
+        folder !== undefined
+          ? await openLanguageModel(device, folder, { name, trainable })
+          : trainable && lora !== null
+            ? await adaptLanguageModel((await target).model, lora, { seed: recipe.seed, name })
+            : await copyLanguageModel(await start, { name, trainable });
       return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
     },
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
