@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { ConfigError, FormatError } from '../../../base/errors.js';
 import type { Checkpoint, CheckpointTensor, TokenizerFiles } from './checkpoint.js';
 import { isRecord, readJsonIfPresent, readTextIfPresent } from './jsonFile.js';
+import { readPlainVocabulary } from './plainVocabulary.js';
 import { fileError } from './randomAccess.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 
@@ -32,11 +33,12 @@ export async function openHuggingFace(directory: string): Promise<Checkpoint> {
   return { source: directory, config, tensors: weights.tensors, tokenizerFiles, chatTemplate, close: weights.close };
 }
 
-/** The tokenizer alone of a model directory, for what needs no weights; null when there is no tokenizer.json. */
+/** The tokenizer alone of a model directory, for what needs no weights: tokenizer.json, or what plain vocabulary files make; null when
+ *  there is neither. */
 export async function readTokenizerFiles(directory: string): Promise<TokenizerFiles | null> {
-  const tokenizerJson = await readJsonIfPresent(join(directory, 'tokenizer.json'));
-  if (tokenizerJson === undefined) return null;
   const tokenizerConfig = (await readJsonIfPresent(join(directory, 'tokenizer_config.json'))) ?? {};
+  const tokenizerJson = (await readJsonIfPresent(join(directory, 'tokenizer.json'))) ?? (await readPlainVocabulary(directory, tokenizerConfig));
+  if (tokenizerJson === null) return null;
   const generationConfig = await readJsonIfPresent(join(directory, 'generation_config.json'));
   return { tokenizerJson, tokenizerConfig, ...(generationConfig === undefined ? {} : { generationConfig }) };
 }
