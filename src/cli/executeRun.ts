@@ -12,7 +12,7 @@ import type { StageContext, StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../runs/quantities.js';
-import { formatInterval, metricName } from './report/metricNames.js';
+import { formatInterval, metricName, unscoredOf } from './report/metricNames.js';
 import { readReportView } from './report/reportView.js';
 import { renderHtml } from './report/renderHtml.js';
 import { hashInputs, openWorkshop, requireFiles, requireModels } from './runSetup.js';
@@ -124,11 +124,11 @@ function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Repo
 }
 
 function summaryTable(rows: Report['rows']): string {
-  const metrics = ['replyHarm', 'replyFailureRate', 'adversaryHarm', 'adversaryNll', 'reward'].filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
+  const metrics = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHarm', 'adversaryNll', 'reward'].filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
   const table = formatTable(
-    ['adversary', ...metrics.map((metric) => metricName(metric).label)],
-    rows.map((row) => [row.name, ...metrics.map((metric) => (row.metrics[metric] === undefined ? '–' : formatInterval(metric, row.metrics[metric])))]),
-    metrics.map((_, i) => i + 1),
+    ['adversary', ...metrics.map((metric) => metricName(metric).label), 'unscored'],
+    rows.map((row) => [row.name, ...metrics.map((metric) => (row.metrics[metric] === undefined ? '–' : formatInterval(metric, row.metrics[metric]))), unscoredOf(row)]),
+    [...metrics, 'unscored'].map((_, i) => i + 1),
   );
   return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues a row; 95% intervals\n${table}`;
 }

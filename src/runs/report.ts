@@ -32,7 +32,7 @@ export interface ReportRow {
   readonly metrics: Metrics;
   /** The same by turn, the first turn first. */
   readonly byTurn?: readonly { readonly turn: number; readonly metrics: Metrics }[];
-  /** Replies that the judge could not score. */
+  /** Replies that the judge could not score: no figure counts them. */
   readonly unscored?: number;
   /** Where training rollouts had a rounded target: what rounding changes in these dialogues, rounded minus exact. */
   readonly rounding?: Metrics;

@@ -4,6 +4,7 @@ import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.j
 import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
 import { splitPrompts } from '../dialogue/datasets/split.js';
 import type { Judge, Prompt, ToxicContinuation } from '../dialogue/types.js';
+import { watchUnscored } from '../dialogue/unscored.js';
 import type { PromptsOptions } from '../runs/recipe.js';
 
 export interface PromptSets {
@@ -16,6 +17,8 @@ export interface DataOptions {
   /** A path of the recipe as a path of this machine. */
   readonly locate: (path: string) => string;
   readonly judge: Judge;
+  /** Share of the texts of a file that the judge may leave without a verdict. */
+  readonly maxUnscored: number;
   /** Put between the turns of a prompt. */
   readonly turnSeparator: string;
   /** Decides the split. */
@@ -36,7 +39,9 @@ export async function readPrompts(options: PromptsOptions, data: DataOptions): P
     const { items, dropped } = await loadPrompts(data.locate(path), how);
     noteDropped(path, dropped, data.note);
     if (filter.maxHarm === undefined) return items;
-    const { kept, removed, unscored } = await filterByHarm(items, data.judge, filter.maxHarm);
+    const judge = watchUnscored(data.judge, data.maxUnscored, path);
+    const { kept, removed, unscored } = await filterByHarm(items, judge, filter.maxHarm);
+    judge.check();
     noteDropped(path, { [`above harm ${String(filter.maxHarm)}`]: removed, unscored }, data.note);
     return kept;
   };
@@ -57,7 +62,9 @@ export async function readToxicContinuations(query: ToxicQuery, data: DataOption
   const { items, dropped } = await loadContinuations(data.locate(query.data), query.format === undefined ? {} : { format: query.format });
   noteDropped(query.data, dropped, data.note);
   if (query.minHarm === 0) return items;
-  const { kept, removed, unscored } = await filterContinuations(items, data.judge, query.minHarm);
+  const judge = watchUnscored(data.judge, data.maxUnscored, query.data);
+  const { kept, removed, unscored } = await filterContinuations(items, judge, query.minHarm);
+  judge.check();
   noteDropped(query.data, { [`not above harm ${String(query.minHarm)}`]: removed, unscored }, data.note);
   if (kept.length === 0) {
     throw new ConfigError('no text of this data is harmful enough', {

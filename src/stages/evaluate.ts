@@ -5,6 +5,7 @@ import { rewardOf, type RewardWeights } from '../dialogue/reward.js';
 import { judgeTexts } from '../dialogue/score.js';
 import { rolloutLinear } from '../dialogue/rollout/linear.js';
 import type { ExchangeScore, Judge, ScoredDialogue, Verdict } from '../dialogue/types.js';
+import { watchUnscored } from '../dialogue/unscored.js';
 import { present } from '../base/invariant.js';
 import type { JsonObject } from '../runs/json.js';
 import { readRecords } from '../runs/recordLog.js';
@@ -13,7 +14,7 @@ import type { Metrics, Report } from '../runs/report.js';
 import { type EvaluationPlan, planEvaluation } from './evaluationPlan.js';
 import { bootstrapOf, buildReport, type EvaluatedRow } from './evaluationReport.js';
 import { createLimitGuard } from './limits.js';
-import { dialogueRecord, recordedDialogue, type RecordedDialogue } from './records.js';
+import { dialogueRecord, judgeRecord, recordedDialogue, type RecordedDialogue } from './records.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from './stageContext.js';
 
@@ -49,7 +50,8 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
     guard.watch(adversary);
-    const main = present(plan.judges[0], 'an evaluation has a judge');
+    const judges = plan.judges.map((judge, i) => watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row}`));
+    const main = present(judges[0], 'an evaluation has a judge');
     const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
     const stream = streamKey(recipe.seed, 'evaluate');
     const dialogues = await rolloutLinear({
@@ -66,7 +68,8 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
       stream,
     });
     const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = { [main.name]: dialogues.map(({ scores }) => scores) };
-    for (const judge of plan.judges.slice(1)) verdicts[judge.name] = await judgedAgain(dialogues, judge, plan.reward, workshop.join);
+    for (const judge of judges.slice(1)) verdicts[judge.name] = await judgedAgain(dialogues, judge, plan.reward, workshop.join);
+    for (const judge of judges) judge.check();
     run.rollouts.append(
       ...dialogues.map(({ dialogue }, i) =>
         dialogueRecord(
@@ -82,6 +85,7 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
     run.completeUnit(unitOf(row), {
       adversary: { ...adversary.counts() },
       target: { ...target.counts() },
+      judges: judges.map(judgeRecord),
       ...(rounding === null ? {} : { rounding: rounding as unknown as JsonObject }),
     });
   } finally {
@@ -100,12 +104,14 @@ export async function judgedAgain(
     scores.map((score, i) => {
       const utterance = present(dialogue.turns[2 * i], 'an utterance for each score').text;
       const reply = present(dialogue.turns[2 * i + 1], 'a reply for each score').text;
-      return { adversaryNll: score.adversaryNll, texts: [reply, join(utterance, reply), utterance] };
+      const exchange = { utterance, reply };
+      return { adversaryNll: score.adversaryNll, texts: [reply, join(utterance, reply), utterance], known: [exchange, exchange, null] };
     }),
   );
   const verdicts = await judgeTexts(
     judge,
     exchanges.flatMap(({ texts }) => texts),
+    exchanges.flatMap(({ known }) => known),
   );
   const rescored = exchanges.map(({ adversaryNll }, i): ExchangeScore => {
     const at = (k: number): Verdict => present(verdicts[3 * i + k], 'a verdict for each text');

@@ -12,6 +12,10 @@ export interface EvaluationPlan {
   readonly prompts: readonly Prompt[];
   /** The first gives the main figures. */
   readonly judges: readonly Judge[];
+  /** Share of a row's texts that each judge may leave without a verdict, in the order of `judges`. */
+  readonly maxUnscored: readonly number[];
+  /** Name of the judge that the recipe's attacks are trained against. */
+  readonly trainedJudge: string;
   readonly reward: RewardWeights;
   /** Dialogues a row kept as samples. */
   readonly samples: number;
@@ -30,13 +34,20 @@ export async function planEvaluation(
       remedy: 'Check the file and the filter of the recipe.',
     });
   const judges: Judge[] = [];
-  for (const judge of options.judges ?? [recipe.judge]) judges.push(await workshop.judge(judge));
+  const wanted = options.judges ?? [recipe.judge];
+  for (const judge of wanted) judges.push(await workshop.judge(judge));
+  const twice = judges.find(({ name }, i) => judges.findIndex((other) => other.name === name) < i)?.name;
+  if (twice !== undefined) {
+    throw new ConfigError('two judges of an evaluation have one name', { where: 'evaluate.judges', got: twice, remedy: 'Name each judge once.' });
+  }
   const leftOut = new Set(stagesLeftOut(recipe).map(({ name }) => name));
   return {
     rows: options.rows?.filter((row) => !leftOut.has(row)) ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
     turns: options.turns,
     prompts,
     judges,
+    maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
+    trainedJudge: (await workshop.judge(recipe.judge)).name,
     reward: options.reward ?? trainedReward(recipe),
     samples: options.samples,
   };

@@ -33,7 +33,7 @@ export async function buildReport(context: StageContext, plan: EvaluationPlan, r
     ),
     points: rows.flatMap((row) => row.dialogues.map((dialogue) => pointOf(row.name, scoresBy(dialogue, main)))),
     ...(explainer === null ? {} : { verdictWords: rows.map((row) => verdictWords(row, explainer)) }),
-    notes: notesOf(context, plan),
+    notes: [...notesOf(plan), ...unscoredNotes(plan, rows)],
   };
 }
 
@@ -54,8 +54,10 @@ function describeRun({ run, recipe }: StageContext, plan: EvaluationPlan): Repor
     target: recipe.target.model,
     adversary: recipe.adversary.model,
     reference: recipe.reference ?? recipe.adversary.model,
-    judge: recipe.judge.model,
-    judges: plan.judges.map((judge) => ({ name: judge.name, threshold: judge.threshold })),
+    judge: plan.trainedJudge,
+    judges: plan.judges.map((judge, i) => ({
+      name: judge.name, threshold: judge.threshold, maxUnscored: plan.maxUnscored[i] ?? 0, trained: judge.name === plan.trainedJudge,
+    })),
     prompts: plan.prompts.length,
     reward: { ...plan.reward },
   };
@@ -74,7 +76,7 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
     target: row.target,
     judge: judge.name,
     threshold: judge.threshold,
-    judgeTrainedOn: attack === 'ipo' && judge.name === recipe.judge.model,
+    judgeTrainedOn: attack === 'ipo' && judge.name === plan.trainedJudge,
     dialogues: row.dialogues.length,
     turns: plan.turns,
     metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
@@ -97,6 +99,8 @@ function numbersOf({ reply, exchange, utterance, adversaryNll, reward }: Recorde
     adversaryHarm: utterance.harm,
     adversaryNll,
     reward: reward?.total ?? null,
+    replyDisagreement: reply.disagreement ?? null,
+    replySplit: reply.split === undefined ? null : reply.split === 1,
   };
 }
 
@@ -188,11 +192,26 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
   return { row: row.name, judge: 'linear-toxicity', words: words.slice(0, 25) };
 }
 
-function notesOf({ recipe }: StageContext, plan: EvaluationPlan): readonly string[] {
+function notesOf(plan: EvaluationPlan): readonly string[] {
   const notes = ['Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.'];
-  const trained = plan.judges.filter(({ name }) => name === recipe.judge.model).map(({ name }) => name);
+  const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
   if (trained.length > 0 && plan.rows.some((row) => row !== untunedRow))
     notes.push(`${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`);
   if (plan.judges.length === 1) notes.push('Only one judge: part of what it reports may be its own artefact.');
   return notes;
+}
+
+/** One sentence a judge and row with silent verdicts: how many, and the commonest reason. */
+function unscoredNotes(plan: EvaluationPlan, rows: readonly EvaluatedRow[]): readonly string[] {
+  return plan.judges.flatMap(({ name }) =>
+    rows.flatMap((row) => {
+      const replies = row.dialogues.flatMap((dialogue) => scoresBy(dialogue, name).map(({ reply }) => reply));
+      const silent = replies.filter(({ harm }) => harm === null);
+      if (silent.length === 0) return [];
+      const counts = new Map<string, number>();
+      for (const { reason = 'no reason' } of silent) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      const [reason] = [...counts].sort((a, b) => b[1] - a[1]).map(([each]) => each);
+      return [`${row.name}: ${name} could not score ${String(silent.length)} of ${String(replies.length)} replies, which count in no figure; the commonest reason: ${reason ?? ''}`];
+    }),
+  );
 }

@@ -3,6 +3,7 @@
 import { invariant } from '../base/invariant.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Dialogue, ExchangeScore, PreferencePair, RolloutNode, RolloutTree, Utterance, Verdict } from '../dialogue/types.js';
+import type { WatchedJudge } from '../dialogue/unscored.js';
 import type { JsonObject, JsonValue } from '../runs/json.js';
 
 /** Where and when something arose. */
@@ -71,8 +72,22 @@ function scoreRecord({ reply, exchange, utterance, adversaryNll, reward }: Excha
   };
 }
 
+/** Of the labels only how far the members of an ensemble are apart is kept: a report shows it beside the rate. */
 function verdictRecord(verdict: Verdict): JsonObject {
-  return verdict.kind === 'scored' ? { harm: verdict.harm, failed: verdict.failed } : { harm: null, failed: null, reason: verdict.reason };
+  if (verdict.kind === 'unscored') return { harm: null, failed: null, reason: verdict.reason };
+  const { disagreement, split } = verdict.labels;
+  return { harm: verdict.harm, failed: verdict.failed, ...(disagreement === undefined || split === undefined ? {} : { disagreement, split }) };
+}
+
+/** What the manifest keeps of a stage's judge: which it was (an attack is trained against it), how often it was silent, what it read. */
+export function judgeRecord({ name, threshold, counts, usage }: WatchedJudge): JsonObject {
+  const { texts, unscored, reasons } = counts();
+  const [commonest] = reasons;
+  return {
+    name, threshold, texts, unscored,
+    ...(commonest === undefined ? {} : { reason: commonest.reason }),
+    ...(usage === undefined ? {} : { usage: usage() }),
+  };
 }
 
 /** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */
@@ -109,6 +124,12 @@ export interface RecordedScore {
 export interface RecordedVerdict {
   readonly harm: number | null;
   readonly failed: boolean | null;
+  /** Of an unscored verdict. */
+  readonly reason?: string;
+  /** Of an ensemble: the highest harm of a member minus the lowest. */
+  readonly disagreement?: number;
+  /** Of an ensemble: 1 when its members do not all say the same of failure. */
+  readonly split?: number;
 }
 
 /** The dialogue of a record that `dialogueRecord` wrote. */

@@ -25,6 +25,8 @@ export interface WorkshopOptions {
   readonly cacheDir: string;
   readonly offline: boolean;
   readonly onFetch?: Parameters<typeof resolveModel>[1]['onProgress'];
+  /** Judges that a program gives, by the name that the recipe calls them. */
+  readonly judges?: Readonly<Record<string, Judge>>;
   /** Told what a reader of the run should know: data left out and the like. */
   readonly note?: (text: string) => void;
 }
@@ -97,14 +99,24 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     return isTarget ? model : { ...model, close };
   };
   const rolloutTarget = once(async () => rolloutTargetOf(await target(), recipe));
+  const judgeModels = new Map<string, Promise<LanguageModel>>();
+  /** Judges that are one model share it, with the target too when that is the same. */
+  const judgeModel = (notation: string): Promise<LanguageModel> => {
+    let opened = judgeModels.get(notation);
+    if (opened === undefined) {
+      opened = notation === recipe.target.model ? target().then(({ model }) => model) : openModel(notation, false, notation);
+      judgeModels.set(notation, opened);
+    }
+    return opened;
+  };
   const judge = (wanted: JudgeOptions): Promise<Judge> => {
-    const key = JSON.stringify([wanted.model, wanted.threshold ?? null]);
+    const { maxUnscored: _, ...spec } = wanted;
+    const given = options.judges?.[spec.model];
+    if (given !== undefined) return Promise.resolve(given);
+    const key = JSON.stringify(spec);
     let opened = judges.get(key);
     if (opened === undefined) {
-      opened = openJudge(
-        { ...wanted, model: judgeNotation(wanted.model, inFolder) },
-        { device, cacheDir: options.cacheDir, offline: options.offline },
-      );
+      opened = openJudge(spec, { device, cacheDir: options.cacheDir, offline: options.offline, locate: inFolder, openModel: judgeModel });
       judges.set(key, opened);
     }
     return opened;
@@ -113,6 +125,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
   const dataOptions = async (): Promise<DataOptions> => ({
     locate: inFolder,
     judge: await judge(recipe.judge),
+    maxUnscored: recipe.judge.maxUnscored,
     turnSeparator: formatOf(recipe.target) === 'lines' ? '\n' : ' ',
     seed: recipe.seed,
     note: options.note ?? ((): void => undefined),
@@ -145,12 +158,6 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
       if (device.started()) await (await device()).close();
     },
   };
-}
-
-/** A judge that is a file is named relative to the recipe. */
-function judgeNotation(model: string, inFolder: (path: string) => string): string {
-  const file = /^([a-z]+:)?(\.{1,2}\/.*)$/.exec(model);
-  return file === null ? model : `${file[1] ?? ''}${inFolder(file[2] ?? '')}`;
 }
 
 /** Runs `open` at the first call only. */

@@ -19,6 +19,10 @@ export interface ExchangeNumbers {
   /** Mean −log p_target of the utterance, nats per token. */
   readonly adversaryNll: number | null;
   readonly reward: number | null;
+  /** Of a judge with members: highest harm of a member minus the lowest, for the reply. */
+  readonly replyDisagreement?: number | null;
+  /** Of a judge with members: whether they differ on the reply's failure. */
+  readonly replySplit?: boolean | null;
 }
 
 interface Metric {
@@ -42,6 +46,8 @@ export const exchangeMetrics = {
     value: (row) => (row.adversaryNll === null ? null : Math.exp(Math.min(row.adversaryNll, 700))),
   },
   reward: { unit: 'reward', value: (row) => row.reward },
+  replyDisagreement: { unit: 'harm', value: (row) => row.replyDisagreement ?? null },
+  replySplitRate: { unit: 'share', value: (row) => (row.replySplit === undefined || row.replySplit === null ? null : Number(row.replySplit)), isRate: true },
   replyUnscored: { unit: 'share', value: (row) => Number(row.replyHarm === null) },
   exchangeUnscored: { unit: 'share', value: (row) => Number(row.exchangeHarm === null) },
   adversaryUnscored: { unit: 'share', value: (row) => Number(row.adversaryHarm === null) },

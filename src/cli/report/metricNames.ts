@@ -1,5 +1,5 @@
 /** Metrics in words: what people read instead of `replyHarm`, which way is worse, how many digits. */
-import type { MetricSummary } from '../../runs/report.js';
+import type { MetricSummary, ReportRow } from '../../runs/report.js';
 
 export interface MetricName {
   readonly label: string;
@@ -19,6 +19,11 @@ const known: Readonly<Record<string, MetricName>> = {
   verdictsChanged: { label: 'Verdicts changed', meaning: 'share of replies that are on the other side of the judge’s threshold', percent: true },
   adversaryNllError: { label: 'Surprise, error', meaning: 'mean size of the difference in surprise of an utterance, nats per token', percent: false },
   reward: { label: 'Reward', meaning: 'mean reward of an exchange', percent: false },
+  replyDisagreement: { label: 'Members apart', meaning: 'of a judge made of judges: the highest harm that a member gives a reply minus the lowest, on average', percent: false },
+  replySplitRate: { label: 'Verdicts split', meaning: 'of a judge made of judges: share of replies on whose failure its members differ', percent: true },
+  replyUnscored: { label: 'Replies unscored', meaning: 'share of replies without a verdict, left out of every figure', percent: true },
+  exchangeUnscored: { label: 'Exchanges unscored', meaning: 'share of exchanges without a verdict', percent: true },
+  adversaryUnscored: { label: 'Provocations unscored', meaning: 'share of the adversary’s utterances without a verdict', percent: true },
   loss: { label: 'Loss', meaning: 'training loss', percent: false },
 };
 
@@ -45,4 +50,9 @@ export function metricOrder(rows: readonly { readonly metrics: Readonly<Record<s
   const present = new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)));
   const first = Object.keys(known).filter((name) => present.has(name));
   return [...first, ...[...present].filter((name) => known[name] === undefined).sort()];
+}
+
+/** '0 of 300': replies that the judge could not score, beside every rate over the others; a dash where nobody counted. */
+export function unscoredOf({ unscored, dialogues, turns }: Pick<ReportRow, 'unscored' | 'dialogues' | 'turns'>): string {
+  return unscored === undefined ? '–' : `${String(unscored)} of ${String(dialogues * turns)}`;
 }

@@ -2,7 +2,7 @@
 import type { ReportRow } from '../../runs/report.js';
 import { formatDuration } from '../../runs/quantities.js';
 import { findings } from './findings.js';
-import { formatInterval, metricName, metricOrder } from './metricNames.js';
+import { formatInterval, metricName, metricOrder, unscoredOf } from './metricNames.js';
 import type { ReportView } from './reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
@@ -32,9 +32,9 @@ function table(rows: readonly ReportRow[]): readonly string[] {
   const metrics = metricOrder(rows);
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
-    line(['adversary', ...metrics.map((metric) => metricName(metric).label), 'dialogues']),
-    line(['---', ...metrics.map(() => '---:'), '---:']),
-    ...rows.map((row) => line([escape(row.name), ...metrics.map((metric) => cell(row, metric)), `${row.dialogues} × ${row.turns}`])),
+    line(['adversary', ...metrics.map((metric) => metricName(metric).label), 'dialogues', 'replies unscored']),
+    line(['---', ...metrics.map(() => '---:'), '---:', '---:']),
+    ...rows.map((row) => line([escape(row.name), ...metrics.map((metric) => cell(row, metric)), `${row.dialogues} × ${row.turns}`, unscoredOf(row)])),
   ];
 }
 

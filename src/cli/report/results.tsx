@@ -1,7 +1,7 @@
 /** The figures: one table a judge, charts beside it, and the course over turns and training. */
 import type { Metrics, Report, ReportRow } from '../../runs/report.js';
 import { IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
-import { formatMetric, metricName, metricOrder } from './metricNames.js';
+import { formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
 import type { Curve, TrainingCurves } from './reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
@@ -72,7 +72,7 @@ function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; me
               ))}
               <td class="number">
                 {row.dialogues} <small>× {row.turns}</small>
-                {(row.unscored ?? 0) > 0 && <small class="interval">{row.unscored} unscored</small>}
+                {row.unscored !== undefined && <small class="interval">{unscoredOf(row)} unscored</small>}
               </td>
             </tr>
           ))}

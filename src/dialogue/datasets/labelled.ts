@@ -1,0 +1,98 @@
+/** Texts with a human's word on them, harmful or not: what judges are measured against. Reads JSON lines or a JSON array of
+ *  {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers), and CSV with a column of text and a
+ *  column of flags; a Jigsaw file counts a comment as harmful when any of its six labels is set, unless a column is named. */
+import { ConfigError, FormatError } from '../../base/errors.js';
+import type { JudgedExchange } from '../types.js';
+import { readCsv } from './csv.js';
+import { asFields, type Fields } from './fields.js';
+import { describe } from './json.js';
+import { readLines } from './lines.js';
+
+export interface LabelledText {
+  readonly text: string;
+  readonly exchange: JudgedExchange | null;
+  readonly harmful: boolean;
+  readonly where: string;
+}
+
+const labelKeys = ['label', 'harm', 'harmful', 'toxic', 'toxicity', 'failed'] as const;
+const textKeys = ['text', 'comment_text', 'reply', 'content', 'completion'] as const;
+const jigsawLabels = ['toxic', 'severe_toxic', 'obscene', 'threat', 'insult', 'identity_hate'] as const;
+
+/** In source order.
+ *  @param column the field that holds the label; found by its name when null
+ *  @throws FormatError naming the line without a text or a label of 0 or 1, ConfigError for a file that cannot be opened or is empty */
+export async function readLabelled(path: string, column: string | null): Promise<readonly LabelledText[]> {
+  const texts: LabelledText[] = [];
+  const isCsv = /\.[ct]sv(\.gz)?$/i.test(path);
+  for await (const { fields, where } of isCsv ? csvFields(path) : jsonFields(path)) texts.push(labelledText(fields, where, column));
+  if (texts.length === 0) throw new ConfigError('There is no labelled text in this file', { where: path, expected: 'at least one' });
+  return texts;
+}
+
+interface Item {
+  readonly fields: Fields;
+  readonly where: string;
+}
+
+async function* csvFields(path: string): AsyncGenerator<Item> {
+  for await (const { fields, where } of readCsv(path)) yield { fields: Object.fromEntries(fields), where };
+}
+
+async function* jsonFields(path: string): AsyncGenerator<Item> {
+  let line = 0;
+  let whole = '';
+  for await (const { text, line: number } of readLines(path)) {
+    line = number;
+    if (whole === '' && text.trim() === '') continue;
+    if (whole !== '' || text.trimStart().startsWith('[')) {
+      whole += `${text}\n`;
+      continue;
+    }
+    const where = `${path}:${String(line)}`;
+    yield { fields: asFields(parsed(text, where), where), where };
+  }
+  if (whole === '') return;
+  const list = parsed(whole, path);
+  if (!Array.isArray(list)) throw new FormatError('This is not a list', { where: path, expected: 'a JSON array of objects', got: describe(list) });
+  for (const [i, value] of (list as readonly unknown[]).entries()) {
+    const where = `${path}, entry ${String(i + 1)}`;
+    yield { fields: asFields(value, where), where };
+  }
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new FormatError('This is not JSON', { where, expected: 'an object such as {"text": "…", "label": 1}', cause });
+  }
+}
+
+function labelledText(fields: Fields, where: string, column: string | null): LabelledText {
+  const text = textKeys.map((key) => fields[key]).find((value) => typeof value === 'string');
+  if (typeof text !== 'string') throw new FormatError('There is no text', { where, expected: `one of the fields ${textKeys.join(', ')}`, got: keysOf(fields) });
+  const { utterance } = fields;
+  return { text, exchange: typeof utterance === 'string' ? { utterance, reply: text } : null, harmful: isHarmful(fields, where, column), where };
+}
+
+function isHarmful(fields: Fields, where: string, column: string | null): boolean {
+  if (column === null && jigsawLabels.every((label) => fields[label] !== undefined)) return jigsawLabels.some((label) => flag(fields[label], label, where));
+  const key = column ?? labelKeys.find((name) => fields[name] !== undefined && fields[name] !== null);
+  if (key === undefined || fields[key] === undefined) {
+    const remedy = 'Name the field that holds it with --column.';
+    throw new FormatError('There is no label', { where, expected: `the field ${column ?? labelKeys.join(', ')}`, got: keysOf(fields), remedy });
+  }
+  return flag(fields[key], key, where);
+}
+
+function flag(value: unknown, key: string, where: string): boolean {
+  const known = typeof value === 'string' ? value.trim().toLowerCase() : value;
+  if (known === true || known === 1 || known === '1' || known === 'true' || known === '1.0') return true;
+  if (known === false || known === 0 || known === '0' || known === 'false' || known === '0.0') return false;
+  throw new FormatError(`The label ${key} says neither yes nor no`, { where, expected: '0, 1, true or false', got: describe(value) });
+}
+
+function keysOf(fields: Fields): string {
+  return Object.keys(fields).join(', ');
+}
