@@ -14,8 +14,12 @@ export interface ConfigReader {
   readonly size: (key: string, otherwise?: number, most?: number) => number;
   /** A positive integer, or null where the key is absent or null. */
   readonly optionalSize: (key: string) => number | null;
+  /** A positive integer, null where the key is null, `otherwise` where it is absent. */
+  readonly sizeOrNone: (key: string, otherwise: number | null) => number | null;
   /** A finite number >= 0. */
   readonly quantity: (key: string, otherwise: number) => number;
+  /** A finite number >= 0, null where the key is null, `otherwise` where it is absent. */
+  readonly quantityOrNone: (key: string, otherwise: number | null) => number | null;
   readonly flag: (key: string, otherwise: boolean) => boolean;
   readonly text: (key: string, otherwise: string) => string;
 }
@@ -29,6 +33,10 @@ export function readConfig(raw: RawConfig, where: string): ConfigReader {
     if (value === null) return null;
     return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : fail(key, 'a positive integer');
   };
+  const quantity = (key: string, otherwise: number): number => {
+    const value = raw[key] ?? otherwise;
+    return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fail(key, 'a number that is not negative');
+  };
   return {
     where,
     optionalSize,
@@ -36,10 +44,9 @@ export function readConfig(raw: RawConfig, where: string): ConfigReader {
       const value = optionalSize(key) ?? otherwise ?? fail(key, 'a positive integer');
       return value <= most ? value : fail(key, `at most ${String(most)}`);
     },
-    quantity: (key, otherwise) => {
-      const value = raw[key] ?? otherwise;
-      return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fail(key, 'a number that is not negative');
-    },
+    sizeOrNone: (key, otherwise) => (raw[key] === undefined ? otherwise : optionalSize(key)),
+    quantity,
+    quantityOrNone: (key, otherwise) => (raw[key] === undefined ? otherwise : raw[key] === null ? null : quantity(key, 0)),
     flag: (key, otherwise) => {
       const value = raw[key] ?? otherwise;
       return typeof value === 'boolean' ? value : fail(key, 'true or false');

@@ -21,6 +21,10 @@ export interface ModelConfig {
   readonly contextLength: number;
   /** The vocabulary head is the embedding table. */
   readonly tiedHead: boolean;
+  /** Logits l become cap · tanh(l / cap); absent where they do not. */
+  readonly logitSoftcap?: number;
+  /** Tokens, itself included, that a token sees in the layers that have a window; absent where no layer hides anything of a context. */
+  readonly slidingWindow?: number;
   /** config.json as it was read, for saving. */
   readonly raw: RawConfig;
 }
@@ -28,6 +32,8 @@ export interface ModelConfig {
 export interface ParameterSpec {
   /** As transformers names it. */
   readonly name: string;
+  /** What other versions of transformers call it. */
+  readonly otherName?: string;
   /** As transformers lays it out. */
   readonly shape: readonly number[];
   /** Rounding it to 8 bits moves log-probabilities little; see docs/decisions/0007. Default false. */

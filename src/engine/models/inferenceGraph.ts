@@ -3,17 +3,19 @@
  *
  *  inputs   ids i64 [B, T] · positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
  *           attentionBias f32 [S, 1, T, W], S = B or 1, W = total: added to attention scores beside the causal mask
+ *           keyPositions i64 [B, W]: the position of each key; only where layers have a sliding window (S is B then)
  *           logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
  *  outputs  logits f32 [N, V] · logTotals f32 [N] (log Σ exp of each row of logits) ·
  *           scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
 import { finishGraph, type Graph } from '../tensor/graph.js';
-import { logSumExp, matmul, takeRows, tokenLogProb } from '../tensor/ops/all.js';
+import { logSumExp, matmul, mul, takeRows, tanh, tokenLogProb } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
 import type { Architecture } from './family.js';
 
 export function inferenceGraph(architecture: Architecture): Graph {
   const { config, head } = architecture;
   const trace = createTrace();
+  const hasWindow = config.slidingWindow !== undefined;
   const past = Array.from({ length: config.layers }, (_, layer) => {
     const shape = ['B', config.kvHeads, 'P', config.headSize];
     return { k: trace.input(`pastK.${String(layer)}`, 'f32', shape), v: trace.input(`pastV.${String(layer)}`, 'f32', shape) };
@@ -25,16 +27,19 @@ export function inferenceGraph(architecture: Architecture): Graph {
       kind: 'cached', past,
       lastIndex_B: trace.input('lastIndex', 'i32', ['B']),
       total: trace.input('total', 'i32', [1]),
-      bias: trace.input('attentionBias', 'f32', ['S', 1, 'T', 'W']),
+      bias: trace.input('attentionBias', 'f32', [hasWindow ? 'B' : 'S', 1, 'T', 'W']),
+      keyPositions: hasWindow ? trace.input('keyPositions', 'i64', ['B', 'W']) : null,
     },
   });
   const head_VC = trace.parameter(head.name, head.shape);
   const rows = (name: string, count: string): typeof hidden_NC => takeRows(hidden_NC, trace.input(name, 'i64', [count]));
-  const logits_NV = matmul(rows('logitRows', 'N'), head_VC, { transposeB: true });
+  const softcap = config.logitSoftcap ?? 0;
+  const scores_NV = matmul(rows('logitRows', 'N'), head_VC, { transposeB: true, scale: softcap === 0 ? 1 : 1 / softcap });
+  const logits_NV = softcap === 0 ? scores_NV : mul(tanh(scores_NV), softcap);
   return finishGraph(trace, {
     logits: logits_NV,
     logTotals: logSumExp(logits_NV),
-    scored: tokenLogProb(rows('scoreRows', 'M'), head_VC, trace.input('scoreIds', 'i64', ['M'])),
+    scored: tokenLogProb(rows('scoreRows', 'M'), head_VC, trace.input('scoreIds', 'i64', ['M']), { softcap }),
     ...Object.fromEntries(present.flatMap(({ k, v }, layer) => [[`presentK.${String(layer)}`, k], [`presentV.${String(layer)}`, v]])),
   });
 }

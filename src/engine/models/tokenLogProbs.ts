@@ -22,5 +22,5 @@ export interface TokenLogProbInputs {
 export function traceTokenLogProbs(architecture: Architecture, inputs: TokenLogProbInputs): Value {
   const { hidden_NC } = architecture.forward(inputs);
   const head_VC = inputs.ids_BT.trace.parameter(architecture.head.name, architecture.head.shape);
-  return tokenLogProb(takeRows(hidden_NC, inputs.rows_N), head_VC, inputs.targets_N);
+  return tokenLogProb(takeRows(hidden_NC, inputs.rows_N), head_VC, inputs.targets_N, { softcap: architecture.config.logitSoftcap ?? 0 });
 }

@@ -6,7 +6,7 @@ import type { CheckpointTensor } from './checkpoints/checkpoint.js';
 import type { ParameterSpec } from './family.js';
 
 /** Buffers that old checkpoints carry and no model reads. */
-const buffers = [/(^|\.)attn\.(masked_)?bias$/, /(^|\.)rotary_emb\.inv_freq$/, /(^|\.)embeddings\.(position|token_type)_ids$/];
+const buffers = [/(^|\.)(attn|attention)\.(masked_)?bias$/, /(^|\.)rotary_emb\.inv_freq$/, /(^|\.)embeddings\.(position|token_type)_ids$/];
 
 export interface MatchOptions {
   /** 'model.': the body's prefix, which a checkpoint of the bare body leaves out. */
@@ -24,7 +24,7 @@ export function matchWeights(
   tensors: ReadonlyMap<string, CheckpointTensor>,
   { prefix, redundant, where }: MatchOptions,
 ): ReadonlyMap<string, CheckpointTensor> {
-  const expected = new Map(specs.map((spec) => [spec.name, spec]));
+  const expected = new Map(specs.flatMap((spec) => [spec.name, ...(spec.otherName === undefined ? [] : [spec.otherName])].map((name) => [name, spec])));
   const found = new Map<string, CheckpointTensor>();
   const unexpected: string[] = [];
   const misshaped: string[] = [];

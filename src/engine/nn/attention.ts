@@ -5,7 +5,7 @@
  *  fused kernel over a growing key/value cache and has no gradient.
  *  Source: arXiv 2305.13245 (grouped queries); transformers `modeling_llama.py` for head order (query head h uses kv head h div G). */
 import { invariant, unreachable } from '../../base/invariant.js';
-import { add, groupQueryAttention, less, lessOrEqual, matmul, reshape, rotary, softmax, transpose, where } from '../tensor/ops/all.js';
+import { add, groupQueryAttention, less, lessOrEqual, matmul, mul, reshape, rotary, softmax, sub, tanh, transpose, where } from '../tensor/ops/all.js';
 import { multiplyDims, type Dim } from '../tensor/dimension.js';
 import type { Value } from '../tensor/value.js';
 
@@ -24,8 +24,16 @@ export type AttentionPattern =
   /** Every token sees the first lengths_B[b] of its row, those after it too. lengths_B i64 [B]; positions count 0, 1, … along each row. */
   | { readonly kind: 'bothWays'; readonly lengths_B: Value }
   /** The tokens continue a cache: row b holds lastIndex_B[b] + 1 tokens in all, padding of `ids` on the right.
-   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 · bias f32 [B or 1, 1, T, total], added to scores beside the causal mask */
-  | { readonly kind: 'cached'; readonly lastIndex_B: Value; readonly total: Value; readonly bias: Value; readonly past: readonly KeyValues[] };
+   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 · bias f32 [B or 1, 1, T, total], added to scores beside the causal mask ·
+   *  keyPositions i64 [B, total], the position of each cached and new token, for layers with a window (the bias is [B, 1, T, total] then) */
+  | {
+      readonly kind: 'cached';
+      readonly lastIndex_B: Value;
+      readonly total: Value;
+      readonly bias: Value;
+      readonly keyPositions: Value | null;
+      readonly past: readonly KeyValues[];
+    };
 
 /** Keys and values of one layer, f32 [B, KV, tokens, D]. */
 export interface KeyValues {
@@ -33,15 +41,36 @@ export interface KeyValues {
   readonly v: Value;
 }
 
+/** Cosines and sines by token, f32 [B, T, d]: the first 2d channels of every head turn. */
+export interface RopeAngles {
+  readonly cos_BTd: Value;
+  readonly sin_BTd: Value;
+}
+
 /** What all layers of one forward pass share. */
 export interface AttentionContext {
   readonly batch: Dim;
   readonly tokens: Dim;
-  /** What is added to scores, f32 [B, 1, 1, T or 1, T]; null on the cached path. */
-  readonly bias: Value | null;
+  /** What is added to scores, f32 [B, 1, 1, T or 1, T]; on the cached path [B or 1, 1, T, total].
+   *  @param window a token sees those of its row that are fewer than so many positions before it; null = no such limit */
+  readonly biasOf: (window: number | null) => Value;
   readonly pattern: AttentionPattern;
-  /** Cosines and sines by token, f32 [B, T, D/2]; null where positions enter otherwise. */
-  readonly rope: { readonly cos_BTd: Value; readonly sin_BTd: Value } | null;
+  /** Of layers that do not name their own; null where positions enter otherwise. */
+  readonly rope: RopeAngles | null;
+}
+
+/** What may differ from layer to layer. */
+export interface LayerAttention extends HeadLayout {
+  /** Factor of q·k. */
+  readonly scale: number;
+  /** Index into the past of the cached path. */
+  readonly layer: number;
+  /** Default: the context's. */
+  readonly rope?: RopeAngles | null;
+  /** Default null. */
+  readonly window?: number | null;
+  /** Scores s become cap · tanh(s / cap) before the mask; default 0: they do not. */
+  readonly softcap?: number;
 }
 
 /** Low enough that softmax gives exactly 0, finite so that a fully masked row stays a number. */
@@ -51,10 +80,29 @@ const masked = -1e30;
 export function attentionContext(positions_BT: Value, pattern: AttentionPattern, rope: AttentionContext['rope']): AttentionContext {
   const [batch, tokens] = positions_BT.shape;
   invariant(batch !== undefined && tokens !== undefined, 'positions have two axes');
-  return { batch, tokens, bias: maskBias(positions_BT, pattern, batch, tokens), pattern, rope };
+  const made = new Map<number | null, Value>();
+  const biasOf = (window: number | null): Value => {
+    const bias = made.get(window)
+      ?? (window === null ? maskBias(positions_BT, pattern, batch, tokens) : windowBias(biasOf(null), positions_BT, pattern, window));
+    made.set(window, bias);
+    return bias;
+  };
+  return { batch, tokens, biasOf, pattern, rope };
 }
 
-function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, tokens: Dim): Value | null {
+/** The bias with what lies `window` positions or more before a token hidden as well: positions count, not places in memory, so that
+ *  this holds in packed trees too. */
+function windowBias(bias: Value, positions_BT: Value, pattern: AttentionPattern, window: number): Value {
+  const [batch, tokens] = positions_BT.shape as readonly [Dim, Dim];
+  const keys = pattern.kind === 'cached' ? pattern.keyPositions : positions_BT;
+  invariant(keys !== null, 'an architecture with windows is given the positions of cached tokens');
+  const [, seen] = keys.shape as readonly [Dim, Dim];
+  const between = pattern.kind === 'cached' ? [1] : [1, 1];
+  const first = sub(reshape(positions_BT, [batch, ...between, tokens, 1]), window - 1);
+  return where(less(reshape(keys, [batch, ...between, 1, seen]), first), masked, bias);
+}
+
+function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, tokens: Dim): Value {
   const { trace } = positions_BT;
   const sees = (mask: Value): Value => where(mask, trace.constant('f32', [], [0]), masked);
   switch (pattern.kind) {
@@ -65,7 +113,7 @@ function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, to
     case 'bothWays':
       return sees(less(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(pattern.lengths_B, [batch, 1, 1, 1, 1])));
     case 'cached':
-      return null;
+      return pattern.bias;
     default:
       return unreachable(pattern);
   }
@@ -73,19 +121,19 @@ function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, to
 
 /** Attention of one layer.
  *  @param q_NC  [B·T, heads·D], not yet rotated; k_NE, v_NE: [B·T, kvHeads·D]
- *  @param layer index into the past of the cached path
  *  @returns out_NC [B·T, heads·D] and, on the cached path, the keys and values of all tokens so far */
 export function attention(
   { q_NC, k_NE, v_NE }: { readonly q_NC: Value; readonly k_NE: Value; readonly v_NE: Value },
-  layout: HeadLayout & { readonly scale: number; readonly layer: number },
+  layout: LayerAttention,
   context: AttentionContext,
 ): { readonly out_NC: Value; readonly present: KeyValues | null } {
   const { pattern, batch, tokens } = context;
   // Both kernels take heads side by side, [B, T, H·D]; only the composed path needs them as an axis.
   const rows = (x_NC: Value, heads: number): Value => reshape(x_NC, [batch, tokens, heads * layout.headSize]);
+  const rope = layout.rope === undefined ? context.rope : layout.rope;
   const turned: TokenHeads = {
-    q_BTC: rotated(rows(q_NC, layout.heads), layout.heads, context),
-    k_BTE: rotated(rows(k_NE, layout.kvHeads), layout.kvHeads, context),
+    q_BTC: rotated(rows(q_NC, layout.heads), layout.heads, rope),
+    k_BTE: rotated(rows(k_NE, layout.kvHeads), layout.kvHeads, rope),
     v_BTE: rows(v_NE, layout.kvHeads),
   };
   if (pattern.kind === 'cached') return cachedAttention(turned, layout, context, pattern);
@@ -99,9 +147,7 @@ interface TokenHeads {
   readonly v_BTE: Value;
 }
 
-type LayerLayout = HeadLayout & { readonly scale: number; readonly layer: number };
-
-function rotated(x_BTC: Value, heads: number, { rope }: AttentionContext): Value {
+function rotated(x_BTC: Value, heads: number, rope: RopeAngles | null): Value {
   return rope === null ? x_BTC : rotary(x_BTC, rope.cos_BTd, rope.sin_BTd, { heads });
 }
 
@@ -110,17 +156,17 @@ function splitHeads(x_BTC: Value, heads: number, { headSize }: HeadLayout, { bat
 }
 
 /** softmax(scale · q kᵀ + bias) v, the heads of a group stacked along the token axis. */
-function wholeAttention({ q_BTC, k_BTE, v_BTE }: TokenHeads, layout: LayerLayout, context: AttentionContext): Value {
-  const { heads, kvHeads, headSize, scale } = layout;
-  const { batch, tokens, bias } = context;
-  invariant(bias !== null, 'whole sequences have a mask');
+function wholeAttention({ q_BTC, k_BTE, v_BTE }: TokenHeads, layout: LayerAttention, context: AttentionContext): Value {
+  const { heads, kvHeads, headSize, scale, window = null, softcap = 0 } = layout;
+  const { batch, tokens } = context;
   const group = heads / kvHeads;
   const stacked = multiplyDims(group, tokens);
   const q_BKSD = reshape(splitHeads(q_BTC, heads, layout, context), [batch, kvHeads, stacked, headSize]);
   const k_BKTD = splitHeads(k_BTE, kvHeads, layout, context);
   const v_BKTD = splitHeads(v_BTE, kvHeads, layout, context);
-  const scores_BKST = matmul(q_BKSD, k_BKTD, { transposeB: true, scale });
-  const weights_BKGTT = softmax(add(reshape(scores_BKST, [batch, kvHeads, group, tokens, tokens]), bias));
+  const scores_BKST = matmul(q_BKSD, k_BKTD, { transposeB: true, scale: softcap === 0 ? scale : scale / softcap });
+  const capped_BKST = softcap === 0 ? scores_BKST : mul(tanh(scores_BKST), softcap);
+  const weights_BKGTT = softmax(add(reshape(capped_BKST, [batch, kvHeads, group, tokens, tokens]), context.biasOf(window)));
   const out_BKSD = matmul(reshape(weights_BKGTT, [batch, kvHeads, stacked, tokens]), v_BKTD);
   const out_BTHD = transpose(reshape(out_BKSD, [batch, heads, tokens, headSize]), [0, 2, 1, 3]);
   return reshape(out_BTHD, [multiplyDims(batch, tokens), heads * headSize]);
@@ -128,15 +174,16 @@ function wholeAttention({ q_BTC, k_BTE, v_BTE }: TokenHeads, layout: LayerLayout
 
 function cachedAttention(
   { q_BTC, k_BTE, v_BTE }: TokenHeads,
-  layout: LayerLayout,
-  { batch, tokens }: AttentionContext,
-  { past, lastIndex_B, total, bias }: Extract<AttentionPattern, { kind: 'cached' }>,
+  layout: LayerAttention,
+  { batch, tokens, biasOf }: AttentionContext,
+  { past, lastIndex_B, total }: Extract<AttentionPattern, { kind: 'cached' }>,
 ): { readonly out_NC: Value; readonly present: KeyValues } {
-  const { heads, kvHeads, headSize, scale, layer } = layout;
+  const { heads, kvHeads, headSize, scale, layer, window = null, softcap = 0 } = layout;
   const before = past[layer];
   invariant(before !== undefined, 'there is a past for every layer');
   const { out, presentK, presentV } = groupQueryAttention({
-    q: q_BTC, k: k_BTE, v: v_BTE, pastK: before.k, pastV: before.v, lastIndex: lastIndex_B, total, bias, heads, kvHeads, scale,
+    q: q_BTC, k: k_BTE, v: v_BTE, pastK: before.k, pastV: before.v, lastIndex: lastIndex_B, total, bias: biasOf(window),
+    heads, kvHeads, scale, softcap,
   });
   return { out_NC: reshape(out, [multiplyDims(batch, tokens), heads * headSize]), present: { k: presentK, v: presentV } };
 }

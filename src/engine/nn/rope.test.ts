@@ -39,13 +39,13 @@ describe('rotary position embeddings', () => {
     const old = parseRopeSettings({ rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...scaling } }, 'config.json');
     const recent = parseRopeSettings({ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, ...scaling } }, 'config.json');
     expect(recent).toEqual(old);
-    expect(parseRopeSettings({}, 'config.json')).toEqual({ theta: 10_000, scaling: { kind: 'none' } });
+    expect(parseRopeSettings({}, 'config.json')).toEqual({ theta: 10_000, fraction: 1, scaling: { kind: 'none' } });
   });
 
-  it.each(['dynamic', 'yarn', 'longrope'])('scaling %s is refused by name, with those known', (kind) => {
+  it.each(['dynamic', 'yarn', 'proportional'])('scaling %s is refused by name, with those known', (kind) => {
     const parse = (): unknown => parseRopeSettings({ rope_scaling: { type: kind, factor: 2 } }, 'config.json');
     expect(parse).toThrow(ConfigError);
-    expect(parse).toThrow(new RegExp(`default, linear, llama3[^]*"${kind}"`));
+    expect(parse).toThrow(new RegExp(`default, linear, llama3, longrope[^]*"${kind}"`));
   });
 
   it('a scaling without its factor, and a partial rotation, are refused', () => {

@@ -1,4 +1,4 @@
-/** Rotary position embeddings: which angle each pair of a head's channels turns by, and the tables of cosines and sines.
+/** Rotary position embeddings: how many channels of a head turn, by which angle each pair of them, and the tables of cosines and sines.
  *
  *  Owns: reading the rope settings of a config.json (the old `rope_theta` + `rope_scaling` and the `rope_parameters` of
  *  transformers 5), the inverse frequencies, the tables. Arithmetic is rounded to float32 where transformers rounds, so that
@@ -16,30 +16,61 @@ export type RopeScaling =
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
       readonly originalContext: number;
-    };
+    }
+  /** Each frequency divided by its own factor, cosines and sines multiplied by one. There is a second list of factors for sequences longer
+   *  than the original context, whose first tokens turn otherwise because of the last; only sequences up to that context are read here. */
+  | { readonly kind: 'longrope'; readonly factors: readonly number[]; readonly attentionFactor: number; readonly originalContext: number };
 
 export interface RopeSettings {
   /** Base of the geometric series of wavelengths. */
   readonly theta: number;
+  /** Of a head's channels, those that turn: the first so many, rounded down. */
+  readonly fraction: number;
   readonly scaling: RopeScaling;
 }
 
-const known = ['default', 'linear', 'llama3'] as const;
+/** What families have otherwise than Llama. */
+export interface RopeDefaults {
+  readonly theta?: number;
+  /** The key outside of the rope settings; default 'rope_theta'. */
+  readonly thetaKey?: string;
+  /** Default: all channels turn, and a configuration that says otherwise is refused. */
+  readonly fraction?: number;
+  /** Default 'partial_rotary_factor'. */
+  readonly fractionKey?: string;
+  /** Other names of scalings. */
+  readonly aliases?: Readonly<Record<string, string>>;
+}
+
+const known = ['default', 'linear', 'llama3', 'longrope'] as const;
 
 /** The rope settings of a config.json, in either spelling.
- *  @throws ConfigError for a scaling that is not known (dynamic, yarn, longrope, …) or lacks a number */
-export function parseRopeSettings(config: Readonly<Record<string, unknown>>, where: string): RopeSettings {
+ *  @throws ConfigError for a scaling that is not known (dynamic, yarn, …) or lacks a number */
+export function parseRopeSettings(config: Readonly<Record<string, unknown>>, where: string, defaults: RopeDefaults = {}): RopeSettings {
   const parameters = objectOr(config['rope_parameters'], `${where}: rope_parameters`);
   const legacy = objectOr(config['rope_scaling'], `${where}: rope_scaling`);
   // transformers gives rope_scaling precedence where both are written (convert_rope_params_to_dict).
   const settings = legacy ?? parameters ?? {};
-  const theta = numberOr(settings['rope_theta'] ?? parameters?.['rope_theta'] ?? config['rope_theta'], 10_000, `${where}: rope_theta`);
-  const partial = settings['partial_rotary_factor'] ?? config['partial_rotary_factor'];
-  if (partial !== undefined && partial !== null && partial !== 1) {
-    throw new ConfigError('Partial rotary embeddings are not supported', { where, expected: 'partial_rotary_factor 1', got: JSON.stringify(partial) });
+  const { thetaKey = 'rope_theta', fractionKey = 'partial_rotary_factor', aliases = {} } = defaults;
+  const theta = numberOr(settings['rope_theta'] ?? parameters?.['rope_theta'] ?? config[thetaKey], defaults.theta ?? 10_000, `${where}: ${thetaKey}`);
+  const partial = settings['partial_rotary_factor'] ?? config[fractionKey];
+  const fraction = numberOr(partial, defaults.fraction ?? 1, `${where}: ${fractionKey}`);
+  if (fraction > 1 || (defaults.fraction === undefined && fraction !== 1)) {
+    throw new ConfigError('Partial rotary embeddings are not supported', { where, expected: `${fractionKey} 1`, got: JSON.stringify(partial) });
   }
-  const kind = settings['rope_type'] ?? settings['type'] ?? 'default';
-  return { theta, scaling: parseScaling(kind, settings, config, where) };
+  const named = settings['rope_type'] ?? settings['type'] ?? 'default';
+  const kind = typeof named === 'string' && Object.hasOwn(aliases, named) ? aliases[named] : named;
+  return { theta, fraction, scaling: parseScaling(kind, settings, config, where) };
+}
+
+/** Channels of a head that turn. */
+export function rotatedChannels({ fraction }: RopeSettings, headSize: number): number {
+  return Math.trunc(headSize * fraction);
+}
+
+/** Positions that can be turned as transformers does, of a model that has `contextLength` of them. */
+export function rotatablePositions({ scaling }: RopeSettings, contextLength: number): number {
+  return scaling.kind === 'longrope' ? Math.min(scaling.originalContext, contextLength) : contextLength;
 }
 
 function parseScaling(
@@ -60,23 +91,39 @@ function parseScaling(
         factor: required('factor'),
         lowFrequencyFactor: required('low_freq_factor'),
         highFrequencyFactor: required('high_freq_factor'),
-        originalContext: numberOr(
-          settings['original_max_position_embeddings'] ?? config['max_position_embeddings'],
-          undefined,
-          `${where}: original_max_position_embeddings`,
-        ),
+        originalContext: originalContext(settings, config, where),
       };
+    case 'longrope':
+      return longropeScaling(settings, config, where);
     default:
       throw new ConfigError('Unknown rope scaling', { where, expected: `one of ${known.join(', ')}`, got: JSON.stringify(kind) });
   }
 }
 
-/** Radians a position turns each of the headSize/2 channel pairs by, rounded to float32. Shape [headSize / 2]. */
-export function inverseFrequencies({ theta, scaling }: RopeSettings, headSize: number): Float32Array {
-  const plain = Float32Array.from({ length: headSize / 2 }, (_, i) => {
-    const exponent = Math.fround((2 * i) / headSize);
-    return Math.fround(1 / Math.fround(theta ** exponent));
-  });
+function originalContext(settings: Readonly<Record<string, unknown>>, config: Readonly<Record<string, unknown>>, where: string): number {
+  const key = 'original_max_position_embeddings';
+  return numberOr(config[key] ?? settings[key] ?? config['max_position_embeddings'], undefined, `${where}: ${key}`);
+}
+
+function longropeScaling(settings: Readonly<Record<string, unknown>>, config: Readonly<Record<string, unknown>>, where: string): RopeScaling {
+  const factors = settings['short_factor'];
+  if (!Array.isArray(factors) || !factors.every((each): each is number => typeof each === 'number' && each > 0)) {
+    throw new ConfigError('Unreadable rope settings', { where: `${where}: short_factor`, expected: 'a list of positive numbers', got: JSON.stringify(factors) ?? 'nothing' });
+  }
+  const original = originalContext(settings, config, where);
+  const longest = numberOr(config['max_position_embeddings'], original, `${where}: max_position_embeddings`);
+  const stretch = numberOr(settings['factor'], longest / original, `${where}: factor`);
+  const recommended = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original));
+  return { kind: 'longrope', factors, attentionFactor: numberOr(settings['attention_factor'], recommended, `${where}: attention_factor`), originalContext: original };
+}
+
+/** Radians a position turns each of the d channel pairs by, rounded to float32. Shape [d], d half of the channels that turn.
+ *  @throws ConfigError when there are factors for another number of pairs */
+export function inverseFrequencies(settings: RopeSettings, headSize: number): Float32Array {
+  const { theta, scaling } = settings;
+  const channels = rotatedChannels(settings, headSize);
+  const wavelength = (i: number): number => Math.fround(theta ** Math.fround((2 * i) / channels));
+  const plain = Float32Array.from({ length: channels / 2 }, (_, i) => Math.fround(1 / wavelength(i)));
   switch (scaling.kind) {
     case 'none':
       return plain;
@@ -84,6 +131,11 @@ export function inverseFrequencies({ theta, scaling }: RopeSettings, headSize: n
       return plain.map((f) => f / scaling.factor);
     case 'llama3':
       return plain.map((f) => llama3Frequency(f, scaling));
+    case 'longrope':
+      if (scaling.factors.length !== plain.length) {
+        throw new ConfigError('The rope factors do not fit the heads', { expected: `${String(plain.length)} short factors`, got: String(scaling.factors.length) });
+      }
+      return plain.map((_, i) => 1 / Math.fround(Math.fround(scaling.factors[i] ?? 1) * wavelength(i)));
   }
 }
 
@@ -98,11 +150,11 @@ function llama3Frequency(frequency: number, scaling: Extract<RopeScaling, { kind
 }
 
 export interface RopeTables {
-  /** Cosines and sines, row-major [positions, headSize / 2]. */
+  /** Cosines and sines, row-major [positions, d]. */
   readonly cos: Float32Array;
   readonly sin: Float32Array;
   readonly positions: number;
-  /** headSize / 2 */
+  /** d, half of the channels that turn */
   readonly width: number;
 }
 
@@ -110,13 +162,14 @@ export interface RopeTables {
 export function ropeTables(settings: RopeSettings, headSize: number, positions: number): RopeTables {
   const frequencies = inverseFrequencies(settings, headSize);
   const width = frequencies.length;
+  const factor = settings.scaling.kind === 'longrope' ? settings.scaling.attentionFactor : 1;
   const cos = new Float32Array(positions * width);
   const sin = new Float32Array(positions * width);
   for (let p = 0; p < positions; p++) {
     frequencies.forEach((frequency, i) => {
       const angle = Math.fround(p * frequency);
-      cos[p * width + i] = Math.cos(angle);
-      sin[p * width + i] = Math.sin(angle);
+      cos[p * width + i] = Math.cos(angle) * factor;
+      sin[p * width + i] = Math.sin(angle) * factor;
     });
   }
   return { cos, sin, positions, width };

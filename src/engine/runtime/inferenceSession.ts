@@ -35,6 +35,8 @@ export interface ForwardInputs {
   readonly lastIndex_B: Int32Array;
   /** f32 [B or 1, 1, T, most tokens of a row] */
   readonly bias: ort.Tensor;
+  /** Place in its prompt of each of the W keys, where a row is not one prompt in order; [B, W]. Default: 0, 1, … in every row. */
+  readonly keyPositions_BW?: BigInt64Array;
   readonly logitRows_N: readonly number[];
   readonly scoreRows_M: readonly number[];
   readonly scoreIds_M: readonly number[];
@@ -49,6 +51,7 @@ export interface ForwardOutputs {
 export async function forward(session: InferenceSession, cache: KeyValueCache, inputs: ForwardInputs): Promise<ForwardOutputs> {
   const { B, T, lastIndex_B, logitRows_N, scoreRows_M, scoreIds_M } = inputs;
   const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
+  const total = Math.max(...lastIndex_B) + 1;
   const { past, present: presentTensors } = cache.tensors(B);
   const logits_NV = reuse(session.buffers, 'logits', N * V);
   const [logTotals_N, scored_M] = [new Float32Array(N), new Float32Array(M)];
@@ -56,8 +59,8 @@ export async function forward(session: InferenceSession, cache: KeyValueCache, i
     ids: ortTensor('i64', inputs.ids_BT, [B, T]),
     positions: ortTensor('i64', inputs.positions_BT, [B, T]),
     lastIndex: ortTensor('i32', lastIndex_B, [B]),
-    total: ortTensor('i32', Int32Array.of(Math.max(...lastIndex_B) + 1), [1]),
-    attentionBias: inputs.bias,
+    total: ortTensor('i32', Int32Array.of(total), [1]),
+    ...(session.inputs.has('keyPositions') ? windowFeeds(session, inputs, total) : { attentionBias: inputs.bias }),
     logitRows: ortTensor('i64', BigInt64Array.from(logitRows_N, BigInt), [N]),
     scoreRows: ortTensor('i64', BigInt64Array.from(scoreRows_M, BigInt), [M]),
     scoreIds: ortTensor('i64', BigInt64Array.from(scoreIds_M, BigInt), [M]),
@@ -68,6 +71,15 @@ export async function forward(session: InferenceSession, cache: KeyValueCache, i
   };
   await runProgramInPlace(session.program, { ...only(feeds, session.inputs), ...session.parameters }, only(outputs, session.outputs));
   return { logits_NV, logTotals_N, scored_M };
+}
+
+/** For layers with a sliding window, which hide other keys in each row: the position of every key, and a bias of every row. */
+function windowFeeds({ buffers }: InferenceSession, { B, T, bias, keyPositions_BW }: ForwardInputs, total: number): Record<string, ort.Tensor> {
+  const size = T * total;
+  const bias_B1TW = bias.dims[0] === B ? bias : ortTensor('f32', reuse(buffers, 'bias of every row', B * size), [B, 1, T, total]);
+  if (bias_B1TW !== bias) for (let b = 0; b < B; b++) (bias_B1TW.data as Float32Array).set(bias.data as Float32Array, b * size);
+  const positions_BW = keyPositions_BW ?? BigInt64Array.from({ length: B * total }, (_, i) => BigInt(i % total));
+  return { attentionBias: bias_B1TW, keyPositions: ortTensor('i64', positions_BW, [B, total]) };
 }
 
 function only<T>(tensors: Readonly<Record<string, T>>, names: ReadonlySet<string>): Record<string, T> {

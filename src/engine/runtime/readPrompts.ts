@@ -109,6 +109,7 @@ async function readStrips(
     B, T, ids_BT, positions_BT,
     lastIndex_B: Int32Array.from(strips, ({ ids }) => ids.length - 1),
     bias: ortTensor('f32', bias_B1TW, [B, 1, T, W]),
+    keyPositions_BW: positionsOf(strips, W),
     logitRows_N: ends.size === 0 ? [0] : [...ends.keys()], // ReduceMax has no answer for no rows
     scoreRows_M: scoredTokens.map(({ row }) => row),
     scoreIds_M: scoredTokens.map(({ id }) => id),
@@ -134,6 +135,13 @@ async function readStrips(
 
 function generates({ row }: PromptRow): boolean {
   return row.sampling.maxNewTokens > 0;
+}
+
+/** Place of each token in its prompt, [strips, W]; 0 in the padding, which nothing sees. */
+function positionsOf(strips: readonly Strip[], W: number): BigInt64Array {
+  const positions_BW = new BigInt64Array(strips.length * W);
+  strips.forEach(({ positions }, b) => { positions.forEach((position, t) => { positions_BW[b * W + t] = BigInt(position); }); });
+  return positions_BW;
 }
 
 /** Known tokens to the beginning of the strip's row. */

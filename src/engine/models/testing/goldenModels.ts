@@ -1,4 +1,5 @@
-/** For tests: the small models of tests/golden/models.py, their weights from the same formula, and what transformers computed. */
+/** For tests: the small models of tests/golden/models.py and families.py, their weights from the same formula, and what transformers
+ *  computed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { present } from '../../../base/invariant.js';
@@ -7,10 +8,17 @@ import type { Checkpoint, CheckpointTensor } from '../checkpoints/checkpoint.js'
 
 export const goldenFolder = resolve(import.meta.dirname, '../../../../tests/golden/models');
 
-/** Variants of causal language models, by listing the folder. */
-export const languageVariants = readdirSync(goldenFolder)
-  .filter((name) => name.endsWith('.json') && !['llama-classifier.json', 'rope.json'].includes(name))
-  .map((name) => name.slice(0, -'.json'.length));
+const goldensIn = (folder: string): readonly string[] => readdirSync(join(goldenFolder, folder))
+  .filter((name) => name.endsWith('.json') && name !== 'rope.json')
+  .map((name) => join(folder, name.slice(0, -'.json'.length)));
+
+const variants = [...goldensIn('.'), ...goldensIn('../families')];
+
+/** Variants of causal language models, by listing the folders. */
+export const languageVariants = variants.filter((name) => !name.endsWith('-classifier'));
+
+/** Variants of classifiers on top of a language model's body. */
+export const classifierVariants = variants.filter((name) => name.endsWith('-classifier'));
 
 export interface Golden {
   readonly config: Readonly<Record<string, unknown>>;
@@ -24,6 +32,8 @@ export interface Golden {
   /** Σ (1 + t/10) log p(token t + 1), over all sequences. */
   readonly weightedSum: number;
   readonly parameters: Readonly<Record<string, readonly number[]>>;
+  /** Of families.py: norm and three projections of the gradient of each parameter. */
+  readonly gradients?: Readonly<Record<string, readonly [norm: number, ...products: number[]]>>;
 }
 
 export function readGolden<T = Golden>(variant: string): T {
@@ -41,6 +51,30 @@ export function readGoldenGradients(variant: string): ReadonlyMap<string, Float3
       offsets === undefined ? [] : [[name, new Float32Array(new Uint8Array(file.subarray(start + offsets[0], start + offsets[1])).buffer)] as const],
     ),
   );
+}
+
+/** How far each parameter's gradient is from PyTorch's, relative to its size; infinite for one that is missing or unexpected. */
+export function gradientErrors(variant: string, gradients: ReadonlyMap<string, Float32Array>): ReadonlyMap<string, number> {
+  const projected = readGolden(variant).gradients;
+  const names = new Set([...gradients.keys(), ...Object.keys(readGolden(variant).parameters)]);
+  const whole = projected === undefined ? readGoldenGradients(variant) : new Map<string, Float32Array>();
+  return new Map([...names].map((name) => {
+    const [got, expected] = [gradients.get(name), whole.get(name)];
+    if (got !== undefined && expected !== undefined) return [name, relativeDifference(got, expected)] as const;
+    return [name, got === undefined || projected?.[name] === undefined ? Number.POSITIVE_INFINITY : projectedError(name, got, projected)] as const;
+  }));
+}
+
+/** Norm and projections compared. The bias of keys moves all scores of a query alike, so that its gradient may be rounding alone: a bias is
+ *  compared beside its matrix. */
+function projectedError(name: string, got: Float32Array, projected: NonNullable<Golden['gradients']>): number {
+  const [norm, ...products] = projected[name] ?? [0];
+  const [beside] = projected[name.replace(/bias$/, 'weight')] ?? [0];
+  const values = [Math.hypot(...got), ...products.map((_, k) => {
+    const direction = uniform(`projection ${String(k)} of ${name}`, got.length);
+    return got.reduce((sum, value, i) => sum + 4 * value * (direction[i] ?? 0), 0);
+  })];
+  return Math.max(...[norm, ...products].map((value, i) => Math.abs((values[i] ?? 0) - value))) / Math.max(norm, beside, 1e-6);
 }
 
 /** The checkpoint of a variant, its weights computed. */
