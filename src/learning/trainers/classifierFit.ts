@@ -22,7 +22,7 @@ export interface FitOptions {
   readonly microbatchTokens: number;
 }
 
-export const defaultFit: FitOptions = { epochs: 3, batchTexts: 16, balance: 'none', seed: 0, learningRate: 5e-5, weightDecay: 0.01, microbatchTokens: 4096 };
+export const defaultFit: FitOptions = { epochs: 3, batchTexts: 16, balance: 'none', seed: 0, learningRate: 5e-5, weightDecay: 0.01, microbatchTokens: 1024 };
 
 export interface FitStep {
   /** From 1, over all sittings. */
