@@ -1,11 +1,10 @@
-/** Rewrites a checkpoint in Hugging Face layout, tensor by tensor: never more than one in memory. */
-import { openCheckpoint } from '../engine/models/checkpoints/openCheckpoint.js';
+/** Rewrites a checkpoint in Hugging Face layout, tensor by tensor: never more than one in memory. An adapter is merged into its base. */
+import type { Checkpoint } from '../engine/models/checkpoints/checkpoint.js';
 import { writeCheckpoint } from '../engine/models/checkpoints/writeCheckpoint.js';
 import type { Progress } from './progress.js';
 
-/** @throws ConfigError, FormatError, EnvironmentError as reading and writing do */
-export async function convertModel(path: string, to: string, dtype: 'f32' | 'f16' | 'bf16', progress: Progress): Promise<{ readonly tensors: number }> {
-  const checkpoint = await openCheckpoint(path);
+/** Closes the checkpoint. @throws ConfigError, FormatError, EnvironmentError as reading and writing do */
+export async function convertModel(checkpoint: Checkpoint, to: string, dtype: 'f32' | 'f16' | 'bf16', progress: Progress): Promise<{ readonly tensors: number }> {
   try {
     const { tensors, config, tokenizerFiles, chatTemplate } = checkpoint;
     const all = [...tensors.values()];

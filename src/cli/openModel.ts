@@ -1,6 +1,8 @@
 /** From the notation of a model to an open one, for commands that use a single model. */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from '../base/errors.js';
+import type { Checkpoint } from '../engine/models/checkpoints/checkpoint.js';
+import { openCheckpoint } from '../engine/models/checkpoints/openCheckpoint.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { openLanguageModel } from '../engine/models/languageModel.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
@@ -26,7 +28,13 @@ export async function localModelPath(notation: string, context: CommandContext, 
   });
   progress.stop();
   if (resolved.kind === 'local') return resolved.path;
-  throw new ConfigError(`${task} needs a model on this machine`, { got: notation, remedy: 'Name a folder, a .gguf file, hf:org/name, smollm2 or organism.' });
+  throw new ConfigError(`${task} needs a model on this machine`, { got: notation, remedy: 'Name a folder of a model or an adapter, a .gguf file, hf:org/name, smollm2 or organism.' });
+}
+
+/** A model at rest, by its notation; the base of an adapter is found as other models are. */
+export async function openLocalCheckpoint(notation: string, context: CommandContext, task: string): Promise<Checkpoint> {
+  const find = (model: string): Promise<string> => localModelPath(model, context, task);
+  return openCheckpoint(await find(notation), find);
 }
 
 /** Opens a model, hands it over, and closes the device whatever happens. */
@@ -34,7 +42,7 @@ export async function withModel<T>(notation: string, context: CommandContext, ta
   const path = await localModelPath(notation, context, task);
   const device = await openCommandDevice(context);
   try {
-    return await use(await openLanguageModel(device, path));
+    return await use(await openLanguageModel(device, path, { resolveBase: (base) => localModelPath(base, context, task) }));
   } finally {
     await device.close();
   }

@@ -57,8 +57,14 @@ export async function gatherFacts(
       ...new Set(models.flatMap(({ path, name }) => (path === null ? [`${name} is not on this machine yet: ${charactersAToken} characters are taken for a token`] : []))),
       ...guessedLength('adversary', recipe.adversary, adversary),
       ...guessedLength('target', recipe.target, target),
+      ...adapterNote(recipe),
     ],
   };
+}
+
+/** `gadfly bench` trains all weights. */
+function adapterNote({ adversary: { lora } }: Recipe): readonly string[] {
+  return lora === null ? [] : ['training is estimated as that of all weights: an adapter takes less time'];
 }
 
 function guessedLength(side: Author, options: SpeakerOptions, { rates }: ModelFacts): readonly string[] {

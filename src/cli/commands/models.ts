@@ -11,7 +11,7 @@ import type { CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
 import { formatTable } from '../table.js';
 
-const modelArgument = { form: '<model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' } as const;
+const modelArgument = { form: '<model>', summary: 'organism, smollm2, ./dir (a model or a PEFT adapter), ./file.gguf or hf:org/name' } as const;
 
 export const modelsListCommand: CommandDefinition = {
   name: 'models list',
@@ -49,12 +49,10 @@ export const modelsInspectCommand: CommandDefinition = {
   flags: [],
   examples: ['gadfly models inspect organism', 'gadfly models inspect ./model.gguf --json'],
   run: async (argument = '', _flags, context) => {
-    const { localModelPath } = await import('../openModel.js');
-    const { openCheckpoint } = await import('../../engine/models/checkpoints/openCheckpoint.js');
-    const path = await localModelPath(argument, context, 'models inspect');
-    const checkpoint = await openCheckpoint(path);
+    const { openLocalCheckpoint } = await import('../openModel.js');
+    const checkpoint = await openLocalCheckpoint(argument, context, 'models inspect');
     try {
-      const facts = describe(argument, path, checkpoint);
+      const facts = describe(argument, checkpoint.source, checkpoint);
       const rows = Object.entries(facts).map(([key, value]) => [key, key === 'dtypes' ? describeDtypes(checkpoint) : typeof value === 'string' ? value : JSON.stringify(value)]);
       return { json: facts, text: formatTable(['', ''], rows).split('\n').slice(2).join('\n') };
     } finally {
@@ -65,22 +63,22 @@ export const modelsInspectCommand: CommandDefinition = {
 
 export const modelsConvertCommand: CommandDefinition = {
   name: 'models convert',
-  summary: 'write a model in Hugging Face layout (from GGUF, or to other element types)',
+  summary: 'write a model in Hugging Face layout (from GGUF, from an adapter and its base, or to other element types)',
   argument: modelArgument,
   flags: [
     { flags: '--to <dir>', summary: 'a new folder' },
     { flags: '--dtype <type>', summary: 'element type of the weights (default: f32)', choices: ['f32', 'f16', 'bf16'] },
   ],
-  examples: ['gadfly models convert smollm2 --to ./smollm2-f16 --dtype f16'],
+  examples: ['gadfly models convert smollm2 --to ./smollm2-f16 --dtype f16', 'gadfly models convert ./adapter --to ./merged'],
   run: async (argument = '', flags, context) => {
     const to = textFlag(flags, 'to');
     if (to === undefined) throw new ConfigError('no folder to write to', { expected: '--to DIR' });
     if (existsSync(to)) throw new ConfigError('this exists already', { where: to, expected: 'a new folder', remedy: 'Choose another --to, or remove it first.' });
-    const { localModelPath } = await import('../openModel.js');
+    const { openLocalCheckpoint } = await import('../openModel.js');
     const { convertModel } = await import('../convertModel.js');
-    const path = await localModelPath(argument, context, 'models convert');
+    const checkpoint = await openLocalCheckpoint(argument, context, 'models convert');
     const dtype = (textFlag(flags, 'dtype') ?? 'f32') as 'f32' | 'f16' | 'bf16';
-    const { tensors } = await convertModel(path, to, dtype, context.progress);
+    const { tensors } = await convertModel(checkpoint, to, dtype, context.progress);
     return { json: { model: argument, path: to, tensors, dtype, bytes: sizeOf(to) }, text: `${tensors} tensors written to ${to}` };
   },
 };
@@ -125,7 +123,7 @@ function describeDtypes(checkpoint: Checkpoint): string {
 }
 
 function describe(notation: string, path: string, checkpoint: Checkpoint): JsonObject {
-  const { config, tensors, tokenizerFiles, chatTemplate } = checkpoint;
+  const { config, tensors, tokenizerFiles, chatTemplate, adapter } = checkpoint;
   const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
   const number = (...keys: readonly string[]): number | null => keys.map((key) => config[key]).find((value) => typeof value === 'number') ?? null;
   return {
@@ -144,6 +142,7 @@ function describe(notation: string, path: string, checkpoint: Checkpoint): JsonO
     vocabulary: number('vocab_size'),
     tokenizer: tokenizerFiles !== null,
     chatTemplate: chatTemplate !== null,
+    ...(adapter === undefined ? {} : { adapter: { ...adapter } }),
   };
 }
 
