@@ -1,7 +1,7 @@
 /** Gadfly as a library: models, judges, rollouts, attacks, runs. What is not exported here may change without notice. */
 
 // Errors, seeds
-export { BudgetError, ConfigError, EnvironmentError, FormatError, GadflyError, InterruptedError, ShapeError, TargetError } from './base/errors.js';
+export { BudgetError, ConfigError, EnvironmentError, FormatError, GadflyError, InterruptedError, JudgeError, ShapeError, TargetError } from './base/errors.js';
 export { childKey, openStream, streamKey, type RandomStream, type StreamKey } from './base/random.js';
 
 // Language models
@@ -23,9 +23,10 @@ export { encodePieces } from './engine/text/pieces.js';
 
 // Dialogues
 export type {
-  Adversary, Dialogue, ExchangeScore, Judge, PreferencePair, Prompt, RolloutTree, ScoredDialogue, SpeakRequest, Target, TargetReply,
+  Adversary, Dialogue, ExchangeScore, Judge, JudgedExchange, PreferencePair, Prompt, RolloutTree, ScoredDialogue, SpeakRequest, Target, TargetReply,
   ToxicContinuation, Utterance, Verdict,
 } from './dialogue/types.js';
+export { watchUnscored, type UnscoredCount, type WatchedJudge } from './dialogue/unscored.js';
 export { loadContinuations, loadPrompts, type Loaded, type LoadOptions } from './dialogue/datasets/loadDataset.js';
 export { pairsFromTrees, type PairOptions } from './dialogue/pairs.js';
 export { paperReward, rewardOf, type RewardTermName, type RewardWeights } from './dialogue/reward.js';
@@ -36,6 +37,8 @@ export { rolloutPaired, type PairedRolloutOptions } from './dialogue/rollout/pai
 export { createLanguageModelAdversary, type LanguageModelAdversary } from './speakers/adversaries/languageModel.js';
 export { createLocalTarget, type LocalTarget } from './speakers/targets/local.js';
 export { openJudge } from './speakers/judges/all.js';
+export { ensembleJudge, type Combination } from './speakers/judges/ensemble.js';
+export { createFunctionJudge, type FunctionJudgeOptions, type FunctionScore } from './speakers/judges/functionJudge.js';
 export type { JudgeDeps, JudgeSpec } from './speakers/judges/judgeKind.js';
 
 // Training
@@ -48,6 +51,7 @@ export { dpo, ipo, type PreferenceFormula } from './learning/formulas/preference
 
 // Statistics
 export { createBootstrap, summarise, type BootstrapOptions, type Summary } from './stats/bootstrap.js';
+export { rocAuc, summariseClassification, type ClassificationSummary } from './stats/classification.js';
 export { wilson } from './stats/wilson.js';
 
 // Runs
