@@ -179,11 +179,11 @@ function assemble(device: Device, weights: TensorStore, { worn, ...parts }: Part
   const programs = new Map<Precision, CompiledInference>();
   const adapter = worn?.adapter ?? null;
   const stores = adapter === null ? [weights] : [weights, adapter.weights];
-  const live = new Set(adapter?.weights.entries.keys());
+  const live = new Set(trainable ? adapter?.weights.entries.keys() : []);
   const compile = (precision: Precision): CompiledInference => ({
     program: device.compile(inferenceGraph(architecture), {
-      store: stores, live,
-      ...(precision === 'int8' ? { frozen: true, int8: roundable } : { frozen: !trainable || adapter !== null }),
+      store: stores,
+      ...(precision === 'int8' ? { frozen: true, live, int8: roundable } : { frozen: !trainable }),
     }),
     version: device.version(weights),
     vocabulary: null,
