@@ -1,10 +1,11 @@
-"""Golden token ids of encoders' tokenizers: WordPiece (BERT, with and without case) and byte-level BPE with <s> … </s> (RoBERTa), given
+"""Golden token ids of encoders' tokenizers: WordPiece (BERT, with and without case) and byte-level BPE with <s> … </s> (RoBERTa) and without (GPT-2), given
 as vocab.txt or as vocab.json and merges.txt, and what transformers makes of difficult texts with them.
 
     python tests/golden/encoderTokenizers.py        (versions: requirements.txt)
 
 Writes encoderTokenizers/KIND/: the plain files as a checkpoint has them, and transformersTokenizer.json, the tokenizer.json that transformers
-saves; and encoderTokenizers/expected.json, the ids by kind and text, special tokens included.  Texts: tokenizer/texts.json and those below.
+saves; and encoderTokenizers/expected.json, the ids by kind and text, special tokens included.  The WordPiece trainer breaks ties at random:
+another run writes another vocabulary, with its ids.  Texts: tokenizer/texts.json and those below.
 """
 import json
 import pathlib
@@ -53,7 +54,15 @@ def write_byte_level(folder: pathlib.Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}) + "\n")
 
 
-KINDS = {"uncased": lambda f: write_word_piece(f, False), "cased": lambda f: write_word_piece(f, True), "roberta": write_byte_level}
+def write_gpt2(folder: pathlib.Path) -> None:
+    write_byte_level(folder)
+    vocab = json.loads((folder / "vocab.json").read_text())
+    named = {"<s>": "<|endoftext|>"}
+    (folder / "vocab.json").write_text(json.dumps({named.get(token, token): i for token, i in vocab.items()}, ensure_ascii=False) + "\n")
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2"}) + "\n")
+
+
+KINDS = {"uncased": lambda f: write_word_piece(f, False), "cased": lambda f: write_word_piece(f, True), "roberta": write_byte_level, "gpt2": write_gpt2}
 
 
 def main() -> None:

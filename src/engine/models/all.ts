@@ -40,8 +40,9 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
   if (family === undefined) {
     if (typeof type === 'string' && Object.hasOwn(encoderFamilies, type)) throw encoderError(type, where);
     if (isMultimodal(raw)) throw multimodalError(raw, families, where);
+    const known = [...Object.keys(families), ...(head === 'classes' ? Object.keys(encoderFamilies) : [])];
     throw new ConfigError('Unknown model architecture', {
-      where: `${where}: model_type`, expected: `one of ${Object.keys(families).join(', ')}`, got: JSON.stringify(type) ?? 'nothing',
+      where: `${where}: model_type`, expected: `one of ${known.join(', ')}`, got: JSON.stringify(type) ?? 'nothing',
     });
   }
   const expected = head === 'language' ? family.causalLanguageModels : family.classifiers;

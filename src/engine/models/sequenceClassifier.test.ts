@@ -159,6 +159,20 @@ describe('a saved classifier', () => {
   });
 });
 
+it('an unknown architecture is refused by name, with the decoders and encoders known', () => {
+  expect(() => classifierArchitecture({ model_type: 'mamba' }, 'config.json')).toThrow(/gpt2[^]*llama[^]*bert, roberta, distilbert[^]*"mamba"/);
+  expect(() => classifierArchitecture({ model_type: 'bert', architectures: ['BertForMaskedLM'] }, 'config.json')).toThrow(/BertForSequenceClassification[^]*BertForMaskedLM/);
+});
+
+it.each([
+  [{ model_type: 'bert', hidden_size: 30, num_attention_heads: 4 }, /multiple of the heads/],
+  [{ model_type: 'bert', position_embedding_type: 'relative_key' }, /absolute/],
+  [{ model_type: 'roberta', is_decoder: true }, /is_decoder/],
+  [{ model_type: 'roberta', pad_token_id: 512 }, /padding id/],
+])('%j is refused with the field at fault', (config, message) => {
+  expect(() => classifierArchitecture(config, 'config.json')).toThrow(message);
+});
+
 it('labels that are not numbered from 0, and an empty text, are refused', async () => {
   expect(() => classifierArchitecture({ model_type: 'llama', id2label: { 1: 'rude' } }, 'config.json')).toThrow(/id2label/);
   const model = await openSequenceClassifier(device, goldenCheckpoint('llama-classifier'));
