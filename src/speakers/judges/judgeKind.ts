@@ -2,7 +2,7 @@
 import type { Judge } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { Device } from '../../engine/runtime/device.js';
-import type { Endpoint } from '../../remote/types.js';
+import type { EndpointOptions } from '../../remote/types.js';
 
 /** How a recipe or a flag names a judge; `judge: NAME` is short for `judge: { model: NAME }`. A key that the kind does not have is an error. */
 export interface JudgeSpec {
@@ -29,6 +29,20 @@ export interface JudgeSpec {
   readonly baseUrl?: string | undefined;
   /** languageModel, openai: only. Name of the environment variable that holds the key. */
   readonly apiKeyEnv?: string | undefined;
+  /** languageModel, openai: only. How the endpoint is asked. */
+  readonly remote?: RemoteJudge | undefined;
+}
+
+/** As a recipe's `remote:`. */
+export interface RemoteJudge {
+  /** Seconds. */
+  readonly timeout: number;
+  readonly retries: number;
+  readonly concurrency: number;
+  readonly requestsPerMinute: number | null;
+  readonly prices: EndpointOptions['prices'];
+  readonly servedAs?: string | undefined;
+  readonly extraBody?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Keys of a judge beside `model` and `threshold`, which every kind has. */
@@ -45,8 +59,8 @@ export interface JudgeDeps {
   readonly locate?: (path: string) => string;
   /** A model that is open already, so that its weights are not held twice; null when it is not. */
   readonly openModel?: (notation: string) => Promise<LanguageModel> | null;
-  /** Opens a remote judge; default: with this package's client. Tests and callers that count costs give their own. */
-  readonly openEndpoint?: (options: { readonly model: string; readonly baseUrl: string; readonly apiKeyEnv: string | null }) => Endpoint;
+  /** What requests of remote judges go through: limits, a cache of answers, a way to stop. */
+  readonly requests?: Partial<Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onUsage' | 'onNotice'>>;
 }
 
 export interface JudgeKind {

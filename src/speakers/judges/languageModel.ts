@@ -11,7 +11,7 @@ import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/models/languageModel.js';
 import { openEndpoint } from '../../remote/endpoint.js';
 import { guarded, type Score } from './guarded.js';
-import { type JudgeDeps, type JudgeKind, type JudgeSpec, locatePath } from './judgeKind.js';
+import { type JudgeDeps, type JudgeKind, type JudgeSpec, locatePath, type RemoteJudge } from './judgeKind.js';
 import { openEndpointReader } from './languageModel/endpointReader.js';
 import { type JudgeReader, leastAnswerShare, type Unread, type WordAnswer } from './languageModel/judgeReader.js';
 import type { AnswerForm, JudgeTemplate, Question } from './languageModel/judgeTemplate.js';
@@ -79,7 +79,7 @@ function wordScore(found: WordAnswer | Unread, { harm: word, harmless, categorie
 export const languageModelKind: JudgeKind = {
   notation: 'languageModel:MODEL[#TEMPLATE]',
   summary: 'a language model asked for Yes or No, a rating, or safe/unsafe (templates yes-no, yes-no-in-context, rubric, llama-guard, llama-guard-own, harmbench, or a file)',
-  options: ['template', 'temperature', 'maxNewTokens', 'tooLong', 'baseUrl', 'apiKeyEnv'],
+  options: ['template', 'temperature', 'maxNewTokens', 'tooLong', 'baseUrl', 'apiKeyEnv', 'remote'],
   accepts: (model) => model.startsWith(prefix),
   open: async (spec, deps) => {
     const { source, templateName } = splitNotation(spec);
@@ -110,11 +110,16 @@ async function openReader(source: string, template: JudgeTemplate, spec: JudgeSp
     if (spec.baseUrl === undefined) {
       throw new ConfigError('A remote judge needs the address of its endpoint', { where: 'judge.baseUrl', expected: 'such as http://127.0.0.1:8000/v1' });
     }
-    const endpoint = (deps.openEndpoint ?? defaultEndpoint)({ model: remote, baseUrl: spec.baseUrl, apiKeyEnv: spec.apiKeyEnv ?? null });
+    const { servedAs, extraBody, timeout, ...asked } = spec.remote ?? usualRemote;
+    const endpoint = openEndpoint({
+      model: remote, baseUrl: spec.baseUrl, apiKeyEnv: spec.apiKeyEnv ?? null, timeoutMs: timeout * 1000, cacheDir: null, ...asked, ...deps.requests,
+      ...(servedAs === undefined ? {} : { servedAs }),
+      ...(extraBody === undefined ? {} : { extraBody }),
+    });
     return openEndpointReader(endpoint, template, where);
   }
-  if (spec.baseUrl !== undefined || spec.apiKeyEnv !== undefined) {
-    throw new ConfigError('Only openai: models have baseUrl and apiKeyEnv', { where, got: source });
+  if (spec.baseUrl !== undefined || spec.apiKeyEnv !== undefined || spec.remote !== undefined) {
+    throw new ConfigError('Only openai: models have baseUrl, apiKeyEnv and remote', { where, got: source });
   }
   const room = template.answer.kind === 'rating' ? (spec.maxNewTokens ?? defaultNewTokens) : 16;
   return openLocalReader(await openModel(source, deps), template, { tooLong: spec.tooLong ?? 'cut', room, where });
@@ -128,8 +133,5 @@ async function openModel(source: string, deps: JudgeDeps): Promise<LanguageModel
   return openLanguageModel(await deps.device(), resolved.path, { name: source });
 }
 
-/** A judge's answers are short: half a minute is long, and four further attempts bear a restart. */
-const defaultEndpoint: NonNullable<JudgeDeps['openEndpoint']> = ({ model, baseUrl, apiKeyEnv }) =>
-  openEndpoint({
-    model, baseUrl, apiKeyEnv, timeoutMs: 60_000, retries: 4, concurrency: 8, requestsPerMinute: null, cacheDir: null, prices: null,
-  });
+/** A judge's answers are short: a minute is long, and four further attempts bear a restart of the server. */
+const usualRemote: RemoteJudge = { timeout: 60, retries: 4, concurrency: 8, requestsPerMinute: null, prices: null };
