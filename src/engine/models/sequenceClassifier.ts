@@ -5,13 +5,15 @@
  *  the same unless a text ends with a real token of that id (pad = EOS), where it would pool too early. */
 import { basename } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
-import { present } from '../../base/invariant.js';
+import { invariant, present } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
 import { finishGraph } from '../tensor/graph.js';
 import { createTrace } from '../tensor/trace.js';
 import type { Trace, Value } from '../tensor/value.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import type { Adapter } from './adapters/adapter.js';
+import { adapted, type LoraConfig, planAdapter } from './adapters/lora.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { readConfig, type RawConfig } from './configReader.js';
 import type { ParameterSpec } from './family.js';
@@ -41,7 +43,10 @@ export interface SequenceClassifier {
   readonly contextLength: number;
   readonly vocabularySize: number;
   readonly device: Device;
+  /** With an adapter, the base's own. */
   readonly weights: TensorStore;
+  /** Of the body; the head is trained as it is and lies beside it, as PEFT's `modules_to_save`. */
+  readonly adapter: Adapter | null;
   readonly trainable: boolean;
   /** The inputs of a text batch (textBatch.ts) → logits f32 [B, labels]; compiled when first asked for. */
   readonly inference: () => Promise<Program>;
@@ -124,8 +129,21 @@ export async function createSequenceClassifier(
   return assemble(device, weights, { name, architecture, tokenizer, trainable: true });
 }
 
-/** Writes the classifier in Hugging Face layout, float32; transformers loads it. */
-export async function saveSequenceClassifier({ architecture, device, weights, tokenizer }: SequenceClassifier, dir: string): Promise<void> {
+/** A trainable classifier on the weights of `base`, which stay as they are: an adapter on its body and a head of its own are trained. It
+ *  starts as what `base` is. Close it before the base.
+ *  @throws ConfigError for target modules that the body does not have */
+export async function adaptSequenceClassifier(base: SequenceClassifier, lora: LoraConfig, { seed }: { readonly seed: number }): Promise<SequenceClassifier> {
+  const { device, weights, name, tokenizer, architecture } = base;
+  invariant(base.adapter === null, 'an adapter goes on a model without one');
+  const plan = planAdapter(architecture.base, lora, 'targetModules');
+  const parameters = [...plan.parameters, ...architecture.head];
+  const adapter: Adapter = { ...plan, parameters, base: name, weights: await initialiseWeights(device, parameters, seed) };
+  for (const head of architecture.head) await device.write(adapter.weights, head.name, await device.read(weights, head.name), { transfer: true });
+  return assemble(device, weights, { name, tokenizer, trainable: true, adapter, architecture: { ...architecture, base: adapted(architecture.base, plan) } });
+}
+
+/** Writes the classifier in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads it. */
+export async function saveSequenceClassifier({ architecture, device, weights, adapter, tokenizer }: SequenceClassifier, dir: string): Promise<void> {
   const { base, labels } = architecture;
   const raw = {
     ...base.config.raw,
@@ -135,7 +153,7 @@ export async function saveSequenceClassifier({ architecture, device, weights, to
     ...(base.reads === 'leftToRight' ? { pad_token_id: tokenizer.padId } : {}),
   };
   await storeModel(dir, {
-    raw, className: base.classifier.className, specs: classifierParameters(architecture), chatTemplate: null, device, weights, tokenizer,
+    raw, className: base.classifier.className, specs: classifierParameters(architecture), chatTemplate: null, device, weights, adapter, tokenizer,
   });
 }
 
@@ -170,10 +188,12 @@ export function classProbabilities(logits: Float32Array, isMultiLabel: boolean):
   return exponentials.map((value) => value / sum);
 }
 
-type Parts = Pick<SequenceClassifier, 'name' | 'architecture' | 'tokenizer' | 'trainable'>;
+type Parts = Pick<SequenceClassifier, 'name' | 'architecture' | 'tokenizer' | 'trainable'> & { readonly adapter?: Adapter };
 
-function assemble(device: Device, weights: TensorStore, parts: Parts): SequenceClassifier {
+function assemble(device: Device, weights: TensorStore, { adapter, ...parts }: Parts): SequenceClassifier {
   const { architecture, trainable } = parts;
+  // The head is in both: what is trained comes first.
+  const store = adapter === undefined ? weights : [adapter.weights, weights];
   let program: Promise<Program> | null = null;
   return {
     ...parts,
@@ -181,11 +201,12 @@ function assemble(device: Device, weights: TensorStore, parts: Parts): SequenceC
     contextLength: architecture.base.config.contextLength,
     vocabularySize: architecture.base.config.vocabularySize,
     device, weights,
-    inference: () => (program ??= device.compile(inferenceGraph(architecture), { store: weights, frozen: !trainable })),
+    adapter: adapter ?? null,
+    inference: () => (program ??= device.compile(inferenceGraph(architecture), { store, frozen: !trainable })),
     close: async () => {
       if (program !== null) await device.release(await program);
       program = null;
-      await device.release(weights);
+      await device.release(adapter?.weights ?? weights);
     },
   };
 }

@@ -2,13 +2,16 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
 import { tinyModel } from '../../../tests/fakes/tinyModel.js';
 import { present } from '../../base/invariant.js';
 import { adaptLanguageModel, type LanguageModel, trainedPart } from '../../engine/models/languageModel.js';
+import { adaptSequenceClassifier, classify, createSequenceClassifier, openSequenceClassifier, saveSequenceClassifier } from '../../engine/models/sequenceClassifier.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { reduceSum } from '../../engine/tensor/ops/all.js';
+import { createClassifierTrainer } from './classifier.js';
 import { createPreferenceTrainer } from './preference.js';
 import { createSftTrainer } from './sft.js';
 import type { TrainingPair } from './trainingData.js';
@@ -70,6 +73,37 @@ describe('training an adapter', () => {
     expect(bytesOf(await weightsOf(other)).equals(bytesOf(await weightsOf(model)))).toBe(true);
     for (const each of [trainer, resumed]) await each.release();
     for (const each of [model, other]) await each.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each(['bert', 'llama'])('a classifier (%s) trains an adapter and its head: the base stays, a saved state resumes to the bit, saved it is merged', async (type) => {
+    const folder = await mkdtemp(join(tmpdir(), 'gadfly-classifier-adapter-'));
+    const config = {
+      model_type: type, vocab_size: 264, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 32,
+      initializer_range: 0.4,
+    };
+    const whole = await createSequenceClassifier(device, config, byteTokenizer(), 1);
+    const texts = [{ ids: [97, 98, 99], wanted: [1, 0] }, { ids: [100, 101], wanted: [0, 1] }];
+    const ids = texts.map((text) => text.ids);
+    const [hash, before] = [await device.hash(whole.weights), await classify(whole, ids)];
+    const [model, other] = [await adaptSequenceClassifier(whole, lora, { seed: 1 }), await adaptSequenceClassifier(whole, lora, { seed: 2 })];
+    expect(await classify(model, ids)).toEqual(before);
+    const trainer = await createClassifierTrainer(model, { optimizer });
+    const losses = [];
+    for (let i = 0; i < 10; i++) losses.push((await trainer.train(texts))['loss'] ?? NaN);
+    expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 2);
+    await trainer.save(folder);
+    const resumed = await createClassifierTrainer(other, { optimizer });
+    await resumed.load(folder);
+    for (const each of [trainer, resumed]) await each.train(texts);
+    const logits = await classify(model, ids);
+    expect(await classify(other, ids)).toEqual(logits);
+    expect(await device.hash(whole.weights)).toBe(hash);
+    await saveSequenceClassifier(model, join(folder, 'merged'));
+    const merged = await openSequenceClassifier(device, join(folder, 'merged'));
+    (await classify(merged, ids)).forEach((row, i) => row.forEach((value, k) => { expect(value).toBeCloseTo(logits[i]?.[k] ?? NaN, 4); }));
+    for (const each of [trainer, resumed]) await each.release();
+    for (const each of [merged, model, other, whole]) await each.close();
     await rm(folder, { recursive: true });
   });
 

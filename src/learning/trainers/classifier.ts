@@ -5,6 +5,7 @@
  *  Both losses are one: a binary cross-entropy with logit z is the cross-entropy of two classes with logits z and 0. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
+import { saveAdapter } from '../../engine/models/adapters/adapter.js';
 import { classifierParameters, saveSequenceClassifier, traceClassLogits, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
 import { packTexts } from '../../engine/models/textBatch.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
@@ -12,7 +13,7 @@ import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
 import { logSumExp, mul, neg, pad, reduceSum, reshape, sub } from '../../engine/tensor/ops/all.js';
 import type { Trace } from '../../engine/tensor/value.js';
 import { planMicrobatches } from './microbatches.js';
-import { createTrainer, type LossGraph, type WeightTrainer } from './weightTrainer.js';
+import { createTrainer, type LossGraph, type TrainedModel, type WeightTrainer } from './weightTrainer.js';
 
 export interface LabelledText {
   /** With the special tokens of the model; at most its context. */
@@ -42,14 +43,15 @@ export interface ClassifierTrainer extends Pick<WeightTrainer, 'step' | 'save' |
   readonly train: (texts: readonly LabelledText[]) => Promise<Readonly<Record<string, number>>>;
 }
 
-/** @param model trainable */
+/** Trains all weights, or an adapter and the head where the model has one. @param model trainable */
 export async function createClassifierTrainer(model: SequenceClassifier, options: Partial<ClassifierOptions> = {}): Promise<ClassifierTrainer> {
   const { microbatchTokens, optimizer, labelWeights } = { ...defaultClassifier, ...options };
-  const { device, weights, architecture, labels } = model;
+  const { device, weights, architecture, adapter, labels } = model;
   const factors = labelWeights ?? labels.map(() => 1);
   requireLabels(factors, labels, 'labelWeights');
-  const save = (folder: string): Promise<void> => saveSequenceClassifier(model, folder);
-  const trained = { device, weights, parameters: classifierParameters(architecture), part: 'model' as const, save };
+  const trained: TrainedModel = adapter === null
+    ? { device, weights, parameters: classifierParameters(architecture), save: (folder) => saveSequenceClassifier(model, folder) }
+    : { device, ...adapter, frozen: weights, part: 'adapter', save: (folder) => saveAdapter(device, adapter, folder) };
   const trainer = await createTrainer(trained, (trace) => classifierLoss(trace, model), optimizer);
   const { base, isMultiLabel } = architecture;
   const feeds = (texts: readonly LabelledText[], scale: number): Readonly<Record<string, HostTensor>> => {

@@ -3,7 +3,7 @@
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnvironmentError, FormatError } from '../../base/errors.js';
-import { openPeft } from '../../engine/models/adapters/peftFolder.js';
+import { openPeftTensors } from '../../engine/models/adapters/peftFolder.js';
 import type { CheckpointTensor } from '../../engine/models/checkpoints/checkpoint.js';
 import { openCheckpoint } from '../../engine/models/checkpoints/openCheckpoint.js';
 import { openSafetensors } from '../../engine/models/checkpoints/safetensors.js';
@@ -48,7 +48,7 @@ export async function loadTrainerState(folder: string, model: StoredWeights, sta
 
 /** Weights as `save` wrote them. @throws FormatError when the folder is of another model */
 export async function loadWeights(folder: string, { device, weights, part = 'model' }: Pick<StoredWeights, 'device' | 'weights' | 'part'>): Promise<void> {
-  const file = part === 'model' ? await openCheckpoint(folder) : await openPeft(folder);
+  const file = part === 'model' ? await openCheckpoint(folder) : await openPeftTensors(folder);
   try {
     await writeStore(device, weights, file.tensors, '', folder);
   } finally {

@@ -8,7 +8,7 @@ import { type AdaptedBody, type AdapterPlan, highName, type LoraConfig, lowName,
 import { openPeft, peftMaps, tensorOf, writePeft } from './peftFolder.js';
 
 export interface Adapter extends AdapterPlan {
-  /** lora_A and lora_B of every map. */
+  /** lora_A and lora_B of every map, and what else is trained in place of the base's own: a classifier's head. */
   readonly weights: TensorStore;
   /** What it is on, as a reader of the adapter alone would find it: a path or a notation of a model. */
   readonly base: string;
@@ -44,7 +44,7 @@ export async function openAdapter(device: Device, body: AdaptedBody, folder: str
 /** Writes a PEFT folder, float32. */
 export async function saveAdapter(device: Device, { config, maps, parameters, weights, base }: Adapter, folder: string): Promise<void> {
   await writePeft(folder, {
-    config, base, maps: [...maps.keys()], hasInOut: [...maps.values()].some(({ layout }) => layout === 'inOut'),
+    config, base, whole: parameters.map(({ name }) => name).filter((name) => !/\.lora_[AB]\.weight$/.test(name)), maps: [...maps.keys()], hasInOut: [...maps.values()].some(({ layout }) => layout === 'inOut'),
     tensors: (async function* () {
       for (const { name, shape } of parameters) yield { name, shape, data: await device.read(weights, name) };
     })(),
@@ -55,8 +55,9 @@ async function fill(device: Device, store: TensorStore, parameters: readonly Par
   for (const { name } of parameters) await device.write(store, name, await find(name).read(), { transfer: true });
 }
 
-/** A parameter of the base with the adapter merged into it. */
+/** A parameter of the base with the adapter merged into it, or the adapter's own of that name. */
 export async function readMerged(device: Device, base: TensorStore, name: string, adapter: Adapter | null): Promise<Float32Array> {
+  if (adapter?.weights.entries.has(name) === true) return device.read(adapter.weights, name);
   const weight = await device.read(base, name);
   const map = name.replace(/\.weight$/, '');
   const sizes = adapter?.maps.get(map);

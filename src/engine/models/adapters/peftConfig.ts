@@ -62,16 +62,22 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
+/** Patterns and 'all-linear' as names, for readers that know neither; by their ends where those meet no map of a head. */
+function spelledOut(targets: readonly string[] | string, maps: readonly string[], hasHead: boolean): readonly string[] {
+  if (typeof targets !== 'string') return targets;
+  return targets === 'all-linear' && !hasHead ? [...new Set(maps.map((name) => name.slice(name.lastIndexOf('.') + 1)))] : maps;
+}
+
 /** What PEFT loads. @param maps names of the adapted linear maps */
 export function peftConfigJson(
   { rank, alpha, rsLora, targetModules }: LoraConfig,
-  { base, maps, hasInOut }: { readonly base: string; readonly maps: readonly string[]; readonly hasInOut: boolean },
+  { base, maps, whole, hasInOut }: { readonly base: string; readonly maps: readonly string[]; readonly whole: readonly string[]; readonly hasInOut: boolean },
 ): Readonly<Record<string, unknown>> {
+  const heads = [...new Set(whole.map((name) => name.slice(0, name.lastIndexOf('.'))))];
   return {
-    peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: base, revision: null, inference_mode: true,
+    peft_type: 'LORA', task_type: heads.length === 0 ? 'CAUSAL_LM' : 'SEQ_CLS', base_model_name_or_path: base, revision: null, inference_mode: true,
     r: rank, lora_alpha: alpha, use_rslora: rsLora, lora_dropout: 0, bias: 'none', fan_in_fan_out: hasInOut, init_lora_weights: true,
-    // 'all-linear' and patterns are spelled out: a reader need not know our modules to find them.
-    target_modules: typeof targetModules === 'string' ? maps : targetModules,
-    modules_to_save: null, layers_to_transform: null, layers_pattern: null, rank_pattern: {}, alpha_pattern: {}, use_dora: false,
+    target_modules: spelledOut(targetModules, maps, heads.length > 0),
+    modules_to_save: heads.length === 0 ? null : heads, layers_to_transform: null, layers_pattern: null, rank_pattern: {}, alpha_pattern: {}, use_dora: false,
   };
 }

@@ -46,9 +46,13 @@ export async function openPeft(folder: string): Promise<PeftFile> {
       where: folder, expected: weightsName, ...(isPickled ? { remedy: 'Save it again with a current PEFT, which writes safetensors.' } : {}),
     });
   }
-  const file = await openSafetensors(path);
-  const tensors = new Map([...file.tensors].map(([name, tensor]) => [name.startsWith(prefix) ? name.slice(prefix.length) : name, tensor]));
-  return { folder, config, tensors, close: file.close };
+  return { folder, config, ...(await openPeftTensors(folder)) };
+}
+
+/** The weights alone, whatever the settings say: for who wrote them. */
+export async function openPeftTensors(folder: string): Promise<Pick<PeftFile, 'tensors' | 'close'>> {
+  const { tensors, close } = await openSafetensors(join(folder, weightsName));
+  return { tensors: new Map([...tensors].map(([name, tensor]) => [name.startsWith(prefix) ? name.slice(prefix.length) : name, tensor])), close };
 }
 
 /** The linear maps that the file has an A and a B for.
@@ -76,6 +80,8 @@ export interface PeftContent {
   readonly config: LoraConfig;
   readonly base: string;
   readonly maps: readonly string[];
+  /** Parameters of the base that the file has whole: a classifier's head. */
+  readonly whole: readonly string[];
   /** Some of the maps are GPT-2's Conv1D. */
   readonly hasInOut: boolean;
   /** Without PEFT's prefix. */
