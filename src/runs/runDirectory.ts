@@ -157,11 +157,11 @@ export class RunDirectory {
   }
 
   /** Writes checkpoints/step-N atomically and keeps, of this unit, the best and the last.
-   *  @param step counted over the whole run, increasing
-   *  @param unit which unit is in progress
-   *  @param score higher is better (mean dev reward); null when this step was not evaluated
-   *  @param state what the unit needs to continue; JSON
-   *  @param write puts model, optimizer and trainer files into the folder
+   *  @param options.step counted over the whole run, increasing
+   *  @param options.unit which unit is in progress
+   *  @param options.score higher is better (mean dev reward); null when this step was not evaluated
+   *  @param options.state what the unit needs to continue; JSON
+   *  @param options.write puts model, optimizer and trainer files into the folder
    *  @throws EnvironmentError */
   async saveCheckpoint(options: {
     readonly step: number;
