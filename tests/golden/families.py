@@ -2,7 +2,7 @@
 
     python tests/golden/families.py            (versions: requirements.txt) writes families/VARIANT.json
     python tests/golden/families.py FOLDER     checks that transformers gives the golden logits for the checkpoints that gadfly saved
-                                               as FOLDER/VARIANT; src/engine/models/families.models.test.ts writes such folders
+                                               as FOLDER/VARIANT: FAMILIES_FOLDER=FOLDER vitest run src/engine/models/families.test.ts
 
 Weights, sequences, logits, log-probabilities and greedy continuations are those of models.py.  The gradient g of the weighted sum is
 kept as four numbers a parameter, not whole: its norm and its products with the first three of the sequences
@@ -155,7 +155,8 @@ def write(name: str, model) -> None:
 
 def check(folder: pathlib.Path) -> None:
     for saved in sorted(folder.iterdir()):
-        golden = json.loads((OUT / f"{saved.name}.json").read_text())
+        source = OUT if (OUT / f"{saved.name}.json").exists() else OUT.parent / "models"
+        golden = json.loads((source / f"{saved.name}.json").read_text())
         auto = AutoModelForSequenceClassification if saved.name.endswith("classifier") else AutoModelForCausalLM
         model, info = auto.from_pretrained(saved, attn_implementation=ATTENTION, output_loading_info=True)
         lists = {key: sorted(names) for key, names in info.items() if names}

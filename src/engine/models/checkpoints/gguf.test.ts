@@ -167,7 +167,7 @@ describe('rope scaling', () => {
     'ggufFiles/rope.json',
   );
   it.each(cases)('by factors of Llama 3 ($factor, $low, $high, $original) gives back its parameters', ({ factors, theta, headSize, factor, low, high, original }) => {
-    const scaling = parseRopeScaling(none, { factors: Float32Array.from(factors), theta, headSize, contextLength: 131072 });
+    const scaling = parseRopeScaling(none, { factors: Float32Array.from(factors), theta, headSize, contextLength: 131072, architecture: 'llama' });
     // Only the quotients are in the factors: (2, 5, 4096) and (1, 2.5, 2048) are the same rule.
     expect(scaling).toEqual({
       rope_type: 'llama3',
@@ -179,8 +179,8 @@ describe('rope scaling', () => {
   });
   it('by factors that follow no rule is a FormatError', () => {
     const factors = Float32Array.from({ length: 64 }, (_, i) => 1 + ((i * 7) % 13));
-    expect(() => parseRopeScaling(none, { factors, theta: 10000, headSize: 128, contextLength: 64 })).toThrow(FormatError);
-    expect(() => parseRopeScaling(none, { factors, theta: 10000, headSize: 64, contextLength: 64 })).toThrow(FormatError);
+    expect(() => parseRopeScaling(none, { factors, theta: 10000, headSize: 128, contextLength: 64, architecture: 'llama' })).toThrow(FormatError);
+    expect(() => parseRopeScaling(none, { factors, theta: 10000, headSize: 64, contextLength: 64, architecture: 'llama' })).toThrow(FormatError);
   });
   it('by metadata is kept, and none is none', async () => {
     const linear = withMetadata(['llama.rope.scaling.type', { kind: 'text', value: 'linear' }], ['llama.rope.scaling.factor', { kind: 'f32', value: 2.5 }]);

@@ -1,9 +1,10 @@
 /** Reading a model from one GGUF file: weights (dequantised when read), tokenizer and chat template. */
 import { FormatError } from '../../../base/errors.js';
 import type { Checkpoint, CheckpointTensor } from './checkpoint.js';
-import { mapGgufModel, ropeFactorsName, type Layout } from './ggufArchitecture.js';
+import { mapGgufModel, ropeFactorsName } from './ggufArchitecture.js';
 import { readGgufHeader, type GgufTensorInfo } from './ggufHeader.js';
 import { readMetadata } from './ggufMetadata.js';
+import type { Layout } from './ggufNames.js';
 import { buildGgufTokenizer } from './ggufTokenizer.js';
 import { openRandomAccess, type RandomAccessFile } from './randomAccess.js';
 
@@ -52,6 +53,8 @@ export function arrange(data: Float32Array, shape: readonly number[], layout: La
   switch (layout.kind) {
     case 'same':
       return data;
+    case 'lessOne':
+      return data.map((value) => value - 1);
     case 'transposed': {
       const [rows = 1, columns = 1] = shape;
       const out = new Float32Array(data.length);

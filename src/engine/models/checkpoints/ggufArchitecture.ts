@@ -1,32 +1,15 @@
 /** From GGUF's names, layouts and metadata to Hugging Face's, one table entry an architecture. What the files hold was checked
  *  against llama.cpp's convert_hf_to_gguf.py (the inverse of this file) and transformers' GGUF loader. */
 import { FormatError } from '../../../base/errors.js';
-import type { GgufHeader, GgufTensorInfo } from './ggufHeader.js';
+import { gatedDecoderArchitectures, mapGatedDecoder } from './ggufGatedDecoders.js';
+import type { GgufHeader } from './ggufHeader.js';
 import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
+import { commonConfig, mapTensor, type LayerNames, type Layout, type MapModel, type MappedModel } from './ggufNames.js';
 import { parseRopeScaling, type RopeFactors } from './ggufRope.js';
 
-/** How the rows of a tensor are put back into Hugging Face's order. */
-export type Layout =
-  | { readonly kind: 'same' }
-  /** Rows of each head interleave the two halves of the rotation; `heads` heads. */
-  | { readonly kind: 'interleavedHalves'; readonly heads: number }
-  /** Linear weights of GPT-2 are stored [in, out] by Hugging Face (Conv1D) and [out, in] by GGUF. */
-  | { readonly kind: 'transposed' };
-
-export interface MappedTensor {
-  readonly name: string;
-  readonly info: GgufTensorInfo;
-  readonly layout: Layout;
-}
-
-export interface MappedModel {
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly tensors: readonly MappedTensor[];
-}
-
-type MapModel = (header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null) => MappedModel;
-
-const architectures: Readonly<Record<string, MapModel>> = { llama: mapLlama, gpt2: mapGpt2 };
+const architectures: Readonly<Record<string, MapModel>> = {
+  llama: mapLlama, gpt2: mapGpt2, ...Object.fromEntries(gatedDecoderArchitectures.map((name) => [name, mapGatedDecoder])),
+};
 
 /** The tensor that holds the factors of Llama 3's rope scaling; it is configuration, not a weight. */
 export const ropeFactorsName = 'rope_freqs.weight';
@@ -61,7 +44,7 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
   const headSize = metadata.number('llama.attention.key_length') ?? metadata.number('llama.rope.dimension_count') ?? width / heads;
   const ropeTheta = decimalOf(metadata.number('llama.rope.freq_base') ?? 10000);
   const contextLength = size('context_length');
-  const names: Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>> = {
+  const names: LayerNames = {
     attn_norm: { name: 'input_layernorm' },
     ffn_norm: { name: 'post_attention_layernorm' },
     attn_q: { name: 'self_attn.q_proj', layout: { kind: 'interleavedHalves', heads } },
@@ -76,7 +59,7 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
     if (info.name === ropeFactorsName) return [];
     return [mapTensor(info, { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' }, 'model.layers', names, metadata)];
   });
-  const ropeScaling = parseRopeScaling(metadata, { factors: ropeFactors, theta: ropeTheta, headSize, contextLength });
+  const ropeScaling = parseRopeScaling(metadata, { architecture: 'llama', factors: ropeFactors, theta: ropeTheta, headSize, contextLength });
   return {
     config: {
       architectures: ['LlamaForCausalLM'],
@@ -103,7 +86,7 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
 function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
   const size = (key: string): number => metadata.requiredNumber(`gpt2.${key}`);
   const transposed: Layout = { kind: 'transposed' };
-  const names: Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>> = {
+  const names: LayerNames = {
     attn_norm: { name: 'ln_1' },
     attn_qkv: { name: 'attn.c_attn', layout: transposed },
     attn_output: { name: 'attn.c_proj', layout: transposed },
@@ -127,44 +110,4 @@ function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
     },
     tensors: [...header.tensors.values()].map((info) => mapTensor(info, outer, 'transformer.h', names, metadata)),
   };
-}
-
-function commonConfig(header: GgufHeader, metadata: GgufMetadata): Record<string, unknown> {
-  const embedding = header.tensors.get('token_embd.weight');
-  if (embedding?.shape[0] === undefined) throw new FormatError('no tensor token_embd.weight', { where: metadata.where });
-  return {
-    vocab_size: embedding.shape[0],
-    tie_word_embeddings: !header.tensors.has('output.weight'),
-    bos_token_id: metadata.number('tokenizer.ggml.bos_token_id'),
-    eos_token_id: metadata.number('tokenizer.ggml.eos_token_id'),
-    pad_token_id: metadata.number('tokenizer.ggml.padding_token_id'),
-  };
-}
-
-/** `blk.N.PART.weight` → `LAYERS.N.NAME.weight`, anything else by the outer names. */
-function mapTensor(
-  info: GgufTensorInfo,
-  outer: Readonly<Record<string, string>>,
-  layers: string,
-  inLayer: Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>>,
-  metadata: GgufMetadata,
-): MappedTensor {
-  const same: Layout = { kind: 'same' };
-  const match = /^(?:blk\.(\d+)\.)?([a-z_]+)\.(weight|bias)$/.exec(info.name);
-  const [, layer, part = '', suffix = ''] = match ?? [];
-  if (layer === undefined) {
-    const name = Object.hasOwn(outer, part) ? outer[part] : undefined;
-    if (name !== undefined) return { name: `${name}.${suffix}`, info, layout: same };
-  } else {
-    const target = Object.hasOwn(inLayer, part) ? inLayer[part] : undefined;
-    if (target !== undefined) {
-      const layout = target.layout ?? same;
-      const isMatrix = info.shape.length === 2;
-      return { name: `${layers}.${layer}.${target.name}.${suffix}`, info, layout: layout.kind === 'transposed' && !isMatrix ? same : layout };
-    }
-  }
-  throw new FormatError(`unknown tensor ${JSON.stringify(info.name.slice(0, 100))}`, {
-    where: metadata.where,
-    remedy: 'The model departs from its architecture; serve it with llama.cpp and use the notation openai:NAME.',
-  });
 }

@@ -7,6 +7,8 @@ import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
 export type RopeFactors = Float32Array;
 
 interface RopeContext {
+  /** What its metadata keys begin with. */
+  readonly architecture: string;
   readonly factors: RopeFactors | null;
   readonly theta: number;
   readonly headSize: number;
@@ -23,12 +25,13 @@ interface Llama3Scaling {
 /** @returns null when positions are not scaled */
 export function parseRopeScaling(metadata: GgufMetadata, context: RopeContext): Readonly<Record<string, unknown>> | null {
   if (context.factors !== null) return llama3Scaling(context.factors, context, metadata.where);
-  const type = metadata.text('llama.rope.scaling.type') ?? (metadata.has('llama.rope.scale_linear') ? 'linear' : 'none');
+  const key = (name: string): string => `${context.architecture}.rope.${name}`;
+  const type = metadata.text(key('scaling.type')) ?? (metadata.has(key('scale_linear')) ? 'linear' : 'none');
   if (type === 'none') return null;
-  const factor = decimalOf(metadata.number('llama.rope.scaling.factor') ?? metadata.number('llama.rope.scale_linear') ?? 1);
+  const factor = decimalOf(metadata.number(key('scaling.factor')) ?? metadata.number(key('scale_linear')) ?? 1);
   if (type === 'linear') return factor === 1 ? null : { rope_type: 'linear', factor };
   if (type === 'yarn') {
-    const original = metadata.number('llama.rope.scaling.original_context_length');
+    const original = metadata.number(key('scaling.original_context_length'));
     return { rope_type: 'yarn', factor, ...(original === null ? {} : { original_max_position_embeddings: original }) };
   }
   throw new FormatError('unknown kind of rope scaling', { where: metadata.where, expected: 'none, linear or yarn', got: type });
