@@ -112,7 +112,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
   const recipe = recipeOf(options);
   const workshop = createWorkshop({ recipe, folder: '.', openDevice: () => openDevice({ threads: options.threads }), cacheDir: '.', offline: true });
   try {
-    const target = await workshop.target();
+    const target = await workshop.localTarget();
     const adversary = await workshop.openAdversary({ name: 'bench', trainable: true });
     const explorer = workshop.explorer(adversary, {});
     await target.model.inference();

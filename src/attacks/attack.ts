@@ -6,7 +6,6 @@ import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, PreferencePair, Prompt, RolloutTree, Target, ToxicContinuation } from '../dialogue/types.js';
 import type { JsonObject } from '../runs/json.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
-import type { LocalTarget } from '../speakers/targets/local.js';
 import type { Reference } from './reference.js';
 
 /** What an attack needs from a target; checked before a run starts, not in mid-run. */
@@ -20,7 +19,7 @@ export interface AttackContext {
   /** Frozen: its weights' hash is the same before and after. */
   readonly target: Target;
   /** The same weights as training rollouts play them (rounded, say); `target` itself where a recipe makes no difference. */
-  readonly rolloutTarget: LocalTarget;
+  readonly rolloutTarget: Target;
   /** Frozen as well, never the live adversary. */
   readonly reference: Reference;
   readonly judge: Judge;

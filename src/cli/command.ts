@@ -23,6 +23,8 @@ export interface CommandContext {
   readonly announce: (result: Pick<CommandResult, 'json' | 'text'>) => void;
   /** True once somebody asked to stop a command that saves its state; a second request ends the process at once. */
   readonly interrupted: () => boolean;
+  /** Aborted at the same moment: for what waits on a network. */
+  readonly signal: AbortSignal;
 }
 
 export interface CommandResult {

@@ -54,9 +54,11 @@ async function runCommand(
   announce: CommandContext['announce'],
 ): Promise<CommandResult> {
   let stopRequests = 0;
+  const stop = new AbortController();
   const progress = globals.quiet ? silentProgress : createProgress(terminal);
   const release = terminal.onInterrupt(() => {
     stopRequests++;
+    stop.abort();
     if (stopRequests > 1 || (definition.savesWhenInterrupted !== true && definition.runsUntilInterrupted !== true)) {
       progress.stop();
       reportError(stoppedAtOnce(definition), globals.json, terminal);
@@ -72,6 +74,7 @@ async function runCommand(
     progress,
     announce,
     interrupted: () => stopRequests > 0,
+    signal: stop.signal,
     log: (line) => {
       if (!globals.quiet) terminal.stderr(`${line}\n`);
     },

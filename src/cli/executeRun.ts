@@ -30,7 +30,7 @@ export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context:
   const shown = relative(process.cwd(), run.path) || '.';
   context.log(`${place.kind === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shown}`);
   for (const { name, key } of stagesLeftOut(recipe)) context.log(`${name} is left out: it has no data (--set ${key}=FILE)`);
-  const workshop = openWorkshop(loaded, context);
+  const workshop = openWorkshop(loaded, context, run.path);
   try {
     const stageContext: StageContext = {
       recipe, run, workshop,

@@ -22,7 +22,7 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
   requireFiles(loaded);
   requireModels(loaded);
   const { recipe, configuration } = loaded;
-  const workshop = openWorkshop(loaded, context);
+  const workshop = openWorkshop(loaded, context, null);
   try {
     const prompts = await workshop.prompts();
     const known = await gatherFacts(loaded, workshop, prompts, context);

@@ -5,8 +5,10 @@ import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { requireModel } from '../engine/models/checkpoints/resolveModel.js';
 import { openDevice } from '../engine/runtime/device.js';
+import { judgeFiles } from '../runs/judgeFiles.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
+import { recipeStages, speakerKind } from '../runs/recipe.js';
 import { recipeFiles } from '../runs/readRecipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import { createWorkshop } from '../stages/workshop.js';
@@ -26,7 +28,7 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
 export function requireModels({ recipe, source }: LoadedRecipe): void {
   const named = [['target.model', recipe.target.model], ['adversary.model', recipe.adversary.model], ['reference', recipe.reference]] as const;
   for (const [key, notation] of named) {
-    if (notation === null) continue;
+    if (notation === null || speakerKind(notation) !== 'local') continue;
     try {
       requireModel(notation.startsWith('.') ? resolve(source.folder, notation) : notation);
     } catch (error) {
@@ -39,7 +41,9 @@ export function requireModels({ recipe, source }: LoadedRecipe): void {
 
 /** Data files and the models that lie on this machine as paths; fetched models are named by their notation alone. */
 export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<readonly InputHash[]> {
-  const models = [recipe.target.model, recipe.adversary.model, recipe.reference, recipe.judge.model].filter((notation) => notation !== null && /^\.{0,2}\//.test(notation));
+  const models = [recipe.target.model, recipe.adversary.model, recipe.reference].filter((notation) => notation !== null && /^\.{0,2}\//.test(notation));
+  const judges = recipeStages(recipe).flatMap((stage) => (stage.kind === 'evaluate' ? (stage.options.judges ?? []) : []));
+  models.push(...[recipe.judge, ...judges].flatMap(judgeFiles));
   const named = [...recipeFiles(recipe, source.folder), ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') }))];
   const byName = new Map(named.map(({ name, path }) => [name, path]));
   const out: InputHash[] = [];
@@ -47,7 +51,9 @@ export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<read
   return out;
 }
 
-export function openWorkshop({ recipe, source }: LoadedRecipe, { globals, terminal, progress, log }: CommandContext): Workshop {
+/** @param runFolder where the run lies; null for one that is only planned */
+export function openWorkshop({ recipe, source }: LoadedRecipe, context: CommandContext, runFolder: string | null): Workshop {
+  const { globals, terminal, progress, log, signal } = context;
   return createWorkshop({
     recipe,
     folder: source.folder,
@@ -56,5 +62,8 @@ export function openWorkshop({ recipe, source }: LoadedRecipe, { globals, termin
     offline: isOffline(terminal.environment),
     onFetch: fetchProgress(progress),
     note: log,
+    runFolder,
+    environment: terminal.environment,
+    signal,
   });
 }

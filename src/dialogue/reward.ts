@@ -102,9 +102,9 @@ export function checkReward(weights: Readonly<Record<string, number>>, target?: 
   if (blocked !== undefined && target !== undefined && !target.provides.logProbs) {
     throw new ConfigError('This target gives no log-probabilities', {
       where: `reward.${blocked}`,
-      expected: 'a target that can score text (a local model)',
+      expected: 'a target that scores text: a local model, or an endpoint with prompt_logprobs or echo',
       got: target.name,
-      remedy: `Leave ${blocked} out or use a local model as the target.`,
+      remedy: `Set ${blocked}: 0, or use a target that scores text.`,
     });
   }
   return weights;

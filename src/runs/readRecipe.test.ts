@@ -102,9 +102,37 @@ describe('parseRecipe', () => {
     expect(recipe.adversary.model).toBe(resolve('tiny'));
   });
 
-  it('a model behind a server is refused before anything begins', () => {
-    expect(first(minimal.replace('target: { model: organism }', 'target: { model: "openai:x", baseUrl: "http://127.0.0.1:1" }'))).toMatchObject({ key: 'target.model' });
-    expect(first(minimal.replace('adversary: { model: organism }', 'adversary: { model: "openai:x" }'))).toMatchObject({ key: 'adversary.model' });
+  it('a remote speaker that lacks what it needs, or takes a part that it cannot, is refused before anything begins', () => {
+    const target = (text: string): string => minimal.replace('target: { model: organism }', `target: { ${text} }`);
+    const adversary = (text: string): string => minimal.replace('adversary: { model: organism }', `adversary: { ${text} }`);
+    const service = (body: string): string => target(`model: 'http:shop', http: { url: 'http://127.0.0.1:1', body: { q: '${body}' }, reply: text }`);
+    const endpoint = "model: 'openai:x', baseUrl: 'http://127.0.0.1:1'";
+    const cases: readonly (readonly [string, string, RegExp])[] = [
+      [target("model: 'openai:x'"), 'target.baseUrl', /where is the endpoint/],
+      [target("model: organism, baseUrl: 'http://127.0.0.1:1'"), 'target.baseUrl', /only openai:/],
+      [target(`${endpoint}, topK: 5`), 'target.topK', /extraBody/],
+      [target("model: 'prompts:list.json'"), 'target.model', /answers nothing/],
+      [target("model: 'http:shop'"), 'target.http', /missing/],
+      [service('{{answer}}'), 'target.http.body', /unknown place/],
+      [service('hello'), 'target.http.body', /nothing of the dialogue/],
+      [service('{{utterance}}'), 'stages.0.exploit.reward.likelihood', /likelihood: 0/],
+      [target(`${endpoint}, remote: { promptLogProbs: none }`), 'stages.0.exploit.reward.likelihood', /no log-probabilities/],
+      [adversary(endpoint), 'adversary.model', /trains the adversary/],
+      [adversary("model: 'prompts:list.json'"), 'adversary.model', /trains the adversary/],
+      [target(endpoint).concat('limits: { maxCost: 1 }\n'), 'limits.maxCost', /remote\.prices/],
+      [minimal.concat("reference: 'openai:x'\n"), 'reference', /on this machine/],
+    ];
+    for (const [text, key, message] of cases) {
+      const problem = first(text);
+      expect({ key: problem?.key, said: `${problem?.message} ${problem?.remedy ?? ''}` }).toEqual({ key, said: expect.stringMatching(message) as unknown });
+    }
+  });
+
+  it('defaults of a remote model are written out, and nothing remote for a local one', () => {
+    const text = minimal.replace('target: { model: organism }', "target: { model: 'openai:x', baseUrl: 'http://127.0.0.1:1', remote: { timeout: 30s } }");
+    const { configuration } = parseRecipe(text, { file: 'r.yaml' });
+    expect(configuration['target']).toMatchObject({ remote: { timeout: 30, retries: 4, concurrency: 8, prices: null, promptLogProbs: 'auto' } });
+    expect(configuration['adversary']).not.toHaveProperty('remote');
   });
 
   it('a stage without its data is left out, with its row, until data is given', () => {
@@ -175,7 +203,7 @@ describe('loadRecipe', () => {
 
 describe('recipeJsonSchema', () => {
   it('describes the keys of a recipe and refuses others', () => {
-    expect(recipeJsonSchema()).toMatchObject({ type: 'object', additionalProperties: false, required: ['name', 'target', 'adversary', 'judge', 'prompts', 'stages'] });
+    expect(recipeJsonSchema()).toMatchObject({ type: 'object', additionalProperties: false, required: ['name', 'target', 'adversary', 'judge', 'stages'] });
   });
 });
 

@@ -11,7 +11,7 @@ import { listFolder } from './files.js';
 import type { JsonObject } from './json.js';
 import type { Manifest } from './manifest.js';
 import { nearest } from './nearest.js';
-import { recipeSchema, recipeStages } from './recipe.js';
+import { promptListFile, recipeSchema, recipeStages, withRemoteDefaults } from './recipe.js';
 import type { Recipe } from './recipe.js';
 import { recipeRules } from './recipeRules.js';
 import { issueMessage, knownKeys, leafIssues } from './schemaProblems.js';
@@ -79,8 +79,9 @@ export function parseRecipe(text: string, options: { readonly file: string; read
   if (!parsed.success) throw new RecipeError(file, leafIssues(parsed.error.issues).flatMap((issue) => issueProblems(source, issue, plain)));
   const broken = recipeRules(parsed.data).map(({ path, message, remedy }) => source.problem(path, message, remedy));
   if (broken.length > 0) throw new RecipeError(file, broken);
-  const configuration = JSON.parse(JSON.stringify(parsed.data)) as JsonObject;
-  return { recipe: parsed.data, configuration, source: { file: resolve(file), folder: dirname(resolve(file)) } };
+  const recipe = withRemoteDefaults(parsed.data);
+  const configuration = JSON.parse(JSON.stringify(recipe)) as JsonObject;
+  return { recipe, configuration, source: { file: resolve(file), folder: dirname(resolve(file)) } };
 }
 
 /** The recipe of a run that goes on, from its manifest. @throws RecipeError when this version no longer reads it */
@@ -115,6 +116,7 @@ function findRecipe(nameOrPath: string): string {
 /** Every file that a recipe names, as written and absolute. */
 export function recipeFiles(recipe: Recipe, folder: string): readonly { readonly key: string; readonly name: string; readonly path: string }[] {
   const named: { key: string; name: string | null | undefined }[] = [
+    { key: 'adversary.model', name: promptListFile(recipe) },
     ...(['data', 'train', 'dev', 'test'] as const).map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
     ...recipeStages(recipe).flatMap((stage) => {
       if (stage.kind !== 'exploit') return [];
@@ -140,7 +142,10 @@ const fileKeys: readonly unknown[] = ['data', 'train', 'dev', 'test'];
 
 /** A path typed into a shell starts where the shell is, not beside the recipe. */
 function fromWorkingFolder(value: unknown, key: string | undefined): unknown {
-  if (typeof value === 'string') return fileKeys.includes(key) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
+  if (typeof value === 'string') {
+    if (value.startsWith('prompts:')) return `prompts:${resolve(value.slice('prompts:'.length))}`;
+    return fileKeys.includes(key) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, fromWorkingFolder(each, name)]));
 }

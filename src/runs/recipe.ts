@@ -10,26 +10,74 @@ const notNegative = z.number().min(0);
 const share = z.number().min(0).max(1);
 const path = z.string().min(1).describe('Path of a file or folder, relative to the recipe.');
 
+const duration = z
+  .union([z.number(), z.string()])
+  .transform((value, context) => {
+    const seconds = parseDuration(value);
+    if (seconds !== null && seconds > 0) return seconds;
+    context.addIssue({ code: 'custom', message: `expected a duration such as 2h, 90m or 30s, got ${JSON.stringify(value)}` });
+    return z.NEVER;
+  })
+  .describe('Such as 2h, 90m, 30s; a plain number is seconds.');
+
+/** How a model that is not on this machine is asked. */
+export const remoteSchema = z.strictObject({
+  timeout: duration.default(120).describe('Of one attempt, answer included, such as 30s.'),
+  retries: countFromZero.default(4).describe('Further attempts on 408, 429, 5xx, timeouts and broken connections; Retry-After is honoured up to two minutes.'),
+  concurrency: count.default(8).describe('Requests in flight at once.'),
+  requestsPerMinute: positive.nullable().default(null),
+  prices: z
+    .strictObject({ input: notNegative, output: notNegative })
+    .nullable()
+    .default(null)
+    .describe('US dollars per million tokens read (input) and written (output); limits.maxCost needs them.'),
+  servedAs: z.string().min(1).optional().describe('openai: models. How the server’s answers call the model, where that is not its name. Another name is refused.'),
+  promptLogProbs: z
+    .enum(['auto', 'vllm', 'echo', 'none'])
+    .default('auto')
+    .describe('openai: targets. How the server scores a prompt: prompt_logprobs (vLLM), echo with logprobs (completions), or not. auto asks it once.'),
+  extraBody: z.record(z.string(), z.unknown()).optional().describe('openai: models. Further fields of every request, as the server knows them: { top_k: 40 }.'),
+});
+
+export const httpSchema = z.strictObject({
+  url: z.string().min(1),
+  headers: z.record(z.string(), z.string()).default({}).describe('Values may hold {{env:NAME}}: an environment variable, which is never written anywhere.'),
+  body: z
+    .record(z.string(), z.unknown())
+    .describe('The JSON body, with {{utterance}}, {{messages}}, {{text}}, {{system}}, {{seed}}, {{maxTokens}}, {{temperature}} or {{topP}} filled in.'),
+  reply: z.string().min(1).describe('Where in the answer the reply lies, such as choices.0.message.content.'),
+  tokens: z
+    .strictObject({ input: z.string().min(1), output: z.string().min(1) })
+    .nullable()
+    .default(null)
+    .describe('Where in the answer the counts of tokens lie, such as usage.input. Default: 4 characters are taken for a token.'),
+});
+
 const speaker = {
-  model: z.string().min(1).describe('organism | ./dir | ./file.gguf | hf:org/name[@revision][/file.gguf] | smollm2 | openai:NAME'),
-  format: z.enum(['plain', 'lines', 'chat']).optional().describe('How a dialogue becomes a prompt. Default: lines for the organism, else plain.'),
+  model: z.string().min(1).describe('organism | ./dir | ./file.gguf | hf:org/name[@revision][/file.gguf] | smollm2 | openai:NAME | http:NAME (targets) | prompts:FILE (adversaries)'),
+  format: z
+    .enum(['plain', 'lines', 'chat'])
+    .optional()
+    .describe('How a dialogue becomes a prompt. Default: lines for the organism, chat for openai: and http: models, else plain.'),
   maxNewTokens: count.default(24),
-  minNewTokens: countFromZero.default(2).describe('An utterance does not end before this many tokens.'),
+  minNewTokens: countFromZero.default(2).describe('An utterance does not end before this many tokens. Local models.'),
   temperature: notNegative.default(0.7).describe('0 is greedy.'),
   topP: z.number().gt(0).max(1).default(0.7).describe('1 is off.'),
-  topK: countFromZero.default(0).describe('0 is off.'),
-  minP: share.default(0).describe('0 is off.'),
-  repetitionPenalty: positive.default(1.1).describe('1 is off.'),
-  maxContextTokens: count.default(950).describe('Longer contexts keep their last tokens; never more than the model can read.'),
+  topK: countFromZero.default(0).describe('0 is off. Local models.'),
+  minP: share.default(0).describe('0 is off. Local models.'),
+  repetitionPenalty: positive.default(1.1).describe('1 is off. Local models.'),
+  maxContextTokens: count.default(950).describe('Longer contexts keep their last tokens; never more than the model can read. Local models.'),
   system: z.string().optional().describe('System instruction; chat format only.'),
   baseUrl: z.string().optional().describe('openai: models only. Where the endpoint is.'),
   apiKeyEnv: z.string().optional().describe('openai: models only. Name of the environment variable that holds the key.'),
+  remote: remoteSchema.optional().describe('openai: and http: models only.'),
 };
 
 const precision = z.enum(['f32', 'int8']).default('f32');
 
 export const targetSchema = z.strictObject({
   ...speaker,
+  http: httpSchema.optional().describe('http: targets only: the service that answers.'),
   precision: precision.describe('int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.'),
 });
 /** A low-rank adapter in place of full training (arXiv 2106.09685). */
@@ -74,6 +122,7 @@ const judgeKeys = {
   tooLong: z.enum(['cut', 'unscored']).optional().describe('languageModel: a text longer than the context keeps its beginning and end (cut, the default), or is unscored.'),
   baseUrl: z.string().min(1).optional().describe('languageModel:openai:NAME: where the endpoint is.'),
   apiKeyEnv: z.string().min(1).optional().describe('languageModel:openai:NAME: name of the environment variable that holds the key.'),
+  remote: remoteSchema.optional().describe('languageModel:openai:NAME: how the endpoint is asked.'),
 };
 
 const named = z.string().min(1).transform((model) => ({ model }));
@@ -157,8 +206,8 @@ export const ipoSchema = z.strictObject({
   batchPairs: count.default(8),
   batches: z
     .enum(['mixed', 'trees'])
-    .default('mixed')
-    .describe('What a step trains on: pairs mixed, or those of whole trees, whose common history is computed once (about half the cost).'),
+    .default('trees')
+    .describe('What a step trains on: whole trees, whose common history is computed once (about half the cost), or pairs mixed, as in the paper.'),
   loss: z.enum(['ipo', 'dpo']).default('ipo'),
   beta: positive.default(0.05),
   logProbs: z.enum(['sum', 'mean']).default('sum').describe('How the loss joins the tokens of an utterance; beta does not carry over from one to the other.'),
@@ -210,16 +259,6 @@ export const stageSchema = z
   .strictObject({ exploit: exploitSchema.optional(), evaluate: evaluateSchema.optional() })
   .refine((stage) => Object.values(stage).filter((value) => value !== undefined).length === 1, { error: 'a stage is exactly one of exploit, evaluate' });
 
-const duration = z
-  .union([z.number(), z.string()])
-  .transform((value, context) => {
-    const seconds = parseDuration(value);
-    if (seconds !== null && seconds > 0) return seconds;
-    context.addIssue({ code: 'custom', message: `expected a duration such as 2h, 90m or 30s, got ${JSON.stringify(value)}` });
-    return z.NEVER;
-  })
-  .describe('Such as 2h, 90m, 30s; a plain number is seconds.');
-
 export const limitsSchema = z
   .strictObject({
     maxTime: duration.nullable().default(null),
@@ -237,7 +276,7 @@ export const recipeSchema = z
     adversary: adversarySchema,
     reference: z.string().nullable().default(null).describe('What the adversary is held close to. Default: the adversary as it starts.'),
     judge: judgeSchema,
-    prompts: promptsSchema,
+    prompts: promptsSchema.prefault({}).describe('May be left out with an adversary prompts:FILE: each entry then opens one dialogue.'),
     stages: z.array(stageSchema).min(1),
     limits: limitsSchema,
   })
@@ -246,6 +285,7 @@ export const recipeSchema = z
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type SpeakerOptions = Omit<Recipe['target'], 'precision'>;
+export type RemoteOptions = z.output<typeof remoteSchema>;
 export type JudgeOptions = Recipe['judge'];
 export type PromptsOptions = Recipe['prompts'];
 export type LimitsOptions = Recipe['limits'];
@@ -259,6 +299,26 @@ export type WeakSupervisionOptions = z.output<typeof weakSupervisionSchema>;
 export type RecipeStage =
   | { readonly kind: 'exploit'; readonly index: number; /** Unique in the recipe. */ readonly name: string; readonly options: ExploitOptions }
   | { readonly kind: 'evaluate'; readonly index: number; readonly name: string; readonly options: EvaluateOptions };
+
+/** What speaks: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
+export function speakerKind(model: string): 'local' | 'openai' | 'http' | 'prompts' {
+  const kind = /^(openai|http|prompts):/.exec(model)?.[1];
+  return kind === 'openai' || kind === 'http' || kind === 'prompts' ? kind : 'local';
+}
+
+/** The file of `prompts:FILE`, as written; null for every other adversary. */
+export function promptListFile({ adversary }: Pick<Recipe, 'adversary'>): string | null {
+  return speakerKind(adversary.model) === 'prompts' ? adversary.model.slice('prompts:'.length) : null;
+}
+
+/** With the defaults of `remote:` written out where a model is remote. */
+export function withRemoteDefaults(recipe: Recipe): Recipe {
+  const settled = <T extends { readonly model: string; readonly remote?: RemoteOptions | undefined }>(each: T): T => {
+    const kind = speakerKind(each.model);
+    return each.remote !== undefined || kind === 'local' || kind === 'prompts' ? each : { ...each, remote: remoteSchema.parse({}) };
+  };
+  return { ...recipe, target: settled(recipe.target), adversary: settled(recipe.adversary) };
+}
 
 /** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. Those that lack their data are left out. */
 export function recipeStages(recipe: Recipe): readonly RecipeStage[] {

@@ -1,19 +1,16 @@
 /** Rules of a recipe that reach across keys. Each broken one names the key to change. */
+import type { BrokenRule } from './brokenRule.js';
 import { nearest } from './nearest.js';
-import { recipeStages, stagesLeftOut, untunedRow } from './recipe.js';
+import { recipeStages, speakerKind, stagesLeftOut, untunedRow } from './recipe.js';
+import { remoteRules } from './remoteRules.js';
 import type { Recipe, RecipeStage, SpeakerOptions } from './recipe.js';
-
-export interface BrokenRule {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly remedy: string | null;
-}
 
 export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
   const stages = recipeStages(recipe);
   return [
     ...speakerRules('target', recipe.target),
     ...speakerRules('adversary', recipe.adversary),
+    ...remoteRules(recipe, stages),
     ...promptRules(recipe, stages),
     ...nameRules(stages),
     ...stages.flatMap((stage) => stageRules(stage, [...stages, ...stagesLeftOut(recipe)])),
@@ -25,22 +22,16 @@ function speakerRules(role: 'target' | 'adversary', speaker: SpeakerOptions): re
   if (speaker.minNewTokens > speaker.maxNewTokens) {
     out.push({ path: [role, 'minNewTokens'], message: `must not exceed maxNewTokens (${speaker.maxNewTokens})`, remedy: null });
   }
-  if (speaker.system !== undefined && speaker.format !== 'chat') {
+  const chats = speaker.format === 'chat' || (speaker.format === undefined && ['openai', 'http'].includes(speakerKind(speaker.model)));
+  if (speaker.system !== undefined && !chats) {
     out.push({ path: [role, 'system'], message: 'only the chat format has a system instruction', remedy: 'set format: chat' });
-  }
-  const remote = speaker.model.startsWith('openai:');
-  if (remote && role === 'adversary') out.push({ path: [role, 'model'], message: 'an adversary is trained, so it must be a local model', remedy: null });
-  if (remote && role === 'target') {
-    out.push({ path: [role, 'model'], message: 'remote targets cannot take part yet', remedy: 'name a model of this machine: ./dir, ./file.gguf or hf:org/name' });
-  }
-  for (const key of ['baseUrl', 'apiKeyEnv'] as const) {
-    if (speaker[key] !== undefined && !remote) out.push({ path: [role, key], message: 'only openai: models have this', remedy: null });
   }
   return out;
 }
 
-function promptRules({ prompts }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+function promptRules({ prompts, adversary }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   const out: BrokenRule[] = [];
+  if (speakerKind(adversary.model) === 'prompts' && prompts.data == null && prompts.test === undefined) return out;
   const parts = ['train', 'dev', 'test'] as const;
   if (prompts.data !== undefined && prompts.data !== null) {
     for (const key of parts) if (prompts[key] !== undefined) out.push({ path: ['prompts', key], message: 'given beside prompts.data', remedy: 'give either data with split, or data: null with train, dev and test' });

@@ -50,6 +50,13 @@ export async function readPrompts(options: PromptsOptions, data: DataOptions): P
   return { train: await part(options.train), dev: await part(options.dev), test: await part(options.test) };
 }
 
+/** The entries of `prompts:FILE`, in any of the data formats, in the file's order. @throws ConfigError, FormatError */
+export async function readPromptList(path: string, note: DataOptions['note'] = () => undefined): Promise<readonly string[]> {
+  const { items, dropped } = await loadPrompts(path, {});
+  noteDropped(path, dropped, note);
+  return items.map(({ text }) => text);
+}
+
 export interface ToxicQuery {
   readonly data: string;
   readonly format?: string | undefined;

@@ -1,10 +1,11 @@
 /** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by several judges;
  *  figures with intervals, samples and the words behind verdicts go to report.json. A finished row is kept when the run is resumed. */
+import { BudgetError, InterruptedError } from '../base/errors.js';
 import { streamKey } from '../base/random.js';
 import { rewardOf, type RewardWeights } from '../dialogue/reward.js';
 import { judgeTexts } from '../dialogue/score.js';
 import { rolloutLinear } from '../dialogue/rollout/linear.js';
-import type { ExchangeScore, Judge, ScoredDialogue, Verdict } from '../dialogue/types.js';
+import type { ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../dialogue/types.js';
 import { watchUnscored } from '../dialogue/unscored.js';
 import { present } from '../base/invariant.js';
 import type { JsonObject } from '../runs/json.js';
@@ -23,7 +24,12 @@ export async function evaluate(context: StageContext, options: EvaluateOptions):
   const plan = await planEvaluation(context, options);
   for (const [done, row] of plan.rows.entries()) {
     context.progress({ stage: 'evaluate', phase: row, done, total: plan.rows.length, unit: 'rows', values: {} });
-    await evaluateRow(context, plan, row);
+    try {
+      await evaluateRow(context, plan, row);
+    } catch (error) {
+      if (error instanceof BudgetError || error instanceof InterruptedError) await reportSoFar(context, plan);
+      throw error;
+    }
   }
   const rows = await readRows(context, plan.rows);
   const report = await buildReport(context, plan, rows);
@@ -32,8 +38,25 @@ export async function evaluate(context: StageContext, options: EvaluateOptions):
   return report;
 }
 
+/** What there is when a run ends early; replaced by the whole report when it goes on. */
+async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise<void> {
+  const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
+  if (rows.length === 0) return;
+  const report = await buildReport(context, plan, rows);
+  const missing = plan.rows.map((name) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`);
+  const notes = [`This run ended early; dialogues by row: ${missing.join(', ')}.`, ...(report.notes ?? [])];
+  context.run.writeReport({ ...report, notes } as unknown as JsonObject);
+}
+
 function unitOf(row: string): string {
   return `evaluate:${row}`;
+}
+
+/** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that ends early has
+ *  most of what it paid for in its records. Draws hang on prompts, not on portions. */
+function portions(prompts: readonly Prompt[], local: boolean): readonly (readonly Prompt[])[] {
+  const size = local ? prompts.length : 16;
+  return Array.from({ length: Math.ceil(prompts.length / size) }, (_, i) => prompts.slice(i * size, (i + 1) * size));
 }
 
 /** Every row draws from the same streams: rows differ by their adversary, not by luck. */
@@ -41,45 +64,46 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
   const { run, recipe, workshop } = context;
   if (run.completed(unitOf(row)) !== null) return;
   const target = await workshop.target();
-  const adversary = await workshop.openAdversary({
-    name: row,
-    trainable: false,
-    ...(row === untunedRow ? {} : { folder: run.modelPath(row) }),
-  });
+  const adversary = await workshop.openRow({ name: row, ...(row === untunedRow ? {} : { folder: run.modelPath(row) }) });
   try {
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
     guard.watch(adversary);
+    workshop.limitRequests(guard.mayGoOn);
     const judges = plan.judges.map((judge, i) => watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row}`));
     const main = present(judges[0], 'an evaluation has a judge');
     const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
     const stream = streamKey(recipe.seed, 'evaluate');
-    const dialogues = await rolloutLinear({
-      ...cast,
-      adversary: {
-        ...adversary,
-        speak: (requests) => {
-          guard.mayGoOn();
-          return adversary.speak(requests);
+    const dialogues: ScoredDialogue[] = [];
+    for (const prompts of portions(plan.prompts, workshop.targetIsLocal && 'model' in adversary)) {
+      const played = await rolloutLinear({
+        ...cast,
+        adversary: {
+          ...adversary,
+          speak: (requests) => {
+            guard.mayGoOn();
+            return adversary.speak(requests);
+          },
         },
-      },
-      prompts: plan.prompts,
-      turns: plan.turns,
-      stream,
-    });
-    const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = { [main.name]: dialogues.map(({ scores }) => scores) };
-    for (const judge of judges.slice(1)) verdicts[judge.name] = await judgedAgain(dialogues, judge, plan.reward, workshop.join);
-    for (const judge of judges) judge.check();
-    run.rollouts.append(
-      ...dialogues.map(({ dialogue }, i) =>
-        dialogueRecord(
-          dialogue,
-          Object.fromEntries(Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')])),
-          { stage: unitOf(row) },
-          null,
+        prompts,
+        turns: plan.turns,
+        stream,
+      });
+      const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = { [main.name]: played.map(({ scores }) => scores) };
+      for (const judge of judges.slice(1)) verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, workshop.join);
+      run.rollouts.append(
+        ...played.map(({ dialogue }, i) =>
+          dialogueRecord(
+            dialogue,
+            Object.fromEntries(Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')])),
+            { stage: unitOf(row) },
+            null,
+          ),
         ),
-      ),
-    );
+      );
+      dialogues.push(...played);
+    }
+    for (const judge of judges) judge.check();
     const rounded = await workshop.rolloutTarget();
     const rounding = rounded === target ? null : await roundingEffect(dialogues, { ...cast, target: rounded }, stream, bootstrapOf(recipe));
     run.completeUnit(unitOf(row), {
@@ -89,7 +113,7 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: str
       ...(rounding === null ? {} : { rounding: rounding as unknown as JsonObject }),
     });
   } finally {
-    await adversary.model.close();
+    await adversary.close();
   }
 }
 

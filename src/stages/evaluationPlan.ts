@@ -48,13 +48,13 @@ export async function planEvaluation(
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
     trainedJudge: (await workshop.judge(recipe.judge)).name,
-    reward: options.reward ?? trainedReward(recipe),
+    reward: options.reward ?? trainedReward(recipe, (await workshop.target()).provides.logProbs),
     samples: options.samples,
   };
 }
 
-/** The reward of the first attack that has one, so that an evaluation measures what training sought. */
-function trainedReward(recipe: StageContext['recipe']): RewardWeights {
+/** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what the target can give. */
+function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
   for (const stage of recipeStages(recipe)) if (stage.kind === 'exploit' && stage.options.attack === 'ipo') return stage.options.reward;
-  return { reply: 2, likelihood: 0.1 };
+  return scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 };
 }

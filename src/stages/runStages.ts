@@ -1,4 +1,5 @@
 /** All stages of a recipe, in order. Stages that an earlier sitting finished are passed over. */
+import { checkReward } from '../dialogue/reward.js';
 import { recipeStages } from '../runs/recipe.js';
 import type { Report } from '../runs/report.js';
 import { evaluate } from './evaluate.js';
@@ -8,6 +9,7 @@ import type { StageContext } from './stageContext.js';
 /** @returns the report of the evaluate stage; null when the recipe has none
  *  @throws InterruptedError, BudgetError: continue with RunDirectory.resume and this function again */
 export async function runStages(context: StageContext): Promise<Report | null> {
+  await requireScores(context);
   let report: Report | null = null;
   for (const stage of recipeStages(context.recipe)) {
     switch (stage.kind) {
@@ -20,4 +22,14 @@ export async function runStages(context: StageContext): Promise<Report | null> {
     }
   }
   return report;
+}
+
+/** Before anything is spent: whether a target that is not on this machine can give what rewards are made of. @throws ConfigError */
+async function requireScores({ recipe, workshop }: StageContext): Promise<void> {
+  if (workshop.targetIsLocal) return;
+  const target = await workshop.target();
+  for (const stage of recipeStages(recipe)) {
+    const reward = stage.kind === 'evaluate' ? stage.options.reward : stage.options.attack === 'ipo' ? stage.options.reward : undefined;
+    if (reward !== undefined) checkReward(reward, target);
+  }
 }

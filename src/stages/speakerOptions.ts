@@ -1,11 +1,13 @@
 /** A recipe's `target:` and `adversary:` as options of a local speaker. */
-import type { SpeakerOptions } from '../runs/recipe.js';
+import { speakerKind, type SpeakerOptions } from '../runs/recipe.js';
 import type { FormatKind } from '../speakers/formats/format.js';
 import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
 
-/** The organism speaks in lines, everything else in running text. */
+/** The organism speaks in lines, endpoints in chats, everything else in running text. */
 export function formatOf({ model, format }: Pick<SpeakerOptions, 'model' | 'format'>): FormatKind {
-  return format ?? (/^organism(:|$)/.test(model) ? 'lines' : 'plain');
+  if (format !== undefined) return format;
+  const kind = speakerKind(model);
+  return kind === 'openai' || kind === 'http' ? 'chat' : /^organism(:|$)/.test(model) ? 'lines' : 'plain';
 }
 
 export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {

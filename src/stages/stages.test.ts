@@ -93,7 +93,7 @@ describe('stages', () => {
     const folder = freshFolder();
     const run = openRun(recipe, folder);
     const context = contextOf(recipe, run);
-    const target = await context.workshop.target();
+    const target = await context.workshop.localTarget();
     const before = await device.hash(target.model.weights);
     await runStages(context);
     run.close('done');

