@@ -35,7 +35,9 @@ export { rolloutPaired, type PairedRolloutOptions } from './dialogue/rollout/pai
 
 // Who takes a turn, and who judges
 export { createLanguageModelAdversary, type LanguageModelAdversary } from './speakers/adversaries/languageModel.js';
+export { createFunctionTarget, type FunctionRequest, type FunctionTargetOptions } from './speakers/targets/function.js';
 export { createLocalTarget, type LocalTarget } from './speakers/targets/local.js';
+export type { OpenTarget } from './speakers/targets/openTarget.js';
 export { openJudge } from './speakers/judges/all.js';
 export { ensembleJudge, type Combination } from './speakers/judges/ensemble.js';
 export { createFunctionJudge, type FunctionJudgeOptions, type FunctionScore } from './speakers/judges/functionJudge.js';
@@ -59,6 +61,10 @@ export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe
 export type { Recipe, RecipeInput } from './runs/recipe.js';
 export { openRun, RunDirectory } from './runs/runDirectory.js';
 export { parseReport, type Report, type ReportRow } from './runs/report.js';
+export { runAttack, type AttackInput, type AttackRun, type EvaluationInput, type RunAttackOptions } from './stages/runAttack.js';
 export { runStages } from './stages/runStages.js';
 export { createWorkshop, type Workshop, type WorkshopOptions } from './stages/workshop.js';
 export type { StageContext, StageProgress } from './stages/stageContext.js';
+
+// Serving
+export { serveModel, type RunningServer, type ServeOptions } from './server/serveModel.js';

@@ -1,0 +1,160 @@
+/** One attack from a program: a target, a judge and prompts in; a run directory, its report and samples out. The same recipe, stages and
+ *  files as `gadfly run`: what a program gives as an object takes the place of a name in the recipe. */
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { systemClock } from '../base/clock.js';
+import { BudgetError, ConfigError, InterruptedError } from '../base/errors.js';
+import { makeFolder } from '../base/makeFolder.js';
+import type { Judge } from '../dialogue/types.js';
+import { openDevice } from '../engine/runtime/device.js';
+import { writeFileAtomic } from '../runs/files.js';
+import { jsonText } from '../runs/json.js';
+import { hashInput } from '../runs/manifest.js';
+import { type LoadedRecipe, parseRecipe, recipeFiles } from '../runs/readRecipe.js';
+import type { RecipeInput } from '../runs/recipe.js';
+import type { Report } from '../runs/report.js';
+import { RunDirectory } from '../runs/runDirectory.js';
+import type { OpenTarget } from '../speakers/targets/openTarget.js';
+import { runStages } from './runStages.js';
+import type { StageProgress } from './stageContext.js';
+import { createWorkshop } from './workshop.js';
+
+type Stage = RecipeInput['stages'][number];
+export type AttackInput = NonNullable<Stage['exploit']>;
+export type EvaluationInput = NonNullable<Stage['evaluate']>;
+
+export interface RunAttackOptions {
+  /** A target of the program, such as `createFunctionTarget` makes, or one as a recipe names it. */
+  readonly target: OpenTarget | RecipeInput['target'];
+  /** A judge of the program, such as `createFunctionJudge` makes, or one as a recipe names it: 'linear-toxicity', … */
+  readonly judge: Judge | RecipeInput['judge'];
+  /** Texts that dialogues begin with, divided into training, dev and test ones by draw; or prompts as a recipe names them. */
+  readonly prompts: readonly string[] | NonNullable<RecipeInput['prompts']>;
+  /** The attack and its options, as in a recipe: `{ attack: 'ipo', epochs: 8 }`. */
+  readonly attack: AttackInput;
+  /** Options of the evaluation that follows, as in a recipe. */
+  readonly evaluate?: EvaluationInput;
+  /** The adversary, which the attack trains: a model, or options as in a recipe. Default 'organism'. */
+  readonly adversary?: string | RecipeInput['adversary'];
+  /** What the run is called. Default: the attack. */
+  readonly name?: string;
+  readonly seed?: number;
+  readonly limits?: RecipeInput['limits'];
+  /** The run directory; one that holds an interrupted run of the same options is continued. Default: runs/NAME, or the first free
+   *  one of runs/NAME-2 … */
+  readonly out?: string;
+  /** Processor threads. Default: one a core. */
+  readonly threads?: number;
+  /** Where fetched models are kept. Default: the hub's standard place. */
+  readonly cacheDir?: string;
+  /** No network but the target's own. Default false. */
+  readonly offline?: boolean;
+  /** Stops the run at its next safe point; it can be continued. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: StageProgress) => void;
+  /** Told what a reader of the run should know, in sentences. */
+  readonly onNote?: (text: string) => void;
+}
+
+export interface AttackRun {
+  /** The run directory, absolute. */
+  readonly out: string;
+  /** Adversaries compared, the untuned one and the attack, with their figures. */
+  readonly rows: Report['rows'];
+  /** Dialogues to look at. */
+  readonly samples: Report['samples'];
+  readonly report: Report;
+}
+
+/** Trains the adversary against the target, compares it with its untuned self, and writes the run directory.
+ *  @throws ConfigError for options that do not fit together, InterruptedError and BudgetError when stopped: what was done is kept */
+export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
+  const out = resolve(options.out ?? freeFolder(`runs/${nameOf(options)}`));
+  makeFolder(out);
+  if (isTexts(options.prompts)) writeFileAtomic(join(out, promptsFile), jsonText(options.prompts, 1));
+  const loaded = parseRecipe(jsonText(recipeOf(options), 1), { file: join(out, 'recipe.json') });
+  const run = await openRun(out, loaded);
+  const workshop = createWorkshop({
+    recipe: loaded.recipe,
+    folder: out,
+    openDevice: () => openDevice({ threads: options.threads ?? availableParallelism() }),
+    cacheDir: options.cacheDir ?? null,
+    offline: options.offline ?? false,
+    runFolder: out,
+    targets: isTarget(options.target) ? { [options.target.name]: options.target } : {},
+    judges: isJudge(options.judge) ? { [options.judge.name]: options.judge } : {},
+    ...(options.onNote === undefined ? {} : { note: options.onNote }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  try {
+    const report = await runStages({
+      recipe: loaded.recipe, run, workshop, clock: systemClock,
+      interrupted: () => options.signal?.aborted === true,
+      progress: (event) => { options.onProgress?.(event); },
+    });
+    if (report === null) throw new ConfigError('the attack lacks its data', { where: 'attack', remedy: 'Give it the texts that it learns from.' });
+    run.close('done');
+    return { out, rows: report.rows, samples: report.samples, report };
+  } catch (error) {
+    const isStopped = error instanceof InterruptedError || error instanceof BudgetError;
+    run.close(isStopped ? 'interrupted' : 'failed', error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
+    throw error;
+  } finally {
+    await workshop.close();
+  }
+}
+
+const promptsFile = 'prompts.json';
+
+function nameOf({ name, attack }: RunAttackOptions): string {
+  return name ?? attack.name ?? attack.attack;
+}
+
+function recipeOf(options: RunAttackOptions): RecipeInput {
+  const { target, judge, prompts, attack, evaluate = {}, seed = 0, limits } = options;
+  const adversary = typeof options.adversary === 'object' ? options.adversary : { model: options.adversary ?? 'organism' };
+  return {
+    name: nameOf(options),
+    seed,
+    // A program's own target reads texts in the form in which the adversary speaks.
+    target: isTarget(target) ? { model: target.name, format: adversary.format ?? (/^organism(:|$)/.test(adversary.model) ? 'lines' : 'plain') } : target,
+    adversary,
+    judge: isJudge(judge) ? { model: judge.name, threshold: judge.threshold } : judge,
+    prompts: isTexts(prompts) ? { data: promptsFile, split: { train: 0.6, dev: 0.15, test: 0.25 } } : prompts,
+    stages: [{ exploit: isTarget(target) ? withoutLogProbs(attack, target) : attack }, { evaluate }],
+    ...(limits === undefined ? {} : { limits }),
+  };
+}
+
+/** A target that gives text alone has no likelihood to reward. */
+function withoutLogProbs(attack: AttackInput, { provides }: OpenTarget): AttackInput {
+  if (provides.logProbs || attack.attack !== 'ipo') return attack;
+  return { ...attack, reward: { likelihood: 0, ...attack.reward } };
+}
+
+async function openRun(out: string, { recipe, configuration, source }: LoadedRecipe): Promise<RunDirectory> {
+  const files = recipeFiles(recipe, source.folder);
+  const inputs = await Promise.all(files.map(({ name, path }) => hashInput(name, path)));
+  const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs };
+  return existsSync(join(out, 'manifest.json')) ? RunDirectory.resume(out, description) : RunDirectory.create(out, description);
+}
+
+function isTarget(target: RunAttackOptions['target']): target is OpenTarget {
+  return 'reply' in target && typeof target.reply === 'function';
+}
+
+function isJudge(judge: RunAttackOptions['judge']): judge is Judge {
+  return typeof judge === 'object' && 'judge' in judge && typeof judge.judge === 'function';
+}
+
+function isTexts(prompts: RunAttackOptions['prompts']): prompts is readonly string[] {
+  return Array.isArray(prompts);
+}
+
+function freeFolder(wanted: string): string {
+  for (let i = 1; ; i++) {
+    const folder = i === 1 ? wanted : `${wanted}-${i}`;
+    if (!existsSync(folder)) return folder;
+  }
+}
