@@ -1,6 +1,6 @@
 /** What every family of language models is held to beside languageModel.test.ts, by listing the table and the goldens: a new entry is tested
  *  unasked, and fails without goldens. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -150,6 +150,17 @@ describe('layers with a sliding window', () => {
 });
 
 describe('a saved model of any family', () => {
+  it('has a config.json whose real numbers are written as such, which transformers insists on', async () => {
+    const golden = goldenCheckpoint('../families/gemma2');
+    const model = await openLanguageModel(device, { ...golden, config: { ...golden.config, attn_logit_softcapping: 2, query_pre_attn_scalar: 24 } });
+    await saveLanguageModel(model, join(dir, 'gemma2'));
+    const text = readFileSync(join(dir, 'gemma2', 'config.json'), 'utf8');
+    expect(text).toMatch(/"attn_logit_softcapping": 2\.0,?\n/);
+    expect(text).toMatch(/"final_logit_softcapping": 4\.0,?\n/);
+    expect(text).toMatch(/"query_pre_attn_scalar": 24,?\n/);
+    await model.close();
+  });
+
   it.each(classifierVariants)('%s, a classifier, opens again with the same parameters', async (variant) => {
     const model = await openSequenceClassifier(device, goldenCheckpoint(variant));
     const folder = join(dir, basename(variant));

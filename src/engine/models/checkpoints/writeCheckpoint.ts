@@ -31,7 +31,7 @@ export async function writeCheckpoint(directory: string, content: CheckpointCont
     fill: async (temporary) => {
       const writeText = (name: string, text: string): Promise<void> => writeFile(join(temporary, name), text, { flag: 'wx', flush: true });
       const { dtype: _dtype, torch_dtype: _torchType, ...rest } = config;
-      await writeText('config.json', `${JSON.stringify({ ...rest, torch_dtype: torchTypes[dtype] }, null, 2)}\n`);
+      await writeText('config.json', configText({ ...rest, torch_dtype: torchTypes[dtype] }));
       for (const [name, text] of tokenizerFiles) {
         invariant(basename(name) === name && isModelFile(name), `${name} is a file of a tokenizer`);
         await writeText(name, text);
@@ -40,6 +40,13 @@ export async function writeCheckpoint(directory: string, content: CheckpointCont
       await writeSafetensors(temporary, tensors, { dtype, maxShardBytes });
     },
   });
+}
+
+/** Fields that transformers refuses to read from an integer. JSON.stringify writes 30.0 as 30. */
+const floatField = /^( *"(?:(?:attn|final)_logit_softcapping|initializer_range|init_std|(?:rms|layer)_norm_eps(?:ilon)?)": -?\d+)(,?)$/gm;
+
+function configText(config: Readonly<Record<string, unknown>>): string {
+  return `${JSON.stringify(config, null, 2).replace(floatField, '$1.0$2')}\n`;
 }
 
 /** The files that make a model directory, by which an earlier model is told from anything else. */
