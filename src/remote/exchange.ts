@@ -112,6 +112,7 @@ function connectionFailure(where: string, error: unknown): RemoteFailure {
     case 'EACCES':
       return fail('this host cannot be reached', 'Check the address, and the network.');
     default:
+      if (got === 'bad port') return fail('this port is never asked', 'Choose a port that browsers do not block.');
       if (/CERT|SSL|TLS|SELF_SIGNED/.test(code)) return fail('the connection is not trusted', 'Check the certificate, or the scheme (http or https).');
       return fail('the connection broke', 'Look at the server’s own log; resume the run when it is well again.', true);
   }
