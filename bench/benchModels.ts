@@ -7,6 +7,7 @@ import { ConfigError } from '../src/base/errors.js';
 import { makeFolder } from '../src/base/makeFolder.js';
 import { convertModel } from '../src/cli/convertModel.js';
 import { silentProgress } from '../src/cli/progress.js';
+import { openCheckpoint } from '../src/engine/models/checkpoints/openCheckpoint.js';
 import { resolveModel, resolveSmollm2Wheel } from '../src/engine/models/checkpoints/resolveModel.js';
 import { createLanguageModel, saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { tokenizerOf, withCheckpoint } from '../src/engine/models/storedModel.js';
@@ -29,7 +30,7 @@ export async function modelFolder(notation: string, cacheDir: string, say: Say):
   const folder = join(modelsFolder(cacheDir), `${basename(path)}-${fingerprint(path)}`);
   if (existsSync(join(folder, 'config.json'))) return folder;
   say(`The weights are written as float32 to ${folder}, once …`);
-  await convertModel(path, folder, 'f32', silentProgress);
+  await convertModel(await openCheckpoint(path), folder, 'f32', silentProgress);
   return folder;
 }
 
