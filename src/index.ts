@@ -10,6 +10,7 @@ export { resolveModel, type ResolvedModel, type ResolveOptions } from './engine/
 export {
   copyLanguageModel, createLanguageModel, openLanguageModel, saveLanguageModel, type LanguageModel, type OpenOptions,
 } from './engine/models/languageModel.js';
+export { adaptLanguageModel } from './engine/models/languageModel.js';
 export { generate, type Generated, type GenerateRequest, type GenerationOptions } from './engine/models/generate.js';
 export { scoreCompletions } from './engine/models/scoreCompletions.js';
 export type { Sequence } from './engine/models/packSequences.js';
@@ -37,7 +38,14 @@ export { rolloutPaired, type PairedRolloutOptions } from './dialogue/rollout/pai
 export { createLanguageModelAdversary, type LanguageModelAdversary } from './speakers/adversaries/languageModel.js';
 export { createFunctionTarget, type FunctionRequest, type FunctionTargetOptions } from './speakers/targets/function.js';
 export { createLocalTarget, type LocalTarget } from './speakers/targets/local.js';
+export { createHttpTarget } from './speakers/targets/http.js';
+export { openEndpointTarget } from './speakers/targets/endpoint.js';
 export type { OpenTarget } from './speakers/targets/openTarget.js';
+export { createEndpointAdversary, type OpenAdversary } from './speakers/adversaries/endpoint.js';
+export { createPromptListAdversary } from './speakers/adversaries/promptList.js';
+export { openEndpoint } from './remote/endpoint.js';
+export { openJsonService, type JsonService, type JsonServiceOptions } from './remote/jsonService.js';
+export type { Endpoint, EndpointOptions, RemoteReply, Usage } from './remote/types.js';
 export { openJudge } from './speakers/judges/all.js';
 export { ensembleJudge, type Combination } from './speakers/judges/ensemble.js';
 export { createFunctionJudge, type FunctionJudgeOptions, type FunctionScore } from './speakers/judges/functionJudge.js';

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fakeTerminal, runCli } from '../src/cli/testing/fakeTerminal.js';
+import { fakeTerminal, jsonOf, runCli } from '../src/cli/testing/fakeTerminal.js';
 import { type Behaviour, chatAnswer, type FakeServer, fakeServer, sendJson } from '../src/remote/testing/fakeServer.js';
 
 let server: FakeServer | null = null;
@@ -57,6 +57,10 @@ describe('a run against an endpoint', () => {
     expect(row?.metrics).toHaveProperty('replyHarm');
     expect(row?.metrics).not.toHaveProperty('adversaryNll');
     expect(server?.received.every(({ body }) => !('prompt_logprobs' in body))).toBe(true);
+    const plan = await runCli(['run', recipe, '--dry-run', '--set', 'target.remote.prices={input: 1, output: 2}', '--json']);
+    expect(jsonOf(plan)).toMatchObject({ stages: [{ target: { queries: 48 } }] });
+    expect(jsonOf(plan)['price']).toBeGreaterThan(0);
+    expect(received()).toBe(48);
   });
 
   it('that fails half-way keeps what was answered, ends with 1, and goes on without asking or recording twice', async () => {
@@ -106,12 +110,13 @@ describe('a run against an endpoint', () => {
     expect(received()).toBeLessThanOrEqual(7);
   });
 
-  it.each([
+  const refusals: readonly (readonly [string, Behaviour, string, number, RegExp, number])[] = [
     ['nothing listens', (() => undefined), "{ model: 'openai:small', baseUrl: 'CLOSED' }", 1, /nothing listens/, 0],
     ['an empty key', (() => undefined), "{ model: 'openai:small', baseUrl: 'SERVER', apiKeyEnv: GADFLY_TEST_EMPTY }", 2, /GADFLY_TEST_EMPTY/, 0],
     ['another model', ((_, response) => sendJson(response, chatAnswer('hi', { model: 'large' }))), "{ model: 'openai:small', baseUrl: 'SERVER', remote: { promptLogProbs: none, concurrency: 1 } }", 1, /another model answers/, 1],
     ['a page', ((_, response) => response.end('<html>')), "{ model: 'http:shop', http: { url: 'SERVER', body: { q: '{{utterance}}' }, reply: text }, remote: { concurrency: 1 } }", 1, /not JSON/, 1],
-  ])('%s: refused at once, with a message', async (_, behaviour, target, code, message, requests) => {
+  ];
+  it.each(refusals)('%s: refused at once, with a message', async (_, behaviour, target, code, message, requests) => {
     const { recipe, out } = await place(behaviour, { target });
     const result = await runCli(['run', recipe, '--out', out]);
     expect({ code: result.code, requests: received() }).toEqual({ code, requests });

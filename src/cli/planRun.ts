@@ -1,6 +1,6 @@
 /** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts are read and
  *  filtered, work is counted, rates come from `gadfly bench`. */
-import type { Recipe } from '../runs/recipe.js';
+import { type Recipe, speakerKind } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonObject } from '../runs/json.js';
 import { formatDuration } from '../runs/quantities.js';
@@ -27,7 +27,7 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
     const prompts = await workshop.prompts();
     const known = await gatherFacts(loaded, workshop, prompts, context);
     const most = workloadOf(neverTeaching(recipe), known.facts).map(
-      ({ adversary, target }) => adversary.queries * recipe.adversary.maxNewTokens + target.queries * recipe.target.maxNewTokens,
+      ({ adversary, target }) => (speakerKind(recipe.adversary.model) === 'prompts' ? 0 : adversary.queries * recipe.adversary.maxNewTokens) + target.queries * recipe.target.maxNewTokens,
     );
     const stages = workloadOf(recipe, known.facts).map((work, i): PlannedStage => ({
       work,
@@ -37,6 +37,7 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
     const counts = { train: prompts.train.length, dev: prompts.dev.length, test: prompts.test.length };
     const isTimed = stages.every((stage) => stage.seconds !== null);
     const seconds = isTimed ? stages.reduce((sum, stage) => sum + (stage.seconds?.total ?? 0), 0) : null;
+    const price = priceOf(recipe, stages.map(({ work }) => work));
     const text = [
       `${recipe.name}, seed ${recipe.seed}: target ${recipe.target.model}, adversary ${recipe.adversary.model}, judge ${recipe.judge.model}`,
       `prompts after the filter: ${counts.train} train, ${counts.dev} dev, ${counts.test} test`,
@@ -48,12 +49,12 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
       ...timeLines(recipe, known, seconds),
       ...(stages.some(({ work }) => work.pairs > 0) ? ['pairs, and what is trained, before ties and gaps under minGap are dropped'] : []),
       ...known.notes,
-      'price: 0 (every model runs on this machine)',
+      priceLine(price, recipe),
     ].join('\n');
     return {
       json: {
         dryRun: true, prompts: counts, stages: stages.map(asJson), maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0),
-        time: { seconds, missing: [...known.missing], notes: [...known.notes] }, price: 0, configuration,
+        time: { seconds, missing: [...known.missing], notes: [...known.notes] }, price, configuration,
       },
       text,
     };
@@ -90,6 +91,7 @@ function tokensTable(stages: readonly PlannedStage[]): string {
 }
 
 function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: number | null): readonly string[] {
+  if (rates === null && missing.length === 0) return ['no estimate of the time: a remote model answers when it does'];
   if (rates === null) return [`no estimate of the time: measure first, with \`${missing.join('` and `')}\``];
   if (seconds === null) return ['no estimate of the time: this machine could not train the adversary when it was measured'];
   const ends = limits.maxTime !== null && limits.maxTime < seconds ? `; limits.maxTime ends it after ${formatDuration(limits.maxTime)}` : '';
@@ -114,4 +116,24 @@ function speakerJson({ queries, contextTokens, readTokens, generatedTokens }: Sp
 
 function shown(count: number): string {
   return Math.round(count).toLocaleString('en');
+}
+
+/** US dollars for what remote speakers read and write, every request read whole; null when a price is not known. */
+function priceOf({ target, adversary }: Recipe, stages: readonly StageWork[]): number | null {
+  let sum = 0;
+  for (const [side, { model, remote }] of [['target', target], ['adversary', adversary]] as const) {
+    const kind = speakerKind(model);
+    if (kind !== 'openai' && kind !== 'http') continue;
+    const prices = remote?.prices ?? null;
+    if (prices === null) return null;
+    for (const work of stages) sum += (work[side].contextTokens * prices.input + work[side].generatedTokens * prices.output) / 1e6;
+  }
+  return sum;
+}
+
+function priceLine(price: number | null, { target, adversary, judge }: Recipe): string {
+  const asked = [target.model, adversary.model].filter((model) => ['openai', 'http'].includes(speakerKind(model)));
+  const judged = judge.model.includes('openai:') ? ', beside the judge’s' : '';
+  if (price === null) return 'price: unknown (give remote.prices: { input, output } in US dollars per million tokens)';
+  return asked.length === 0 ? `price: 0 (every speaker runs on this machine${judged})` : `price: about $${price.toPrecision(2)} for ${asked.join(' and ')}${judged}`;
 }

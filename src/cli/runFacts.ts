@@ -10,7 +10,7 @@ import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { specialTexts, tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
 import { parseChatTemplate } from '../engine/text/chatTemplate.js';
 import { type ModelRates, rateKey, readRates } from '../runs/rates.js';
-import { type Recipe, recipeStages, type SpeakerOptions } from '../runs/recipe.js';
+import { type Recipe, recipeStages, speakerKind, type SpeakerOptions } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
 import type { PromptSets } from '../stages/data.js';
@@ -43,7 +43,7 @@ export async function gatherFacts(
   const reference = await open(recipe.reference ?? recipe.adversary.model);
   const [asAdversary, asTarget] = [await ruler(adversary, recipe.adversary, 'adversary'), await ruler(target, recipe.target, 'target')];
   const models = [adversary, target, reference];
-  const unmeasured = models.filter(({ rates }) => rates === null);
+  const unmeasured = models.filter(({ rates, isRemote }) => rates === null && !isRemote);
   return {
     facts: {
       adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
@@ -54,7 +54,7 @@ export async function gatherFacts(
       : { adversary: adversary.rates, target: target.rates, reference: reference.rates },
     missing: [...new Set(unmeasured.map(({ command }) => command))],
     notes: [
-      ...new Set(models.flatMap(({ path, name }) => (path === null ? [`${name} is not on this machine yet: ${charactersAToken} characters are taken for a token`] : []))),
+      ...new Set(models.flatMap(({ path, name, isRemote }) => (path === null ? [`${name} is not on this machine${isRemote ? '' : ' yet'}: ${charactersAToken} characters are taken for a token`] : []))),
       ...guessedLength('adversary', recipe.adversary, adversary),
       ...guessedLength('target', recipe.target, target),
       ...adapterNote(recipe),
@@ -77,6 +77,8 @@ interface ModelFacts {
   /** Null while it is not on this machine. */
   readonly path: string | null;
   readonly rates: ModelRates | null;
+  /** An endpoint, a service or a list of prompts. */
+  readonly isRemote: boolean;
   /** Measures it. */
   readonly command: string;
 }
@@ -84,6 +86,7 @@ interface ModelFacts {
 function modelFacts({ source }: LoadedRecipe, { globals, terminal }: CommandContext): (notation: string) => Promise<ModelFacts> {
   const [threads, cacheDir] = [globals.threads ?? availableParallelism(), cacheFolder(globals, terminal.environment)];
   return async (notation) => {
+    if (speakerKind(notation) !== 'local') return { name: notation, path: null, rates: null, isRemote: true, command: '' };
     const local = notation.startsWith('.') ? resolve(source.folder, notation) : notation;
     const path = await pathHere(local, cacheDir, terminal.environment);
     const name = notation.startsWith('.') ? relativePath(local) : notation;
@@ -93,7 +96,7 @@ function modelFacts({ source }: LoadedRecipe, { globals, terminal }: CommandCont
       ...(globals.cache === null ? [] : [`--cache ${globals.cache}`]),
     ];
     return {
-      name: notation, path,
+      name: notation, path, isRemote: false,
       rates: path === null ? null : readRates(cacheDir, rateKey(path, { threads, device: globals.device })),
       command: ['gadfly bench', name, ...flags].join(' '),
     };
