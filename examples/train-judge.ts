@@ -42,7 +42,6 @@ const labelled = (rows: readonly Row[]) => rows.flatMap(({ text, label }) => {
   return ids === undefined ? [] : [{ ids, wanted: labels.map((name) => Number(name === label)) }];
 });
 
-const start = Date.now();
 await fitClassifier(model, labelled(shuffled.slice(cut)), {
   epochs: Number(epochs),
   learningRate: 2e-4,
@@ -50,7 +49,6 @@ await fitClassifier(model, labelled(shuffled.slice(cut)), {
   balance: 'repeat',
   onStep: ({ step, steps, metrics }) => console.error(`step ${step} of ${steps}: loss ${metrics['loss']?.toFixed(3) ?? ''}`),
 });
-const seconds = (Date.now() - start) / 1000;
-console.log(JSON.stringify({ labels, trained: shuffled.length - cut, seconds, heldOut: await evaluateClassifier(model, labelled(heldOut)) }, null, 2));
+console.log(JSON.stringify({ labels, trained: shuffled.length - cut, heldOut: await evaluateClassifier(model, labelled(heldOut)) }, null, 2));
 await saveSequenceClassifier(model, out);
 await device.close();

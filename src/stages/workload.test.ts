@@ -16,7 +16,7 @@ const facts: WorkloadFacts = {
   target: { prompts, utterance: 6, maxContext: 1000 },
   teaching: new Map([['ipo', { texts: 5, prefix: 20, completion: 8 }], ['sft', { texts: 10, prefix: 20, completion: 8 }]]),
 };
-const ipo = { attack: 'ipo', horizon: 2, candidates: 3, branch: 2, epochs: 2, promptsPerEpoch: 2, batchPairs: 4, devEvery: 0 };
+const ipo = { attack: 'ipo', horizon: 2, candidates: 3, branch: 2, epochs: 2, promptsPerEpoch: 2, batchPairs: 4, batches: 'mixed', devEvery: 0 };
 
 const only = (stages: readonly unknown[], given = facts, changes = {}) => {
   const [work, ...more] = workloadOf(tinyRecipe(stages, changes), given);

@@ -28,7 +28,10 @@ describe('a live batch', () => {
   afterAll(() => device.close());
 
   /** Steps until all rows have ended; rows join at the step that `arrivals` names. */
-  const run = async (arrivals: ReadonlyMap<number, readonly LiveRow[]>, drops: ReadonlyMap<number, readonly number[]> = new Map()): Promise<Map<number, LiveEvent[]>> => {
+  const run = async (
+    arrivals: ReadonlyMap<number, readonly LiveRow[]>,
+    drops: ReadonlyMap<number, readonly number[]> = new Map(),
+  ): Promise<Map<number, LiveEvent[]>> => {
     const events = new Map<number, LiveEvent[]>();
     const open = new Set([...arrivals.values()].flat().map(({ key }) => key));
     for (let step = 0; open.size > 0 && step < 200; step++) {
@@ -78,7 +81,9 @@ describe('a live batch', () => {
 
   it('gives the most probable tokens at new and at scored positions', async () => {
     const ids = prompt(6, 4);
-    const events = await run(new Map([[0, [row(1, ids, { maxNewTokens: 2 }, { scoreFrom: 3, alternatives: 4 }), row(2, ids, { maxNewTokens: 0 }, { scoreFrom: 1, alternatives: 2 })]]]));
+    const generated = row(1, ids, { maxNewTokens: 2 }, { scoreFrom: 3, alternatives: 4 });
+    const onlyScored = row(2, ids, { maxNewTokens: 0 }, { scoreFrom: 1, alternatives: 2 });
+    const events = await run(new Map([[0, [generated, onlyScored]]]));
     const likeliest = (context: readonly number[], count: number): number[] => {
       const logits = tinyLogits(model, weights, context).at(-1) ?? [];
       return logits.map((_, id) => id).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0)).slice(0, count);
@@ -87,7 +92,8 @@ describe('a live batch', () => {
     expect(own[0]?.token?.alternatives?.ids).toEqual(likeliest(ids, 4));
     expect(own[0]?.scored?.alternatives.map((each) => each.ids)).toEqual([3, 4, 5].map((t) => likeliest(ids.slice(0, t), 4)));
     const probabilities = softmax(tinyLogits(model, weights, ids).at(-1) ?? []);
-    own[0]?.token?.alternatives?.ids.forEach((id, i) => { expect(own[0]?.token?.alternatives?.logProbs[i]).toBeCloseTo(Math.log(probabilities[id] ?? NaN), 4); });
+    const first = own[0]?.token?.alternatives;
+    first?.ids.forEach((id, i) => { expect(first.logProbs[i]).toBeCloseTo(Math.log(probabilities[id] ?? NaN), 4); });
     expect(events.get(2)).toHaveLength(1);
     expect(events.get(2)?.[0]).toMatchObject({ token: null, finishReason: 'length' });
     expect(events.get(2)?.[0]?.scored?.alternatives).toHaveLength(5);
