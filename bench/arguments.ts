@@ -23,14 +23,14 @@ NAME               ${benchNames.join(', ')}, or one comparison such as batched/f
 --threads N        on all sides; default all cores (${String(availableParallelism())})
 --runs N           processes a side; default 1
 --trees N          prompts of the epoch against a reference implementation; default 2
---batched-trees N  the same against the batched loop; default 4
+--batched-trees N  the same against the batched loop; default 3
 --quick            smaller shapes and fewer repetitions: whether it runs, not how fast
 --record           append the run to bench/history.jsonl
 --json             one JSON document on stdout, all else on stderr`;
 
 export interface Arguments {
   readonly names: readonly string[];
-  readonly setup: Omit<BenchSetup, 'model' | 'gpt2Small' | 'gguf' | 'python' | 'scratch'>;
+  readonly setup: Omit<BenchSetup, 'model' | 'gpt2Small' | 'gguf' | 'python' | 'scratch' | 'bfloat16'>;
   readonly model: string;
   /** How to come by the peers. */
   readonly peers: { readonly wanted: boolean; readonly python: string | null };
@@ -60,10 +60,10 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
       threads: count('threads', availableParallelism()),
       runs: count('runs', 1),
       trees: count('trees', quick ? 1 : 2),
-      batchedTrees: count('batched-trees', quick ? 2 : 4),
+      batchedTrees: count('batched-trees', quick ? 2 : 3),
       prompts: values.prompts === undefined ? assetPath('prompts', 'everyday-openers.json') : resolve(values.prompts),
       references: (values.reference ?? []).map(referenceAt),
-      repeat: quick ? { uncounted: 1, counted: 1, seconds: 1 } : { uncounted: 1, counted: 3, seconds: 8 },
+      repeat: quick ? { uncounted: 1, counted: 1, seconds: 1 } : { uncounted: 1, counted: 3, seconds: 6 },
       quick,
     },
   };

@@ -13,6 +13,7 @@ import { batched, epoch } from './epochComparisons.js';
 import { generation, measureGeneration } from './generation.js';
 import { historyLine, recordRun } from './history.js';
 import { measureIpoEpoch } from './ipoEpoch.js';
+import { multipliesBfloat16 } from './machine.js';
 import { measureComparison } from './measureComparison.js';
 import { measureRoofline } from './measureRoofline.js';
 import { othersShare, runMeasured } from './measuredProcess.js';
@@ -29,7 +30,7 @@ const model = join(scratch, 'tiny');
 const texts = Array.from({ length: 20 }, (_, i) => `text number ${String(i)}`);
 const once = { uncounted: 0, counted: 1, seconds: 1 };
 const setup: BenchSetup = {
-  model, threads: 2, runs: 1, trees: 2, batchedTrees: 4, prompts: join(scratch, 'texts.json'), scratch, python: 'python', references: [], repeat: once, quick: false,
+  model, threads: 2, runs: 1, trees: 2, batchedTrees: 4, prompts: join(scratch, 'texts.json'), scratch, python: 'python', references: [], repeat: once, quick: false, bfloat16: true,
   gpt2Small: async () => 'gpt2',
   gguf: async () => 'model.gguf',
 };
@@ -138,6 +139,12 @@ describe('what is asked of the peers', () => {
     expect(made.map((comparison) => [callOf(present(comparison.sides[0], 'ours')).options['precision'], callOf(peerOf(comparison)).options['dtype']])).toEqual([
       ['f32', 'float32'], ['int8', 'bfloat16'],
     ]);
+    const [without, ...more] = await batched({ ...setup, bfloat16: false });
+    expect(more).toEqual([]);
+    expect(without?.sides.map(({ label }) => label)).toEqual(['f32', 'int8 rollouts', 'batched PyTorch, float32']);
+    expect(without?.targets.map(({ side }) => side)).toEqual(['f32', 'f32', 'int8 rollouts', 'int8 rollouts']);
+    expect(multipliesBfloat16('flags : avx2 fma')).toBe(false);
+    expect(multipliesBfloat16('flags : avx512f avx512_bf16')).toBe(true);
   });
 
   it('the tree of the preference update has 7 pairs, deeper ones after longer prefixes', () => {

@@ -19,6 +19,8 @@ export interface BenchSetup {
   readonly trees: number;
   /** The same against the batched loop. */
   readonly batchedTrees: number;
+  /** Whether the processor multiplies bfloat16: only then is it the stronger peer. */
+  readonly bfloat16: boolean;
   /** A JSON array of texts. */
   readonly prompts: string;
   /** The interpreter that runs the peers; null measures our side alone. */

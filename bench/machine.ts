@@ -1,4 +1,5 @@
 /** On what a run was measured, and with which versions. */
+import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { systemClock } from '../src/base/clock.js';
 import { describeVersions } from '../src/runs/manifest.js';
@@ -31,6 +32,11 @@ export function describeRun(threads: number, sides: readonly MeasuredSide[]): Ab
     },
     versions: Object.fromEntries([describeVersions(), ...measured].flatMap((versions) => Object.entries(versions))),
   };
+}
+
+/** By the flags that Linux names; elsewhere unknown, which counts as yes. */
+export function multipliesBfloat16(cpuinfo: string | null = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : null): boolean {
+  return cpuinfo === null || /\b(avx512_bf16|amx_bf16|avx_ne_convert|bf16)\b/.test(cpuinfo);
 }
 
 export function aboutText({ date, machine, versions }: About): string {

@@ -15,7 +15,7 @@ import { batched, epoch } from './epochComparisons.js';
 import { generation } from './generation.js';
 import { growth } from './growth.js';
 import { recordRun } from './history.js';
-import { aboutText, describeRun } from './machine.js';
+import { aboutText, describeRun, multipliesBfloat16 } from './machine.js';
 import { measureComparison, type Measured } from './measureComparison.js';
 import { measureRoofline } from './measureRoofline.js';
 import { preparePython } from './peerSetup.js';
@@ -72,7 +72,10 @@ async function main(args: readonly string[]): Promise<number> {
 async function prepare(read: Arguments, scratch: string): Promise<{ readonly setup: BenchSetup; readonly failures: readonly string[] }> {
   const cache = benchCache();
   const model = await modelFolder(read.model, cache, say);
-  const parts = { ...read.setup, scratch, model, gpt2Small: () => gpt2SmallFolder(model, cache, say), gguf: () => smollm2Gguf(say) };
+  const parts = {
+    ...read.setup, scratch, model, bfloat16: multipliesBfloat16(),
+    gpt2Small: () => gpt2SmallFolder(model, cache, say), gguf: () => smollm2Gguf(say),
+  };
   const needed = read.names.length === 0 || read.names.some((name) => !['startup', 'roofline', ...onlyWhenNamed].includes(name.split('/')[0] ?? ''));
   if (!read.peers.wanted || !needed) return { setup: { ...parts, python: null }, failures: [] };
   try {

@@ -20,7 +20,7 @@ export class RemoteFailure extends Error {
   }
 }
 
-/** The failure in a chain of causes: clients wrap what a transport throws. */
+/** The failure in a chain of causes: the error that ends a question has it as its cause. */
 export function failureIn(error: unknown): RemoteFailure | null {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) if (at instanceof RemoteFailure) return at;
   return null;
