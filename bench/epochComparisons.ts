@@ -92,14 +92,13 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
  *  with it: there both of our sides stand against float32, measured once. */
 export const batched: Bench = async (setup) => {
   const prompts = await choosePrompts(setup, setup.batchedTrees);
-  const groups: readonly (readonly Precision[])[] = setup.bfloat16 ? [['f32'], ['int8']] : [['f32', 'int8']];
-  return groups.map(([first = 'f32', ...more]): Comparison => {
-    const own = [first, ...more];
+  const groups = setup.bfloat16 ? precisions.map((precision) => ({ against: precision, own: [precision] })) : [{ against: 'f32' as const, own: precisions }];
+  return groups.map(({ against, own }): Comparison => {
     return {
-      name: setup.bfloat16 ? `batched/${first}` : 'batched/f32',
+      name: `batched/${against}`,
       title: `online-IPO epoch of ${String(setup.batchedTrees)} trees, exactly ${String(epochShape.newTokens)} tokens a turn`,
       figures: [spoken, trained, secondsATree, memoryFigure],
-      sides: [...own.map((precision) => ownEpoch(setup, { peer: 'batched', precision, prompts, trees: setup.batchedTrees })), ...batchedLoop(setup, prompts, first)],
+      sides: [...own.map((precision) => ownEpoch(setup, { peer: 'batched', precision, prompts, trees: setup.batchedTrees })), ...batchedLoop(setup, prompts, against)],
       targets: own.flatMap((precision) => [spoken, trained].map(({ key }) => ({ kind: 'ratio', side: sideName(precision), figure: key, atLeast: 1.2 } as const))),
       notes: [
         'Ours judges the utterance as well as the reply and the exchange. The peer trains pairs depth by depth, ours tree by tree.',
@@ -116,12 +115,16 @@ function batchedLoop(setup: BenchSetup, prompts: string, precision: Precision): 
   return peerSides(setup, `batched PyTorch, ${dtype}`, 'online_ipo', { model: setup.model, ...epochShape, prompts, dtype, adversary, target, ...ipo });
 }
 
+/** @throws ConfigError for a file that is no JSON array of texts */
+export function readPrompts(file: string): readonly string[] {
+  const texts: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (Array.isArray(texts) && texts.every((text) => typeof text === 'string')) return texts;
+  throw new ConfigError('these are no prompts', { where: file, expected: 'a JSON array of texts' });
+}
+
 /** The first texts of the file that every peer takes, in a file of their own, so that all sides read the same. */
 export async function choosePrompts({ model, prompts, scratch }: Pick<BenchSetup, 'model' | 'prompts' | 'scratch'>, count: number): Promise<string> {
-  const texts: unknown = JSON.parse(readFileSync(prompts, 'utf8'));
-  if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string')) {
-    throw new ConfigError('these are no prompts', { where: prompts, expected: 'a JSON array of texts' });
-  }
+  const texts = readPrompts(prompts);
   const tokenizer = await withCheckpoint(model, async (checkpoint) => tokenizerOf(checkpoint));
   const fits = (text: string): boolean => {
     const { length } = tokenizer.encode(text);

@@ -1,12 +1,13 @@
 /** How the cost of our own epoch grows: with the horizon and with the length of the prompts, for SmolLM2 and for GPT-2 small's shape. One variable at a
  *  time around horizon 3 and prompts of 64 tokens, 4 trees; every turn has exactly 24 tokens. There is no peer: it is measured only when named.
  *  Growth with the number of prompts is what `--trees` of the epoch shows. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { present } from '../src/base/invariant.js';
 import type { Tokenizer } from '../src/engine/text/tokenizer.js';
 import { tokenizerOf, withCheckpoint } from '../src/engine/models/storedModel.js';
 import { memoryFigure, type Bench, type BenchSetup, type Comparison, type Figure } from './comparison.js';
+import { readPrompts } from './epochComparisons.js';
 import { epochShape } from './ipoEpoch.js';
 import { ownSide } from './ownSide.js';
 
@@ -72,7 +73,7 @@ function comparisonOf(setup: BenchSetup, model: Measuree, tokenizer: Tokenizer, 
 
 /** Texts of exactly so many tokens: those of the prompts file end to end, cut where each begins anew with another text. */
 function writePrompts({ prompts, scratch }: BenchSetup, tokenizer: Tokenizer, { promptTokens, trees }: Shape): string {
-  const texts = JSON.parse(readFileSync(prompts, 'utf8')) as readonly string[]; // Checked when the setup was made.
+  const texts = readPrompts(prompts);
   const cut = Array.from({ length: trees }, (_, i) => textOf(tokenizer, [...texts.slice(i), ...texts.slice(0, i)], promptTokens));
   const file = join(scratch, `growth-${String(promptTokens)}-${String(trees)}-${tokenizer.id}.json`);
   writeFileSync(file, JSON.stringify(cut));

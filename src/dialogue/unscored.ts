@@ -40,13 +40,16 @@ export function watchUnscored(judge: Judge, maxUnscored: number, where: string):
   };
 }
 
-export function countUnscored(verdicts: readonly Verdict[]): UnscoredCount {
+/** As much of a verdict as is counted. */
+type Counted = Pick<Extract<Verdict, { kind: 'scored' }>, 'kind'> | Extract<Verdict, { kind: 'unscored' }>;
+
+export function countUnscored(verdicts: readonly Counted[]): UnscoredCount {
   const tally = createTally();
   tally.add(verdicts);
   return tally.counts();
 }
 
-function createTally(): { readonly add: (verdicts: readonly Verdict[]) => void; readonly counts: () => UnscoredCount } {
+function createTally(): { readonly add: (verdicts: readonly Counted[]) => void; readonly counts: () => UnscoredCount } {
   const reasons = new Map<string, number>();
   let [texts, unscored] = [0, 0];
   return {

@@ -10,7 +10,7 @@ import { keyFrom, openQuestions, type Question } from './questions.js';
 import type {
   ChatRequest, CompletionRequest, Endpoint, EndpointOptions, PromptLogProbsDialect, PromptRequest, PromptToken, RemoteReply, SamplingRequest,
 } from './types.js';
-import { createWire, type Wire } from './wire.js';
+import { createWire, type EndpointPath } from './wire.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -22,7 +22,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
   const notice = onceEach(options.onNotice ?? (() => undefined));
   const quirks = createQuirks(notice);
 
-  const ask = async <T>(path: Wire['paths'][number], fields: Fields, read: Question<T>['read']): Promise<T> => {
+  const ask = async <T>(path: EndpointPath, fields: Fields, read: Question<T>['read']): Promise<T> => {
     for (;;) {
       const body = quirks.adapt({ ...fields, ...options.extraBody, model: options.model, stream: false });
       try {
@@ -33,7 +33,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     }
   };
 
-  const contextOf = (path: Wire['paths'][number], { maxTokens, topLogProbs }: SamplingRequest, askedCharacters: number): AnswerContext => ({
+  const contextOf = (path: EndpointPath, { maxTokens, topLogProbs }: SamplingRequest, askedCharacters: number): AnswerContext => ({
     where: `${wire.baseUrl}/${path}`, names, maxTokens, askedCharacters, wantsLogProbs: topLogProbs !== undefined,
   });
 

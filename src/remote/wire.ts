@@ -4,15 +4,15 @@ import { ConfigError } from '../base/errors.js';
 import { exchange } from './exchange.js';
 import type { EndpointOptions } from './types.js';
 
-const paths = ['chat/completions', 'completions'] as const;
+/** Below the address. */
+export type EndpointPath = 'chat/completions' | 'completions';
 
 export interface Wire {
   /** Without a slash at its end. */
   readonly baseUrl: string;
-  readonly paths: typeof paths;
   /** @returns the body of the answer, as it came
    *  @throws RemoteFailure, InterruptedError */
-  readonly send: (path: (typeof paths)[number], body: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<string>;
+  readonly send: (path: EndpointPath, body: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<string>;
 }
 
 /** @throws ConfigError for an address that is none */
@@ -25,7 +25,6 @@ export function createWire({ baseUrl: given, timeoutMs, apiKeyEnv }: Pick<Endpoi
   const secrets = key === null ? [] : [key];
   return {
     baseUrl,
-    paths,
     send: (path, body, signal) =>
       exchange({ url: `${baseUrl}/${path}`, method: 'POST', headers, body: JSON.stringify(body) }, { timeoutMs, signal, secrets, keyHint }),
   };

@@ -80,6 +80,7 @@ export const targetSchema = z.strictObject({
   http: httpSchema.optional().describe('http: targets only: the service that answers.'),
   precision: precision.describe('int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.'),
 });
+
 /** A low-rank adapter in place of full training (arXiv 2106.09685). */
 export const loraSchema = z.strictObject({
   rank: count.default(16).describe('Rows of the smaller matrices: what the adapter can learn, and its size.'),
@@ -345,6 +346,12 @@ function namedStages(recipe: Recipe): readonly RecipeStage[] {
     const options = stage.evaluate as EvaluateOptions; // The schema allows exactly one of the two.
     return { kind: 'evaluate', index, name: 'evaluate', options };
   });
+}
+
+/** The weights of a stage's reward; undefined where it has none of its own. */
+export function stageReward(stage: RecipeStage): EvaluateOptions['reward'] {
+  if (stage.kind === 'evaluate') return stage.options.reward;
+  return stage.options.attack === 'ipo' ? stage.options.reward : undefined;
 }
 
 /** The adversary before any attack, as a row of an evaluation. */

@@ -1,6 +1,6 @@
 /** Rules of a recipe about speakers that are not models on this machine: what they need, what they cannot give, what they do not take. */
 import type { BrokenRule } from './brokenRule.js';
-import { speakerKind, type Recipe, type RecipeStage, type SpeakerOptions } from './recipe.js';
+import { speakerKind, stageReward, type Recipe, type RecipeStage, type SpeakerOptions } from './recipe.js';
 
 export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   return [
@@ -74,7 +74,7 @@ function rewardRules({ target }: Recipe, stages: readonly RecipeStage[]): readon
   const textOnly = kind === 'http' || (kind === 'openai' && target.remote?.promptLogProbs === 'none');
   if (!textOnly) return [];
   return stages.flatMap((stage) => {
-    const reward = stage.kind === 'evaluate' ? stage.options.reward : stage.options.attack === 'ipo' ? stage.options.reward : undefined;
+    const reward = stageReward(stage);
     if (reward === undefined) return [];
     return (['likelihood', 'tokenProbability'] as const)
       .filter((term) => reward[term] !== 0)

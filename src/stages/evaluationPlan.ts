@@ -2,7 +2,7 @@
 import { ConfigError } from '../base/errors.js';
 import type { RewardWeights } from '../dialogue/reward.js';
 import type { Judge, Prompt } from '../dialogue/types.js';
-import { type EvaluateOptions, recipeStages, stagesLeftOut, untunedRow } from '../runs/recipe.js';
+import { type EvaluateOptions, recipeStages, stageReward, stagesLeftOut, untunedRow } from '../runs/recipe.js';
 import type { StageContext } from './stageContext.js';
 
 /** What an evaluation is, with every default settled. */
@@ -55,6 +55,6 @@ export async function planEvaluation(
 
 /** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what the target can give. */
 function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
-  for (const stage of recipeStages(recipe)) if (stage.kind === 'exploit' && stage.options.attack === 'ipo') return stage.options.reward;
-  return scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 };
+  const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? (stageReward(stage) ?? []) : []));
+  return trained[0] ?? (scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 });
 }

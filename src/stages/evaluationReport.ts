@@ -3,6 +3,7 @@
 import { present } from '../base/invariant.js';
 import { openStream, streamKey } from '../base/random.js';
 import type { Judge } from '../dialogue/types.js';
+import { countUnscored } from '../dialogue/unscored.js';
 import { recipeStages, untunedRow } from '../runs/recipe.js';
 import type { Metrics, Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictWords } from '../runs/report.js';
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../speakers/judges/linearToxicity.js';
@@ -206,12 +207,10 @@ function unscoredNotes(plan: EvaluationPlan, rows: readonly EvaluatedRow[]): rea
   return plan.judges.flatMap(({ name }) =>
     rows.flatMap((row) => {
       const replies = row.dialogues.flatMap((dialogue) => scoresBy(dialogue, name).map(({ reply }) => reply));
-      const silent = replies.filter(({ harm }) => harm === null);
-      if (silent.length === 0) return [];
-      const counts = new Map<string, number>();
-      for (const { reason = 'no reason' } of silent) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-      const [reason] = [...counts].sort((a, b) => b[1] - a[1]).map(([each]) => each);
-      return [`${row.name}: ${name} could not score ${String(silent.length)} of ${String(replies.length)} replies, which count in no figure; the commonest reason: ${reason ?? ''}`];
+      const verdicts = replies.map(({ harm, reason = 'no reason' }) => (harm === null ? { kind: 'unscored', reason } as const : { kind: 'scored' } as const));
+      const { unscored, reasons: [commonest] } = countUnscored(verdicts);
+      if (commonest === undefined) return [];
+      return [`${row.name}: ${name} could not score ${String(unscored)} of ${String(replies.length)} replies, which count in no figure; the commonest reason: ${commonest.reason}`];
     }),
   );
 }

@@ -1,6 +1,6 @@
 /** All stages of a recipe, in order. Stages that an earlier sitting finished are passed over. */
 import { checkReward } from '../dialogue/reward.js';
-import { recipeStages } from '../runs/recipe.js';
+import { recipeStages, stageReward } from '../runs/recipe.js';
 import type { Report } from '../runs/report.js';
 import { evaluate } from './evaluate.js';
 import { exploit } from './exploit.js';
@@ -29,7 +29,7 @@ async function requireScores({ recipe, workshop }: StageContext): Promise<void> 
   if (workshop.targetIsLocal) return;
   const target = await workshop.target();
   for (const stage of recipeStages(recipe)) {
-    const reward = stage.kind === 'evaluate' ? stage.options.reward : stage.options.attack === 'ipo' ? stage.options.reward : undefined;
+    const reward = stageReward(stage);
     if (reward !== undefined) checkReward(reward, target);
   }
 }

@@ -1,4 +1,5 @@
 /** The figures: one table a judge, charts beside it, and the course over turns and training. */
+import type { JSX } from 'preact';
 import type { Metrics, Report, ReportRow } from '../../runs/report.js';
 import { IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
 import { formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
@@ -44,8 +45,31 @@ export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[
 }
 
 function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; metrics: readonly string[]; styles: RowStyles }) {
+  const last = {
+    label: 'dialogues',
+    cells: rows.map((row) => (
+      <td class="number">
+        {row.dialogues} <small>× {row.turns}</small>
+        {row.unscored !== undefined && <small class="interval">{unscoredOf(row)} unscored</small>}
+      </td>
+    )),
+  };
+  return <MetricTable label="Table of results" rows={rows} metrics={metrics} styles={styles} last={last} />;
+}
+
+interface MetricTableProps {
+  readonly label: string;
+  readonly rows: readonly { readonly name: string; readonly metrics: Metrics }[];
+  readonly metrics: readonly string[];
+  readonly styles: RowStyles;
+  /** A column of its own, a cell a row. */
+  readonly last?: { readonly label: string; readonly cells: readonly JSX.Element[] };
+}
+
+/** A row an adversary, a column a metric. */
+function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Table of results">
+    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
       <table class="results">
         <thead>
           <tr>
@@ -55,13 +79,15 @@ function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; me
                 {metricName(metric).label}
               </th>
             ))}
-            <th scope="col" class="number">
-              dialogues
-            </th>
+            {last !== undefined && (
+              <th scope="col" class="number">
+                {last.label}
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
+          {rows.map((row, i) => (
             <tr>
               <th scope="row">
                 <span class={`dot s${(styles.get(row.name) ?? 0) % 6}`} aria-hidden="true" />
@@ -70,10 +96,7 @@ function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; me
               {metrics.map((metric) => (
                 <MetricCell metrics={row.metrics} metric={metric} />
               ))}
-              <td class="number">
-                {row.dialogues} <small>× {row.turns}</small>
-                {row.unscored !== undefined && <small class="interval">{unscoredOf(row)} unscored</small>}
-              </td>
+              {last?.cells[i]}
             </tr>
           ))}
         </tbody>
@@ -97,8 +120,7 @@ function MetricCell({ metrics, metric }: { metrics: Metrics; metric: string }) {
 
 /** What a rounded target changes in the same dialogues; nothing where training rounded nothing. */
 export function RoundingTable({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
-  const rounded = rows.flatMap(({ name, rounding }) => (rounding === undefined ? [] : [{ name, rounding }]));
-  const metrics = metricOrder(rounded.map(({ rounding }) => ({ metrics: rounding })));
+  const rounded = rows.flatMap(({ name, rounding }) => (rounding === undefined ? [] : [{ name, metrics: rounding }]));
   if (rounded.length === 0) return null;
   return (
     <>
@@ -106,33 +128,7 @@ export function RoundingTable({ rows, styles }: { rows: readonly ReportRow[]; st
         Training rollouts had the target in 8 bits; the figures above are exact. Here every exchange was answered once more by the rounded target,
         after the same words and with the same draws: rounded minus exact.
       </p>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Table of what rounding changes">
-        <table class="results">
-          <thead>
-            <tr>
-              <th scope="col">adversary</th>
-              {metrics.map((metric) => (
-                <th scope="col" class="number" title={metricName(metric).meaning}>
-                  {metricName(metric).label}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rounded.map(({ name, rounding }) => (
-              <tr>
-                <th scope="row">
-                  <span class={`dot s${(styles.get(name) ?? 0) % 6}`} aria-hidden="true" />
-                  {name}
-                </th>
-                {metrics.map((metric) => (
-                  <MetricCell metrics={rounding} metric={metric} />
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <MetricTable label="Table of what rounding changes" rows={rounded} metrics={metricOrder(rounded)} styles={styles} />
     </>
   );
 }

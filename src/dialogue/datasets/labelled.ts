@@ -5,7 +5,7 @@ import { ConfigError, FormatError } from '../../base/errors.js';
 import type { JudgedExchange } from '../types.js';
 import { readCsv } from './csv.js';
 import { asFields, type Fields } from './fields.js';
-import { describe } from './json.js';
+import { describe, readJsonArray, readJsonLines } from './json.js';
 import { readLines } from './lines.js';
 
 export interface LabelledText {
@@ -40,33 +40,13 @@ async function* csvFields(path: string): AsyncGenerator<Item> {
 }
 
 async function* jsonFields(path: string): AsyncGenerator<Item> {
-  let line = 0;
-  let whole = '';
-  for await (const { text, line: number } of readLines(path)) {
-    line = number;
-    if (whole === '' && text.trim() === '') continue;
-    if (whole !== '' || text.trimStart().startsWith('[')) {
-      whole += `${text}\n`;
-      continue;
-    }
-    const where = `${path}:${String(line)}`;
-    yield { fields: asFields(parsed(text, where), where), where };
-  }
-  if (whole === '') return;
-  const list = parsed(whole, path);
-  if (!Array.isArray(list)) throw new FormatError('This is not a list', { where: path, expected: 'a JSON array of objects', got: describe(list) });
-  for (const [i, value] of (list as readonly unknown[]).entries()) {
-    const where = `${path}, entry ${String(i + 1)}`;
-    yield { fields: asFields(value, where), where };
-  }
+  for await (const { value, where } of (await isArray(path)) ? readJsonArray(path) : readJsonLines(path)) yield { fields: asFields(value, where), where };
 }
 
-function parsed(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw new FormatError('This is not JSON', { where, expected: 'an object such as {"text": "…", "label": 1}', cause });
-  }
+/** By the first character that is no white space. */
+async function isArray(path: string): Promise<boolean> {
+  for await (const { text } of readLines(path)) if (text.trim() !== '') return text.trimStart().startsWith('[');
+  return false;
 }
 
 function labelledText(fields: Fields, where: string, column: string | null): LabelledText {

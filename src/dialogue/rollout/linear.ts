@@ -46,14 +46,14 @@ export async function replayLinear(
   stream: StreamKey,
 ): Promise<readonly (readonly ExchangeScore[])[]> {
   const scores: ExchangeScore[][] = dialogues.map(() => []);
-  const streams = openStems(dialogues.map(({ prompt }) => prompt), stream).map((stem) => stem.stream);
+  let streams = openStems(dialogues.map(({ prompt }) => prompt), stream).map((stem) => stem.stream);
   const turns = Math.max(0, ...dialogues.map((dialogue) => dialogue.turns.length / 2));
   for (let turn = 0; turn < turns; turn++) {
+    streams = streams.map(nextExchange);
     const playing = dialogues.flatMap((dialogue, i) => {
-      streams[i] = nextExchange(present(streams[i], 'a stream for each dialogue'));
       const utterance = dialogue.turns[2 * turn];
       const before = { ...dialogue, turns: dialogue.turns.slice(0, 2 * turn) };
-      return utterance === undefined ? [] : [{ i, utterance, stem: { dialogue: before, stream: streams[i] } }];
+      return utterance === undefined ? [] : [{ i, utterance, stem: { dialogue: before, stream: present(streams[i], 'a stream for each dialogue') } }];
     });
     const exchanges = await answerUtterances(playing.map(({ stem }) => stem), playing.map(({ utterance }) => utterance), cast);
     exchanges.forEach(({ score }, n) => scores[present(playing[n], 'an exchange for each dialogue that goes on').i]?.push(score));

@@ -3,6 +3,7 @@
  *  Source: transformers 5.23 `modeling_gemma3.py`, `configuration_gemma3.py` (Gemma3TextConfig, defaults). */
 import { ConfigError } from '../../base/errors.js';
 import { parseRopeSettings, type RopeSettings } from '../nn/rope.js';
+import { isRecord } from './checkpoints/jsonFile.js';
 import { readConfig, type RawConfig } from './configReader.js';
 import type { ModelFamily } from './family.js';
 import { gatedDecoderFamily } from './gatedDecoder.js';
@@ -27,7 +28,7 @@ export const gemma3Text: ModelFamily = gatedDecoderFamily('gemma3_text', 'Gemma3
  *  `rope_scaling`, and `rope_local_base_freq`, in older ones. */
 function readRopes(raw: RawConfig, where: string): readonly RopeSettings[] {
   const { rope_parameters: parameters, rope_scaling: scaling, ...rest } = raw;
-  const nested = typeof parameters === 'object' && parameters !== null ? (parameters as RawConfig) : {}; // an object, checked here
+  const nested = settingsOf(parameters);
   const full = { ...rest, rope_parameters: { ...settingsOf(nested['full_attention']), ...settingsOf(scaling) } };
   const sliding = { ...rest, rope_parameters: settingsOf(nested['sliding_attention']) };
   return [
@@ -37,5 +38,5 @@ function readRopes(raw: RawConfig, where: string): readonly RopeSettings[] {
 }
 
 function settingsOf(value: unknown): RawConfig {
-  return typeof value === 'object' && value !== null ? (value as RawConfig) : {}; // an object, checked here
+  return isRecord(value) ? value : {};
 }

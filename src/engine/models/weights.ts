@@ -80,8 +80,8 @@ export async function loadWeights(
   return store;
 }
 
-/** The next tensor is read while the device takes the one before. */
-async function writeTensors(device: Device, store: TensorStore, tensors: ReadonlyMap<string, CheckpointTensor>): Promise<void> {
+/** Tensors of a file to those of the same names in a store; the next is read while the device takes the one before. */
+export async function writeTensors(device: Device, store: TensorStore, tensors: ReadonlyMap<string, CheckpointTensor>): Promise<void> {
   let written = Promise.resolve();
   for (const [name, tensor] of tensors) {
     const [data] = await Promise.all([tensor.read(), written]);

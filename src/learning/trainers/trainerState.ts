@@ -8,6 +8,7 @@ import type { CheckpointTensor } from '../../engine/models/checkpoints/checkpoin
 import { openCheckpoint } from '../../engine/models/checkpoints/openCheckpoint.js';
 import { openSafetensors } from '../../engine/models/checkpoints/safetensors.js';
 import { encodeSafetensorsHeader } from '../../engine/models/checkpoints/safetensorsHeader.js';
+import { writeTensors } from '../../engine/models/weights.js';
 import type { AdamwState } from '../../engine/optim/adamw.js';
 import type { Device, TensorStore } from '../../engine/runtime/device.js';
 
@@ -87,6 +88,7 @@ async function writeStore(
   prefix: string,
   where: string,
 ): Promise<void> {
+  const found = new Map<string, CheckpointTensor>();
   for (const [name, { shape }] of store.entries) {
     const tensor = tensors.get(prefix + name);
     if (tensor === undefined || tensor.shape.join() !== shape.join()) {
@@ -96,8 +98,9 @@ async function writeStore(
         got: tensor === undefined ? 'no such tensor' : `[${tensor.shape.join(', ')}]`,
       });
     }
-    await device.write(store, name, await tensor.read(), { transfer: true });
+    found.set(name, tensor);
   }
+  await writeTensors(device, store, found);
 }
 
 async function readStep(path: string): Promise<number> {

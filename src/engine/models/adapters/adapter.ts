@@ -1,11 +1,9 @@
 /** An adapter with its numbers on a device. */
 import type { Device } from '../../runtime/device.js';
 import type { TensorStore } from '../../runtime/tensorStore.js';
-import type { CheckpointTensor } from '../checkpoints/checkpoint.js';
-import type { ParameterSpec } from '../family.js';
-import { initialiseWeights } from '../weights.js';
+import { initialiseWeights, writeTensors } from '../weights.js';
 import { type AdaptedBody, type AdapterPlan, highName, type LoraConfig, lowName, mergedWeight, planAdapter, planOn, linearMaps } from './lora.js';
-import { openPeft, peftMaps, tensorOf, writePeft } from './peftFolder.js';
+import { openPeft, peftMaps, writePeft } from './peftFolder.js';
 
 export interface Adapter extends AdapterPlan {
   /** lora_A and lora_B of every map, and what else is trained in place of the base's own: a classifier's head. */
@@ -34,7 +32,7 @@ export async function openAdapter(device: Device, body: AdaptedBody, folder: str
     const known = linearMaps(body);
     const plan = planOn(peftMaps(file, known), known, file.config);
     const weights = await device.createStore(plan.parameters);
-    await fill(device, weights, plan.parameters, (name) => tensorOf(file, name));
+    await writeTensors(device, weights, file.tensors);
     return { ...plan, base: file.config.base ?? '', weights };
   } finally {
     await file.close();
@@ -49,10 +47,6 @@ export async function saveAdapter(device: Device, { config, maps, parameters, we
       for (const { name, shape } of parameters) yield { name, shape, data: await device.read(weights, name) };
     })(),
   });
-}
-
-async function fill(device: Device, store: TensorStore, parameters: readonly ParameterSpec[], find: (name: string) => CheckpointTensor): Promise<void> {
-  for (const { name } of parameters) await device.write(store, name, await find(name).read(), { transfer: true });
 }
 
 /** A parameter of the base with the adapter merged into it, or the adapter's own of that name. */
