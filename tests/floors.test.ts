@@ -17,6 +17,8 @@ const floorOf: Readonly<Record<string, number>> = {
   learning: 2,
   speakers: 2,
   attacks: 3,
+  mending: 3,
+  measures: 3,
   stages: 4,
   server: 5,
   cli: 6,

@@ -180,7 +180,7 @@ async function teachingLengths(
   const out = new Map<string, TeachingLengths>();
   const ordinary = mean(train.map(prompt));
   for (const stage of recipeStages(recipe)) {
-    if (stage.kind === 'evaluate') continue;
+    if (stage.kind !== 'exploit') continue;
     const { options } = stage;
     const query = options.attack === 'sft' ? options : options.weakSupervision;
     if (query === null || query.data === null) continue;

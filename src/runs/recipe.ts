@@ -1,14 +1,9 @@
 /** The schema of a recipe: every key, its kind, its default. Parsed once into a value that nothing re-checks; the parsed
  *  value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is `readRecipe.ts`. */
 import { z } from 'zod';
+import { loopSchema, mendSchema, sweepSchema, type MendOptions } from './mendSchemas.js';
 import { parseDuration } from './quantities.js';
-
-const count = z.int().min(1);
-const countFromZero = z.int().min(0);
-const positive = z.number().gt(0);
-const notNegative = z.number().min(0);
-const share = z.number().min(0).max(1);
-const path = z.string().min(1).describe('Path of a file or folder, relative to the recipe.');
+import { modelName, count, countFromZero, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
 
 const duration = z
   .union([z.number(), z.string()])
@@ -81,17 +76,6 @@ export const targetSchema = z.strictObject({
   precision: precision.describe('int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.'),
 });
 
-/** A low-rank adapter in place of full training (arXiv 2106.09685). */
-export const loraSchema = z.strictObject({
-  rank: count.default(16).describe('Rows of the smaller matrices: what the adapter can learn, and its size.'),
-  alpha: positive.default(32).describe('The adapter counts alpha / rank; twice the rank is customary.'),
-  rsLora: z.boolean().default(false).describe('It counts alpha / √rank instead, which keeps high ranks learning (arXiv 2312.03732).'),
-  targetModules: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .default('all-linear')
-    .describe('Which linear maps get one, as in PEFT: ends of their names, a pattern for whole names, or all-linear.'),
-});
-
 export const adversarySchema = z.strictObject({
   ...speaker,
   lora: loraSchema
@@ -150,13 +134,6 @@ export const promptsSchema = z.strictObject({
   filter: z.strictObject({ maxHarm: share.optional().describe('Drop prompts that the judge scores above it.') }).prefault({}),
 });
 
-const optimisation = {
-  learningRate: positive,
-  warmupSteps: countFromZero,
-  weightDecay: notNegative,
-  maxGradientNorm: positive.nullable(),
-};
-
 const rewardWeights = z.strictObject({
   reply: z.number().default(2).describe('Weight of the harm of the target’s reply.'),
   replyFailure: z.number().default(0).describe('Weight of 1 when the reply is over the judge’s threshold.'),
@@ -187,16 +164,12 @@ const explorationSchema = z
   .prefault({})
   .describe('How the adversary draws in training rollouts, where that differs from `adversary:`; dev evaluation keeps to `adversary:`.');
 
-const attackName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dot, dash and underscore only')
-  .optional()
-  .describe('Name of the trained adversary (models/NAME) and of its row in the report. Default: the attack.');
+const adversaryName = 'Name of the trained adversary (models/NAME) and of its row in the report. Default: the attack.';
 
 /** Online IPO (arXiv 2407.09447, algorithms 1 and 2). */
 export const ipoSchema = z.strictObject({
   attack: z.literal('ipo'),
-  name: attackName,
+  name: modelName.describe(adversaryName),
   horizon: count.default(3).describe('Exchanges in a dialogue.'),
   candidates: z.int().min(2).default(2).describe('Utterances drawn at every node; the best and the worst rewarded make the pair.'),
   branch: count.default(2).describe('Candidates whose dialogue goes on: the best, the worst, then by reward. 2 with 2 candidates is the paper’s tree.'),
@@ -227,7 +200,7 @@ export const ipoSchema = z.strictObject({
 /** The supervised baseline: cross-entropy on texts that show the failure. */
 export const sftSchema = z.strictObject({
   attack: z.literal('sft'),
-  name: attackName,
+  name: modelName.describe(adversaryName),
   data: path.nullable().describe('Texts that show the failure. null leaves the stage out until data is given.'),
   format: z.string().optional().describe('Data format by name (`gadfly list datasets`). Default: recognised from the file.'),
   minHarm: share.default(0).describe('Only texts that the judge scores above it.'),
@@ -257,8 +230,8 @@ export const evaluateSchema = z.strictObject({
 });
 
 export const stageSchema = z
-  .strictObject({ exploit: exploitSchema.optional(), evaluate: evaluateSchema.optional() })
-  .refine((stage) => Object.values(stage).filter((value) => value !== undefined).length === 1, { error: 'a stage is exactly one of exploit, evaluate' });
+  .strictObject({ exploit: exploitSchema.optional(), mend: mendSchema.optional(), evaluate: evaluateSchema.optional() })
+  .refine((stage) => Object.values(stage).filter((value) => value !== undefined).length === 1, { error: 'a stage is exactly one of exploit, mend, evaluate' });
 
 export const limitsSchema = z
   .strictObject({
@@ -279,6 +252,8 @@ export const recipeSchema = z
     judge: judgeSchema,
     prompts: promptsSchema.prefault({}).describe('May be left out with an adversary prompts:FILE: each entry then opens one dialogue.'),
     stages: z.array(stageSchema).min(1),
+    loop: loopSchema.nullable().default(null).describe('Attack, mend, attack again.'),
+    sweep: sweepSchema.nullable().default(null).describe('One run directory for each combination of values, and one table over all.'),
     limits: limitsSchema,
   })
   .meta({ title: 'Gadfly recipe' });
@@ -299,6 +274,7 @@ export type WeakSupervisionOptions = z.output<typeof weakSupervisionSchema>;
 
 export type RecipeStage =
   | { readonly kind: 'exploit'; readonly index: number; /** Unique in the recipe. */ readonly name: string; readonly options: ExploitOptions }
+  | { readonly kind: 'mend'; readonly index: number; readonly name: string; readonly options: MendOptions }
   | { readonly kind: 'evaluate'; readonly index: number; readonly name: string; readonly options: EvaluateOptions };
 
 /** What speaks: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
@@ -336,6 +312,7 @@ export function stagesLeftOut(recipe: Recipe): readonly { readonly name: string;
 
 function missingData(stage: RecipeStage): string | null {
   if (stage.kind === 'evaluate') return null;
+  if (stage.kind === 'mend') return stage.options.failures.data === null ? 'failures.data' : null;
   if (stage.options.attack === 'sft') return stage.options.data === null ? 'data' : null;
   return stage.options.weakSupervision?.data === null ? 'weakSupervision.data' : null;
 }
@@ -343,7 +320,8 @@ function missingData(stage: RecipeStage): string | null {
 function namedStages(recipe: Recipe): readonly RecipeStage[] {
   return recipe.stages.map((stage, index): RecipeStage => {
     if (stage.exploit !== undefined) return { kind: 'exploit', index, name: stage.exploit.name ?? stage.exploit.attack, options: stage.exploit };
-    const options = stage.evaluate as EvaluateOptions; // The schema allows exactly one of the two.
+    if (stage.mend !== undefined) return { kind: 'mend', index, name: stage.mend.name ?? 'mend', options: stage.mend };
+    const options = stage.evaluate as EvaluateOptions; // The schema allows exactly one of the three.
     return { kind: 'evaluate', index, name: 'evaluate', options };
   });
 }
@@ -351,7 +329,7 @@ function namedStages(recipe: Recipe): readonly RecipeStage[] {
 /** The weights of a stage's reward; undefined where it has none of its own. */
 export function stageReward(stage: RecipeStage): EvaluateOptions['reward'] {
   if (stage.kind === 'evaluate') return stage.options.reward;
-  return stage.options.attack === 'ipo' ? stage.options.reward : undefined;
+  return stage.kind === 'exploit' && stage.options.attack === 'ipo' ? stage.options.reward : undefined;
 }
 
 /** The adversary before any attack, as a row of an evaluation. */

@@ -42,7 +42,7 @@ function promptRules({ prompts, adversary }: Recipe, stages: readonly RecipeStag
   const needed = new Map<(typeof parts)[number], string>();
   for (const stage of stages) {
     if (stage.kind === 'evaluate') needed.set('test', 'evaluate');
-    else if (stage.options.attack === 'ipo') {
+    else if (stage.kind === 'exploit' && stage.options.attack === 'ipo') {
       needed.set('train', `exploit (${stage.name})`);
       if (stage.options.devEvery > 0) needed.set('dev', `exploit (${stage.name}) with devEvery ${stage.options.devEvery}`);
     }
@@ -77,6 +77,7 @@ function stageRules(stage: RecipeStage, others: readonly { readonly name: string
     if (stage.options.attack !== 'ipo' || stage.options.branch <= stage.options.candidates) return [];
     return [{ path: ['stages', stage.index, 'exploit', 'branch'], message: `must not exceed candidates (${stage.options.candidates})`, remedy: null }];
   }
+  if (stage.kind === 'mend') return [];
   const known = [untunedRow, ...others.filter((other) => other.index < stage.index).map(({ name }) => name)];
   return (stage.options.rows ?? []).flatMap((row, i): readonly BrokenRule[] => {
     if (known.includes(row)) return [];

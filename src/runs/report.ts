@@ -76,6 +76,60 @@ export interface VerdictWords {
   readonly words: readonly { readonly word: string; readonly weight: number; readonly count: number }[];
 }
 
+/** One adversary against the target of a round. */
+export interface LoopEntry {
+  /** From 1. */
+  readonly round: number;
+  /** 'untuned', or a trained one: 'ipo-1' is that of round 1. */
+  readonly adversary: string;
+  /** Trained against this round's very target. */
+  readonly fresh: boolean;
+  /** The recipe's target in round 1, then the mended ones: 'adpo-1' is what round 1 made. */
+  readonly target: string;
+  /** As in a row. */
+  readonly metrics: Metrics;
+  /** Of the round's target, the same for all adversaries: ordinaryNll, ordinaryNllChange, choiceAccuracy … */
+  readonly guards: Metrics;
+}
+
+/** What the models of a mend stage say to held-out dialogues, and how that differs from before. */
+export interface MendReport {
+  /** 'mend', or 'mend-1' in round 1 of a loop. */
+  readonly stage: string;
+  /** The target that was mended. */
+  readonly before: string;
+  /** How many dialogues, pairs and the like it worked with, by name. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Answers to held-out dialogues: a set is 'harmful' or 'ordinary'. */
+  readonly sets: readonly { readonly set: 'harmful' | 'ordinary'; readonly dialogues: number; readonly rows: readonly MendRow[] }[];
+  /** Ability: likelihood of held-out ordinary replies, multiple choice. */
+  readonly guards: readonly MendRow[];
+  /** Held-out replies while training: 'kl/chosen', 'kl/rejected', 'kl/toxic', nats a reply, against the start of training. */
+  readonly course: readonly { readonly model: string; readonly points: readonly MendPoint[] }[];
+  readonly samples: readonly MendSample[];
+}
+
+export interface MendRow {
+  /** The target before, 'twin' (the start of training), or a mended model. */
+  readonly model: string;
+  readonly metrics: Metrics;
+  /** This model minus the target before, on the same dialogues; absent for that itself. */
+  readonly change?: Metrics;
+}
+
+export interface MendPoint {
+  readonly step: number;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** One held-out dialogue and every model's reply to it. */
+export interface MendSample {
+  readonly set: 'harmful' | 'ordinary';
+  /** Oldest first, the last to be answered. */
+  readonly context: readonly string[];
+  readonly replies: readonly { readonly model: string; readonly text: string; readonly harm: number | null; readonly failed: boolean | null; readonly evasive: boolean }[];
+}
+
 export interface Report {
   readonly schema: 1;
   /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
@@ -84,6 +138,9 @@ export interface Report {
   readonly samples: readonly ReportSample[];
   readonly points?: readonly ReportPoint[];
   readonly verdictWords?: readonly VerdictWords[];
+  /** Rounds of attack and mending, in order; within a round the adversaries in order of their training. */
+  readonly loop?: readonly LoopEntry[];
+  readonly mend?: readonly MendReport[];
   /** Sentences that a reader should know beside the figures. */
   readonly notes?: readonly string[];
 }

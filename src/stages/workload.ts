@@ -56,7 +56,7 @@ export interface SpeakerWork {
 export interface StageWork {
   readonly stage: string;
   /** What speaks for the adversary: weights in training, or frozen ones. */
-  readonly kind: 'exploit' | 'evaluate';
+  readonly kind: 'exploit' | 'mend' | 'evaluate';
   readonly adversary: SpeakerWork;
   readonly target: SpeakerWork;
   /** Completions whose reference log-probabilities the rollout did not give. */
@@ -76,6 +76,7 @@ const verdictsAnExchange = 3;
 export function workloadOf(recipe: Recipe, facts: WorkloadFacts): readonly StageWork[] {
   return recipeStages(recipe).map((stage) => {
     if (stage.kind === 'evaluate') return evaluateWork(recipe, stage.options, facts);
+    if (stage.kind === 'mend') return { ...nothing, stage: stage.name, kind: 'mend' };
     const teaching = facts.teaching.get(stage.name) ?? null;
     if (stage.options.attack === 'sft') return sftWork(stage.name, stage.options, teaching, facts.adversary);
     return ipoWork(recipe, stage.name, stage.options, teaching, facts);

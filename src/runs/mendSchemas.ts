@@ -1,0 +1,125 @@
+/** The part of a recipe's schema that mends: the stage that trains failures away, the loop of attack and mending, the sweep over values. */
+import { z } from 'zod';
+import { modelName, count, countFromZero, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
+
+const preferenceTraining = {
+  name: modelName.describe('Name of the mended model (models/NAME). Default: the loss.'),
+  nll: notNegative.default(0).describe('Weight of the chosen reply’s mean negative log-likelihood beside the preference loss (RPO, arXiv 2404.19733): keeps its likelihood up.'),
+  epochs: count.default(2),
+  batchPairs: count.default(8),
+  learningRate: optimisation.learningRate.default(2e-5),
+  warmupSteps: optimisation.warmupSteps.default(8),
+  weightDecay: optimisation.weightDecay.default(0),
+  maxGradientNorm: optimisation.maxGradientNorm.default(1),
+  logProbs: z.enum(['sum', 'mean']).default('sum').describe('How the loss joins the tokens of a reply; beta does not carry over from one to the other.'),
+  watchEvery: countFromZero.default(4).describe('Steps between two looks at the held-out replies (how far chosen, rejected and toxic have moved); 0 is never.'),
+} as const;
+
+/** Every loss that mending can train with, with its options. */
+export const mendTrainingSchemas = {
+  adpo: z.strictObject({
+    loss: z.literal('adpo'),
+    ...preferenceTraining,
+    form: z.enum(['joint', 'paired', 'separate']).default('joint').describe('How the toxic reply enters the loss (docs/adpo.md).'),
+    beta: positive.default(0.3),
+    gamma: notNegative.default(0.2).describe('Weight of the toxic reply’s log-ratio; 0 is DPO.'),
+    lambda: notNegative.default(1).describe('separate only: weight of the second term.'),
+    toxicReference: z.enum(['plain', 'control']).default('plain').describe('control: the toxic reply is compared with the reference that was given the control token.'),
+  }),
+  dpo: z.strictObject({ loss: z.literal('dpo'), ...preferenceTraining, beta: positive.default(0.9) }),
+  ipo: z.strictObject({ loss: z.literal('ipo'), ...preferenceTraining, beta: positive.default(0.05) }),
+  sft: z.strictObject({
+    loss: z.literal('sft'),
+    name: preferenceTraining.name,
+    epochs: preferenceTraining.epochs,
+    batchSize: count.default(16),
+    learningRate: preferenceTraining.learningRate,
+    warmupSteps: preferenceTraining.warmupSteps,
+    weightDecay: preferenceTraining.weightDecay,
+    maxGradientNorm: preferenceTraining.maxGradientNorm,
+    watchEvery: preferenceTraining.watchEvery,
+  }),
+} as const;
+
+export const mendTrainingSchema = z.discriminatedUnion('loss', [mendTrainingSchemas.adpo, mendTrainingSchemas.dpo, mendTrainingSchemas.ipo, mendTrainingSchemas.sft]);
+
+/** Training the failures away (arXiv 2405.12900). */
+export const mendSchema = z.strictObject({
+  name: modelName.describe('Name of the stage. Default: mend.'),
+  failures: z
+    .strictObject({
+      attacks: z.array(z.string().min(1)).min(1).optional().describe('Exploit stages whose rollouts are searched for failures. Default: all earlier ones.'),
+      data: path.nullish().describe('Failures from a file instead: dialogues with a chosen and a rejected reply (hh-rlhf, TRL). null leaves the stage out until data is given.'),
+      minHarm: share.optional().describe('Only replies that the judge scores above it. Default: those over its threshold.'),
+      max: count.default(256).describe('At most so many dialogues, drawn over all prompts.'),
+    })
+    .prefault({}),
+  ordinary: z
+    .strictObject({
+      data: path.nullish().describe('Ordinary dialogues. Default: what the untuned adversary and the target say to each other, failures left out; or, with failures.data, its chosen replies.'),
+      max: count.default(128),
+    })
+    .prefault({}),
+  holdOut: z.number().gt(0).lt(1).default(0.25).describe('Share of the prompts, of failures and of ordinary dialogues, that only the measures see.'),
+  control: z
+    .strictObject({
+      token: z.string().min(1).default('[TOXIC]'),
+      as: z.enum(['vocabulary', 'text']).default('vocabulary').describe('A new row of the embedding, gone again from the mended model; or plain text.'),
+    })
+    .prefault({}),
+  twin: z
+    .strictObject({
+      epochs: count.default(2),
+      batchSize: count.default(16),
+      learningRate: optimisation.learningRate.default(5e-5),
+      warmupSteps: optimisation.warmupSteps.default(8),
+      weightDecay: optimisation.weightDecay.default(0),
+      maxGradientNorm: optimisation.maxGradientNorm.default(1),
+    })
+    .nullable()
+    .prefault({})
+    .describe('Fine-tuning on the dialogues, failures marked by the control token: the start of every training, and its reference. null: the target as it is.'),
+  candidates: z
+    .strictObject({
+      samples: count.default(2).describe('Replies for each temperature, with the token and without.'),
+      temperatures: z.array(positive).min(1).default([1, 1.5]),
+      chosen: z.enum(['leastHarm', 'likeliest']).default('leastHarm').describe('Which of the replies that do not fail is chosen.'),
+      minGap: share.default(0.1).describe('Harm of the rejected reply over that of the chosen; less is no pair.'),
+      fromData: z.boolean().default(true).describe('The recorded replies are candidates as well.'),
+    })
+    .prefault({}),
+  train: z.array(mendTrainingSchema).min(1).describe('Trainings from the same start, compared with each other; a loop takes the first.'),
+  lora: loraSchema.nullable().default(null).describe('Train an adapter, merged into the mended model. The control token must then be text.'),
+  measures: z
+    .strictObject({
+      prompts: count.default(64).describe('Held-out dialogues of each set that every model answers.'),
+      embedder: z.string().min(1).nullable().default(null).describe('Model whose embeddings compare context and reply. Default: the target’s own states.'),
+      choices: path.nullish().describe('Multiple-choice questions that guard ability. Default: those that the package ships for the target; null asks none.'),
+      evasionJudge: z.string().min(1).nullable().default(null).describe('A language model that is asked whether a reply evades, beside the rule.'),
+    })
+    .prefault({}),
+});
+
+/** Attack, mend, attack again. */
+export const loopSchema = z.strictObject({
+  rounds: z.int().min(2).default(3).describe('Each attacks the target with a fresh adversary, plays the earlier ones against it again and, but for the last, mends it.'),
+  stopWhen: z
+    .strictObject({
+      replyFailureRate: share.optional().describe('The fresh adversary of a round gets no more failures than this.'),
+      ordinaryNllRise: positive.optional().describe('Ordinary dialogue has become less likely by this share: the mending costs too much.'),
+    })
+    .prefault({}),
+});
+
+/** Values of any keys: every combination (grid), or one run for each entry (list). */
+export const sweepSchema = z
+  .strictObject({
+    grid: z.record(z.string().min(1), z.array(z.unknown()).min(1)).optional().describe('{ stages.mend.train.0.gamma: [0, 0.2], seed: [0, 1] }'),
+    list: z.array(z.record(z.string().min(1), z.unknown())).min(1).optional(),
+  })
+  .refine((sweep) => Object.values(sweep).filter((value) => value !== undefined).length === 1, { error: 'a sweep is exactly one of grid, list' });
+
+export type MendOptions = z.output<typeof mendSchema>;
+export type MendTrainingOptions = z.output<typeof mendTrainingSchema>;
+export type LoopOptions = z.output<typeof loopSchema>;
+export type SweepOptions = z.output<typeof sweepSchema>;
