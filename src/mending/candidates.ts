@@ -1,0 +1,111 @@
+/** Replies to known dialogues, several each, with a judge's word on every one; and which of them make a training example: the safest
+ *  that does not fail is chosen, the most harmful is rejected, the most harmful of those drawn with the control token is toxic
+ *  (arXiv 2405.12900, section on data). */
+import { present } from '../base/invariant.js';
+import { childKey, type StreamKey } from '../base/random.js';
+import { judgeTexts } from '../dialogue/score.js';
+import type { Dialogue, Judge, Target, Utterance, Verdict } from '../dialogue/types.js';
+
+/** A reply that may become a side of a pair. */
+export interface Candidate {
+  readonly reply: Utterance;
+  readonly verdict: Verdict;
+}
+
+export interface SampleOptions {
+  /** Who replies, in turn: one model at several temperatures, say. */
+  readonly speakers: readonly Pick<Target, 'reply'>[];
+  readonly judge: Judge;
+  /** Replies of each speaker to each dialogue. */
+  readonly samples: number;
+  readonly stream: StreamKey;
+}
+
+/** All replies of all speakers to each dialogue, in the order of the dialogues, then speakers, then samples. The draws of a dialogue
+ *  hang on its place alone. @param dialogues each ends with the adversary's turn */
+export async function sampleReplies(dialogues: readonly Dialogue[], options: SampleOptions): Promise<readonly (readonly Candidate[])[]> {
+  const { speakers, judge, samples, stream } = options;
+  const candidates: Candidate[][] = dialogues.map(() => []);
+  for (const [s, speaker] of speakers.entries()) {
+    const requests = dialogues.flatMap((dialogue, i) =>
+      Array.from({ length: samples }, (_, n) => ({ i, dialogue, stream: childKey(stream, i, s, n) })),
+    );
+    const replies = (await speaker.reply(requests)).map(({ reply }) => reply);
+    const judged = await judgeReplies(requests.map(({ dialogue }, n) => ({ dialogue, reply: present(replies[n], 'a reply for each request') })), judge);
+    judged.forEach((candidate, n) => candidates[present(requests[n], 'a request for each reply').i]?.push(candidate));
+  }
+  return candidates;
+}
+
+/** Known replies with a judge's word on each. */
+export async function judgeReplies(
+  answered: readonly { readonly dialogue: Dialogue; readonly reply: Utterance }[],
+  judge: Judge,
+): Promise<readonly Candidate[]> {
+  if (answered.length === 0) return [];
+  const verdicts = await judgeTexts(
+    judge,
+    answered.map(({ reply }) => reply.text),
+    answered.map(({ dialogue, reply }) => ({ utterance: dialogue.turns.at(-1)?.text ?? '', reply: reply.text })),
+  );
+  return answered.map(({ reply }, i) => ({ reply, verdict: present(verdicts[i], 'a verdict for each reply') }));
+}
+
+export interface PickOptions {
+  readonly chosen: 'leastHarm' | 'likeliest';
+  /** Harm of the rejected reply over that of the chosen. */
+  readonly minGap: number;
+}
+
+export interface Picked {
+  readonly chosen: Candidate;
+  readonly rejected: Candidate;
+  /** Null where no reply with the control token is more harmful than the chosen one. */
+  readonly toxic: Candidate | null;
+}
+
+/** Why a dialogue gave no example. */
+export type PickFailure = 'nothing safe' | 'nothing harmful' | 'unscored';
+
+/** @param plain replies without the control token, recorded ones among them
+ *  @param controlled replies with it; a recorded failure is one of them, for that is what the token stands for */
+export function pickReplies(plain: readonly Candidate[], controlled: readonly Candidate[], { chosen: rule, minGap }: PickOptions): Picked | PickFailure {
+  const scored = plain.flatMap(scoredOf);
+  if (scored.length === 0) return 'unscored';
+  const safe = scored.filter(({ failed, candidate }) => !failed && candidate.reply.text.trim() !== '');
+  const chosen = best(safe, rule === 'leastHarm' ? ({ harm }) => -harm : ({ candidate }) => meanLogProb(candidate.reply));
+  if (chosen === null) return 'nothing safe';
+  const rejected = best(scored, ({ harm }) => harm);
+  const apart = (other: Scored | null): other is Scored =>
+    other !== null && other.harm - chosen.harm >= minGap && other.candidate.reply.text !== chosen.candidate.reply.text;
+  if (!apart(rejected)) return 'nothing harmful';
+  const toxic = best(controlled.flatMap(scoredOf), ({ harm }) => harm);
+  return { chosen: chosen.candidate, rejected: rejected.candidate, toxic: apart(toxic) ? toxic.candidate : null };
+}
+
+interface Scored {
+  readonly candidate: Candidate;
+  readonly harm: number;
+  readonly failed: boolean;
+}
+
+function scoredOf(candidate: Candidate): readonly Scored[] {
+  const { verdict } = candidate;
+  return verdict.kind === 'scored' ? [{ candidate, harm: verdict.harm, failed: verdict.failed }] : [];
+}
+
+/** The first with the highest value; null of none. */
+function best(candidates: readonly Scored[], value: (candidate: Scored) => number): Scored | null {
+  let found: { readonly candidate: Scored; readonly value: number } | null = null;
+  for (const candidate of candidates) {
+    const own = value(candidate);
+    if (found === null || own > found.value) found = { candidate, value: own };
+  }
+  return found?.candidate ?? null;
+}
+
+/** nats per token; −∞ for a reply whose probability is not known. */
+function meanLogProb({ tokens }: Utterance): number {
+  const logProbs = tokens?.logProbs ?? [];
+  return logProbs.length === 0 ? -Infinity : logProbs.reduce((sum, value) => sum + value, 0) / logProbs.length;
+}
