@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { StreamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, PreferencePair, Prompt, RolloutTree, Target, ToxicContinuation } from '../dialogue/types.js';
-import type { JsonObject } from '../runs/json.js';
+import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/trainEpochs.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { Reference } from './reference.js';
 
@@ -39,32 +39,11 @@ export interface AttackContext {
   readonly clock: Clock;
 }
 
-/** When in an attack something arose. */
-export interface AttackMoment {
-  /** From 1. */
-  readonly epoch: number;
-  /** Optimizer steps taken so far. */
-  readonly step: number;
-}
-
 /** Where results go as they arise. */
 export interface AttackSink {
-  readonly trees: (trees: readonly RolloutTree[], at: AttackMoment) => void;
-  readonly pairs: (pairs: readonly PreferencePair[], at: AttackMoment) => void;
-  readonly metrics: (values: Readonly<Record<string, number>>, at: AttackMoment) => void;
-}
-
-/** Saving and taking up again. State and folder must hold all that is needed to go on bit for bit. */
-export interface CheckpointHooks {
-  /** Where an interrupted run of this attack left off, or null. */
-  readonly restored: { readonly folder: string; readonly state: JsonObject } | null;
-  readonly save: (checkpoint: {
-    readonly step: number;
-    /** Mean dev reward, higher is better; null when this state was not evaluated. */
-    readonly score: number | null;
-    readonly state: JsonObject;
-    readonly write: (folder: string) => Promise<void>;
-  }) => Promise<void>;
+  readonly trees: (trees: readonly RolloutTree[], at: TrainingMoment) => void;
+  readonly pairs: (pairs: readonly PreferencePair[], at: TrainingMoment) => void;
+  readonly metrics: (values: Readonly<Record<string, number>>, at: TrainingMoment) => void;
 }
 
 export interface AttackProgress {

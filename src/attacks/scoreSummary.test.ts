@@ -4,7 +4,7 @@ import { promptsOf } from '../dialogue/testing/prompts.js';
 import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '../dialogue/testing/scripted.js';
 import { scoreExchanges } from '../dialogue/score.js';
 import { evaluateOnDev } from './devEvaluation.js';
-import { meanByName } from './meanByName.js';
+import { meanByName } from '../learning/trainers/meanByName.js';
 import { createPhaseTimes } from './phaseTimes.js';
 import { summariseScores } from './scoreSummary.js';
 import { manualClock } from '../base/clock.js';

@@ -1,15 +1,15 @@
 /** The supervised baseline: cross-entropy on continuations that show the failure (arXiv 2407.09447: RealToxicityPrompts, 8 epochs).
  *  It never meets the target; what it finds is what the data holds. */
 import { ConfigError } from '../base/errors.js';
-import { invariant } from '../base/invariant.js';
 import { childKey, openStream } from '../base/random.js';
 import type { ToxicContinuation } from '../dialogue/types.js';
-import { createSftTrainer, type SftTrainer } from '../learning/trainers/sft.js';
+import { createSftTrainer } from '../learning/trainers/sft.js';
+import { inBatches, trainEpochs } from '../learning/trainers/trainEpochs.js';
 import type { TrainingExample } from '../learning/trainers/trainingData.js';
 import type { SftOptions } from '../runs/recipe.js';
 import type { AttackContext, AttackDefinition, AttackOutcome } from './attack.js';
-import { meanByName } from './meanByName.js';
-import { optimizerOf } from './optimizerOf.js';
+import { meanByName } from '../learning/trainers/meanByName.js';
+import { optimizerOf } from '../learning/trainers/optimizerOf.js';
 import { createPhaseTimes } from './phaseTimes.js';
 import { spaced } from './teaching.js';
 
@@ -23,23 +23,21 @@ async function runSft(context: AttackContext, options: SftOptions): Promise<Atta
   const examples = trainingExamples(context, options);
   const trainer = await createSftTrainer(context.adversary.model, { optimizer: optimizerOf(options) });
   try {
-    let epoch = await takeUp(context, trainer);
     const times = createPhaseTimes(context.clock);
-    while (epoch < options.epochs) {
-      epoch++;
-      const order = openStream(childKey(context.stream, epoch)).shuffle(examples);
-      const steps: Readonly<Record<string, number>>[] = [];
-      for (let start = 0; start < order.length; start += options.batchSize) {
-        context.mayGoOn();
-        const values = await times.during('train', () => trainer.train(order.slice(start, start + options.batchSize)));
-        steps.push(values);
-        context.sink.metrics(values, { epoch, step: trainer.step() });
-        context.progress({ phase: 'train', epoch, epochs: options.epochs, values });
-      }
-      context.sink.metrics({ ...meanByName(steps, 'epoch/'), ...times.take() }, { epoch, step: trainer.step() });
-      await context.checkpoints.save({ step: trainer.step(), score: null, state: { epoch }, write: trainer.save });
-    }
-    return { steps: trainer.step(), epochs: epoch, reason: 'epochs', bestScore: null };
+    const { epoch, step } = await trainEpochs({
+      trainer,
+      epochs: options.epochs,
+      batches: (epoch) => inBatches(openStream(childKey(context.stream, epoch)).shuffle(examples), options.batchSize),
+      train: (batch) => times.during('train', () => trainer.train(batch)),
+      checkpoints: context.checkpoints,
+      mayGoOn: context.mayGoOn,
+      afterStep: (values, at) => {
+        context.sink.metrics(values, at);
+        context.progress({ phase: 'train', epoch: at.epoch, epochs: options.epochs, values });
+      },
+      afterEpoch: (steps, at) => context.sink.metrics({ ...meanByName(steps, 'epoch/'), ...times.take() }, at),
+    });
+    return { steps: step, epochs: epoch, reason: 'epochs', bestScore: null };
   } finally {
     await trainer.release();
   }
@@ -66,12 +64,4 @@ export function trainingExamples(
       completion: adversary.utteranceIds(spaced(prompt.text, continuation), maxTokens),
     };
   }
-}
-
-async function takeUp({ checkpoints: { restored } }: AttackContext, trainer: SftTrainer): Promise<number> {
-  if (restored === null) return 0;
-  await trainer.load(restored.folder);
-  const { epoch } = restored.state;
-  invariant(typeof epoch === 'number', 'a checkpoint of this attack holds its state');
-  return epoch;
 }

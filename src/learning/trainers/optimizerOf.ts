@@ -1,5 +1,5 @@
 /** The optimizer that a recipe asks for. */
-import { type AdamwConfig, defaultAdamw } from '../engine/optim/adamw.js';
+import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 
 export interface OptimizerKeys {
   readonly learningRate: number;
