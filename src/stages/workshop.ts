@@ -53,6 +53,12 @@ export interface Workshop {
   readonly targetIsLocal: boolean;
   /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
   readonly rolloutTarget: () => Promise<OpenTarget>;
+  /** The same workshop around a mended target. What does not hang on the target is shared; close it before this one. */
+  readonly withTarget: (mended: MendedTarget) => Workshop;
+  /** A model of the recipe, frozen, the caller's to close. */
+  readonly openModel: (notation: string) => Promise<LanguageModel>;
+  /** A path of the recipe as a path of this machine. */
+  readonly locate: (path: string) => string;
   /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close.
    *  With `adversary.lora` what is trained is an adapter, on the target's own weights where both are the same model. */
   readonly openAdversary: (options: {
@@ -77,10 +83,30 @@ export interface Workshop {
   readonly close: () => Promise<void>;
 }
 
+/** A model that a mend stage has made: it takes the target's place. */
+export interface MendedTarget {
+  /** What reports call it. */
+  readonly name: string;
+  /** models/NAME of the run. */
+  readonly folder: string;
+}
+
+/** What the workshops around mended targets take over from the first. */
+interface Shared extends Pick<Workshop, 'device' | 'judge' | 'prompts' | 'toxicContinuations'> {
+  readonly targetName: string;
+  /** A model of this notation that is open already and stays so: the first workshop's target. */
+  readonly known: (notation: string) => Promise<LanguageModel> | null;
+}
+
 export function createWorkshop(options: WorkshopOptions): Workshop {
+  return furnish(options, null);
+}
+
+function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
   const { recipe, folder } = options;
   const inFolder = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
-  const device = once(options.openDevice);
+  const ownDevice = once(options.openDevice);
+  const device = shared?.device ?? ownDevice;
   const judges = new Map<string, Promise<Judge>>();
 
   const modelPath = async (notation: string): Promise<string> => {
@@ -98,8 +124,11 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
 
   const localTarget = once(async () => {
     const model = await openModel(recipe.target.model, false, recipe.target.model);
-    return createLocalTarget(model, speakerOptions(recipe.target));
+    return createLocalTarget(model, { ...speakerOptions(recipe.target), ...(shared === null ? {} : { name: shared.targetName }) });
   });
+  /** A model that is open already, and is not closed by whoever asks for it. */
+  const known = (notation: string): Promise<LanguageModel> | null =>
+    localTarget.started() && notation === recipe.target.model ? localTarget().then(({ model }) => model) : (shared?.known(notation) ?? null);
   let check = (): void => undefined;
   const requests: RequestOptions = {
     runFolder: options.runFolder ?? null,
@@ -114,22 +143,22 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
   const listed = promptListFile(recipe);
   const promptList = once(async () => readPromptList(inFolder(listed ?? ''), options.note));
   /** The adversary as it starts; weights that are open already are copied, not read again. */
-  const openStart = async (trainable: boolean, name: string): Promise<LanguageModel> =>
-    localTarget.started() && recipe.adversary.model === recipe.target.model
-      ? copyLanguageModel((await localTarget()).model, { trainable, name })
-      : openModel(recipe.adversary.model, trainable, name);
+  const openStart = async (trainable: boolean, name: string): Promise<LanguageModel> => {
+    const open = await known(recipe.adversary.model);
+    return open === null ? openModel(recipe.adversary.model, trainable, name) : copyLanguageModel(open, { trainable, name });
+  };
   /** An adapter on the adversary's model: on the target's own weights where that is the same model. */
   const openAdapted = async (lora: LoraConfig, name: string): Promise<LanguageModel> => {
     const notation = recipe.adversary.model;
-    const isTarget = notation === recipe.target.model;
-    const base = isTarget ? (await localTarget()).model : await openModel(notation, false, notation);
+    const open = notation === recipe.target.model ? (await localTarget()).model : await known(notation);
+    const base = open ?? (await openModel(notation, false, notation));
     const source = /^[./~]/.test(notation) ? await modelPath(notation) : notation;
     const model = await adaptLanguageModel(base, lora, { seed: recipe.seed, name, source });
     const close = async (): Promise<void> => {
       await model.close();
       await base.close();
     };
-    return isTarget ? model : { ...model, close };
+    return open === null ? { ...model, close } : model;
   };
   const rolloutTarget = once(async (): Promise<OpenTarget> => (targetIsLocal ? rolloutTargetOf(await localTarget(), recipe) : target()));
   const judgeModels = new Map<string, Promise<LanguageModel>>();
@@ -142,7 +171,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     }
     return opened;
   };
-  const judge = (wanted: JudgeOptions): Promise<Judge> => {
+  const openJudgeOnce = (wanted: JudgeOptions): Promise<Judge> => {
     const { maxUnscored: _, ...spec } = wanted;
     const given = options.judges?.[spec.model];
     if (given !== undefined) return Promise.resolve(given);
@@ -157,6 +186,8 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     return opened;
   };
 
+  const judge = shared?.judge ?? openJudgeOnce;
+
   const dataOptions = async (): Promise<DataOptions> => ({
     locate: inFolder,
     judge: await judge(recipe.judge),
@@ -166,7 +197,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     note: options.note ?? ((): void => undefined),
   });
 
-  const prompts = once(async (): Promise<PromptSets> => {
+  const prompts = shared?.prompts ?? once(async (): Promise<PromptSets> => {
     const { data, test } = recipe.prompts;
     if (listed === null || (data ?? test) !== undefined) return readPrompts(recipe.prompts, await dataOptions());
     return { train: [], dev: [], test: openingsOf(await promptList()) };
@@ -179,12 +210,21 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
   };
 
+  const toxicContinuations = shared?.toxicContinuations ?? (async (query: ToxicQuery) => readToxicContinuations(query, await dataOptions()));
+
   return {
     device,
     target,
     localTarget,
     targetIsLocal,
     rolloutTarget,
+    withTarget: ({ name, folder: model }) =>
+      furnish(
+        { ...options, recipe: { ...recipe, target: { ...recipe.target, model, format: formatOf(recipe.target) } } },
+        { device, judge, prompts, toxicContinuations, targetName: name, known },
+      ),
+    openModel: (notation) => openModel(notation, false, notation),
+    locate: inFolder,
     limitRequests: (given) => {
       check = given;
     },
@@ -204,14 +244,16 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     openReference: async (adversary) => {
       const notation = recipe.reference ?? recipe.adversary.model;
       if (notation === recipe.target.model) return null;
-      // The adversary closes its base.
-      if (notation === recipe.adversary.model && adversary.base !== null) return { ...adversary.base, close: async () => undefined };
+      const open = notation === recipe.adversary.model && adversary.base !== null ? adversary.base : await known(notation);
+      // Whoever opened it closes it.
+      if (open !== null) return { ...open, close: async () => undefined };
       return openModel(notation, false, notation);
     },
     prompts,
-    toxicContinuations: async (query) => readToxicContinuations(query, await dataOptions()),
+    toxicContinuations,
     close: async () => {
-      if (device.started()) await (await device()).close();
+      if (shared !== null && localTarget.started()) await (await localTarget()).model.close();
+      if (ownDevice.started()) await (await ownDevice()).close();
     },
   };
 }

@@ -11,7 +11,7 @@ import { createLocalTarget } from '../../src/speakers/targets/local.js';
 import type { OpenTarget } from '../../src/speakers/targets/openTarget.js';
 import { explorerOf, rolloutTargetOf } from '../../src/stages/rolloutSpeakers.js';
 import { speakerOptions } from '../../src/stages/speakerOptions.js';
-import type { Workshop } from '../../src/stages/workshop.js';
+import type { MendedTarget, Workshop } from '../../src/stages/workshop.js';
 import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */
@@ -41,12 +41,22 @@ export const tinyTexts: readonly ToxicContinuation[] = promptsOf(6).map((prefix,
   toxicity: 0.9,
 }));
 
-export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly judge?: Judge; readonly target?: OpenTarget } = {}): Workshop {
+export interface TinyOptions {
+  readonly judge?: Judge;
+  readonly target?: OpenTarget;
+  readonly mended?: MendedTarget;
+}
+
+export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOptions = {}): Workshop {
   const start = tinyModel(device, { seed: 1 });
   const prompts = promptsOf(24);
-  const target = start.then(async (model) =>
-    createLocalTarget(await copyLanguageModel(model, { trainable: false, name: 'tiny' }), speakerOptions(recipe.target)),
-  );
+  const { mended } = options;
+  const target = start.then(async (model) => {
+    const played = mended === undefined
+      ? await copyLanguageModel(model, { trainable: false, name: 'tiny' })
+      : await openLanguageModel(device, mended.folder);
+    return createLocalTarget(played, { ...speakerOptions(recipe.target), ...(mended === undefined ? {} : { name: mended.name }) });
+  });
   const rolloutTarget = target.then((played) => rolloutTargetOf(played, recipe));
   const openAdversary: Workshop['openAdversary'] = async ({ name, folder, trainable }) => {
     const { lora } = recipe.adversary;
@@ -69,9 +79,12 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: { readonly
       const adversary = await openAdversary({ name, trainable: false, ...(folder === undefined ? {} : { folder }) });
       return { ...adversary, close: () => adversary.model.close() };
     },
+    withTarget: (next) => tinyWorkshop(device, recipe, { ...options, mended: next }),
+    openModel: async () => copyLanguageModel(await start, { trainable: false }),
+    locate: (path) => path,
     limitRequests: () => undefined,
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
-    openReference: async () => (options.target === undefined ? null : copyLanguageModel(await start, { name: 'reference', trainable: false })),
+    openReference: async () => (options.target === undefined && mended === undefined ? null : copyLanguageModel(await start, { name: 'reference', trainable: false })),
     judge: async ({ model }) => (model === 'letters' && options.judge !== undefined ? options.judge : letterJudge(model)),
     prompts: async () => ({ train: prompts.slice(0, 12), dev: prompts.slice(12, 16), test: prompts.slice(16) }),
     toxicContinuations: async () => tinyTexts,
