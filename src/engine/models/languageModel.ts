@@ -78,7 +78,7 @@ export function openLanguageModel(device: Device, source: string | Checkpoint, o
       prefix: architecture.prefix, where, redundant: architecture.config.tiedHead ? ['lm_head.weight'] : [],
     });
     const { name = basename(where), trainable = false } = options;
-    return assemble(device, weights, { name, architecture, tokenizer, chatTemplateSource: chatTemplate, trainable });
+    return assembleLanguageModel(device, weights, { name, architecture, tokenizer, chatTemplateSource: chatTemplate, trainable });
   }, options.resolveBase);
 }
 
@@ -98,7 +98,7 @@ export async function createLanguageModel(
 ): Promise<LanguageModel> {
   const architecture = architectureOf(config, 'language', name);
   const weights = await initialiseWeights(device, languageModelParameters(architecture), seed);
-  return assemble(device, weights, { name, architecture, tokenizer, chatTemplateSource, trainable: true });
+  return assembleLanguageModel(device, weights, { name, architecture, tokenizer, chatTemplateSource, trainable: true });
 }
 
 /** The same weights again, in a store of their own. @param model without an adapter */
@@ -107,7 +107,7 @@ export async function copyLanguageModel(model: LanguageModel, options: OpenOptio
   invariant(model.adapter === null, 'a model with an adapter is not copied');
   const weights = await device.createStore(languageModelParameters(architecture));
   await device.copy(model.weights, weights);
-  return assemble(device, weights, {
+  return assembleLanguageModel(device, weights, {
     architecture, tokenizer, chatTemplateSource, name: options.name ?? model.name, trainable: options.trainable ?? false,
   });
 }
@@ -133,7 +133,7 @@ export async function adaptLanguageModel(base: LanguageModel, lora: LoraConfig, 
 export function wearAdapter(base: LanguageModel, adapter: Adapter, { name = base.name, trainable = false }: OpenOptions = {}): LanguageModel {
   const { device, weights, tokenizer, chatTemplateSource } = base;
   const architecture = adapted(base.architecture, adapter);
-  return assemble(device, weights, { name, tokenizer, chatTemplateSource, trainable, architecture, worn: { adapter, base } });
+  return assembleLanguageModel(device, weights, { name, tokenizer, chatTemplateSource, trainable, architecture, worn: { adapter, base } });
 }
 
 /** Whether what one of them is trained to, the other becomes. */
@@ -168,11 +168,12 @@ export async function saveLanguageModel(model: LanguageModel, dir: string): Prom
   });
 }
 
-interface Parts extends Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'> {
+export interface ModelParts extends Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'> {
   readonly worn?: { readonly adapter: Adapter; readonly base: LanguageModel };
 }
 
-function assemble(device: Device, weights: TensorStore, { worn, ...parts }: Parts): LanguageModel {
+/** A model of these parts. @param weights every parameter of the architecture; the model's own from now on, unless it wears an adapter */
+export function assembleLanguageModel(device: Device, weights: TensorStore, { worn, ...parts }: ModelParts): LanguageModel {
   const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
   const { contextLength, vocabularySize } = architecture.config;
   const roundable = new Set(languageModelParameters(architecture).flatMap((spec) => (spec.roundable === true ? [spec.name] : [])));

@@ -1,17 +1,19 @@
-/** Text to token ids and back, as the native `tokenizers` library does it. Owns the identity of a tokenizer, its special ids and
+/** Text to token ids and back, as the native `tokenizers` library does it. Owns the special ids of a tokenizer and
  *  the bytes of each token; the encoding itself is @huggingface/tokenizers, given rules it reads as the native library would
  *  (libraryRules.ts); decoding is tokenDecoder.ts. Ids are the truth: text is derived from them and never tokenised again for training. */
-import { createHash } from 'node:crypto';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { FormatError } from '../../base/errors.js';
 import { libraryRules } from './libraryRules.js';
 import { isRecord, readTokenizerJson, type TokenizerJson } from './tokenizerJson.js';
 import { resolveSpecialIds } from './specialIds.js';
 import { createTokenDecoder, createTokenSpelling } from './tokenDecoder.js';
+import { identifyTokenizer } from './tokenizerId.js';
 
 export interface Tokenizer {
   /** Hash of vocabulary, merges and rules: equal ids mean interchangeable token ids. */
   readonly id: string;
+  /** Whether token ids of the tokenizer with that id mean the same here: it is this one, or this one without its last added tokens. */
+  readonly reads: (tokenizerId: string) => boolean;
   /** One more than the largest id. A model's embedding may have more rows. */
   readonly vocabularySize: number;
   readonly bosId: number | null;
@@ -49,6 +51,7 @@ export function loadTokenizer(sources: TokenizerSources): Tokenizer {
   const tokenizerConfig = isRecord(sources.tokenizerConfig) ? sources.tokenizerConfig : {};
   const library = createLibraryTokenizer(rules, tokenizerConfig);
   const { tokens, ids } = readVocabulary(rules);
+  const { id, earlier } = identifyTokenizer(rules);
   const special = resolveSpecialIds(ids, { ...sources, tokenizerConfig });
   const addedContents = new Set(rules.added_tokens.map((token) => token.content));
   const specialIds = new Set(rules.added_tokens.filter((token) => token.special).map((token) => token.id));
@@ -61,7 +64,8 @@ export function loadTokenizer(sources: TokenizerSources): Tokenizer {
     return library.decode([...kept], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   };
   return {
-    id: hashRules(rules),
+    id,
+    reads: (other) => other === id || earlier().has(other),
     vocabularySize: tokens.length,
     ...special,
     encode: (text, { addSpecialTokens = true } = {}) => encode(library, text, addSpecialTokens),
@@ -106,23 +110,6 @@ function readVocabulary(rules: TokenizerJson): { tokens: readonly (string | unde
     ids.set(content, id);
   }
   return { tokens, ids };
-}
-
-function hashRules(rules: TokenizerJson): string {
-  const { vocabulary, added_tokens, normalizer, pre_tokenizer, post_processor, decoder } = rules;
-  const { vocab: _vocabulary, merges, ...model } = rules.model;
-  const hash = createHash('sha256');
-  hash.update(canonicalJson({ added_tokens, normalizer, pre_tokenizer, post_processor, decoder, model }));
-  hash.update(JSON.stringify([...vocabulary].sort((a, b) => a[1] - b[1])));
-  // Both spellings of merges, "a b" and ["a", "b"], are one vocabulary.
-  if (Array.isArray(merges)) hash.update(JSON.stringify(merges.map((merge: unknown) => (Array.isArray(merge) ? merge.join(' ') : merge))));
-  return hash.digest('hex').slice(0, 16);
-}
-
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    isRecord(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
-  );
 }
 
 function savedFiles({ tokenizerJson, tokenizerConfig, generationConfig }: TokenizerSources): ReadonlyMap<string, string> {

@@ -46,11 +46,11 @@ export interface Segment {
   readonly lastUtterance: boolean;
 }
 
-/** An utterance's own ids when the tokenizer is the same, its text encoded otherwise; end tokens are dropped, since they end
+/** An utterance's own ids when they mean the same to this tokenizer, its text encoded otherwise; end tokens are dropped, since they end
  *  generation and are no part of what was said. */
 export function utteranceIds(utterance: Utterance, tokenizer: Tokenizer): { ids: readonly number[]; retokenised: boolean } {
   const { tokens } = utterance;
-  if (tokens === null || tokens.tokenizerId !== tokenizer.id) {
+  if (tokens === null || !tokenizer.reads(tokens.tokenizerId)) {
     return { ids: tokenizer.encode(utterance.text, { addSpecialTokens: false }), retokenised: true };
   }
   let length = tokens.ids.length;
