@@ -129,6 +129,7 @@ export class RecipeSource {
     const judge: unknown = this.#document.get('judge');
     // `judge: NAME` is short for `judge: { model: NAME }`.
     if (path[0] === 'judge' && path.length > 1 && typeof judge === 'string') this.#document.set('judge', this.#document.createNode({ model: judge }));
+    this.#requirePlace(path, where);
     try {
       this.#document.setIn(path, this.#document.createNode(value));
     } catch (error) {
@@ -136,6 +137,16 @@ export class RecipeSource {
     }
     this.#assigned.push({ path, ...origin });
     return path;
+  }
+
+  /** A list is entered by the number of an entry, or of one after the last. @throws ConfigError */
+  #requirePlace(path: readonly string[], where: string): void {
+    if (path[0] === 'sweep' && path.length > 1 && isScalar(this.#document.get('sweep', true))) this.#document.delete('sweep');
+    for (const [i, part] of path.entries()) {
+      const node = i === 0 ? undefined : this.#document.getIn(path.slice(0, i), true);
+      if (!isSeq(node) || (/^\d+$/.test(part) && Number(part) <= node.items.length)) continue;
+      throw new ConfigError(`${path.slice(0, i).join('.')} is a list without an entry '${part}'`, { where, expected: node.items.map((_, n) => n).join(', ') });
+    }
   }
 
   #stagePath(path: readonly string[], flag: string): readonly string[] {
