@@ -1,5 +1,6 @@
-"""Golden values for src/learning/formulas/preference.ts: the losses as TRL's DPOTrainer.dpo_loss writes them
-(loss_type "ipo" and "sigmoid"), in float64, with gradients of the mean loss by torch autograd.
+"""Golden values for src/learning/formulas/preference.ts, in float64, with gradients of the mean loss by torch autograd: IPO and DPO as
+TRL's DPOTrainer writes them (loss_type "ipo" and "sigmoid"; sums in place of its averages for "ipo"), and the three forms of ADPO
+(arXiv 2405.12900) as their formulas read.
 
     python tests/golden/preference.py > tests/golden/preference/losses.json
 """
@@ -9,19 +10,43 @@ import torch
 import torch.nn.functional as F
 
 torch.manual_seed(0)
+COUNT = 6
+NAMES = ("policyChosen", "policyRejected", "referenceChosen", "referenceRejected", "policyToxic", "referenceToxic")
+
+
+def losses_of(objective: dict, d_w, d_l, d_t) -> torch.Tensor:
+    beta = objective["beta"]
+    if objective["loss"] == "ipo":
+        return ((d_w - d_l) - 1 / (2 * beta)) ** 2
+    if objective["loss"] == "dpo":
+        return -F.logsigmoid(beta * (d_w - d_l))
+    gamma, lam = objective["gamma"], objective["lambda"]
+    if objective["form"] == "joint":
+        return -F.logsigmoid(beta * (d_w - d_l) - gamma * d_t)
+    if objective["form"] == "paired":
+        return -F.logsigmoid(beta * (d_w - d_l) + gamma * (d_w - d_t))
+    return -F.logsigmoid(beta * (d_w - d_l)) - lam * F.logsigmoid(gamma * (d_w - d_t))
+
+
+def case(objective: dict, scale: float) -> dict:
+    toxic = objective["loss"] == "adpo"
+    values = dict(zip(NAMES, -torch.rand(6 if toxic else 4, COUNT, dtype=torch.float64) * scale - 0.1))
+    for name, value in values.items():
+        value.requires_grad_(name.startswith("policy"))
+    delta = lambda which: values[f"policy{which}"] - values[f"reference{which}"]
+    d_w, d_l = delta("Chosen"), delta("Rejected")
+    losses = losses_of(objective, d_w, d_l, delta("Toxic") if toxic else None)
+    losses.mean().backward()
+    return dict(objective=objective, logProbs={name: value.tolist() for name, value in values.items()}, losses=losses.tolist(),
+                margins=(d_w - d_l).tolist(),
+                gradients={name: value.grad.tolist() for name, value in values.items() if name.startswith("policy")})
+
+
 cases = []
-for name in ("ipo", "dpo"):
+for loss in ("ipo", "dpo"):
     for beta, scale in ((0.01, 60.0), (0.05, 40.0), (0.2, 5.0), (0.9, 1.0)):
-        policy_chosen, policy_rejected, ref_chosen, ref_rejected = (-torch.rand(4, 6, dtype=torch.float64) * scale - 0.1)
-        policy_chosen.requires_grad_(True)
-        policy_rejected.requires_grad_(True)
-        logits = (policy_chosen - policy_rejected) - (ref_chosen - ref_rejected)
-        losses = (logits - 1 / (2 * beta)) ** 2 if name == "ipo" else -F.logsigmoid(beta * logits)
-        losses.mean().backward()
-        cases.append(dict(
-            formula=name, beta=beta,
-            policyChosen=policy_chosen.tolist(), policyRejected=policy_rejected.tolist(),
-            referenceChosen=ref_chosen.tolist(), referenceRejected=ref_rejected.tolist(),
-            losses=losses.tolist(), margins=logits.tolist(),
-            gradChosen=policy_chosen.grad.tolist(), gradRejected=policy_rejected.grad.tolist()))
+        cases.append(case(dict(loss=loss, beta=beta), scale))
+for form in ("joint", "paired", "separate"):
+    for beta, gamma, lam, scale in ((0.3, 0.2, 1.0, 40.0), (0.05, 0.5, 0.3, 60.0), (0.9, 0.01, 2.0, 5.0)):
+        cases.append(case({"loss": "adpo", "form": form, "beta": beta, "gamma": gamma, "lambda": lam}, scale))
 print(json.dumps(dict(torch=torch.__version__, cases=cases)))

@@ -1,22 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Arithmetic, numbers } from './arithmetic.js';
-import { dpo, ipo, preferenceFormulas, type PreferenceFormulaName } from './preference.js';
+import { adpo, dpo, ipo, preferenceFormula, type PreferenceLogProbs, type PreferenceObjective, readsToxic } from './preference.js';
+
+type Quantity = keyof PreferenceLogProbs<number>;
 
 interface GoldenCase {
-  readonly formula: PreferenceFormulaName;
-  readonly beta: number;
-  readonly policyChosen: number[];
-  readonly policyRejected: number[];
-  readonly referenceChosen: number[];
-  readonly referenceRejected: number[];
+  readonly objective: PreferenceObjective;
+  readonly logProbs: Partial<Record<Quantity, number[]>>;
   readonly losses: number[];
   readonly margins: number[];
-  readonly gradChosen: number[];
-  readonly gradRejected: number[];
+  readonly gradients: Partial<Record<Quantity, number[]>>;
 }
 
-/** From tests/golden/preference.py: TRL's formulas in float64 under torch autograd. */
+/** From tests/golden/preference.py: TRL's formulas and ADPO's in float64 under torch autograd. */
 const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/preference/losses.json', import.meta.url), 'utf8')) as {
   cases: GoldenCase[];
 };
@@ -38,44 +35,70 @@ const duals: Arithmetic<Dual> = {
   atMost: (a, limit) => (a.v < limit ? a : { v: limit, d: 0 }),
 };
 
-const at = (xs: readonly number[], i: number): number => xs[i] as number;
+/** The i-th pair of a case, every quantity made by `make`. */
+function pairOf<V>({ logProbs }: GoldenCase, i: number, make: (value: number, name: string) => V): PreferenceLogProbs<V> {
+  return Object.fromEntries(Object.entries(logProbs).map(([name, values]) => [name, make(values[i] as number, name)])) as unknown as PreferenceLogProbs<V>;
+}
+
+const within = (got: number, want: number): void => {
+  expect(Math.abs(got - want)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(want)));
+};
+
+const triple = {
+  policyChosen: -20, policyRejected: -25, policyToxic: -31, referenceChosen: -22, referenceRejected: -24, referenceToxic: -30,
+};
+const forms = ['joint', 'paired', 'separate'] as const;
 
 describe('preference formulas', () => {
-  it('losses, margins and gradients equal TRL’s formulas within 1e-5', () => {
+  it('losses, margins and gradients of IPO and DPO equal TRL’s formulas, and those of ADPO their float64 values, within 1e-5', () => {
+    expect(new Set(golden.cases.map(({ objective }) => (objective.loss === 'adpo' ? objective.form : objective.loss)))).toEqual(
+      new Set(['ipo', 'dpo', ...forms]),
+    );
     for (const c of golden.cases) {
-      const formula = preferenceFormulas[c.formula];
-      c.losses.forEach((loss, i) => {
-        const pair = {
-          policyChosen: at(c.policyChosen, i),
-          policyRejected: at(c.policyRejected, i),
-          referenceChosen: at(c.referenceChosen, i),
-          referenceRejected: at(c.referenceRejected, i),
-        };
-        const ours = formula(numbers, pair, c.beta);
-        expect(Math.abs(ours.loss - loss)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(loss)));
-        expect(ours.margin).toBeCloseTo(at(c.margins, i), 8);
-        const along = (wrt: 'policyChosen' | 'policyRejected'): number => {
-          const dual = (name: keyof typeof pair): Dual => ({ v: pair[name], d: name === wrt ? 1 : 0 });
-          return (
-            formula(
-              duals,
-              {
-                policyChosen: dual('policyChosen'),
-                policyRejected: dual('policyRejected'),
-                referenceChosen: dual('referenceChosen'),
-                referenceRejected: dual('referenceRejected'),
-              },
-              c.beta,
-            ).loss.d / c.losses.length
-          );
-        };
-        for (const [got, want] of [
-          [along('policyChosen'), at(c.gradChosen, i)],
-          [along('policyRejected'), at(c.gradRejected, i)],
-        ] as const) {
-          expect(Math.abs(got - want)).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(want)));
+      c.losses.forEach((want, i) => {
+        const ours = preferenceFormula(numbers, pairOf(c, i, (value) => value), c.objective);
+        within(ours.loss, want);
+        expect(ours.margin).toBeCloseTo(c.margins[i] as number, 8);
+        for (const [along, gradients] of Object.entries(c.gradients)) {
+          const pair = pairOf(c, i, (v, name): Dual => ({ v, d: name === along ? 1 : 0 }));
+          within(preferenceFormula(duals, pair, c.objective).loss.d / c.losses.length, gradients[i] as number);
         }
       });
+    }
+  });
+
+  it.each(forms)('ADPO %s: at γ = 0 it is DPO to the bit, and reads no toxic completion', (form) => {
+    const objective = { loss: 'adpo', form, beta: 0.3, gamma: 0, lambda: 0.7 } as const;
+    const pair = { policyChosen: -20, policyRejected: -25, referenceChosen: -22, referenceRejected: -24 };
+    expect(readsToxic(objective)).toBe(false);
+    for (const logProbs of [triple, pair]) expect(adpo(numbers, logProbs, objective)).toEqual(dpo(numbers, pair, 0.3));
+  });
+
+  it.each(forms)('ADPO %s: its value grows with the toxic completion’s likelihood and falls with the chosen one’s', (form) => {
+    const loss = (change: Partial<typeof triple>): number =>
+      adpo(numbers, { ...triple, ...change }, { form, beta: 0.3, gamma: 0.2, lambda: 1 }).loss;
+    expect(loss({ policyToxic: -30 })).toBeGreaterThan(loss({}));
+    expect(loss({ policyChosen: -19 })).toBeLessThan(loss({}));
+  });
+
+  it('ADPO separate: where the second term has no weight it is DPO, and its gradient tends to DPO’s as γ does to 0', () => {
+    const options = { form: 'separate', beta: 0.3 } as const;
+    expect(adpo(numbers, triple, { ...options, gamma: 0.2, lambda: 0 })).toEqual(dpo(numbers, triple, 0.3));
+    const dual = (m: typeof triple): PreferenceLogProbs<Dual> =>
+      Object.fromEntries(Object.entries(m).map(([name, v]) => [name, { v, d: name === 'policyChosen' ? 1 : 0 }])) as unknown as PreferenceLogProbs<Dual>;
+    const gradient = adpo(duals, dual(triple), { ...options, gamma: 1e-9, lambda: 1 }).loss;
+    const plain = dpo(duals, dual(triple), 0.3).loss;
+    expect(gradient.d).toBeCloseTo(plain.d, 8);
+    expect(gradient.v - plain.v).toBeCloseTo(Math.LN2, 8);
+  });
+
+  it('ADPO stays finite at log-ratios of a thousand nats either way', () => {
+    for (const form of forms) {
+      for (const policyToxic of [-1000, 1000]) {
+        const { loss } = adpo(numbers, { ...triple, policyToxic }, { form, beta: 1, gamma: 1, lambda: 1 });
+        expect(loss).toBeGreaterThanOrEqual(0);
+        expect(loss).toBeLessThan(2100);
+      }
     }
   });
 

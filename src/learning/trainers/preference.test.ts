@@ -10,7 +10,7 @@ import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { numbers } from '../formulas/arithmetic.js';
-import { preferenceFormulas } from '../formulas/preference.js';
+import { preferenceFormula } from '../formulas/preference.js';
 import { createPreferenceTrainer, type PreferenceOptions } from './preference.js';
 import type { TrainingPair } from './trainingData.js';
 
@@ -74,10 +74,10 @@ describe('preference trainer', () => {
         values.reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
       const losses = pairs.map((pair, i) => {
         const [policyChosen, policyRejected] = before[i] as [number, number];
-        return preferenceFormulas[loss](
+        return preferenceFormula(
           numbers,
           { policyChosen, policyRejected, referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected) },
-          0.1,
+          { loss, beta: 0.1 },
         ).loss;
       });
       const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length;

@@ -1,6 +1,6 @@
 /** What trainers are given: token ids and numbers, no dialogue and no text. */
 
-/** Two completions of one prefix, the first preferred. */
+/** Two completions of one prefix, the first preferred; for ADPO, a third that is to become less likely. */
 export interface TrainingPair {
   /** At least one token: the very ids that the completions were sampled after. */
   readonly prefix: readonly number[];
@@ -9,6 +9,10 @@ export interface TrainingPair {
   /** log p of each token under the frozen reference, nats. Lengths of `chosen` and `rejected`. */
   readonly referenceChosen: readonly number[];
   readonly referenceRejected: readonly number[];
+  /** A reply that shows the failure, read after this same prefix though it may have been sampled after another. */
+  readonly toxic?: readonly number[];
+  /** log p of each of its tokens under the frozen reference, nats: after this prefix, or after the one that it was sampled after. */
+  readonly referenceToxic?: readonly number[];
 }
 
 /** A completion to imitate after its prefix; only the completion's tokens count. */

@@ -1,0 +1,105 @@
+/** Preference pairs as the feeds of the trainer's graph: which replies are read, which pairs share a row, which rows a microbatch.
+ *
+ *  The replies of a pair stand in one order everywhere: chosen, rejected and, where the objective reads it, toxic. In shared rows they
+ *  are branches after one prefix, [prefix | y+ | y− | y_t], each blind to the others; the toxic reply comes after the plain prefix
+ *  like the others, whatever it was sampled after. */
+import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
+import { packSequences, type PackedSequences, type Sequence } from '../../engine/models/packSequences.js';
+import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
+import { planMicrobatches } from './microbatches.js';
+import { assignRows, packSharedRows } from './sharedRows.js';
+import type { TrainingPair } from './trainingData.js';
+
+export interface PairPacking {
+  readonly rows: 'shared' | 'separate';
+  readonly logProbs: 'sum' | 'mean';
+  readonly microbatchTokens: number;
+  /** The toxic reply is read as well. */
+  readonly toxic: boolean;
+}
+
+/** A microbatch as rows, each with the indices of its pairs. */
+export type PairRows = readonly (readonly number[])[];
+
+/** Microbatches of a batch. A row is never split between them, so neither is a pair.
+ *  @throws ConfigError naming a pair without the toxic reply that is to be read */
+export function cutPairs(pairs: readonly TrainingPair[], packing: PairPacking): readonly PairRows[] {
+  const { rows, microbatchTokens, toxic } = packing;
+  if (toxic) pairs.forEach(requireToxic);
+  const groups = pairs.map((pair) => repliesOf(pair, packing));
+  const assigned: readonly { readonly groups: readonly number[]; readonly tokens: number }[] =
+    rows === 'shared'
+      ? assignRows(groups, microbatchTokens)
+      : groups.map((group, i) => ({
+          groups: [i],
+          tokens: group.length * Math.max(...group.map(({ prefix, completion }) => prefix.length + completion.length)),
+        }));
+  const plan = planMicrobatches(
+    assigned.map(({ tokens }) => tokens),
+    microbatchTokens,
+  );
+  return plan.map((members) => members.map((row) => present(assigned[row], 'a row').groups));
+}
+
+/** What `preferenceLoss` lists as its inputs. Pair p of the graph is the p-th of `rows.flat()`.
+ *  @param rows of one microbatch of `pairs`, the whole batch */
+export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packing: PairPacking): Readonly<Record<string, HostTensor>> {
+  const members = rows.flat().map((i) => present(pairs[i], 'a pair'));
+  const sequences = members.flatMap((pair) => repliesOf(pair, packing));
+  const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
+    packing.rows === 'shared'
+      ? packSharedRows(rows.map((row) => row.flatMap((i) => repliesOf(present(pairs[i], 'a pair'), packing))))
+      : packSequences(sequences);
+  const tokens = packed.segment_N.length;
+  const replies = packing.toxic ? 3 : 2;
+  const weights = Array.from({ length: replies }, () => new Float32Array(members.length * tokens));
+  packed.segment_N.forEach((segment, n) => {
+    const { completion } = present(sequences[segment], 'a completion for each segment');
+    const weight = present(weights[segment % replies], 'weights for each reply');
+    weight[Math.floor(segment / replies) * tokens + n] = packing.logProbs === 'sum' ? 1 : 1 / completion.length;
+  });
+  const weightsOf = (reply: number): HostTensor => f32Tensor([members.length, tokens], present(weights[reply], 'weights for each reply'));
+  const perPair = (value: (pair: TrainingPair) => number): HostTensor => f32Tensor([members.length], members.map(value));
+  const { logProbs, toxic } = packing;
+  return {
+    ids: packed.ids_BT,
+    positions: packed.positions_BT,
+    ...(packed.mask_BTT === undefined ? {} : { mask: packed.mask_BTT }),
+    rows: packed.rows_N,
+    targets: packed.targets_N,
+    chosenWeights: weightsOf(0),
+    rejectedWeights: weightsOf(1),
+    referenceChosen: perPair((pair) => joinTokens(pair.referenceChosen, logProbs)),
+    referenceRejected: perPair((pair) => joinTokens(pair.referenceRejected, logProbs)),
+    ...(toxic ? { toxicWeights: weightsOf(2), referenceToxic: perPair(({ referenceToxic = [] }) => joinTokens(referenceToxic, logProbs)) } : {}),
+    chosenMeans: perPair((pair) => meanFactor(pair.chosen.length, logProbs)),
+    pairWeights: perPair(() => 1 / pairs.length),
+  };
+}
+
+/** The log-probability of a completion, nats or nats per token. */
+export function joinTokens(logProbs: readonly number[], how: PairPacking['logProbs']): number {
+  const sum = logProbs.reduce((total, logProb) => total + logProb, 0);
+  return how === 'sum' ? sum : sum / logProbs.length;
+}
+
+/** What turns a joined log-probability into the mean over its tokens. */
+export function meanFactor(tokens: number, how: PairPacking['logProbs']): number {
+  return how === 'sum' ? 1 / tokens : 1;
+}
+
+function repliesOf({ prefix, chosen, rejected, toxic }: TrainingPair, packing: Pick<PairPacking, 'toxic'>): readonly Sequence[] {
+  const replies = packing.toxic ? [chosen, rejected, present(toxic, 'a toxic reply')] : [chosen, rejected];
+  return replies.map((completion) => ({ prefix, completion }));
+}
+
+function requireToxic({ toxic = [], referenceToxic = [] }: TrainingPair, index: number): void {
+  if (toxic.length > 0 && referenceToxic.length === toxic.length) return;
+  throw new ConfigError('this pair has no toxic reply to train away', {
+    where: `pair ${String(index)}`,
+    expected: 'the ids of a toxic reply and the reference’s log-probability of each',
+    got: `${String(toxic.length)} ids, ${String(referenceToxic.length)} log-probabilities`,
+    remedy: 'Leave the pair out, or set gamma to 0, which is DPO.',
+  });
+}
