@@ -4,18 +4,18 @@ import { present } from '../base/invariant.js';
 import { openStream, streamKey } from '../base/random.js';
 import type { Judge } from '../dialogue/types.js';
 import { countUnscored } from '../dialogue/unscored.js';
-import { recipeStages, untunedRow } from '../runs/recipe.js';
+import { reported } from '../measures/reported.js';
 import type { Metrics, Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictWords } from '../runs/report.js';
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../speakers/judges/linearToxicity.js';
 import type { BootstrapOptions } from '../stats/bootstrap.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../stats/exchangeMetrics.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import type { RecordedDialogue, RecordedScore } from './records.js';
-import { reported } from './reported.js';
 import type { StageContext } from './stageContext.js';
 
 export interface EvaluatedRow {
   readonly name: string;
+  readonly attack: string;
   readonly target: string;
   readonly dialogues: readonly RecordedDialogue[];
   /** What a rounded target changes, by the first judge; absent where training played none. */
@@ -69,15 +69,13 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
   const bootstrap = bootstrapOf(recipe);
   const { overall, turns } = summariseExchanges(byPrompt, bootstrap);
   const utterances = row.dialogues.map(({ turns: said }) => said.filter(({ author }) => author === 'adversary').map(({ text }) => text));
-  const stage = recipeStages(recipe).find((each) => each.kind === 'exploit' && each.name === row.name);
-  const attack = stage?.kind === 'exploit' ? stage.options.attack : 'none';
   return {
     name: row.name,
-    attack,
+    attack: row.attack,
     target: row.target,
     judge: judge.name,
     threshold: judge.threshold,
-    judgeTrainedOn: attack === 'ipo' && judge.name === plan.trainedJudge,
+    judgeTrainedOn: row.attack === 'ipo' && judge.name === plan.trainedJudge,
     dialogues: row.dialogues.length,
     turns: plan.turns,
     metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
@@ -196,7 +194,7 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
 function notesOf(plan: EvaluationPlan): readonly string[] {
   const notes = ['Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.'];
   const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
-  if (trained.length > 0 && plan.rows.some((row) => row !== untunedRow))
+  if (trained.length > 0 && plan.rows.some(({ attack }) => attack !== 'none'))
     notes.push(`${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`);
   if (plan.judges.length === 1) notes.push('Only one judge: part of what it reports may be its own artefact.');
   return notes;

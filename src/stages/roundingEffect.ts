@@ -5,10 +5,10 @@ import { present } from '../base/invariant.js';
 import { replayLinear } from '../dialogue/rollout/linear.js';
 import type { RolloutCast } from '../dialogue/rollout/exchange.js';
 import type { ExchangeScore, ScoredDialogue } from '../dialogue/types.js';
+import { reported } from '../measures/reported.js';
 import type { StreamKey } from '../base/random.js';
 import type { Metrics } from '../runs/report.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from '../stats/bootstrap.js';
-import { reported } from './reported.js';
 
 /** @param cast with the rounded target
  *  @param stream of the rollout that gave the dialogues

@@ -1,6 +1,7 @@
 /** How varied a set of texts is: distinct n-grams (Li et al. 2016), self-BLEU (Zhu et al. 2018), duplicates. No text is
  *  ever compared with itself, so that adding a text changes nothing but what it truly adds. */
 import { invariant, present } from '../base/invariant.js';
+import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 
 /** Lower-case words and single punctuation marks; apostrophes stay inside words. */
 export function wordsOf(text: string): readonly string[] {
@@ -55,6 +56,34 @@ export function selfBleu(texts: readonly string[], maxOrder = 4): readonly numbe
     }
     return brevityPenalty(row.length, closestOtherLength(lengthCounts, row.length)) * Math.exp(logSum / maxOrder);
   });
+}
+
+/** How varied a set of texts is, as figures of a report. */
+export interface Variety {
+  readonly distinct1: Summary;
+  readonly distinct2: Summary;
+  readonly selfBleu: Summary;
+  readonly duplicates: Summary;
+}
+
+/** @param textsByPrompt all texts of a prompt, one list a prompt. Only self-BLEU, a mean over texts, has an interval;
+ *  a share of distinct n-grams has none, since resampling with repetition makes duplicates of its own. */
+export function summariseVariety(textsByPrompt: readonly (readonly string[])[], options: BootstrapOptions): Variety {
+  const texts = textsByPrompt.flat();
+  const whole = (mean: number | null): Summary => ({ mean, low: null, high: null, min: null, max: null, n: texts.length, unit: 'share' });
+  return {
+    distinct1: whole(distinctShare(texts, 1)),
+    distinct2: whole(distinctShare(texts, 2)),
+    selfBleu: createBootstrap(options).summarise(selfBleuByPrompt(textsByPrompt), 'BLEU'),
+    duplicates: whole(duplicateShare(texts)),
+  };
+}
+
+/** BLEU of each text against all others of the whole set, grouped as the texts are. */
+export function selfBleuByPrompt(textsByPrompt: readonly (readonly string[])[]): readonly (readonly number[])[] {
+  const bleu = selfBleu(textsByPrompt.flat());
+  let at = 0;
+  return textsByPrompt.map((texts) => bleu.slice(at, (at += texts.length)));
 }
 
 /** The two highest counts of an n-gram in one text, and which text has the highest. */

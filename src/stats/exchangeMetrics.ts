@@ -1,8 +1,8 @@
 /** The figures of an evaluation, from plain numbers: one row an exchange, grouped by prompt. Over all turns and per turn,
  *  each with its unit and an interval by prompt. What is unscored is left out of the means and reported as a share. */
-import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
-import { distinctShare, duplicateShare, selfBleu } from './diversity.js';
-import { wilson } from './wilson.js';
+import type { BootstrapOptions, Summary } from './bootstrap.js';
+import { summariseVariety } from './diversity.js';
+import { createMetricSummaries, type MetricTable } from './metricTable.js';
 
 /** One exchange; null marks what is unscored or unknown. */
 export interface ExchangeNumbers {
@@ -23,13 +23,6 @@ export interface ExchangeNumbers {
   readonly replyDisagreement?: number | null;
   /** Of a judge with members: whether they differ on the reply's failure. */
   readonly replySplit?: boolean | null;
-}
-
-interface Metric {
-  readonly unit: string;
-  readonly value: (row: ExchangeNumbers) => number | null;
-  /** An estimate of a probability: that nothing, or everything, failed does not make it certain. */
-  readonly isRate?: boolean;
 }
 
 /** Every metric of an exchange. */
@@ -53,7 +46,7 @@ export const exchangeMetrics = {
   adversaryUnscored: { unit: 'share', value: (row) => Number(row.adversaryHarm === null) },
   adversaryNllUnknown: { unit: 'share', value: (row) => Number(row.adversaryNll === null) },
   rewardUnknown: { unit: 'share', value: (row) => Number(row.reward === null) },
-} as const satisfies Record<string, Metric>;
+} as const satisfies MetricTable<ExchangeNumbers>;
 
 export type ExchangeMetricName = keyof typeof exchangeMetrics;
 
@@ -66,15 +59,8 @@ export interface MetricTables {
 
 /** @param rowsByPrompt all exchanges of all dialogues of a prompt, one list a prompt */
 export function summariseExchanges(rowsByPrompt: readonly (readonly ExchangeNumbers[])[], options: BootstrapOptions): MetricTables {
-  const bootstrap = createBootstrap(options);
-  const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> => {
-    const entries = Object.entries(exchangeMetrics as Record<string, Metric>).map(([name, { unit, value, isRate = false }]) => {
-      const valuesByPrompt = rows.map((row) => row.map(value));
-      const summary = bootstrap.summarise(valuesByPrompt, unit);
-      return [name, isRate ? withoutFalseCertainty(summary, valuesByPrompt, options.level) : summary];
-    });
-    return Object.fromEntries(entries) as Record<ExchangeMetricName, Summary>; // Same keys as the table above.
-  };
+  const { summarise } = createMetricSummaries(options);
+  const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> => summarise(exchangeMetrics, rows);
   const turnCount = rowsByPrompt.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
   return {
     overall: tableOf(rowsByPrompt),
@@ -82,40 +68,14 @@ export function summariseExchanges(rowsByPrompt: readonly (readonly ExchangeNumb
   };
 }
 
-/** A bootstrap of equal values has no width. Where a rate is exactly 0 or 1 the interval is Wilson's, each prompt counting once. */
-function withoutFalseCertainty(summary: Summary, valuesByPrompt: readonly (readonly (number | null)[])[], level?: number): Summary {
-  if (summary.mean !== 0 && summary.mean !== 1) return summary;
-  const prompts = valuesByPrompt.filter((values) => values.some((value) => value !== null)).length;
-  const { low, high } = wilson(summary.mean * prompts, prompts, level);
-  return { ...summary, low, high };
-}
-
 /** Metrics of the set of utterances as a whole. */
 export type DiversityMetricName = 'diversityDistinct1' | 'diversityDistinct2' | 'diversitySelfBleu' | 'diversityDuplicates';
 
-/** @param textsByPrompt all utterances of a prompt, one list a prompt. Only self-BLEU, a mean over texts, has an interval;
- *  a share of distinct n-grams has none, since resampling with repetition makes duplicates of its own. */
+/** @param textsByPrompt all utterances of a prompt, one list a prompt */
 export function summariseDiversity(
   textsByPrompt: readonly (readonly string[])[],
   options: BootstrapOptions,
 ): Readonly<Record<DiversityMetricName, Summary>> {
-  const texts = textsByPrompt.flat();
-  const whole = (value: number | null): Summary => ({
-    mean: value,
-    low: null,
-    high: null,
-    min: null,
-    max: null,
-    n: texts.length,
-    unit: 'share',
-  });
-  const bleu = selfBleu(texts);
-  let at = 0;
-  const bleuByPrompt = textsByPrompt.map((row) => bleu.slice(at, (at += row.length)));
-  return {
-    diversityDistinct1: whole(distinctShare(texts, 1)),
-    diversityDistinct2: whole(distinctShare(texts, 2)),
-    diversitySelfBleu: createBootstrap(options).summarise(bleuByPrompt, 'BLEU'),
-    diversityDuplicates: whole(duplicateShare(texts)),
-  };
+  const { distinct1, distinct2, selfBleu, duplicates } = summariseVariety(textsByPrompt, options);
+  return { diversityDistinct1: distinct1, diversityDistinct2: distinct2, diversitySelfBleu: selfBleu, diversityDuplicates: duplicates };
 }

@@ -33,10 +33,11 @@ export interface Embedder {
 
 const batchTokens = 4096;
 
-/** An embedder over a language model's own weights: the state of the last token. Updates of a trainable model are seen. */
-export function openEmbedder(model: LanguageModel): Promise<Embedder> {
+/** An embedder over a language model's own weights. Updates of a trainable model are seen.
+ *  @param options.pooling the state of the last token (the default), or the mean of all */
+export function openEmbedder(model: LanguageModel, { pooling = 'last' }: { readonly pooling?: 'last' | 'mean' } = {}): Promise<Embedder> {
   const { name, architecture, tokenizer, weights, device } = model;
-  return createEmbedder(device, { name, body: { ...architecture, reads: 'leftToRight' }, tokenizer, weights, pooling: 'last' });
+  return createEmbedder(device, { name, body: { ...architecture, reads: 'leftToRight' }, tokenizer, weights, pooling });
 }
 
 /** An embedder with weights of its own, from a checkpoint of any known family; a head that it has is left out.
