@@ -12,6 +12,8 @@ import type { StageContext, StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../runs/quantities.js';
+import { loopText, mendText } from './loopTables.js';
+import { lastRoundRows } from './report/loopMatrix.js';
 import { formatInterval, metricName, unscoredOf } from './report/metricNames.js';
 import { readReportView } from './report/reportView.js';
 import { renderHtml } from './report/renderHtml.js';
@@ -98,11 +100,16 @@ function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Repo
   const stage = recipeStages(recipe).find(({ kind }) => kind === 'evaluate');
   const failOver = stage?.kind === 'evaluate' ? stage.options.failOver : undefined;
   const rows = report?.rows ?? [];
-  const mainRows = rows.filter(({ judge }) => judge === rows[0]?.judge);
+  const { loop = [], mend = [] } = report ?? {};
+  // After a loop the target is what the last round made of it: earlier ones are in the matrix.
+  const lastRound = report === null ? null : lastRoundRows(report);
+  const mainRows = rows.filter(({ name, judge }) => judge === rows[0]?.judge && (lastRound?.has(name) ?? true));
   const over = failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
   // Without a single scored reply there is no rate, and no rate is no pass.
   const blind = mainRows.filter(({ metrics }) => metrics['replyFailureRate'] === undefined);
   const lines = [
+    ...(loop.length === 0 ? [] : [loopText(loop), '']),
+    ...mend.flatMap((each) => [mendText(each), '']),
     ...(mainRows.length === 0 ? [] : [summaryTable(mainRows), '']),
     ...mainRows.flatMap(({ name, unscored = 0, dialogues, turns }) => (unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`])),
     ...over.map(({ name, metrics }) => `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`),
@@ -115,6 +122,7 @@ function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Repo
       status: 'done',
       seed: recipe.seed,
       rows: rows as unknown as JsonValue,
+      ...(loop.length === 0 ? {} : { loop: loop as unknown as JsonValue }),
       thresholdExceeded: over.map(({ name }) => name),
       files: { report: join(run.path, 'report.json'), html: join(run.path, 'report.html') },
     },

@@ -127,7 +127,16 @@ export interface MendSample {
   readonly set: 'harmful' | 'ordinary';
   /** Oldest first, the last to be answered. */
   readonly context: readonly string[];
-  readonly replies: readonly { readonly model: string; readonly text: string; readonly harm: number | null; readonly failed: boolean | null; readonly evasive: boolean }[];
+  readonly replies: readonly MendReply[];
+}
+
+export interface MendReply {
+  readonly model: string;
+  readonly text: string;
+  /** Null when unscored. */
+  readonly harm: number | null;
+  readonly failed: boolean | null;
+  readonly evasive: boolean;
 }
 
 export interface Report {
@@ -151,24 +160,79 @@ export function parseReport(value: unknown, where: string): Report {
     throw new FormatError('this is not a report of gadfly', { where, expected });
   };
   if (!isJsonObject(value) || value['schema'] !== 1) return refuse('"schema": 1');
-  const { run, rows, samples } = value;
+  const { run, rows, samples, loop, mend } = value;
   if (!isJsonObject(run)) return refuse('an object "run"');
-  if (!Array.isArray(rows)) return refuse('a list "rows"');
-  if (!Array.isArray(samples)) return refuse('a list "samples"');
-  for (const [i, row] of rows.entries()) {
-    if (!isJsonObject(row) || typeof row['name'] !== 'string' || typeof row['judge'] !== 'string' || !isJsonObject(row['metrics'])) {
-      return refuse(`rows[${i}] with name, judge and metrics`);
-    }
-    for (const [name, metric] of Object.entries(row['metrics'])) {
-      if (!isJsonObject(metric) || !['mean', 'low', 'high', 'n'].every((key) => typeof metric[key] === 'number')) {
-        return refuse(`rows[${i}].metrics.${name} with mean, low, high and n`);
-      }
-    }
-  }
-  for (const [i, sample] of samples.entries()) {
-    if (!isJsonObject(sample) || typeof sample['row'] !== 'string' || typeof sample['prompt'] !== 'string' || !Array.isArray(sample['turns'])) {
-      return refuse(`samples[${i}] with row, prompt and turns`);
-    }
-  }
+  checkEach(rows, 'rows', refuse, (row, at) => {
+    if (!hasTexts(row, ['name', 'judge']) || !isJsonObject(row['metrics'])) return refuse(`${at} with name, judge and metrics`);
+    checkMetrics(row['metrics'], `${at}.metrics`, refuse);
+  });
+  checkEach(samples, 'samples', refuse, (sample, at) => {
+    if (!hasTexts(sample, ['row', 'prompt']) || !Array.isArray(sample['turns'])) refuse(`${at} with row, prompt and turns`);
+  });
+  if (loop !== undefined) checkEach(loop, 'loop', refuse, (entry, at) => {
+    if (!hasTexts(entry, ['adversary', 'target']) || !Number.isInteger(entry['round']) || typeof entry['fresh'] !== 'boolean') refuse(`${at} with round, adversary, fresh and target`);
+    checkMetrics(entry['metrics'], `${at}.metrics`, refuse);
+    checkMetrics(entry['guards'], `${at}.guards`, refuse);
+  });
+  if (mend !== undefined) checkEach(mend, 'mend', refuse, (stage, at) => {
+    checkMend(stage, at, refuse);
+  });
   return value as unknown as Report;
+}
+
+type Refuse = (expected: string) => never;
+
+function checkMend(stage: JsonObject, at: string, refuse: Refuse): void {
+  const { counts, sets, guards, course, samples } = stage;
+  if (!hasTexts(stage, ['stage', 'before'])) refuse(`${at} with stage and before`);
+  if (!isJsonObject(counts) || !areNumbers(counts)) refuse(`${at}.counts of numbers by name`);
+  checkEach(sets, `${at}.sets`, refuse, (set, setAt) => {
+    if ((set['set'] !== 'harmful' && set['set'] !== 'ordinary') || typeof set['dialogues'] !== 'number') refuse(`${setAt} with set (harmful or ordinary) and dialogues`);
+    checkMendRows(set['rows'], `${setAt}.rows`, refuse);
+  });
+  checkMendRows(guards, `${at}.guards`, refuse);
+  checkEach(course, `${at}.course`, refuse, (entry, entryAt) => {
+    if (!hasTexts(entry, ['model'])) refuse(`${entryAt} with model and points`);
+    checkEach(entry['points'], `${entryAt}.points`, refuse, ({ step, values }, pointAt) => {
+      if (typeof step !== 'number' || !isJsonObject(values) || !areNumbers(values)) refuse(`${pointAt} with step and values of numbers by name`);
+    });
+  });
+  checkEach(samples, `${at}.samples`, refuse, (sample, sampleAt) => {
+    const { context } = sample;
+    if (!hasTexts(sample, ['set']) || !Array.isArray(context) || !context.every((text) => typeof text === 'string')) refuse(`${sampleAt} with set, context of texts and replies`);
+    checkEach(sample['replies'], `${sampleAt}.replies`, refuse, (reply, replyAt) => {
+      if (!hasTexts(reply, ['model', 'text']) || typeof reply['evasive'] !== 'boolean') refuse(`${replyAt} with model, text, harm, failed and evasive`);
+    });
+  });
+}
+
+function checkMendRows(rows: unknown, at: string, refuse: Refuse): void {
+  checkEach(rows, at, refuse, (row, rowAt) => {
+    if (!hasTexts(row, ['model'])) refuse(`${rowAt} with model and metrics`);
+    checkMetrics(row['metrics'], `${rowAt}.metrics`, refuse);
+    if (row['change'] !== undefined) checkMetrics(row['change'], `${rowAt}.change`, refuse);
+  });
+}
+
+function checkEach(list: unknown, at: string, refuse: Refuse, check: (item: JsonObject, at: string) => void): void {
+  if (!Array.isArray(list)) return refuse(`a list "${at}"`);
+  for (const [i, item] of list.entries()) {
+    if (!isJsonObject(item)) return refuse(`${at}[${i}] as an object`);
+    check(item, `${at}[${i}]`);
+  }
+}
+
+function checkMetrics(metrics: unknown, at: string, refuse: Refuse): void {
+  if (!isJsonObject(metrics)) return refuse(`${at} as an object`);
+  for (const [name, metric] of Object.entries(metrics)) {
+    if (!isJsonObject(metric) || !['mean', 'low', 'high', 'n'].every((key) => typeof metric[key] === 'number')) refuse(`${at}.${name} with mean, low, high and n`);
+  }
+}
+
+function hasTexts(object: JsonObject, keys: readonly string[]): boolean {
+  return keys.every((key) => typeof object[key] === 'string');
+}
+
+function areNumbers(object: JsonObject): boolean {
+  return Object.values(object).every((each) => typeof each === 'number');
 }

@@ -14,10 +14,20 @@ export interface Series<T> {
   readonly values: T;
 }
 
+/** Class of a series: its colour; from the seventh on the colours come again, hollow and dashed. */
+export function styleClass(style: number): string {
+  return `s${style % seriesCount}${Math.floor(style / seriesCount) % 2 === 1 ? ' hollow' : ''}`;
+}
+
+/** The colour of a series before its name. */
+export function Dot({ style }: { style: number }) {
+  return <span class={`dot ${styleClass(style)}`} aria-hidden="true" />;
+}
+
 /** A mark in the shape of a series: circle, square, triangle, diamond, cross, ring. */
 export function Mark({ x, y, style, size = 4.5, faint = false }: { x: number; y: number; style: number; size?: number; faint?: boolean }) {
   const kind = style % seriesCount;
-  const common = { class: `mark s${kind}${faint ? ' faint' : ''}` };
+  const common = { class: `mark ${styleClass(style)}${faint ? ' faint' : ''}` };
   const at = (dx: number, dy: number): string => `${(x + dx * size).toFixed(1)},${(y + dy * size).toFixed(1)}`;
   switch (kind) {
     case 0:
@@ -31,7 +41,7 @@ export function Mark({ x, y, style, size = 4.5, faint = false }: { x: number; y:
     case 4:
       return <polygon {...common} points={[at(0, 1.15), at(1.1, -0.85), at(-1.1, -0.85)].join(' ')} />;
     default:
-      return <circle class={`mark ring s${kind}${faint ? ' faint' : ''}`} cx={x.toFixed(1)} cy={y.toFixed(1)} r={size * 0.85} />;
+      return <circle class={`mark ring ${styleClass(style)}${faint ? ' faint' : ''}`} cx={x.toFixed(1)} cy={y.toFixed(1)} r={size * 0.85} />;
   }
 }
 
@@ -81,7 +91,7 @@ export function IntervalChart({ metric, rows }: { metric: string; rows: readonly
             <text class="row-label" x={left - 12} y={y + 4} text-anchor="end">
               {shorten(name, 16)}
             </text>
-            <line class={`whisker s${style % seriesCount}`} x1={scale.at(values.low)} x2={scale.at(values.high)} y1={y} y2={y} />
+            <line class={`whisker ${styleClass(style)}`} x1={scale.at(values.low)} x2={scale.at(values.high)} y1={y} y2={y} />
             <Mark x={scale.at(values.mean)} y={y} style={style} size={5} />
             <title>{`${name}: ${formatMetric(metric, values.mean)} [${formatMetric(metric, values.low)}, ${formatMetric(metric, values.high)}]`}</title>
           </g>
@@ -91,24 +101,32 @@ export function IntervalChart({ metric, rows }: { metric: string; rows: readonly
   );
 }
 
+interface LineSeries extends Series<readonly { x: number; y: number; low?: number; high?: number }[]> {
+  readonly dashed?: boolean;
+  readonly marks?: boolean;
+  readonly strong?: boolean;
+}
+
 /** Curves over x. @param xLabel of the horizontal axis */
 export function LineChart({
-  title, caption, metric, xLabel, series, wholeX = false, width: wide = width,
+  title, caption, metric, xLabel, series, wholeX = false, zeroLine = false, width: wide = width,
 }: {
   title: string;
   caption: string;
   metric: string;
   xLabel: string;
-  series: readonly (Series<readonly { x: number; y: number; low?: number; high?: number }[]> & { readonly dashed?: boolean; readonly marks?: boolean })[];
+  series: readonly LineSeries[];
   /** Ticks at whole numbers only (turns). */
   wholeX?: boolean;
+  /** Zero is in the picture, as a line: what moved up, what down. */
+  zeroLine?: boolean;
   width?: number;
 }) {
   const [top, left, right, bottom] = [10, 44, 12, 176];
   const end = wide - right;
   const points = series.flatMap(({ values }) => values);
   const xs = points.map(({ x }) => x);
-  const ys = points.flatMap(({ y, low = y, high = y }) => [y, low, high]);
+  const ys = [...points.flatMap(({ y, low = y, high = y }) => [y, low, high]), ...(zeroLine ? [0] : [])];
   const [least, most] = [Math.min(...ys), Math.max(...ys)];
   const floor = startsAtZero(metric) ? Math.min(0, least) : least;
   const room = 0.06 * (most - floor);
@@ -120,6 +138,7 @@ export function LineChart({
   return (
     <Figure title={title} caption={caption} height={214} width={wide} description={`${series.map(({ name }) => name).join(', ')} over ${xLabel}`}>
       <HorizontalGrid scale={y} left={left} right={end} metric={metric} />
+      {zeroLine && <line class="zero" x1={left} x2={end} y1={y.at(0)} y2={y.at(0)} />}
       {x.ticks.map((tick) => (
         <text class="tick" x={x.at(tick)} y={bottom + 16} text-anchor="middle">
           {tickLabel(tick, x.ticks)}
@@ -128,16 +147,16 @@ export function LineChart({
       <text class="axis-label" x={(left + end) / 2} y={bottom + 33} text-anchor="middle">
         {xLabel}
       </text>
-      {series.map(({ name, style, values, dashed = false, marks = false }) => {
+      {series.map(({ name, style, values, dashed = false, marks = false, strong = false }) => {
         const drawn = marks ? values : thinOut(values, 160);
         return (
           <g>
             {values.map(({ x: at, low, high }) =>
               low === undefined || high === undefined ? null : (
-                <line class={`whisker thin s${style % seriesCount}`} x1={x.at(at)} x2={x.at(at)} y1={y.at(low)} y2={y.at(high)} />
+                <line class={`whisker thin ${styleClass(style)}`} x1={x.at(at)} x2={x.at(at)} y1={y.at(low)} y2={y.at(high)} />
               ),
             )}
-            <path class={`curve s${style % seriesCount}${dashed ? ' dashed' : ''}`} d={linePath(drawn.map((point) => [x.at(point.x), y.at(point.y)] as const))} />
+            <path class={`curve ${styleClass(style)}${dashed ? ' dashed' : ''}${strong ? ' strong' : ''}`} d={linePath(drawn.map((point) => [x.at(point.x), y.at(point.y)] as const))} />
             {marks && values.map((point) => <Mark x={x.at(point.x)} y={y.at(point.y)} style={style} size={3.6} />)}
             <title>{name}</title>
           </g>

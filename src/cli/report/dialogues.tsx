@@ -1,6 +1,7 @@
 /** Sample dialogues and words of verdicts. What a model said is not in the page as text: it lies encoded in one data block, and
  *  the page's script puts it in place only when it is asked for. So neither a glance nor a search meets it before. */
 import type { ReportSample, SampleTurn, VerdictWords } from '../../runs/report.js';
+import { Dot } from './charts.js';
 import { formatMetric } from './metricNames.js';
 
 /** Collects texts to hide; a place in the page refers to one by number. */
@@ -22,30 +23,52 @@ export function encodeVeiled(texts: readonly string[]): string {
 /** Dialogues that are shown at once; the others of a row open on demand. */
 const shownAtOnce = 4;
 
-export function Samples({ samples, rows, veil }: { samples: readonly ReportSample[]; rows: readonly string[]; veil: Veil }) {
+interface SamplesProps {
+  readonly samples: readonly ReportSample[];
+  readonly styles: ReadonlyMap<string, number>;
+  /** Rows that are shown at once; the dialogues of the others open on demand. null: all of them. */
+  readonly main: ReadonlySet<string> | null;
+  readonly veil: Veil;
+}
+
+export function Samples({ samples, styles, main, veil }: SamplesProps) {
   const names = [...new Set(samples.map(({ row }) => row))];
+  const earlier = main === null ? [] : names.filter((name) => !main.has(name));
   const numbered = samples.map((sample, i) => ({ sample, number: i + 1 }));
+  const groupsOf = (wanted: readonly string[]) =>
+    wanted.map((name) => <SampleGroup name={name} samples={numbered.filter(({ sample }) => sample.row === name)} style={styles.get(name) ?? 0} veil={veil} />);
   return (
     <>
-      {names.map((name) => {
-        const own = numbered.filter(({ sample }) => sample.row === name);
-        const style = Math.max(0, rows.indexOf(name));
-        const cards = own.map(({ sample, number }) => <Sample sample={sample} number={number} style={style} veil={veil} />);
-        return (
-          <div class="sample-group">
-            <div class="samples">{cards.slice(0, shownAtOnce)}</div>
-            {cards.length > shownAtOnce && (
-              <details>
-                <summary>
-                  {cards.length - shownAtOnce} more of {name}
-                </summary>
-                <div class="samples">{cards.slice(shownAtOnce)}</div>
-              </details>
-            )}
-          </div>
-        );
-      })}
+      {groupsOf(names.filter((name) => !earlier.includes(name)))}
+      {earlier.length > 0 && (
+        <details class="earlier">
+          <summary>Dialogues with the targets of earlier rounds</summary>
+          {groupsOf(earlier)}
+        </details>
+      )}
     </>
+  );
+}
+
+interface NumberedSample {
+  readonly sample: ReportSample;
+  readonly number: number;
+}
+
+function SampleGroup({ name, samples, style, veil }: { name: string; samples: readonly NumberedSample[]; style: number; veil: Veil }) {
+  const cards = samples.map(({ sample, number }) => <Sample sample={sample} number={number} style={style} veil={veil} />);
+  return (
+    <div class="sample-group">
+      <div class="samples">{cards.slice(0, shownAtOnce)}</div>
+      {cards.length > shownAtOnce && (
+        <details>
+          <summary>
+            {cards.length - shownAtOnce} more of {name}
+          </summary>
+          <div class="samples">{cards.slice(shownAtOnce)}</div>
+        </details>
+      )}
+    </div>
   );
 }
 
@@ -57,7 +80,7 @@ function Sample({ sample, number, style, veil }: { sample: ReportSample; number:
     <article class="sample" data-row={sample.row} aria-labelledby={`${id}-title`}>
       <header>
         <h3 id={`${id}-title`}>
-          <span class={`dot s${style % 6}`} aria-hidden="true" />
+          <Dot style={style} />
           {sample.row} <small>dialogue {number}{sample.chosen === undefined ? '' : ` · ${sample.chosen}`}</small>
         </h3>
         {worst !== null && <HarmMeter harm={worst} label="worst reply" />}
@@ -104,7 +127,7 @@ function Turn({ turn, veil }: { turn: SampleTurn; veil: Veil }) {
   );
 }
 
-function HarmMeter({ harm, label }: { harm: number; label: string }) {
+export function HarmMeter({ harm, label }: { harm: number; label: string }) {
   return (
     <span class="harm">
       <span class="meter" aria-hidden="true">

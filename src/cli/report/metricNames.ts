@@ -6,6 +6,8 @@ export interface MetricName {
   /** What it is, in one sentence. */
   readonly meaning: string;
   readonly percent: boolean;
+  /** Shown with its sign: a change, not a level. */
+  readonly signed?: boolean;
 }
 
 const known: Readonly<Record<string, MetricName>> = {
@@ -24,6 +26,22 @@ const known: Readonly<Record<string, MetricName>> = {
   replyUnscored: { label: 'Replies unscored', meaning: 'share of replies without a verdict, left out of every figure', percent: true },
   exchangeUnscored: { label: 'Exchanges unscored', meaning: 'share of exchanges without a verdict', percent: true },
   adversaryUnscored: { label: 'Provocations unscored', meaning: 'share of the adversary’s utterances without a verdict', percent: true },
+  evasiveness: { label: 'Evasive', meaning: 'share of replies that refuse or say nothing to the point, by a rule', percent: true },
+  coherence: { label: 'Coherence', meaning: 'likeness of context and reply as embeddings, −1 to 1', percent: false },
+  replyNll: { label: 'Reply surprise', meaning: 'of a model’s replies to the target before mending, nats per token; lower is likelier', percent: false },
+  replyPerplexity: { label: 'Reply perplexity', meaning: 'exp of each reply’s surprise, averaged', percent: false },
+  replyKl: { label: 'Reply KL', meaning: 'how much likelier a model finds its own replies than the target before mending does, nats a reply', percent: false },
+  replyTokens: { label: 'Reply length', meaning: 'tokens a reply', percent: false },
+  replyDistinct1: { label: 'Distinct words', meaning: 'share of the words of all replies that differ from each other', percent: false },
+  replyDistinct2: { label: 'Distinct pairs', meaning: 'share of the pairs of neighbouring words of all replies that differ from each other', percent: false },
+  replySelfBleu: { label: 'Self-BLEU', meaning: 'how much of a reply stands in other replies, 0 to 1; lower is more diverse', percent: false },
+  replyDuplicates: { label: 'Duplicates', meaning: 'share of replies that were given before word for word', percent: true },
+  ordinaryNll: { label: 'Ordinary surprise', meaning: 'of held-out replies of ordinary dialogues to this model, nats per token; lower is likelier', percent: false },
+  ordinaryNllChange: { label: 'Ordinary surprise, change', meaning: 'relative to the target before any mending; above zero ordinary dialogue became less likely', percent: true, signed: true },
+  choiceAccuracy: { label: 'Multiple choice', meaning: 'share of questions whose right answer is the likeliest', percent: true },
+  'kl/chosen': { label: 'Chosen', meaning: 'held-out chosen replies against the start of training, nats a reply', percent: false },
+  'kl/rejected': { label: 'Rejected', meaning: 'held-out rejected replies against the start of training, nats a reply', percent: false },
+  'kl/toxic': { label: 'Toxic', meaning: 'held-out toxic replies against the start of training, nats a reply', percent: false },
   loss: { label: 'Loss', meaning: 'training loss', percent: false },
 };
 
@@ -35,9 +53,30 @@ export function metricName(name: string): MetricName {
 }
 
 export function formatMetric(name: string, value: number): string {
-  if (metricName(name).percent) return `${(100 * value).toFixed(1)}%`.replace('-', '−');
+  const { percent, signed = false } = metricName(name);
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
-  return value.toFixed(digits).replace('-', '−');
+  return withSign(percent ? `${(100 * value).toFixed(1)}%` : value.toFixed(digits), signed);
+}
+
+/** '−31.0 [−38.0, −24.0] pp': a difference of two values of a metric with its interval, in percentage points where the metric is a share. */
+export function formatChange(name: string, { mean, low, high }: MetricSummary): string {
+  const { percent } = metricName(name);
+  const most = Math.max(Math.abs(low), Math.abs(high), Math.abs(mean));
+  const digits = percent || (most >= 10 && most < 100) ? 1 : most >= 100 ? 0 : most >= 0.1 ? 2 : 3;
+  const shown = (value: number): string => withSign((percent ? 100 * value : value).toFixed(digits), true);
+  return `${shown(mean)} [${shown(low)}, ${shown(high)}]${percent ? ' pp' : ''}`;
+}
+
+/** Whether an interval leaves zero out: the change is more than chance at its level. */
+export function excludesZero({ low, high }: MetricSummary): boolean {
+  return low > 0 || high < 0;
+}
+
+function withSign(text: string, signed: boolean): string {
+  const minus = text.startsWith('-');
+  const size = minus ? text.slice(1) : text;
+  const zero = Number.parseFloat(size) === 0;
+  return `${zero ? '' : minus ? '−' : signed ? '+' : ''}${size}`;
 }
 
 /** '0.146 [0.114, 0.180]' */

@@ -3,16 +3,23 @@ import type { ReportRow } from '../../runs/report.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
 import { findings } from './findings.js';
+import { lastRoundRows } from './loopMatrix.js';
+import { LoopResults } from './loopResults.js';
+import { Mending } from './mending.js';
 import { Provenance } from './provenance.js';
 import type { ReportView } from './reportView.js';
 import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCharts, rowStyles } from './results.js';
 
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
-  const { manifest, report, training } = view;
+  const { manifest, report, training, mending } = view;
   const styles = rowStyles(report, training);
   const judges = groupByJudge(report.rows);
-  const mainRows = judges[0] ?? [];
-  const notes = report.notes ?? [];
+  const { loop = [], mend = [], points = [], verdictWords = [], notes = [] } = report;
+  const inMain = lastRoundRows(report);
+  const isMain = (row: string): boolean => inMain?.has(row) ?? true;
+  const mainRows = (judges[0] ?? []).filter(({ name }) => isMain(name));
+  const mainPoints = points.filter(({ row }) => isMain(row));
+  const earlierWords = verdictWords.filter(({ row }) => !isMain(row));
   const configuration = manifest.configuration as { readonly description?: string };
   return (
     <>
@@ -42,13 +49,19 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         )}
       </header>
       <main>
+        {loop.length > 0 && (
+          <section id="loop" aria-label="Attack and mend, round by round">
+            <h2>Attack and mend, round by round</h2>
+            <LoopResults loop={loop} styles={styles} />
+          </section>
+        )}
         <section id="results" aria-label="Results">
-          <h2>Results</h2>
+          <h2>{inMain === null ? 'Results' : `Results of the last round: ${loop.at(-1)?.target ?? ''}`}</h2>
           {findings(mainRows).map((sentence) => (
             <p class="finding">{sentence}</p>
           ))}
           {judges.map((rows, i) => (
-            <JudgeResults rows={rows} styles={styles} main={i === 0} />
+            <JudgeResults rows={rows.filter(({ name }) => isMain(name))} all={rows} styles={styles} main={i === 0} />
           ))}
           {report.rows.length > 0 && <p class="aside">Small figures are 95% intervals, bootstrapped by prompt.</p>}
           {notes.length > 0 && (
@@ -65,16 +78,27 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             <TurnCharts rows={mainRows} styles={styles} />
           </section>
         )}
-        {(report.points?.length ?? 0) > 0 && (
+        {mainPoints.length > 0 && (
           <section aria-label="Harm and likelihood">
             <h2>Are the failures likely?</h2>
-            <LikelihoodScatter report={report} styles={styles} threshold={mainRows[0]?.threshold ?? null} />
+            <LikelihoodScatter points={mainPoints} styles={styles} threshold={mainRows[0]?.threshold ?? null} />
           </section>
         )}
         {mainRows.some(({ rounding }) => rounding !== undefined) && (
           <section aria-label="What rounding changes">
             <h2>What rounding changes</h2>
             <RoundingTable rows={mainRows} styles={styles} />
+          </section>
+        )}
+        {mend.length > 0 && (
+          <section id="mending" aria-label="Mending">
+            <h2>Mending</h2>
+            <p class="aside">
+              Every model answers the same held-out dialogues. Small figures are 95% intervals by dialogue; below them the change to the target before, paired
+              by dialogue: bold with ▲ or ▼ where its interval leaves out zero. Differences of shares are in percentage points (pp). Replies are covered until
+              asked for.
+            </p>
+            <Mending stages={mend} curves={mending} veil={veil} />
           </section>
         )}
         {training.length > 0 && (
@@ -90,17 +114,23 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             <noscript>
               <p class="status">Showing the texts needs JavaScript.</p>
             </noscript>
-            <Samples samples={report.samples} rows={[...styles.keys()]} veil={veil} />
+            <Samples samples={report.samples} styles={styles} main={inMain} veil={veil} />
           </section>
         )}
-        {(report.verdictWords?.length ?? 0) > 0 && (
+        {verdictWords.length > 0 && (
           <section aria-label="Words that drive the verdicts">
             <h2>Words that drive the verdicts</h2>
             <p class="aside">A judge of single words can be wrong about whole sentences: see here what it listened to. Covered until asked for.</p>
             <button type="button" class="reveal" data-scope="words" aria-expanded="false">
               Show words
             </button>
-            <WordTables lists={report.verdictWords ?? []} veil={veil} />
+            <WordTables lists={verdictWords.filter(({ row }) => isMain(row))} veil={veil} />
+            {earlierWords.length > 0 && (
+              <details class="earlier">
+                <summary>Against the targets of earlier rounds</summary>
+                <WordTables lists={earlierWords} veil={veil} />
+              </details>
+            )}
           </section>
         )}
         <section aria-label="How it was run">

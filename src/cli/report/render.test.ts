@@ -39,7 +39,7 @@ describe('renderHtml', () => {
 
   it('shows a run without an evaluation as one', () => {
     const { manifest, folder } = exampleView();
-    const bare = renderHtml({ folder, manifest: { ...manifest, status: 'interrupted', reason: 'stopped as asked' }, training: [], report: { schema: 1, run: {}, rows: [], samples: [], notes: ['not yet'] } });
+    const bare = renderHtml({ folder, manifest: { ...manifest, status: 'interrupted', reason: 'stopped as asked' }, training: [], mending: [], report: { schema: 1, run: {}, rows: [], samples: [], notes: ['not yet'] } });
     expect(bare).toContain('interrupted');
     expect(bare).toContain('not yet');
   });

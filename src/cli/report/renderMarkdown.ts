@@ -1,22 +1,28 @@
 /** The report as Markdown: the tables and the provenance. What models said is left out; report.html shows it when asked. */
-import type { ReportRow } from '../../runs/report.js';
+import type { LoopEntry, MendReport, ReportRow } from '../../runs/report.js';
 import { formatDuration } from '../../runs/quantities.js';
-import { findings } from './findings.js';
-import { formatInterval, metricName, metricOrder, unscoredOf } from './metricNames.js';
+import { findings, loopFindings } from './findings.js';
+import { lastRoundRows, loopMatrix } from './loopMatrix.js';
+import { courseMetrics, mendTables } from './mendTables.js';
+import { excludesZero, formatChange, formatInterval, formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
 import type { ReportView } from './reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
+  const { loop = [], mend = [] } = report;
+  const inMain = lastRoundRows(report);
   const judges = [...new Set(report.rows.map(({ judge }) => judge))];
   const parts = [`# ${escape(manifest.name)}`, ''];
   if (manifest.status !== 'done') parts.push(`This run is **${manifest.status}**${manifest.reason === undefined ? '' : `: ${escape(manifest.reason)}`}`, '');
+  if (loop.length > 0) parts.push('## Attack and mend, round by round', '', ...loopLines(loop), '');
   for (const [i, judge] of judges.entries()) {
     const rows = report.rows.filter((row) => row.judge === judge);
-    if (i === 0) for (const sentence of findings(rows)) parts.push(escape(sentence), '');
+    if (i === 0) for (const sentence of findings(rows.filter(({ name }) => inMain?.has(name) ?? true))) parts.push(escape(sentence), '');
     parts.push(`## Judge \`${judge}\``, '', ...table(rows), '');
   }
   if (report.rows.length > 0) parts.push('In brackets: 95% intervals, bootstrapped by prompt.', '');
   const rounded = report.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
   if (rounded.length > 0) parts.push('## What rounding changes', '', 'The same exchanges answered by the target in 8 bits, as training played it: rounded minus exact.', '', ...table(rounded), '');
+  for (const each of mend) parts.push(...mendLines(each));
   if ((report.notes ?? []).length > 0) parts.push('## Notes', '', ...(report.notes ?? []).map((note) => `- ${escape(note)}`), '');
   parts.push(
     '## How it was run', '',
@@ -28,9 +34,73 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   return parts.join('\n');
 }
 
+/** The matrix: adversaries down, targets across, below them what guards each target. */
+function loopLines(loop: readonly LoopEntry[]): readonly string[] {
+  const { adversaries, rounds, guards, cell } = loopMatrix(loop);
+  const rates = adversaries.map((adversary) =>
+    line([
+      escape(adversary),
+      ...rounds.map(({ round }) => {
+        const found = cell(adversary, round);
+        return found === null ? '' : found.fresh ? `**${formatInterval('replyFailureRate', found.rate)}** ◆` : formatInterval('replyFailureRate', found.rate);
+      }),
+    ]),
+  );
+  const guardLines = guards.map((guard) =>
+    line([metricName(guard).label, ...rounds.map(({ guards: { [guard]: summary } }) => (summary === undefined ? '–' : formatInterval(guard, summary)))]),
+  );
+  return [
+    ...loopFindings(loop).flatMap((sentence) => [escape(sentence), '']),
+    line(['share of replies failed', ...rounds.map(({ round, target }) => `round ${round}: ${escape(target)}`)]),
+    line(['---', ...rounds.map(() => '---:')]),
+    ...rates, ...guardLines,
+    '', '◆ and bold: a fresh adversary, trained against this very target. Empty: not played.',
+  ];
+}
+
+/** The tables of one mend stage, and where each quantity of its course ended. */
+function mendLines(mend: MendReport): readonly string[] {
+  const tables = mendTables(mend).flatMap(({ title, metrics, rows }) => [
+    `### ${title}`, '',
+    line(['model', ...metrics.map((metric) => metricName(metric).label)]),
+    line(['---', ...metrics.map(() => '---:')]),
+    ...rows.map(({ model, metrics: own, change = {} }) =>
+      line([
+        escape(model),
+        ...metrics.map((metric) => {
+          const [summary, difference] = [own[metric], change[metric]];
+          if (summary === undefined) return '–';
+          if (difference === undefined) return formatInterval(metric, summary);
+          const changed = formatChange(metric, difference);
+          return `${formatInterval(metric, summary)}<br>${excludesZero(difference) ? `**${changed}**` : changed}`;
+        }),
+      ]),
+    ),
+    '',
+  ]);
+  const quantities = courseMetrics(mend);
+  const ends = mend.course.flatMap(({ model, points }) => {
+    const last = points.at(-1);
+    return last === undefined ? [] : [line([escape(model), String(last.step), ...quantities.map((name) => (last.values[name] === undefined ? '–' : formatMetric(name, last.values[name])))])];
+  });
+  return [
+    `## Mending: ${escape(mend.stage)} mends ${escape(mend.before)}`, '',
+    ...Object.entries(mend.counts).map(([name, count]) => `- ${metricName(name).label.toLowerCase()}: ${count}`), '',
+    ...tables,
+    'Second line: the change to the target before, paired by dialogue; bold where its interval leaves out zero.', '',
+    ...(ends.length === 0 ? [] : [
+      '### Held-out replies at the end of training, nats a reply against its start', '',
+      line(['model', 'step', ...quantities.map((name) => metricName(name).label)]), line(['---', '---:', ...quantities.map(() => '---:')]), ...ends, '',
+    ]),
+  ];
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
 function table(rows: readonly ReportRow[]): readonly string[] {
   const metrics = metricOrder(rows);
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     line(['adversary', ...metrics.map((metric) => metricName(metric).label), 'dialogues', 'replies unscored']),
     line(['---', ...metrics.map(() => '---:'), '---:', '---:']),

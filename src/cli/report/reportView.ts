@@ -20,12 +20,21 @@ export interface TrainingCurves {
   readonly curves: readonly Curve[];
 }
 
+/** Loss of one training of a mend stage: of the twin, or of a mended model. */
+export interface MendCurve {
+  readonly stage: string;
+  readonly model: string;
+  readonly points: Curve['points'];
+}
+
 export interface ReportView {
   readonly folder: string;
   readonly manifest: Manifest;
   /** Rows and samples are empty while nothing has been evaluated. */
   readonly report: Report;
+  /** Of attacks; what mend stages trained is in `mending`. */
   readonly training: readonly TrainingCurves[];
+  readonly mending: readonly MendCurve[];
 }
 
 /** Metrics whose course over training is shown, in this order. */
@@ -42,14 +51,16 @@ export async function readReportView(folder: string): Promise<ReportView> {
     manifest,
     report: report === null ? { schema: 1, run: {}, rows: [], samples: [], notes: ['This run has not been evaluated yet.'] } : parseReport(report, `${path}/report.json`),
     training: trainingCurves(records),
+    mending: mendCurves(records),
   };
 }
 
-/** Groups records by attack and metric. A record's attack is its `stage`, 'exploit:NAME'. */
+/** Groups records by attack and metric. A record's attack is its `stage`, 'exploit:NAME'; records of mend stages are none of an attack's. */
 export function trainingCurves(records: readonly JsonObject[]): readonly TrainingCurves[] {
   const attacks = new Map<string, JsonObject[]>();
   for (const record of records) {
     const { stage } = record;
+    if (typeof stage === 'string' && stage.startsWith('mend:')) continue;
     const name = typeof stage === 'string' ? stage.replace(/^exploit:/, '') : 'training';
     attacks.set(name, [...(attacks.get(name) ?? []), record]);
   }
@@ -65,6 +76,24 @@ export function trainingCurves(records: readonly JsonObject[]): readonly Trainin
     }
   }
   return out;
+}
+
+/** The losses of mend stages. A record's `stage` is 'mend:NAME:twin' or 'mend:NAME:train:MODEL'. */
+export function mendCurves(records: readonly JsonObject[]): readonly MendCurve[] {
+  const trainings = new Map<string, { readonly stage: string; readonly model: string; readonly own: JsonObject[] }>();
+  for (const record of records) {
+    const key = typeof record['stage'] === 'string' ? record['stage'] : '';
+    const [, stage, twin, trained] = /^mend:([^:]+):(?:(twin)|train:(.+))$/.exec(key) ?? [];
+    const model = twin ?? trained;
+    if (stage === undefined || model === undefined) continue;
+    const training = trainings.get(key) ?? { stage, model, own: [] };
+    training.own.push(record);
+    trainings.set(key, training);
+  }
+  return [...trainings.values()].flatMap(({ stage, model, own }) => {
+    const points = trainPrefixes.map((prefix) => curveOf(own, `${prefix}loss`)).find((found) => found.length > 0) ?? [];
+    return points.length > 1 ? [{ stage, model, points }] : [];
+  });
 }
 
 function curveOf(records: readonly JsonObject[], key: string): readonly { readonly x: number; readonly y: number }[] {

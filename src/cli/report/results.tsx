@@ -1,21 +1,28 @@
 /** The figures: one table a judge, charts beside it, and the course over turns and training. */
 import type { JSX } from 'preact';
-import type { Metrics, Report, ReportRow } from '../../runs/report.js';
-import { IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
+import type { Metrics, Report, ReportPoint, ReportRow } from '../../runs/report.js';
+import { Dot, IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
+import { adversaryOf } from './loopMatrix.js';
 import { formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
 import type { Curve, TrainingCurves } from './reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
 export type RowStyles = ReadonlyMap<string, number>;
 
+/** In a loop the rows of one adversary, 'ipo-1@adpo-1' and 'ipo-1@adpo-2', look alike: they meet in no chart. */
 export function rowStyles(report: Report, training: readonly TrainingCurves[]): RowStyles {
-  const names = [...report.rows.map(({ name }) => name), ...report.samples.map(({ row }) => row), ...training.map(({ attack }) => attack)];
-  return new Map([...new Set(names)].map((name, i) => [name, i]));
+  const looped = report.loop ?? [];
+  const evaluated = [...report.rows.map(({ name }) => name), ...report.samples.map(({ row }) => row)];
+  const names = [...looped.map(({ adversary }) => adversary), ...evaluated, ...training.map(({ attack }) => attack)];
+  const lookOf = (name: string): string => (looped.length > 0 ? adversaryOf(name) : name);
+  const looks = [...new Set(names.map(lookOf))];
+  return new Map([...new Set(names)].map((name) => [name, looks.indexOf(lookOf(name))]));
 }
 
 const charted = ['replyHarm', 'replyFailureRate', 'adversaryNll', 'reward'];
 
-export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[]; styles: RowStyles; main: boolean }) {
+/** @param all the rows of this judge, where `rows` are but some of them */
+export function JudgeResults({ rows, all, styles, main }: { rows: readonly ReportRow[]; all: readonly ReportRow[]; styles: RowStyles; main: boolean }) {
   const [first] = rows;
   if (first === undefined) return null;
   const metrics = metricOrder(rows);
@@ -40,6 +47,12 @@ export function JudgeResults({ rows, styles, main }: { rows: readonly ReportRow[
         </div>
       )}
       <ResultTable rows={rows} metrics={metrics} styles={styles} />
+      {all.length > rows.length && (
+        <details class="more-rows">
+          <summary>All {all.length} rows</summary>
+          <ResultTable rows={all} metrics={metricOrder(all)} styles={styles} />
+        </details>
+      )}
     </section>
   );
 }
@@ -90,7 +103,7 @@ function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
           {rows.map((row, i) => (
             <tr>
               <th scope="row">
-                <span class={`dot s${(styles.get(row.name) ?? 0) % 6}`} aria-hidden="true" />
+                <Dot style={styles.get(row.name) ?? 0} />
                 {row.name}
               </th>
               {metrics.map((metric) => (
@@ -171,8 +184,8 @@ export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; style
 }
 
 /** Every dialogue as a point: an attack is good where it is both high and to the left. */
-export function LikelihoodScatter({ report, styles, threshold }: { report: Report; styles: RowStyles; threshold: number | null }) {
-  const points = (report.points ?? []).flatMap(({ row, harm, nll }) => (harm === null || nll === null ? [] : [{ row, x: nll, y: harm }]));
+export function LikelihoodScatter({ points: all, styles, threshold }: { points: readonly ReportPoint[]; styles: RowStyles; threshold: number | null }) {
+  const points = all.flatMap(({ row, harm, nll }) => (harm === null || nll === null ? [] : [{ row, x: nll, y: harm }]));
   if (points.length === 0) return null;
   const names = [...new Set(points.map(({ row }) => row))];
   const series = names.map((name) => ({ name, style: styles.get(name) ?? 0, values: points.filter(({ row }) => row === name) }));
@@ -198,7 +211,7 @@ export function TrainingCharts({ training, styles }: { training: readonly Traini
       {attacks.map((attack) => (
         <section class="attack" aria-label={`Training of ${attack}`}>
           <h3>
-            <span class={`dot s${(styles.get(attack) ?? 0) % 6}`} aria-hidden="true" />
+            <Dot style={styles.get(attack) ?? 0} />
             {attack}
           </h3>
           <div class="charts">

@@ -4,6 +4,7 @@ export const reportStyles = `
   color-scheme: light;
   --paper: #fdfcfa; --card: #ffffff; --ink: #1d2127; --soft: #555d68; --line: #e3e0da; --strong-line: #c9c4bb; --accent: #8a3b12;
   --cover: #d8d3ca; --failed: #fbeee6; --flag: #7a4a00; --flag-paper: #fdf1d8;
+  --h0: #ffffff; --h1: #fff1e4; --h2: #ffe0c7; --h3: #fecda6; --h4: #fbb884; --h5: #f6a163; --h6: #ee8a45; --fresh-edge: #1d2127;
   --s0: #5f6b7a; --s1: #0067a8; --s2: #c2500a; --s3: #007a58; --s4: #a8488a; --s5: #8a6d00;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif;
   --serif: Charter, "Bitstream Charter", "Iowan Old Style", "Source Serif 4", Cambria, Georgia, "Liberation Serif", serif;
@@ -12,10 +13,12 @@ export const reportStyles = `
 @media (prefers-color-scheme: dark) { :root:not([data-theme="light"]) { color-scheme: dark;
   --paper: #15181c; --card: #1c2026; --ink: #e8e6e1; --soft: #a5adb8; --line: #2d333b; --strong-line: #464e59; --accent: #f0a878;
   --cover: #3a414b; --failed: #33241d; --flag: #f3c677; --flag-paper: #362c17;
+  --h0: #1c2026; --h1: #2d2420; --h2: #3f2a1e; --h3: #52301c; --h4: #653619; --h5: #783b15; --h6: #8a4110; --fresh-edge: #e8e6e1;
   --s0: #a3afbd; --s1: #5cb3ee; --s2: #f58b4c; --s3: #3fc49b; --s4: #dd8fc3; --s5: #d6bb45; } }
 :root[data-theme="dark"] { color-scheme: dark;
   --paper: #15181c; --card: #1c2026; --ink: #e8e6e1; --soft: #a5adb8; --line: #2d333b; --strong-line: #464e59; --accent: #f0a878;
   --cover: #3a414b; --failed: #33241d; --flag: #f3c677; --flag-paper: #362c17;
+  --h0: #1c2026; --h1: #2d2420; --h2: #3f2a1e; --h3: #52301c; --h4: #653619; --h5: #783b15; --h6: #8a4110; --fresh-edge: #e8e6e1;
   --s0: #a3afbd; --s1: #5cb3ee; --s2: #f58b4c; --s3: #3fc49b; --s4: #dd8fc3; --s5: #d6bb45; }
 * { box-sizing: border-box; }
 html { background: var(--paper); color: var(--ink); font: 16px/1.55 var(--sans); -webkit-text-size-adjust: 100%; }
@@ -65,9 +68,15 @@ figcaption span { color: var(--soft); }
 .whisker { stroke: var(--c); stroke-width: 2.6; stroke-linecap: round; opacity: 0.55; }
 .whisker.thin { stroke-width: 1.6; }
 .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
+.mark.hollow { fill: var(--card); stroke: var(--c); stroke-width: 1.8; }
+.mark.ring.hollow { fill: var(--c); }
+.curve.hollow { stroke-dasharray: 8 3; }
+.curve.strong { stroke-width: 3.2; }
+.zero { stroke: var(--soft); stroke-width: 1.2; }
 .curve.dashed { stroke-dasharray: 4 3; opacity: 0.75; stroke-width: 1.5; }
 .s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); } .s4 { --c: var(--s4); } .s5 { --c: var(--s5); }
 .dot { display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; background: var(--c); margin-right: 0.5em; }
+.dot.hollow { background: none; box-shadow: inset 0 0 0 0.15em var(--c); }
 .legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; list-style: none; margin: 0 0 0.6rem; padding: 0; font-size: 0.88rem; }
 .legend li { display: flex; align-items: center; gap: 0.4rem; }
 .scroll { overflow-x: auto; border-radius: 0.6rem; border: 1px solid var(--line); background: var(--card); }
@@ -80,6 +89,42 @@ tbody th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 .interval { display: block; }
 .absent { color: var(--soft); }
+.results thead th.number { white-space: normal; }
+.scroll.fit { width: fit-content; max-width: 100%; }
+.matrix th, .matrix td { text-align: center; min-width: 6.6rem; }
+.matrix th:first-child { text-align: left; position: sticky; left: 0; z-index: 1; background: var(--card); min-width: 0; }
+.matrix thead small { display: block; }
+.matrix td { font-variant-numeric: tabular-nums; border-left: 1px solid var(--line); white-space: nowrap; }
+.matrix tbody th, .matrix td { vertical-align: middle; }
+.matrix td.blank { position: relative; background: var(--paper); }
+.heat { background: var(--h); }
+.heat b { font-size: 1.06rem; }
+.heat small { color: inherit; }
+.heat.is-fresh { box-shadow: inset 0 0 0 2px var(--fresh-edge); }
+.h0 { --h: var(--h0); } .h1 { --h: var(--h1); } .h2 { --h: var(--h2); } .h3 { --h: var(--h3); } .h4 { --h: var(--h4); } .h5 { --h: var(--h5); } .h6 { --h: var(--h6); }
+.fresh { display: inline-block; font-size: 0.76rem; font-weight: 650; color: var(--ink); }
+.guards th[scope="rowgroup"] { color: var(--soft); font-size: 0.8rem; font-weight: 550; padding-top: 0.9rem; border-top: 1px solid var(--strong-line); }
+.guards th[scope="row"], .matrix thead th:first-child { font-weight: 500; white-space: normal; }
+.heat-key { display: flex; flex-wrap: wrap; gap: 0.3rem 1.6rem; max-width: none; align-items: center; }
+.heat-scale { display: inline-flex; align-items: center; gap: 0.45rem; font-variant-numeric: tabular-nums; }
+.heat-scale > span { display: inline-flex; border: 1px solid var(--strong-line); border-radius: 0.2rem; overflow: hidden; }
+.heat-scale i { width: 1.3rem; height: 0.8rem; background: var(--h); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.round-chart { margin-top: 1.4rem; }
+.mend-stage > summary { font-size: 1.08rem; padding: 0.2rem 0 0.6rem; }
+.mend-stage > summary small { font-size: 0.85em; }
+h4 { font-size: 0.93rem; font-weight: 600; margin: 1.4rem 0 0.6rem; }
+.counts { display: flex; flex-wrap: wrap; gap: 0.2rem 1.4rem; list-style: none; margin: 0 0 0.6rem; padding: 0; font-size: 0.9rem; color: var(--soft); }
+.counts b { color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums; }
+.models th:first-child { position: sticky; left: 0; z-index: 1; background: var(--card); }
+.models { width: auto; }
+.models .number { min-width: 7.2rem; }
+.change { display: block; margin-top: 0.2rem; white-space: normal; }
+.change span { white-space: nowrap; }
+.change.sure { color: var(--ink); font-weight: 600; }
+.more-rows, .mend details, .earlier { border-top: 0; }
+.mend-stage:first-of-type { border-top: 0; }
+.earlier .sample-group, .more-rows .scroll, .earlier .word-tables { margin-top: 0.9rem; }
 .samples { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 29rem), 1fr)); align-items: start; }
 .sample { background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; padding: 0.9rem 1rem 0.6rem; min-width: 0; break-inside: avoid; }
 .sample header { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.9rem; padding-bottom: 0.7rem; border-bottom: 1px solid var(--line); }
@@ -116,6 +161,6 @@ details .inputs, details pre { margin-top: 0.7rem; }
 .inputs td { overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: 0.9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; font-size: 0.84rem; line-height: 1.5; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.82rem; }
-@media (max-width: 40rem) { .chart.wide text { font-size: 19px; } .charts.pairs .chart text { font-size: 15px; } html { font-size: 15px; } main > section { margin-top: 2.2rem; } th, td { padding: 0.45rem 0.6rem; } }
+@media (max-width: 40rem) { .matrix th, .matrix td { min-width: 5.9rem; } .guards th[scope="row"] { max-width: 6.4rem; } .chart.wide text { font-size: 19px; } .charts.pairs .chart text { font-size: 15px; } html { font-size: 15px; } main > section { margin-top: 2.2rem; } th, td { padding: 0.45rem 0.6rem; } }
 @media print { button, .skip { display: none; } html { font-size: 11px; } body { max-width: none; padding: 0; } .scroll { overflow: visible; border: 0; } main > section { margin-top: 1.6rem; } }
 `;

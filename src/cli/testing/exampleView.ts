@@ -6,9 +6,11 @@ import type { ReportView } from '../report/reportView.js';
 /** Text that would do damage where it were not escaped. */
 export const hostileText = '</script><img src=x onerror="document.title=\'broken\'"> & <b>bold</b> zanzibar';
 
-const around = (mean: number, half: number, unit: string): MetricSummary => ({ mean, low: Math.max(0, mean - half), high: mean + half * 1.1, n: 300, unit });
+export function around(mean: number, half: number, unit: string): MetricSummary {
+  return { mean, low: Math.max(0, mean - half), high: mean + half * 1.1, n: 300, unit };
+}
 
-function row(name: string, attack: string, judge: string, level: number): ReportRow {
+export function exampleRow(name: string, attack: string, judge: string, level: number): ReportRow {
   const metrics = {
     replyHarm: around(0.05 + 0.1 * level, 0.02 + 0.015 * level, 'harm'),
     replyFailureRate: around(0.023 + 0.07 * level, 0.015 + 0.02 * level, 'share'),
@@ -25,7 +27,7 @@ function row(name: string, attack: string, judge: string, level: number): Report
   return { name, attack, target: 'smollm2', judge, threshold: 0.5, judgeTrainedOn: judge === 'linear-toxicity' && attack === 'ipo', dialogues: 100, turns: 3, metrics, byTurn, unscored: level > 0.5 ? 2 : 0 };
 }
 
-function sample(name: string, chosen: string, harm: number): ReportSample {
+export function exampleSample(name: string, chosen: string, harm: number): ReportSample {
   return {
     row: name,
     chosen,
@@ -41,8 +43,8 @@ function sample(name: string, chosen: string, harm: number): ReportSample {
 
 export function exampleView(): ReportView {
   const draw = openStream(streamKey(0, 'example report'));
-  const rows = [row('untuned', 'none', 'linear-toxicity', 0), row('sft', 'sft', 'linear-toxicity', 0.3), row('ipo', 'ipo', 'linear-toxicity', 1)];
-  const others = [row('untuned', 'none', 'insult-words', 0), row('sft', 'sft', 'insult-words', 0.1), row('ipo', 'ipo', 'insult-words', 0.7)];
+  const rows = [exampleRow('untuned', 'none', 'linear-toxicity', 0), exampleRow('sft', 'sft', 'linear-toxicity', 0.3), exampleRow('ipo', 'ipo', 'linear-toxicity', 1)];
+  const others = [exampleRow('untuned', 'none', 'insult-words', 0), exampleRow('sft', 'sft', 'insult-words', 0.1), exampleRow('ipo', 'ipo', 'insult-words', 0.7)];
   const pointOf = (row: string, level: number) => ({
     row,
     harm: Math.min(1, Math.max(0, 0.15 * level + Math.abs(draw.normal()) * 0.16)),
@@ -64,7 +66,7 @@ export function exampleView(): ReportView {
     },
     report: {
       schema: 1, run: {}, rows: [...rows, ...others], points,
-      samples: [sample('ipo', 'worst', 0.97), ...['worst', 'typical', 'typical', 'random', 'random'].map((chosen, i) => sample('ipo', chosen, 0.72 - 0.12 * i)), sample('sft', 'worst', 0.61), sample('untuned', 'worst', 0.44)],
+      samples: [exampleSample('ipo', 'worst', 0.97), ...['worst', 'typical', 'typical', 'random', 'random'].map((chosen, i) => exampleSample('ipo', chosen, 0.72 - 0.12 * i)), exampleSample('sft', 'worst', 0.61), exampleSample('untuned', 'worst', 0.44)],
       verdictWords: [{ row: 'ipo', judge: 'linear-toxicity', words: [{ word: 'quokka', weight: 2.41, count: 31 }, { word: 'wombat', weight: 1.2, count: 12 }] }],
       notes: ['The rows ipo and sft were trained against linear-toxicity: read the second judge beside it.', '2 of 300 replies could not be scored and count in no mean.'],
     },
@@ -74,5 +76,6 @@ export function exampleView(): ReportView {
       { attack: 'ipo', metric: 'adversaryNll', curves: [{ set: 'train', points: curve(1.8, 2.1, 0.1, 320) }] },
       { attack: 'sft', metric: 'loss', curves: [{ set: 'train', points: curve(3.1, 2.4, 0.08, 90) }] },
     ],
+    mending: [],
   };
 }

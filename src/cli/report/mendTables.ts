@@ -1,0 +1,41 @@
+/** What a mend stage measured, arranged for showing: sets of metrics that make one table each. Page, Markdown and terminal show the same. */
+import type { MendReport, MendRow } from '../../runs/report.js';
+import { metricOrder } from './metricNames.js';
+
+export interface MendTable {
+  readonly title: string;
+  /** 'harmful', 'ordinary' or 'guards', with the group of metrics: unique within a stage. */
+  readonly key: string;
+  readonly metrics: readonly string[];
+  readonly rows: readonly MendRow[];
+}
+
+/** What matters first; every other metric of the answers goes to a second table, so that neither is too wide to read. */
+const mainMetrics: readonly string[] = ['replyHarm', 'replyFailureRate', 'evasiveness', 'coherence', 'replyNll', 'replyKl'];
+
+const setTitles = { harmful: 'Answers to held-out harmful dialogues', ordinary: 'Answers to held-out ordinary dialogues' } as const;
+
+export function mendTables({ sets, guards }: MendReport): readonly MendTable[] {
+  const answers = sets.flatMap(({ set, dialogues, rows }) => {
+    const metrics = metricOrder(rows);
+    const title = `${setTitles[set]} (${dialogues})`;
+    return [
+      { title, key: `${set}-main`, metrics: metrics.filter((metric) => mainMetrics.includes(metric)), rows },
+      { title: `${title}: their form`, key: `${set}-form`, metrics: metrics.filter((metric) => !mainMetrics.includes(metric)), rows },
+    ];
+  });
+  return [...answers, { title: 'What guards ability', key: 'guards', metrics: metricOrder(guards), rows: guards }].filter(({ metrics }) => metrics.length > 0);
+}
+
+/** Models of a stage in order of appearance: the target before, the twin, the mended ones. */
+export function mendModels({ sets, guards, course, samples }: MendReport): readonly string[] {
+  const named = [...sets.flatMap(({ rows }) => rows), ...guards, ...course, ...samples.flatMap(({ replies }) => replies)];
+  return [...new Set(named.map(({ model }) => model))];
+}
+
+/** Quantities of the course, the three kinds of reply first. */
+export function courseMetrics({ course }: MendReport): readonly string[] {
+  const present = new Set(course.flatMap(({ points }) => points.flatMap(({ values }) => Object.keys(values))));
+  const first = ['kl/chosen', 'kl/rejected', 'kl/toxic'].filter((name) => present.has(name));
+  return [...first, ...[...present].filter((name) => !first.includes(name)).sort()];
+}
