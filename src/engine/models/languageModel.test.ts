@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
-import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import { openDevice, type Device } from '../runtime/device.js';
-import { f32Tensor, i32Tensor, i64Tensor, type HostTensor } from '../runtime/hostTensor.js';
 import { openCheckpoint } from './checkpoints/openCheckpoint.js';
 import { openEmbedder } from './embedder.js';
 import { generate, type GenerationOptions } from './generate.js';
@@ -15,6 +13,7 @@ import { packSequences, type Sequence } from './packSequences.js';
 import { languageModelParameters } from './parameters.js';
 import { scoreCompletions } from './scoreCompletions.js';
 import { characterTokenizer, goldenCheckpoint, goldenFolder, gradientErrors, languageVariants, readGolden, relativeDifference } from './testing/goldenModels.js';
+import { allLogits } from './testing/allLogits.js';
 import { lossGradients } from './testing/lossGraph.js';
 import { traceTokenLogProbs } from './tokenLogProbs.js';
 
@@ -36,30 +35,6 @@ const open = (variant: string, trainable = false): Promise<LanguageModel> => ope
 
 /** All tokens of a sequence but the first, as a completion of the first. */
 const afterFirst = (ids: readonly number[]): Sequence => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) });
-
-/** Logits at every position of right-padded rows, [B][T][V]. */
-async function allLogits(model: LanguageModel, rows: readonly (readonly number[])[]): Promise<readonly (readonly Float32Array[])[]> {
-  const { layers, kvHeads, headSize } = model.architecture.config;
-  const { ids_BT, positions_BT } = packSequences(rows.map((prefix) => ({ prefix, completion: [] })));
-  const [B = 0, T = 0] = ids_BT.dims;
-  const empty = f32Tensor([B, kvHeads, 0, headSize], []);
-  const feeds: Record<string, HostTensor> = {
-    ids: ids_BT, positions: positions_BT,
-    lastIndex: i32Tensor([B], rows.map((ids) => ids.length - 1)), total: i32Tensor([1], [T]),
-    attentionBias: f32Tensor([1, 1, T, T], new Float32Array(T * T)),
-    logitRows: i64Tensor([B * T], Array.from({ length: B * T }, (_, i) => i)),
-    scoreRows: i64Tensor([0], []), scoreIds: i64Tensor([0], []),
-  };
-  if (model.architecture.config.slidingWindow !== undefined) {
-    feeds['attentionBias'] = f32Tensor([B, 1, T, T], new Float32Array(B * T * T));
-    feeds['keyPositions'] = positions_BT;
-  }
-  for (let layer = 0; layer < layers; layer++) feeds[`pastK.${String(layer)}`] = feeds[`pastV.${String(layer)}`] = empty;
-  const { logits } = await device.run(await model.inference(), feeds, ['logits']);
-  const data = present(logits, 'logits').data as Float32Array;
-  const V = model.vocabularySize;
-  return rows.map((ids, b) => ids.map((_, t) => data.slice((b * T + t) * V, (b * T + t + 1) * V)));
-}
 
 describe.each(languageVariants)('%s', (variant) => {
   const golden = readGolden(variant);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { byteChatTemplate, byteIds, byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
 import { ConfigError } from '../../base/errors.js';
 import type { Dialogue, Utterance } from '../../dialogue/types.js';
+import { withAddedTokens } from '../../engine/text/addedTokens.js';
 import { parseChatTemplate } from '../../engine/text/chatTemplate.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import { openFormat } from './all.js';
@@ -41,6 +42,13 @@ describe('plain', () => {
     const context = open('plain').context(dialogue('a', said('adversary', 'xy', [1, 2, 3], other), said('target', 'z')));
     expect(context.ids).toEqual(bytes('axyz'));
     expect(context.retokenised).toBe(1);
+  });
+
+  it('ids of the tokenizer that this one goes on from are read as they are', () => {
+    const ids = [byteIds.pad, byteIds.pad, ...bytes('x')];
+    const context = open('plain', { tokenizer: withAddedTokens(tokenizer, ['[TOXIC]']) }).context(dialogue('a', said('adversary', 'x', ids)));
+    expect(context.ids).toEqual([...bytes('a'), ...ids]);
+    expect(context.retokenised).toBe(0);
   });
 
   it('an end token ends generation and is no part of the context', () => {
