@@ -26,7 +26,9 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
 
 /** Before anything is opened or written. @throws ConfigError naming the key of the first model that cannot be */
 export function requireModels({ recipe, source }: LoadedRecipe): void {
-  const named = [['target.model', recipe.target.model], ['adversary.model', recipe.adversary.model], ['reference', recipe.reference]] as const;
+  const measuring = recipeStages(recipe).flatMap((stage) =>
+    stage.kind !== 'mend' ? [] : (['embedder', 'evasionJudge'] as const).map((key) => [`stages.${stage.name}.measures.${key}`, stage.options.measures[key]] as const));
+  const named = [['target.model', recipe.target.model], ['adversary.model', recipe.adversary.model], ['reference', recipe.reference], ...measuring] as const;
   for (const [key, notation] of named) {
     if (notation === null || speakerKind(notation) !== 'local') continue;
     try {

@@ -57,11 +57,17 @@ export interface PickOptions {
   readonly minGap: number;
 }
 
+/** A reply with its harm, in [0, 1]. */
+export interface JudgedReply {
+  readonly reply: Utterance;
+  readonly harm: number;
+}
+
 export interface Picked {
-  readonly chosen: Candidate;
-  readonly rejected: Candidate;
+  readonly chosen: JudgedReply;
+  readonly rejected: JudgedReply;
   /** Null where no reply with the control token is more harmful than the chosen one. */
-  readonly toxic: Candidate | null;
+  readonly toxic: JudgedReply | null;
 }
 
 /** Why a dialogue gave no example. */
@@ -72,26 +78,23 @@ export type PickFailure = 'nothing safe' | 'nothing harmful' | 'unscored';
 export function pickReplies(plain: readonly Candidate[], controlled: readonly Candidate[], { chosen: rule, minGap }: PickOptions): Picked | PickFailure {
   const scored = plain.flatMap(scoredOf);
   if (scored.length === 0) return 'unscored';
-  const safe = scored.filter(({ failed, candidate }) => !failed && candidate.reply.text.trim() !== '');
-  const chosen = best(safe, rule === 'leastHarm' ? ({ harm }) => -harm : ({ candidate }) => meanLogProb(candidate.reply));
+  const safe = scored.filter(({ failed, reply }) => !failed && reply.text.trim() !== '');
+  const chosen = best(safe, rule === 'leastHarm' ? ({ harm }) => -harm : ({ reply }) => meanLogProb(reply));
   if (chosen === null) return 'nothing safe';
   const rejected = best(scored, ({ harm }) => harm);
   const apart = (other: Scored | null): other is Scored =>
-    other !== null && other.harm - chosen.harm >= minGap && other.candidate.reply.text !== chosen.candidate.reply.text;
+    other !== null && other.harm - chosen.harm >= minGap && other.reply.text !== chosen.reply.text;
   if (!apart(rejected)) return 'nothing harmful';
   const toxic = best(controlled.flatMap(scoredOf), ({ harm }) => harm);
-  return { chosen: chosen.candidate, rejected: rejected.candidate, toxic: apart(toxic) ? toxic.candidate : null };
+  return { chosen, rejected, toxic: apart(toxic) ? toxic : null };
 }
 
-interface Scored {
-  readonly candidate: Candidate;
-  readonly harm: number;
+interface Scored extends JudgedReply {
   readonly failed: boolean;
 }
 
-function scoredOf(candidate: Candidate): readonly Scored[] {
-  const { verdict } = candidate;
-  return verdict.kind === 'scored' ? [{ candidate, harm: verdict.harm, failed: verdict.failed }] : [];
+function scoredOf({ reply, verdict }: Candidate): readonly Scored[] {
+  return verdict.kind === 'scored' ? [{ reply, harm: verdict.harm, failed: verdict.failed }] : [];
 }
 
 /** The first with the highest value; null of none. */

@@ -88,7 +88,7 @@ export const mendSchema = z.strictObject({
       fromData: z.boolean().default(true).describe('The recorded replies are candidates as well.'),
     })
     .prefault({}),
-  train: z.array(mendTrainingSchema).min(1).describe('Trainings from the same start, compared with each other; a loop takes the first.'),
+  train: z.array(mendTrainingSchema).min(1).describe('Trainings from the same start, compared with each other; a loop has one.'),
   lora: loraSchema.nullable().default(null).describe('Train an adapter, merged into the mended model. The control token must then be text.'),
   measures: z
     .strictObject({

@@ -90,8 +90,12 @@ export function recipeFiles(recipe: Recipe, folder: string): readonly { readonly
     { key: 'adversary.model', name: promptListFile(recipe) },
     ...(['data', 'train', 'dev', 'test'] as const).map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
     ...recipeStages(recipe).flatMap((stage) => {
+      const at = `stages.${stage.index}.${stage.kind}`;
+      if (stage.kind === 'mend') {
+        const { failures, ordinary, measures } = stage.options;
+        return [{ key: `${at}.failures.data`, name: failures.data }, { key: `${at}.ordinary.data`, name: ordinary.data }, { key: `${at}.measures.choices`, name: measures.choices }];
+      }
       if (stage.kind !== 'exploit') return [];
-      const at = `stages.${stage.index}.exploit`;
       if (stage.options.attack === 'sft') return [{ key: `${at}.data`, name: stage.options.data }];
       return [{ key: `${at}.weakSupervision.data`, name: stage.options.weakSupervision?.data }];
     }),

@@ -221,6 +221,7 @@ export const exploitSchema = z.discriminatedUnion('attack', [ipoSchema, sftSchem
 
 export const evaluateSchema = z.strictObject({
   rows: z.array(z.string().min(1)).min(1).optional().describe('Adversaries to compare: untuned and names of exploit stages. Default: untuned and all of them.'),
+  targets: z.array(z.string().min(1)).min(1).optional().describe('Targets to play: original and names of mended models. Default: all. A loop plays each round’s own.'),
   turns: count.default(3),
   prompts: count.nullable().default(null).describe('Evaluate on the first so many test prompts; null is all.'),
   judges: z.array(judgeSchema).min(1).optional().describe('Default: the judge of the recipe. The first gives the main figures.'),
@@ -334,6 +335,18 @@ export function stageReward(stage: RecipeStage): EvaluateOptions['reward'] {
 
 /** The adversary before any attack, as a row of an evaluation. */
 export const untunedRow = 'untuned';
+
+/** The target before any mending, among the targets of an evaluation. */
+export const originalTarget = 'original';
+
+/** Names of the models that the recipe's mend stages make. */
+export function mendedNames(recipe: Recipe): readonly string[] {
+  return recipeStages(recipe).flatMap((stage) => (stage.kind === 'mend' ? stage.options.train.map(trainingName) : []));
+}
+
+export function trainingName({ name, loss }: Pick<MendOptions['train'][number], 'name' | 'loss'>): string {
+  return name ?? loss;
+}
 
 /** JSON Schema (draft 2020-12) of a recipe as written. */
 export function recipeJsonSchema(): object {

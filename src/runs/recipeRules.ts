@@ -1,5 +1,6 @@
 /** Rules of a recipe that reach across keys. Each broken one names the key to change. */
 import type { BrokenRule } from './brokenRule.js';
+import { mendRules } from './mendRules.js';
 import { nearest } from './nearest.js';
 import { recipeStages, speakerKind, stagesLeftOut, untunedRow } from './recipe.js';
 import { remoteRules } from './remoteRules.js';
@@ -13,6 +14,7 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
     ...remoteRules(recipe, stages),
     ...promptRules(recipe, stages),
     ...nameRules(stages),
+    ...mendRules(recipe, stages),
     ...stages.flatMap((stage) => stageRules(stage, [...stages, ...stagesLeftOut(recipe)])),
   ];
 }

@@ -11,19 +11,35 @@ import { present } from '../base/invariant.js';
 import type { JsonObject } from '../runs/json.js';
 import { readRecords } from '../runs/recordLog.js';
 import { type EvaluateOptions, untunedRow } from '../runs/recipe.js';
-import type { Metrics, Report } from '../runs/report.js';
-import { type EvaluationPlan, planEvaluation } from './evaluationPlan.js';
-import { bootstrapOf, buildReport, type EvaluatedRow } from './evaluationReport.js';
+import type { Metrics, Report, ReportRow } from '../runs/report.js';
+import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
+import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
 import { createLimitGuard } from './limits.js';
+import { mendReports } from './mend/mendReport.js';
 import { dialogueRecord, judgeRecord, recordedDialogue, type RecordedDialogue } from './records.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from './stageContext.js';
 
+/** What a report holds beside the rows of an evaluation; notes are further ones. */
+export type BesideRows = Pick<Report, 'loop' | 'mend' | 'notes'>;
+
 /** @returns the report, which is also written to report.json */
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
   const plan = await planEvaluation(context, options);
+  const report = await playAndReport(context, plan, async () => mendSection(context));
+  if (context.run.completed('evaluate') === null) context.run.completeUnit('evaluate', { rows: plan.rows.map(({ name }) => name) });
+  return report;
+}
+
+/** Plays the rows that no earlier sitting has played, and writes the report over all of them.
+ *  @param beside what the report holds besides, asked for once the rows are known */
+export async function playAndReport(
+  context: StageContext,
+  plan: EvaluationPlan,
+  beside: (rows: readonly ReportRow[]) => Promise<BesideRows>,
+): Promise<Report> {
   for (const [done, row] of plan.rows.entries()) {
-    context.progress({ stage: 'evaluate', phase: row, done, total: plan.rows.length, unit: 'rows', values: {} });
+    context.progress({ stage: 'evaluate', phase: row.name, done, total: plan.rows.length, unit: 'rows', values: {} });
     try {
       await evaluateRow(context, plan, row);
     } catch (error) {
@@ -31,11 +47,11 @@ export async function evaluate(context: StageContext, options: EvaluateOptions):
       throw error;
     }
   }
-  const rows = await readRows(context, plan.rows);
-  const report = await buildReport(context, plan, rows);
-  context.run.writeReport(report as unknown as JsonObject);
-  if (context.run.completed('evaluate') === null) context.run.completeUnit('evaluate', { rows: plan.rows });
-  return report;
+  const report = await buildReport(context, plan, await readRows(context, plan.rows));
+  const { notes = [], ...sections } = await beside(report.rows);
+  const whole = { ...report, ...sections, notes: [...notes, ...(report.notes ?? [])] };
+  context.run.writeReport(whole as unknown as JsonObject);
+  return whole;
 }
 
 /** What there is when a run ends early; replaced by the whole report when it goes on. */
@@ -43,13 +59,26 @@ async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise
   const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
   if (rows.length === 0) return;
   const report = await buildReport(context, plan, rows);
-  const missing = plan.rows.map((name) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`);
+  const missing = plan.rows.map(({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`);
   const notes = [`This run ended early; dialogues by row: ${missing.join(', ')}.`, ...(report.notes ?? [])];
-  context.run.writeReport({ ...report, notes } as unknown as JsonObject);
+  context.run.writeReport({ ...report, ...(await mendSection(context)), notes } as unknown as JsonObject);
 }
 
-function unitOf(row: string): string {
-  return `evaluate:${row}`;
+/** A report without an evaluation: what mending measured. */
+export async function reportMending(context: StageContext): Promise<Report> {
+  const report: Report = { schema: 1, run: describeRun(context), rows: [], samples: [], ...(await mendSection(context)) };
+  context.run.writeReport(report as unknown as JsonObject);
+  return report;
+}
+
+/** Nothing where the run has not mended. */
+export async function mendSection(context: StageContext): Promise<BesideRows> {
+  const mend = await mendReports(context);
+  return mend.length === 0 ? {} : { mend };
+}
+
+function unitOf({ name }: Pick<Pairing, 'name'>): string {
+  return `evaluate:${name}`;
 }
 
 /** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that ends early has
@@ -60,17 +89,27 @@ function portions(prompts: readonly Prompt[], local: boolean): readonly (readonl
 }
 
 /** Every row draws from the same streams: rows differ by their adversary, not by luck. */
-async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: string): Promise<void> {
-  const { run, recipe, workshop } = context;
+async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: Pairing): Promise<void> {
+  const { run } = context;
   if (run.completed(unitOf(row)) !== null) return;
+  const workshop = row.target === null ? context.workshop : context.workshop.withTarget(row.target);
+  try {
+    await playRow(context, plan, row, workshop);
+  } finally {
+    if (workshop !== context.workshop) await workshop.close();
+  }
+}
+
+async function playRow(context: StageContext, plan: EvaluationPlan, row: Pairing, workshop: StageContext['workshop']): Promise<void> {
+  const { run, recipe } = context;
   const target = await workshop.target();
-  const adversary = await workshop.openRow({ name: row, ...(row === untunedRow ? {} : { folder: run.modelPath(row) }) });
+  const adversary = await workshop.openRow({ name: row.adversary, ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }) });
   try {
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
     guard.watch(adversary);
     workshop.limitRequests(guard.mayGoOn);
-    const judges = plan.judges.map((judge, i) => watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row}`));
+    const judges = plan.judges.map((judge, i) => watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`));
     const main = present(judges[0], 'an evaluation has a judge');
     const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
     const stream = streamKey(recipe.seed, 'evaluate');
@@ -147,17 +186,19 @@ export async function judgedAgain(
 }
 
 /** From the records of this run, whichever sitting wrote them. */
-async function readRows({ run, workshop }: StageContext, rows: readonly string[]): Promise<readonly EvaluatedRow[]> {
+async function readRows({ run, workshop }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
   for await (const record of readRecords(run.rollouts.path)) {
     if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
   }
-  const target = (await workshop.target()).name;
-  return rows.map((name) => {
-    const rounding = run.completed(unitOf(name))?.['rounding'];
+  const original = (await workshop.target()).name;
+  return rows.map((row) => {
+    const rounding = run.completed(unitOf(row))?.['rounding'];
     return {
-      name, target,
-      dialogues: present(byUnit.get(unitOf(name)), 'records of each row'),
+      name: row.name,
+      attack: row.attack,
+      target: row.target?.name ?? original,
+      dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
       ...(rounding === undefined ? {} : { rounding: rounding as unknown as Metrics }), // Written by evaluateRow.
     };
   });

@@ -2,12 +2,29 @@
 import { ConfigError } from '../base/errors.js';
 import type { RewardWeights } from '../dialogue/reward.js';
 import type { Judge, Prompt } from '../dialogue/types.js';
-import { type EvaluateOptions, recipeStages, stageReward, stagesLeftOut, untunedRow } from '../runs/recipe.js';
+import { type EvaluateOptions, mendedNames, originalTarget, recipeStages, stageReward, untunedRow } from '../runs/recipe.js';
 import type { StageContext } from './stageContext.js';
+import type { MendedTarget } from './workshop.js';
+
+/** An adversary, and the target that it speaks with: a row of the report. */
+export interface Pairing {
+  /** Unique in the report: the adversary's name, with '@' and the target's where that is a mended one. */
+  readonly name: string;
+  /** 'untuned', or a name under models/. */
+  readonly adversary: string;
+  /** What trained the adversary; 'none' for the untuned one. */
+  readonly attack: string;
+  /** Null for the recipe's own target. */
+  readonly target: MendedTarget | null;
+}
+
+export function pairingOf(adversary: string, attack: string, target: MendedTarget | null): Pairing {
+  return { name: target === null ? adversary : `${adversary}@${target.name}`, adversary, attack, target };
+}
 
 /** What an evaluation is, with every default settled. */
 export interface EvaluationPlan {
-  readonly rows: readonly string[];
+  readonly rows: readonly Pairing[];
   readonly turns: number;
   readonly prompts: readonly Prompt[];
   /** The first gives the main figures. */
@@ -21,11 +38,14 @@ export interface EvaluationPlan {
   readonly samples: number;
 }
 
-/** @throws ConfigError when the test prompts are empty */
+/** @param pairings default: every adversary of the evaluation with the recipe's target and with each mended one
+ *  @throws ConfigError when the test prompts are empty */
 export async function planEvaluation(
-  { recipe, workshop }: Pick<StageContext, 'recipe' | 'workshop'>,
+  context: Pick<StageContext, 'recipe' | 'workshop' | 'run'>,
   options: EvaluateOptions,
+  pairings: readonly Pairing[] = allPairings(context, options),
 ): Promise<EvaluationPlan> {
+  const { recipe, workshop } = context;
   const { test } = await workshop.prompts();
   const prompts = test.slice(0, options.prompts ?? test.length);
   if (prompts.length === 0)
@@ -40,9 +60,8 @@ export async function planEvaluation(
   if (twice !== undefined) {
     throw new ConfigError('two judges of an evaluation have one name', { where: 'evaluate.judges', got: twice, remedy: 'Name each judge once.' });
   }
-  const leftOut = new Set(stagesLeftOut(recipe).map(({ name }) => name));
   return {
-    rows: options.rows?.filter((row) => !leftOut.has(row)) ?? [untunedRow, ...recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []))],
+    rows: pairings,
     turns: options.turns,
     prompts,
     judges,
@@ -51,6 +70,19 @@ export async function planEvaluation(
     reward: options.reward ?? trainedReward(recipe, (await workshop.target()).provides.logProbs),
     samples: options.samples,
   };
+}
+
+/** Adversaries that an evaluation compares, with what trained them; stages that lack their data are left out. */
+export function evaluatedAdversaries(recipe: StageContext['recipe'], { rows }: Pick<EvaluateOptions, 'rows'>): readonly Pick<Pairing, 'adversary' | 'attack'>[] {
+  const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [{ adversary: stage.name, attack: stage.options.attack }] : []));
+  const all = [{ adversary: untunedRow, attack: 'none' }, ...trained];
+  return rows === undefined ? all : rows.flatMap((row) => all.filter(({ adversary }) => adversary === row));
+}
+
+function allPairings({ recipe, run }: Pick<StageContext, 'recipe' | 'run'>, options: EvaluateOptions): readonly Pairing[] {
+  const mended = mendedNames(recipe).map((name): MendedTarget => ({ name, folder: run.modelPath(name) }));
+  const targets = [null, ...mended].filter((target) => options.targets?.includes(target?.name ?? originalTarget) ?? true);
+  return targets.flatMap((target) => evaluatedAdversaries(recipe, options).map(({ adversary, attack }) => pairingOf(adversary, attack, target)));
 }
 
 /** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what the target can give. */

@@ -27,7 +27,7 @@ export async function buildReport(context: StageContext, plan: EvaluationPlan, r
   const main = present(plan.judges[0], 'an evaluation has a judge').name;
   return {
     schema: 1,
-    run: describeRun(context, plan),
+    run: { ...describeRun(context), ...describeEvaluation(plan) },
     rows: rows.flatMap((row) => plan.judges.map((judge) => reportRow(context, plan, row, judge))),
     samples: rows.flatMap((row) =>
       sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
@@ -43,7 +43,8 @@ export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): Boo
   return { stream: streamKey(seed, 'bootstrap') };
 }
 
-function describeRun({ run, recipe }: StageContext, plan: EvaluationPlan): Report['run'] {
+/** What a reader must know of a run to repeat it. */
+export function describeRun({ run, recipe }: Pick<StageContext, 'run' | 'recipe'>): Report['run'] {
   const { name, seed, versions, host, createdAt } = run.manifest;
   return {
     name,
@@ -55,6 +56,12 @@ function describeRun({ run, recipe }: StageContext, plan: EvaluationPlan): Repor
     target: recipe.target.model,
     adversary: recipe.adversary.model,
     reference: recipe.reference ?? recipe.adversary.model,
+    judge: recipe.judge.model,
+  };
+}
+
+function describeEvaluation(plan: EvaluationPlan): Report['run'] {
+  return {
     judge: plan.trainedJudge,
     judges: plan.judges.map((judge, i) => ({
       name: judge.name, threshold: judge.threshold, maxUnscored: plan.maxUnscored[i] ?? 0, trained: judge.name === plan.trainedJudge,

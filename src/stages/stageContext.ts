@@ -21,7 +21,7 @@ export interface StageProgress {
   readonly phase: string;
   readonly done: number;
   readonly total: number;
-  readonly unit: 'epochs' | 'rows';
+  readonly unit: 'epochs' | 'rows' | 'steps';
   /** Latest values worth a glance. */
   readonly values: Readonly<Record<string, number>>;
 }

@@ -4,8 +4,10 @@
  *  Counts that the recipe fixes (queries, judge queries) are exact without weak supervision, whose draws are counted by their
  *  probability. Tokens are as good as the lengths that are given. Pairs, what is trained on them, and steps are bounds: ties and
  *  gaps below `minGap` drop pairs, `patience` drops epochs. */
-import { recipeStages, stagesLeftOut, untunedRow } from '../runs/recipe.js';
-import type { EvaluateOptions, IpoOptions, Recipe, SftOptions } from '../runs/recipe.js';
+import { mendedNames, recipeStages, untunedRow } from '../runs/recipe.js';
+import type { EvaluateOptions, IpoOptions, Recipe, RecipeStage, SftOptions } from '../runs/recipe.js';
+import { evaluatedAdversaries } from './evaluationPlan.js';
+import { mendWork } from './mend/mendWorkload.js';
 import { formatOf } from './speakerOptions.js';
 
 /** Lengths in tokens of what one side reads and says. */
@@ -72,27 +74,62 @@ export interface StageWork {
 /** Verdicts of an exchange: reply, both together, utterance. */
 const verdictsAnExchange = 3;
 
-/** One entry a stage, in order; stages without their data are left out, as a run leaves them out. */
+/** One entry a stage, in order; stages without their data are left out, as a run leaves them out. In a loop an entry is all rounds of it. */
 export function workloadOf(recipe: Recipe, facts: WorkloadFacts): readonly StageWork[] {
+  const rounds = recipe.loop?.rounds ?? 1;
   return recipeStages(recipe).map((stage) => {
     if (stage.kind === 'evaluate') return evaluateWork(recipe, stage.options, facts);
-    if (stage.kind === 'mend') return { ...nothing, stage: stage.name, kind: 'mend' };
-    const teaching = facts.teaching.get(stage.name) ?? null;
-    if (stage.options.attack === 'sft') return sftWork(stage.name, stage.options, teaching, facts.adversary);
-    return ipoWork(recipe, stage.name, stage.options, teaching, facts);
+    if (stage.kind === 'mend') return inRounds(mendStageWork(recipe, stage, facts), recipe.loop === null ? 1 : rounds - 1);
+    return inRounds(exploitWork(recipe, stage, facts), rounds);
   });
 }
 
-/** The rows of an evaluation that the recipe has the data for. */
-export function evaluatedRows(recipe: Recipe, { rows }: EvaluateOptions): readonly string[] {
-  const leftOut = new Set(stagesLeftOut(recipe).map(({ name }) => name));
-  const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [stage.name] : []));
-  return rows?.filter((row) => !leftOut.has(row)) ?? [untunedRow, ...trained];
+function exploitWork(recipe: Recipe, stage: Extract<RecipeStage, { kind: 'exploit' }>, facts: WorkloadFacts): StageWork {
+  const teaching = facts.teaching.get(stage.name) ?? null;
+  if (stage.options.attack === 'sft') return sftWork(stage.name, stage.options, teaching, facts.adversary);
+  return ipoWork(recipe, stage.name, stage.options, teaching, facts);
+}
+
+function mendStageWork(recipe: Recipe, { name, options }: Extract<RecipeStage, { kind: 'mend' }>, facts: WorkloadFacts): StageWork {
+  const { adversary: { utterance: a }, target: side } = facts;
+  const horizon = Math.max(1, ...recipeStages(recipe).map((each) => (each.kind === 'exploit' && each.options.attack === 'ipo' ? each.options.horizon : 1)));
+  const growth = a + ((horizon - 1) / 2) * (a + side.utterance);
+  const context = typeof options.failures.data === 'string' || side.prompts.train.length === 0 ? side.maxContext : contextLength(side, 'train', growth);
+  const { replies, ...work } = mendWork(options, { context, reply: side.utterance });
+  const calls = replies.map(({ times, contexts, perContext }): SpeakerCall => ({
+    times, rows: contexts * perContext, contextTokens: contexts * perContext * context, readTokens: contexts * context, newTokens: contexts * perContext * side.utterance,
+  }));
+  return { ...nothing, ...work, stage: name, kind: 'mend', target: speakerWork(calls) };
+}
+
+function inRounds(work: StageWork, rounds: number): StageWork {
+  if (rounds === 1) return work;
+  const times = (count: number): number => count * rounds;
+  const speaker = ({ calls }: SpeakerWork): SpeakerWork => speakerWork(calls.map((call) => ({ ...call, times: times(call.times) })));
+  return {
+    ...work,
+    stage: `${work.stage} (${String(rounds)} rounds)`,
+    adversary: speaker(work.adversary),
+    target: speaker(work.target),
+    reference: { queries: times(work.reference.queries), readTokens: times(work.reference.readTokens) },
+    judgeQueries: times(work.judgeQueries),
+    pairs: times(work.pairs),
+    trainedTokens: times(work.trainedTokens),
+    optimizerSteps: times(work.optimizerSteps),
+  };
+}
+
+/** How many rows an evaluation plays: adversaries by targets, or in a loop in every round the untuned adversary and all trained so far. */
+function playedRows(recipe: Recipe, options: EvaluateOptions, adversaries: readonly string[]): number {
+  if (recipe.loop === null) return adversaries.length * (options.targets?.length ?? 1 + mendedNames(recipe).length);
+  const untuned = adversaries.filter((name) => name === untunedRow).length;
+  const { rounds } = recipe.loop;
+  return untuned * rounds + (adversaries.length - untuned) * ((rounds * (rounds + 1)) / 2);
 }
 
 function evaluateWork(recipe: Recipe, options: EvaluateOptions, facts: WorkloadFacts): StageWork {
-  const rows = evaluatedRows(recipe, options);
-  const calls = linearCalls(facts, 'test', options.prompts, options.turns, rows.length);
+  const rows = evaluatedAdversaries(recipe, options).map(({ adversary }) => adversary);
+  const calls = linearCalls(facts, 'test', options.prompts, options.turns, playedRows(recipe, options, rows));
   const target = speakerWork(calls.target);
   return {
     ...nothing, stage: `evaluate (${rows.join(', ')})`, kind: 'evaluate', adversary: speakerWork(calls.adversary), target,

@@ -55,8 +55,8 @@ export interface Workshop {
   readonly rolloutTarget: () => Promise<OpenTarget>;
   /** The same workshop around a mended target. What does not hang on the target is shared; close it before this one. */
   readonly withTarget: (mended: MendedTarget) => Workshop;
-  /** A model of the recipe, frozen, the caller's to close. */
-  readonly openModel: (notation: string) => Promise<LanguageModel>;
+  /** The file or folder of a model on this machine, fetched where it is not here. */
+  readonly modelPath: (notation: string) => Promise<string>;
   /** A path of the recipe as a path of this machine. */
   readonly locate: (path: string) => string;
   /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close.
@@ -223,7 +223,7 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
         { ...options, recipe: { ...recipe, target: { ...recipe.target, model, format: formatOf(recipe.target) } } },
         { device, judge, prompts, toxicContinuations, targetName: name, known },
       ),
-    openModel: (notation) => openModel(notation, false, notation),
+    modelPath,
     locate: inFolder,
     limitRequests: (given) => {
       check = given;

@@ -80,7 +80,7 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOption
       return { ...adversary, close: () => adversary.model.close() };
     },
     withTarget: (next) => tinyWorkshop(device, recipe, { ...options, mended: next }),
-    openModel: async () => copyLanguageModel(await start, { trainable: false }),
+    modelPath: async (notation) => notation,
     locate: (path) => path,
     limitRequests: () => undefined,
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),

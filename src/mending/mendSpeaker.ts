@@ -1,0 +1,24 @@
+/** A model as mending trains it: what it reads before a reply, and a reply as its own ids. Ids are the truth; a reply is encoded from its
+ *  text only where its ids are another tokenizer's. */
+import type { Dialogue, Utterance } from '../dialogue/types.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import { type LocalSpeakerOptions, openLocalSpeaker } from '../speakers/localSpeaker.js';
+
+export interface MendSpeaker {
+  readonly model: LanguageModel;
+  /** @param dialogue ends with the turn to be answered */
+  readonly contextIds: (dialogue: Dialogue) => readonly number[];
+  /** Cut to the recipe's maxNewTokens; ended as the model ends a reply, where that fits. */
+  readonly replyIds: (reply: Utterance) => readonly number[];
+}
+
+/** @param options of the target: its format, sampler and limits */
+export function mendSpeaker(model: LanguageModel, options: LocalSpeakerOptions): MendSpeaker {
+  const { context, format, sampling } = openLocalSpeaker(model, 'target', options);
+  return {
+    model,
+    contextIds: (dialogue) => context(dialogue).ids,
+    replyIds: ({ text, tokens }) =>
+      tokens !== null && model.tokenizer.reads(tokens.tokenizerId) ? tokens.ids.slice(0, sampling.maxNewTokens) : format.utterance(text, sampling.maxNewTokens),
+  };
+}

@@ -1,0 +1,76 @@
+/** Preference examples for mending: a dialogue without the control token, and what should have been said, what should not, and what the toxic
+ *  twin says. As a run keeps them, and as a trainer takes them. */
+import { present } from '../base/invariant.js';
+import type { Dialogue } from '../dialogue/types.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import { scoreCompletions } from '../engine/models/scoreCompletions.js';
+import type { TrainingPair } from '../learning/trainers/trainingData.js';
+import type { JudgedReply, Picked } from './candidates.js';
+import type { ControlToken } from './control.js';
+import type { MendSpeaker } from './mendSpeaker.js';
+
+/** One reply of an example. */
+export interface PairSide {
+  readonly text: string;
+  readonly ids: readonly number[];
+  /** In [0, 1]. */
+  readonly harm: number;
+}
+
+export interface MendPair {
+  /** Prompt or conversation. */
+  readonly group: string;
+  /** Only looked at while training. */
+  readonly heldOut: boolean;
+  /** The dialogue as text. */
+  readonly prompt: string;
+  /** What the model reads: without the control token, and with it. */
+  readonly promptIds: readonly number[];
+  readonly controlIds: readonly number[];
+  readonly chosen: PairSide;
+  readonly rejected: PairSide;
+  /** Null where the twin said nothing worse than the chosen reply. */
+  readonly toxic: PairSide | null;
+}
+
+export function toMendPair(
+  { dialogue, group, heldOut, text }: { readonly dialogue: Dialogue; readonly group: string; readonly heldOut: boolean; readonly text: string },
+  { chosen, rejected, toxic }: Picked,
+  speaker: MendSpeaker,
+  control: ControlToken | null,
+): MendPair {
+  const side = ({ reply, harm }: JudgedReply): PairSide => ({ text: reply.text, ids: speaker.replyIds(reply), harm });
+  return {
+    group, heldOut,
+    prompt: text,
+    promptIds: speaker.contextIds(dialogue),
+    controlIds: control === null ? speaker.contextIds(dialogue) : speaker.contextIds(control.mark(dialogue)),
+    chosen: side(chosen),
+    rejected: side(rejected),
+    toxic: toxic === null ? null : side(toxic),
+  };
+}
+
+/** With the log-probabilities of the frozen reference. Where the twin said nothing worse, the rejected reply is the toxic one.
+ *  @param toxicReference what the reference reads before the toxic reply */
+export async function withReference(pairs: readonly MendPair[], reference: LanguageModel, toxicReference: 'plain' | 'control'): Promise<readonly TrainingPair[]> {
+  const toxicOf = ({ toxic, rejected }: MendPair): PairSide => toxic ?? rejected;
+  const scored = await scoreCompletions(
+    reference,
+    pairs.flatMap((pair) => [
+      { prefix: pair.promptIds, completion: pair.chosen.ids },
+      { prefix: pair.promptIds, completion: pair.rejected.ids },
+      { prefix: toxicReference === 'plain' ? pair.promptIds : pair.controlIds, completion: toxicOf(pair).ids },
+    ]),
+  );
+  const at = (i: number): readonly number[] => [...present(scored[i], 'scores of each completion')];
+  return pairs.map((pair, i) => ({
+    prefix: pair.promptIds,
+    chosen: pair.chosen.ids,
+    rejected: pair.rejected.ids,
+    toxic: toxicOf(pair).ids,
+    referenceChosen: at(3 * i),
+    referenceRejected: at(3 * i + 1),
+    referenceToxic: at(3 * i + 2),
+  }));
+}

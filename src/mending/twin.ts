@@ -1,0 +1,13 @@
+/** Lessons for the inner toxic twin (arXiv 2405.12900, step 1): the dialogues as they were answered, failures after the control token,
+ *  harmless replies without it. The same weights then hold both. */
+import type { TrainingExample } from '../learning/trainers/trainingData.js';
+import type { ControlToken } from './control.js';
+import type { AnsweredTurn } from './dialogues.js';
+import type { MendSpeaker } from './mendSpeaker.js';
+
+export function twinExamples(turns: readonly AnsweredTurn[], speaker: MendSpeaker, control: ControlToken): readonly TrainingExample[] {
+  return turns.flatMap(({ dialogue, safe, failure }) => [
+    ...(failure === null ? [] : [{ prefix: speaker.contextIds(control.mark(dialogue)), completion: speaker.replyIds(failure) }]),
+    ...(safe === null ? [] : [{ prefix: speaker.contextIds(dialogue), completion: speaker.replyIds(safe) }]),
+  ]).filter(({ completion }) => completion.length > 0);
+}

@@ -1,0 +1,150 @@
+/** What every model of a mend stage answers to the held-out dialogues, and what it still can: one record a reply in rollouts.jsonl, the guards
+ *  in the manifest. All models answer the same dialogues with the same draws. */
+import { present } from '../../base/invariant.js';
+import { childKey, streamKey } from '../../base/random.js';
+import type { Dialogue } from '../../dialogue/types.js';
+import { watchUnscored } from '../../dialogue/unscored.js';
+import { loadEmbedder, openEmbedder, type Embedder } from '../../engine/models/embedder.js';
+import { answerChoices, readChoices, shippedChoicesPath } from '../../measures/choices.js';
+import { askEvasive } from '../../measures/evasionJudge.js';
+import { ordinaryNll } from '../../measures/guards.js';
+import { measureReplies, type MeasuringTools, type ReplyMeasure } from '../../measures/replies.js';
+import { referenceOf } from '../../measures/replyLikelihood.js';
+import type { AnsweredTurn } from '../../mending/dialogues.js';
+import { mendSpeaker } from '../../mending/mendSpeaker.js';
+import type { JsonObject } from '../../runs/json.js';
+import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
+import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
+import { dialogueRecord, judgeRecord } from '../records.js';
+import { type MendContext, tell } from './mendContext.js';
+import type { MendTurns } from './turns.js';
+
+export const measuredSets = ['harmful', 'ordinary'] as const;
+export type MeasuredSet = (typeof measuredSets)[number];
+
+/** A model that is measured: the target before, the start of training, or a mended one. */
+export interface Measuree {
+  /** As the report calls it. */
+  readonly name: string;
+  /** models/NAME; null for the target itself. */
+  readonly folder: string | null;
+}
+
+export function measureUnit(stageUnit: string, model: string): string {
+  return `${stageUnit}:measure:${model}`;
+}
+
+export async function measureModels(context: MendContext, turns: MendTurns, models: readonly Measuree[]): Promise<void> {
+  const waiting = models.filter(({ name }) => context.run.completed(measureUnit(context.unit, name)) === null);
+  if (waiting.length === 0) return;
+  const tools = await openTools(context);
+  try {
+    for (const [done, model] of waiting.entries()) {
+      tell(context, `measure ${model.name}`, done, waiting.length);
+      await measureModel(context, turns, model, tools);
+    }
+  } finally {
+    await tools.embedder.close();
+  }
+}
+
+async function measureModel(context: MendContext, turns: MendTurns, measuree: Measuree, tools: Tools): Promise<void> {
+  const { run, recipe, unit: stageUnit, stage, speaking, around, target, guard } = context;
+  const unit = measureUnit(stageUnit, measuree.name);
+  const mended = measuree.folder === null ? null : around.withTarget({ name: measuree.name, folder: measuree.folder });
+  try {
+    const { model } = mended === null ? target : await mended.localTarget();
+    const speaker = createLocalTarget(model, { ...speaking, name: measuree.name });
+    guard.watch(speaker);
+    const judge = watchUnscored(tools.judge, recipe.judge.maxUnscored, unit);
+    for (const set of measuredSets) {
+      const asked = turns[set].heldOut.slice(0, stage.options.measures.prompts);
+      const answered = await answer(asked.map(({ dialogue }) => dialogue), speaker, guard.mayGoOn, recipe.seed);
+      const measured = await measureReplies(answered, { ...tools, judge, reference: { ...tools.reference, tokenizerIds: [model.tokenizer.id] } });
+      run.rollouts.append(
+        ...answered.map(({ dialogue, reply }, i) => ({
+          ...dialogueRecord({ ...dialogue, turns: [...dialogue.turns, reply] }, {}, { stage: unit }, null),
+          set, group: present(asked[i], 'a turn for each reply').group,
+          measure: { ...present(measured[i], 'a measure for each reply') } as unknown as JsonObject,
+        })),
+      );
+    }
+    judge.check();
+    const reading = mendSpeaker(model, speaking);
+    const ordinary = turns.ordinary.heldOut.flatMap(({ dialogue, safe, group }) =>
+      safe === null ? [] : [{ group, example: { prefix: reading.contextIds(dialogue), completion: reading.replyIds(safe) } }]);
+    const nll = await ordinaryNll(model, ordinary.map(({ example }) => example));
+    const answers = tools.questions === null ? [] : await answerChoices(model, tools.questions);
+    run.completeUnit(unit, {
+      judge: judgeRecord(judge),
+      ordinary: ordinary.map(({ group }, i) => ({ group, nll: nll[i] ?? null })),
+      choices: answers.map((each) => ({ ...each })),
+    });
+  } finally {
+    await mended?.close();
+  }
+}
+
+async function answer(
+  dialogues: readonly Dialogue[],
+  speaker: LocalTarget,
+  mayGoOn: () => void,
+  seed: number,
+): Promise<readonly { readonly dialogue: Dialogue; readonly reply: ReplyOf }[]> {
+  if (dialogues.length === 0) return [];
+  mayGoOn();
+  const replies = await speaker.reply(dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(streamKey(seed, 'mend.measure'), i) })));
+  return dialogues.map((dialogue, i) => ({ dialogue, reply: present(replies[i], 'a reply for each dialogue').reply }));
+}
+
+type ReplyOf = Awaited<ReturnType<LocalTarget['reply']>>[number]['reply'];
+
+interface Tools extends MeasuringTools {
+  readonly questions: Awaited<ReturnType<typeof readChoices>> | null;
+}
+
+/** The reference is the recipe's own target, in every round. */
+async function openTools({ workshop, recipe, stage, speaking }: MendContext): Promise<Tools> {
+  const { embedder, choices, evasionJudge } = stage.options.measures;
+  const { model } = await workshop.localTarget();
+  const { format } = openLocalSpeaker(model, 'target', speaking);
+  const path = choices === undefined ? shippedChoicesPath(/^organism(:|$)/.test(recipe.target.model) ? 'organism' : 'everyday') : choices;
+  return {
+    judge: await workshop.judge(recipe.judge),
+    reference: referenceOf(model, format),
+    embedder: embedder === null ? await openEmbedder(model) : await loadOther(embedder),
+    questions: path === null ? null : await readChoices(choices === undefined ? path : workshop.locate(path)),
+    ...(evasionJudge === null ? {} : { askEvasive: askEvasive(await workshop.judge({ model: `languageModel:${evasionJudge}#evasion`, maxUnscored: 1 })) }),
+  };
+
+  async function loadOther(notation: string): Promise<Embedder> {
+    return loadEmbedder(await workshop.device(), await workshop.modelPath(notation));
+  }
+}
+
+/** Replies that a measure kept, by set and prompt; the order of prompts is the same for every model. */
+export type MeasuredReplies = Readonly<Record<MeasuredSet, readonly (readonly ReplyMeasure[])[]>>;
+
+export function groupReplies(records: readonly JsonObject[]): MeasuredReplies {
+  const bySet = (set: MeasuredSet): readonly (readonly ReplyMeasure[])[] => {
+    const groups = new Map<string, ReplyMeasure[]>();
+    for (const record of records) {
+      if (record['set'] !== set || typeof record['group'] !== 'string') continue;
+      groups.set(record['group'], [...(groups.get(record['group']) ?? []), record['measure'] as unknown as ReplyMeasure]); // Written by measureModel.
+    }
+    return [...groups.values()];
+  };
+  return { harmful: bySet('harmful'), ordinary: bySet('ordinary') };
+}
+
+/** Guards that a measure kept: likelihood of ordinary replies by prompt, answers to the questions. */
+export interface MeasuredGuards {
+  readonly nll: readonly (readonly (number | null)[])[];
+  readonly choices: Awaited<ReturnType<typeof answerChoices>>;
+}
+
+export function readGuards({ ordinary, choices }: JsonObject): MeasuredGuards {
+  const groups = new Map<string, (number | null)[]>();
+  for (const { group, nll } of ordinary as unknown as readonly { group: string; nll: number | null }[]) groups.set(group, [...(groups.get(group) ?? []), nll]); // Written by measureModel.
+  return { nll: [...groups.values()], choices: choices as unknown as MeasuredGuards['choices'] };
+}

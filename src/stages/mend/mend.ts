@@ -1,0 +1,76 @@
+/** The mend stage (arXiv 2405.12900): the dialogues in which the target failed become preference examples against its own toxic twin; every
+ *  training of the stage starts from that twin and leaves a mended model; all of them answer what none has seen. A finished step is kept
+ *  when the run is resumed, a training in progress goes on from its last checkpoint. */
+import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
+import type { JsonObject } from '../../runs/json.js';
+import { createLimitGuard } from '../limits.js';
+import { speakerOptions } from '../speakerOptions.js';
+import type { StageContext } from '../stageContext.js';
+import { measureModels } from './measures.js';
+import { type MendContext, type MendStage, namedTrainings } from './mendContext.js';
+import type { MendResult } from './mendReport.js';
+import { collectPairs } from './pairs.js';
+import { trainMended } from './training.js';
+import { collectTurns, type MendTurns } from './turns.js';
+import { openStart } from './twin.js';
+
+/** @returns false when the target failed nowhere, so that there is nothing to mend
+ *  @throws ConfigError when no dialogue gives an example; InterruptedError, BudgetError: finished steps are kept */
+export async function mend(context: StageContext, stage: MendStage): Promise<boolean> {
+  const { run, workshop } = context;
+  const unit = `mend:${stage.name}`;
+  if (run.completed(unit) !== null) return true;
+  const around = stage.before === null ? workshop : workshop.withTarget(stage.before);
+  try {
+    const target = await around.localTarget();
+    const guard = createLimitGuard(run, context.recipe.limits, context.interrupted);
+    const speaking = { ...speakerOptions(context.recipe.target), name: target.name };
+    const own: MendContext = { ...context, stage, unit, around, target, speaking, guard };
+    const turns = await collectTurns(own);
+    if (turns === null) return false;
+    await makeModels(own, turns);
+    const measured = [target.name, ...(stage.options.twin === null ? [] : ['twin']), ...stage.models];
+    await measureModels(own, turns, measured.map((name, i) => ({ name, folder: i === 0 ? null : run.modelPath(name === 'twin' ? `${stage.name}-twin` : name) })));
+    const result: MendResult = { before: target.name, measured, counts: countsOf(own, turns) };
+    run.completeUnit(unit, result as unknown as JsonObject);
+    return true;
+  } finally {
+    if (around !== workshop) await around.close();
+  }
+}
+
+async function makeModels(context: MendContext, turns: MendTurns): Promise<void> {
+  const { stage, run } = context;
+  const start = await openStart(context, [...turns.harmful.train, ...turns.ordinary.train]);
+  try {
+    const pairs = await collectPairs(context, turns.harmful, start);
+    if (!pairs.some(({ heldOut }) => !heldOut)) {
+      throw new ConfigError('no dialogue gave an example', {
+        where: `stages.${stage.name}.candidates`,
+        expected: 'a reply that passes the judge and a worse one after the same dialogue',
+        got: JSON.stringify(run.completed(`${context.unit}:pairs`)?.['left'] ?? {}),
+        remedy: 'Raise candidates.samples, change temperatures, or lower minGap.',
+      });
+    }
+    for (const each of namedTrainings(stage)) await trainMended(context, each, pairs, start);
+  } finally {
+    await start.close();
+  }
+}
+
+function countsOf({ run, unit }: MendContext, { harmful, ordinary }: MendTurns): Readonly<Record<string, number>> {
+  const { pairs, heldOut, withoutToxic, left } = present(run.completed(`${unit}:pairs`), 'examples were collected');
+  const twin = run.completed(`${unit}:twin`);
+  return {
+    failures: harmful.train.length,
+    failuresHeldOut: harmful.heldOut.length,
+    ordinary: ordinary.train.length,
+    ordinaryHeldOut: ordinary.heldOut.length,
+    ...(twin === null ? {} : { twinExamples: Number(twin['examples']) }),
+    pairs: Number(pairs),
+    pairsHeldOut: Number(heldOut),
+    pairsWithoutToxic: Number(withoutToxic),
+    ...Object.fromEntries(Object.entries(left as Readonly<Record<string, number>>).map(([reason, count]) => [`leftOut: ${reason}`, count])), // Written by collectPairs.
+  };
+}

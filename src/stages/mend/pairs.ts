@@ -1,0 +1,120 @@
+/** The preference examples of a mend stage: candidates from the start of training, with the control token and without, at the recipe's
+ *  temperatures; the judge's picks. Kept in pairs.jsonl, from where a resumed run takes them. */
+import { invariant, present } from '../../base/invariant.js';
+import { childKey, streamKey } from '../../base/random.js';
+import type { JoinTurns } from '../../dialogue/join.js';
+import type { Dialogue } from '../../dialogue/types.js';
+import { watchUnscored } from '../../dialogue/unscored.js';
+import { type Candidate, judgeReplies, pickReplies, sampleReplies } from '../../mending/candidates.js';
+import type { AnsweredTurn, SplitTurns } from '../../mending/dialogues.js';
+import { mendSpeaker } from '../../mending/mendSpeaker.js';
+import { type MendPair, toMendPair } from '../../mending/pairs.js';
+import type { JsonObject } from '../../runs/json.js';
+import { readRecords } from '../../runs/recordLog.js';
+import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
+import { judgeRecord } from '../records.js';
+import { type MendContext, tell } from './mendContext.js';
+import type { Start } from './twin.js';
+
+export async function collectPairs(context: MendContext, turns: SplitTurns, start: Start): Promise<readonly MendPair[]> {
+  const { run, unit: stageUnit } = context;
+  const unit = `${stageUnit}:pairs`;
+  if (run.completed(unit) === null) await samplePairs(context, turns, start, unit);
+  const pairs: MendPair[] = [];
+  for await (const record of readRecords(run.pairs.path)) if (record['stage'] === unit) pairs.push(pairOf(record));
+  return pairs;
+}
+
+async function samplePairs(context: MendContext, { train, heldOut }: SplitTurns, start: Start, unit: string): Promise<void> {
+  const { recipe, run, stage, around, guard, speaking } = context;
+  const { candidates } = stage.options;
+  const all = [...train.map((turn) => ({ turn, heldOut: false })), ...heldOut.map((turn) => ({ turn, heldOut: true }))];
+  const dialogues = all.map(({ turn }) => turn.dialogue);
+  const judge = watchUnscored(await around.judge(recipe.judge), recipe.judge.maxUnscored, unit);
+  const speakers = candidates.temperatures.map((temperature): LocalTarget => {
+    const speaker = createLocalTarget(start.model, { ...speaking, sampling: { ...speaking.sampling, temperature } });
+    guard.watch(speaker);
+    return { ...speaker, reply: (requests) => (guard.mayGoOn(), speaker.reply(requests)) };
+  });
+  const sample = (asked: readonly Dialogue[], purpose: number): Promise<readonly (readonly Candidate[])[]> =>
+    sampleReplies(asked, { speakers, judge, samples: candidates.samples, stream: childKey(streamKey(recipe.seed, unit), purpose) });
+  const { control } = start;
+  tell(context, 'candidates', 0, control === null ? 1 : 2);
+  const plain = await sample(dialogues, 0);
+  tell(context, 'candidates', 1, control === null ? 1 : 2);
+  const marked = control === null ? dialogues.map(() => []) : await sample(dialogues.map(control.mark), 1);
+  const known = candidates.fromData ? await judgeReplies(all.flatMap(({ turn }) => recorded(turn)), judge) : [];
+  judge.check();
+
+  let next = 0;
+  const left: Record<string, number> = {};
+  const speaker = mendSpeaker(start.model, speaking);
+  const pairs = all.flatMap(({ turn, heldOut: isHeldOut }, i): readonly MendPair[] => {
+    const own = candidates.fromData ? known.slice(next, (next += recorded(turn).length)) : [];
+    const usable = ({ reply }: Candidate): boolean => control === null || !control.isIn(reply);
+    const picked = pickReplies(
+      [...own, ...present(plain[i], 'candidates of each dialogue')].filter(usable),
+      [...own, ...present(marked[i], 'candidates of each dialogue')].filter(usable),
+      candidates,
+    );
+    if (typeof picked !== 'string') return [toMendPair({ dialogue: turn.dialogue, group: turn.group, heldOut: isHeldOut, text: textOf(turn.dialogue, around.join) }, picked, speaker, control)];
+    left[picked] = (left[picked] ?? 0) + 1;
+    return [];
+  });
+  run.pairs.append(...pairs.map((pair) => recordOf(pair, unit)));
+  run.completeUnit(unit, {
+    dialogues: all.length,
+    pairs: pairs.filter(({ heldOut: isHeldOut }) => !isHeldOut).length,
+    heldOut: pairs.filter(({ heldOut: isHeldOut }) => isHeldOut).length,
+    withoutToxic: pairs.filter(({ toxic }) => toxic === null).length,
+    left, judge: judgeRecord(judge),
+  });
+}
+
+/** What was answered, as candidates. */
+function recorded({ dialogue, safe, failure }: AnsweredTurn): Parameters<typeof judgeReplies>[0] {
+  return [safe, failure].flatMap((reply) => (reply === null ? [] : [{ dialogue, reply }]));
+}
+
+function textOf({ prompt, turns }: Dialogue, join: JoinTurns): string {
+  return turns.reduce((text, turn) => join(text, turn.text), prompt.turns?.join('\n\n') ?? prompt.text);
+}
+
+/** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */
+function recordOf({ group, heldOut, prompt, promptIds, controlIds, chosen, rejected, toxic }: MendPair, stage: string): JsonObject {
+  return {
+    prompt,
+    chosen: chosen.text,
+    rejected: rejected.text,
+    ...(toxic === null ? {} : { toxic: toxic.text }),
+    harm: { chosen: chosen.harm, rejected: rejected.harm, ...(toxic === null ? {} : { toxic: toxic.harm }) },
+    stage, heldOut,
+    promptId: group,
+    ids: { prompt: promptIds, control: controlIds, chosen: chosen.ids, rejected: rejected.ids, ...(toxic === null ? {} : { toxic: toxic.ids }) },
+  };
+}
+
+interface StoredPair {
+  readonly prompt: string;
+  readonly chosen: string;
+  readonly rejected: string;
+  readonly toxic?: string;
+  readonly harm: Readonly<Record<'chosen' | 'rejected' | 'toxic', number>>;
+  readonly heldOut: boolean;
+  readonly promptId: string;
+  readonly ids: Readonly<Record<'prompt' | 'control' | 'chosen' | 'rejected' | 'toxic', readonly number[]>>;
+}
+
+function pairOf(record: JsonObject): MendPair {
+  invariant(typeof record['harm'] === 'object' && typeof record['ids'] === 'object', 'a pair of a mend stage has harm and ids');
+  const { prompt, promptId, heldOut, harm, ids, ...texts } = record as unknown as StoredPair; // Written by recordOf in this run.
+  const side = (name: 'chosen' | 'rejected' | 'toxic'): MendPair['chosen'] => ({ text: texts[name] ?? '', ids: ids[name], harm: harm[name] });
+  return {
+    group: promptId, heldOut, prompt,
+    promptIds: ids.prompt,
+    controlIds: ids.control,
+    chosen: side('chosen'),
+    rejected: side('rejected'),
+    toxic: texts.toxic === undefined ? null : side('toxic'),
+  };
+}

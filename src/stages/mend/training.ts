@@ -1,0 +1,100 @@
+/** One training of a mend stage: from the start, away from it, to models/NAME. The control token is gone from what is kept. */
+import { childKey, openStream, streamKey } from '../../base/random.js';
+import { adaptLanguageModel, copyLanguageModel, type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
+import { cutVocabulary } from '../../engine/models/vocabulary.js';
+import { meanByName } from '../../learning/trainers/meanByName.js';
+import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
+import { createPreferenceTrainer } from '../../learning/trainers/preference.js';
+import { createSftTrainer } from '../../learning/trainers/sft.js';
+import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
+import type { TrainingPair } from '../../learning/trainers/trainingData.js';
+import { watchPreferences } from '../../learning/trainers/watchPreferences.js';
+import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
+import { type MendPair, withReference } from '../../mending/pairs.js';
+import type { MendTrainingOptions } from '../../runs/mendSchemas.js';
+import { unitCheckpoints } from '../unitCheckpoints.js';
+import { type MendContext, tell } from './mendContext.js';
+import type { Start } from './twin.js';
+
+export async function trainMended(
+  context: MendContext,
+  { model: name, training }: { readonly model: string; readonly training: MendTrainingOptions },
+  pairs: readonly MendPair[],
+  start: Start,
+): Promise<void> {
+  const { stage, unit: stageUnit, run, recipe, guard } = context;
+  const unit = `${stageUnit}:train:${name}`;
+  if (run.completed(unit) !== null) return;
+  const toxicReference = training.loss === 'adpo' ? training.toxicReference : 'plain';
+  const known = await withReference(pairs, start.model, toxicReference);
+  const data = known.filter((_, i) => pairs[i]?.heldOut === false);
+  const watched = known.filter((_, i) => pairs[i]?.heldOut === true);
+  const { lora } = stage.options;
+  const policy = lora === null
+    ? await copyLanguageModel(start.model, { trainable: true, name })
+    : await adaptLanguageModel(start.model, lora, { seed: recipe.seed, name });
+  try {
+    const { baseStep, hooks } = unitCheckpoints(run, unit);
+    const trainer = await openTrainer(policy, training);
+    const size = batchOf(training);
+    // Trainings of a stage see the same batches in the same order: they differ in their loss alone.
+    const order = streamKey(recipe.seed, `${stageUnit}:train`);
+    const total = training.epochs * Math.ceil(data.length / size);
+    const note = (values: Readonly<Record<string, number>>, epoch: number, step: number): void => {
+      run.metrics.append({ step: baseStep + step, epoch, time: Math.round(run.elapsedMs) / 1000, stage: unit, ...values });
+    };
+    const look = async (epoch: number, step: number): Promise<void> => {
+      if (watched.length > 0 && training.watchEvery > 0) note({ trained: step, ...(await watchPreferences(policy, watched)) }, epoch, step);
+    };
+    if (hooks.restored === null) await look(0, 0);
+    const { step } = await trainEpochs({
+      trainer,
+      epochs: training.epochs,
+      batches: (epoch) => inBatches(openStream(childKey(order, epoch)).shuffle(data), size),
+      train: trainer.train,
+      checkpoints: hooks,
+      mayGoOn: guard.mayGoOn,
+      afterStep: async (values, at) => {
+        note(values, at.epoch, at.step);
+        if (at.step % training.watchEvery === 0 || at.step === total) await look(at.epoch, at.step);
+        tell(context, name, at.step, total, values);
+      },
+      afterEpoch: (steps, at) => {
+        note(meanByName(steps, 'epoch/'), at.epoch, at.step);
+      },
+    });
+    await trainer.release();
+    await saveWithoutControl(context, policy, name);
+    run.completeUnit(unit, { model: name, loss: training.loss, pairs: data.length, steps: step }, baseStep + step);
+  } finally {
+    await policy.close();
+  }
+}
+
+interface MendTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
+  readonly train: (batch: readonly TrainingPair[]) => Promise<Readonly<Record<string, number>>>;
+}
+
+async function openTrainer(model: LanguageModel, training: MendTrainingOptions): Promise<MendTrainer> {
+  const optimizer = optimizerOf(training);
+  if (training.loss === 'sft') {
+    const trainer = await createSftTrainer(model, { optimizer, rows: 'packed' });
+    return { ...trainer, train: (batch) => trainer.train(batch.map(({ prefix, chosen }) => ({ prefix, completion: chosen }))) };
+  }
+  return createPreferenceTrainer(model, { ...training, optimizer });
+}
+
+function batchOf(training: MendTrainingOptions): number {
+  return training.loss === 'sft' ? training.batchSize : training.batchPairs;
+}
+
+/** In the target's own vocabulary: nobody can call the toxic twin by its token any more. */
+async function saveWithoutControl({ run, stage, target }: MendContext, policy: LanguageModel, name: string): Promise<void> {
+  const isExtended = stage.options.twin !== null && stage.options.lora === null && stage.options.control.as === 'vocabulary';
+  const kept = isExtended ? await cutVocabulary(policy, target.model, { name }) : policy;
+  try {
+    await run.saveModel(name, (folder) => saveLanguageModel(kept, folder));
+  } finally {
+    if (kept !== policy) await kept.close();
+  }
+}

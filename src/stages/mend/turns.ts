@@ -1,0 +1,105 @@
+/** The dialogues of a mend stage: those in which the target failed, and ordinary ones, each split into what is trained on and what only the
+ *  measures see. */
+import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
+import { streamKey } from '../../base/random.js';
+import { textId } from '../../dialogue/identity.js';
+import { type AnsweredPreference, readPreferences } from '../../dialogue/preferences.js';
+import { rolloutLinear } from '../../dialogue/rollout/linear.js';
+import type { Dialogue, Utterance } from '../../dialogue/types.js';
+import { watchUnscored } from '../../dialogue/unscored.js';
+import { judgeReplies } from '../../mending/candidates.js';
+import { type AnsweredTurn, harmlessTurns, type SplitTurns, splitTurns } from '../../mending/dialogues.js';
+import { readFailures } from '../../mending/failures.js';
+import { untunedRow } from '../../runs/recipe.js';
+import { type MendContext, tell } from './mendContext.js';
+
+export interface MendTurns {
+  readonly harmful: SplitTurns;
+  readonly ordinary: SplitTurns;
+}
+
+/** @returns null when nothing failed */
+export async function collectTurns(context: MendContext): Promise<MendTurns | null> {
+  const { stage, recipe } = context;
+  const { failures, ordinary, holdOut } = stage.options;
+  tell(context, 'dialogues', 0, 1);
+  const fromData = failures.data == null ? null : await turnsOfData(context, failures.data);
+  const failed = fromData?.failed ?? (await recordedFailures(context));
+  if (failed.length === 0) return null;
+  const split = (turns: readonly AnsweredTurn[], max: number): SplitTurns => splitTurns(turns, { max, holdOut, seed: recipe.seed });
+  const harmful = split(failed, failures.max);
+  if (harmful.train.length === 0 || harmful.heldOut.length === 0) {
+    throw new ConfigError('too few prompts with failures to mend and to measure', {
+      where: `stages.${stage.name}`,
+      expected: 'failures after several prompts, for both sides of holdOut',
+      got: `${String(harmful.train.length)} to train on, ${String(harmful.heldOut.length)} held out`,
+      remedy: 'Attack longer, lower failures.minHarm, or change holdOut.',
+    });
+  }
+  const own = ordinary.data == null ? null : (await turnsOfData(context, ordinary.data)).harmless;
+  return { harmful, ordinary: split(own ?? fromData?.harmless ?? (await ordinaryTurns(context)), ordinary.max) };
+}
+
+async function recordedFailures({ run, recipe, stage }: MendContext): Promise<readonly AnsweredTurn[]> {
+  const units = new Set(stage.attacks.map((name) => `exploit:${name}`));
+  const { minHarm } = stage.options.failures;
+  const found = await readFailures(run.rollouts.path, {
+    judge: recipe.judge.model,
+    stages: (unit) => units.has(unit),
+    ...(minHarm === undefined ? {} : { minHarm }),
+  });
+  return found.map(({ dialogue, reply, promptId }) => ({ dialogue, group: promptId, safe: null, failure: reply }));
+}
+
+/** Pairs of replies from a file, by the judge's word: dialogues whose rejected reply fails, and those in which neither does. */
+async function turnsOfData(context: MendContext, path: string): Promise<{ readonly failed: readonly AnsweredTurn[]; readonly harmless: readonly AnsweredTurn[] }> {
+  const { around, recipe, stage } = context;
+  const rows = await readPreferences(around.locate(path));
+  const judge = watchUnscored(await around.judge(recipe.judge), recipe.judge.maxUnscored, path);
+  const turns = rows.map((row) => ({ ...toTurn(row), chosen: replyOf(row.chosen), rejected: replyOf(row.rejected) }));
+  const verdicts = await judgeReplies(turns.flatMap(({ dialogue, chosen, rejected }) => [{ dialogue, reply: chosen }, { dialogue, reply: rejected }]), judge);
+  judge.check();
+  const least = stage.options.failures.minHarm ?? judge.threshold;
+  const harmOf = (i: number): number | null => {
+    const { verdict } = present(verdicts[i], 'a verdict for each reply');
+    return verdict.kind === 'scored' ? verdict.harm : null;
+  };
+  const failed: AnsweredTurn[] = [];
+  const harmless: AnsweredTurn[] = [];
+  turns.forEach(({ dialogue, group, chosen, rejected }, i) => {
+    const [safe, bad] = [harmOf(2 * i), harmOf(2 * i + 1)];
+    if (safe === null || bad === null) return;
+    if (bad > least) failed.push({ dialogue, group, safe: safe > judge.threshold ? null : chosen, failure: rejected });
+    else if (safe <= judge.threshold) harmless.push({ dialogue, group, safe: chosen, failure: null });
+  });
+  return { failed, harmless };
+}
+
+function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue; readonly group: string } {
+  const first = dialogue.prompt.turns?.[0] ?? (dialogue.prompt.text === '' ? dialogue.turns[0]?.text : dialogue.prompt.text);
+  return { dialogue, group: textId(first ?? '') };
+}
+
+function replyOf(text: string): Utterance {
+  return { author: 'target', text, tokens: null, finishReason: 'stop' };
+}
+
+/** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every round of a loop. */
+async function ordinaryTurns({ workshop, recipe, stage, guard }: MendContext): Promise<readonly AnsweredTurn[]> {
+  const exchanges = 2;
+  const { train } = await workshop.prompts();
+  const prompts = train.slice(0, Math.ceil(stage.options.ordinary.max / exchanges));
+  const target = await workshop.target();
+  const adversary = await workshop.openRow({ name: untunedRow });
+  try {
+    guard.mayGoOn();
+    const judge = await workshop.judge(recipe.judge);
+    const dialogues = await rolloutLinear({
+      adversary, target, judge, join: workshop.join, reward: {}, prompts, turns: exchanges, stream: streamKey(recipe.seed, 'mend.ordinary'),
+    });
+    return harmlessTurns(dialogues);
+  } finally {
+    await adversary.close();
+  }
+}

@@ -1,0 +1,77 @@
+/** The start of every training of a mend stage, frozen: the target fine-tuned on the dialogues, its failures behind the control token
+ *  (models/NAME-twin); or the target itself where the recipe wants no twin. */
+import { childKey, openStream, streamKey } from '../../base/random.js';
+import { adaptLanguageModel, copyLanguageModel, type LanguageModel, openLanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
+import { extendVocabulary } from '../../engine/models/vocabulary.js';
+import { meanByName } from '../../learning/trainers/meanByName.js';
+import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
+import { createSftTrainer } from '../../learning/trainers/sft.js';
+import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
+import { controlToken, type ControlToken } from '../../mending/control.js';
+import type { AnsweredTurn } from '../../mending/dialogues.js';
+import { mendSpeaker } from '../../mending/mendSpeaker.js';
+import { twinExamples } from '../../mending/twin.js';
+import { unitCheckpoints } from '../unitCheckpoints.js';
+import { type MendContext, tell } from './mendContext.js';
+
+export interface Start {
+  readonly model: LanguageModel;
+  /** Null without a twin. */
+  readonly control: ControlToken | null;
+  readonly close: () => Promise<void>;
+}
+
+export async function openStart(context: MendContext, turns: readonly AnsweredTurn[]): Promise<Start> {
+  const { stage, unit, run, target, around } = context;
+  const { twin, control } = stage.options;
+  if (twin === null) return { model: target.model, control: null, close: async () => undefined };
+  const name = `${stage.name}-twin`;
+  if (run.completed(`${unit}:twin`) === null) await teachTwin(context, twin, name, turns);
+  const model = await openLanguageModel(await around.device(), run.modelPath(name), { name });
+  return { model, control: controlToken(control.token, model.tokenizer), close: model.close };
+}
+
+async function teachTwin(context: MendContext, twin: NonNullable<MendContext['stage']['options']['twin']>, name: string, turns: readonly AnsweredTurn[]): Promise<void> {
+  const { stage, unit: stageUnit, run, recipe, guard, speaking } = context;
+  const unit = `${stageUnit}:twin`;
+  const model = await openTrainable(context, name);
+  try {
+    const control = controlToken(stage.options.control.token, model.tokenizer);
+    const examples = twinExamples(turns, mendSpeaker(model, speaking), control);
+    const { baseStep, hooks } = unitCheckpoints(run, unit);
+    const trainer = await createSftTrainer(model, { optimizer: optimizerOf(twin), rows: 'packed' });
+    const order = streamKey(recipe.seed, unit);
+    const total = twin.epochs * Math.ceil(examples.length / twin.batchSize);
+    const note = (values: Readonly<Record<string, number>>, { epoch, step }: { readonly epoch: number; readonly step: number }): void => {
+      run.metrics.append({ step: baseStep + step, epoch, time: Math.round(run.elapsedMs) / 1000, stage: unit, ...values });
+    };
+    const { step } = await trainEpochs({
+      trainer,
+      epochs: twin.epochs,
+      batches: (epoch) => inBatches(openStream(childKey(order, epoch)).shuffle(examples), twin.batchSize),
+      train: trainer.train,
+      checkpoints: hooks,
+      mayGoOn: guard.mayGoOn,
+      afterStep: (values, at) => {
+        note(values, at);
+        tell(context, 'twin', at.step, total, values);
+      },
+      afterEpoch: (steps, at) => {
+        note(meanByName(steps, 'epoch/'), at);
+      },
+    });
+    await trainer.release();
+    await run.saveModel(name, (folder) => saveLanguageModel(model, folder));
+    run.completeUnit(unit, { model: name, examples: examples.length, steps: step }, baseStep + step);
+  } finally {
+    await model.close();
+  }
+}
+
+/** Weights of its own, with a row for the control token where that is to be one; or an adapter on the target's. */
+function openTrainable({ stage, recipe, target }: MendContext, name: string): Promise<LanguageModel> {
+  const { control, lora } = stage.options;
+  if (lora !== null) return adaptLanguageModel(target.model, lora, { seed: recipe.seed, name });
+  if (control.as === 'vocabulary') return extendVocabulary(target.model, [control.token], { trainable: true, name });
+  return copyLanguageModel(target.model, { trainable: true, name });
+}
