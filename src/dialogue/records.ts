@@ -1,0 +1,161 @@
+/** The lines of rollouts.jsonl, written and read. A dialogue a line, from the prompt to a leaf of its tree: siblings that were not
+ *  continued are leaves, and `path` tells which lines share their beginning. Ids are those of the speaker’s own tokenizer.
+ *  The types are aliases, not interfaces, so that they are JSON to whoever writes them. */
+import { FormatError } from '../base/errors.js';
+import type { Author, Dialogue, ExchangeScore, Prompt, RolloutNode, RolloutTree, TokenTrace, Utterance, Verdict } from './types.js';
+
+/** Where and when something arose. */
+export type Origin = {
+  /** 'exploit:ipo', 'evaluate:untuned' … */
+  readonly stage: string;
+  readonly epoch?: number;
+  readonly step?: number;
+};
+
+export type DialogueRecord = Origin & RecordedDialogue & {
+  /** Sibling numbers from the root; absent for a dialogue that is no part of a tree. */
+  readonly path?: readonly number[];
+};
+
+export type RecordedDialogue = {
+  readonly prompt: RecordedPrompt;
+  readonly turns: readonly RecordedTurn[];
+  /** By judge, one list of exchanges each: `scores[judge][i]` belongs to turns 2i and 2i + 1. */
+  readonly scores: Readonly<Record<string, readonly RecordedScore[]>>;
+};
+
+export type RecordedPrompt = {
+  readonly id: string;
+  readonly text: string;
+  /** Where it is not the id. */
+  readonly conversationId?: string;
+  /** Known turns, where the source has them. */
+  readonly turns?: readonly string[];
+};
+
+export type RecordedTurn = {
+  readonly author: Author;
+  readonly text: string;
+  readonly finishReason: 'stop' | 'length';
+  /** The tokenizer's id; absent, as are ids, for a speaker that gives text only. */
+  readonly tokenizer?: string;
+  readonly ids?: readonly number[];
+  readonly logProbs?: readonly number[];
+  readonly samplingLogProbs?: readonly number[];
+};
+
+export type RecordedScore = {
+  readonly reply: RecordedVerdict;
+  readonly exchange: RecordedVerdict;
+  readonly utterance: RecordedVerdict;
+  readonly adversaryNll: number | null;
+  readonly reward: { readonly total: number; readonly terms: Readonly<Record<string, number>> } | null;
+};
+
+export type RecordedVerdict = {
+  readonly harm: number | null;
+  readonly failed: boolean | null;
+  /** Of an unscored verdict. */
+  readonly reason?: string;
+  /** Of an ensemble: the highest harm of a member minus the lowest. */
+  readonly disagreement?: number;
+  /** Of an ensemble: 1 when its members do not all say the same of failure. */
+  readonly split?: number;
+};
+
+/** One record a leaf, in the tree's order. */
+export function treeRecords(tree: RolloutTree, origin: Origin, judge: string): readonly DialogueRecord[] {
+  const records: DialogueRecord[] = [];
+  const walk = (node: RolloutNode, path: readonly number[], scores: readonly ExchangeScore[]): void => {
+    const known = [...scores, node.score];
+    if (node.children.length === 0) records.push(dialogueRecord(node.dialogue, { [judge]: known }, origin, path));
+    node.children.forEach((child, i) => walk(child, [...path, i], known));
+  };
+  tree.roots.forEach((root, i) => walk(root, [i], []));
+  return records;
+}
+
+/** @param path null for a dialogue that is no part of a tree */
+export function dialogueRecord(
+  { prompt, turns }: Dialogue,
+  scores: Readonly<Record<string, readonly ExchangeScore[]>>,
+  origin: Origin,
+  path: readonly number[] | null,
+): DialogueRecord {
+  return {
+    ...origin,
+    prompt: promptRecord(prompt),
+    ...(path === null ? {} : { path }),
+    turns: turns.map(turnRecord),
+    scores: Object.fromEntries(Object.entries(scores).map(([judge, exchanges]) => [judge, exchanges.map(scoreRecord)])),
+  };
+}
+
+function promptRecord({ id, text, conversationId, turns }: Prompt): RecordedPrompt {
+  return { id, text, ...(conversationId === id ? {} : { conversationId }), ...(turns === undefined ? {} : { turns }) };
+}
+
+function turnRecord({ author, text, tokens, finishReason }: Utterance): RecordedTurn {
+  if (tokens === null) return { author, text, finishReason };
+  const { tokenizerId, ids, logProbs, samplingLogProbs } = tokens;
+  return {
+    author,
+    text,
+    finishReason,
+    tokenizer: tokenizerId,
+    ids,
+    ...(logProbs === undefined ? {} : { logProbs: logProbs.map(rounded) }),
+    ...(samplingLogProbs === undefined ? {} : { samplingLogProbs: samplingLogProbs.map(rounded) }),
+  };
+}
+
+/** Seven digits hold all that a float32 knows. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(7));
+}
+
+function scoreRecord({ reply, exchange, utterance, adversaryNll, reward }: ExchangeScore): RecordedScore {
+  return {
+    reply: verdictRecord(reply),
+    exchange: verdictRecord(exchange),
+    utterance: verdictRecord(utterance),
+    adversaryNll,
+    reward: reward === null ? null : { total: reward.total, terms: reward.terms },
+  };
+}
+
+/** Of the labels only how far the members of an ensemble are apart is kept: a report shows it beside the rate. */
+function verdictRecord(verdict: Verdict): RecordedVerdict {
+  if (verdict.kind === 'unscored') return { harm: null, failed: null, reason: verdict.reason };
+  const { disagreement, split } = verdict.labels;
+  return { harm: verdict.harm, failed: verdict.failed, ...(disagreement === undefined || split === undefined ? {} : { disagreement, split }) };
+}
+
+/** A line as `dialogueRecord` wrote it. @throws FormatError for anything else */
+export function recordedDialogue(record: Readonly<Record<string, unknown>>, where = 'rollouts.jsonl'): RecordedDialogue & Pick<DialogueRecord, 'path'> & { readonly stage: string } {
+  const { stage, prompt, turns, scores } = record;
+  const isPrompt = isObject(prompt) && typeof prompt['id'] === 'string' && typeof prompt['text'] === 'string';
+  const isTurn = (turn: unknown): boolean => isObject(turn) && typeof turn['text'] === 'string' && (turn['author'] === 'adversary' || turn['author'] === 'target');
+  if (typeof stage === 'string' && isPrompt && Array.isArray(turns) && turns.every(isTurn) && isObject(scores)) {
+    return record as ReturnType<typeof recordedDialogue>; // What it holds beside is not read without a look.
+  }
+  throw new FormatError('this is not the record of a dialogue', { where, expected: 'stage, prompt, turns and scores', got: Object.keys(record).join(', ') || 'nothing' });
+}
+
+/** The dialogue of a record, with the ids and log-probabilities of those who spoke. */
+export function dialogueOf({ prompt, turns }: Pick<RecordedDialogue, 'prompt' | 'turns'>): Dialogue {
+  return { prompt: { ...prompt, conversationId: prompt.conversationId ?? prompt.id }, turns: turns.map(utteranceOf) };
+}
+
+function utteranceOf({ author, text, finishReason, tokenizer, ids, logProbs, samplingLogProbs }: RecordedTurn): Utterance {
+  const tokens: TokenTrace | null = tokenizer === undefined || ids === undefined ? null : {
+    tokenizerId: tokenizer, ids,
+    ...(logProbs === undefined ? {} : { logProbs }),
+    ...(samplingLogProbs === undefined ? {} : { samplingLogProbs }),
+  };
+  return { author, text, finishReason, tokens };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
