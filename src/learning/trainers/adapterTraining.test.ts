@@ -22,6 +22,7 @@ const lora = { rank: 4, alpha: 8, rsLora: false, targetModules: 'all-linear' } a
 const pairs: readonly TrainingPair[] = [0, 1, 2, 3].map((i) => ({
   prefix: [97 + i, 98, 99], chosen: [100, 101 + i, 102], rejected: [103 + i, 104], referenceChosen: [-5, -5, -5], referenceRejected: [-5, -5],
 }));
+const triples = pairs.map((pair, i) => ({ ...pair, toxic: [110 + i, 111], referenceToxic: [-5, -5] }));
 const examples = pairs.map(({ prefix, chosen }) => ({ prefix, completion: chosen }));
 const bytesOf = (values: Float32Array): Buffer => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
@@ -37,14 +38,14 @@ describe('training an adapter', () => {
   const adapt = (seed = 1): Promise<LanguageModel> => adaptLanguageModel(base, lora, { seed });
   const weightsOf = (model: LanguageModel): Promise<Float32Array> => device.readAll(present(model.adapter, 'an adapter').weights);
 
-  it.each(['preference', 'sft'] as const)('%s lowers its loss, changes the adapter, and leaves the base as it was', async (kind) => {
+  it.each(['preference', 'adpo', 'sft'] as const)('%s lowers its loss, changes the adapter, and leaves the base as it was', async (kind) => {
     const model = await adapt();
     const [hash, before] = [await device.hash(base.weights), await scoreCompletions(model, examples)];
     const losses: number[] = [];
     const note = (log: Readonly<Record<string, number>>): void => void losses.push(present(log['loss'], 'a loss'));
-    if (kind === 'preference') {
-      const trainer = await createPreferenceTrainer(model, { optimizer, beta: 0.1 });
-      for (let i = 0; i < 20; i++) note(await trainer.train(pairs));
+    if (kind !== 'sft') {
+      const trainer = await createPreferenceTrainer(model, { optimizer, beta: 0.1, ...(kind === 'adpo' ? { loss: kind } : {}) });
+      for (let i = 0; i < 20; i++) note(await trainer.train(triples));
       await trainer.release();
     } else {
       const trainer = await createSftTrainer(model, { optimizer });

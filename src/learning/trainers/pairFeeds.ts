@@ -72,7 +72,7 @@ export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packin
     rejectedWeights: weightsOf(1),
     referenceChosen: perPair((pair) => joinTokens(pair.referenceChosen, logProbs)),
     referenceRejected: perPair((pair) => joinTokens(pair.referenceRejected, logProbs)),
-    ...(toxic ? { toxicWeights: weightsOf(2), referenceToxic: perPair(({ referenceToxic = [] }) => joinTokens(referenceToxic, logProbs)) } : {}),
+    ...(toxic ? { toxicWeights: weightsOf(2), referenceToxic: perPair((pair) => joinTokens(pair.referenceToxic ?? [], logProbs)) } : {}),
     chosenMeans: perPair((pair) => meanFactor(pair.chosen.length, logProbs)),
     pairWeights: perPair(() => 1 / pairs.length),
   };

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
 import { tinyModel } from '../../../tests/fakes/tinyModel.js';
+import { ConfigError } from '../../base/errors.js';
 import { openStream, streamKey } from '../../base/random.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { numbers } from '../formulas/arithmetic.js';
-import { preferenceFormula } from '../formulas/preference.js';
+import { adpo, preferenceFormula } from '../formulas/preference.js';
 import { createPreferenceTrainer, type PreferenceOptions } from './preference.js';
 import type { TrainingPair } from './trainingData.js';
 
@@ -34,9 +35,20 @@ function randomPairs(count: number, seed = 0): TrainingPair[] {
   });
 }
 
+/** The same pairs, each with a reply to train away. */
+function withToxic(pairs: readonly TrainingPair[]): TrainingPair[] {
+  const draw = openStream(streamKey(5, 'toxic'));
+  return pairs.map((pair) => {
+    const toxic = Array.from({ length: 2 + draw.integer(5) }, () => 97 + draw.integer(26));
+    return { ...pair, toxic, referenceToxic: toxic.map(() => -1 - draw.uniform()) };
+  });
+}
+
 describe('preference trainer', () => {
   let device: Device;
   const pairs = randomPairs(8);
+  const triples = withToxic(pairs);
+  const forms = ['joint', 'paired', 'separate'] as const;
 
   beforeAll(async () => {
     device = await openDevice({ threads: 1 });
@@ -102,19 +114,91 @@ describe('preference trainer', () => {
     return pairs.map((_, i) => [join(scored[2 * i]), join(scored[2 * i + 1])]);
   }
 
+  it.each(forms)('adpo, %s: the logged loss and rewards are the formula over scored completions, the toxic one after the plain prefix', async (form) => {
+    for (const logProbs of ['sum', 'mean'] as const) {
+      const join = (values: ArrayLike<number>): number =>
+        Array.from(values).reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
+      const model = await tinyModel(device);
+      const scored = await scoreCompletions(
+        model,
+        triples.flatMap(({ prefix, chosen, rejected, toxic }) => [chosen, rejected, toxic ?? []].map((completion) => ({ prefix, completion }))),
+      );
+      const trainer = await createPreferenceTrainer(model, { loss: 'adpo', form, beta: 0.1, gamma: 0.05, lambda: 0.5, logProbs, optimizer });
+      const log = await trainer.train(triples);
+      const expected = triples.map((pair, i) => {
+        const [policyChosen, policyRejected, policyToxic] = [0, 1, 2].map((k) => join(scored[3 * i + k] ?? [])) as [number, number, number];
+        const references = {
+          referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected), referenceToxic: join(pair.referenceToxic ?? []),
+        };
+        const { loss } = adpo(numbers, { policyChosen, policyRejected, policyToxic, ...references }, { form, beta: 0.1, gamma: 0.05, lambda: 0.5 });
+        return { loss, toxic: policyToxic, reward: 0.1 * (policyToxic - references.referenceToxic) };
+      });
+      const mean = (value: (row: (typeof expected)[number]) => number): number => expected.reduce((sum, row) => sum + value(row), 0) / expected.length;
+      expect(log['loss']).toBeCloseTo(mean(({ loss }) => loss), 3);
+      expect(log['logps/toxic']).toBeCloseTo(mean(({ toxic }) => toxic), 3);
+      expect(log['rewards/toxic']).toBeCloseTo(mean(({ reward }) => reward), 3);
+      await trainer.release();
+      await model.close();
+    }
+  });
+
+  it('adpo at γ = 0 trains the weights of DPO to the bit on the same pairs, and does not read their toxic replies', async () => {
+    const dpo = await trained({ loss: 'dpo', beta: 0.3 }, [triples, triples, triples]);
+    for (const form of forms) {
+      const adpo = await trained({ loss: 'adpo', form, beta: 0.3, gamma: 0, lambda: 0.4 }, [triples, triples, triples]);
+      expect(Buffer.from(adpo.weights.buffer).equals(Buffer.from(dpo.weights.buffer))).toBe(true);
+      expect(adpo.logs).toEqual(dpo.logs);
+    }
+    // Nor does DPO: without them it is the same.
+    expect(Buffer.from((await trained({ loss: 'dpo', beta: 0.3 })).weights.buffer).equals(Buffer.from(dpo.weights.buffer))).toBe(true);
+    const { weights, logs } = await trained({ loss: 'adpo', form: 'joint', beta: 0.3, gamma: 0.2 }, [triples, triples, triples]);
+    expect(Buffer.from(weights.buffer).equals(Buffer.from(dpo.weights.buffer))).toBe(false);
+    expect(Object.keys(logs[0] ?? {})).toContain('rewards/toxic');
+    expect(Object.keys(dpo.logs[0] ?? {})).not.toContain('rewards/toxic');
+  });
+
+  it('a pair without a toxic reply is a clear error where the objective reads one', async () => {
+    const model = await tinyModel(device);
+    const trainer = await createPreferenceTrainer(model, { loss: 'adpo' });
+    await expect(trainer.train([...triples.slice(0, 2), ...pairs.slice(2, 3)])).rejects.toThrow(/pair 2/);
+    await expect(trainer.train(pairs)).rejects.toThrow(ConfigError);
+    expect(trainer.step()).toBe(0);
+    await trainer.release();
+    for (const options of [{ beta: 0 }, { nll: -1 }, { loss: 'adpo', gamma: -0.1 }, { loss: 'adpo', lambda: NaN }] as const) {
+      await expect(createPreferenceTrainer(model, options)).rejects.toThrow(ConfigError);
+    }
+    await model.close();
+  });
+
+  it('nll adds the chosen reply’s mean negative log-likelihood a token to the loss, and keeps the reply more likely', async () => {
+    for (const logProbs of ['sum', 'mean'] as const) {
+      const [plain, kept] = [await trained({ loss: 'dpo', beta: 0.1, logProbs }), await trained({ loss: 'dpo', beta: 0.1, logProbs, nll: 2 })];
+      const scored = await scoreCompletions(await tinyModel(device), pairs.map(({ prefix, chosen }) => ({ prefix, completion: chosen })));
+      const nll = scored.reduce((sum, values) => sum - values.reduce((total, value) => total + value, 0) / values.length, 0) / pairs.length;
+      expect(kept.logs[0]?.['nll_loss']).toBeCloseTo(nll, 4);
+      expect(kept.logs[0]?.['loss']).toBeCloseTo((plain.logs[0]?.['loss'] as number) + 2 * nll, 3);
+      expect(kept.logs[2]?.['logps/chosen'] as number).toBeGreaterThan(plain.logs[2]?.['logps/chosen'] as number);
+      expect(Object.keys(plain.logs[0] ?? {})).not.toContain('nll_loss');
+    }
+  });
+
   it('a batch of 8 equals 8 accumulated batches of 1, whatever the token budget', async () => {
-    const whole = await trained({ microbatchTokens: 100_000 });
-    for (const microbatchTokens of [1, 40]) {
-      const cut = await trained({ microbatchTokens });
-      // Sums in another order: float32 rounding, amplified by three Adam steps at 1e-2.
-      expectClose(cut.weights, whole.weights, 2e-4);
-      expect(cut.logs[2]?.['loss']).toBeCloseTo(whole.logs[2]?.['loss'] as number, 2);
+    for (const loss of ['ipo', 'adpo'] as const) {
+      const batches = [triples, triples, triples];
+      const whole = await trained({ loss, microbatchTokens: 100_000 }, batches);
+      for (const microbatchTokens of [1, 40]) {
+        const cut = await trained({ loss, microbatchTokens }, batches);
+        // Sums in another order: float32 rounding, amplified by three Adam steps at 1e-2.
+        expectClose(cut.weights, whole.weights, 2e-4);
+        expect(cut.logs[2]?.['loss']).toBeCloseTo(whole.logs[2]?.['loss'] as number, 2);
+      }
     }
   });
 
   it('the shared-row path computes what separate rows compute', async () => {
-    for (const loss of ['ipo', 'dpo'] as const) {
-      const [shared, separate] = [await trained({ loss, rows: 'shared' }), await trained({ loss, rows: 'separate' })];
+    for (const loss of ['ipo', 'dpo', 'adpo'] as const) {
+      const batches = [triples, triples, triples];
+      const [shared, separate] = [await trained({ loss, rows: 'shared' }, batches), await trained({ loss, rows: 'separate' }, batches)];
       expectClose(shared.weights, separate.weights, 2e-4);
       for (const [name, value] of Object.entries(separate.logs[0] ?? {})) expect(shared.logs[0]?.[name]).toBeCloseTo(value, 3);
     }

@@ -22,7 +22,7 @@ export interface PreferenceTraining {
   /** Weight, ≥ 0, of −(mean over tokens of log π(chosen)) beside each pair's loss: it keeps the chosen completion's likelihood up. RPO,
    *  arXiv 2404.19733, averages over a pair's tokens as we do; TRL's `sft` term averages over the tokens of the batch. */
   readonly nll: number;
-  /** How a completion's tokens are joined: ASTPrompter and TRL's online trainer sum; TRL's offline trainer sums for DPO and averages for IPO. */
+  /** How a completion's tokens are joined: ASTPrompter and TRL's online trainer sum; TRL's offline one sums for DPO, averages for IPO. */
   readonly logProbs: 'sum' | 'mean';
   readonly rows: 'shared' | 'separate';
   /** Tokens, padding included, computed at once. */
@@ -161,6 +161,8 @@ function resolveOptions(options: Partial<PreferenceOptions>): PreferenceOptions 
   };
   if (!(resolved.beta > 0)) refuse('beta', 'positive', resolved.beta);
   const { gamma, lambda } = resolved.loss === 'adpo' ? resolved : { gamma: 0, lambda: 0 };
-  for (const [name, value] of Object.entries({ gamma, lambda, nll: resolved.nll })) if (!(value >= 0)) refuse(name, 'zero or positive', value);
+  for (const [name, value] of Object.entries({ gamma, lambda, nll: resolved.nll })) {
+    if (!(value >= 0)) refuse(name, 'zero or positive', value);
+  }
   return resolved;
 }
