@@ -11,17 +11,29 @@ import { gatherFacts, type RunFacts } from './runFacts.js';
 import { openWorkshop, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from './table.js';
 
-interface PlannedStage {
+export interface PlannedStage {
   readonly work: StageWork;
   /** As if every text filled its limit, and no prompt drew a lesson in place of a rollout. */
   readonly maxTokens: number;
   readonly seconds: StageSeconds | null;
 }
 
-export async function planRun(loaded: LoadedRecipe, context: CommandContext): Promise<CommandResult> {
+export interface PlannedRun {
+  readonly prompts: { readonly train: number; readonly dev: number; readonly test: number };
+  readonly stages: readonly PlannedStage[];
+  readonly maxTokens: number;
+  /** Null when nobody measured this machine. */
+  readonly seconds: number | null;
+  /** US dollars; null when a price is not known. */
+  readonly price: number | null;
+  readonly known: RunFacts;
+}
+
+/** @throws ConfigError when a file or model is missing */
+export async function countRun(loaded: LoadedRecipe, context: CommandContext): Promise<PlannedRun> {
   requireFiles(loaded);
   requireModels(loaded);
-  const { recipe, configuration } = loaded;
+  const { recipe } = loaded;
   const workshop = openWorkshop(loaded, context, null);
   try {
     const prompts = await workshop.prompts();
@@ -38,29 +50,35 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
     const isTimed = stages.every((stage) => stage.seconds !== null);
     const seconds = isTimed ? stages.reduce((sum, stage) => sum + (stage.seconds?.total ?? 0), 0) : null;
     const price = priceOf(recipe, stages.map(({ work }) => work));
-    const text = [
-      `${recipe.name}, seed ${recipe.seed}: target ${recipe.target.model}, adversary ${recipe.adversary.model}, judge ${recipe.judge.model}`,
-      `prompts after the filter: ${counts.train} train, ${counts.dev} dev, ${counts.test} test`,
-      '',
-      countsTable(stages),
-      '',
-      tokensTable(stages),
-      '',
-      ...timeLines(recipe, known, seconds),
-      ...(stages.some(({ work }) => work.pairs > 0) ? ['pairs, and what is trained, before ties and gaps under minGap are dropped'] : []),
-      ...known.notes,
-      priceLine(price, recipe),
-    ].join('\n');
-    return {
-      json: {
-        dryRun: true, prompts: counts, stages: stages.map(asJson), maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0),
-        time: { seconds, missing: [...known.missing], notes: [...known.notes] }, price, configuration,
-      },
-      text,
-    };
+    return { prompts: counts, stages, maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0), seconds, price, known };
   } finally {
     await workshop.close();
   }
+}
+
+export async function planRun(loaded: LoadedRecipe, context: CommandContext): Promise<CommandResult> {
+  const { recipe, configuration } = loaded;
+  const { prompts, stages, maxTokens, seconds, price, known } = await countRun(loaded, context);
+  const text = [
+    `${recipe.name}, seed ${recipe.seed}: target ${recipe.target.model}, adversary ${recipe.adversary.model}, judge ${recipe.judge.model}`,
+    `prompts after the filter: ${prompts.train} train, ${prompts.dev} dev, ${prompts.test} test`,
+    '',
+    countsTable(stages),
+    '',
+    tokensTable(stages),
+    '',
+    ...timeLines(recipe, known, seconds),
+    ...(stages.some(({ work }) => work.pairs > 0) ? ['pairs, and what is trained, before ties and gaps under minGap are dropped'] : []),
+    ...known.notes,
+    priceLine(price, recipe),
+  ].join('\n');
+  return {
+    json: {
+      dryRun: true, prompts, stages: stages.map(asJson), maxTokens,
+      time: { seconds, missing: [...known.missing], notes: [...known.notes] }, price, configuration,
+    },
+    text,
+  };
 }
 
 function neverTeaching(recipe: Recipe): Recipe {

@@ -36,9 +36,14 @@ export interface SweepPlan {
 /** More is taken for a mistake. */
 export const mostPoints = 1000;
 
-/** Reads a recipe by path or shipped name. @returns its plan when it sweeps, else null beside it
- *  @throws RecipeError, ConfigError */
-export function loadExperiment(nameOrPath: string, changes: RecipeChanges = {}): { readonly loaded: LoadedRecipe; readonly plan: SweepPlan | null } {
+export interface Experiment {
+  readonly loaded: LoadedRecipe;
+  /** Null where the recipe sweeps nothing. */
+  readonly plan: SweepPlan | null;
+}
+
+/** Reads a recipe by path or shipped name, with its plan when it sweeps. @throws RecipeError, ConfigError */
+export function loadExperiment(nameOrPath: string, changes: RecipeChanges = {}): Experiment {
   const text = { ...readRecipeText(nameOrPath), changes };
   const loaded = resolveRecipe(openRecipeSource(text));
   return { loaded, plan: loaded.recipe.sweep === null ? null : planSweep(text) };

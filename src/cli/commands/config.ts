@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { listFlag, numberFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
-import { loadRecipe, recipeFiles } from '../../runs/readRecipe.js';
+import { recipeFiles } from '../../runs/readRecipe.js';
 import { recipeJsonSchema } from '../../runs/recipe.js';
 import type { JsonValue } from '../../runs/json.js';
+import { loadExperiment } from '../../runs/sweepPlan.js';
 
 export const configSchemaCommand: CommandDefinition = {
   name: 'config schema',
@@ -28,13 +29,19 @@ export const configValidateCommand: CommandDefinition = {
   examples: ['gadfly config validate my.yaml', 'gadfly config validate demo --set stages.ipo.epochs=3'],
   run: async (argument = '', flags, context) => {
     const seed = numberFlag(flags, 'seed');
-    const { recipe, configuration, source } = loadRecipe(argument, { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) });
-    const missing = recipeFiles(recipe, source.folder).filter(({ path }) => !existsSync(path));
+    const { loaded, plan } = loadExperiment(argument, { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) });
+    const { configuration, source } = loaded;
+    const files = (plan?.points.map((point) => point.loaded) ?? [loaded]).flatMap(({ recipe }) => recipeFiles(recipe, source.folder));
+    const byPath = new Map(files.map((file) => [`${file.key} ${file.path}`, file]));
+    const missing = [...byPath.values()].filter(({ path }) => !existsSync(path));
     for (const { key, path } of missing) context.log(`warning: ${key} names a file that is not there: ${path}`);
     const { stringify } = await import('yaml');
     return {
-      json: { valid: true, file: source.file, missingFiles: missing.map(({ key, path }) => ({ key, path })), configuration },
-      text: `# ${source.file ?? ''}: valid\n${stringify(configuration)}`,
+      json: {
+        valid: true, file: source.file, missingFiles: missing.map(({ key, path }) => ({ key, path })), configuration,
+        ...(plan === null ? {} : { points: plan.points.map(({ name, values }) => ({ name, values })) }),
+      },
+      text: `# ${source.file ?? ''}: valid${plan === null ? '' : `, a sweep of ${plan.points.length} points:\n${plan.points.map(({ name }) => `#   ${name}`).join('\n')}`}\n${stringify(configuration)}`,
     };
   },
 };

@@ -1,18 +1,22 @@
-/** `gadfly run`: a recipe from start to report. */
+/** `gadfly run`: a recipe from start to report, or, where it sweeps, every point of it. */
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.js';
 import { listFlag, numberFlag, textFlag } from '../command.js';
-import type { CommandDefinition, FlagValues } from '../command.js';
+import type { CommandContext, CommandDefinition, CommandResult, FlagValues } from '../command.js';
+import type { LoadedRecipe } from '../../runs/readRecipe.js';
+import type { RecipeChanges } from '../../runs/recipeSource.js';
+import type { Experiment } from '../../runs/sweepPlan.js';
+import type { RunPlace } from '../executeRun.js';
 
 export const runCommand: CommandDefinition = {
   name: 'run',
   summary: 'run a recipe and report what it found',
   argument: { form: '[recipe]', summary: 'a file, or the name of a shipped recipe (see `gadfly list recipes`)' },
   flags: [
-    { flags: '--out <dir>', summary: 'where the run is kept (default: runs/NAME)' },
+    { flags: '--out <dir>', summary: 'where the run, or the sweep with its runs, is kept (default: runs/NAME)' },
     { flags: '--set <path=value>', summary: 'change a value of the recipe; may be repeated', parse: 'list' },
     { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
-    { flags: '--resume <dir>', summary: 'continue an interrupted run' },
+    { flags: '--resume <dir>', summary: 'continue an interrupted run or sweep' },
     { flags: '--dry-run', summary: 'print what would be done: queries, tokens, steps, time (after `gadfly bench`) and price' },
   ],
   savesWhenInterrupted: true,
@@ -23,18 +27,55 @@ export const runCommand: CommandDefinition = {
     if (argument === undefined && resume === undefined) throw new ConfigError('no recipe', { expected: 'the name of a recipe, or --resume DIR', remedy: 'See `gadfly list recipes`.' });
     if (resume !== undefined && textFlag(flags, 'out') !== undefined) throw new ConfigError('a resumed run stays where it is', { where: '--out', remedy: 'Leave --out away.' });
     for (const name of ['out', 'resume']) if (flags[name] === '') throw new ConfigError('no folder is named', { where: `--${name}`, expected: 'a path', got: '""' });
-    const { loadRecipe, recipeOfRun } = await import('../../runs/readRecipe.js');
-    const { readManifest } = await import('../../runs/manifest.js');
-    const loaded = argument === undefined && resume !== undefined ? recipeOfRun(readManifest(resume), `${resume}/manifest.json`, changes) : loadRecipe(argument ?? '', changes);
-    if (flags['dryRun'] === true) {
-      const { planRun } = await import('../planRun.js');
-      return planRun(loaded, context);
+    const { loadExperiment } = await import('../../runs/sweepPlan.js');
+    const { holdsSweep } = await import('../../runs/sweepFile.js');
+    const named = argument === undefined ? null : loadExperiment(argument, changes);
+    if (resume !== undefined) return (holdsSweep(resume) ? resumeSweep : resumeRun)({ folder: resume, named, changes, flags, context });
+    if (named === null) throw new ConfigError('no recipe', { expected: 'the name of a recipe' });
+    const { loaded, plan } = named;
+    const folder = textFlag(flags, 'out') ?? freeFolder(`runs/${loaded.recipe.name}`);
+    if (plan !== null) {
+      if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(new Map(plan.points.map((point) => [point.name, point.loaded])), context);
+      const { executeSweep } = await import('../executeSweep.js');
+      return executeSweep({ kind: 'new', plan, folder }, context);
     }
-    const { executeRun } = await import('../executeRun.js');
-    const out = textFlag(flags, 'out');
-    return executeRun(loaded, resume === undefined ? { kind: 'new', folder: out ?? freeFolder(`runs/${loaded.recipe.name}`) } : { kind: 'resume', folder: resume }, context);
+    if (holdsSweep(folder)) throw new ConfigError('this folder already holds a sweep', { where: folder, remedy: 'Choose another --out.' });
+    return startRun(loaded, { kind: 'new', folder }, flags, context);
   },
 };
+
+async function startRun(loaded: LoadedRecipe, place: RunPlace, flags: FlagValues, context: CommandContext): Promise<CommandResult> {
+  if (flags['dryRun'] === true) {
+    const { planRun } = await import('../planRun.js');
+    return planRun(loaded, context);
+  }
+  const { executeRun } = await import('../executeRun.js');
+  return executeRun(loaded, place, context);
+}
+
+interface ResumeOptions {
+  readonly folder: string;
+  /** The recipe, when it is named again. */
+  readonly named: Experiment | null;
+  readonly changes: RecipeChanges;
+  readonly flags: FlagValues;
+  readonly context: CommandContext;
+}
+
+async function resumeRun({ folder, named, changes, flags, context }: ResumeOptions): Promise<CommandResult> {
+  if (named !== null && named.plan !== null) throw new ConfigError('this recipe is a sweep, but the folder holds a single run', { where: folder, remedy: 'Leave the recipe away.' });
+  const { recipeOfRun } = await import('../../runs/readRecipe.js');
+  const { readManifest } = await import('../../runs/manifest.js');
+  return startRun(named?.loaded ?? recipeOfRun(readManifest(folder), `${folder}/manifest.json`, changes), { kind: 'resume', folder }, flags, context);
+}
+
+async function resumeSweep({ folder, named, changes, flags, context }: ResumeOptions): Promise<CommandResult> {
+  if (named !== null && named.plan === null) throw new ConfigError('this folder holds a sweep, but the recipe is none', { where: folder, remedy: 'Leave the recipe away.' });
+  const { executeSweep, recipesLeft } = await import('../executeSweep.js');
+  const start = { kind: 'resume', folder, changes, plan: named?.plan ?? null } as const;
+  if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(recipesLeft(start), context);
+  return executeSweep(start, context);
+}
 
 function changesOf(flags: FlagValues): { readonly set: readonly string[]; readonly seed?: number } {
   const seed = numberFlag(flags, 'seed');

@@ -67,7 +67,7 @@ export const pairWidth = 470;
 const wideWidth = 620;
 
 /** Shares and harm are read against zero; surprise and reward against each other. */
-function startsAtZero(metric: string): boolean {
+export function startsAtZero(metric: string): boolean {
   return metricName(metric).percent || /harm$/i.test(metric);
 }
 
@@ -216,7 +216,7 @@ export function ScatterChart({
   );
 }
 
-function Figure({
+export function Figure({
   title, caption, description, height, width: wide = width, children,
 }: {
   title: string;
@@ -238,7 +238,7 @@ function Figure({
   );
 }
 
-function VerticalGrid({ scale, top, bottom, metric }: { scale: Scale; top: number; bottom: number; metric: string }) {
+export function VerticalGrid({ scale, top, bottom, metric }: { scale: Scale; top: number; bottom: number; metric: string }) {
   return (
     <g>
       {scale.ticks.map((tick) => (
@@ -253,7 +253,7 @@ function VerticalGrid({ scale, top, bottom, metric }: { scale: Scale; top: numbe
   );
 }
 
-function HorizontalGrid({ scale, left, right, metric }: { scale: Scale; left: number; right: number; metric: string }) {
+export function HorizontalGrid({ scale, left, right, metric }: { scale: Scale; left: number; right: number; metric: string }) {
   return (
     <g>
       {scale.ticks.map((tick) => (
@@ -272,6 +272,6 @@ function gridLabel(metric: string, tick: number, ticks: readonly number[]): stri
   return metricName(metric).percent ? `${tickLabel(tick * 100, ticks.map((value) => value * 100))}%` : tickLabel(tick, ticks);
 }
 
-function shorten(text: string, length: number): string {
+export function shorten(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
