@@ -35,18 +35,43 @@ function rowOf({ value, where }: JsonItem): DatasetRow {
   }
   // Known by both texts: one prompt may come with several pairs of replies.
   const id = textId(JSON.stringify([chosen, rejected]));
-  const turns = text
-    .slice(0, -assistantMark.length)
-    .split(/\n\n(?:Human|Assistant):/u)
-    .map((turn) => turn.trim())
-    .slice(1);
   return {
     kind: 'row',
-    prompt: { id, text, conversationId: textId(text), turns },
+    prompt: { id, text, conversationId: textId(text), turns: turnsOf(text) },
     continuation: rejected.slice(text.length),
     toxicity: null,
     where,
   };
+}
+
+/** Whether a text is a dialogue of Human and Assistant, the Human first. */
+export function isHumanAssistant(text: string): boolean {
+  return text.startsWith(humanMark);
+}
+
+/** The turns of such a dialogue, oldest first and trimmed; without a last one that is empty, for that is still to be answered. */
+export function humanAssistantTurns(text: string): readonly string[] {
+  const turns = turnsOf(text);
+  return turns.at(-1) === '' ? turns.slice(0, -1) : turns;
+}
+
+/** What both dialogues share, and the first answer of each that differs; null when they share no prompt. */
+export function splitAnswers(
+  chosen: string,
+  rejected: string,
+): { readonly turns: readonly string[]; readonly chosen: string; readonly rejected: string } | null {
+  const text = sharedPrompt(chosen, rejected);
+  if (text === null) return null;
+  const answer = (dialogue: string): string => (dialogue.slice(text.length).split(humanMark, 1)[0] ?? '').trim();
+  return { turns: humanAssistantTurns(text), chosen: answer(chosen), rejected: answer(rejected) };
+}
+
+function turnsOf(text: string): readonly string[] {
+  const answered = text.endsWith(assistantMark) ? text.slice(0, -assistantMark.length) : text;
+  return answered
+    .split(/\n\n(?:Human|Assistant):/u)
+    .map((turn) => turn.trim())
+    .slice(1);
 }
 
 /** The common start of both, cut after its last "\n\nAssistant:"; null when there is none. */
