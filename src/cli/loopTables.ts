@@ -2,7 +2,8 @@
 import type { LoopEntry, MendReport, MendRow } from '../runs/report.js';
 import { loopFindings } from './report/findings.js';
 import { loopMatrix } from './report/loopMatrix.js';
-import { excludesZero, formatInterval, formatMetric, metricName } from './report/metricNames.js';
+import { mendCell } from './report/mendTables.js';
+import { formatInterval, formatMetric, metricName } from './report/metricNames.js';
 import { formatTable } from './table.js';
 
 /** Columns of the compact table: harm where it is asked for, and what must not suffer. */
@@ -12,6 +13,7 @@ const columns: readonly { readonly set: 'harmful' | 'ordinary' | 'guards'; reado
   { set: 'ordinary', metric: 'evasiveness' },
   { set: 'ordinary', metric: 'coherence' },
   { set: 'guards', metric: 'ordinaryNll' },
+  { set: 'guards', metric: 'ordinaryNllChange' },
   { set: 'guards', metric: 'choiceAccuracy' },
 ];
 
@@ -31,14 +33,14 @@ export function loopText(loop: readonly LoopEntry[]): string {
 
 export function mendText(mend: MendReport): string {
   const rowsOf = (set: (typeof columns)[number]['set']): readonly MendRow[] => (set === 'guards' ? mend.guards : (mend.sets.find((each) => each.set === set)?.rows ?? []));
-  const shown = columns.filter(({ set, metric }) => rowsOf(set).some(({ metrics }) => metrics[metric] !== undefined));
+  const shown = columns.filter(({ set, metric }) => rowsOf(set).some((row) => mendCell(row, metric) !== null));
   const models = [...new Set(shown.flatMap(({ set }) => rowsOf(set).map(({ model }) => model)))];
   const rows = models.map((model) => [
     model,
     ...shown.map(({ set, metric }) => {
       const row = rowsOf(set).find((each) => each.model === model);
-      const [summary, change] = [row?.metrics[metric], row?.change?.[metric]];
-      return summary === undefined ? '–' : `${formatMetric(metric, summary.mean)}${change !== undefined && excludesZero(change) ? '*' : ''}`;
+      const cell = row === undefined ? null : mendCell(row, metric);
+      return cell === null ? '–' : `${formatMetric(metric, cell.value.mean)}${cell.direction === null ? '' : '*'}`;
     }),
   ]);
   const header = ['model', ...shown.map(({ set, metric }) => (set === 'guards' ? metricName(metric).label : `${set}: ${metricName(metric).label.toLowerCase()}`))];

@@ -44,7 +44,7 @@ export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
     const found = cell(adversary, last.round);
     return found === null || found.fresh ? [] : [{ adversary, rate: found.rate }];
   });
-  const worst = replayed.reduce<(typeof replayed)[number] | undefined>((most, each) => (most === undefined || each.rate.mean > most.rate.mean ? each : most), undefined);
+  const [worst] = replayed.toSorted((a, b) => b.rate.mean - a.rate.mean);
   if (worst !== undefined) out.push(`Of the earlier adversaries none makes ${last.target} fail more often than ${worst.adversary}: ${rateOf(worst.rate)}.`);
   return out;
 }

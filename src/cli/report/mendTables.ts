@@ -1,6 +1,6 @@
 /** What a mend stage measured, arranged for showing: sets of metrics that make one table each. Page, Markdown and terminal show the same. */
-import type { MendReport, MendRow } from '../../runs/report.js';
-import { metricOrder } from './metricNames.js';
+import type { MendReport, MendRow, MetricSummary } from '../../runs/report.js';
+import { excludesZero, metricOrder } from './metricNames.js';
 
 export interface MendTable {
   readonly title: string;
@@ -11,20 +11,42 @@ export interface MendTable {
 }
 
 /** What matters first; every other metric of the answers goes to a second table, so that neither is too wide to read. */
-const mainMetrics: readonly string[] = ['replyHarm', 'replyFailureRate', 'evasiveness', 'coherence', 'replyNll', 'replyKl'];
+const mainMetrics: readonly string[] = ['replyHarm', 'replyFailureRate', 'evasiveness', 'evasivenessJudged', 'coherence', 'replyNll', 'replyKl'];
 
 const setTitles = { harmful: 'Answers to held-out harmful dialogues', ordinary: 'Answers to held-out ordinary dialogues' } as const;
 
 export function mendTables({ sets, guards }: MendReport): readonly MendTable[] {
   const answers = sets.flatMap(({ set, dialogues, rows }) => {
-    const metrics = metricOrder(rows);
+    const metrics = metricsOf(rows);
     const title = `${setTitles[set]} (${dialogues})`;
     return [
       { title, key: `${set}-main`, metrics: metrics.filter((metric) => mainMetrics.includes(metric)), rows },
       { title: `${title}: their form`, key: `${set}-form`, metrics: metrics.filter((metric) => !mainMetrics.includes(metric)), rows },
     ];
   });
-  return [...answers, { title: 'What guards ability', key: 'guards', metrics: metricOrder(guards), rows: guards }].filter(({ metrics }) => metrics.length > 0);
+  return [...answers, { title: 'What guards ability', key: 'guards', metrics: metricsOf(guards), rows: guards }].filter(({ metrics }) => metrics.length > 0);
+}
+
+/** What a model's cell shows. */
+export interface MendCell {
+  readonly value: MetricSummary;
+  /** Against the target before; null for that itself, and where the value is a change already. */
+  readonly change: MetricSummary | null;
+  /** Of the change, whose interval leaves out zero: which way. */
+  readonly direction: 'up' | 'down' | null;
+}
+
+/** Null where a model has no such value. A metric that exists as a change only, like ordinaryNllChange, is its own value. */
+export function mendCell({ metrics, change = {} }: MendRow, metric: string): MendCell | null {
+  const [level, difference] = [metrics[metric], change[metric]];
+  const value = level ?? difference;
+  if (value === undefined) return null;
+  const direction = difference === undefined || !excludesZero(difference) ? null : difference.mean > 0 ? 'up' : 'down';
+  return { value, change: level === undefined ? null : (difference ?? null), direction };
+}
+
+function metricsOf(rows: readonly MendRow[]): readonly string[] {
+  return metricOrder(rows.flatMap(({ metrics, change = {} }) => [{ metrics }, { metrics: change }]));
 }
 
 /** Models of a stage in order of appearance: the target before, the twin, the mended ones. */

@@ -1,12 +1,12 @@
 /** What mending did: every model's answers to held-out dialogues beside the target before, how steady the trainings were, and replies
  *  side by side. Replies are covered like every text that a model wrote. */
-import type { MendReport, MendRow, MendSample, MetricSummary } from '../../runs/report.js';
+import type { MendReport, MendRow, MendSample } from '../../runs/report.js';
 import { Dot, Legend, LineChart } from './charts.js';
 import { HarmMeter, VeiledText } from './dialogues.js';
 import type { Veil } from './dialogues.js';
-import { courseMetrics, mendModels, mendTables } from './mendTables.js';
+import { courseMetrics, mendCell, mendModels, mendTables } from './mendTables.js';
 import type { MendTable } from './mendTables.js';
-import { excludesZero, formatChange, formatMetric, metricName } from './metricNames.js';
+import { changeParts, formatMetric, metricName } from './metricNames.js';
 import type { MendCurve } from './reportView.js';
 
 type ModelStyles = ReadonlyMap<string, number>;
@@ -87,34 +87,29 @@ function ModelTable({ table: { title, metrics, rows }, styles }: { table: MendTa
   );
 }
 
+const arrows = { up: '▲ ', down: '▼ ' } as const;
+
 /** Value, its interval, and the paired change to before. */
-function ChangeCell({ row: { metrics, change = {} }, metric }: { row: MendRow; metric: string }) {
-  const [summary, difference] = [metrics[metric], change[metric]];
-  if (summary === undefined) return <td class="number absent">–</td>;
+function ChangeCell({ row, metric }: { row: MendRow; metric: string }) {
+  const cell = mendCell(row, metric);
+  if (cell === null) return <td class="number absent">–</td>;
+  const { value, change, direction } = cell;
+  const arrow = direction === null ? '' : arrows[direction];
+  const [moved, interval] = change === null ? [] : changeParts(metric, change);
   return (
     <td class="number">
-      {formatMetric(metric, summary.mean)}
+      {change === null ? arrow : ''}
+      {formatMetric(metric, value.mean)}
       <small class="interval">
-        {formatMetric(metric, summary.low)} – {formatMetric(metric, summary.high)}
+        {formatMetric(metric, value.low)} – {formatMetric(metric, value.high)}
       </small>
-      {difference !== undefined && (
-        <small class={excludesZero(difference) ? 'change sure' : 'change'}>
-          <Change metric={metric} difference={difference} />
+      {change !== null && (
+        <small class={direction === null ? 'change' : 'change sure'}>
+          {arrow}
+          {moved} <span>{interval}</span>
         </small>
       )}
     </td>
-  );
-}
-
-/** Breaks between the change and its interval where a column is narrow. */
-function Change({ metric, difference }: { metric: string; difference: MetricSummary }) {
-  const text = formatChange(metric, difference);
-  const at = text.indexOf(' [');
-  const arrow = excludesZero(difference) ? (difference.mean > 0 ? '▲ ' : '▼ ') : '';
-  return (
-    <>
-      <span>{arrow + text.slice(0, at)}</span> <span>{text.slice(at + 1)}</span>
-    </>
   );
 }
 

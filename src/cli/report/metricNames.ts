@@ -27,6 +27,7 @@ const known: Readonly<Record<string, MetricName>> = {
   exchangeUnscored: { label: 'Exchanges unscored', meaning: 'share of exchanges without a verdict', percent: true },
   adversaryUnscored: { label: 'Provocations unscored', meaning: 'share of the adversary’s utterances without a verdict', percent: true },
   evasiveness: { label: 'Evasive', meaning: 'share of replies that refuse or say nothing to the point, by a rule', percent: true },
+  evasivenessJudged: { label: 'Evasive, judged', meaning: 'share of replies that a language model takes for a refusal or a non-answer', percent: true },
   coherence: { label: 'Coherence', meaning: 'likeness of context and reply as embeddings, −1 to 1', percent: false },
   replyNll: { label: 'Reply surprise', meaning: 'of a model’s replies to the target before mending, nats per token; lower is likelier', percent: false },
   replyPerplexity: { label: 'Reply perplexity', meaning: 'exp of each reply’s surprise, averaged', percent: false },
@@ -37,8 +38,9 @@ const known: Readonly<Record<string, MetricName>> = {
   replySelfBleu: { label: 'Self-BLEU', meaning: 'how much of a reply stands in other replies, 0 to 1; lower is more diverse', percent: false },
   replyDuplicates: { label: 'Duplicates', meaning: 'share of replies that were given before word for word', percent: true },
   ordinaryNll: { label: 'Ordinary surprise', meaning: 'of held-out replies of ordinary dialogues to this model, nats per token; lower is likelier', percent: false },
-  ordinaryNllChange: { label: 'Ordinary surprise, change', meaning: 'relative to the target before any mending; above zero ordinary dialogue became less likely', percent: true, signed: true },
-  choiceAccuracy: { label: 'Multiple choice', meaning: 'share of questions whose right answer is the likeliest', percent: true },
+  ordinaryNllChange: { label: 'Ordinary surprise, change', meaning: 'relative to the target before mending; above zero, ordinary dialogue became less likely', percent: true, signed: true },
+  choiceAccuracy: { label: 'Multiple choice', meaning: 'share of questions whose right answer is likelier than the wrong ones, by the mean over its tokens', percent: true },
+  choiceAccuracyBySum: { label: 'Multiple choice, by sum', meaning: 'the same by the sum over the tokens of an answer', percent: true },
   'kl/chosen': { label: 'Chosen', meaning: 'held-out chosen replies against the start of training, nats a reply', percent: false },
   'kl/rejected': { label: 'Rejected', meaning: 'held-out rejected replies against the start of training, nats a reply', percent: false },
   'kl/toxic': { label: 'Toxic', meaning: 'held-out toxic replies against the start of training, nats a reply', percent: false },
@@ -58,13 +60,18 @@ export function formatMetric(name: string, value: number): string {
   return withSign(percent ? `${(100 * value).toFixed(1)}%` : value.toFixed(digits), signed);
 }
 
-/** '−31.0 [−38.0, −24.0] pp': a difference of two values of a metric with its interval, in percentage points where the metric is a share. */
-export function formatChange(name: string, { mean, low, high }: MetricSummary): string {
+/** A difference of two values of a metric, '−31.0 pp', and its interval, '[−38.0, −24.0]'; in percentage points where the metric is a share. */
+export function changeParts(name: string, { mean, low, high }: MetricSummary): readonly [string, string] {
   const { percent } = metricName(name);
   const most = Math.max(Math.abs(low), Math.abs(high), Math.abs(mean));
   const digits = percent || (most >= 10 && most < 100) ? 1 : most >= 100 ? 0 : most >= 0.1 ? 2 : 3;
   const shown = (value: number): string => withSign((percent ? 100 * value : value).toFixed(digits), true);
-  return `${shown(mean)} [${shown(low)}, ${shown(high)}]${percent ? ' pp' : ''}`;
+  return [`${shown(mean)}${percent ? ' pp' : ''}`, `[${shown(low)}, ${shown(high)}]`];
+}
+
+/** '−31.0 pp [−38.0, −24.0]' */
+export function formatChange(name: string, summary: MetricSummary): string {
+  return changeParts(name, summary).join(' ');
 }
 
 /** Whether an interval leaves zero out: the change is more than chance at its level. */

@@ -3,8 +3,8 @@ import type { LoopEntry, MendReport, ReportRow } from '../../runs/report.js';
 import { formatDuration } from '../../runs/quantities.js';
 import { findings, loopFindings } from './findings.js';
 import { lastRoundRows, loopMatrix } from './loopMatrix.js';
-import { courseMetrics, mendTables } from './mendTables.js';
-import { excludesZero, formatChange, formatInterval, formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
+import { courseMetrics, mendCell, mendTables } from './mendTables.js';
+import { formatChange, formatInterval, formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
 import type { ReportView } from './reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
@@ -14,6 +14,7 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   const parts = [`# ${escape(manifest.name)}`, ''];
   if (manifest.status !== 'done') parts.push(`This run is **${manifest.status}**${manifest.reason === undefined ? '' : `: ${escape(manifest.reason)}`}`, '');
   if (loop.length > 0) parts.push('## Attack and mend, round by round', '', ...loopLines(loop), '');
+  if (inMain !== null) parts.push(`## Results of the last round: ${escape(loop.at(-1)?.target ?? '')}`, '');
   for (const [i, judge] of judges.entries()) {
     const rows = report.rows.filter((row) => row.judge === judge);
     if (i === 0) for (const sentence of findings(rows.filter(({ name }) => inMain?.has(name) ?? true))) parts.push(escape(sentence), '');
@@ -64,15 +65,14 @@ function mendLines(mend: MendReport): readonly string[] {
     `### ${title}`, '',
     line(['model', ...metrics.map((metric) => metricName(metric).label)]),
     line(['---', ...metrics.map(() => '---:')]),
-    ...rows.map(({ model, metrics: own, change = {} }) =>
+    ...rows.map((row) =>
       line([
-        escape(model),
+        escape(row.model),
         ...metrics.map((metric) => {
-          const [summary, difference] = [own[metric], change[metric]];
-          if (summary === undefined) return '–';
-          if (difference === undefined) return formatInterval(metric, summary);
-          const changed = formatChange(metric, difference);
-          return `${formatInterval(metric, summary)}<br>${excludesZero(difference) ? `**${changed}**` : changed}`;
+          const cell = mendCell(row, metric);
+          if (cell === null) return '–';
+          const bold = (text: string): string => (cell.direction === null ? text : `**${text}**`);
+          return cell.change === null ? bold(formatInterval(metric, cell.value)) : `${formatInterval(metric, cell.value)}<br>${bold(formatChange(metric, cell.change))}`;
         }),
       ]),
     ),

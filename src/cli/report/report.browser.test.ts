@@ -5,22 +5,32 @@ import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exampleMendView, mendedReply } from '../testing/exampleMendView.js';
 import { exampleView } from '../testing/exampleView.js';
 import { renderHtml } from './renderHtml.js';
 
 const candidates = [process.env['GADFLY_CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const file = join(mkdtempSync(join(tmpdir(), 'gadfly-report-')), 'report.html');
+const folder = mkdtempSync(join(tmpdir(), 'gadfly-report-'));
+const file = join(folder, 'report.html');
+const mendFile = join(folder, 'mend.html');
 
 let browser: Browser;
 
+interface OpenOptions {
+  readonly colorScheme?: 'light' | 'dark';
+  readonly width?: number;
+  /** Default: the report of one attack. */
+  readonly file?: string;
+}
+
 /** A fresh page with what went wrong on it and what it asked for. */
-async function open(options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {}): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
+async function open(options: OpenOptions = {}): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
   const page = await browser.newPage({ viewport: { width: options.width ?? 1180, height: 900 }, colorScheme: options.colorScheme ?? 'light' });
   const [trouble, requests]: [string[], string[]] = [[], []];
   page.on('console', (message) => { trouble.push(message.text()); });
   page.on('pageerror', (error) => { trouble.push(error.message); });
   page.on('request', (request) => { requests.push(request.url()); });
-  await page.goto(pathToFileURL(file).href);
+  await page.goto(pathToFileURL(options.file ?? file).href);
   return { page, trouble, requests };
 }
 
@@ -30,6 +40,7 @@ beforeAll(async () => {
   const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
   if (executablePath === undefined) throw new Error('These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.');
   writeFileSync(file, renderHtml(exampleView()));
+  writeFileSync(mendFile, renderHtml(exampleMendView()));
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'] });
 });
 
@@ -81,8 +92,8 @@ describe('report.html in a browser', () => {
   });
 
   it('every text reaches a contrast of 4.5 in light and dark, by system and by button', async () => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const { page } = await open({ colorScheme });
+    for (const [colorScheme, shown] of [['light', file], ['dark', file], ['light', mendFile], ['dark', mendFile]] as const) {
+      const { page } = await open({ colorScheme, file: shown });
       await page.click('#reveal-all');
       await page.evaluate('document.querySelectorAll("details").forEach((details) => { details.open = true; })');
       for (let round = 0; round < 2; round++) {
@@ -113,6 +124,55 @@ describe('report.html in a browser', () => {
     await page.close();
   });
 
+  it('a loop with mending fits a telephone and a screen, everything unfolded, without a complaint', async () => {
+    for (const width of [360, 1280]) {
+      const { page, trouble } = await open({ width, file: mendFile });
+      await page.evaluate('document.querySelectorAll("details").forEach((details) => { details.open = true; })');
+      await page.click('#reveal-all');
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      // A name that stands still must not lie on a figure beside it before anyone scrolls.
+      expect(await page.evaluate(overlappingCells)).toEqual([]);
+      expect(trouble).toEqual([]);
+      await page.close();
+    }
+  });
+
+  it('replies of mended models are covered until asked for, dialogue by dialogue', async () => {
+    const { page } = await open({ file: mendFile });
+    const word = mendedReply.split(':')[0] ?? '';
+    expect(await page.evaluate(`window.find("${word}")`)).toBe(false);
+    const cards = page.locator('#mending details[open] article.sample');
+    await cards.first().locator('button.reveal').click();
+    expect(await cards.first().innerText()).toContain(mendedReply);
+    expect(await cards.first().innerText()).toContain('</script><img src=x onerror=');
+    expect(await cards.nth(1).innerText()).not.toContain(word);
+    await cards.first().locator('button.reveal').click();
+    expect(await visibleText(page)).not.toContain(word);
+    await page.close();
+  });
+
+  it('the matrix tells fresh cells by word and frame, and its colours differ from light to dark', async () => {
+    const { page } = await open({ file: mendFile });
+    const cells = page.locator('.matrix td.is-fresh');
+    expect(await cells.count()).toBe(3);
+    for (const text of await cells.allInnerTexts()) expect(text).toContain('◆ fresh');
+    const look = (): Promise<unknown> => page.evaluate('(({ backgroundColor, boxShadow }) => [backgroundColor, boxShadow])(getComputedStyle(document.querySelector(".matrix td.is-fresh")))');
+    const light = await look();
+    await page.click('#theme');
+    expect(await look()).not.toEqual(light);
+    expect(String(light)).toContain('inset');
+    await page.close();
+  });
+
+  it('one button shows the words of earlier rounds as well', async () => {
+    const { page } = await open({ file: mendFile });
+    await page.evaluate('document.querySelectorAll("details").forEach((details) => { details.open = true; })');
+    await page.click('button[data-scope="words"]');
+    expect(await page.locator('.word-tables .cover').count()).toBe(0);
+    expect(await page.locator('#mending .cover').count()).toBeGreaterThan(0);
+    await page.close();
+  });
+
   it('works by keyboard, and every button and figure has a name', async () => {
     const { page } = await open();
     await page.locator('article.sample button.reveal').first().focus();
@@ -123,6 +183,12 @@ describe('report.html in a browser', () => {
     await page.close();
   });
 });
+
+/** Runs in the page: neighbours of a table's row that lie on each other. */
+const overlappingCells = `[...document.querySelectorAll('.scroll tr')].flatMap((row) => {
+  const boxes = [...row.children].map((cell) => cell.getBoundingClientRect());
+  return boxes.slice(1).flatMap((box, i) => (box.left < boxes[i].right - 1 ? [row.textContent.slice(0, 40)] : []));
+})`;
 
 /** Runs in the page: texts whose colour stands out from what is behind them by less than 4.5 (WCAG 2). */
 const lowContrasts = `(() => {

@@ -118,9 +118,9 @@ h4 { font-size: 0.93rem; font-weight: 600; margin: 1.4rem 0 0.6rem; }
 .counts b { color: var(--ink); font-weight: 600; font-variant-numeric: tabular-nums; }
 .models th:first-child { position: sticky; left: 0; z-index: 1; background: var(--card); }
 .models { width: auto; }
-.models .number { min-width: 7.2rem; }
-.change { display: block; margin-top: 0.2rem; white-space: normal; }
-.change span { white-space: nowrap; }
+.models .number { min-width: 7.6rem; }
+.change { display: block; margin-top: 0.2rem; }
+.change span { display: block; }
 .change.sure { color: var(--ink); font-weight: 600; }
 .more-rows, .mend details, .earlier { border-top: 0; }
 .mend-stage:first-of-type { border-top: 0; }

@@ -1,6 +1,6 @@
 /** A made-up report of a loop for tests: three rounds of attack and mending, two mend stages, rows named by adversary and target. */
 import { openStream, streamKey } from '../../base/random.js';
-import type { LoopEntry, MendPoint, MendReport, MendRow, MetricSummary, ReportRow } from '../../runs/report.js';
+import type { LoopEntry, MendPoint, MendReport, MendRow, Metrics, MetricSummary, ReportRow } from '../../runs/report.js';
 import type { ReportView } from '../report/reportView.js';
 import { around, exampleRow, exampleSample, exampleView, hostileText } from './exampleView.js';
 
@@ -38,41 +38,35 @@ export function exampleLoop(): readonly LoopEntry[] {
 function exampleMend(stage: string, before: string, mended: string): MendReport {
   const draw = openStream(streamKey(0, `example ${stage}`));
   const models = [before, 'twin', 'dpo', mended];
-  const answers = (level: number) => (model: string, i: number): MendRow => {
-    const metrics = {
-      replyHarm: around([0.41, 0.44, 0.09, 0.05][i] ?? 0.1, 0.04, 'harm'),
-      replyFailureRate: share(([0.392, 0.427, 0.081, 0.043][i] ?? 0) * level, 0.05),
-      evasiveness: share([0.016, 0.02, 0.203, 0.031][i] ?? 0, 0.03),
-      coherence: around(0.43 - 0.01 * i, 0.03, 'cosine'),
-      replyNll: around(1.81 + 0.1 * i, 0.08, 'nats/token'),
-      replyKl: around(0.2 + 2.4 * i, 0.5, 'nats/reply'),
-      replyPerplexity: around(8.4 + i, 0.9, 'perplexity'),
-      replyTokens: around(22.4 + i, 1.8, 'tokens'),
-      replyDistinct1: around(0.31, 0.02, 'share'),
-      replyDistinct2: around(0.72, 0.02, 'share'),
-      replySelfBleu: around(0.24, 0.02, 'share'),
-      replyDuplicates: share(0.03, 0.02),
-    };
-    if (i === 0) return { model, metrics };
-    const change = Object.fromEntries(
-      Object.entries(metrics).map(([name, { mean, n, unit }]) => {
-        const half = Math.abs(mean) * 0.12 + 0.004;
-        const moved = (draw.uniform() - 0.6) * Math.abs(mean) * 0.8;
-        return [name, { mean: moved, low: moved - half, high: moved + half, n, unit }];
+  const unpaired = ['replyDistinct1', 'replyDistinct2', 'replyDuplicates'];
+  const valuesOf = (level: number, i: number): Metrics => ({
+    replyHarm: around([0.41, 0.44, 0.09, 0.05][i] ?? 0, 0.04, 'harm'),
+    replyFailureRate: share(([0.392, 0.427, 0.081, 0.043][i] ?? 0) * level, 0.05),
+    evasiveness: share([0.016, 0.02, 0.203, 0.031][i] ?? 0, 0.03),
+    coherence: around([0.43, 0.428, 0.371, 0.424][i] ?? 0, 0.03, 'cosine'),
+    replyNll: around([1.81, 1.86, 2.31, 2.04][i] ?? 0, 0.08, 'nats/token'),
+    replyKl: around([0, 2.1, 11.4, 6.2][i] ?? 0, 0.5, 'nats'),
+    replyPerplexity: around(8.4 + i, 0.9, 'perplexity'),
+    replyTokens: around(22.4 - i, 1.8, 'tokens'),
+    replyDistinct1: around(0.31, 0.02, 'share'),
+    replyDistinct2: around(0.72, 0.02, 'share'),
+    replySelfBleu: around(0.24 + 0.02 * i, 0.02, 'BLEU'),
+    replyDuplicates: share(0.03, 0.02),
+  });
+  /** As if paired differences had half the width of the values' intervals. */
+  const changeOf = (after: Metrics, before: Metrics): Metrics =>
+    Object.fromEntries(
+      Object.entries(after).flatMap(([name, { mean, low, high, n, unit }]) => {
+        const moved = mean - (before[name]?.mean ?? 0);
+        return unpaired.includes(name) ? [] : [[name, { mean: moved, low: moved - (high - low) / 4, high: moved + (high - low) / 4, n, unit }]];
       }),
     );
-    return { model, metrics, change };
-  };
-  const guard = (model: string, i: number): MendRow => ({
-    model,
-    metrics: { ordinaryNll: around(2.41 + 0.01 * i, 0.09, 'nats/token'), choiceAccuracy: share(0.62, 0.11) },
-    ...(i === 0 ? {} : {
-      change: {
-        ordinaryNll: { mean: 0.01 * i, low: -0.004 + 0.007 * i, high: 0.004 + 0.013 * i, n: 64, unit: 'nats/token' },
-        choiceAccuracy: { mean: -0.016, low: -0.05, high: 0.02, n: 64, unit: 'share' },
-      },
-    }),
-  });
+  const rowsOf = (metricsOf: (i: number) => Metrics, more: (i: number) => Metrics = () => ({})): readonly MendRow[] =>
+    models.map((model, i) => ({ model, metrics: metricsOf(i), ...(i === 0 ? {} : { change: { ...changeOf(metricsOf(i), metricsOf(0)), ...more(i) } }) }));
+  const guards = rowsOf(
+    (i) => ({ ordinaryNll: around(2.41 + 0.01 * i, 0.03, 'nats/token'), choiceAccuracy: share([0.62, 0.62, 0.5, 0.61][i] ?? 0, 0.11) }),
+    (i) => ({ ordinaryNllChange: { mean: 0.004 * i, low: 0.004 * i - 0.006, high: 0.004 * i + 0.006, n: 64, unit: 'share' } }),
+  );
   const points = (chosen: number, rejected: number, toxic: number): readonly MendPoint[] =>
     Array.from({ length: 13 }, (_, i) => ({
       step: i * 4,
@@ -85,8 +79,8 @@ function exampleMend(stage: string, before: string, mended: string): MendReport 
   return {
     stage, before,
     counts: { failures: 212, ordinaryDialogues: 128, trainingPrompts: 96, heldOutPrompts: 32, candidates: 1704, pairs: 181, pairsWithToxic: 164 },
-    sets: [{ set: 'harmful', dialogues: 64, rows: models.map(answers(1)) }, { set: 'ordinary', dialogues: 64, rows: models.map(answers(0.05)) }],
-    guards: models.map(guard),
+    sets: [{ set: 'harmful', dialogues: 64, rows: rowsOf((i) => valuesOf(1, i)) }, { set: 'ordinary', dialogues: 64, rows: rowsOf((i) => valuesOf(0.05, i)) }],
+    guards,
     course: [{ model: 'dpo', points: points(-6.2, -31, -24) }, { model: mended, points: points(-0.8, -22, -35) }],
     samples: (['harmful', 'harmful', 'ordinary'] as const).map((set, i) => ({
       set,
@@ -107,7 +101,8 @@ export function exampleMendView(): ReportView {
   const rowsBy = (judge: string): readonly ReportRow[] =>
     entries.map((entry) => {
       const { adversary, target } = entry;
-      return { ...exampleRow(`${adversary}@${target}`, adversary === 'untuned' ? 'none' : 'ipo', judge, level(entry)), target };
+      const row = exampleRow(`${adversary}@${target}`, adversary === 'untuned' ? 'none' : 'ipo', judge, level(entry));
+      return { ...row, target, metrics: { ...row.metrics, ...entry.metrics } };
     });
   const rows = rowsBy('linear-toxicity');
   const pointOf = (row: string, spread: number) => ({ row, harm: Math.min(1, Math.abs(draw.normal()) * spread), nll: 1.4 + Math.abs(draw.normal()) * 0.5 });
