@@ -57,6 +57,7 @@ export { evaluateClassifier, fitClassifier, type ClassifierQuality, type FitHook
 export { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './learning/trainers/preference.js';
 export { createSftTrainer, type SftOptions, type SftTrainer } from './learning/trainers/sft.js';
 export type { TrainingExample, TrainingPair } from './learning/trainers/trainingData.js';
+export { watchPreferences } from './learning/trainers/watchPreferences.js';
 export { adpo, dpo, ipo, preferenceFormula, type AdpoObjective, type PreferenceObjective } from './learning/formulas/preference.js';
 
 // Statistics

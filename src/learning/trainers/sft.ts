@@ -1,22 +1,32 @@
-/** Supervised fine-tuning: token cross-entropy on completions. Prefix and padding do not count. */
+/** Supervised fine-tuning: token cross-entropy on completions. Prefix and padding do not count.
+ *
+ *  `rows: 'packed'` lays several examples in one row, each blind to the others and with positions from 0, so that little is padding; what
+ *  examples begin with in common is computed once. It computes what `separate` does, which serves as its definition. */
 import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
-import { packSequences } from '../../engine/models/packSequences.js';
+import { packSequences, type PackedSequences } from '../../engine/models/packSequences.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
 import { mul, neg, reduceSum } from '../../engine/tensor/ops/all.js';
-import { planMicrobatches } from './microbatches.js';
+import { fillRows, planMicrobatches } from './microbatches.js';
+import { packSharedRows } from './sharedRows.js';
 import type { TrainingExample } from './trainingData.js';
 import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './weightTrainer.js';
 
 export interface SftOptions {
+  readonly rows: 'separate' | 'packed';
+  /** Length up to which packed rows are filled; a longer example stands alone. Attention is computed between the strangers of a row as
+   *  well, so that much longer rows cost more than padding does. */
+  readonly rowTokens: number;
   /** Tokens, padding included, computed at once. */
   readonly microbatchTokens: number;
   readonly optimizer: AdamwConfig;
 }
 
 export const defaultSft: SftOptions = {
+  rows: 'separate',
+  rowTokens: 256,
   microbatchTokens: 1024,
   optimizer: { ...defaultAdamw, learningRate: 5e-5, schedule: { kind: 'constant', warmupSteps: 8 } },
 };
@@ -27,8 +37,8 @@ export interface SftTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load'
 }
 
 export async function createSftTrainer(model: LanguageModel, options: Partial<SftOptions> = {}): Promise<SftTrainer> {
-  const { microbatchTokens, optimizer } = { ...defaultSft, ...options };
-  const trainer = await createWeightTrainer(model, sftLoss, optimizer);
+  const { rows, rowTokens, microbatchTokens, optimizer } = { ...defaultSft, ...options };
+  const trainer = await createWeightTrainer(model, sftLoss(rows), optimizer);
   return {
     step: trainer.step,
     save: trainer.save,
@@ -36,42 +46,50 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
     release: trainer.release,
     train: async (examples) => {
       const tokens = examples.reduce((sum, { completion }) => sum + completion.length, 0);
+      const lengths = examples.map(({ prefix, completion }) => prefix.length + completion.length);
+      const filled = rows === 'packed' ? fillRows(lengths, rowTokens) : lengths.map((length, i) => ({ items: [i], tokens: length }));
       const plan = planMicrobatches(
-        examples.map(({ prefix, completion }) => prefix.length + completion.length),
+        filled.map((row) => row.tokens),
         microbatchTokens,
       );
-      const { report } = await trainer.update(
-        plan.map((members) =>
-          exampleFeeds(
-            members.map((i) => present(examples[i], 'an example')),
-            tokens,
-          ),
-        ),
+      const microbatches = plan.map((members) =>
+        members.map((row) => present(filled[row], 'a row').items.map((i) => present(examples[i], 'an example'))),
       );
+      const { report } = await trainer.update(microbatches.map((members) => exampleFeeds(members, rows, tokens)));
       return { loss: report.loss, learning_rate: report.learningRate, grad_norm: report.gradientNorm, num_tokens: tokens };
     },
   };
 }
 
-/** inputs  ids, positions i64 [B, T] · rows, targets i64 [N] · tokenWeights f32 [N] (1 / completion tokens of the whole batch)
+/** inputs  ids, positions i64 [B, T] · mask bool [B, T, T] (packed rows only) · rows, targets i64 [N] · tokenWeights f32 [N]
+ *          (1 / completion tokens of the whole batch)
  *  output  loss [], nats per token */
-export const sftLoss: LossBuilder = (trace, architecture) => {
-  const logProbs_N = traceTokenLogProbs(architecture, {
-    ids_BT: trace.input('ids', 'i64', ['B', 'T']),
-    positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-    attention: { kind: 'causal' },
-    rows_N: trace.input('rows', 'i64', ['N']),
-    targets_N: trace.input('targets', 'i64', ['N']),
-  });
-  return { loss: neg(reduceSum(mul(logProbs_N, trace.input('tokenWeights', 'f32', ['N'])), [0])), outputs: {} };
-};
+export function sftLoss(rows: SftOptions['rows']): LossBuilder {
+  return (trace, architecture) => {
+    const logProbs_N = traceTokenLogProbs(architecture, {
+      ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+      positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+      attention: rows === 'packed' ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
+      rows_N: trace.input('rows', 'i64', ['N']),
+      targets_N: trace.input('targets', 'i64', ['N']),
+    });
+    return { loss: neg(reduceSum(mul(logProbs_N, trace.input('tokenWeights', 'f32', ['N'])), [0])), outputs: {} };
+  };
+}
 
-function exampleFeeds(examples: readonly TrainingExample[], batchTokens: number): Readonly<Record<string, HostTensor>> {
-  const packed = packSequences(examples);
+/** @param rowsOfExamples the examples of each row */
+function exampleFeeds(
+  rowsOfExamples: readonly (readonly TrainingExample[])[],
+  rows: SftOptions['rows'],
+  batchTokens: number,
+): Readonly<Record<string, HostTensor>> {
+  const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
+    rows === 'packed' ? packSharedRows(rowsOfExamples) : packSequences(rowsOfExamples.flat());
   const count = packed.segment_N.length;
   return {
     ids: packed.ids_BT,
     positions: packed.positions_BT,
+    ...(packed.mask_BTT === undefined ? {} : { mask: packed.mask_BTT }),
     rows: packed.rows_N,
     targets: packed.targets_N,
     tokenWeights: f32Tensor([count], new Float32Array(count).fill(1 / batchTokens)),
