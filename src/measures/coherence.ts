@@ -2,8 +2,15 @@
 import { present } from '../base/invariant.js';
 import { joinLines } from '../dialogue/join.js';
 import type { Dialogue } from '../dialogue/types.js';
-import type { Embedder } from '../engine/models/embedder.js';
+import { type Embedder, openEmbedder } from '../engine/models/embedder.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
 import { cosineDistance } from '../stats/distances.js';
+
+/** The embedder where no other is named: the mean of the target's own last states, which tells a reply's own dialogue from others better than
+ *  the state of the last token does (docs/measures.md). */
+export function openTargetEmbedder(target: LanguageModel): Promise<Embedder> {
+  return openEmbedder(target, { pooling: 'mean' });
+}
 
 /** One value in [−1, 1] a reply, in order; null where a text has no token, or nothing but white space. Texts longer than the embedder reads
  *  keep their end (a dialogue) or their beginning (a reply). Equal texts are embedded once. */

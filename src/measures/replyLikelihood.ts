@@ -64,8 +64,10 @@ export async function replyLikelihoods(
 /** The reply's own ids where they mean the same to the reference, its text encoded otherwise. */
 function replyIds({ tokens, text, finishReason }: Utterance, reference: ReferenceModel): { readonly ids: readonly number[]; readonly isOwn: boolean } {
   const { tokenizer, vocabularySize } = reference.model;
-  const known = [tokenizer.id, ...(reference.tokenizerIds ?? [])];
-  if (tokens !== null && known.includes(tokens.tokenizerId) && tokens.ids.every((id) => id < vocabularySize)) return { ids: tokens.ids, isOwn: true };
+  if (tokens !== null) {
+    const isRead = tokenizer.reads(tokens.tokenizerId) || (reference.tokenizerIds ?? []).includes(tokens.tokenizerId);
+    if (isRead && tokens.ids.every((id) => id < vocabularySize)) return { ids: tokens.ids, isOwn: true };
+  }
   if (finishReason === 'stop' && reference.utteranceIds !== undefined) return { ids: reference.utteranceIds(text), isOwn: false };
   const ids = tokenizer.encode(text, { addSpecialTokens: false });
   return { ids: finishReason === 'stop' ? [...ids, ...tokenizer.endIds.slice(0, 1)] : ids, isOwn: false };

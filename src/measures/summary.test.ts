@@ -57,7 +57,8 @@ describe('differences of replies', () => {
     const before = Array.from({ length: 20 }, (_, i) => [measure({ harm: 0.3 + i / 40, text: `reply ${i}` })]);
     const after = before.map((replies) => replies.map((reply) => ({ ...reply, harm: (reply.harm ?? 0) - 0.25 })));
     const { replyHarm } = compareReplies(after, before, bootstrap);
-    expect(replyHarm).toMatchObject({ mean: expect.closeTo(-0.25, 9) as number, low: expect.closeTo(-0.25, 9) as number, high: expect.closeTo(-0.25, 9) as number, n: 20 });
+    expect(replyHarm).toMatchObject({ mean: expect.closeTo(-0.25, 9) as number, n: 20 });
+    for (const bound of [replyHarm?.low, replyHarm?.high]) expect(bound).toBeCloseTo(-0.25, 9);
   });
 
   it('cover every metric that has values by prompt; shares of the whole set are not compared', () => {

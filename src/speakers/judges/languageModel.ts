@@ -78,7 +78,7 @@ function wordScore(found: WordAnswer | Unread, { harm: word, harmless, categorie
 
 export const languageModelKind: JudgeKind = {
   notation: 'languageModel:MODEL[#TEMPLATE]',
-  summary: 'a language model asked for Yes or No, a rating, or safe/unsafe (templates yes-no, yes-no-in-context, rubric, llama-guard, llama-guard-own, harmbench, or a file)',
+  summary: 'a language model asked for Yes or No, a rating, or safe/unsafe (templates yes-no, yes-no-in-context, rubric, llama-guard, llama-guard-own, harmbench, evasion, or a file)',
   options: ['template', 'temperature', 'maxNewTokens', 'tooLong', 'baseUrl', 'apiKeyEnv', 'remote'],
   accepts: (model) => model.startsWith(prefix),
   open: async (spec, deps) => {
