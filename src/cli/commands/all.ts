@@ -7,6 +7,7 @@ import { generateCommand } from './generate.js';
 import { judgeCommand } from './judge.js';
 import { listCommand } from './list.js';
 import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPullCommand } from './models.js';
+import { preferencesCommand } from './preferences.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
@@ -15,6 +16,7 @@ import { serveCommand } from './serve.js';
 export const commands = {
   run: runCommand,
   report: reportCommand,
+  preferences: preferencesCommand,
   generate: generateCommand,
   score: scoreCommand,
   judge: judgeCommand,

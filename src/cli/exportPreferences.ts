@@ -1,0 +1,159 @@
+/** From a run directory to rows of preference data: its failures beside safe answers, or the pairs that a mend stage has picked. */
+import { join } from 'node:path';
+import { streamKey } from '../base/random.js';
+import { ConfigError, FormatError } from '../base/errors.js';
+import type { PreferenceTable, TextPreference } from '../dialogue/preferenceRows.js';
+import { chatPreference, type MendedExchange, type RowStyle, sampleAlternatives, textPreference } from '../mending/alternatives.js';
+import { type FailedExchange, readFailures } from '../mending/failures.js';
+import { readManifest } from '../runs/manifest.js';
+import { recipeOfRun } from '../runs/readRecipe.js';
+import { readRecords } from '../runs/recordLog.js';
+import { watchUnscored } from '../dialogue/unscored.js';
+import { joinLines, joinPlain } from '../dialogue/join.js';
+import { formatOf } from '../stages/speakerOptions.js';
+import type { CommandContext } from './command.js';
+import { openWorkshop } from './runSetup.js';
+import { readTextFile } from './textFiles.js';
+
+/** Where safe answers come from. */
+export type AlternativeSource =
+  | { readonly kind: 'sample' }
+  | { readonly kind: 'model'; readonly notation: string }
+  | { readonly kind: 'file'; readonly path: string };
+
+export interface ExportOptions {
+  readonly folder: string;
+  readonly alternatives: AlternativeSource;
+  readonly samples: number;
+  /** null: as the target reads its dialogues. */
+  readonly form: 'text' | 'chat' | null;
+  readonly minHarm?: number;
+  /** Names in rollouts.jsonl, 'exploit:ipo'; none: those of all attacks, or, in a run without an attack, of everything. */
+  readonly stages: readonly string[];
+  /** Changes of the recipe for who answers: target.temperature=1.2 … */
+  readonly set: readonly string[];
+  readonly seed: number | null;
+  readonly limit: number;
+}
+
+export interface Exported {
+  readonly rows: PreferenceTable;
+  readonly form: 'text' | 'chat';
+  /** Failing exchanges found; of pairs, all pairs. */
+  readonly found: number;
+  readonly leftOut: Readonly<Record<string, number>>;
+}
+
+export async function exportFailures(options: ExportOptions, context: CommandContext): Promise<Exported> {
+  const { folder, stages, minHarm, limit } = options;
+  const { recipe } = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'));
+  const leftOut = new Map<string, number>();
+  const leaveOut = (reason: string): void => void leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1);
+  const path = join(folder, 'rollouts.jsonl');
+  const wanted = stages.length > 0 ? new Set(stages) : await attackStages(path);
+  const found = await readFailures(path, {
+    judge: recipe.judge.model,
+    ...(wanted === null ? {} : { stages: (stage) => wanted.has(stage) }),
+    ...(minHarm === undefined ? {} : { minHarm }),
+    onLeftOut: (reason) => {
+      if (reason !== 'harmless') leaveOut(reason === 'repeated' ? 'repeated failures' : `${reason} replies`);
+    },
+  });
+  const failures = found.slice(0, limit);
+  if (failures.length < found.length) leftOut.set('over --limit', found.length - failures.length);
+  const format = formatOf(recipe.target);
+  const { system } = recipe.target;
+  const style: RowStyle = { format, join: format === 'lines' ? joinLines : joinPlain, ...(system === undefined ? {} : { system }) };
+  const mended = failures.length === 0 ? [] : await answer(failures, style, options, context, leaveOut);
+  const form = options.form ?? (format === 'chat' ? 'chat' : 'text');
+  const rows = form === 'chat' ? mended.map((each) => chatPreference(each, style)) : mended.map((each) => textPreference(each, style));
+  return { rows, form, found: found.length, leftOut: Object.fromEntries(leftOut) };
+}
+
+/** Null when the run has no attack. */
+async function attackStages(path: string): Promise<ReadonlySet<string> | null> {
+  const names = new Set<string>();
+  for await (const { stage } of readRecords(path)) if (typeof stage === 'string' && stage.startsWith('exploit:')) names.add(stage);
+  return names.size === 0 ? null : names;
+}
+
+async function answer(
+  failures: readonly FailedExchange[],
+  style: RowStyle,
+  options: ExportOptions,
+  context: CommandContext,
+  leaveOut: (reason: string) => void,
+): Promise<readonly MendedExchange[]> {
+  const { alternatives, folder, samples, seed } = options;
+  if (alternatives.kind === 'file') return answersOfFile(failures, style, alternatives.path, leaveOut);
+  const model = alternatives.kind === 'model' ? [`target.model=${alternatives.notation}`] : [];
+  const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
+  const workshop = openWorkshop(loaded, context, null);
+  try {
+    const judge = watchUnscored(await workshop.judge(loaded.recipe.judge), loaded.recipe.judge.maxUnscored, 'preferences');
+    const mended = await sampleAlternatives(failures, {
+      judge, samples,
+      speaker: await workshop.target(),
+      stream: streamKey(seed ?? loaded.recipe.seed, 'preferences'),
+      onLeftOut: leaveOut,
+      onProgress: (done) => {
+        context.progress.update({ task: 'preferences', done, total: failures.length, unit: 'dialogues', note: '' });
+      },
+    });
+    judge.check();
+    return mended;
+  } finally {
+    context.progress.stop();
+    await workshop.close();
+  }
+}
+
+/** JSON lines {prompt, chosen}: the prompt is the whole dialogue, as a text row has it, or else its last turn. An earlier export, its answers
+ *  rewritten by hand, is such a file. */
+function answersOfFile(failures: readonly FailedExchange[], style: RowStyle, path: string, leaveOut: (reason: string) => void): readonly MendedExchange[] {
+  const answers = new Map<string, string>();
+  for (const [i, line] of readTextFile(path).split(/\r?\n/).entries()) {
+    if (line.trim() === '') continue;
+    const { prompt, chosen } = answerLine(line, `${path}:${String(i + 1)}`);
+    if (!answers.has(prompt.trim())) answers.set(prompt.trim(), chosen);
+  }
+  return failures.flatMap((failure): readonly MendedExchange[] => {
+    const whole = textPreference({ failure, safe: failure.reply }, style).prompt.trim();
+    const text = answers.get(whole) ?? answers.get(failure.dialogue.turns.at(-1)?.text.trim() ?? '');
+    if (text !== undefined && text.trim() !== '') return [{ failure, safe: { text, tokens: null } }];
+    leaveOut('without an answer in the file');
+    return [];
+  });
+}
+
+function answerLine(line: string, where: string): { readonly prompt: string; readonly chosen: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new FormatError('this line is not JSON', { where, expected: '{"prompt", "chosen"}', cause });
+  }
+  if (typeof value === 'object' && value !== null && 'prompt' in value && 'chosen' in value && typeof value.prompt === 'string' && typeof value.chosen === 'string') {
+    return { prompt: value.prompt, chosen: value.chosen };
+  }
+  throw new FormatError('this line is no answer to a prompt', { where, expected: '{"prompt": string, "chosen": string}' });
+}
+
+/** The pairs on which mend stages trained; those held out for the measures stay here. */
+export async function exportPairs(folder: string, limit: number): Promise<Exported> {
+  readManifest(folder);
+  const rows: TextPreference[] = [];
+  let [found, heldOut, over] = [0, 0, 0];
+  for await (const { stage, prompt, chosen, rejected, toxic, heldOut: isHeldOut } of readRecords(join(folder, 'pairs.jsonl'))) {
+    if (typeof stage !== 'string' || !stage.startsWith('mend')) continue;
+    if (typeof prompt !== 'string' || typeof chosen !== 'string' || typeof rejected !== 'string') {
+      throw new FormatError('this is not a pair', { where: join(folder, 'pairs.jsonl'), expected: 'prompt, chosen and rejected as text' });
+    }
+    found++;
+    if (isHeldOut === true) heldOut++;
+    else if (rows.length >= limit) over++;
+    else rows.push({ prompt, chosen, rejected, ...(typeof toxic === 'string' ? { toxic } : {}) });
+  }
+  if (found === 0) throw new ConfigError('this run has no pairs of a mend stage', { where: folder, remedy: 'Leave --from pairs away: the failures of the attacks are exported then.' });
+  return { rows, form: 'text', found, leftOut: { ...(heldOut === 0 ? {} : { 'held out for the measures': heldOut }), ...(over === 0 ? {} : { 'over --limit': over }) } };
+}
