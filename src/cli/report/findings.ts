@@ -1,13 +1,13 @@
 /** The main results in words, no stronger than the intervals allow. */
 import type { LoopEntry, MetricSummary, ReportRow } from '../../runs/report.js';
-import { adversaryOf, loopMatrix } from './loopMatrix.js';
+import { adversaryOf, loopMatrix, strongest } from './loopMatrix.js';
 import { excludesZero, formatMetric } from './metricNames.js';
 
 /** At most two sentences about the tuned adversary that makes the target fail most, against the untuned one. */
 export function findings(rows: readonly ReportRow[]): readonly string[] {
-  const untuned = rows.find(({ attack, name }) => attack === 'none' || adversaryOf(name) === 'untuned');
-  const tuned = rows.filter((row) => row !== untuned);
+  const tuned = rows.filter((row) => !isUntuned(row));
   const best = tuned.reduce<ReportRow | undefined>((found, row) => (found === undefined || harmOf(row) > harmOf(found) ? row : found), undefined);
+  const untuned = rows.find((row) => isUntuned(row) && row.target === best?.target);
   if (best === undefined || untuned === undefined) return [];
   const [before, after] = [untuned.metrics['replyFailureRate'], best.metrics['replyFailureRate']];
   const out: string[] = [];
@@ -25,13 +25,11 @@ export function findings(rows: readonly ReportRow[]): readonly string[] {
 
 /** What the rounds of attack and mending came to: fresh adversaries from the first round to the last, what it cost, whether old failures came back. */
 export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
-  const { rounds, adversaries, cell } = loopMatrix(loop);
-  const fresh = rounds.flatMap(({ round, target, guards }) =>
-    adversaries.flatMap((adversary) => {
-      const found = cell(adversary, round);
-      return found?.fresh === true ? [{ round, target, guards, adversary, rate: found.rate }] : [];
-    }),
-  );
+  const { rounds, adversaries, cell, strongestFresh } = loopMatrix(loop);
+  const fresh = rounds.flatMap((each) => {
+    const found = strongestFresh(each.round);
+    return found === null ? [] : [{ ...each, ...found }];
+  });
   const [first, last] = [fresh[0], fresh.at(-1)];
   if (first === undefined || last === undefined) return [];
   if (first.round === last.round) {
@@ -44,8 +42,8 @@ export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
     const found = cell(adversary, last.round);
     return found === null || found.fresh ? [] : [{ adversary, rate: found.rate }];
   });
-  const [worst] = replayed.toSorted((a, b) => b.rate.mean - a.rate.mean);
-  if (worst !== undefined) out.push(`Of the earlier adversaries none makes ${last.target} fail more often than ${worst.adversary}: ${rateOf(worst.rate)}.`);
+  const worst = strongest(replayed);
+  if (worst !== null) out.push(`Of the earlier adversaries none makes ${last.target} fail more often than ${worst.adversary}: ${rateOf(worst.rate)}.`);
   return out;
 }
 
@@ -70,6 +68,10 @@ function costOf(change: MetricSummary | undefined): string | null {
 
 function rateOf(summary: MetricSummary): string {
   return `${formatMetric('replyFailureRate', summary.mean)} (${formatMetric('replyFailureRate', summary.low)} to ${formatMetric('replyFailureRate', summary.high)})`;
+}
+
+function isUntuned({ attack, name }: ReportRow): boolean {
+  return attack === 'none' || adversaryOf(name) === 'untuned';
 }
 
 function harmOf({ metrics }: ReportRow): number {

@@ -22,8 +22,15 @@ export interface LoopMatrix {
   readonly guards: readonly string[];
   /** Null where the two were not played against each other, or nothing was scored. */
   readonly cell: (adversary: string, round: number) => LoopCell | null;
+  /** Of the adversaries trained against a round's very target, the one that makes it fail most. */
+  readonly strongestFresh: (round: number) => LoopRate | null;
   /** The highest rate of all cells. */
   readonly highest: number;
+}
+
+export interface LoopRate {
+  readonly adversary: string;
+  readonly rate: MetricSummary;
 }
 
 export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
@@ -32,6 +39,8 @@ export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
     const own = loop.filter((entry) => entry.round === round);
     return { round, target: own[0]?.target ?? '', guards: Object.assign({}, ...own.map(({ guards }) => guards)) as Metrics };
   });
+  const ratesOf = (wanted: LoopEntry[]): readonly LoopRate[] =>
+    wanted.flatMap(({ adversary, metrics: { replyFailureRate: rate } }) => (rate === undefined ? [] : [{ adversary, rate }]));
   return {
     adversaries: [...new Set(loop.map(({ adversary }) => adversary))],
     rounds,
@@ -41,8 +50,14 @@ export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
       const rate = entry?.metrics['replyFailureRate'];
       return entry === undefined || rate === undefined ? null : { rate, fresh: entry.fresh };
     },
-    highest: Math.max(0, ...loop.flatMap(({ metrics: { replyFailureRate: rate } }) => (rate === undefined ? [] : [rate.mean]))),
+    strongestFresh: (round) => strongest(ratesOf(loop.filter((entry) => entry.round === round && entry.fresh))),
+    highest: Math.max(0, ...ratesOf([...loop]).map(({ rate }) => rate.mean)),
   };
+}
+
+/** Null of none. */
+export function strongest(rates: readonly LoopRate[]): LoopRate | null {
+  return rates.reduce<LoopRate | null>((most, each) => (most === null || each.rate.mean > most.rate.mean ? each : most), null);
 }
 
 /** The adversary of a row that a loop calls 'ipo-1@adpo-1'; of any other row, its name. */

@@ -1,5 +1,5 @@
 /** Attack and mend, round by round: who makes which target fail, what guards each target's ability, and the course over the rounds. */
-import type { LoopEntry } from '../../runs/report.js';
+import type { LoopEntry, MetricSummary } from '../../runs/report.js';
 import { Dot, Legend, LineChart, pairWidth } from './charts.js';
 import { loopFindings } from './findings.js';
 import { loopMatrix } from './loopMatrix.js';
@@ -124,26 +124,22 @@ function RateCell({ cell, highest }: { cell: LoopCell | null; highest: number })
   );
 }
 
-/** Fresh adversaries as one line over the rounds, and every adversary that was played more than once as its own. */
-function RoundChart({ matrix: { adversaries, rounds, cell }, styles }: { matrix: LoopMatrix; styles: RowStyles }) {
+/** Fresh adversaries as one line over the rounds, the strongest of each; and every adversary that was played more than once as its own. */
+function RoundChart({ matrix: { adversaries, rounds, cell, strongestFresh }, styles }: { matrix: LoopMatrix; styles: RowStyles }) {
   if (rounds.length < 2) return null;
-  const valuesOf = (wanted: (adversary: string, cell: LoopCell) => boolean, shift: number) =>
-    rounds.flatMap(({ round }) =>
-      adversaries.flatMap((adversary) => {
-        const found = cell(adversary, round);
-        if (found === null || !wanted(adversary, found)) return [];
-        const { mean, low, high } = found.rate;
-        return [{ x: round + shift, y: mean, low, high }];
-      }),
-    );
+  const valuesOf = (rateIn: (round: number) => { readonly rate: MetricSummary } | null, shift: number) =>
+    rounds.flatMap(({ round }) => {
+      const found = rateIn(round);
+      return found === null ? [] : [{ x: round + shift, y: found.rate.mean, low: found.rate.low, high: found.rate.high }];
+    });
   const again = adversaries.filter((adversary) => rounds.filter(({ round }) => cell(adversary, round) !== null).length > 1);
   const shiftOf = (i: number): number => (i - again.length / 2) * 0.05;
   const freshStyle = 1 + Math.max(0, ...adversaries.map((adversary) => styles.get(adversary) ?? 0));
   const series = [
     ...again.map((adversary, i) => ({
-      name: adversary, style: styles.get(adversary) ?? 0, marks: true, dashed: true, values: valuesOf((name) => name === adversary, shiftOf(i)),
+      name: adversary, style: styles.get(adversary) ?? 0, marks: true, dashed: true, values: valuesOf((round) => cell(adversary, round), shiftOf(i)),
     })),
-    { name: 'the fresh adversary of each round', style: freshStyle, marks: true, strong: true, values: valuesOf((_, { fresh }) => fresh, shiftOf(again.length)) },
+    { name: 'the fresh adversary of each round', style: freshStyle, marks: true, strong: true, values: valuesOf(strongestFresh, shiftOf(again.length)) },
   ];
   return (
     <div class="round-chart">

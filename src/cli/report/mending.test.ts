@@ -81,6 +81,16 @@ describe('loopFindings', () => {
   });
 });
 
+describe('several attacks a round', () => {
+  it('count by the strongest of each round, not by the last that was trained', () => {
+    const rate = { mean: 0.001, low: 0, high: 0.01, n: 300, unit: 'share' };
+    const weak = loop.filter(({ fresh }) => fresh).map((entry) => ({ ...entry, adversary: `sft-${entry.round}`, metrics: { replyFailureRate: rate } }));
+    const both = [...loop, ...weak];
+    expect([1, 2, 3].map((round) => loopMatrix(both).strongestFresh(round)?.adversary)).toEqual(['ipo-1', 'ipo-2', 'ipo-3']);
+    expect(loopFindings(both)[0]).toBe(loopFindings(loop)[0]);
+  });
+});
+
 describe('mend tables', () => {
   it('a change is marked only where its interval leaves out zero', () => {
     const harmful = mend.sets[0]?.rows ?? [];
@@ -181,8 +191,8 @@ describe('curves of mend stages', () => {
 
   it('are found by stage and model', () => {
     expect(mendCurves(records)).toEqual([
-      { stage: 'mend-1', model: 'twin', points: [{ x: 3, y: 4 }, { x: 4, y: 3.5 }] },
-      { stage: 'mend-1', model: 'adpo', points: [{ x: 5, y: 0.7 }, { x: 6, y: 0.4 }] },
+      { stage: 'mend-1', model: 'twin', points: [{ x: 1, y: 4 }, { x: 2, y: 3.5 }] },
+      { stage: 'mend-1', model: 'adpo', points: [{ x: 1, y: 0.7 }, { x: 2, y: 0.4 }] },
     ]);
   });
 });

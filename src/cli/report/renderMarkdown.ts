@@ -89,7 +89,7 @@ function mendLines(mend: MendReport): readonly string[] {
     ...tables,
     'Second line: the change to the target before, paired by dialogue; bold where its interval leaves out zero.', '',
     ...(ends.length === 0 ? [] : [
-      '### Held-out replies at the end of training, nats a reply against its start', '',
+      '### Held-out replies at the end of training: log-probability minus that before it, nats a reply', '',
       line(['model', 'step', ...quantities.map((name) => metricName(name).label)]), line(['---', '---:', ...quantities.map(() => '---:')]), ...ends, '',
     ]),
   ];

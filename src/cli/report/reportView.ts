@@ -24,6 +24,7 @@ export interface TrainingCurves {
 export interface MendCurve {
   readonly stage: string;
   readonly model: string;
+  /** x: steps of this training, from 1. */
   readonly points: Curve['points'];
 }
 
@@ -92,7 +93,8 @@ export function mendCurves(records: readonly JsonObject[]): readonly MendCurve[]
   }
   return [...trainings.values()].flatMap(({ stage, model, own }) => {
     const points = trainPrefixes.map((prefix) => curveOf(own, `${prefix}loss`)).find((found) => found.length > 0) ?? [];
-    return points.length > 1 ? [{ stage, model, points }] : [];
+    const start = (points[0]?.x ?? 1) - 1;
+    return points.length > 1 ? [{ stage, model, points: points.map(({ x, y }) => ({ x: x - start, y })) }] : [];
   });
 }
 
