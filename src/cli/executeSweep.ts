@@ -2,7 +2,7 @@
  *  the picture over all of them. A point that fails is noted and the others go on; limits hold for each point by itself. */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { BudgetError, ConfigError, InterruptedError } from '../base/errors.js';
+import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../base/errors.js';
 import { makeFolder } from '../base/makeFolder.js';
 import { onDisk, removeTemporaries, writeFileAtomic } from '../runs/files.js';
 import { firstDifference } from '../runs/json.js';
@@ -128,7 +128,7 @@ async function runPoints(planned: SweepFile, folder: string, recipes: ReadonlyMa
     try {
       set(name, await runPoint(recipes.get(name) as LoadedRecipe, join(folder, name), contextOfPoint(context, number, total))); // Every point has its recipe.
     } catch (error) {
-      const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+      const reason = reasonOf(error);
       set(name, { status: error instanceof InterruptedError ? 'interrupted' : error instanceof BudgetError ? 'stopped' : 'failed', reason });
       if (!(error instanceof InterruptedError)) context.log(`point ${number} of ${total}, ${name}: ${error instanceof Error ? error.message : reason}`);
       else throw stopped(shown, error);
@@ -148,6 +148,13 @@ async function runPoint(loaded: LoadedRecipe, folder: string, context: CommandCo
     ...(exitCode === exitCodes.error ? { reason: 'a row has no scored reply, so there is no rate' } : {}),
     ...(Array.isArray(over) && over.length > 0 ? { thresholdExceeded: over.map(String) } : {}),
   };
+}
+
+/** One line: what went wrong, and with what. */
+function reasonOf(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const got = error instanceof GadflyError ? error.details.got : undefined;
+  return got === undefined ? line : `${line}: ${got}`;
 }
 
 function withoutOutcome({ reason, thresholdExceeded, ...point }: SweepPointState): SweepPointState {

@@ -7,9 +7,9 @@ import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type Sw
 import { valueLabel } from './valueLabel.js';
 
 const spreads: Readonly<Record<Spread, string>> = {
-  interval: 'whiskers: 95% interval of the run, bootstrapped by prompt',
-  seeds: 'mean over seeds; whiskers: lowest and highest seed',
-  mixed: 'mean over seeds; whiskers: lowest and highest seed, or the 95% interval where one seed ran',
+  interval: 'Whiskers: the 95% interval of the run, bootstrapped by prompt.',
+  seeds: 'Means over seeds; whiskers: the lowest and the highest seed.',
+  mixed: 'Means over seeds; whiskers: the lowest and the highest seed, or the 95% interval where one seed ran.',
 };
 
 export function SweepPictures({ pictures }: { pictures: readonly SweepPicture[] }) {
@@ -37,7 +37,7 @@ export function SweepPictures({ pictures }: { pictures: readonly SweepPicture[] 
           </section>
         ))
       )}
-      <p class="aside">{[...new Set(pictures.map(({ spread }) => spreads[spread]))].join('; ')}.</p>
+      <p class="aside">{[...new Set(pictures.map(({ spread }) => spreads[spread]))].join(' ')}</p>
     </>
   );
 }

@@ -6,6 +6,9 @@ import { PointTable, RunTable, SeedTable } from './sweepTableView.js';
 import type { SweepView } from './sweepView.js';
 import { valueLabel } from './valueLabel.js';
 
+/** Longer tables open when asked for. */
+const shownAtOnce = 16;
+
 export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
   const { points, keys, tables, configuration } = file;
   const { description, target, adversary, judge } = configuration as Readonly<Record<string, unknown>> & { readonly description?: string };
@@ -57,8 +60,10 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
             <h2>{table.title}</h2>
             <SweepPictures pictures={sweepPictures(table, keys, seedKey)} />
             <SeedTable table={table} keys={keys} seedKey={seedKey} />
-            <h4>Every point</h4>
-            <PointTable table={table} keys={keys} />
+            <details class="every-point" open={table.rows.length <= shownAtOnce}>
+              <summary>Every point: {table.rows.length} rows</summary>
+              <PointTable table={table} keys={keys} />
+            </details>
             <p class="aside">Small figures are 95% intervals of one run, bootstrapped by prompt.</p>
           </section>
         ))}
