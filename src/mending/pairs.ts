@@ -4,9 +4,10 @@ import { present } from '../base/invariant.js';
 import type { Dialogue } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
-import type { TrainingPair } from '../learning/trainers/trainingData.js';
+import type { TrainingAnchor, TrainingPair } from '../learning/trainers/trainingData.js';
 import type { JudgedReply, Picked } from './candidates.js';
 import type { ControlToken } from './control.js';
+import type { AnsweredTurn } from './dialogues.js';
 import type { MendSpeaker } from './mendSpeaker.js';
 
 /** One reply of an example. */
@@ -73,4 +74,17 @@ export async function withReference(pairs: readonly MendPair[], reference: Langu
     referenceRejected: at(3 * i + 1),
     referenceToxic: at(3 * i + 2),
   }));
+}
+
+/** Ordinary replies that are to stay as likely as they are to `original`. */
+export async function ordinaryAnchors(turns: readonly AnsweredTurn[], speaker: MendSpeaker, original: LanguageModel): Promise<readonly TrainingAnchor[]> {
+  const examples = turns.flatMap(({ dialogue, safe }) => (safe === null ? [] : [{ prefix: speaker.contextIds(dialogue), completion: speaker.replyIds(safe) }]));
+  const said = examples.filter(({ completion }) => completion.length > 0);
+  const scored = await scoreCompletions(original, said);
+  return said.map((example, i) => ({ ...example, reference: [...present(scored[i], 'scores of each completion')] }));
+}
+
+/** Each pair with an anchor, in turn. */
+export function withAnchors(pairs: readonly TrainingPair[], anchors: readonly TrainingAnchor[]): readonly TrainingPair[] {
+  return pairs.map((pair, i) => ({ ...pair, anchor: present(anchors[i % anchors.length], 'at least one anchor') }));
 }

@@ -5,6 +5,9 @@ import { modelName, count, countFromZero, loraSchema, notNegative, optimisation,
 const preferenceTraining = {
   name: modelName.describe('Name of the mended model (models/NAME). Default: the loss.'),
   nll: notNegative.default(0).describe('Weight of the chosen reply’s mean negative log-likelihood beside the preference loss (RPO, arXiv 2404.19733): keeps its likelihood up.'),
+  anchor: notNegative
+    .default(0)
+    .describe('Weight of the squared change of ordinary replies’ log-probabilities (a token, nats) against the recipe’s own target: keeps ordinary dialogue as likely as it was.'),
   epochs: count.default(2),
   batchPairs: count.default(8),
   learningRate: optimisation.learningRate.default(2e-5),

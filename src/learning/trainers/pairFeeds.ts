@@ -2,7 +2,7 @@
  *
  *  The replies of a pair stand in one order everywhere: chosen, rejected and, where the objective reads it, toxic. In shared rows they
  *  are branches after one prefix, [prefix | y+ | y− | y_t], each blind to the others; the toxic reply comes after the plain prefix
- *  like the others, whatever it was sampled after. */
+ *  like the others, whatever it was sampled after. A pair's anchor is its last sequence, with a prefix of its own. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { packSequences, type PackedSequences, type Sequence } from '../../engine/models/packSequences.js';
@@ -17,16 +17,19 @@ export interface PairPacking {
   readonly microbatchTokens: number;
   /** The toxic reply is read as well. */
   readonly toxic: boolean;
+  /** The anchor is read as well; its weight, > 0 where it is. */
+  readonly anchor: number;
 }
 
 /** A microbatch as rows, each with the indices of its pairs. */
 export type PairRows = readonly (readonly number[])[];
 
 /** Microbatches of a batch. A row is never split between them, so neither is a pair.
- *  @throws ConfigError naming a pair without the toxic reply that is to be read */
+ *  @throws ConfigError naming a pair without the toxic reply or the anchor that is to be read */
 export function cutPairs(pairs: readonly TrainingPair[], packing: PairPacking): readonly PairRows[] {
-  const { rows, microbatchTokens, toxic } = packing;
+  const { rows, microbatchTokens, toxic, anchor } = packing;
   if (toxic) pairs.forEach(requireToxic);
+  if (anchor > 0) pairs.forEach(requireAnchor);
   const groups = pairs.map((pair) => repliesOf(pair, packing));
   const assigned: readonly { readonly groups: readonly number[]; readonly tokens: number }[] =
     rows === 'shared'
@@ -53,11 +56,21 @@ export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packin
       : packSequences(sequences);
   const tokens = packed.segment_N.length;
   const replies = packing.toxic ? 3 : 2;
+  const ofPair = packing.anchor > 0 ? replies + 1 : replies;
   const weights = Array.from({ length: replies }, () => new Float32Array(members.length * tokens));
+  const anchors = { weights: new Float32Array(tokens), reference: new Float32Array(tokens), read: new Map<number, number>() };
   packed.segment_N.forEach((segment, n) => {
     const { completion } = present(sequences[segment], 'a completion for each segment');
-    const weight = present(weights[segment % replies], 'weights for each reply');
-    weight[Math.floor(segment / replies) * tokens + n] = packing.logProbs === 'sum' ? 1 : 1 / completion.length;
+    const [pair, reply] = [Math.floor(segment / ofPair), segment % ofPair];
+    if (reply < replies) {
+      present(weights[reply], 'weights for each reply')[pair * tokens + n] = packing.logProbs === 'sum' ? 1 : 1 / completion.length;
+      return;
+    }
+    // Tokens of a completion come in order.
+    const at = anchors.read.get(segment) ?? 0;
+    anchors.read.set(segment, at + 1);
+    anchors.weights[n] = packing.anchor / (completion.length * pairs.length);
+    anchors.reference[n] = present(members[pair]?.anchor?.reference[at], 'a reference for each token of an anchor');
   });
   const weightsOf = (reply: number): HostTensor => f32Tensor([members.length, tokens], present(weights[reply], 'weights for each reply'));
   const perPair = (value: (pair: TrainingPair) => number): HostTensor => f32Tensor([members.length], members.map(value));
@@ -75,6 +88,7 @@ export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packin
     ...(toxic ? { toxicWeights: weightsOf(2), referenceToxic: perPair((pair) => joinTokens(pair.referenceToxic ?? [], logProbs)) } : {}),
     chosenMeans: perPair((pair) => meanFactor(pair.chosen.length, logProbs)),
     pairWeights: perPair(() => 1 / pairs.length),
+    ...(packing.anchor > 0 ? { anchorWeights: f32Tensor([tokens], anchors.weights), anchorReference: f32Tensor([tokens], anchors.reference) } : {}),
   };
 }
 
@@ -89,9 +103,18 @@ export function meanFactor(tokens: number, how: PairPacking['logProbs']): number
   return how === 'sum' ? 1 / tokens : 1;
 }
 
-function repliesOf({ prefix, chosen, rejected, toxic }: TrainingPair, packing: Pick<PairPacking, 'toxic'>): readonly Sequence[] {
+function repliesOf({ prefix, chosen, rejected, toxic, anchor }: TrainingPair, packing: Pick<PairPacking, 'toxic' | 'anchor'>): readonly Sequence[] {
   const replies = packing.toxic ? [chosen, rejected, present(toxic, 'a toxic reply')] : [chosen, rejected];
-  return replies.map((completion) => ({ prefix, completion }));
+  return [...replies.map((completion) => ({ prefix, completion })), ...(packing.anchor > 0 ? [present(anchor, 'an anchor')] : [])];
+}
+
+function requireAnchor({ anchor }: TrainingPair, index: number): void {
+  if (anchor !== undefined && anchor.completion.length > 0 && anchor.reference.length === anchor.completion.length) return;
+  throw new ConfigError('this pair has no anchor', {
+    where: `pair ${String(index)}`,
+    expected: 'a completion that is to stay as likely as it was, and its log-probabilities',
+    remedy: 'Give one, or set anchor to 0.',
+  });
 }
 
 function requireToxic({ toxic = [], referenceToxic = [] }: TrainingPair, index: number): void {

@@ -8,20 +8,23 @@ import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
-import { matmul, mul, reduceSum, reshape, sub } from '../../engine/tensor/ops/all.js';
+import { add, matmul, mul, reduceSum, reshape, sub } from '../../engine/tensor/ops/all.js';
 import type { Value } from '../../engine/tensor/value.js';
 import { type AdpoObjective, preferenceFormula, type PreferenceObjective, readsToxic } from '../formulas/preference.js';
 import { traced } from '../formulas/traceArithmetic.js';
 import { meanByName } from './meanByName.js';
 import { cutPairs, joinTokens, meanFactor, pairFeeds, type PairPacking } from './pairFeeds.js';
 import type { TrainingPair } from './trainingData.js';
-import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './weightTrainer.js';
+import { createWeightTrainer, type LossBuilder, scalarOf, type WeightTrainer } from './weightTrainer.js';
 
 /** How an objective is trained. */
 export interface PreferenceTraining {
   /** Weight, ≥ 0, of −(mean over tokens of log π(chosen)) beside each pair's loss: it keeps the chosen completion's likelihood up. RPO,
    *  arXiv 2404.19733, averages over a pair's tokens as we do; TRL's `sft` term averages over the tokens of the batch. */
   readonly nll: number;
+  /** Weight, ≥ 0, of the mean over an anchor's tokens of (log π − its reference)², nats², beside each pair's loss: what the anchors say stays
+   *  as likely as it was. Unlike more imitation it is at rest where nothing has changed. Our own addition. */
+  readonly anchor: number;
   /** How a completion's tokens are joined: ASTPrompter and TRL's online trainer sum; TRL's offline one sums for DPO, averages for IPO. */
   readonly logProbs: 'sum' | 'mean';
   readonly rows: 'shared' | 'separate';
@@ -37,6 +40,7 @@ export const defaultPreference = {
   loss: 'ipo',
   beta: 0.05,
   nll: 0,
+  anchor: 0,
   logProbs: 'sum',
   rows: 'shared',
   microbatchTokens: 1024,
@@ -49,8 +53,8 @@ export const defaultAdpo: AdpoObjective = { loss: 'adpo', form: 'joint', beta: 0
 export interface PreferenceTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
   /** One optimizer step on one batch of pairs. Returns what is logged: loss, learning_rate, grad_norm, and by TRL's names
    *  rewards/chosen, rewards/rejected (β · (log π − log π_ref)), rewards/margins, rewards/accuracies, logps/chosen, logps/rejected;
-   *  rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where it has a weight (mean over pairs, nats per token).
-   *  @throws ConfigError for a pair without the toxic reply that the objective reads */
+   *  rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where it has a weight (mean over pairs, nats per token); anchor_loss likewise, weight included.
+   *  @throws ConfigError for a pair without the toxic reply that the objective reads, or without its anchor */
   readonly train: (pairs: readonly TrainingPair[]) => Promise<Readonly<Record<string, number>>>;
 }
 
@@ -83,6 +87,7 @@ export async function createPreferenceTrainer(model: LanguageModel, options: Par
         learning_rate: report.learningRate,
         grad_norm: report.gradientNorm,
         ...preferenceMetrics(pairs, policy, resolved),
+        ...(resolved.anchor > 0 ? { anchor_loss: outputs.reduce((sum, each) => sum + scalarOf(each, 'anchorLoss'), 0) } : {}),
       };
     },
   };
@@ -91,9 +96,10 @@ export async function createPreferenceTrainer(model: LanguageModel, options: Par
 /** inputs   ids i64 [B, T] · positions i64 [B, T] · mask bool [B, T, T] (shared rows only) · rows, targets i64 [N]
  *           chosenWeights, rejectedWeights f32 [P, N] (what joins tokens to completions) · referenceChosen, referenceRejected,
  *           pairWeights f32 [P] (1 / pairs of the whole batch) · toxicWeights, referenceToxic likewise, where the objective reads them
+ *           anchorWeights, anchorReference f32 [N] (nought for tokens of no anchor), where anchor has a weight
  *           chosenMeans f32 [P] (what turns log π(chosen) into a mean over tokens), where nll has a weight
- *  outputs  loss [] · policyChosen, policyRejected and, where it is read, policyToxic [P], nats */
-export function preferenceLoss(options: PreferenceObjective & Pick<PreferenceTraining, 'rows' | 'nll'>): LossBuilder {
+ *  outputs  loss [] · policyChosen, policyRejected and, where it is read, policyToxic [P], nats · anchorLoss [], where it has a weight */
+export function preferenceLoss(options: PreferenceObjective & Pick<PreferenceTraining, 'rows' | 'nll' | 'anchor'>): LossBuilder {
   return (trace, architecture) => {
     const tokenLogProbs_N = traceTokenLogProbs(architecture, {
       ids_BT: trace.input('ids', 'i64', ['B', 'T']),
@@ -117,7 +123,11 @@ export function preferenceLoss(options: PreferenceObjective & Pick<PreferenceTra
     };
     const { loss } = preferenceFormula(traced, { ...policy, ...reference }, options);
     const pairLosses = options.nll > 0 ? sub(loss, mul(mul(policy.policyChosen, perPair('chosenMeans')), options.nll)) : loss;
-    return { loss: reduceSum(mul(pairLosses, perPair('pairWeights')), [0]), outputs: policy };
+    const whole = reduceSum(mul(pairLosses, perPair('pairWeights')), [0]);
+    if (options.anchor === 0) return { loss: whole, outputs: policy };
+    const moved_N = sub(tokenLogProbs_N, trace.input('anchorReference', 'f32', ['N']));
+    const anchorLoss = reduceSum(mul(mul(moved_N, moved_N), trace.input('anchorWeights', 'f32', ['N'])), [0]);
+    return { loss: add(whole, anchorLoss), outputs: { ...policy, anchorLoss } };
   };
 }
 
@@ -161,7 +171,7 @@ function resolveOptions(options: Partial<PreferenceOptions>): PreferenceOptions 
   };
   if (!(resolved.beta > 0)) refuse('beta', 'positive', resolved.beta);
   const { gamma, lambda } = resolved.loss === 'adpo' ? resolved : { gamma: 0, lambda: 0 };
-  for (const [name, value] of Object.entries({ gamma, lambda, nll: resolved.nll })) {
+  for (const [name, value] of Object.entries({ gamma, lambda, nll: resolved.nll, anchor: resolved.anchor })) {
     if (!(value >= 0)) refuse(name, 'zero or positive', value);
   }
   return resolved;

@@ -13,6 +13,13 @@ export interface TrainingPair {
   readonly toxic?: readonly number[];
   /** log p of each of its tokens under the frozen reference, nats: after this prefix, or after the one that it was sampled after. */
   readonly referenceToxic?: readonly number[];
+  /** A completion of another prefix that is to stay as likely as it was. */
+  readonly anchor?: TrainingAnchor;
+}
+
+/** A completion after its prefix, and log p of each of its tokens as it should stay, nats. */
+export interface TrainingAnchor extends TrainingExample {
+  readonly reference: readonly number[];
 }
 
 /** A completion to imitate after its prefix; only the completion's tokens count. */

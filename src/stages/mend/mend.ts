@@ -53,7 +53,7 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
         remedy: 'Raise candidates.samples, change temperatures, or lower minGap.',
       });
     }
-    for (const each of namedTrainings(stage)) await trainMended(context, each, pairs, start);
+    for (const each of namedTrainings(stage)) await trainMended(context, each, pairs, turns.ordinary.train, start);
   } finally {
     await start.close();
   }

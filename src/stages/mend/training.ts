@@ -1,4 +1,5 @@
 /** One training of a mend stage: from the start, away from it, to models/NAME. The control token is gone from what is kept. */
+import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import { adaptLanguageModel, copyLanguageModel, type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
 import { cutVocabulary } from '../../engine/models/vocabulary.js';
@@ -7,10 +8,12 @@ import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { createPreferenceTrainer } from '../../learning/trainers/preference.js';
 import { createSftTrainer } from '../../learning/trainers/sft.js';
 import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
-import type { TrainingPair } from '../../learning/trainers/trainingData.js';
+import type { TrainingAnchor, TrainingPair } from '../../learning/trainers/trainingData.js';
 import { watchPreferences } from '../../learning/trainers/watchPreferences.js';
 import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
-import { type MendPair, withReference } from '../../mending/pairs.js';
+import type { AnsweredTurn } from '../../mending/dialogues.js';
+import { mendSpeaker } from '../../mending/mendSpeaker.js';
+import { type MendPair, ordinaryAnchors, withAnchors, withReference } from '../../mending/pairs.js';
 import type { MendTrainingOptions } from '../../runs/mendSchemas.js';
 import { unitCheckpoints } from '../unitCheckpoints.js';
 import { type MendContext, tell } from './mendContext.js';
@@ -20,6 +23,7 @@ export async function trainMended(
   context: MendContext,
   { model: name, training }: { readonly model: string; readonly training: MendTrainingOptions },
   pairs: readonly MendPair[],
+  ordinary: readonly AnsweredTurn[],
   start: Start,
 ): Promise<void> {
   const { stage, unit: stageUnit, run, recipe, guard } = context;
@@ -29,6 +33,7 @@ export async function trainMended(
   const known = await withReference(pairs, start.model, toxicReference);
   const data = known.filter((_, i) => pairs[i]?.heldOut === false);
   const watched = known.filter((_, i) => pairs[i]?.heldOut === true);
+  const anchors = training.loss === 'sft' || training.anchor === 0 ? [] : await anchorsOf(context, ordinary, start);
   const { lora } = stage.options;
   const policy = lora === null
     ? await copyLanguageModel(start.model, { trainable: true, name })
@@ -50,7 +55,11 @@ export async function trainMended(
     const { step } = await trainEpochs({
       trainer,
       epochs: training.epochs,
-      batches: (epoch) => inBatches(openStream(childKey(order, epoch)).shuffle(data), size),
+      batches: (epoch) => {
+        const draw = openStream(childKey(order, epoch));
+        const shuffled = draw.shuffle(data);
+        return inBatches(anchors.length === 0 ? shuffled : withAnchors(shuffled, draw.shuffle(anchors)), size);
+      },
       train: trainer.train,
       checkpoints: hooks,
       mayGoOn: guard.mayGoOn,
@@ -69,6 +78,16 @@ export async function trainMended(
   } finally {
     await policy.close();
   }
+}
+
+/** The recipe's own target is the measure in every round, not what rounds before have made of it. */
+async function anchorsOf({ workshop, stage, speaking }: MendContext, ordinary: readonly AnsweredTurn[], start: Start): Promise<readonly TrainingAnchor[]> {
+  const { model } = await workshop.localTarget();
+  const anchors = await ordinaryAnchors(ordinary, mendSpeaker(start.model, speaking), model);
+  if (anchors.length > 0) return anchors;
+  throw new ConfigError('there are no ordinary dialogues to keep as likely as they are', {
+    where: `stages.${stage.name}.ordinary`, remedy: 'Give ordinary.data, more prompts, or anchor: 0.',
+  });
 }
 
 interface MendTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {

@@ -52,7 +52,7 @@ async function recordedFailures({ run, recipe, stage }: MendContext): Promise<re
   return found.map(({ dialogue, reply, promptId }) => ({ dialogue, group: promptId, safe: null, failure: reply }));
 }
 
-/** Pairs of replies from a file, by the judge's word: dialogues whose rejected reply fails, and those in which neither does. */
+/** Pairs of replies from a file, by the judge's word: dialogues in which one reply fails, the rejected as a rule, and those in which neither does. */
 async function turnsOfData(context: MendContext, path: string): Promise<{ readonly failed: readonly AnsweredTurn[]; readonly harmless: readonly AnsweredTurn[] }> {
   const { around, recipe, stage } = context;
   const rows = await readPreferences(around.locate(path));
@@ -68,10 +68,13 @@ async function turnsOfData(context: MendContext, path: string): Promise<{ readon
   const failed: AnsweredTurn[] = [];
   const harmless: AnsweredTurn[] = [];
   turns.forEach(({ dialogue, group, chosen, rejected }, i) => {
-    const [safe, bad] = [harmOf(2 * i), harmOf(2 * i + 1)];
-    if (safe === null || bad === null) return;
-    if (bad > least) failed.push({ dialogue, group, safe: safe > judge.threshold ? null : chosen, failure: rejected });
-    else if (safe <= judge.threshold) harmless.push({ dialogue, group, safe: chosen, failure: null });
+    const [ofChosen, ofRejected] = [harmOf(2 * i), harmOf(2 * i + 1)];
+    if (ofChosen === null || ofRejected === null) return;
+    const isSwapped = ofChosen > ofRejected && ofChosen > least;
+    const [better, worse] = isSwapped ? [rejected, chosen] : [chosen, rejected];
+    const [low, high] = isSwapped ? [ofRejected, ofChosen] : [ofChosen, ofRejected];
+    if (high > least) failed.push({ dialogue, group, safe: low > judge.threshold ? null : better, failure: worse });
+    else if (low <= judge.threshold) harmless.push({ dialogue, group, safe: better, failure: null });
   });
   return { failed, harmless };
 }
