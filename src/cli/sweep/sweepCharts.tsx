@@ -61,7 +61,7 @@ function extent({ panels, metric }: SweepPicture): readonly [number, number] {
 function LinePanel({ picture, panel }: PanelProps) {
   const { metric, axis } = picture;
   const { label, meaning, signed = false } = metricName(metric);
-  const [top, left, right, bottom] = [10, 46, 14, 176];
+  const [top, left, right, bottom] = [10, 56, 14, 176];
   const end = pairWidth - right;
   const y = linearScale(...extent(picture), [bottom, top], { ticks: 4 });
   const numbers = axis.values.map(Number);
