@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dialogueRecord } from '../dialogue/records.js';
+import { readPreferences } from '../dialogue/preferences.js';
+import { utteranceOf } from '../dialogue/testing/scripted.js';
+import type { ExchangeScore, Verdict } from '../dialogue/types.js';
+import { loadRecipe } from '../runs/readRecipe.js';
+import { RunDirectory } from '../runs/runDirectory.js';
+import { jsonOf, runCli } from './testing/fakeTerminal.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'gadfly-preferences-'));
+const run = join(folder, 'run');
+const inFolder = (name: string): string => join(folder, name);
+const cli = (...argv: readonly string[]) => runCli(['preferences', run, ...argv, '--json']);
+
+const verdict = (harm: number): Verdict => ({ kind: 'scored', harm, failed: harm > 0.5, labels: {} });
+const scored = (harm: number): ExchangeScore => ({ reply: verdict(harm), exchange: verdict(harm), utterance: verdict(0), adversaryNll: null, reward: null });
+
+beforeAll(() => {
+  const { recipe, configuration, source } = loadRecipe('demo');
+  const directory = RunDirectory.create(run, { name: 'demo', seed: 0, configuration, source, inputs: [] });
+  const record = (stage: string, said: string, harm: number) =>
+    dialogueRecord(
+      { prompt: { id: said, text: 'the shop', conversationId: said }, turns: [utteranceOf('adversary', `${said}\n`), utteranceOf('target', 'go away\n')] },
+      { [recipe.judge.model]: [scored(harm)] }, { stage }, null,
+    );
+  const ipo = 'exploit:ipo';
+  directory.rollouts.append(record(ipo, 'one', 0.9), record(ipo, 'two', 0.7), record(ipo, 'three', 0.2), record('evaluate:ipo', 'four', 0.9));
+  directory.pairs.append(
+    { stage: 'exploit:ipo', prompt: 'p', chosen: 'a', rejected: 'b' },
+    { stage: 'mend:mend:pairs', prompt: 'p', chosen: 'a', rejected: 'b', toxic: 'c', heldOut: false },
+    { stage: 'mend:mend:pairs', prompt: 'q', chosen: 'a', rejected: 'b', heldOut: true },
+  );
+  directory.close('done');
+  writeFileSync(inFolder('answers.jsonl'), '{"prompt":"the shop\\none","chosen":"welcome"}\n{"prompt":"four","chosen":"hello"}\n');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe('gadfly preferences', () => {
+  it('writes the failures of the attacks beside the answers of a file, and says what is left out', async () => {
+    const out = inFolder('a.jsonl');
+    const result = await cli('--out', out, '--alternatives', inFolder('answers.jsonl'));
+    expect(jsonOf(result)).toMatchObject({ found: 2, rows: 1, form: 'text', out, leftOut: { 'without an answer in the file': 1 } });
+    expect(readFileSync(out, 'utf8')).toBe('{"prompt":"the shop\\none\\n","chosen":"welcome","rejected":"go away\\n"}\n');
+  });
+
+  it('searches the stages that are named, and writes messages to Parquet', async () => {
+    const out = inFolder('b.parquet');
+    const result = await cli('--out', out, '--alternatives', inFolder('answers.jsonl'), '--stages', 'evaluate:ipo', '--form', 'chat');
+    expect(jsonOf(result)).toMatchObject({ found: 1, rows: 1, form: 'chat' });
+    const [row] = await readPreferences(out);
+    expect([row?.chosen, row?.rejected, row?.dialogue.turns[0]?.text]).toEqual(['hello', 'go away', 'the shop\n\nfour']);
+  });
+
+  it('--from pairs writes what mend stages trained on, the toxic answer too, and no held-out pair', async () => {
+    const out = inFolder('c.jsonl');
+    expect(jsonOf(await cli('--out', out, '--from', 'pairs'))).toMatchObject({ found: 2, rows: 1, leftOut: { 'held out for the measures': 1 } });
+    expect(readFileSync(out, 'utf8')).toBe('{"prompt":"p","chosen":"a","rejected":"b","toxic":"c"}\n');
+  });
+
+  it('refuses another ending, a file that is not there, and choices beside pairs', async () => {
+    const out = ['--out', inFolder('x.jsonl')];
+    for (const argv of [['--out', inFolder('x.csv')], [...out, '--alternatives', 'missing.jsonl'], [...out, '--from', 'pairs', '--form', 'chat']]) {
+      expect((await cli(...argv)).code).toBe(2);
+    }
+  });
+});
