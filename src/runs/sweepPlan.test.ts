@@ -11,7 +11,7 @@ judge: linear-toxicity
 prompts: { train: a.json, dev: b.json, test: c.json }
 stages:
   - exploit: { attack: ipo, epochs: 2 }
-  - mend: { train: [{ loss: adpo }, { loss: dpo }] }
+  - mend: { train: [{ loss: adpo }, { loss: sft }] }
   - evaluate: {}
 `;
 
