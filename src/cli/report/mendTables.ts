@@ -46,7 +46,9 @@ export function mendCell({ metrics, change = {} }: MendRow, metric: string): Men
 }
 
 function metricsOf(rows: readonly MendRow[]): readonly string[] {
-  return metricOrder(rows.flatMap(({ metrics, change = {} }) => [{ metrics }, { metrics: change }]));
+  const names = metricOrder(rows.flatMap(({ metrics, change = {} }) => [{ metrics }, { metrics: change }]));
+  // That nothing was left unscored needs no column.
+  return names.filter((name) => name !== 'replyUnscored' || rows.some(({ metrics }) => (metrics[name]?.mean ?? 0) > 0));
 }
 
 /** Models of a stage in order of appearance: the target before, the twin, the mended ones. */
@@ -55,9 +57,9 @@ export function mendModels({ sets, guards, course, samples }: MendReport): reado
   return [...new Set(named.map(({ model }) => model))];
 }
 
-/** Quantities of the course, the three kinds of reply first. */
-export function courseMetrics({ course }: MendReport): readonly string[] {
+/** Quantities of the course: `moved` are the three kinds of reply, nats each; `others` have units of their own. */
+export function courseMetrics({ course }: MendReport): { readonly moved: readonly string[]; readonly others: readonly string[] } {
   const present = new Set(course.flatMap(({ points }) => points.flatMap(({ values }) => Object.keys(values))));
-  const first = ['kl/chosen', 'kl/rejected', 'kl/toxic'].filter((name) => present.has(name));
-  return [...first, ...[...present].filter((name) => !first.includes(name)).sort()];
+  const moved = ['kl/chosen', 'kl/rejected', 'kl/toxic'].filter((name) => present.has(name));
+  return { moved, others: [...present].filter((name) => !moved.includes(name)).sort() };
 }

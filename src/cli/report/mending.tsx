@@ -46,7 +46,7 @@ function MendStage({ mend, curves, number, veil }: { mend: MendReport; curves: r
         <ModelTable table={table} styles={styles} />
       ))}
       <Course mend={mend} styles={styles} />
-      <Losses curves={curves} styles={styles} />
+      <Losses mend={mend} curves={curves} styles={styles} />
       <MendSamples samples={mend.samples} stage={number} styles={styles} veil={veil} />
     </>
   );
@@ -100,9 +100,11 @@ function ChangeCell({ row, metric }: { row: MendRow; metric: string }) {
     <td class="number">
       {change === null ? arrow : ''}
       {formatMetric(metric, value.mean)}
-      <small class="interval">
-        {formatMetric(metric, value.low)} – {formatMetric(metric, value.high)}
-      </small>
+      {value.low < value.high && (
+        <small class="interval">
+          {formatMetric(metric, value.low)} – {formatMetric(metric, value.high)}
+        </small>
+      )}
       {change !== null && (
         <small class={direction === null ? 'change' : 'change sure'}>
           {arrow}
@@ -115,42 +117,59 @@ function ChangeCell({ row, metric }: { row: MendRow; metric: string }) {
 
 /** Small multiples: a panel a quantity, a line a model. */
 function Course({ mend, styles }: { mend: MendReport; styles: ModelStyles }) {
-  const watched = mend.course.filter(({ points }) => points.length > 0);
-  if (watched.length === 0) return null;
+  const watched = watchedModels(mend);
+  const { moved } = courseMetrics(mend);
+  if (moved.length === 0) return null;
   return (
     <>
       <h4>How steady the training was</h4>
+      <p class="aside">
+        Log-probability of replies that are not trained on, minus that before training, in nats a reply: below zero they became less likely.
+        Every panel has its own scale.
+      </p>
       <Legend names={watched.map(({ model }) => ({ name: model, style: styles.get(model) ?? 0 }))} />
       <div class="charts">
-        {courseMetrics(mend).map((metric) => (
-          <LineChart
-            title={metricName(metric).label}
-            caption={metricName(metric).meaning}
-            metric={metric}
-            xLabel="step"
-            zeroLine
-            series={watched.map(({ model, points }) => ({
-              name: model,
-              style: styles.get(model) ?? 0,
-              marks: points.length <= 24,
-              values: points.flatMap(({ step, values: { [metric]: y } }) => (y === undefined ? [] : [{ x: step, y }])),
-            }))}
-          />
+        {moved.map((metric) => (
+          <CourseChart metric={metric} watched={watched} styles={styles} />
         ))}
       </div>
     </>
   );
 }
 
+function watchedModels({ course }: MendReport): MendReport['course'] {
+  return course.filter(({ points }) => points.length > 0);
+}
+
+function CourseChart({ metric, watched, styles }: { metric: string; watched: MendReport['course']; styles: ModelStyles }) {
+  return (
+    <LineChart
+      title={metricName(metric).label} caption={metricName(metric).meaning} metric={metric} xLabel="step" zeroLine
+      series={watched.map(({ model, points }) => ({
+        name: model,
+        style: styles.get(model) ?? 0,
+        marks: points.length <= 32,
+        values: points.flatMap(({ step, values: { [metric]: y } }) => (y === undefined ? [] : [{ x: step, y }])),
+      }))}
+    />
+  );
+}
+
 /** Losses of different formulas have no common scale: a panel each. */
-function Losses({ curves, styles }: { curves: readonly MendCurve[]; styles: ModelStyles }) {
-  if (curves.length === 0) return null;
+function Losses({ mend, curves, styles }: { mend: MendReport; curves: readonly MendCurve[]; styles: ModelStyles }) {
+  const { others } = courseMetrics(mend);
+  if (curves.length === 0 && others.length === 0) return null;
   return (
     <details>
-      <summary>Losses while training</summary>
+      <summary>Losses while training{others.length > 0 && ', and what else was watched'}</summary>
       <div class="charts">
         {curves.map(({ model, points }) => (
-          <LineChart title={model} caption="training loss" metric="loss" xLabel="step" series={[{ name: model, style: styles.get(model) ?? 0, values: points }]} />
+          <LineChart
+            title={model} caption="training loss" metric="loss" xLabel="step" series={[{ name: model, style: styles.get(model) ?? 0, values: points }]}
+          />
+        ))}
+        {others.map((metric) => (
+          <CourseChart metric={metric} watched={watchedModels(mend)} styles={styles} />
         ))}
       </div>
     </details>

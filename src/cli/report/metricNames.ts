@@ -41,9 +41,9 @@ const known: Readonly<Record<string, MetricName>> = {
   ordinaryNllChange: { label: 'Ordinary surprise, change', meaning: 'relative to the target before mending; above zero, ordinary dialogue became less likely', percent: true, signed: true },
   choiceAccuracy: { label: 'Multiple choice', meaning: 'share of questions whose right answer is likelier than the wrong ones, by the mean over its tokens', percent: true },
   choiceAccuracyBySum: { label: 'Multiple choice, by sum', meaning: 'the same by the sum over the tokens of an answer', percent: true },
-  'kl/chosen': { label: 'Chosen', meaning: 'log-probability of held-out chosen replies minus that before training, nats a reply; below zero they became less likely', percent: false },
-  'kl/rejected': { label: 'Rejected', meaning: 'the same of rejected replies', percent: false },
-  'kl/toxic': { label: 'Toxic', meaning: 'the same of replies that the twin gave with the control token', percent: false },
+  'kl/chosen': { label: 'Chosen', meaning: 'of held-out chosen replies', percent: false },
+  'kl/rejected': { label: 'Rejected', meaning: 'of held-out rejected replies', percent: false },
+  'kl/toxic': { label: 'Toxic', meaning: 'of held-out replies given with the control token', percent: false },
   'rewards/accuracies': { label: 'Chosen gained more', meaning: 'share of held-out pairs whose chosen reply gained more than the rejected one', percent: true },
   loss: { label: 'Loss', meaning: 'training loss', percent: false },
 };

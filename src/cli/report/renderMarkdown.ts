@@ -72,13 +72,16 @@ function mendLines(mend: MendReport): readonly string[] {
           const cell = mendCell(row, metric);
           if (cell === null) return '–';
           const bold = (text: string): string => (cell.direction === null ? text : `**${text}**`);
-          return cell.change === null ? bold(formatInterval(metric, cell.value)) : `${formatInterval(metric, cell.value)}<br>${bold(formatChange(metric, cell.change))}`;
+          // What is a figure of the whole set has no interval.
+          const value = cell.value.low < cell.value.high ? formatInterval(metric, cell.value) : formatMetric(metric, cell.value.mean);
+          return cell.change === null ? bold(value) : `${value}<br>${bold(formatChange(metric, cell.change))}`;
         }),
       ]),
     ),
     '',
   ]);
-  const quantities = courseMetrics(mend);
+  const { moved, others } = courseMetrics(mend);
+  const quantities = [...moved, ...others];
   const ends = mend.course.flatMap(({ model, points }) => {
     const last = points.at(-1);
     return last === undefined ? [] : [line([escape(model), String(last.step), ...quantities.map((name) => (last.values[name] === undefined ? '–' : formatMetric(name, last.values[name])))])];

@@ -54,6 +54,8 @@ main > section { margin-top: 2.8rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20.5rem), 1fr)); gap: 0.9rem; margin: 0.8rem 0 1rem; }
 .charts.pairs { grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
 .chart, .words { margin: 0; padding: 0.9rem 1rem 0.7rem; background: var(--card); border: 1px solid var(--line); border-radius: 0.6rem; min-width: 0; break-inside: avoid; }
+.chart { display: flex; flex-direction: column; }
+.chart figcaption { margin-bottom: auto; }
 .chart svg { display: block; width: 100%; height: auto; max-width: 34rem; margin-top: 0.4rem; overflow: visible; }
 .chart.wide svg { max-width: 46rem; margin-inline: auto; }
 figcaption { font-size: 0.84rem; line-height: 1.35; }

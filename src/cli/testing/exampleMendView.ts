@@ -48,8 +48,9 @@ function exampleMend(stage: string, before: string, mended: string): MendReport 
     replyKl: around([0, 2.1, 11.4, 6.2][i] ?? 0, 0.5, 'nats'),
     replyPerplexity: around(8.4 + i, 0.9, 'perplexity'),
     replyTokens: around(22.4 - i, 1.8, 'tokens'),
-    replyDistinct1: around(0.31, 0.02, 'share'),
-    replyDistinct2: around(0.72, 0.02, 'share'),
+    replyDistinct1: { mean: 0.31, low: 0.31, high: 0.31, n: 64, unit: 'share' },
+    replyDistinct2: { mean: 0.72, low: 0.72, high: 0.72, n: 64, unit: 'share' },
+    replyUnscored: { mean: 0, low: 0, high: 0, n: 64, unit: 'share' },
     replySelfBleu: around(0.24 + 0.02 * i, 0.02, 'BLEU'),
     replyDuplicates: share(0.03, 0.02),
   });
@@ -74,6 +75,7 @@ function exampleMend(stage: string, before: string, mended: string): MendReport 
         'kl/chosen': (chosen * i) / 12 + 0.1 * draw.normal(),
         'kl/rejected': (rejected * i) / 12 + 0.4 * draw.normal(),
         'kl/toxic': (toxic * i) / 12 + 0.4 * draw.normal(),
+        'rewards/accuracies': 1 - 0.5 ** (1 + i / 2),
       },
     }));
   return {
