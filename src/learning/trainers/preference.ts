@@ -53,7 +53,8 @@ export const defaultAdpo: AdpoObjective = { loss: 'adpo', form: 'joint', beta: 0
 export interface PreferenceTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
   /** One optimizer step on one batch of pairs. Returns what is logged: loss, learning_rate, grad_norm, and by TRL's names
    *  rewards/chosen, rewards/rejected (β · (log π − log π_ref)), rewards/margins, rewards/accuracies, logps/chosen, logps/rejected;
-   *  rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where it has a weight (mean over pairs, nats per token); anchor_loss likewise, weight included.
+   *  rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where it has a weight (mean over pairs, nats per token);
+   *  anchor_loss likewise, weight included.
    *  @throws ConfigError for a pair without the toxic reply that the objective reads, or without its anchor */
   readonly train: (pairs: readonly TrainingPair[]) => Promise<Readonly<Record<string, number>>>;
 }

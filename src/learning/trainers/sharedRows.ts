@@ -1,6 +1,8 @@
 /** Sequences packed so that what they begin with in common is computed once: [prefix | y+ | y−] of a preference pair in one row, y− blind
- *  to y+, pairs of one rollout tree (whose prefixes extend each other) in one row as well, examples to imitate side by side. A row is a trie of token ids, parents before children; a token sees
- *  itself and its ancestors, and its position is its depth, so every completion is computed exactly as if it stood alone. */
+ *  to y+, pairs of one rollout tree (whose prefixes extend each other) in one row as well, examples to imitate side by side.
+ *
+ *  A row is a trie of token ids, parents before children; a token sees itself and its ancestors, and its position is its depth, so
+ *  every completion is computed exactly as if it stood alone. */
 import { ConfigError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
 import type { PackedSequences, Sequence } from '../../engine/models/packSequences.js';
