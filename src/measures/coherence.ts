@@ -6,8 +6,7 @@ import { type Embedder, openEmbedder } from '../engine/models/embedder.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { cosineDistance } from '../stats/distances.js';
 
-/** The embedder where no other is named: the mean of the target's own last states, which tells a reply's own dialogue from others better than
- *  the state of the last token does (docs/measures.md). */
+/** An embedder over the target's own weights: the mean of its last states over a text's tokens. */
 export function openTargetEmbedder(target: LanguageModel): Promise<Embedder> {
   return openEmbedder(target, { pooling: 'mean' });
 }
