@@ -182,6 +182,26 @@ describe('preference trainer', () => {
     }
   });
 
+  it('an anchor costs its weight times the squared move of its tokens, in rows of either kind; without one it is a clear error', async () => {
+    const model = await tinyModel(device);
+    const bare = pairs.map(({ prefix, rejected }) => ({ prefix: prefix.slice(0, 5), completion: [...rejected, 97] }));
+    const scored = await scoreCompletions(model, bare);
+    await model.close();
+    const anchored = triples.map((pair, i) => ({
+      ...pair,
+      anchor: { ...(bare[i] as (typeof bare)[number]), reference: [...(scored[i] ?? [])].map((value) => value + 0.5) },
+    }));
+    const batches = [anchored, anchored, anchored];
+    const options = { loss: 'adpo', beta: 0.1, gamma: 0.1 } as const;
+    const plain = await trained(options, batches);
+    const [shared, separate] = [await trained({ ...options, anchor: 3 }, batches), await trained({ ...options, anchor: 3, rows: 'separate' }, batches)];
+    expect(shared.logs[0]?.['anchor_loss']).toBeCloseTo(3 * 0.25, 3);
+    expect(shared.logs[0]?.['loss']).toBeCloseTo((plain.logs[0]?.['loss'] as number) + 3 * 0.25, 3);
+    expectClose(shared.weights, separate.weights, 2e-4);
+    expect(Object.keys(plain.logs[0] ?? {})).not.toContain('anchor_loss');
+    await expect(trained({ anchor: 1 })).rejects.toThrow(/anchor/);
+  });
+
   it('a batch of 8 equals 8 accumulated batches of 1, whatever the token budget', async () => {
     for (const loss of ['ipo', 'adpo'] as const) {
       const batches = [triples, triples, triples];
