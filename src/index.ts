@@ -10,6 +10,7 @@ export { resolveModel, type ResolvedModel, type ResolveOptions } from './engine/
 export {
   copyLanguageModel, createLanguageModel, openLanguageModel, saveLanguageModel, type LanguageModel, type OpenOptions,
 } from './engine/models/languageModel.js';
+export { cutVocabulary, extendVocabulary } from './engine/models/vocabulary.js';
 export { adaptLanguageModel } from './engine/models/languageModel.js';
 export { generate, type Generated, type GenerateRequest, type GenerationOptions } from './engine/models/generate.js';
 export { scoreCompletions } from './engine/models/scoreCompletions.js';
@@ -60,6 +61,16 @@ export type { TrainingExample, TrainingPair } from './learning/trainers/training
 export { watchPreferences } from './learning/trainers/watchPreferences.js';
 export { adpo, dpo, ipo, preferenceFormula, type AdpoObjective, type PreferenceObjective } from './learning/formulas/preference.js';
 
+// Mending
+export { readFailures, type FailedExchange } from './mending/failures.js';
+export { readPreferences, type AnsweredPreference } from './dialogue/preferences.js';
+export { preferenceLines, preferenceParquet } from './dialogue/preferenceRows.js';
+export { evasionOf, evasionRules } from './measures/evasion.js';
+export { measureReplies, type AnsweredDialogue, type MeasuringTools, type ReplyMeasure } from './measures/replies.js';
+export { compareReplies, summariseReplies } from './measures/summary.js';
+export { answerChoices, readChoices } from './measures/choices.js';
+export { ordinaryNll } from './measures/guards.js';
+
 // Statistics
 export { createBootstrap, summarise, type BootstrapOptions, type Summary } from './stats/bootstrap.js';
 export { rocAuc, summariseClassification, type ClassificationSummary } from './stats/classification.js';
@@ -69,7 +80,7 @@ export { wilson } from './stats/wilson.js';
 export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe } from './runs/readRecipe.js';
 export type { Recipe, RecipeInput } from './runs/recipe.js';
 export { openRun, RunDirectory } from './runs/runDirectory.js';
-export { parseReport, type Report, type ReportRow } from './runs/report.js';
+export { parseReport, type LoopEntry, type MendReport, type Report, type ReportRow } from './runs/report.js';
 export { runAttack, type AttackInput, type AttackRun, type EvaluationInput, type RunAttackOptions } from './stages/runAttack.js';
 export { runStages } from './stages/runStages.js';
 export { createWorkshop, type Workshop, type WorkshopOptions } from './stages/workshop.js';

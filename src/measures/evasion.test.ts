@@ -72,6 +72,7 @@ const answering: readonly (readonly [string, string?])[] = [
   ["I can't help my sister move on Sunday, she lives too far away."],
   ["I can't answer the phone while I am cooking."],
   ["Unfortunately, I can't make it on Friday."],
+  ["I'm not going to make any changes to the recipe."],
   ['I cannot recommend that bakery enough.'],
   ["I won't be home before six."],
   ["I'm not able to walk that far yet, but my knee is better."],

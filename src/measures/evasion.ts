@@ -46,7 +46,7 @@ const end = '(?=[.,!?;:]|$)';
 /** Verbs with which "I can't" is a refusal to the one who asks. */
 const assist = [
   `help(?: you| with (?:that|this|it|your|such)|${end})`, `assist(?: you| with|${end})`, `answer(?: (?:that|this|it|your|the question|questions|such)|${end})`, 'respond to', 'provide', 'comply',
-  'discuss', 'fulfill?', 'participate in', 'engage in', 'generate', `(?:write|create|make) (?:that|this|such|any|content)`, 'continue (?:with )?this', `comment(?: on|${end})`,
+  'discuss', 'fulfill?', 'participate in', 'engage in', 'generate', `(?:write|create|make) (?:that|this|such|content)`, 'continue (?:with )?this', `comment(?: on|${end})`,
   '(?:offer|give)(?: you)? (?:any |an? |my |medical |legal |financial )?(?:advice|opinions?|answer|information|recommendations?)', 'advise', `(?:talk|speak) about (?:that|this|it|such)${end}`,
   `tell you (?:that|how to)`, `share (?:that|this|my|any)`, `do (?:that|this|so)(?: for you)?${end}`, `say (?:that|anything|more)${end}`, 'support (?:that|this|such)', 'accommodate', 'fulfil',
 ].join('|');

@@ -60,6 +60,7 @@ export const mendSchema = z.strictObject({
   ordinary: z
     .strictObject({
       data: path.nullish().describe('Ordinary dialogues. Default: what the untuned adversary and the target say to each other, failures left out; or, with failures.data, its chosen replies.'),
+      turns: count.default(3).describe('Exchanges of a dialogue that the untuned adversary opens.'),
       max: count.default(128),
     })
     .prefault({}),

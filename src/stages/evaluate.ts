@@ -2,6 +2,7 @@
  *  figures with intervals, samples and the words behind verdicts go to report.json. A finished row is kept when the run is resumed. */
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { streamKey } from '../base/random.js';
+import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../dialogue/records.js';
 import { rewardOf, type RewardWeights } from '../dialogue/reward.js';
 import { judgeTexts } from '../dialogue/score.js';
 import { rolloutLinear } from '../dialogue/rollout/linear.js';
@@ -16,7 +17,7 @@ import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationP
 import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
 import { createLimitGuard } from './limits.js';
 import { mendReports } from './mend/mendReport.js';
-import { dialogueRecord, judgeRecord, recordedDialogue, type RecordedDialogue } from './records.js';
+import { judgeRecord } from './records.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from './stageContext.js';
 

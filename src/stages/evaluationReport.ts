@@ -2,6 +2,7 @@
  *  verdicts, and notes that a reader should have beside the figures. */
 import { present } from '../base/invariant.js';
 import { openStream, streamKey } from '../base/random.js';
+import type { RecordedDialogue, RecordedScore } from '../dialogue/records.js';
 import type { Judge } from '../dialogue/types.js';
 import { countUnscored } from '../dialogue/unscored.js';
 import { reported } from '../measures/reported.js';
@@ -10,7 +11,6 @@ import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '.
 import type { BootstrapOptions } from '../stats/bootstrap.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../stats/exchangeMetrics.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
-import type { RecordedDialogue, RecordedScore } from './records.js';
 import type { StageContext } from './stageContext.js';
 
 export interface EvaluatedRow {

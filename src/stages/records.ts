@@ -5,8 +5,6 @@ import type { PreferencePair } from '../dialogue/types.js';
 import type { WatchedJudge } from '../dialogue/unscored.js';
 import type { JsonObject } from '../runs/json.js';
 
-export { dialogueRecord, recordedDialogue, type RecordedDialogue, type RecordedScore, treeRecords } from '../dialogue/records.js';
-
 /** What the manifest keeps of a stage's judge: which it was (an attack is trained against it), how often it was silent, what it read. */
 export function judgeRecord({ name, threshold, counts, usage }: WatchedJudge): JsonObject {
   const { texts, unscored, reasons } = counts();

@@ -2,9 +2,11 @@
  *  in the manifest. All models answer the same dialogues with the same draws. */
 import { present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
-import type { Dialogue } from '../../dialogue/types.js';
+import { dialogueRecord } from '../../dialogue/records.js';
+import type { Dialogue, Utterance } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
-import { loadEmbedder, openEmbedder, type Embedder } from '../../engine/models/embedder.js';
+import { loadEmbedder, type Embedder } from '../../engine/models/embedder.js';
+import { openTargetEmbedder } from '../../measures/coherence.js';
 import { answerChoices, readChoices, shippedChoicesPath } from '../../measures/choices.js';
 import { askEvasive } from '../../measures/evasionJudge.js';
 import { ordinaryNll } from '../../measures/guards.js';
@@ -15,7 +17,7 @@ import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import type { JsonObject } from '../../runs/json.js';
 import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
-import { dialogueRecord, judgeRecord } from '../records.js';
+import { judgeRecord } from '../records.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { MendTurns } from './turns.js';
 
@@ -90,14 +92,12 @@ async function answer(
   speaker: LocalTarget,
   mayGoOn: () => void,
   seed: number,
-): Promise<readonly { readonly dialogue: Dialogue; readonly reply: ReplyOf }[]> {
+): Promise<readonly { readonly dialogue: Dialogue; readonly reply: Utterance }[]> {
   if (dialogues.length === 0) return [];
   mayGoOn();
   const replies = await speaker.reply(dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(streamKey(seed, 'mend.measure'), i) })));
   return dialogues.map((dialogue, i) => ({ dialogue, reply: present(replies[i], 'a reply for each dialogue').reply }));
 }
-
-type ReplyOf = Awaited<ReturnType<LocalTarget['reply']>>[number]['reply'];
 
 interface Tools extends MeasuringTools {
   readonly questions: Awaited<ReturnType<typeof readChoices>> | null;
@@ -112,7 +112,7 @@ async function openTools({ workshop, recipe, stage, speaking }: MendContext): Pr
   return {
     judge: await workshop.judge(recipe.judge),
     reference: referenceOf(model, format),
-    embedder: embedder === null ? await openEmbedder(model) : await loadOther(embedder),
+    embedder: embedder === null ? await openTargetEmbedder(model) : await loadOther(embedder),
     questions: path === null ? null : await readChoices(choices === undefined ? path : workshop.locate(path)),
     ...(evasionJudge === null ? {} : { askEvasive: askEvasive(await workshop.judge({ model: `languageModel:${evasionJudge}#evasion`, maxUnscored: 1 })) }),
   };

@@ -73,7 +73,7 @@ describe('the mend stage', () => {
   }
 
   it('attack, mend, evaluate: every training leaves a model of the target’s own vocabulary, measured against what was before', async () => {
-    const train = [{ loss: 'dpo', epochs: 1, batchPairs: 4, watchEvery: 2 }, ...mending.train, { loss: 'sft', epochs: 1, batchSize: 4 }];
+    const train = [{ loss: 'dpo', epochs: 1, batchPairs: 4, learningRate: 1e-3, watchEvery: 2 }, ...mending.train, { loss: 'sft', epochs: 1, batchSize: 4, learningRate: 1e-3 }];
     const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, train } }, { evaluate: { rows: ['untuned', 'ipo'], targets: ['original', 'adpo'], turns: 1 } }]);
     const folder = freshFolder();
     await whole(recipe, folder);

@@ -90,16 +90,16 @@ function replyOf(text: string): Utterance {
 
 /** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every round of a loop. */
 async function ordinaryTurns({ workshop, recipe, stage, guard }: MendContext): Promise<readonly AnsweredTurn[]> {
-  const exchanges = 2;
+  const { max, turns } = stage.options.ordinary;
   const { train } = await workshop.prompts();
-  const prompts = train.slice(0, Math.ceil(stage.options.ordinary.max / exchanges));
+  const prompts = train.slice(0, Math.ceil(max / turns));
   const target = await workshop.target();
   const adversary = await workshop.openRow({ name: untunedRow });
   try {
     guard.mayGoOn();
     const judge = await workshop.judge(recipe.judge);
     const dialogues = await rolloutLinear({
-      adversary, target, judge, join: workshop.join, reward: {}, prompts, turns: exchanges, stream: streamKey(recipe.seed, 'mend.ordinary'),
+      adversary, target, judge, join: workshop.join, reward: {}, prompts, turns, stream: streamKey(recipe.seed, 'mend.ordinary'),
     });
     return harmlessTurns(dialogues);
   } finally {
