@@ -2,12 +2,12 @@
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
 import { recipeStages, stagesLeftOut } from '../runs/recipe.js';
-import type { Recipe } from '../runs/recipe.js';
+import type { Recipe, RecipeStage } from '../runs/recipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonValue } from '../runs/json.js';
 import type { Report } from '../runs/report.js';
 import { RunDirectory } from '../runs/runDirectory.js';
-import { runStages } from '../stages/runStages.js';
+import { runStages, runStagesOf } from '../stages/runStages.js';
 import type { StageContext, StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
@@ -22,8 +22,9 @@ import { formatTable } from './table.js';
 
 export type RunPlace = { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
 
-/** @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
-export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context: CommandContext): Promise<CommandResult> {
+/** @param only run the stages of this kind alone; a run with stages left stays open, as one that was interrupted
+ *  @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
+export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context: CommandContext, only: RecipeStage['kind'] | null = null): Promise<CommandResult> {
   requireFiles(loaded);
   requireModels(loaded);
   const { recipe, configuration, source } = loaded;
@@ -42,11 +43,12 @@ export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context:
         context.progress.update({ task: event.stage, done: event.done, total: event.total, unit: event.unit, note: noteOf(event) });
       },
     };
-    const report = await runStages(stageContext);
+    const { report, left } = only === null ? { report: await runStages(stageContext), left: [] } : await runStagesOf(stageContext, only);
     context.progress.stop();
-    run.close('done');
+    if (left.length === 0) run.close('done');
+    else run.close('interrupted', `stages left: ${left.join(', ')}`);
     await writeHtml(run.path);
-    return resultOf(recipe, run, shown, report);
+    return resultOf(recipe, run, { shown, left }, report);
   } catch (error) {
     context.progress.stop();
     await closeAfter(run, error, context);
@@ -96,7 +98,7 @@ function noteOf({ phase, values }: StageProgress): string {
   return [phase, ...shown].join(' · ');
 }
 
-function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Report | null): CommandResult {
+function resultOf(recipe: Recipe, run: RunDirectory, { shown, left }: { readonly shown: string; readonly left: readonly string[] }, report: Report | null): CommandResult {
   const stage = recipeStages(recipe).find(({ kind }) => kind === 'evaluate');
   const failOver = stage?.kind === 'evaluate' ? stage.options.failOver : undefined;
   const rows = report?.rows ?? [];
@@ -113,13 +115,15 @@ function resultOf(recipe: Recipe, run: RunDirectory, shown: string, report: Repo
     ...(mainRows.length === 0 ? [] : [summaryTable(mainRows), '']),
     ...mainRows.flatMap(({ name, unscored = 0, dialogues, turns }) => (unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`])),
     ...over.map(({ name, metrics }) => `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`),
+    ...(left.length === 0 ? [] : [`stages left: ${left.join(', ')}`]),
     `done in ${formatDuration(run.elapsedMs / 1000)}; report: ${join(shown, 'report.html')}`,
   ];
   return {
     json: {
       out: run.path,
       name: recipe.name,
-      status: 'done',
+      status: run.manifest.status,
+      ...(left.length === 0 ? {} : { left: [...left] }),
       seed: recipe.seed,
       rows: rows as unknown as JsonValue,
       ...(loop.length === 0 ? {} : { loop: loop as unknown as JsonValue }),

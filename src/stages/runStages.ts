@@ -17,10 +17,41 @@ export async function runStages(context: StageContext): Promise<Report | null> {
   return loop === null ? runOnce(context) : runLoop(context, loop);
 }
 
-async function runOnce(context: StageContext): Promise<Report | null> {
+/** The stages of one kind alone, on a run whose earlier stages are finished.
+ *  @returns the report so far, and the names of the stages that are left
+ *  @throws ConfigError when there is no such stage, when an earlier one is not finished, or for a loop, whose stages take turns */
+export async function runStagesOf(context: StageContext, kind: RecipeStage['kind']): Promise<{ readonly report: Report | null; readonly left: readonly string[] }> {
+  const { recipe, run } = context;
+  const stages = recipeStages(recipe);
+  if (recipe.loop !== null) throw new ConfigError('the stages of a loop take turns', { where: 'loop', remedy: 'Run the whole recipe with `gadfly run`, or leave loop out.' });
+  const first = stages.findIndex((stage) => stage.kind === kind);
+  if (first < 0) throw new ConfigError(`this recipe has no stage ${kind}`, { where: 'stages', got: stages.map(({ name }) => name).join(', ') });
+  const isLeft = (stage: RecipeStage): boolean => run.completed(unitOf(stage)) === null;
+  const waiting = stages.slice(0, first).find(isLeft);
+  if (waiting !== undefined) {
+    throw new ConfigError(`the stage ${waiting.name} comes first and is not finished`, {
+      where: run.path, remedy: `Run \`gadfly ${waiting.kind}\` with the same --config and --out first, or \`gadfly run\` for all of them.`,
+    });
+  }
+  await requireScores(context);
+  const report = await runOnce(context, kind);
+  return { report, left: stages.filter(isLeft).map(({ name }) => name) };
+}
+
+/** The unit whose end is the stage's. */
+function unitOf({ kind, name }: RecipeStage): string {
+  return kind === 'evaluate' ? kind : `${kind}:${name}`;
+}
+
+/** @param only leave the other kinds out */
+async function runOnce(context: StageContext, only: RecipeStage['kind'] | null = null): Promise<Report | null> {
   let report: Report | null = null;
   const attacks: string[] = [];
   for (const stage of recipeStages(context.recipe)) {
+    if (only !== null && stage.kind !== only) {
+      if (stage.kind === 'exploit') attacks.push(stage.name);
+      continue;
+    }
     switch (stage.kind) {
       case 'exploit':
         await exploit(context, stage);

@@ -12,9 +12,13 @@ import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
+import { evaluateCommand, exploitCommand, mendCommand } from './stage.js';
 
 export const commands = {
   run: runCommand,
+  exploit: exploitCommand,
+  mend: mendCommand,
+  evaluate: evaluateCommand,
   report: reportCommand,
   preferences: preferencesCommand,
   generate: generateCommand,

@@ -1,0 +1,43 @@
+/** `gadfly exploit | mend | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '../../base/errors.js';
+import type { RecipeStage } from '../../runs/recipe.js';
+import { listFlag, numberFlag, textFlag } from '../command.js';
+import type { CommandDefinition } from '../command.js';
+
+const summaries = {
+  exploit: 'train the adversaries of a recipe, and nothing else',
+  mend: 'train the failures of a run away, and nothing else',
+  evaluate: 'play and judge the rows of a run, and nothing else',
+} as const satisfies Record<RecipeStage['kind'], string>;
+
+function stageCommand(kind: RecipeStage['kind']): CommandDefinition {
+  return {
+    name: kind,
+    summary: summaries[kind],
+    flags: [
+      { flags: '--config <file>', summary: 'a recipe, or the name of a shipped one' },
+      { flags: '--out <dir>', summary: 'the run directory: a new one, or one with the stages before (default: runs/NAME)' },
+      { flags: '--set <path=value>', summary: 'change a value of the recipe; may be repeated', parse: 'list' },
+      { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
+    ],
+    savesWhenInterrupted: true,
+    examples: [`gadfly ${kind} --config recipe.yaml --out runs/mine`],
+    run: async (_argument, flags, context) => {
+      const config = textFlag(flags, 'config');
+      if (config === undefined || config === '') throw new ConfigError('no recipe', { where: '--config', expected: 'a file, or the name of a shipped recipe' });
+      const seed = numberFlag(flags, 'seed');
+      const { loadExperiment } = await import('../../runs/sweepPlan.js');
+      const { loaded, plan } = loadExperiment(config, { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) });
+      if (plan !== null) throw new ConfigError('a sweep runs whole', { where: 'sweep', remedy: 'Use `gadfly run`.' });
+      const folder = textFlag(flags, 'out') ?? join('runs', loaded.recipe.name);
+      const { executeRun } = await import('../executeRun.js');
+      return executeRun(loaded, { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder }, context, kind);
+    },
+  };
+}
+
+export const exploitCommand = stageCommand('exploit');
+export const mendCommand = stageCommand('mend');
+export const evaluateCommand = stageCommand('evaluate');

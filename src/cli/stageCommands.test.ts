@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { tinyModel } from '../../tests/fakes/tinyModel.js';
+import { saveLanguageModel } from '../engine/models/languageModel.js';
+import { openDevice } from '../engine/runtime/device.js';
+import { jsonOf, runCli } from './testing/fakeTerminal.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'gadfly-stage-'));
+const sampling = 'format: plain, maxNewTokens: 5, temperature: 1, topP: 1, repetitionPenalty: 1';
+const recipe = join(folder, 'tiny.yaml');
+
+const cli = (...argv: readonly string[]) => runCli([...argv, '--threads', '1', '--json']);
+const records = (run: string): string => createHash('sha256').update(['rollouts', 'pairs'].map((name) => readFileSync(join(run, `${name}.jsonl`), 'utf8')).join()).digest('hex');
+
+beforeAll(async () => {
+  const device = await openDevice({ threads: 1 });
+  await saveLanguageModel(await tinyModel(device, { seed: 1 }), join(folder, 'tiny'));
+  await device.close();
+  const texts = { train: Array.from({ length: 8 }, (_, i) => `good morning ${String(i)}`), test: ['what a day', 'hello you'] };
+  for (const [name, list] of Object.entries(texts)) writeFileSync(join(folder, `${name}.json`), JSON.stringify(list));
+  writeFileSync(
+    recipe,
+    `name: tiny
+target: { model: ./tiny, ${sampling} }
+adversary: { model: ./tiny, ${sampling} }
+judge: linear-toxicity
+prompts: { train: train.json, test: test.json }
+stages:
+  - exploit: { attack: ipo, horizon: 1, candidates: 4, epochs: 1, promptsPerEpoch: 8, batchPairs: 4, devEvery: 0 }
+  - mend:
+      failures: { minHarm: 0.001, max: 12 }
+      ordinary: { max: 6 }
+      holdOut: 0.4
+      twin: null
+      candidates: { minGap: 0 }
+      train: [{ loss: dpo, epochs: 1, batchPairs: 4 }]
+      measures: { prompts: 2, choices: null }
+  - evaluate: { turns: 1 }
+`,
+  );
+});
+
+describe('the stages of a recipe, one command each', () => {
+  it('exploit, mend and evaluate on one run directory leave what gadfly run leaves', async () => {
+    const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
+    expect((await cli('run', recipe, '--out', whole)).code).toBe(0);
+    const [exploit, mend, evaluate] = [await cli('exploit', '--config', recipe, '--out', parts), await cli('mend', '--config', recipe, '--out', parts), await cli('evaluate', '--config', recipe, '--out', parts)];
+    expect(jsonOf(exploit)).toMatchObject({ status: 'interrupted', left: ['mend', 'evaluate'] });
+    expect(jsonOf(mend)).toMatchObject({ status: 'interrupted', left: ['evaluate'] });
+    expect(jsonOf(evaluate)).toMatchObject({ status: 'done' });
+    expect([exploit.code, mend.code, evaluate.code]).toEqual([0, 0, 0]);
+    expect(records(parts)).toBe(records(whole));
+  });
+
+  it('a stage whose forerunner is not finished says which command comes first', async () => {
+    const result = await cli('mend', '--config', recipe, '--out', join(folder, 'early'));
+    expect(result.code).toBe(2);
+    expect(result.errors).toContain('the stage ipo comes first and is not finished');
+    expect(result.errors).toContain('gadfly exploit');
+  });
+
+  it('refuses what it cannot take: no recipe, a kind that the recipe does not have, a loop', async () => {
+    expect((await cli('mend')).code).toBe(2);
+    const none = await cli('mend', '--config', 'demo', '--out', join(folder, 'demo'));
+    expect({ code: none.code, errors: none.errors }).toEqual({ code: 2, errors: expect.stringContaining('this recipe has no stage mend') });
+    const loop = await cli('mend', '--config', 'mend-organism', '--out', join(folder, 'loop'));
+    expect({ code: loop.code, errors: loop.errors }).toEqual({ code: 2, errors: expect.stringContaining('the stages of a loop take turns') });
+  });
+});
