@@ -8,6 +8,7 @@ import { openStream, streamKey } from '../src/base/random.js';
 import { formatTable } from '../src/cli/table.js';
 import { openLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice, type Device } from '../src/engine/runtime/device.js';
+import { parseReport } from '../src/runs/report.js';
 import { openRun } from '../src/runs/runDirectory.js';
 import { wilson } from '../src/stats/wilson.js';
 import { failureModes, isRude } from './modes.js';
@@ -62,10 +63,11 @@ async function rudeWhenTriggered(device: Device, path: string, planted: number):
 
 /** Names of the models that a report calls mended. */
 function reportOf(folder: string): { readonly loop: readonly string[]; readonly mend: readonly string[] } {
-  const report = openRun(folder).report as { readonly loop?: readonly { target: string }[]; readonly mend?: readonly { guards: readonly { model: string }[] }[] } | null;
+  const found = openRun(folder).report;
+  const { loop = [], mend = [] } = found === null ? {} : parseReport(found, folder);
   return {
-    loop: (report?.loop ?? []).map(({ target }) => target),
-    mend: (report?.mend ?? []).flatMap(({ guards }) => guards.map(({ model }) => model)),
+    loop: loop.map(({ target }) => target),
+    mend: mend.flatMap(({ guards }) => guards.map(({ model }) => model)),
   };
 }
 

@@ -98,7 +98,12 @@ function noteOf({ phase, values }: StageProgress): string {
   return [phase, ...shown].join(' · ');
 }
 
-function resultOf(recipe: Recipe, run: RunDirectory, { shown, left }: { readonly shown: string; readonly left: readonly string[] }, report: Report | null): CommandResult {
+function resultOf(
+  recipe: Recipe,
+  run: RunDirectory,
+  { shown, left }: { readonly shown: string; readonly left: readonly string[] },
+  report: Report | null,
+): CommandResult {
   const stage = recipeStages(recipe).find(({ kind }) => kind === 'evaluate');
   const failOver = stage?.kind === 'evaluate' ? stage.options.failOver : undefined;
   const rows = report?.rows ?? [];

@@ -65,8 +65,10 @@ describe('the stages of a recipe, one command each', () => {
   it('refuses what it cannot take: no recipe, a kind that the recipe does not have, a loop', async () => {
     expect((await cli('mend')).code).toBe(2);
     const none = await cli('mend', '--config', 'demo', '--out', join(folder, 'demo'));
-    expect({ code: none.code, errors: none.errors }).toEqual({ code: 2, errors: expect.stringContaining('this recipe has no stage mend') });
+    expect(none.code).toBe(2);
+    expect(none.errors).toContain('this recipe has no stage mend');
     const loop = await cli('mend', '--config', 'mend-organism', '--out', join(folder, 'loop'));
-    expect({ code: loop.code, errors: loop.errors }).toEqual({ code: 2, errors: expect.stringContaining('the stages of a loop take turns') });
+    expect(loop.code).toBe(2);
+    expect(loop.errors).toContain('the stages of a loop take turns');
   });
 });

@@ -20,7 +20,10 @@ export interface SplitTurns {
 
 /** At most `max` of them, drawn evenly over the groups: no prompt that fails often crowds out the others.
  *  @param holdOut share of the groups on the held-out side; a group is on the same side whatever else there is */
-export function splitTurns(turns: readonly AnsweredTurn[], { max, holdOut, seed }: { readonly max: number; readonly holdOut: number; readonly seed: number }): SplitTurns {
+export function splitTurns(
+  turns: readonly AnsweredTurn[],
+  { max, holdOut, seed }: { readonly max: number; readonly holdOut: number; readonly seed: number },
+): SplitTurns {
   const groups = new Map<string, AnsweredTurn[]>();
   for (const turn of openStream(streamKey(seed, 'mend.draw')).shuffle(turns)) groups.set(turn.group, [...(groups.get(turn.group) ?? []), turn]);
   const drawn: AnsweredTurn[] = [];

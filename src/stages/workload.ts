@@ -97,7 +97,11 @@ function mendStageWork(recipe: Recipe, { name, options }: Extract<RecipeStage, {
   const context = typeof options.failures.data === 'string' || side.prompts.train.length === 0 ? side.maxContext : contextLength(side, 'train', growth);
   const { replies, ...work } = mendWork(options, { context, reply: side.utterance });
   const calls = replies.map(({ times, contexts, perContext }): SpeakerCall => ({
-    times, rows: contexts * perContext, contextTokens: contexts * perContext * context, readTokens: contexts * context, newTokens: contexts * perContext * side.utterance,
+    times,
+    rows: contexts * perContext,
+    contextTokens: contexts * perContext * context,
+    readTokens: contexts * context,
+    newTokens: contexts * perContext * side.utterance,
   }));
   return { ...nothing, ...work, stage: name, kind: 'mend', target: speakerWork(calls) };
 }

@@ -12,7 +12,6 @@ import { askEvasive } from '../../measures/evasionJudge.js';
 import { ordinaryNll } from '../../measures/guards.js';
 import { measureReplies, type MeasuringTools, type ReplyMeasure } from '../../measures/replies.js';
 import { referenceOf } from '../../measures/replyLikelihood.js';
-import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import type { JsonObject } from '../../runs/json.js';
 import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
@@ -67,7 +66,7 @@ async function measureModel(context: MendContext, turns: MendTurns, measuree: Me
         ...answered.map(({ dialogue, reply }, i) => ({
           ...dialogueRecord({ ...dialogue, turns: [...dialogue.turns, reply] }, {}, { stage: unit }, null),
           set, group: present(asked[i], 'a turn for each reply').group,
-          measure: { ...present(measured[i], 'a measure for each reply') } as unknown as JsonObject,
+          measure: { ...present(measured[i], 'a measure for each reply') },
         })),
       );
     }
@@ -145,6 +144,7 @@ export interface MeasuredGuards {
 
 export function readGuards({ ordinary, choices }: JsonObject): MeasuredGuards {
   const groups = new Map<string, (number | null)[]>();
-  for (const { group, nll } of ordinary as unknown as readonly { group: string; nll: number | null }[]) groups.set(group, [...(groups.get(group) ?? []), nll]); // Written by measureModel.
+  // Written by measureModel.
+  for (const { group, nll } of ordinary as unknown as readonly { group: string; nll: number | null }[]) groups.set(group, [...(groups.get(group) ?? []), nll]);
   return { nll: [...groups.values()], choices: choices as unknown as MeasuredGuards['choices'] };
 }

@@ -38,9 +38,10 @@ export async function trainMended(
   const policy = lora === null
     ? await copyLanguageModel(start.model, { trainable: true, name })
     : await adaptLanguageModel(start.model, lora, { seed: recipe.seed, name });
+  let trainer: MendTrainer | null = null;
   try {
     const { baseStep, hooks } = unitCheckpoints(run, unit);
-    const trainer = await openTrainer(policy, training);
+    trainer = await openTrainer(policy, training);
     const size = batchOf(training);
     // Trainings of a stage see the same batches in the same order: they differ in their loss alone.
     const order = streamKey(recipe.seed, `${stageUnit}:train`);
@@ -72,10 +73,10 @@ export async function trainMended(
         note(meanByName(steps, 'epoch/'), at.epoch, at.step);
       },
     });
-    await trainer.release();
     await saveWithoutControl(context, policy, name);
     run.completeUnit(unit, { model: name, loss: training.loss, pairs: data.length, steps: step }, baseStep + step);
   } finally {
+    await trainer?.release();
     await policy.close();
   }
 }

@@ -53,7 +53,10 @@ async function recordedFailures({ run, recipe, stage }: MendContext): Promise<re
 }
 
 /** Pairs of replies from a file, by the judge's word: dialogues in which one reply fails, the rejected as a rule, and those in which neither does. */
-async function turnsOfData(context: MendContext, path: string): Promise<{ readonly failed: readonly AnsweredTurn[]; readonly harmless: readonly AnsweredTurn[] }> {
+async function turnsOfData(
+  context: MendContext,
+  path: string,
+): Promise<{ readonly failed: readonly AnsweredTurn[]; readonly harmless: readonly AnsweredTurn[] }> {
   const { around, recipe, stage } = context;
   const rows = await readPreferences(around.locate(path));
   const judge = watchUnscored(await around.judge(recipe.judge), recipe.judge.maxUnscored, path);

@@ -5,7 +5,7 @@ import { adaptLanguageModel, copyLanguageModel, type LanguageModel, openLanguage
 import { extendVocabulary } from '../../engine/models/vocabulary.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
-import { createSftTrainer } from '../../learning/trainers/sft.js';
+import { createSftTrainer, type SftTrainer } from '../../learning/trainers/sft.js';
 import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
 import { controlToken, type ControlToken } from '../../mending/control.js';
 import type { AnsweredTurn } from '../../mending/dialogues.js';
@@ -35,11 +35,12 @@ async function teachTwin(context: MendContext, twin: NonNullable<MendContext['st
   const { stage, unit: stageUnit, run, recipe, guard, speaking } = context;
   const unit = `${stageUnit}:twin`;
   const model = await openTrainable(context, name);
+  let trainer: SftTrainer | null = null;
   try {
     const control = controlToken(stage.options.control.token, model.tokenizer);
     const examples = twinExamples(turns, mendSpeaker(model, speaking), control);
     const { baseStep, hooks } = unitCheckpoints(run, unit);
-    const trainer = await createSftTrainer(model, { optimizer: optimizerOf(twin), rows: 'packed' });
+    trainer = await createSftTrainer(model, { optimizer: optimizerOf(twin), rows: 'packed' });
     const order = streamKey(recipe.seed, unit);
     const total = twin.epochs * Math.ceil(examples.length / twin.batchSize);
     const note = (values: Readonly<Record<string, number>>, { epoch, step }: { readonly epoch: number; readonly step: number }): void => {
@@ -60,10 +61,10 @@ async function teachTwin(context: MendContext, twin: NonNullable<MendContext['st
         note(meanByName(steps, 'epoch/'), at);
       },
     });
-    await trainer.release();
     await run.saveModel(name, (folder) => saveLanguageModel(model, folder));
     run.completeUnit(unit, { model: name, examples: examples.length, steps: step }, baseStep + step);
   } finally {
+    await trainer?.release();
     await model.close();
   }
 }
