@@ -1,6 +1,7 @@
 /** What a command is: a name, its arguments and flags as data, and an action that returns what to print. Heavy code is imported
  *  inside the action, so that `--help` is quick. */
 import type { JsonValue } from '../runs/json.js';
+import type { RecipeChanges } from '../runs/recipeSource.js';
 import type { Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
@@ -76,4 +77,10 @@ export function numberFlag(flags: FlagValues, name: string): number | undefined 
 export function listFlag(flags: FlagValues, name: string): readonly string[] {
   const value = flags[name];
   return Array.isArray(value) ? (value as readonly string[]) : [];
+}
+
+/** `--set` and `--seed`, as the reading of a recipe takes them. */
+export function recipeChanges(flags: FlagValues): RecipeChanges {
+  const seed = numberFlag(flags, 'seed');
+  return { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) };
 }

@@ -9,8 +9,7 @@ import { readManifest } from '../runs/manifest.js';
 import { recipeOfRun } from '../runs/readRecipe.js';
 import { readRecords } from '../runs/recordLog.js';
 import { watchUnscored } from '../dialogue/unscored.js';
-import { joinLines, joinPlain } from '../dialogue/join.js';
-import { formatOf } from '../stages/speakerOptions.js';
+import { formatOf, joinOf } from '../stages/speakerOptions.js';
 import type { CommandContext } from './command.js';
 import { openWorkshop } from './runSetup.js';
 import { readTextFile } from './textFiles.js';
@@ -63,7 +62,7 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
   if (failures.length < found.length) leftOut.set('over --limit', found.length - failures.length);
   const format = formatOf(recipe.target);
   const { system } = recipe.target;
-  const style: RowStyle = { format, join: format === 'lines' ? joinLines : joinPlain, ...(system === undefined ? {} : { system }) };
+  const style: RowStyle = { format, join: joinOf(recipe.target), ...(system === undefined ? {} : { system }) };
   const mended = failures.length === 0 ? [] : await answer(failures, style, options, context, leaveOut);
   const form = options.form ?? (format === 'chat' ? 'chat' : 'text');
   const rows = form === 'chat' ? mended.map((each) => chatPreference(each, style)) : mended.map((each) => textPreference(each, style));

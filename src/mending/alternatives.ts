@@ -6,7 +6,7 @@ import type { ChatPreference, TextPreference } from '../dialogue/preferenceRows.
 import type { Judge, Target, Utterance } from '../dialogue/types.js';
 import type { FormatKind } from '../speakers/formats/format.js';
 import { dialogueMessages, dialogueText } from '../speakers/formats/texts.js';
-import { type Candidate, sampleReplies } from './candidates.js';
+import { leastHarmful, sampleReplies } from './candidates.js';
 import type { FailedExchange } from './failures.js';
 
 /** A failure and a safe answer to the same dialogue. */
@@ -38,21 +38,13 @@ export async function sampleAlternatives(failures: readonly FailedExchange[], op
     const answered = await sampleReplies(batch.map(({ dialogue }) => dialogue), { speakers: [speaker], judge, samples, stream: childKey(stream, start) });
     batch.forEach((failure, i) => {
       const candidates = present(answered[i], 'candidates of each dialogue');
-      const safe = leastHarmful(candidates);
+      const safe = leastHarmful(candidates)?.reply ?? null;
       if (safe !== null) mended.push({ failure, safe });
       else onLeftOut?.(candidates.some(({ verdict }) => verdict.kind === 'scored') ? 'no safe answer' : 'unscored');
     });
     onProgress?.(start + batch.length);
   }
   return mended;
-}
-
-/** The first of the least harmful that do not fail; null where all do. */
-function leastHarmful(candidates: readonly Candidate[]): Utterance | null {
-  const safe = candidates.flatMap(({ reply, verdict }) =>
-    verdict.kind === 'scored' && !verdict.failed && reply.text.trim() !== '' ? [{ reply, harm: verdict.harm }] : [],
-  );
-  return safe.reduce<(typeof safe)[number] | null>((best, each) => (best === null || each.harm < best.harm ? each : best), null)?.reply ?? null;
 }
 
 export interface RowStyle {

@@ -78,8 +78,7 @@ export type PickFailure = 'nothing safe' | 'nothing harmful' | 'unscored';
 export function pickReplies(plain: readonly Candidate[], controlled: readonly Candidate[], { chosen: rule, minGap }: PickOptions): Picked | PickFailure {
   const scored = plain.flatMap(scoredOf);
   if (scored.length === 0) return 'unscored';
-  const safe = scored.filter(({ failed, reply }) => !failed && reply.text.trim() !== '');
-  const chosen = best(safe, rule === 'leastHarm' ? ({ harm }) => -harm : ({ reply }) => meanLogProb(reply));
+  const chosen = rule === 'leastHarm' ? leastHarmful(plain) : best(scored.filter(passes), ({ reply }) => meanLogProb(reply));
   if (chosen === null) return 'nothing safe';
   const rejected = best(scored, ({ harm }) => harm);
   const apart = (other: Scored | null): other is Scored =>
@@ -87,6 +86,15 @@ export function pickReplies(plain: readonly Candidate[], controlled: readonly Ca
   if (!apart(rejected)) return 'nothing harmful';
   const toxic = best(controlled.flatMap(scoredOf), ({ harm }) => harm);
   return { chosen, rejected, toxic: apart(toxic) ? toxic : null };
+}
+
+/** The first of the least harmful replies that do not fail; null where all do. */
+export function leastHarmful(candidates: readonly Candidate[]): JudgedReply | null {
+  return best(candidates.flatMap(scoredOf).filter(passes), ({ harm }) => -harm);
+}
+
+function passes({ failed, reply }: Scored): boolean {
+  return !failed && reply.text.trim() !== '';
 }
 
 interface Scored extends JudgedReply {

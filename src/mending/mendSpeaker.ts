@@ -2,7 +2,9 @@
  *  text only where its ids are another tokenizer's. */
 import type { Dialogue, Utterance } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
+import type { TrainingExample } from '../learning/trainers/trainingData.js';
 import { type LocalSpeakerOptions, openLocalSpeaker } from '../speakers/localSpeaker.js';
+import type { AnsweredTurn } from './dialogues.js';
 
 export interface MendSpeaker {
   readonly model: LanguageModel;
@@ -21,4 +23,9 @@ export function mendSpeaker(model: LanguageModel, options: LocalSpeakerOptions):
     replyIds: ({ text, tokens }) =>
       tokens !== null && model.tokenizer.reads(tokens.tokenizerId) ? tokens.ids.slice(0, sampling.maxNewTokens) : format.utterance(text, sampling.maxNewTokens),
   };
+}
+
+/** The harmless reply after its dialogue, as ids; none where none is known. */
+export function safeExample({ dialogue, safe }: AnsweredTurn, speaker: MendSpeaker): readonly TrainingExample[] {
+  return safe === null ? [] : [{ prefix: speaker.contextIds(dialogue), completion: speaker.replyIds(safe) }];
 }

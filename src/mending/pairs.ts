@@ -8,7 +8,7 @@ import type { TrainingAnchor, TrainingPair } from '../learning/trainers/training
 import type { JudgedReply, Picked } from './candidates.js';
 import type { ControlToken } from './control.js';
 import type { AnsweredTurn } from './dialogues.js';
-import type { MendSpeaker } from './mendSpeaker.js';
+import { type MendSpeaker, safeExample } from './mendSpeaker.js';
 
 /** One reply of an example. */
 export interface PairSide {
@@ -78,8 +78,7 @@ export async function withReference(pairs: readonly MendPair[], reference: Langu
 
 /** Ordinary replies that are to stay as likely as they are to `original`. */
 export async function ordinaryAnchors(turns: readonly AnsweredTurn[], speaker: MendSpeaker, original: LanguageModel): Promise<readonly TrainingAnchor[]> {
-  const examples = turns.flatMap(({ dialogue, safe }) => (safe === null ? [] : [{ prefix: speaker.contextIds(dialogue), completion: speaker.replyIds(safe) }]));
-  const said = examples.filter(({ completion }) => completion.length > 0);
+  const said = turns.flatMap((turn) => safeExample(turn, speaker)).filter(({ completion }) => completion.length > 0);
   const scored = await scoreCompletions(original, said);
   return said.map((example, i) => ({ ...example, reference: [...present(scored[i], 'scores of each completion')] }));
 }

@@ -3,11 +3,11 @@
 import type { TrainingExample } from '../learning/trainers/trainingData.js';
 import type { ControlToken } from './control.js';
 import type { AnsweredTurn } from './dialogues.js';
-import type { MendSpeaker } from './mendSpeaker.js';
+import { type MendSpeaker, safeExample } from './mendSpeaker.js';
 
 export function twinExamples(turns: readonly AnsweredTurn[], speaker: MendSpeaker, control: ControlToken): readonly TrainingExample[] {
-  return turns.flatMap(({ dialogue, safe, failure }) => [
-    ...(failure === null ? [] : [{ prefix: speaker.contextIds(control.mark(dialogue)), completion: speaker.replyIds(failure) }]),
-    ...(safe === null ? [] : [{ prefix: speaker.contextIds(dialogue), completion: speaker.replyIds(safe) }]),
+  return turns.flatMap((turn) => [
+    ...(turn.failure === null ? [] : [{ prefix: speaker.contextIds(control.mark(turn.dialogue)), completion: speaker.replyIds(turn.failure) }]),
+    ...safeExample(turn, speaker),
   ]).filter(({ completion }) => completion.length > 0);
 }

@@ -1,4 +1,5 @@
 /** A recipe's `target:` and `adversary:` as options of a local speaker. */
+import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
 import { speakerKind, type SpeakerOptions } from '../runs/recipe.js';
 import type { FormatKind } from '../speakers/formats/format.js';
 import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
@@ -8,6 +9,11 @@ export function formatOf({ model, format }: Pick<SpeakerOptions, 'model' | 'form
   if (format !== undefined) return format;
   const kind = speakerKind(model);
   return kind === 'openai' || kind === 'http' ? 'chat' : /^organism(:|$)/.test(model) ? 'lines' : 'plain';
+}
+
+/** How the turns of a dialogue read together. */
+export function joinOf(speaker: Pick<SpeakerOptions, 'model' | 'format'>): JoinTurns {
+  return formatOf(speaker) === 'lines' ? joinLines : joinPlain;
 }
 
 export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {

@@ -1,7 +1,7 @@
 /** Opens what a recipe names, once and on first need: device, models, judges, prompts. Whatever it opened it closes. */
 import { isAbsolute, join } from 'node:path';
 import { ConfigError } from '../base/errors.js';
-import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
+import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
@@ -17,7 +17,7 @@ import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.j
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import { judgeRequests, openPromptList, openRemoteAdversary, openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
 import { explorerOf, rolloutTargetOf } from './rolloutSpeakers.js';
-import { formatOf, speakerOptions } from './speakerOptions.js';
+import { formatOf, joinOf, speakerOptions } from './speakerOptions.js';
 import { type DataOptions, type PromptSets, readPromptList, readPrompts, readToxicContinuations, type ToxicQuery } from './data.js';
 
 export interface WorkshopOptions {
@@ -229,7 +229,7 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
       check = given;
     },
     judge,
-    join: formatOf(recipe.target) === 'lines' ? joinLines : joinPlain,
+    join: joinOf(recipe.target),
     openAdversary,
     openRow: async ({ name, folder: from }) => {
       const kind = speakerKind(recipe.adversary.model);

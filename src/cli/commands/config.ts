@@ -1,6 +1,6 @@
 /** `gadfly config`: the schema of a recipe, and a check of one without running it. */
 import { existsSync } from 'node:fs';
-import { listFlag, numberFlag } from '../command.js';
+import { recipeChanges } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 import { recipeFiles } from '../../runs/readRecipe.js';
 import { recipeJsonSchema } from '../../runs/recipe.js';
@@ -28,8 +28,7 @@ export const configValidateCommand: CommandDefinition = {
   ],
   examples: ['gadfly config validate my.yaml', 'gadfly config validate demo --set stages.ipo.epochs=3'],
   run: async (argument = '', flags, context) => {
-    const seed = numberFlag(flags, 'seed');
-    const { loaded, plan } = loadExperiment(argument, { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) });
+    const { loaded, plan } = loadExperiment(argument, recipeChanges(flags));
     const { configuration, source } = loaded;
     const files = (plan?.points.map((point) => point.loaded) ?? [loaded]).flatMap(({ recipe }) => recipeFiles(recipe, source.folder));
     const byPath = new Map(files.map((file) => [`${file.key} ${file.path}`, file]));

@@ -1,7 +1,7 @@
 /** `gadfly run`: a recipe from start to report, or, where it sweeps, every point of it. */
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.js';
-import { listFlag, numberFlag, textFlag } from '../command.js';
+import { recipeChanges, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, CommandResult, FlagValues } from '../command.js';
 import type { LoadedRecipe } from '../../runs/readRecipe.js';
 import type { RecipeChanges } from '../../runs/recipeSource.js';
@@ -22,7 +22,7 @@ export const runCommand: CommandDefinition = {
   savesWhenInterrupted: true,
   examples: ['gadfly run demo', 'gadfly run demo --set stages.ipo.epochs=3 --out runs/short', 'gadfly run --resume runs/demo'],
   run: async (argument, flags, context) => {
-    const changes = changesOf(flags);
+    const changes = recipeChanges(flags);
     const resume = textFlag(flags, 'resume');
     if (argument === undefined && resume === undefined) throw new ConfigError('no recipe', { expected: 'the name of a recipe, or --resume DIR', remedy: 'See `gadfly list recipes`.' });
     if (resume !== undefined && textFlag(flags, 'out') !== undefined) throw new ConfigError('a resumed run stays where it is', { where: '--out', remedy: 'Leave --out away.' });
@@ -75,11 +75,6 @@ async function resumeSweep({ folder, named, changes, flags, context }: ResumeOpt
   const start = { kind: 'resume', folder, changes, plan: named?.plan ?? null } as const;
   if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(recipesLeft(start), context);
   return executeSweep(start, context);
-}
-
-function changesOf(flags: FlagValues): { readonly set: readonly string[]; readonly seed?: number } {
-  const seed = numberFlag(flags, 'seed');
-  return { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) };
 }
 
 /** The first of runs/NAME, runs/NAME-2 … that is free. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import type { RecipeStage } from '../../runs/recipe.js';
-import { listFlag, numberFlag, textFlag } from '../command.js';
+import { recipeChanges, textFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 
 const summaries = {
@@ -27,9 +27,8 @@ function stageCommand(kind: RecipeStage['kind']): CommandDefinition {
     run: async (_argument, flags, context) => {
       const config = textFlag(flags, 'config');
       if (config === undefined || config === '') throw new ConfigError('no recipe', { where: '--config', expected: 'a file, or the name of a shipped recipe' });
-      const seed = numberFlag(flags, 'seed');
       const { loadExperiment } = await import('../../runs/sweepPlan.js');
-      const { loaded, plan } = loadExperiment(config, { set: listFlag(flags, 'set'), ...(seed === undefined ? {} : { seed }) });
+      const { loaded, plan } = loadExperiment(config, recipeChanges(flags));
       if (plan !== null) throw new ConfigError('a sweep runs whole', { where: 'sweep', remedy: 'Use `gadfly run`.' });
       const folder = textFlag(flags, 'out') ?? join('runs', loaded.recipe.name);
       const { executeRun } = await import('../executeRun.js');

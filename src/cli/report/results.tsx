@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import type { Metrics, Report, ReportPoint, ReportRow } from '../../runs/report.js';
 import { Dot, IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
 import { adversaryOf } from './loopMatrix.js';
-import { formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
+import { formatChange, formatMetric, metricName, metricOrder, unscoredOf } from './metricNames.js';
 import type { Curve, TrainingCurves } from './reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
@@ -118,8 +118,9 @@ function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
   );
 }
 
-function MetricCell({ metrics, metric }: { metrics: Metrics; metric: string }) {
-  const summary = metrics[metric];
+/** @param change the same figures as differences from something else, where there are some */
+export function MetricCell({ metrics, metric, change = {} }: { metrics: Metrics; metric: string; change?: Metrics | undefined }) {
+  const [summary, difference] = [metrics[metric], change[metric]];
   if (summary === undefined) return <td class="number absent">–</td>;
   return (
     <td class="number">
@@ -127,6 +128,7 @@ function MetricCell({ metrics, metric }: { metrics: Metrics; metric: string }) {
       <small class="interval">
         {formatMetric(metric, summary.low)} – {formatMetric(metric, summary.high)}
       </small>
+      {difference !== undefined && <small class="interval">change {formatChange(metric, difference)}</small>}
     </td>
   );
 }

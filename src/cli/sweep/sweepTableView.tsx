@@ -1,9 +1,9 @@
 /** The tables of a sweep's page: every row of every point, means over seeds, and what became of each point. */
-import type { Metrics } from '../../runs/report.js';
 import type { SweepFile } from '../../runs/sweepFile.js';
 import type { SweptKey } from '../../runs/sweepPlan.js';
 import { joinRepeats, type SeedSummary, type SweepTable } from '../../runs/sweepTables.js';
-import { formatChange, formatMetric, metricName, metricOrder } from '../report/metricNames.js';
+import { formatMetric, metricName, metricOrder } from '../report/metricNames.js';
+import { MetricCell } from '../report/results.js';
 import { valueLabel } from './valueLabel.js';
 
 interface TableProps {
@@ -35,7 +35,7 @@ export function PointTable({ table, keys }: TableProps) {
               ))}
               <th scope="row">{row.name}</th>
               {metrics.map((metric) => (
-                <Cell metrics={row.metrics} change={row.change ?? {}} metric={metric} />
+                <MetricCell metrics={row.metrics} change={row.change} metric={metric} />
               ))}
             </tr>
           ))}
@@ -150,20 +150,6 @@ function MetricHeaders({ metrics }: { metrics: readonly string[] }) {
         </th>
       ))}
     </>
-  );
-}
-
-function Cell({ metrics, change, metric }: { metrics: Metrics; change: Metrics; metric: string }) {
-  const [summary, difference] = [metrics[metric], change[metric]];
-  if (summary === undefined) return <td class="number absent">–</td>;
-  return (
-    <td class="number">
-      {formatMetric(metric, summary.mean)}
-      <small class="interval">
-        {formatMetric(metric, summary.low)} – {formatMetric(metric, summary.high)}
-      </small>
-      {difference !== undefined && <small class="interval">change {formatChange(metric, difference)}</small>}
-    </td>
   );
 }
 

@@ -12,7 +12,7 @@ import { askEvasive } from '../../measures/evasionJudge.js';
 import { ordinaryNll } from '../../measures/guards.js';
 import { measureReplies, type MeasuringTools, type ReplyMeasure } from '../../measures/replies.js';
 import { referenceOf } from '../../measures/replyLikelihood.js';
-import { mendSpeaker } from '../../mending/mendSpeaker.js';
+import { mendSpeaker, safeExample } from '../../mending/mendSpeaker.js';
 import type { JsonObject } from '../../runs/json.js';
 import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
@@ -72,8 +72,7 @@ async function measureModel(context: MendContext, turns: MendTurns, measuree: Me
     }
     judge.check();
     const reading = mendSpeaker(model, speaking);
-    const ordinary = turns.ordinary.heldOut.flatMap(({ dialogue, safe, group }) =>
-      safe === null ? [] : [{ group, example: { prefix: reading.contextIds(dialogue), completion: reading.replyIds(safe) } }]);
+    const ordinary = turns.ordinary.heldOut.flatMap((turn) => safeExample(turn, reading).map((example) => ({ group: turn.group, example })));
     const nll = await ordinaryNll(model, ordinary.map(({ example }) => example));
     const answers = tools.questions === null ? [] : await answerChoices(model, tools.questions);
     run.completeUnit(unit, {

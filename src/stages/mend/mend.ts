@@ -11,7 +11,7 @@ import { measureModels } from './measures.js';
 import { type MendContext, type MendStage, namedTrainings } from './mendContext.js';
 import type { MendResult } from './mendReport.js';
 import { collectPairs } from './pairs.js';
-import { trainMended } from './training.js';
+import { trainingMaterial, trainMended } from './training.js';
 import { collectTurns, type MendTurns } from './turns.js';
 import { openStart } from './twin.js';
 
@@ -53,7 +53,8 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
         remedy: 'Raise candidates.samples, change temperatures, or lower minGap.',
       });
     }
-    for (const each of namedTrainings(stage)) await trainMended(context, each, pairs, turns.ordinary.train, start);
+    const material = trainingMaterial(pairs, turns.ordinary.train, start);
+    for (const each of namedTrainings(stage)) await trainMended(context, each, material);
   } finally {
     await start.close();
   }

@@ -1,4 +1,5 @@
 /** What the steps of a mend stage share. */
+import { present } from '../../base/invariant.js';
 import type { MendOptions, MendTrainingOptions } from '../../runs/mendSchemas.js';
 import type { LocalSpeakerOptions } from '../../speakers/localSpeaker.js';
 import type { LocalTarget } from '../../speakers/targets/local.js';
@@ -33,7 +34,7 @@ export interface MendContext extends StageContext {
 
 /** Each training with the name of what it makes. */
 export function namedTrainings({ options, models }: MendStage): readonly { readonly model: string; readonly training: MendTrainingOptions }[] {
-  return options.train.flatMap((training, i) => (models[i] === undefined ? [] : [{ model: models[i], training }]));
+  return options.train.map((training, i) => ({ model: present(models[i], 'a name for each training'), training }));
 }
 
 /** Reports what is being done. */

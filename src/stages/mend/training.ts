@@ -19,18 +19,36 @@ import { unitCheckpoints } from '../unitCheckpoints.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { Start } from './twin.js';
 
+/** What all trainings of a stage share. */
+export interface TrainingMaterial {
+  readonly pairs: readonly MendPair[];
+  /** The pairs as the trainer takes them, in their order; each kind of reference is read once. */
+  readonly referenceOf: (toxicReference: ToxicReference) => Promise<readonly TrainingPair[]>;
+  readonly ordinary: readonly AnsweredTurn[];
+  readonly start: Start;
+}
+
+type ToxicReference = 'plain' | 'control';
+
+export function trainingMaterial(pairs: readonly MendPair[], ordinary: readonly AnsweredTurn[], start: Start): TrainingMaterial {
+  const known = new Map<ToxicReference, Promise<readonly TrainingPair[]>>();
+  const referenceOf = (toxicReference: ToxicReference): Promise<readonly TrainingPair[]> => {
+    const found = known.get(toxicReference) ?? withReference(pairs, start.model, toxicReference);
+    known.set(toxicReference, found);
+    return found;
+  };
+  return { pairs, referenceOf, ordinary, start };
+}
+
 export async function trainMended(
   context: MendContext,
   { model: name, training }: { readonly model: string; readonly training: MendTrainingOptions },
-  pairs: readonly MendPair[],
-  ordinary: readonly AnsweredTurn[],
-  start: Start,
+  { pairs, referenceOf, ordinary, start }: TrainingMaterial,
 ): Promise<void> {
   const { stage, unit: stageUnit, run, recipe, guard } = context;
   const unit = `${stageUnit}:train:${name}`;
   if (run.completed(unit) !== null) return;
-  const toxicReference = training.loss === 'adpo' ? training.toxicReference : 'plain';
-  const known = await withReference(pairs, start.model, toxicReference);
+  const known = await referenceOf(training.loss === 'adpo' ? training.toxicReference : 'plain');
   const data = known.filter((_, i) => pairs[i]?.heldOut === false);
   const watched = known.filter((_, i) => pairs[i]?.heldOut === true);
   const anchors = training.loss === 'sft' || training.anchor === 0 ? [] : await anchorsOf(context, ordinary, start);
