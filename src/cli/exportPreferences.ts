@@ -1,10 +1,12 @@
 /** From a run directory to rows of preference data: its failures beside safe answers, or the pairs that a mend stage has picked. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamKey } from '../base/random.js';
 import { ConfigError, FormatError } from '../base/errors.js';
 import type { PreferenceTable, TextPreference } from '../dialogue/preferenceRows.js';
 import { chatPreference, type MendedExchange, type RowStyle, sampleAlternatives, textPreference } from '../mending/alternatives.js';
 import { type FailedExchange, readFailures } from '../mending/failures.js';
+import { readWrittenAnswers } from '../mending/writtenAnswers.js';
 import { readManifest } from '../runs/manifest.js';
 import { recipeOfRun } from '../runs/readRecipe.js';
 import { readRecords } from '../runs/recordLog.js';
@@ -12,7 +14,6 @@ import { watchUnscored } from '../dialogue/unscored.js';
 import { formatOf, joinOf } from '../stages/speakerOptions.js';
 import type { CommandContext } from './command.js';
 import { openWorkshop } from './runSetup.js';
-import { readTextFile } from './textFiles.js';
 
 /** Where safe answers come from. */
 export type AlternativeSource =
@@ -107,35 +108,21 @@ async function answer(
   }
 }
 
-/** JSON lines {prompt, chosen}: the prompt is the whole dialogue, as a text row has it, or else its last turn. An earlier export, its answers
- *  rewritten by hand, is such a file. */
-function answersOfFile(failures: readonly FailedExchange[], style: RowStyle, path: string, leaveOut: (reason: string) => void): readonly MendedExchange[] {
-  const answers = new Map<string, string>();
-  for (const [i, line] of readTextFile(path).split(/\r?\n/).entries()) {
-    if (line.trim() === '') continue;
-    const { prompt, chosen } = answerLine(line, `${path}:${String(i + 1)}`);
-    if (!answers.has(prompt.trim())) answers.set(prompt.trim(), chosen);
-  }
+async function answersOfFile(
+  failures: readonly FailedExchange[],
+  style: RowStyle,
+  path: string,
+  leaveOut: (reason: string) => void,
+): Promise<readonly MendedExchange[]> {
+  if (!existsSync(path)) throw new ConfigError('no such file', { where: path });
+  const answerTo = await readWrittenAnswers(path);
   return failures.flatMap((failure): readonly MendedExchange[] => {
-    const whole = textPreference({ failure, safe: failure.reply }, style).prompt.trim();
-    const text = answers.get(whole) ?? answers.get(failure.dialogue.turns.at(-1)?.text.trim() ?? '');
-    if (text !== undefined && text.trim() !== '') return [{ failure, safe: { text, tokens: null } }];
+    const { prompt } = textPreference({ failure, safe: failure.reply }, style);
+    const text = answerTo({ text: prompt, lastTurn: failure.dialogue.turns.at(-1)?.text ?? '' });
+    if (text !== null) return [{ failure, safe: { text, tokens: null } }];
     leaveOut('without an answer in the file');
     return [];
   });
-}
-
-function answerLine(line: string, where: string): { readonly prompt: string; readonly chosen: string } {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    throw new FormatError('this line is not JSON', { where, expected: '{"prompt", "chosen"}', cause });
-  }
-  if (typeof value === 'object' && value !== null && 'prompt' in value && 'chosen' in value && typeof value.prompt === 'string' && typeof value.chosen === 'string') {
-    return { prompt: value.prompt, chosen: value.chosen };
-  }
-  throw new FormatError('this line is no answer to a prompt', { where, expected: '{"prompt": string, "chosen": string}' });
 }
 
 /** The pairs on which mend stages trained; those held out for the measures stay here. */

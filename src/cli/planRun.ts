@@ -1,6 +1,7 @@
 /** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts are read and
  *  filtered, work is counted, rates come from `gadfly bench`. */
-import { type Recipe, speakerKind } from '../runs/recipe.js';
+import { type Recipe, recipeSpeakers } from '../runs/recipe.js';
+import { speakerKind } from '../runs/speakerSchemas.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { JsonObject } from '../runs/json.js';
 import { formatDuration } from '../runs/quantities.js';
@@ -117,10 +118,10 @@ function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: nu
 }
 
 function asJson({ work, maxTokens, seconds }: PlannedStage): JsonObject {
-  const { stage, adversary, target, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
+  const { stage, adversary, target, writer, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
   return {
     stage, exchanges: Math.round(target.queries), maxTokens, steps: optimizerSteps,
-    adversary: speakerJson(adversary), target: speakerJson(target),
+    adversary: speakerJson(adversary), target: speakerJson(target), ...(writer === null ? {} : { writer: speakerJson(writer.work) }),
     reference: { queries: Math.round(reference.queries), readTokens: Math.round(reference.readTokens) },
     judgeQueries: Math.round(judgeQueries), pairs: Math.round(pairs), trainedTokens: Math.round(trainedTokens), optimizerSteps,
     seconds: seconds === null ? null : { ...seconds },
@@ -137,21 +138,26 @@ function shown(count: number): string {
 }
 
 /** US dollars for what remote speakers read and write, every request read whole; null when a price is not known. */
-function priceOf({ target, adversary }: Recipe, stages: readonly StageWork[]): number | null {
+function priceOf(recipe: Recipe, stages: readonly StageWork[]): number | null {
+  const spoken = stages.flatMap(({ target, adversary, writer }) => [
+    { speaker: recipe.target, work: target },
+    { speaker: recipe.adversary, work: adversary },
+    ...(writer === null ? [] : [writer]),
+  ]);
   let sum = 0;
-  for (const [side, { model, remote }] of [['target', target], ['adversary', adversary]] as const) {
+  for (const { speaker: { model, remote }, work } of spoken) {
     const kind = speakerKind(model);
     if (kind !== 'openai' && kind !== 'http') continue;
     const prices = remote?.prices ?? null;
     if (prices === null) return null;
-    for (const work of stages) sum += (work[side].contextTokens * prices.input + work[side].generatedTokens * prices.output) / 1e6;
+    sum += (work.contextTokens * prices.input + work.generatedTokens * prices.output) / 1e6;
   }
   return sum;
 }
 
-function priceLine(price: number | null, { target, adversary, judge }: Recipe): string {
-  const asked = [target.model, adversary.model].filter((model) => ['openai', 'http'].includes(speakerKind(model)));
-  const judged = judge.model.includes('openai:') ? ', beside the judge’s' : '';
+function priceLine(price: number | null, recipe: Recipe): string {
+  const asked = recipeSpeakers(recipe).map(({ speaker }) => speaker.model).filter((model) => ['openai', 'http'].includes(speakerKind(model)));
+  const judged = recipe.judge.model.includes('openai:') ? ', beside the judge’s' : '';
   if (price === null) return 'price: unknown (give remote.prices: { input, output } in US dollars per million tokens)';
   return asked.length === 0 ? `price: 0 (every speaker runs on this machine${judged})` : `price: about $${price.toPrecision(2)} for ${asked.join(' and ')}${judged}`;
 }

@@ -8,7 +8,8 @@ import { openDevice } from '../engine/runtime/device.js';
 import { judgeFiles } from '../runs/judgeFiles.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
-import { recipeStages, speakerKind } from '../runs/recipe.js';
+import { recipeSpeakers, recipeStages } from '../runs/recipe.js';
+import { speakerKind } from '../runs/speakerSchemas.js';
 import { recipeFiles } from '../runs/readRecipe.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import { createWorkshop } from '../stages/workshop.js';
@@ -28,7 +29,8 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
 export function requireModels({ recipe, source }: LoadedRecipe): void {
   const measuring = recipeStages(recipe).flatMap((stage) =>
     stage.kind !== 'mend' ? [] : (['embedder', 'evasionJudge'] as const).map((key) => [`stages.${stage.name}.measures.${key}`, stage.options.measures[key]] as const));
-  const named = [['target.model', recipe.target.model], ['adversary.model', recipe.adversary.model], ['reference', recipe.reference], ...measuring] as const;
+  const speakers = recipeSpeakers(recipe).map(({ path, speaker }) => [[...path, 'model'].join('.'), speaker.model] as const);
+  const named = [...speakers, ['reference', recipe.reference], ...measuring] as const;
   for (const [key, notation] of named) {
     if (notation === null || speakerKind(notation) !== 'local') continue;
     try {

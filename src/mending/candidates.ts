@@ -55,6 +55,8 @@ export interface PickOptions {
   readonly chosen: 'leastHarm' | 'likeliest';
   /** Harm of the rejected reply over that of the chosen. */
   readonly minGap: number;
+  /** Of the chosen; default 1: whatever the judge lets pass. */
+  readonly maxHarm?: number | undefined;
 }
 
 /** A reply with its harm, in [0, 1]. */
@@ -73,12 +75,24 @@ export interface Picked {
 /** Why a dialogue gave no example. */
 export type PickFailure = 'nothing safe' | 'nothing harmful' | 'unscored';
 
-/** @param plain replies without the control token, recorded ones among them
- *  @param controlled replies with it; a recorded failure is one of them, for that is what the token stands for */
-export function pickReplies(plain: readonly Candidate[], controlled: readonly Candidate[], { chosen: rule, minGap }: PickOptions): Picked | PickFailure {
+/** What one dialogue was answered. */
+export interface DialogueCandidates {
+  /** Without the control token, recorded replies among them. */
+  readonly plain: readonly Candidate[];
+  /** With it; a recorded failure is one of them, for that is what the token stands for. */
+  readonly controlled: readonly Candidate[];
+  /** Further ones that may be chosen, and are never rejected. */
+  readonly alternatives?: readonly Candidate[];
+}
+
+export function pickReplies(
+  { plain, controlled, alternatives = [] }: DialogueCandidates,
+  { chosen: rule, minGap, maxHarm = 1 }: PickOptions,
+): Picked | PickFailure {
   const scored = plain.flatMap(scoredOf);
   if (scored.length === 0) return 'unscored';
-  const chosen = rule === 'leastHarm' ? leastHarmful(plain) : best(scored.filter(passes), ({ reply }) => meanLogProb(reply));
+  const safe = [...plain, ...alternatives].flatMap(scoredOf).filter((each) => passes(each) && each.harm <= maxHarm);
+  const chosen = best(safe, rule === 'leastHarm' ? ({ harm }) => -harm : ({ reply }) => meanLogProb(reply));
   if (chosen === null) return 'nothing safe';
   const rejected = best(scored, ({ harm }) => harm);
   const apart = (other: Scored | null): other is Scored =>
@@ -116,7 +130,7 @@ function best(candidates: readonly Scored[], value: (candidate: Scored) => numbe
 }
 
 /** nats per token; −∞ for a reply whose probability is not known. */
-function meanLogProb({ tokens }: Utterance): number {
+export function meanLogProb({ tokens }: Utterance): number {
   const logProbs = tokens?.logProbs ?? [];
   return logProbs.length === 0 ? -Infinity : logProbs.reduce((sum, value) => sum + value, 0) / logProbs.length;
 }

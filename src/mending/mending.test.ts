@@ -13,6 +13,7 @@ import { withAddedTokens } from '../engine/text/addedTokens.js';
 import { type Candidate, pickReplies, sampleReplies } from './candidates.js';
 import { controlToken } from './control.js';
 import { type AnsweredTurn, splitTurns } from './dialogues.js';
+import { likeliest, readReplies } from './knownReplies.js';
 import { mendSpeaker } from './mendSpeaker.js';
 import { toMendPair, withReference } from './pairs.js';
 import { twinExamples } from './twin.js';
@@ -30,24 +31,32 @@ describe('picking replies', () => {
 
   it('the least harmful is chosen, the most harmful rejected, the most harmful of those with the token toxic', () => {
     const plain = [candidate('mild', 0.2), candidate('kind', 0.01), candidate('bad', 0.8)];
-    const picked = pickReplies(plain, [candidate('rude', 0.9), candidate('worst', 0.99)], rule);
+    const picked = pickReplies({ plain, controlled: [candidate('rude', 0.9), candidate('worst', 0.99)] }, rule);
     expect(picked).toMatchObject({ chosen: { reply: { text: 'kind' }, harm: 0.01 }, rejected: { reply: { text: 'bad' } }, toxic: { reply: { text: 'worst' }, harm: 0.99 } });
   });
 
   it('likeliest: of the replies that pass the judge the one of the highest mean log-probability is chosen', () => {
     const plain = [candidate('odd', 0.01, -5), candidate('plain', 0.3, -0.5), candidate('likely but bad', 0.9, -0.1)];
-    expect(pickReplies(plain, [], { ...rule, chosen: 'likeliest' })).toMatchObject({ chosen: { reply: { text: 'plain' } }, toxic: null });
+    expect(pickReplies({ plain, controlled: [] }, { ...rule, chosen: 'likeliest' })).toMatchObject({ chosen: { reply: { text: 'plain' } }, toxic: null });
+  });
+
+  it('an alternative may be chosen, however harmless it is never rejected; above maxHarm nothing is chosen', () => {
+    const dialogue = { plain: [candidate('odd', 0.01, -5), candidate('bad', 0.8)], controlled: [], alternatives: [candidate('from elsewhere', 0.2, -0.5), candidate('worst', 0.9, -0.1)] };
+    const likeliest = { ...rule, chosen: 'likeliest' } as const;
+    expect(pickReplies(dialogue, likeliest)).toMatchObject({ chosen: { reply: { text: 'from elsewhere' } }, rejected: { reply: { text: 'bad' } } });
+    expect(pickReplies(dialogue, { ...likeliest, maxHarm: 0.1 })).toMatchObject({ chosen: { reply: { text: 'odd' } } });
+    expect(pickReplies(dialogue, { ...likeliest, maxHarm: 0 })).toBe('nothing safe');
   });
 
   it('without a reply that passes, without a worse one, or without a verdict there is no example, and the reason is told', () => {
-    expect(pickReplies([candidate('bad', 0.8), candidate('worse', 0.9)], [], rule)).toBe('nothing safe');
-    expect(pickReplies([candidate('kind', 0.01), candidate('kinder', 0.05)], [], rule)).toBe('nothing harmful');
-    expect(pickReplies([candidate('silence', null)], [], rule)).toBe('unscored');
-    expect(pickReplies([candidate(' ', 0), candidate('bad', 0.9)], [], rule)).toBe('nothing safe');
+    expect(pickReplies({ plain: [candidate('bad', 0.8), candidate('worse', 0.9)], controlled: [] }, rule)).toBe('nothing safe');
+    expect(pickReplies({ plain: [candidate('kind', 0.01), candidate('kinder', 0.05)], controlled: [] }, rule)).toBe('nothing harmful');
+    expect(pickReplies({ plain: [candidate('silence', null)], controlled: [] }, rule)).toBe('unscored');
+    expect(pickReplies({ plain: [candidate(' ', 0), candidate('bad', 0.9)], controlled: [] }, rule)).toBe('nothing safe');
   });
 
   it('a toxic reply that is no worse than the chosen one is none', () => {
-    expect(pickReplies([candidate('kind', 0.3), candidate('bad', 0.8)], [candidate('tame', 0.35)], rule)).toMatchObject({ toxic: null });
+    expect(pickReplies({ plain: [candidate('kind', 0.3), candidate('bad', 0.8)], controlled: [candidate('tame', 0.35)] }, rule)).toMatchObject({ toxic: null });
   });
 });
 
@@ -168,6 +177,25 @@ describe('lessons and pairs', () => {
     close(plain?.referenceToxic, afterPlain);
     close(marked?.referenceToxic, afterControl);
     expect(plain?.referenceToxic).not.toEqual(marked?.referenceToxic);
+  });
+
+  it('a reply from elsewhere becomes the model’s own tokens with their log-probabilities after the dialogue; of nothing, nothing is left', async () => {
+    const speaker = mendSpeaker(model, speaking);
+    const dialogue = asked('why');
+    const read = await readReplies(dialogue, [said('so it is'), said(''), said('because')], speaker);
+    expect(read.map(({ text }) => text)).toEqual(['so it is', 'because']);
+    for (const { text, tokens } of read) {
+      expect(tokens?.ids).toEqual([...Buffer.from(text)]);
+      const [alone] = await scoreCompletions(model, [{ prefix: speaker.contextIds(dialogue), completion: tokens?.ids ?? [] }]);
+      (tokens?.logProbs ?? []).forEach((value, i) => {
+        expect(value).toBeCloseTo(alone?.[i] ?? NaN, 4);
+      });
+    }
+  });
+
+  it('the likeliest are so by their mean: a short reply has no advantage', () => {
+    const replies = [candidate('short', 0, -1.5), candidate('a long and likely one', 0, -0.5), candidate('odd', 0, -3)].map(({ reply }) => reply);
+    expect(likeliest(replies, 2).map(({ text }) => text)).toEqual(['a long and likely one', 'short']);
   });
 
   it('where the twin says nothing worse, the rejected reply stands for the toxic one', async () => {

@@ -1,7 +1,8 @@
 /** Rules of a recipe about mending: what a mend stage needs, what a loop is made of. */
 import type { BrokenRule } from './brokenRule.js';
 import { nearest } from './nearest.js';
-import { mendedNames, originalTarget, type Recipe, type RecipeStage, speakerKind, trainingName, untunedRow } from './recipe.js';
+import { mendedNames, originalTarget, type Recipe, type RecipeStage, trainingName, untunedRow } from './recipe.js';
+import { speakerKind } from './speakerSchemas.js';
 
 type MendStage = Extract<RecipeStage, { kind: 'mend' }>;
 

@@ -1,6 +1,7 @@
 /** The part of a recipe's schema that mends: the stage that trains failures away, the loop of attack and mending, the sweep over values. */
 import { z } from 'zod';
 import { modelName, count, countFromZero, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
+import { answererSchema } from './speakerSchemas.js';
 
 const preferenceTraining = {
   name: modelName.describe('Name of the mended model (models/NAME). Default: the loss.'),
@@ -89,7 +90,22 @@ export const mendSchema = z.strictObject({
       temperatures: z.array(positive).min(1).default([1, 1.5]),
       chosen: z.enum(['leastHarm', 'likeliest']).default('leastHarm').describe('Which of the replies that do not fail is chosen.'),
       minGap: share.default(0.1).describe('Harm of the rejected reply over that of the chosen; less is no pair.'),
+      maxHarm: share.optional().describe('Only replies that the judge scores no higher are chosen. Default: all that it lets pass.'),
       fromData: z.boolean().default(true).describe('The recorded replies are candidates as well.'),
+      writer: answererSchema
+        .nullable()
+        .default(null)
+        .describe('A model that answers in the target’s place, `samples` times; its replies may be chosen. With the chat format, system: tells it how.'),
+      answers: path.nullish().describe('Written answers that may be chosen: JSON lines {prompt, chosen}, as gadfly preferences writes and reads them.'),
+      borrow: z
+        .strictObject({
+          data: path.nullish().describe('Approved replies, a text a line. Default: what was answered in the ordinary dialogues.'),
+          max: count.default(256).describe('At most so many different ones.'),
+          keep: count.default(4).describe('So many enter for each dialogue: those that the start of training finds likeliest there, nats a token.'),
+        })
+        .nullable()
+        .default(null)
+        .describe('Replies to other dialogues that may be chosen.'),
     })
     .prefault({}),
   train: z.array(mendTrainingSchema).min(1).describe('Trainings from the same start, compared with each other; a loop has one.'),

@@ -92,8 +92,14 @@ export function recipeFiles(recipe: Recipe, folder: string): readonly { readonly
     ...recipeStages(recipe).flatMap((stage) => {
       const at = `stages.${stage.index}.${stage.kind}`;
       if (stage.kind === 'mend') {
-        const { failures, ordinary, measures } = stage.options;
-        return [{ key: `${at}.failures.data`, name: failures.data }, { key: `${at}.ordinary.data`, name: ordinary.data }, { key: `${at}.measures.choices`, name: measures.choices }];
+        const { failures, ordinary, candidates, measures } = stage.options;
+        return [
+          { key: `${at}.failures.data`, name: failures.data },
+          { key: `${at}.ordinary.data`, name: ordinary.data },
+          { key: `${at}.candidates.answers`, name: candidates.answers },
+          { key: `${at}.candidates.borrow.data`, name: candidates.borrow?.data },
+          { key: `${at}.measures.choices`, name: measures.choices },
+        ];
       }
       if (stage.kind !== 'exploit') return [];
       if (stage.options.attack === 'sft') return [{ key: `${at}.data`, name: stage.options.data }];

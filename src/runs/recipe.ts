@@ -2,79 +2,8 @@
  *  value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is `readRecipe.ts`. */
 import { z } from 'zod';
 import { loopSchema, mendSchema, sweepSchema, type MendOptions } from './mendSchemas.js';
-import { parseDuration } from './quantities.js';
-import { modelName, count, countFromZero, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
-
-const duration = z
-  .union([z.number(), z.string()])
-  .transform((value, context) => {
-    const seconds = parseDuration(value);
-    if (seconds !== null && seconds > 0) return seconds;
-    context.addIssue({ code: 'custom', message: `expected a duration such as 2h, 90m or 30s, got ${JSON.stringify(value)}` });
-    return z.NEVER;
-  })
-  .describe('Such as 2h, 90m, 30s; a plain number is seconds.');
-
-/** How a model that is not on this machine is asked. */
-export const remoteSchema = z.strictObject({
-  timeout: duration.default(120).describe('Of one attempt, answer included, such as 30s.'),
-  retries: countFromZero.default(4).describe('Further attempts on 408, 429, 5xx, timeouts and broken connections; Retry-After is honoured up to two minutes.'),
-  concurrency: count.default(8).describe('Requests in flight at once.'),
-  requestsPerMinute: positive.nullable().default(null),
-  prices: z
-    .strictObject({ input: notNegative, output: notNegative })
-    .nullable()
-    .default(null)
-    .describe('US dollars per million tokens read (input) and written (output); limits.maxCost needs them.'),
-  servedAs: z.string().min(1).optional().describe('openai: models. How the server’s answers call the model, where that is not its name. Another name is refused.'),
-  promptLogProbs: z
-    .enum(['auto', 'vllm', 'echo', 'none'])
-    .default('auto')
-    .describe('openai: targets. How the server scores a prompt: prompt_logprobs (vLLM), echo with logprobs (completions), or not. auto asks it once.'),
-  extraBody: z.record(z.string(), z.unknown()).optional().describe('openai: models. Further fields of every request, as the server knows them: { top_k: 40 }.'),
-});
-
-export const httpSchema = z.strictObject({
-  url: z.string().min(1),
-  headers: z.record(z.string(), z.string()).default({}).describe('Values may hold {{env:NAME}}: an environment variable, which is never written anywhere.'),
-  body: z
-    .record(z.string(), z.unknown())
-    .describe('The JSON body, with {{utterance}}, {{messages}}, {{text}}, {{system}}, {{seed}}, {{maxTokens}}, {{temperature}} or {{topP}} filled in.'),
-  reply: z.string().min(1).describe('Where in the answer the reply lies, such as choices.0.message.content.'),
-  tokens: z
-    .strictObject({ input: z.string().min(1), output: z.string().min(1) })
-    .nullable()
-    .default(null)
-    .describe('Where in the answer the counts of tokens lie, such as usage.input. Default: 4 characters are taken for a token.'),
-});
-
-const speaker = {
-  model: z.string().min(1).describe('organism | ./dir | ./file.gguf | hf:org/name[@revision][/file.gguf] | smollm2 | openai:NAME | http:NAME (targets) | prompts:FILE (adversaries)'),
-  format: z
-    .enum(['plain', 'lines', 'chat'])
-    .optional()
-    .describe('How a dialogue becomes a prompt. Default: lines for the organism, chat for openai: and http: models, else plain.'),
-  maxNewTokens: count.default(24),
-  minNewTokens: countFromZero.default(2).describe('An utterance does not end before this many tokens. Local models.'),
-  temperature: notNegative.default(0.7).describe('0 is greedy.'),
-  topP: z.number().gt(0).max(1).default(0.7).describe('1 is off.'),
-  topK: countFromZero.default(0).describe('0 is off. Local models.'),
-  minP: share.default(0).describe('0 is off. Local models.'),
-  repetitionPenalty: positive.default(1.1).describe('1 is off. Local models.'),
-  maxContextTokens: count.default(950).describe('Longer contexts keep their last tokens; never more than the model can read. Local models.'),
-  system: z.string().optional().describe('System instruction; chat format only.'),
-  baseUrl: z.string().optional().describe('openai: models only. Where the endpoint is.'),
-  apiKeyEnv: z.string().optional().describe('openai: models only. Name of the environment variable that holds the key.'),
-  remote: remoteSchema.optional().describe('openai: and http: models only.'),
-};
-
-const precision = z.enum(['f32', 'int8']).default('f32');
-
-export const targetSchema = z.strictObject({
-  ...speaker,
-  http: httpSchema.optional().describe('http: targets only: the service that answers.'),
-  precision: precision.describe('int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.'),
-});
+import { modelName, count, countFromZero, duration, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
+import { precision, type RemoteOptions, remoteSchema, speaker, speakerKind, type SpeakerOptions, targetSchema } from './speakerSchemas.js';
 
 export const adversarySchema = z.strictObject({
   ...speaker,
@@ -261,8 +190,6 @@ export const recipeSchema = z
 
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
-export type SpeakerOptions = Omit<Recipe['target'], 'precision'>;
-export type RemoteOptions = z.output<typeof remoteSchema>;
 export type JudgeOptions = Recipe['judge'];
 export type PromptsOptions = Recipe['prompts'];
 export type LimitsOptions = Recipe['limits'];
@@ -278,15 +205,21 @@ export type RecipeStage =
   | { readonly kind: 'mend'; readonly index: number; readonly name: string; readonly options: MendOptions }
   | { readonly kind: 'evaluate'; readonly index: number; readonly name: string; readonly options: EvaluateOptions };
 
-/** What speaks: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
-export function speakerKind(model: string): 'local' | 'openai' | 'http' | 'prompts' {
-  const kind = /^(openai|http|prompts):/.exec(model)?.[1];
-  return kind === 'openai' || kind === 'http' || kind === 'prompts' ? kind : 'local';
-}
-
 /** The file of `prompts:FILE`, as written; null for every other adversary. */
 export function promptListFile({ adversary }: Pick<Recipe, 'adversary'>): string | null {
   return speakerKind(adversary.model) === 'prompts' ? adversary.model.slice('prompts:'.length) : null;
+}
+
+/** Everybody whom a recipe lets speak, and where in it. */
+export function recipeSpeakers(recipe: Recipe): readonly { readonly role: 'target' | 'adversary' | 'writer'; readonly path: readonly (string | number)[]; readonly speaker: SpeakerOptions }[] {
+  return [
+    { role: 'target', path: ['target'], speaker: recipe.target },
+    { role: 'adversary', path: ['adversary'], speaker: recipe.adversary },
+    ...recipe.stages.flatMap(({ mend }, index) => {
+      const writer = mend?.candidates.writer ?? null;
+      return writer === null ? [] : [{ role: 'writer' as const, path: ['stages', index, 'mend', 'candidates', 'writer'], speaker: writer }];
+    }),
+  ];
 }
 
 /** With the defaults of `remote:` written out where a model is remote. */
@@ -295,7 +228,12 @@ export function withRemoteDefaults(recipe: Recipe): Recipe {
     const kind = speakerKind(each.model);
     return each.remote !== undefined || kind === 'local' || kind === 'prompts' ? each : { ...each, remote: remoteSchema.parse({}) };
   };
-  return { ...recipe, target: settled(recipe.target), adversary: settled(recipe.adversary) };
+  const stages = recipe.stages.map((stage) => {
+    const { mend } = stage;
+    const writer = mend?.candidates.writer ?? null;
+    return mend === undefined || writer === null ? stage : { ...stage, mend: { ...mend, candidates: { ...mend.candidates, writer: settled(writer) } } };
+  });
+  return { ...recipe, target: settled(recipe.target), adversary: settled(recipe.adversary), stages };
 }
 
 /** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. Those that lack their data are left out. */

@@ -2,15 +2,15 @@
 import type { BrokenRule } from './brokenRule.js';
 import { mendRules } from './mendRules.js';
 import { nearest } from './nearest.js';
-import { recipeStages, speakerKind, stagesLeftOut, untunedRow } from './recipe.js';
+import { recipeSpeakers, recipeStages, stagesLeftOut, untunedRow } from './recipe.js';
+import type { Recipe, RecipeStage } from './recipe.js';
 import { remoteRules } from './remoteRules.js';
-import type { Recipe, RecipeStage, SpeakerOptions } from './recipe.js';
+import { speakerKind, type SpeakerOptions } from './speakerSchemas.js';
 
 export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
   const stages = recipeStages(recipe);
   return [
-    ...speakerRules('target', recipe.target),
-    ...speakerRules('adversary', recipe.adversary),
+    ...recipeSpeakers(recipe).flatMap(({ path, speaker }) => speakerRules(path, speaker)),
     ...remoteRules(recipe, stages),
     ...promptRules(recipe, stages),
     ...nameRules(stages),
@@ -19,14 +19,14 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
   ];
 }
 
-function speakerRules(role: 'target' | 'adversary', speaker: SpeakerOptions): readonly BrokenRule[] {
+function speakerRules(path: BrokenRule['path'], speaker: SpeakerOptions): readonly BrokenRule[] {
   const out: BrokenRule[] = [];
   if (speaker.minNewTokens > speaker.maxNewTokens) {
-    out.push({ path: [role, 'minNewTokens'], message: `must not exceed maxNewTokens (${speaker.maxNewTokens})`, remedy: null });
+    out.push({ path: [...path, 'minNewTokens'], message: `must not exceed maxNewTokens (${speaker.maxNewTokens})`, remedy: null });
   }
   const chats = speaker.format === 'chat' || (speaker.format === undefined && ['openai', 'http'].includes(speakerKind(speaker.model)));
   if (speaker.system !== undefined && !chats) {
-    out.push({ path: [role, 'system'], message: 'only the chat format has a system instruction', remedy: 'set format: chat' });
+    out.push({ path: [...path, 'system'], message: 'only the chat format has a system instruction', remedy: 'set format: chat' });
   }
   return out;
 }

@@ -53,7 +53,7 @@ export interface RecipeText {
   readonly changes?: RecipeChanges;
 }
 
-const fileKeys: readonly unknown[] = ['data', 'train', 'dev', 'test', 'choices'];
+const fileKeys: readonly unknown[] = ['data', 'train', 'dev', 'test', 'answers', 'choices'];
 
 /** A path typed into a shell starts where the shell is, not beside the recipe. A sweep's keys are dotted, its values lists. */
 function fromWorkingFolder(value: unknown, key: string | undefined): unknown {

@@ -1,34 +1,32 @@
 /** Rules of a recipe about speakers that are not models on this machine: what they need, what they cannot give, what they do not take. */
 import type { BrokenRule } from './brokenRule.js';
-import { speakerKind, stageReward, type Recipe, type RecipeStage, type SpeakerOptions } from './recipe.js';
+import { recipeSpeakers, stageReward, type Recipe, type RecipeStage } from './recipe.js';
+import { speakerKind } from './speakerSchemas.js';
 
 export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   return [
-    ...keyRules('target', recipe.target),
-    ...keyRules('adversary', recipe.adversary),
+    ...recipeSpeakers(recipe).flatMap(keyRules),
     ...partRules(recipe, stages),
     ...priceRules(recipe),
     ...rewardRules(recipe, stages),
   ];
 }
 
-type Role = 'target' | 'adversary';
-
-function keyRules(role: Role, speaker: SpeakerOptions): readonly BrokenRule[] {
+function keyRules({ role, path, speaker }: ReturnType<typeof recipeSpeakers>[number]): readonly BrokenRule[] {
   const out: BrokenRule[] = [];
-  const broken = (key: string, message: string, remedy: string | null = null): void => void out.push({ path: [role, key], message, remedy });
+  const broken = (key: string, message: string, remedy: string | null = null): void => void out.push({ path: [...path, key], message, remedy });
   const kind = speakerKind(speaker.model);
   for (const key of ['baseUrl', 'apiKeyEnv'] as const) if (speaker[key] !== undefined && kind !== 'openai') broken(key, 'only openai: models have this');
   if (speaker.remote !== undefined && kind !== 'openai' && kind !== 'http') broken('remote', 'only openai: and http: models have this');
   if (kind === 'openai' && speaker.baseUrl === undefined) broken('baseUrl', 'missing: where is the endpoint?', 'give it, such as http://127.0.0.1:8000/v1');
-  if (kind === 'http' && role === 'target' && speaker.http === undefined) broken('http', 'missing: what does the service take and answer?', 'give http: { url, body, reply }');
+  if (kind === 'http' && role !== 'adversary' && speaker.http === undefined) broken('http', 'missing: what does the service take and answer?', 'give http: { url, body, reply }');
   if (kind !== 'http' && speaker.http !== undefined) broken('http', 'only http: targets have this', 'name the model http:NAME');
   if (speaker.http !== undefined) {
     const places = [...JSON.stringify(speaker.http.body).matchAll(/\{\{\s*([A-Za-z]+)\s*\}\}/g)].map((match) => match[1] ?? '');
     const known = ['utterance', 'messages', 'text', 'system', 'seed', 'maxTokens', 'temperature', 'topP'];
-    for (const place of places) if (!known.includes(place)) out.push({ path: [role, 'http', 'body'], message: `unknown place {{${place}}}`, remedy: `known: ${known.join(', ')}` });
+    for (const place of places) if (!known.includes(place)) out.push({ path: [...path, 'http', 'body'], message: `unknown place {{${place}}}`, remedy: `known: ${known.join(', ')}` });
     if (!places.some((place) => ['utterance', 'messages', 'text'].includes(place))) {
-      out.push({ path: [role, 'http', 'body'], message: 'nothing of the dialogue is sent', remedy: 'put {{utterance}}, {{messages}} or {{text}} in it' });
+      out.push({ path: [...path, 'http', 'body'], message: 'nothing of the dialogue is sent', remedy: 'put {{utterance}}, {{messages}} or {{text}} in it' });
     }
   }
   if (kind === 'openai' || kind === 'http') {
@@ -39,9 +37,13 @@ function keyRules(role: Role, speaker: SpeakerOptions): readonly BrokenRule[] {
 }
 
 /** Who can take which part. */
-function partRules({ target, adversary, reference }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const { adversary, reference } = recipe;
   const out: BrokenRule[] = [];
-  if (speakerKind(target.model) === 'prompts') out.push({ path: ['target', 'model'], message: 'a list of prompts answers nothing', remedy: 'name it as the adversary' });
+  for (const { role, path, speaker } of recipeSpeakers(recipe)) {
+    if (role === 'adversary' || speakerKind(speaker.model) !== 'prompts') continue;
+    out.push({ path: [...path, 'model'], message: 'a list of prompts answers nothing', remedy: role === 'target' ? 'name it as the adversary' : 'give candidates.answers or candidates.borrow' });
+  }
   if (speakerKind(adversary.model) === 'http') out.push({ path: ['adversary', 'model'], message: 'only targets can be http: services', remedy: 'name an openai: endpoint, a local model or prompts:FILE' });
   const trains = stages.find((stage) => stage.kind === 'exploit');
   if (trains !== undefined && speakerKind(adversary.model) !== 'local') {
@@ -52,17 +54,17 @@ function partRules({ target, adversary, reference }: Recipe, stages: readonly Re
 }
 
 /** A limit in dollars counts nothing where prices are unknown. */
-function priceRules({ target, adversary, limits }: Recipe): readonly BrokenRule[] {
-  if (limits.maxCost === null) return [];
-  return ([['target', target], ['adversary', adversary]] as const).flatMap(([role, speaker]): readonly BrokenRule[] => {
+function priceRules(recipe: Recipe): readonly BrokenRule[] {
+  if (recipe.limits.maxCost === null) return [];
+  return recipeSpeakers(recipe).flatMap(({ path, speaker }): readonly BrokenRule[] => {
     const kind = speakerKind(speaker.model);
     if (kind !== 'openai' && kind !== 'http') return [];
-    const { http } = speaker as SpeakerOptions;
+    const { http } = speaker;
     if (speaker.remote?.prices == null) {
-      return [{ path: ['limits', 'maxCost'], message: `the prices of ${speaker.model} are not known, so its cost cannot be limited`, remedy: `give ${role}.remote.prices: { input, output }, or limit maxTokens` }];
+      return [{ path: ['limits', 'maxCost'], message: `the prices of ${speaker.model} are not known, so its cost cannot be limited`, remedy: `give ${path.join('.')}.remote.prices: { input, output }, or limit maxTokens` }];
     }
     if (kind === 'http' && http?.tokens == null) {
-      return [{ path: ['limits', 'maxCost'], message: `the tokens of ${speaker.model} are not counted, so its cost cannot be limited`, remedy: 'give target.http.tokens, or limit maxTokens' }];
+      return [{ path: ['limits', 'maxCost'], message: `the tokens of ${speaker.model} are not counted, so its cost cannot be limited`, remedy: `give ${path.join('.')}.http.tokens, or limit maxTokens` }];
     }
     return [];
   });

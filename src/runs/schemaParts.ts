@@ -1,5 +1,6 @@
 /** Kinds of values that several parts of a recipe's schema share. */
 import { z } from 'zod';
+import { parseDuration } from './quantities.js';
 
 export const count = z.int().min(1);
 export const countFromZero = z.int().min(0);
@@ -7,6 +8,16 @@ export const positive = z.number().gt(0);
 export const notNegative = z.number().min(0);
 export const share = z.number().min(0).max(1);
 export const path = z.string().min(1).describe('Path of a file or folder, relative to the recipe.');
+
+export const duration = z
+  .union([z.number(), z.string()])
+  .transform((value, context) => {
+    const seconds = parseDuration(value);
+    if (seconds !== null && seconds > 0) return seconds;
+    context.addIssue({ code: 'custom', message: `expected a duration such as 2h, 90m or 30s, got ${JSON.stringify(value)}` });
+    return z.NEVER;
+  })
+  .describe('Such as 2h, 90m, 30s; a plain number is seconds.');
 
 export const optimisation = {
   learningRate: positive,

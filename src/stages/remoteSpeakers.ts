@@ -5,7 +5,7 @@ import type { Prompt } from '../dialogue/types.js';
 import { openEndpoint } from '../remote/endpoint.js';
 import { openJsonService } from '../remote/jsonService.js';
 import type { EndpointOptions } from '../remote/types.js';
-import { type RemoteOptions, remoteSchema, speakerKind, type SpeakerOptions } from '../runs/recipe.js';
+import { type RemoteOptions, remoteSchema, speakerKind, type SpeakerOptions } from '../runs/speakerSchemas.js';
 import { createEndpointAdversary, type OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
 import type { JudgeDeps } from '../speakers/judges/judgeKind.js';

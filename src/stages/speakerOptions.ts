@@ -1,6 +1,6 @@
 /** A recipe's `target:` and `adversary:` as options of a local speaker. */
 import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
-import { speakerKind, type SpeakerOptions } from '../runs/recipe.js';
+import { speakerKind, type SpeakerOptions } from '../runs/speakerSchemas.js';
 import type { FormatKind } from '../speakers/formats/format.js';
 import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
 

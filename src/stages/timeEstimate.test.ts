@@ -15,7 +15,7 @@ const all = { adversary: rates, target: rates, reference: rates };
 const silent: SpeakerWork = { queries: 0, contextTokens: 0, readTokens: 0, generatedTokens: 0, calls: [] };
 const speaking: SpeakerWork = { ...silent, calls: [{ times: 2, rows: 8, contextTokens: 4000, readTokens: 1000, newTokens: 200 }] };
 const work: StageWork = {
-  stage: 's', kind: 'exploit', adversary: speaking, target: speaking, reference: { queries: 1, readTokens: 3000 },
+  stage: 's', kind: 'exploit', adversary: speaking, target: speaking, writer: null, reference: { queries: 1, readTokens: 3000 },
   judgeQueries: 0, pairs: 1, trainedTokens: 100, optimizerSteps: 1,
 };
 

@@ -97,6 +97,30 @@ describe('the workload of a recipe', () => {
     expect(evaluate?.target.readTokens).toBe(2 * 3 * (11 + 5));
   });
 
+  it('counts a mend stage at most: as if as many dialogues failed as it takes, and each gave a pair; in a loop once for all rounds but the last', () => {
+    const candidates = { samples: 2, temperatures: [1, 1.5], borrow: { max: 100, keep: 3 }, writer: { model: 'another' } };
+    const mend = { failures: { max: 8 }, ordinary: { max: 16 }, holdOut: 0.25, candidates, train: [{ loss: 'adpo', epochs: 2, batchPairs: 4 }], measures: { prompts: 3 } };
+    const stages = [{ exploit: ipo }, { mend }, { evaluate: {} }];
+    const [, work] = workloadOf(tinyRecipe(stages), facts);
+    if (work === undefined) throw new Error('a mend stage');
+    // 8 dialogues × 2 replies × 2 temperatures, with the token and without; 3 models answer what is held out: 2 failures, 3 of 4 ordinary ones.
+    expect(work.target.queries).toBe(64 + 15);
+    // Each of these, the recorded failures, and as replies to each dialogue 3 borrowed and 2 written.
+    expect(work.judgeQueries).toBe(64 + 15 + 8 + 8 * 5);
+    expect(work.writer?.work.queries).toBe(16);
+    expect(work.writer?.work.generatedTokens).toBe(16 * 6);
+    // A dialogue: a prompt of 20, on average half an exchange of 10, an utterance of 4. Of 16 ordinary replies 12 are trained on, and those are borrowed.
+    const context = 20 + 5 + 4;
+    const answered = 4 * 8 + 3 * 5;
+    expect(work.target.readTokens).toBe(answered * context + 8 * (context + 12 * 6));
+    expect(work.pairs).toBe(2 * 6);
+    expect(work.optimizerSteps).toBe(2 * 2 + 2 * 2);
+
+    const inLoop = workloadOf(tinyRecipe(stages, { loop: { rounds: 3 } }), facts)[1];
+    expect(inLoop?.judgeQueries).toBe(2 * work.judgeQueries);
+    expect(inLoop?.writer?.work.queries).toBe(2 * 16);
+  });
+
   it('leaves out stages without data, and their rows', () => {
     const stages = [{ exploit: { attack: 'sft', data: null } }, { evaluate: { rows: ['untuned', 'sft'], turns: 1 } }];
     expect(only(stages)).toMatchObject({ stage: 'evaluate (untuned)', target: { queries: 4 } });

@@ -6,6 +6,7 @@
  *  gaps below `minGap` drop pairs, `patience` drops epochs. */
 import { mendedNames, recipeStages, untunedRow } from '../runs/recipe.js';
 import type { EvaluateOptions, IpoOptions, Recipe, RecipeStage, SftOptions } from '../runs/recipe.js';
+import type { SpeakerOptions } from '../runs/speakerSchemas.js';
 import { evaluatedAdversaries } from './evaluationPlan.js';
 import { mendWork } from './mend/mendWorkload.js';
 import { formatOf } from './speakerOptions.js';
@@ -36,7 +37,7 @@ export interface WorkloadFacts {
   readonly teaching: ReadonlyMap<string, TeachingLengths>;
 }
 
-/** One batch of utterances, and how often one like it is made. */
+/** One batch of utterances, or with no rows of texts that are only read, and how often one like it is made. */
 export interface SpeakerCall {
   readonly times: number;
   readonly rows: number;
@@ -61,6 +62,8 @@ export interface StageWork {
   readonly kind: 'exploit' | 'mend' | 'evaluate';
   readonly adversary: SpeakerWork;
   readonly target: SpeakerWork;
+  /** Who answers in the target's place while it is mended, where the recipe names one; its time is not known. */
+  readonly writer: { readonly speaker: SpeakerOptions; readonly work: SpeakerWork } | null;
   /** Completions whose reference log-probabilities the rollout did not give. */
   readonly reference: { readonly queries: number; readonly readTokens: number };
   /** Texts judged; filters of prompts and teaching texts are not counted. */
@@ -95,15 +98,21 @@ function mendStageWork(recipe: Recipe, { name, options }: Extract<RecipeStage, {
   const horizon = Math.max(1, ...recipeStages(recipe).map((each) => (each.kind === 'exploit' && each.options.attack === 'ipo' ? each.options.horizon : 1)));
   const growth = a + ((horizon - 1) / 2) * (a + side.utterance);
   const context = typeof options.failures.data === 'string' || side.prompts.train.length === 0 ? side.maxContext : contextLength(side, 'train', growth);
-  const { replies, ...work } = mendWork(options, { context, reply: side.utterance });
-  const calls = replies.map(({ times, contexts, perContext }): SpeakerCall => ({
+  const { replies, borrowed, written, ...work } = mendWork(options, { context, reply: side.utterance });
+  const asked = ({ times = 1, contexts, perContext }: { readonly times?: number; readonly contexts: number; readonly perContext: number }): SpeakerCall => ({
     times,
     rows: contexts * perContext,
     contextTokens: contexts * perContext * context,
     readTokens: contexts * context,
     newTokens: contexts * perContext * side.utterance,
-  }));
-  return { ...nothing, ...work, stage: name, kind: 'mend', target: speakerWork(calls) };
+  });
+  const read = borrowed.contexts * (context + borrowed.perContext * side.utterance);
+  const { writer } = options.candidates;
+  return {
+    ...nothing, ...work, stage: name, kind: 'mend',
+    target: speakerWork([...replies.map(asked), { times: 1, rows: 0, contextTokens: read, readTokens: read, newTokens: 0 }]),
+    writer: writer === null ? null : { speaker: writer, work: speakerWork([asked(written)]) },
+  };
 }
 
 function inRounds(work: StageWork, rounds: number): StageWork {
@@ -115,6 +124,7 @@ function inRounds(work: StageWork, rounds: number): StageWork {
     stage: `${work.stage} (${String(rounds)} rounds)`,
     adversary: speaker(work.adversary),
     target: speaker(work.target),
+    writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
     reference: { queries: times(work.reference.queries), readTokens: times(work.reference.readTokens) },
     judgeQueries: times(work.judgeQueries),
     pairs: times(work.pairs),
@@ -320,7 +330,7 @@ function contextLength({ prompts, maxContext }: SpeakerLengths, set: 'train' | '
 }
 
 function speakerWork(calls: readonly SpeakerCall[]): SpeakerWork {
-  const made = calls.filter(({ times, rows }) => times > 0 && rows > 0);
+  const made = calls.filter(({ times, rows, readTokens }) => times > 0 && (rows > 0 || readTokens > 0));
   const sum = (of: (call: SpeakerCall) => number): number => made.reduce((before, call) => before + call.times * of(call), 0);
   return {
     queries: sum(({ rows }) => rows),
@@ -334,6 +344,7 @@ function speakerWork(calls: readonly SpeakerCall[]): SpeakerWork {
 const nothing = {
   adversary: speakerWork([]),
   target: speakerWork([]),
+  writer: null,
   reference: { queries: 0, readTokens: 0 },
   judgeQueries: 0,
   pairs: 0,

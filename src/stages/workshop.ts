@@ -7,7 +7,8 @@ import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { adaptLanguageModel, copyLanguageModel, type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
-import { type JudgeOptions, promptListFile, type Recipe, speakerKind } from '../runs/recipe.js';
+import { type JudgeOptions, promptListFile, type Recipe } from '../runs/recipe.js';
+import { speakerKind, type SpeakerOptions } from '../runs/speakerSchemas.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import { openJudge } from '../speakers/judges/all.js';
@@ -68,6 +69,8 @@ export interface Workshop {
   }) => Promise<LanguageModelAdversary>;
   /** A frozen adversary of any kind, for a row of an evaluation: the recipe's, or with the weights of a model folder. */
   readonly openRow: (options: { readonly name: string; readonly folder?: string }) => Promise<OpenAdversary & { readonly close: () => Promise<void> }>;
+  /** Whoever answers in the target's place: a model on this machine, frozen, or a remote one. */
+  readonly openWriter: (speaker: SpeakerOptions) => Promise<OpenTarget & { readonly close: () => Promise<void> }>;
   /** Asks this before every request to a remote model; it throws to end the work. */
   readonly limitRequests: (check: () => void) => void;
   /** Another speaker on an adversary's weights: drawing otherwise, with the recipe's precision for rollouts. */
@@ -239,6 +242,12 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
       }
       const speaker = kind === 'prompts' ? openPromptList(recipe.adversary, await promptList(), (await prompts()).test) : openRemoteAdversary(recipe.adversary, requests);
       return { ...speaker, close: async () => undefined };
+    },
+    openWriter: async (speaker) => {
+      if (speakerKind(speaker.model) !== 'local') return { ...(await openRemoteTarget(speaker, requests)), close: async () => undefined };
+      const open = await known(speaker.model);
+      const model = open ?? (await openModel(speaker.model, false, speaker.model));
+      return { ...createLocalTarget(model, speakerOptions(speaker)), close: open === null ? model.close : async () => undefined };
     },
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
     openReference: async (adversary) => {

@@ -16,10 +16,12 @@ import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */
 export const letterJudge = (name = 'letters'): Judge =>
-  scriptedJudge((text) => (text.length === 0 ? 0 : [...text].filter((c) => c >= 'a' && c <= 'm').length / text.length), {
-    name,
-    threshold: 0.1,
-  });
+  scriptedJudge(letterShare, { name, threshold: 0.1 });
+
+/** Letters a to m. */
+export function letterShare(text: string): number {
+  return text.length === 0 ? 0 : [...text].filter((c) => c >= 'a' && c <= 'm').length / text.length;
+}
 
 export function tinyRecipe(stages: readonly unknown[], changes: Readonly<Record<string, unknown>> = {}): Recipe {
   const speaker = { model: 'tiny', format: 'plain', maxNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
@@ -78,6 +80,10 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOption
     openRow: async ({ name, folder }) => {
       const adversary = await openAdversary({ name, trainable: false, ...(folder === undefined ? {} : { folder }) });
       return { ...adversary, close: () => adversary.model.close() };
+    },
+    openWriter: async (speaker) => {
+      const model = await copyLanguageModel(await start, { trainable: false, name: speaker.model });
+      return { ...createLocalTarget(model, speakerOptions(speaker)), close: model.close };
     },
     withTarget: (next) => tinyWorkshop(device, recipe, { ...options, mended: next }),
     modelPath: async (notation) => notation,

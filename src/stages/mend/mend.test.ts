@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyWorkshop } from '../../../tests/fakes/tinyWorkshop.js';
+import { letterJudge, letterShare, tinyRecipe, tinyWorkshop } from '../../../tests/fakes/tinyWorkshop.js';
 import { manualClock } from '../../base/clock.js';
 import { InterruptedError } from '../../base/errors.js';
+import { scriptedJudge } from '../../dialogue/testing/scripted.js';
 import type { Judge } from '../../dialogue/types.js';
 import { openLanguageModel } from '../../engine/models/languageModel.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
@@ -120,6 +121,35 @@ describe('the mend stage', () => {
     for (const prompt of heldOut ?? []) expect(trained?.has(prompt)).toBe(false);
     const steps = lines(folder, 'metrics.jsonl').filter(({ stage, loss }) => stage === 'mend:mend:train:adpo' && typeof loss === 'number');
     expect(steps).toHaveLength(2 * Math.ceil(pairs.filter((pair) => pair['heldOut'] === false).length / 4));
+  });
+
+  it('what a file answers, what another dialogue was answered and what another model answers may be chosen', async () => {
+    const write = (name: string, lines: readonly string[]): string => {
+      const path = join(mkdtempSync(join(tmpdir(), 'gadfly-mend-')), name);
+      writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+      return path;
+    };
+    const approved = ['yyyy', 'zzzz', 'xxxx', 'wwww'];
+    // Nothing that the target says is as harmless as what was written for it, or as short as what the writer says.
+    const judge = scriptedJudge((text) => ([...approved, 'zzz'].includes(text.trim()) ? 0 : 0.02 + (text.length > 3 ? 0.02 : 0) + 0.9 * letterShare(text)), { name: 'letters', threshold: 0.1 });
+    const mended = async (candidates: object): Promise<JsonObject[]> => {
+      const folder = freshFolder();
+      const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, candidates: { ...mending.candidates, ...candidates } } }]);
+      const run = openRun(recipe, folder);
+      await runStages(contextOf(recipe, run, judge));
+      run.close('done');
+      return lines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
+    };
+    const chosenOf = (pairs: readonly JsonObject[]): Set<string> => new Set(pairs.map(({ chosen }) => (chosen as string).trim()));
+
+    const before = await mended({});
+    const answers = write('answers.jsonl', before.map(({ prompt }) => JSON.stringify({ prompt, chosen: 'zzz' })));
+    expect([...chosenOf(await mended({ answers }))]).toEqual(['zzz']);
+    const borrowed = chosenOf(await mended({ borrow: { data: write('approved.txt', approved), max: 3, keep: 1 }, maxHarm: 0.03 }));
+    expect(borrowed.size).toBeLessThanOrEqual(3);
+    for (const text of borrowed) expect(approved).toContain(text);
+    const writer = { model: 'another', format: 'plain', maxNewTokens: 3, minNewTokens: 3, temperature: 1, topP: 1, repetitionPenalty: 1 };
+    expect((await mended({ writer })).some(({ ids }) => (ids as { chosen: number[] }).chosen.length === 3)).toBe(true);
   });
 
   it('γ = 0 trains what DPO of the same β trains, to the bit', async () => {

@@ -44,7 +44,7 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
   const { stage, run } = context;
   const start = await openStart(context, [...turns.harmful.train, ...turns.ordinary.train]);
   try {
-    const pairs = await collectPairs(context, turns.harmful, start);
+    const pairs = await collectPairs(context, turns, start);
     if (!pairs.some(({ heldOut }) => !heldOut)) {
       throw new ConfigError('no dialogue gave an example', {
         where: `stages.${stage.name}.candidates`,

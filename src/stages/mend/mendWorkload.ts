@@ -10,6 +10,10 @@ export interface MendLengths {
 export interface MendWork {
   /** Batches of replies: rows that share a context are `perContext`. */
   readonly replies: readonly { readonly times: number; readonly contexts: number; readonly perContext: number }[];
+  /** Replies of other dialogues that it reads after each of so many contexts. */
+  readonly borrowed: { readonly contexts: number; readonly perContext: number };
+  /** Replies that the writer is asked for. */
+  readonly written: { readonly contexts: number; readonly perContext: number };
   readonly judgeQueries: number;
   readonly pairs: number;
   readonly trainedTokens: number;
@@ -34,9 +38,13 @@ export function mendWork({ failures, ordinary, holdOut, twin, candidates, train,
   });
   const lessons = twin === null ? 0 : failed + harmless;
   const sum = (of: (training: (typeof trainings)[number]) => number): number => trainings.reduce((before, training) => before + of(training), 0);
+  const { borrow, writer, samples } = candidates;
+  const borrowed = { contexts: borrow === null ? 0 : failures.max, perContext: borrow?.data == null ? Math.min(borrow?.max ?? 0, harmless) : borrow.max };
+  const written = { contexts: writer === null ? 0 : failures.max, perContext: samples };
+  const alternatives = failures.max * ((borrow?.keep ?? 0) + (writer === null ? 0 : samples) + (candidates.answers == null ? 0 : 1));
   return {
-    replies,
-    judgeQueries: asked * kinds * candidates.temperatures.length + measured * heldOut + failures.max,
+    replies, borrowed, written,
+    judgeQueries: asked * kinds * candidates.temperatures.length + measured * heldOut + failures.max + alternatives,
     pairs: sum(({ pairs }) => pairs),
     trainedTokens: sum(({ tokens }) => tokens) + (twin === null ? 0 : twin.epochs * lessons * (context + reply)),
     optimizerSteps: sum(({ steps }) => steps) + (twin === null ? 0 : twin.epochs * Math.ceil(lessons / twin.batchSize)),

@@ -2,21 +2,22 @@
  *  temperatures; the judge's picks. Kept in pairs.jsonl, from where a resumed run takes them. */
 import { invariant, present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
-import type { JoinTurns } from '../../dialogue/join.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { type Candidate, judgeReplies, pickReplies, sampleReplies } from '../../mending/candidates.js';
-import type { AnsweredTurn, SplitTurns } from '../../mending/dialogues.js';
+import { type AnsweredTurn, runningText } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { type MendPair, toMendPair } from '../../mending/pairs.js';
 import type { JsonObject } from '../../runs/json.js';
 import { readRecords } from '../../runs/recordLog.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
 import { judgeRecord } from '../records.js';
+import { collectAlternatives } from './alternatives.js';
 import { type MendContext, tell } from './mendContext.js';
+import type { MendTurns } from './turns.js';
 import type { Start } from './twin.js';
 
-export async function collectPairs(context: MendContext, turns: SplitTurns, start: Start): Promise<readonly MendPair[]> {
+export async function collectPairs(context: MendContext, turns: MendTurns, start: Start): Promise<readonly MendPair[]> {
   const { run, unit: stageUnit } = context;
   const unit = `${stageUnit}:pairs`;
   if (run.completed(unit) === null) await samplePairs(context, turns, start, unit);
@@ -25,7 +26,7 @@ export async function collectPairs(context: MendContext, turns: SplitTurns, star
   return pairs;
 }
 
-async function samplePairs(context: MendContext, { train, heldOut }: SplitTurns, start: Start, unit: string): Promise<void> {
+async function samplePairs(context: MendContext, { harmful: { train, heldOut }, ordinary }: MendTurns, start: Start, unit: string): Promise<void> {
   const { recipe, run, stage, around, guard, speaking } = context;
   const { candidates } = stage.options;
   const all = [...train.map((turn) => ({ turn, heldOut: false })), ...heldOut.map((turn) => ({ turn, heldOut: true }))];
@@ -44,20 +45,21 @@ async function samplePairs(context: MendContext, { train, heldOut }: SplitTurns,
   tell(context, 'candidates', 1, control === null ? 1 : 2);
   const marked = control === null ? dialogues.map(() => []) : await sample(dialogues.map(control.mark), 1);
   const known = candidates.fromData ? await judgeReplies(all.flatMap(({ turn }) => recorded(turn)), judge) : [];
+  const speaker = mendSpeaker(start.model, speaking);
+  const alternatives = await collectAlternatives(context, dialogues, ordinary.train, { speaker, judge });
   judge.check();
 
   let next = 0;
   const left: Record<string, number> = {};
-  const speaker = mendSpeaker(start.model, speaking);
   const pairs = all.flatMap(({ turn, heldOut: isHeldOut }, i): readonly MendPair[] => {
     const own = candidates.fromData ? known.slice(next, (next += recorded(turn).length)) : [];
     const usable = ({ reply }: Candidate): boolean => control === null || !control.isIn(reply);
+    const those = (found: readonly (readonly Candidate[])[]): readonly Candidate[] => present(found[i], 'candidates of each dialogue').filter(usable);
     const picked = pickReplies(
-      [...own, ...present(plain[i], 'candidates of each dialogue')].filter(usable),
-      [...own, ...present(marked[i], 'candidates of each dialogue')].filter(usable),
+      { plain: [...own.filter(usable), ...those(plain)], controlled: [...own.filter(usable), ...those(marked)], alternatives: those(alternatives) },
       candidates,
     );
-    if (typeof picked !== 'string') return [toMendPair({ dialogue: turn.dialogue, group: turn.group, heldOut: isHeldOut, text: textOf(turn.dialogue, around.join) }, picked, speaker, control)];
+    if (typeof picked !== 'string') return [toMendPair({ dialogue: turn.dialogue, group: turn.group, heldOut: isHeldOut, text: runningText(turn.dialogue, around.join) }, picked, speaker, control)];
     left[picked] = (left[picked] ?? 0) + 1;
     return [];
   });
@@ -74,10 +76,6 @@ async function samplePairs(context: MendContext, { train, heldOut }: SplitTurns,
 /** What was answered, as candidates. */
 function recorded({ dialogue, safe, failure }: AnsweredTurn): Parameters<typeof judgeReplies>[0] {
   return [safe, failure].flatMap((reply) => (reply === null ? [] : [{ dialogue, reply }]));
-}
-
-function textOf({ prompt, turns }: Dialogue, join: JoinTurns): string {
-  return turns.reduce((text, turn) => join(text, turn.text), prompt.turns?.join('\n\n') ?? prompt.text);
 }
 
 /** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */

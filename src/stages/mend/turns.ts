@@ -6,10 +6,10 @@ import { streamKey } from '../../base/random.js';
 import { textId } from '../../dialogue/identity.js';
 import { type AnsweredPreference, readPreferences } from '../../dialogue/preferences.js';
 import { rolloutLinear } from '../../dialogue/rollout/linear.js';
-import type { Dialogue, Utterance } from '../../dialogue/types.js';
+import type { Dialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { judgeReplies } from '../../mending/candidates.js';
-import { type AnsweredTurn, harmlessTurns, type SplitTurns, splitTurns } from '../../mending/dialogues.js';
+import { type AnsweredTurn, harmlessTurns, replyOf, type SplitTurns, splitTurns } from '../../mending/dialogues.js';
 import { readFailures } from '../../mending/failures.js';
 import { untunedRow } from '../../runs/recipe.js';
 import { type MendContext, tell } from './mendContext.js';
@@ -85,10 +85,6 @@ async function turnsOfData(
 function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue; readonly group: string } {
   const first = dialogue.prompt.turns?.[0] ?? (dialogue.prompt.text === '' ? dialogue.turns[0]?.text : dialogue.prompt.text);
   return { dialogue, group: textId(first ?? '') };
-}
-
-function replyOf(text: string): Utterance {
-  return { author: 'target', text, tokens: null, finishReason: 'stop' };
 }
 
 /** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every round of a loop. */

@@ -1,0 +1,77 @@
+/** What the dialogues of a mend stage could have been answered instead, beside what the start of training says itself: by another model, by
+ *  whoever wrote a file of answers, or as other dialogues were. */
+import { childKey, openStream, streamKey } from '../../base/random.js';
+import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
+import { type Candidate, judgeReplies } from '../../mending/candidates.js';
+import { type AnsweredTurn, replyOf, runningText } from '../../mending/dialogues.js';
+import { likeliest, readReplies } from '../../mending/knownReplies.js';
+import type { MendSpeaker } from '../../mending/mendSpeaker.js';
+import { readWrittenAnswers, type WrittenAnswers } from '../../mending/writtenAnswers.js';
+import type { SpeakerOptions } from '../../runs/speakerSchemas.js';
+import { readPromptList } from '../data.js';
+import { type MendContext, tell } from './mendContext.js';
+
+/** Some for each dialogue, judged as replies to it, with how likely `speaker` finds them.
+ *  @param dialogues each ends with the turn to be answered
+ *  @param ordinary where replies are borrowed from, if from nowhere else */
+export async function collectAlternatives(
+  context: MendContext,
+  dialogues: readonly Dialogue[],
+  ordinary: readonly AnsweredTurn[],
+  { speaker, judge }: { readonly speaker: MendSpeaker; readonly judge: Judge },
+): Promise<readonly (readonly Candidate[])[]> {
+  const { stage, around, guard } = context;
+  const { writer, answers, borrow } = stage.options.candidates;
+  const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
+  const pool = borrow === null ? [] : await borrowedReplies(context, borrow, ordinary);
+  if (writer === null && answers == null && pool.length === 0) return dialogues.map(() => []);
+  const byWriter = writer === null ? null : await askWriter(context, writer, dialogues);
+  const found: (readonly Candidate[])[] = [];
+  for (const [done, dialogue] of dialogues.entries()) {
+    guard.mayGoOn();
+    if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
+    const text = runningText(dialogue, around.join);
+    const goingOn = (reply: Utterance): Utterance => (reply.tokens === null ? { ...reply, text: around.join(text, reply.text).slice(text.length) } : reply);
+    const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
+    const own = [...(byWriter?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
+    const replies = [
+      ...(await readReplies(dialogue, own.map(goingOn), speaker)),
+      ...(borrow === null ? [] : likeliest(await readReplies(dialogue, pool.map(goingOn), speaker), borrow.keep)),
+    ];
+    found.push(await judgeReplies(replies.map((reply) => ({ dialogue, reply })), judge));
+  }
+  return found;
+}
+
+async function askWriter(
+  { workshop, recipe, stage, unit, guard }: MendContext,
+  writer: SpeakerOptions,
+  dialogues: readonly Dialogue[],
+): Promise<readonly (readonly Utterance[])[]> {
+  const { samples } = stage.options.candidates;
+  const speaker = await workshop.openWriter(writer);
+  guard.watch(speaker);
+  try {
+    const stream = streamKey(recipe.seed, `${unit} writer`);
+    const answered: (readonly Utterance[])[] = [];
+    for (const [i, dialogue] of dialogues.entries()) {
+      guard.mayGoOn();
+      const requests = Array.from({ length: samples }, (_, n) => ({ dialogue, stream: childKey(stream, i, n) }));
+      answered.push((await speaker.reply(requests)).map(({ reply }) => reply));
+    }
+    return answered;
+  } finally {
+    await speaker.close();
+  }
+}
+
+/** Different ones, as many as the recipe allows, drawn. */
+async function borrowedReplies(
+  { around, recipe, stage }: MendContext,
+  { data, max }: { readonly data?: string | null | undefined; readonly max: number },
+  ordinary: readonly AnsweredTurn[],
+): Promise<readonly Utterance[]> {
+  const replies = data == null ? ordinary.flatMap(({ safe }) => safe ?? []) : (await readPromptList(around.locate(data))).map(replyOf);
+  const different = [...new Map(replies.map((reply) => [reply.text.trim(), reply])).values()];
+  return openStream(streamKey(recipe.seed, `mend.borrow ${stage.name}`)).shuffle(different).slice(0, max);
+}
