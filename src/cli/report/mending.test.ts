@@ -147,7 +147,7 @@ describe('a report with a loop and mending', () => {
   });
 
   it('shows the rows of the last round, the others on demand', () => {
-    const results = /<section id="results".*?<\/section>/s.exec(html)?.[0] ?? '';
+    const results = /<section aria-label="Results".*?<\/section>/s.exec(html)?.[0] ?? '';
     expect(results).toContain('Results of the last round: adpo-2');
     expect(results.split('<details')[0]).not.toContain('ipo-1@adpo-1');
     expect(results).toContain('All 9 rows');

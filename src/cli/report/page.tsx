@@ -8,6 +8,7 @@ import { LoopResults } from './loopResults.js';
 import { Mending } from './mending.js';
 import { Provenance } from './provenance.js';
 import type { ReportView } from './reportView.js';
+import { PageHead } from './pageHead.js';
 import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCharts, rowStyles } from './results.js';
 
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
@@ -23,23 +24,7 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const configuration = manifest.configuration as { readonly description?: string };
   return (
     <>
-      <a class="skip" href="#results">
-        Skip to the results
-      </a>
-      <header class="page-head">
-        <div class="head-line">
-          <p class="brand">Gadfly report</p>
-          <div class="controls">
-            <button type="button" id="reveal-all" aria-pressed="false">
-              Show model text
-            </button>
-            <button type="button" id="theme">
-              Dark
-            </button>
-          </div>
-        </div>
-        <h1>{manifest.name}</h1>
-        {configuration.description !== undefined && <p class="description">{configuration.description}</p>}
+      <PageHead brand="Gadfly report" title={manifest.name} description={configuration.description} veils>
         <Cast view={view} />
         {manifest.status !== 'done' && (
           <p class="status" role="status">
@@ -47,31 +32,33 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             {manifest.reason === undefined ? '.' : `: ${manifest.reason}`}
           </p>
         )}
-      </header>
-      <main>
+      </PageHead>
+      <main id="results">
         {loop.length > 0 && (
           <section id="loop" aria-label="Attack and mend, round by round">
             <h2>Attack and mend, round by round</h2>
             <LoopResults loop={loop} styles={styles} />
           </section>
         )}
-        <section id="results" aria-label="Results">
-          <h2>{inMain === null ? 'Results' : `Results of the last round: ${loop.at(-1)?.target ?? ''}`}</h2>
-          {findings(mainRows).map((sentence) => (
-            <p class="finding">{sentence}</p>
-          ))}
-          {judges.map((rows, i) => (
-            <JudgeResults rows={rows.filter(({ name }) => isMain(name))} all={rows} styles={styles} main={i === 0} />
-          ))}
-          {report.rows.length > 0 && <p class="aside">Small figures are 95% intervals, bootstrapped by prompt.</p>}
-          {notes.length > 0 && (
-            <ul class="notes">
-              {notes.map((note) => (
-                <li>{note}</li>
-              ))}
-            </ul>
-          )}
-        </section>
+        {(report.rows.length > 0 || notes.length > 0) && (
+          <section aria-label="Results">
+            <h2>{inMain === null ? 'Results' : `Results of the last round: ${loop.at(-1)?.target ?? ''}`}</h2>
+            {findings(mainRows).map((sentence) => (
+              <p class="finding">{sentence}</p>
+            ))}
+            {judges.map((judged, i) => (
+              <JudgeResults rows={judged.filter(({ name }) => isMain(name))} all={judged} styles={styles} main={i === 0} />
+            ))}
+            {report.rows.length > 0 && <p class="aside">Small figures are 95% intervals, bootstrapped by prompt.</p>}
+            {notes.length > 0 && (
+              <ul class="notes">
+                {notes.map((note) => (
+                  <li>{note}</li>
+                ))}
+              </ul>
+            )}
+          </section>
+        )}
         {mainRows.some(({ byTurn = [] }) => byTurn.length > 1) && (
           <section aria-label="Turn by turn">
             <h2>Turn by turn</h2>

@@ -1,5 +1,6 @@
 /** The page of a sweep: a picture and a table for each question that the points answer. */
 import { stringify } from 'yaml';
+import { PageHead } from '../report/pageHead.js';
 import { sweepPictures } from './sweepPanels.js';
 import { SweepPictures } from './sweepCharts.js';
 import { PointTable, RunTable, SeedTable } from './sweepTableView.js';
@@ -17,20 +18,7 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
   const cast = ([['target', target], ['adversary', adversary], ['judge', judge]] as const).filter(([role]) => !swept.has(role));
   return (
     <>
-      <a class="skip" href="#results">
-        Skip to the results
-      </a>
-      <header class="page-head">
-        <div class="head-line">
-          <p class="brand">Gadfly sweep</p>
-          <div class="controls">
-            <button type="button" id="theme">
-              Dark
-            </button>
-          </div>
-        </div>
-        <h1>{file.name}</h1>
-        {description !== undefined && <p class="description">{description}</p>}
+      <PageHead brand="Gadfly sweep" title={file.name} description={description} veils={false}>
         <ul class="cast">
           {cast.map(([role, value]) => (
             <li>
@@ -48,7 +36,7 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
             {done} of {points.length} points are done; the sweep is <b>{file.status}</b>.
           </p>
         )}
-      </header>
+      </PageHead>
       <main id="results">
         {tables.length === 0 && (
           <section aria-label="Results">
