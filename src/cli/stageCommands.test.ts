@@ -62,6 +62,16 @@ describe('the stages of a recipe, one command each', () => {
     expect(result.errors).toContain('gadfly exploit');
   });
 
+  it('after a loop failOver is about the target of the last round: earlier targets had their turn', async () => {
+    const evaluate = 'stages.evaluate={turns: 1, failOver: 0, judges: [{ model: linear-toxicity, threshold: 0 }]}';
+    const result = await cli('run', recipe, '--out', join(folder, 'rounds'), '--set', 'loop={rounds: 2}', '--set', evaluate);
+    const { rows, loop, thresholdExceeded } = jsonOf(result) as unknown as { rows: { name: string }[]; loop: { round: number }[]; thresholdExceeded: string[] };
+    expect(loop.map(({ round }) => round)).toEqual([1, 1, 2, 2, 2]);
+    expect(rows.map(({ name }) => name)).toEqual(['untuned', 'ipo-1', 'untuned@dpo-1', 'ipo-1@dpo-1', 'ipo-2@dpo-1']);
+    expect(thresholdExceeded).toEqual(['untuned@dpo-1', 'ipo-1@dpo-1', 'ipo-2@dpo-1']);
+    expect(result.code).toBe(3);
+  });
+
   it('refuses what it cannot take: no recipe, a kind that the recipe does not have, a loop', async () => {
     expect((await cli('mend')).code).toBe(2);
     const none = await cli('mend', '--config', 'demo', '--out', join(folder, 'demo'));

@@ -100,7 +100,7 @@ export const mendSchema = z.strictObject({
       borrow: z
         .strictObject({
           data: path.nullish().describe('Approved replies, a text a line. Default: what was answered in the ordinary dialogues.'),
-          max: count.default(256).describe('At most so many different ones.'),
+          max: count.default(64).describe('So many different ones are tried after each dialogue, drawn anew.'),
           keep: count.default(4).describe('So many enter for each dialogue: those that the start of training finds likeliest there, nats a token.'),
         })
         .nullable()

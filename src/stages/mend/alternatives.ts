@@ -20,12 +20,14 @@ export async function collectAlternatives(
   ordinary: readonly AnsweredTurn[],
   { speaker, judge }: { readonly speaker: MendSpeaker; readonly judge: Judge },
 ): Promise<readonly (readonly Candidate[])[]> {
-  const { stage, around, guard } = context;
+  const { stage, recipe, unit, around, guard } = context;
   const { writer, answers, borrow } = stage.options.candidates;
   const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
-  const pool = borrow === null ? [] : await borrowedReplies(context, borrow, ordinary);
+  const pool = borrow === null ? [] : await borrowedReplies(context, borrow.data, ordinary);
   if (writer === null && answers == null && pool.length === 0) return dialogues.map(() => []);
   const byWriter = writer === null ? null : await askWriter(context, writer, dialogues);
+  // Drawn anew for each dialogue: the likeliest few of one pool would be everybody's answer.
+  const drawn = (place: number, max: number): readonly Utterance[] => openStream(childKey(streamKey(recipe.seed, `${unit} borrow`), place)).shuffle(pool).slice(0, max);
   const found: (readonly Candidate[])[] = [];
   for (const [done, dialogue] of dialogues.entries()) {
     guard.mayGoOn();
@@ -36,7 +38,7 @@ export async function collectAlternatives(
     const own = [...(byWriter?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
     const replies = [
       ...(await readReplies(dialogue, own.map(goingOn), speaker)),
-      ...(borrow === null ? [] : likeliest(await readReplies(dialogue, pool.map(goingOn), speaker), borrow.keep)),
+      ...(borrow === null ? [] : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(goingOn), speaker), borrow.keep)),
     ];
     found.push(await judgeReplies(replies.map((reply) => ({ dialogue, reply })), judge));
   }
@@ -65,13 +67,8 @@ async function askWriter(
   }
 }
 
-/** Different ones, as many as the recipe allows, drawn. */
-async function borrowedReplies(
-  { around, recipe, stage }: MendContext,
-  { data, max }: { readonly data?: string | null | undefined; readonly max: number },
-  ordinary: readonly AnsweredTurn[],
-): Promise<readonly Utterance[]> {
+/** All different ones. */
+async function borrowedReplies({ around }: MendContext, data: string | null | undefined, ordinary: readonly AnsweredTurn[]): Promise<readonly Utterance[]> {
   const replies = data == null ? ordinary.flatMap(({ safe }) => safe ?? []) : (await readPromptList(around.locate(data))).map(replyOf);
-  const different = [...new Map(replies.map((reply) => [reply.text.trim(), reply])).values()];
-  return openStream(streamKey(recipe.seed, `mend.borrow ${stage.name}`)).shuffle(different).slice(0, max);
+  return [...new Map(replies.map((reply) => [reply.text.trim(), reply])).values()];
 }

@@ -145,8 +145,8 @@ describe('the mend stage', () => {
     const before = await mended({});
     const answers = write('answers.jsonl', before.map(({ prompt }) => JSON.stringify({ prompt, chosen: 'zzz' })));
     expect([...chosenOf(await mended({ answers }))]).toEqual(['zzz']);
-    const borrowed = chosenOf(await mended({ borrow: { data: write('approved.txt', approved), max: 3, keep: 1 }, maxHarm: 0.03 }));
-    expect(borrowed.size).toBeLessThanOrEqual(3);
+    const borrowed = chosenOf(await mended({ borrow: { data: write('approved.txt', approved), max: 1, keep: 1 }, maxHarm: 0.03 }));
+    expect(borrowed.size).toBeGreaterThan(1);
     for (const text of borrowed) expect(approved).toContain(text);
     const writer = { model: 'another', format: 'plain', maxNewTokens: 3, minNewTokens: 3, temperature: 1, topP: 1, repetitionPenalty: 1 };
     expect((await mended({ writer })).some(({ ids }) => (ids as { chosen: number[] }).chosen.length === 3)).toBe(true);
