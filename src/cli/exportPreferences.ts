@@ -9,6 +9,7 @@ import { type FailedExchange, readFailures } from '../mending/failures.js';
 import { readWrittenAnswers } from '../mending/writtenAnswers.js';
 import { readManifest } from '../runs/manifest.js';
 import { recipeOfRun } from '../runs/readRecipe.js';
+import { speakerKind } from '../runs/speakerSchemas.js';
 import { readRecords } from '../runs/recordLog.js';
 import { watchUnscored } from '../dialogue/unscored.js';
 import { formatOf, joinOf } from '../stages/speakerOptions.js';
@@ -86,7 +87,9 @@ async function answer(
 ): Promise<readonly MendedExchange[]> {
   const { alternatives, folder, samples, seed } = options;
   if (alternatives.kind === 'file') return answersOfFile(failures, style, alternatives.path, leaveOut);
-  const model = alternatives.kind === 'model' ? [`target.model=${alternatives.notation}`] : [];
+  // Another model on this machine reads the dialogues as the target does; --set can say otherwise.
+  const isLocal = alternatives.kind === 'model' && speakerKind(alternatives.notation) === 'local';
+  const model = alternatives.kind === 'model' ? [`target.model=${alternatives.notation}`, ...(isLocal ? [`target.format=${style.format}`] : [])] : [];
   const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
   const workshop = openWorkshop(loaded, context, null);
   try {

@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dialogueRecord } from '../dialogue/records.js';
 import { readPreferences } from '../dialogue/preferences.js';
@@ -23,7 +23,7 @@ beforeAll(() => {
   const directory = RunDirectory.create(run, { name: 'demo', seed: 0, configuration, source, inputs: [] });
   const record = (stage: string, said: string, harm: number) =>
     dialogueRecord(
-      { prompt: { id: said, text: 'the shop', conversationId: said }, turns: [utteranceOf('adversary', `${said}\n`), utteranceOf('target', 'go away\n')] },
+      { prompt: { id: said, text: 'the shop', conversationId: said }, turns: [utteranceOf('adversary', said), utteranceOf('target', 'go away\n')] },
       { [recipe.judge.model]: [scored(harm)] }, { stage }, null,
     );
   const ipo = 'exploit:ipo';
@@ -60,6 +60,17 @@ describe('gadfly preferences', () => {
     const out = inFolder('c.jsonl');
     expect(jsonOf(await cli('--out', out, '--from', 'pairs'))).toMatchObject({ found: 2, rows: 1, leftOut: { 'held out for the measures': 1 } });
     expect(readFileSync(out, 'utf8')).toBe('{"prompt":"p","chosen":"a","rejected":"b","toxic":"c"}\n');
+  });
+
+  it('another model on this machine reads the dialogues as the target does, whatever it is called', async () => {
+    const out = inFolder('d.jsonl');
+    const result = await cli('--out', out, '--alternatives', resolve('assets/organism'), '--samples', '4', '--threads', '1');
+    expect(result.code).toBe(0);
+    const rows = readFileSync(out, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { prompt: string; chosen: string });
+    expect(rows).toHaveLength(2);
+    // A clerk who did not know that a line ends a turn would go on in the customer's.
+    for (const { prompt, chosen } of rows) expect(`${prompt}${chosen}`).toMatch(/\n[^\n]+\n$/);
+    for (const { chosen } of rows) expect(chosen).not.toMatch(/^ /);
   });
 
   it('refuses another ending, a file that is not there, and choices beside pairs', async () => {

@@ -69,7 +69,8 @@ export interface Workshop {
   }) => Promise<LanguageModelAdversary>;
   /** A frozen adversary of any kind, for a row of an evaluation: the recipe's, or with the weights of a model folder. */
   readonly openRow: (options: { readonly name: string; readonly folder?: string }) => Promise<OpenAdversary & { readonly close: () => Promise<void> }>;
-  /** Whoever answers in the target's place: a model on this machine, frozen, or a remote one. */
+  /** Whoever answers in the target's place: a model on this machine, frozen, that reads dialogues as the target does where nothing else is
+   *  said; or a remote one. */
   readonly openWriter: (speaker: SpeakerOptions) => Promise<OpenTarget & { readonly close: () => Promise<void> }>;
   /** Asks this before every request to a remote model; it throws to end the work. */
   readonly limitRequests: (check: () => void) => void;
@@ -247,7 +248,7 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
       if (speakerKind(speaker.model) !== 'local') return { ...(await openRemoteTarget(speaker, requests)), close: async () => undefined };
       const open = await known(speaker.model);
       const model = open ?? (await openModel(speaker.model, false, speaker.model));
-      return { ...createLocalTarget(model, speakerOptions(speaker)), close: open === null ? model.close : async () => undefined };
+      return { ...createLocalTarget(model, speakerOptions({ ...speaker, format: speaker.format ?? formatOf(recipe.target) })), close: open === null ? model.close : async () => undefined };
     },
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
     openReference: async (adversary) => {
