@@ -28,7 +28,7 @@ export async function collectAlternatives(
   const byWriter = writer === null ? null : await askWriter(context, writer, dialogues);
   // Drawn anew for each dialogue: the likeliest few of one pool would be everybody's answer.
   const drawn = (place: number, max: number): readonly Utterance[] => openStream(childKey(streamKey(recipe.seed, `${unit} borrow`), place)).shuffle(pool).slice(0, max);
-  const found: (readonly Candidate[])[] = [];
+  const found: { readonly dialogue: Dialogue; readonly reply: Utterance }[][] = [];
   for (const [done, dialogue] of dialogues.entries()) {
     guard.mayGoOn();
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
@@ -40,28 +40,33 @@ export async function collectAlternatives(
       ...(await readReplies(dialogue, own.map(goingOn), speaker)),
       ...(borrow === null ? [] : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(goingOn), speaker), borrow.keep)),
     ];
-    found.push(await judgeReplies(replies.map((reply) => ({ dialogue, reply })), judge));
+    found.push(replies.map((reply) => ({ dialogue, reply })));
   }
-  return found;
+  const judged = await judgeReplies(found.flat(), judge);
+  let next = 0;
+  return found.map(({ length }) => judged.slice(next, (next += length)));
 }
 
-async function askWriter(
-  { workshop, recipe, stage, unit, guard }: MendContext,
-  writer: SpeakerOptions,
-  dialogues: readonly Dialogue[],
-): Promise<readonly (readonly Utterance[])[]> {
+/** Dialogues that the writer is asked about at once: requests to an endpoint run side by side. */
+const askedAtOnce = 32;
+
+async function askWriter(context: MendContext, writer: SpeakerOptions, dialogues: readonly Dialogue[]): Promise<readonly (readonly Utterance[])[]> {
+  const { workshop, recipe, stage, unit, guard } = context;
   const { samples } = stage.options.candidates;
   const speaker = await workshop.openWriter(writer);
   guard.watch(speaker);
+  workshop.limitRequests(guard.mayGoOn);
   try {
     const stream = streamKey(recipe.seed, `${unit} writer`);
-    const answered: (readonly Utterance[])[] = [];
-    for (const [i, dialogue] of dialogues.entries()) {
+    const answered: Utterance[] = [];
+    for (let start = 0; start < dialogues.length; start += askedAtOnce) {
       guard.mayGoOn();
-      const requests = Array.from({ length: samples }, (_, n) => ({ dialogue, stream: childKey(stream, i, n) }));
-      answered.push((await speaker.reply(requests)).map(({ reply }) => reply));
+      tell(context, 'writer', start, dialogues.length);
+      const requests = dialogues.slice(start, start + askedAtOnce).flatMap((dialogue, i) =>
+        Array.from({ length: samples }, (_, n) => ({ dialogue, stream: childKey(stream, start + i, n) })));
+      answered.push(...(await speaker.reply(requests)).map(({ reply }) => reply));
     }
-    return answered;
+    return dialogues.map((_, i) => answered.slice(i * samples, (i + 1) * samples));
   } finally {
     await speaker.close();
   }
