@@ -20,7 +20,7 @@ export async function collectAlternatives(
   ordinary: readonly AnsweredTurn[],
   { speaker, judge }: { readonly speaker: MendSpeaker; readonly judge: Judge },
 ): Promise<readonly (readonly Candidate[])[]> {
-  const { stage, recipe, unit, around, guard } = context;
+  const { stage, recipe, unit, around, guard, speaking } = context;
   const { writer, answers, borrow } = stage.options.candidates;
   const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
   const pool = borrow === null ? [] : await borrowedReplies(context, borrow.data, ordinary);
@@ -33,7 +33,9 @@ export async function collectAlternatives(
     guard.mayGoOn();
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
     const text = runningText(dialogue, around.join);
-    const goingOn = (reply: Utterance): Utterance => (reply.tokens === null ? { ...reply, text: around.join(text, reply.text).slice(text.length) } : reply);
+    // In a chat an answer is a message of its own.
+    const placed = (said: string): string => (speaking.format === 'chat' ? said.trim() : around.join(text, said).slice(text.length));
+    const goingOn = (reply: Utterance): Utterance => (reply.tokens === null ? { ...reply, text: placed(reply.text) } : reply);
     const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
     const own = [...(byWriter?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
     const replies = [
