@@ -248,7 +248,9 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
       if (speakerKind(speaker.model) !== 'local') return { ...(await openRemoteTarget(speaker, requests)), close: async () => undefined };
       const open = await known(speaker.model);
       const model = open ?? (await openModel(speaker.model, false, speaker.model));
-      return { ...createLocalTarget(model, speakerOptions({ ...speaker, format: speaker.format ?? formatOf(recipe.target) })), close: open === null ? model.close : async () => undefined };
+      const { format = formatOf(recipe.target) } = speaker;
+      const close = open === null ? model.close : async (): Promise<void> => undefined;
+      return { ...createLocalTarget(model, speakerOptions({ ...speaker, format })), close };
     },
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
     openReference: async (adversary) => {
