@@ -45,7 +45,7 @@ export function requireModels({ recipe, source }: LoadedRecipe): void {
 
 /** Data files and the models that lie on this machine as paths; fetched models are named by their notation alone. */
 export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<readonly InputHash[]> {
-  const models = [recipe.target.model, recipe.adversary.model, recipe.reference].filter((notation) => notation !== null && /^\.{0,2}\//.test(notation));
+  const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter((notation) => notation !== null && /^\.{0,2}\//.test(notation));
   const judges = recipeStages(recipe).flatMap((stage) => (stage.kind === 'evaluate' ? (stage.options.judges ?? []) : []));
   models.push(...[recipe.judge, ...judges].flatMap(judgeFiles));
   const named = [...recipeFiles(recipe, source.folder), ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') }))];
