@@ -14,3 +14,8 @@ export const joinLines: JoinTurns = (before, after) => {
   if (before === '' || after === '') return before + after;
   return before.endsWith('\n') || after.startsWith('\n') ? before + after : `${before}\n${after}`;
 };
+
+/** What the later text adds, with the space or line break that joins it to the earlier one. */
+export function goingOn(before: string, after: string, join: JoinTurns): string {
+  return join(before, after).slice(before.length);
+}

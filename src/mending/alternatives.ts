@@ -1,7 +1,7 @@
 /** From failures to preference rows: what the target should have said instead, beside what it said. */
 import { present } from '../base/invariant.js';
 import { childKey, type StreamKey } from '../base/random.js';
-import type { JoinTurns } from '../dialogue/join.js';
+import { goingOn, type JoinTurns } from '../dialogue/join.js';
 import type { ChatPreference, TextPreference } from '../dialogue/preferenceRows.js';
 import type { Judge, Target, Utterance } from '../dialogue/types.js';
 import type { FormatKind } from '../speakers/formats/format.js';
@@ -58,7 +58,7 @@ export interface RowStyle {
 /** A row of running text: the dialogue as the target's format writes it (a chat as running text), and both answers as they go on from it. */
 export function textPreference({ failure, safe }: MendedExchange, { format, join }: RowStyle): TextPreference {
   const prompt = dialogueText(failure.dialogue, format === 'lines' ? 'lines' : 'plain');
-  const answer = ({ text, tokens }: MendedExchange['safe']): string => (tokens === null ? join(prompt, text).slice(prompt.length) : text);
+  const answer = ({ text, tokens }: MendedExchange['safe']): string => (tokens === null ? goingOn(prompt, text, join) : text);
   return { prompt, chosen: answer(safe), rejected: answer(failure.reply) };
 }
 

@@ -1,33 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { parseRecipe, RecipeError } from './readRecipe.js';
+import { parseRecipe, type RecipeError } from './readRecipe.js';
+import { problemsOf, recipeHead } from './testing/recipeTexts.js';
 
-const recipe = `name: x
-target: { model: organism }
-adversary: { model: organism }
-judge: linear-toxicity
-prompts: { train: a.json, dev: b.json, test: c.json }
-stages:
-  - exploit: { attack: ipo }
+const recipe = `${recipeHead}  - exploit: { attack: ipo }
   - mend: { train: [{ loss: adpo }] }
   - evaluate: {}
 `;
 const loop = 'loop: { rounds: 2 }\n';
 const mend = 'stages.1.mend';
 
-function problems(text: string, set: readonly string[]): RecipeError['problems'] {
-  try {
-    parseRecipe(text, { file: 'r.yaml', changes: { set } });
-  } catch (error) {
-    if (error instanceof RecipeError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problems = (text: string, set: readonly string[]): RecipeError['problems'] => problemsOf(() => parseRecipe(text, { file: 'r.yaml', changes: { set } }));
 
 describe('rules about mending', () => {
   it('a recipe that attacks, mends and evaluates is fine, in a loop too', () => {
-    expect(problems(recipe, [])).toEqual([]);
-    expect(problems(recipe + loop, [])).toEqual([]);
+    for (const text of [recipe, recipe + loop]) expect(() => parseRecipe(text, { file: 'r.yaml' })).not.toThrow();
   });
 
   it('what cannot be mended, or with what it cannot, is refused before anything begins, at its key and with a remedy', () => {

@@ -4,29 +4,16 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../base/errors.js';
-import { RecipeError, loadRecipe, parseRecipe, recipeFiles, recipeOfRun, shippedRecipes } from './readRecipe.js';
+import { type RecipeError, loadRecipe, parseRecipe, recipeFiles, recipeOfRun, shippedRecipes } from './readRecipe.js';
 import { recipeJsonSchema, recipeStages, stagesLeftOut } from './recipe.js';
 import { formatDuration, parseDuration } from './quantities.js';
+import { problemsOf, recipeHead } from './testing/recipeTexts.js';
 
-const minimal = `name: x
-target: { model: organism }
-adversary: { model: organism }
-judge: linear-toxicity
-prompts: { train: a.json, dev: b.json, test: c.json }
-stages:
-  - exploit: { attack: ipo, epochs: 2 }
+const minimal = `${recipeHead}  - exploit: { attack: ipo, epochs: 2 }
   - evaluate: { rows: [untuned, ipo] }
 `;
 
-function problems(text: string, set: readonly string[] = []): RecipeError['problems'] {
-  try {
-    parseRecipe(text, { file: 'r.yaml', changes: { set } });
-  } catch (error) {
-    if (error instanceof RecipeError) return error.problems;
-    throw error;
-  }
-  throw new Error('no problem was found');
-}
+const problems = (text: string, set: readonly string[] = []): RecipeError['problems'] => problemsOf(() => parseRecipe(text, { file: 'r.yaml', changes: { set } }));
 
 const first = (text: string, set: readonly string[] = []): RecipeError['problems'][number] => problems(text, set)[0] as RecipeError['problems'][number];
 

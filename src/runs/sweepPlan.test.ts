@@ -1,31 +1,18 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseRecipe, RecipeError } from './readRecipe.js';
+import { parseRecipe, type RecipeError } from './readRecipe.js';
 import { planSweep } from './sweepPlan.js';
 import { keyLabels, pointNames, sweepEntries, valueText } from './sweepPoints.js';
+import { problemsOf, recipeHead } from './testing/recipeTexts.js';
 
-const recipe = `name: x
-target: { model: organism }
-adversary: { model: organism }
-judge: linear-toxicity
-prompts: { train: a.json, dev: b.json, test: c.json }
-stages:
-  - exploit: { attack: ipo, epochs: 2 }
+const recipe = `${recipeHead}  - exploit: { attack: ipo, epochs: 2 }
   - mend: { train: [{ loss: adpo }, { loss: sft }] }
   - evaluate: {}
 `;
 
 const plan = (sweep: string, set: readonly string[] = []) => planSweep({ text: `${recipe}sweep: ${sweep}\n`, file: '/recipes/r.yaml', changes: { set } });
 
-function problems(sweep: string, set: readonly string[] = []): RecipeError['problems'] {
-  try {
-    plan(sweep, set);
-  } catch (error) {
-    if (error instanceof RecipeError) return error.problems;
-    throw error;
-  }
-  throw new Error('no problem was found');
-}
+const problems = (sweep: string, set: readonly string[] = []): RecipeError['problems'] => problemsOf(() => plan(sweep, set));
 
 describe('the points of a sweep', () => {
   it('a grid runs its combinations in the order written, the last key fastest', () => {

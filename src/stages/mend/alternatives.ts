@@ -1,6 +1,7 @@
 /** What the dialogues of a mend stage could have been answered instead, beside what the start of training says itself: by another model, by
  *  whoever wrote a file of answers, or as other dialogues were. */
 import { childKey, openStream, streamKey } from '../../base/random.js';
+import { goingOn } from '../../dialogue/join.js';
 import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
 import { type Candidate, judgeReplies } from '../../mending/candidates.js';
 import { type AnsweredTurn, replyOf, runningText } from '../../mending/dialogues.js';
@@ -34,13 +35,13 @@ export async function collectAlternatives(
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
     const text = runningText(dialogue, around.join);
     // In a chat an answer is a message of its own.
-    const placed = (said: string): string => (speaking.format === 'chat' ? said.trim() : around.join(text, said).slice(text.length));
-    const goingOn = (reply: Utterance): Utterance => (reply.tokens === null ? { ...reply, text: placed(reply.text) } : reply);
+    const placed = (reply: Utterance): Utterance =>
+      reply.tokens !== null ? reply : { ...reply, text: speaking.format === 'chat' ? reply.text.trim() : goingOn(text, reply.text, around.join) };
     const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
     const own = [...(byWriter?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
     const replies = [
-      ...(await readReplies(dialogue, own.map(goingOn), speaker)),
-      ...(borrow === null ? [] : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(goingOn), speaker), borrow.keep)),
+      ...(await readReplies(dialogue, own.map(placed), speaker)),
+      ...(borrow === null ? [] : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(placed), speaker), borrow.keep)),
     ];
     found.push(replies.map((reply) => ({ dialogue, reply })));
   }
