@@ -13,8 +13,18 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 240_000,
     projects: [
-      { extends: true, test: { name: 'quick', include: ['src/**/*.test.{ts,tsx}', 'organism/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'], exclude: [...ignored, ...models, ...browser] } },
-      { extends: true, test: { name: 'models', include: models, exclude: ignored, testTimeout: 900_000, maxWorkers: 1 } },
+      {
+        extends: true,
+        test: {
+          name: 'quick',
+          include: ['src/**/*.test.{ts,tsx}', 'organism/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
+          exclude: [...ignored, ...models, ...browser],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'models', include: models, exclude: ignored, testTimeout: 900_000, maxWorkers: 1 },
+      },
       { extends: true, test: { name: 'browser', include: browser, exclude: ignored } },
     ],
   },

@@ -7,7 +7,16 @@ import { ConfigError } from '../src/base/errors.js';
 import { assetPath } from '../src/base/packageRoot.js';
 import type { BenchSetup, Reference } from './comparison.js';
 
-export const benchNames = ['epoch', 'batched', 'update', 'train-step', 'sampling', 'startup', 'roofline', 'growth'] as const;
+export const benchNames = [
+  'epoch',
+  'batched',
+  'update',
+  'train-step',
+  'sampling',
+  'startup',
+  'roofline',
+  'growth',
+] as const;
 export type BenchName = (typeof benchNames)[number];
 
 export const usage = `npm run bench -- [NAME…] [options]
@@ -47,13 +56,17 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
   const { quick, python } = values;
   const count = (name: 'threads' | 'runs' | 'trees' | 'batched-trees', fallback: number): number => {
     const given = values[name] === undefined ? fallback : Number(values[name]);
-    if (!Number.isInteger(given) || given < 1) throw new ConfigError('not a count', { where: `--${name}`, got: values[name] ?? '' });
+    if (!Number.isInteger(given) || given < 1)
+      throw new ConfigError('not a count', { where: `--${name}`, got: values[name] ?? '' });
     return given;
   };
   return {
     names: positionals,
     model: values.model ?? 'smollm2',
-    peers: { wanted: !values['no-peers'], python: python === undefined ? null : python.includes('/') ? resolve(python) : python }, // a bare name is looked up in PATH
+    peers: {
+      wanted: !values['no-peers'],
+      python: python === undefined ? null : python.includes('/') ? resolve(python) : python,
+    }, // a bare name is looked up in PATH
     record: values.record,
     json: values.json,
     setup: {
@@ -73,7 +86,8 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
 export function referenceAt(path: string): Reference {
   const folder = resolve(path);
   if (existsSync(join(folder, 'src', 'astra_rl', '__init__.py'))) return { name: 'astra-rl', folder };
-  if (existsSync(join(folder, 'trainer.py')) && existsSync(join(folder, 'environment.py'))) return { name: 'ASTPrompter', folder };
+  if (existsSync(join(folder, 'trainer.py')) && existsSync(join(folder, 'environment.py')))
+    return { name: 'ASTPrompter', folder };
   throw new ConfigError('no checkout of a reference implementation', {
     where: `--reference ${path}`,
     expected: 'src/astra_rl (astra-rl), or trainer.py and environment.py (ASTPrompter)',
@@ -84,13 +98,27 @@ function parsed(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
   const options = {
-    model: text, prompts: text, threads: text, runs: text, trees: text, 'batched-trees': text, python: text,
+    model: text,
+    prompts: text,
+    threads: text,
+    runs: text,
+    trees: text,
+    'batched-trees': text,
+    python: text,
     reference: { type: 'string', multiple: true },
-    'no-peers': flag, quick: flag, record: flag, json: flag, help: flag,
+    'no-peers': flag,
+    quick: flag,
+    record: flag,
+    json: flag,
+    help: flag,
   } as const;
   try {
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {
-    throw new ConfigError('this call cannot be read', { got: error instanceof Error ? error.message : String(error), remedy: 'See --help.', cause: error });
+    throw new ConfigError('this call cannot be read', {
+      got: error instanceof Error ? error.message : String(error),
+      remedy: 'See --help.',
+      cause: error,
+    });
   }
 }

@@ -8,7 +8,15 @@ import { saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { tinyModel } from '../tests/fakes/tinyModel.js';
 import { readArguments, referenceAt } from './arguments.js';
-import { isChosen, memoryFigure, outcomeIn, type BenchSetup, type Comparison, type Outcome, type Side } from './comparison.js';
+import {
+  isChosen,
+  memoryFigure,
+  outcomeIn,
+  type BenchSetup,
+  type Comparison,
+  type Outcome,
+  type Side,
+} from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { generation, measureGeneration } from './generation.js';
 import { historyLine, recordRun } from './history.js';
@@ -30,7 +38,18 @@ const model = join(scratch, 'tiny');
 const texts = Array.from({ length: 20 }, (_, i) => `text number ${String(i)}`);
 const once = { uncounted: 0, counted: 1, seconds: 1 };
 const setup: BenchSetup = {
-  model, threads: 2, runs: 1, trees: 2, batchedTrees: 4, prompts: join(scratch, 'texts.json'), scratch, python: 'python', references: [], repeat: once, quick: false, bfloat16: true,
+  model,
+  threads: 2,
+  runs: 1,
+  trees: 2,
+  batchedTrees: 4,
+  prompts: join(scratch, 'texts.json'),
+  scratch,
+  python: 'python',
+  references: [],
+  repeat: once,
+  quick: false,
+  bfloat16: true,
   gpt2Small: async () => 'gpt2',
   gguf: async () => 'model.gguf',
 };
@@ -46,31 +65,60 @@ afterAll(() => {
 });
 
 function peerOf(comparison: Comparison | undefined): Side {
-  return present(comparison?.sides.find(({ isPeer }) => isPeer), 'a peer');
+  return present(
+    comparison?.sides.find(({ isPeer }) => isPeer),
+    'a peer',
+  );
 }
 
 /** The options that a program is given, by its path. */
 function callOf(side: Side): { readonly program: string; readonly options: Readonly<Record<string, unknown>> } {
   if (side.kind !== 'program') throw new Error('no program');
-  return { program: side.args.slice(0, -1).join(' '), options: JSON.parse(side.args.at(-1) ?? '') as Record<string, unknown> };
+  return {
+    program: side.args.slice(0, -1).join(' '),
+    options: JSON.parse(side.args.at(-1) ?? '') as Record<string, unknown>,
+  };
 }
 
 describe('what is measured on our side', () => {
   it('a training step reads batch × length tokens of every shape', async () => {
-    const { work, figures } = await measureTrainStep({ model, threads: 1, shapes: [[2, 6], [1, 9]], repeat: once });
+    const { work, figures } = await measureTrainStep({
+      model,
+      threads: 1,
+      shapes: [
+        [2, 6],
+        [1, 9],
+      ],
+      repeat: once,
+    });
     expect(work).toEqual({ 'tokens of 2x6': 12, 'tokens of 1x9': 9 });
     expect(Object.keys(figures)).toEqual(['2x6', '1x9']);
   });
 
   it('generation gives a rate for every batch', async () => {
-    const { figures } = await measureGeneration({ model, threads: 1, precision: 'f32', batches: [1, 3], promptTokens: 5, newTokens: 4, repeat: once });
+    const { figures } = await measureGeneration({
+      model,
+      threads: 1,
+      precision: 'f32',
+      batches: [1, 3],
+      promptTokens: 5,
+      newTokens: 4,
+      repeat: once,
+    });
     expect(Object.keys(figures)).toEqual(['b1', 'b3']);
   });
 
   it('a preference update takes the pairs of a file', async () => {
     const pairs = join(scratch, 'tiny-pairs.json');
     writeFileSync(pairs, JSON.stringify([{ prefix: [1, 2], chosen: [3, 4], rejected: [5] }]));
-    const { work, figures } = await measurePreferenceUpdate({ model, threads: 1, pairs, beta: 0.1, learningRate: 1e-6, repeat: once });
+    const { work, figures } = await measurePreferenceUpdate({
+      model,
+      threads: 1,
+      pairs,
+      beta: 0.1,
+      learningRate: 1e-6,
+      repeat: once,
+    });
     expect(work).toEqual({ pairs: 1, 'completion tokens': 3 });
     expect(Object.keys(figures)).toEqual(['secondsPerPair', 'secondsPerPairWithReference']);
   });
@@ -88,7 +136,13 @@ describe('what is measured on our side', () => {
     const spoken = present(work['spoken tokens'], 'a count');
     expect(spoken).toBeLessThanOrEqual(56 * 24);
     if (peer === 'batched') expect(spoken).toBe(56 * 24);
-    expect(Object.keys(figures)).toEqual(['secondsPerTree', 'rolloutPerTree', 'updatePerTree', 'spokenPerSecond', 'trainedPerSecond']);
+    expect(Object.keys(figures)).toEqual([
+      'secondsPerTree',
+      'rolloutPerTree',
+      'updatePerTree',
+      'spokenPerSecond',
+      'trainedPerSecond',
+    ]);
   });
 });
 
@@ -102,7 +156,17 @@ describe('what is asked of the peers', () => {
     const [comparison] = await bench(setup);
     const [ours, theirs] = [callOf(present(comparison?.sides[0], 'ours')), callOf(peerOf(comparison))];
     expect(theirs.program).toBe(join(process.cwd(), 'bench', 'peers', program));
-    const shared = ['model', 'threads', 'shapes', 'repeat', 'batches', 'promptTokens', 'pairs', 'beta', 'prompts'].filter((key) => key in ours.options);
+    const shared = [
+      'model',
+      'threads',
+      'shapes',
+      'repeat',
+      'batches',
+      'promptTokens',
+      'pairs',
+      'beta',
+      'prompts',
+    ].filter((key) => key in ours.options);
     for (const key of shared) expect(theirs.options[key], key).toEqual(ours.options[key]);
     expect(shared).toEqual(expect.arrayContaining(['model', 'threads']));
   });
@@ -119,25 +183,40 @@ describe('what is asked of the peers', () => {
   it('without a checkout the epoch stands against a recorded figure, and says so', async () => {
     const comparisons = await epoch(setup);
     expect(comparisons.map(({ name }) => name)).toEqual(['epoch/astra-rl']);
-    expect(peerOf(comparisons[0])).toMatchObject({ kind: 'recorded', outcome: { figures: { secondsPerTree: expect.closeTo(44.2, 1) as number } } });
+    expect(peerOf(comparisons[0])).toMatchObject({
+      kind: 'recorded',
+      outcome: { figures: { secondsPerTree: expect.closeTo(44.2, 1) as number } },
+    });
     expect(comparisons[0]?.notes.at(-1)).toContain('--reference');
   });
 
   it('every training step of the table: two models, one thread and all', async () => {
     expect((await trainStep(setup)).map(({ name }) => name)).toEqual([
-      'train-step/smollm2-1', 'train-step/smollm2-2', 'train-step/gpt2-small-1', 'train-step/gpt2-small-2',
+      'train-step/smollm2-1',
+      'train-step/smollm2-2',
+      'train-step/gpt2-small-1',
+      'train-step/gpt2-small-2',
     ]);
   });
 
   it('no program of theirs without an interpreter', async () => {
-    const all = [trainStep, generation, preferenceUpdate, batched, epoch, startup].map((bench) => bench({ ...setup, python: null }));
-    for (const { sides } of (await Promise.all(all)).flat()) expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);
+    const all = [trainStep, generation, preferenceUpdate, batched, epoch, startup].map((bench) =>
+      bench({ ...setup, python: null }),
+    );
+    for (const { sides } of (await Promise.all(all)).flat())
+      expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);
   });
 
   it('float32 stands against float32, int8 rollouts against bfloat16', async () => {
     const made = await batched(setup);
-    expect(made.map((comparison) => [callOf(present(comparison.sides[0], 'ours')).options['precision'], callOf(peerOf(comparison)).options['dtype']])).toEqual([
-      ['f32', 'float32'], ['int8', 'bfloat16'],
+    expect(
+      made.map((comparison) => [
+        callOf(present(comparison.sides[0], 'ours')).options['precision'],
+        callOf(peerOf(comparison)).options['dtype'],
+      ]),
+    ).toEqual([
+      ['f32', 'float32'],
+      ['int8', 'bfloat16'],
     ]);
     const [without, ...more] = await batched({ ...setup, bfloat16: false });
     expect(more).toEqual([]);
@@ -165,7 +244,10 @@ describe('the peers’ interpreter', () => {
 });
 
 describe('results', () => {
-  const outcome = (milliseconds: number, tokens: number): Outcome => ({ figures: { milliseconds, rate: 1000 / milliseconds }, work: { tokens } });
+  const outcome = (milliseconds: number, tokens: number): Outcome => ({
+    figures: { milliseconds, rate: 1000 / milliseconds },
+    work: { tokens },
+  });
   const side = (label: string, values: readonly number[], tokens: number): MeasuredSide => ({
     label,
     isPeer: label === 'peer',
@@ -173,7 +255,10 @@ describe('results', () => {
     samples: values.map((value) => ({ outcome: outcome(value, tokens), peakMiB: 100 * value, others: 0.25 })),
   });
   const comparison: Comparison = {
-    name: 'x', title: 'a thing', sides: [], notes: ['Not equal.'],
+    name: 'x',
+    title: 'a thing',
+    sides: [],
+    notes: ['Not equal.'],
     figures: [
       { key: 'milliseconds', title: 'time', unit: 'ms', better: 'lower' },
       { key: 'rate', title: 'rate', unit: 'things/s', better: 'higher' },
@@ -194,17 +279,27 @@ describe('results', () => {
 
   it('a ratio above 1 means that ours is better, whichever way the figure goes', () => {
     expect(rowsOf(comparison, sides).map(({ work, ratio }) => [work, ratio])).toEqual([
-      ['a thing: time', 2.5], ['a thing: rate', 2.5], ['a thing: peak memory', 2.5],
+      ['a thing: time', 2.5],
+      ['a thing: rate', 2.5],
+      ['a thing: peak memory', 2.5],
     ]);
   });
 
   it('a target is a ratio to reach, or a most', () => {
-    expect(rowsOf(comparison, sides).map(({ target, reached }) => [target, reached])).toEqual([[2, true], [499, false], [3, false]]);
+    expect(rowsOf(comparison, sides).map(({ target, reached }) => [target, reached])).toEqual([
+      [2, true],
+      [499, false],
+      [3, false],
+    ]);
     expect(rowsOf(comparison, sides.slice(0, 1)).map(({ reached }) => reached)).toEqual([null, false, null]);
   });
 
   it('without a peer there is no ratio', () => {
-    expect(rowsOf(comparison, sides.slice(0, 1)).map(({ peer, ratio }) => [peer, ratio])).toEqual([[null, null], [null, null], [null, null]]);
+    expect(rowsOf(comparison, sides.slice(0, 1)).map(({ peer, ratio }) => [peer, ratio])).toEqual([
+      [null, null],
+      [null, null],
+      [null, null],
+    ]);
   });
 
   it('unequal work is said', () => {
@@ -219,11 +314,14 @@ describe('results', () => {
 
   it('the table shows medians, extremes, ratios and targets', () => {
     const text = renderRows(rowsOf(comparison, sides));
-    for (const part of ['2.00 (1.00 – 4.00)', '2.50×', '≥ 2×', '≤ 499 things/s', 'yes', 'no']) expect(text).toContain(part);
+    for (const part of ['2.00 (1.00 – 4.00)', '2.50×', '≥ 2×', '≤ 499 things/s', 'yes', 'no'])
+      expect(text).toContain(part);
   });
 
   it('a recorded figure is marked as such', () => {
-    const text = renderRows(rowsOf(comparison, [sides[0] as MeasuredSide, { ...side('peer', [5], 8), recorded: 'another day' }]));
+    const text = renderRows(
+      rowsOf(comparison, [sides[0] as MeasuredSide, { ...side('peer', [5], 8), recorded: 'another day' }]),
+    );
     expect(text).toContain('2.50×*');
     expect(text).toContain('* peer: another day; not measured in this run');
   });
@@ -231,9 +329,14 @@ describe('results', () => {
 
 describe('what the hardware allows', () => {
   it('arithmetic follows the shapes of the model', async () => {
-    // Two layers of width 16: q 16·16, k and v 16·8 each, o 16·16, gate, up and down 16·32 each; 264 words; 2 heads of 8.
+    // Two layers of width 16: q 16·16, k and v 16·8 each, o 16·16, gate, up and down 16·32 each; 264 words; 2 heads of
+    // 8.
     const arithmetic = arithmeticOf(await architectureAt(model));
-    expect(arithmetic).toEqual({ read: 2 * 2 * (256 + 128 + 128 + 256 + 3 * 512), attended: 4 * 2 * 16, logits: 2 * 264 * 16 });
+    expect(arithmetic).toEqual({
+      read: 2 * 2 * (256 + 128 + 128 + 256 + 3 * 512),
+      attended: 4 * 2 * 16,
+      logits: 2 * 264 * 16,
+    });
     const { read, attended, logits } = arithmetic;
     expect(trainingFlop(arithmetic, 2, 3)).toBe(3 * 2 * (3 * (read + logits) + attended * (1 + 2 + 3)));
     // Of 3 new tokens, 2 are read: the first sees 4 + 1 positions, the second 4 + 2.
@@ -251,36 +354,74 @@ describe('what the hardware allows', () => {
   });
 
   it('shares are of the rows that were measured', async () => {
-    const measured = [{ label: 'f32', isPeer: false, recorded: null, samples: [{ outcome: { figures: { b1: 10, b8: 20 }, work: {} }, peakMiB: null, others: null }] }];
+    const measured = [
+      {
+        label: 'f32',
+        isPeer: false,
+        recorded: null,
+        samples: [{ outcome: { figures: { b1: 10, b8: 20 }, work: {} }, peakMiB: null, others: null }],
+      },
+    ];
     const comparison = present((await generation(setup))[0], 'a comparison');
-    const { roofline, failures } = await measureRoofline({ ...setup, threads: 1 }, [{ comparison, sides: measured, failures: [] }], () => undefined);
+    const { roofline, failures } = await measureRoofline(
+      { ...setup, threads: 1 },
+      [{ comparison, sides: measured, failures: [] }],
+      () => undefined,
+    );
     expect(failures).toEqual([]);
-    expect(roofline?.shares.map(({ work }) => work)).toEqual(['sampling 64 + 24 tokens, batch 1', 'sampling 64 + 24 tokens, batch 8']);
+    expect(roofline?.shares.map(({ work }) => work)).toEqual([
+      'sampling 64 + 24 tokens, batch 1',
+      'sampling 64 + 24 tokens, batch 8',
+    ]);
   });
 });
 
 describe('measuring', () => {
-  const program = (label: string, script: string, isPeer = false): Side => ({ kind: 'program', label, isPeer, command: process.execPath, args: ['-e', script] });
-  const comparison = (sides: readonly Side[]): Comparison => ({ name: 'x', title: 'x', figures: [], sides, targets: [], notes: [] });
+  const program = (label: string, script: string, isPeer = false): Side => ({
+    kind: 'program',
+    label,
+    isPeer,
+    command: process.execPath,
+    args: ['-e', script],
+  });
+  const comparison = (sides: readonly Side[]): Comparison => ({
+    name: 'x',
+    title: 'x',
+    figures: [],
+    sides,
+    targets: [],
+    notes: [],
+  });
 
   it('sides take turns', async () => {
     const log = join(scratch, 'turns');
     const write = (label: string): Side =>
-      program(label, `require('fs').appendFileSync(${JSON.stringify(log)}, '${label}'); console.log('{"figures":{"a":1},"work":{}}')`);
+      program(
+        label,
+        `require('fs').appendFileSync(${JSON.stringify(log)}, '${label}'); console.log('{"figures":{"a":1},"work":{}}')`,
+      );
     const { sides } = await measureComparison(comparison([write('a'), write('b')]), 2, () => undefined);
     expect(readFileSync(log, 'utf8')).toBe('abab');
     expect(sides.map(({ samples }) => samples.length)).toEqual([2, 2]);
   });
 
   it('a side that fails is left out, and why is told', async () => {
-    const { sides, failures } = await measureComparison(comparison([program('ours', 'process.exit(1)')]), 2, () => undefined);
+    const { sides, failures } = await measureComparison(
+      comparison([program('ours', 'process.exit(1)')]),
+      2,
+      () => undefined,
+    );
     expect(sides).toEqual([]);
     expect(failures).toEqual([expect.stringContaining('ours failed')]);
   });
 
   it('the result is the last line of JSON with figures', () => {
-    expect(outcomeIn('loading\n{"a": 1}\n{broken\n{"figures": {"x": 2}, "work": {}, "versions": {"torch": "2.0"}}\nbye')).toEqual({
-      figures: { x: 2 }, work: {}, versions: { torch: '2.0' },
+    expect(
+      outcomeIn('loading\n{"a": 1}\n{broken\n{"figures": {"x": 2}, "work": {}, "versions": {"torch": "2.0"}}\nbye'),
+    ).toEqual({
+      figures: { x: 2 },
+      work: {},
+      versions: { torch: '2.0' },
     });
     expect(() => outcomeIn('nothing')).toThrow(FormatError);
     expect(() => outcomeIn('{"figures": {"x": null}, "work": {}}')).toThrow(/figures\.x/);
@@ -290,7 +431,14 @@ describe('measuring', () => {
     const calls = async (repeat: Parameters<typeof medianSeconds>[1]): Promise<number> => {
       let [now, count] = [0, 0];
       const clock = { monotonicMs: () => now, isoNow: () => '' };
-      await medianSeconds(async () => { now += 4000; count += 1; }, repeat, clock);
+      await medianSeconds(
+        async () => {
+          now += 4000;
+          count += 1;
+        },
+        repeat,
+        clock,
+      );
       return count;
     };
     expect(await calls({ uncounted: 1, counted: 3, seconds: 100 })).toBe(4);
@@ -304,7 +452,9 @@ describe('measuring', () => {
   });
 
   it('a process that fails is an error with the end of what it complained', async () => {
-    const failing = runMeasured(process.execPath, ['-e', 'console.error("no such luck"); process.exit(3)'], { cwd: scratch });
+    const failing = runMeasured(process.execPath, ['-e', 'console.error("no such luck"); process.exit(3)'], {
+      cwd: scratch,
+    });
     await expect(failing).rejects.toThrow(/exit code 3\s+no such luck/);
     await expect(runMeasured(join(scratch, 'absent'), [], { cwd: scratch })).rejects.toThrow(EnvironmentError);
   });
@@ -317,29 +467,51 @@ describe('measuring', () => {
 });
 
 describe('the history', () => {
-  const about = { date: '2026-01-01', machine: { processor: 'p', cores: 2, memoryGiB: 8, system: 's', threads: 1 }, versions: {} };
+  const about = {
+    date: '2026-01-01',
+    machine: { processor: 'p', cores: 2, memoryGiB: 8, system: 's', threads: 1 },
+    versions: {},
+  };
 
   it('grows by one line a recorded run', () => {
     const file = join(scratch, 'history.jsonl');
     for (let i = 0; i < 2; i++) recordRun({ about, rows: [], roofline: [] }, file);
-    expect(readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => (JSON.parse(line) as { date: string }).date)).toEqual(['2026-01-01', '2026-01-01']);
+    expect(
+      readFileSync(file, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { date: string }).date),
+    ).toEqual(['2026-01-01', '2026-01-01']);
   });
 
   it('a line names the commit', () => {
-    expect(JSON.parse(historyLine({ about, rows: [], roofline: [] }, 'abc+'))).toMatchObject({ revision: 'abc+', machine: { cores: 2 } });
+    expect(JSON.parse(historyLine({ about, rows: [], roofline: [] }, 'abc+'))).toMatchObject({
+      revision: 'abc+',
+      machine: { cores: 2 },
+    });
   });
 });
 
 describe('the command line', () => {
   it('without options measures everything, once', () => {
     expect(readArguments([])).toMatchObject({
-      names: [], model: 'smollm2', json: false, record: false, peers: { wanted: true, python: null }, setup: { runs: 1, trees: 2, references: [] },
+      names: [],
+      model: 'smollm2',
+      json: false,
+      record: false,
+      peers: { wanted: true, python: null },
+      setup: { runs: 1, trees: 2, references: [] },
     });
   });
 
   it('takes a bench by name, or one comparison of it', () => {
-    expect(readArguments(['train-step', 'batched/f32', '--runs', '1'])).toMatchObject({ names: ['train-step', 'batched/f32'], setup: { runs: 1 } });
-    expect([isChosen('batched/f32', ['batched']), isChosen('sampling', ['batched']), isChosen('sampling', [])]).toEqual([true, false, true]);
+    expect(readArguments(['train-step', 'batched/f32', '--runs', '1'])).toMatchObject({
+      names: ['train-step', 'batched/f32'],
+      setup: { runs: 1 },
+    });
+    expect([isChosen('batched/f32', ['batched']), isChosen('sampling', ['batched']), isChosen('sampling', [])]).toEqual(
+      [true, false, true],
+    );
   });
 
   it('knows a reference implementation by its files', () => {
@@ -350,6 +522,7 @@ describe('the command line', () => {
   });
 
   it('refuses what it does not know', () => {
-    for (const args of [['training'], ['--runs', '0'], ['--threads', 'two'], ['--nonsense']]) expect(() => readArguments(args)).toThrow(ConfigError);
+    for (const args of [['training'], ['--runs', '0'], ['--threads', 'two'], ['--nonsense']])
+      expect(() => readArguments(args)).toThrow(ConfigError);
   });
 });

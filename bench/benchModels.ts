@@ -21,7 +21,8 @@ export function benchCache(environment: Readonly<Record<string, string | undefin
   return set('GADFLY_CACHE') ?? join(set('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'gadfly');
 }
 
-/** A folder in Hugging Face layout, float32: peers read no GGUF and compute in the type that is stored, so anything else is rewritten. */
+/** A folder in Hugging Face layout, float32: peers read no GGUF and compute in the type that is stored, so anything
+ *  else is rewritten. */
 export async function modelFolder(notation: string, cacheDir: string, say: Say): Promise<string> {
   const resolved = await resolveModel(notation, { cacheDir: null, offline: false, onNotice: say });
   if (resolved.kind !== 'local') throw new ConfigError('a remote model cannot be measured', { got: notation });
@@ -34,8 +35,8 @@ export async function modelFolder(notation: string, cacheDir: string, say: Say):
   return folder;
 }
 
-/** Random weights in GPT-2 small's shape: 12 layers, 768 channels, a vocabulary of 50,257. The tokenizer is `tokenizerFrom`'s, which speed does not
- *  depend on. */
+/** Random weights in GPT-2 small's shape: 12 layers, 768 channels, a vocabulary of 50,257. The tokenizer is
+ *  `tokenizerFrom`'s, which speed does not depend on. */
 export async function gpt2SmallFolder(tokenizerFrom: string, cacheDir: string, say: Say): Promise<string> {
   const folder = join(modelsFolder(cacheDir), 'gpt2-small-random');
   if (existsSync(join(folder, 'config.json'))) return folder;
@@ -65,7 +66,10 @@ function modelsFolder(cacheDir: string): string {
 /** Another file under the same name is another model. */
 function fingerprint(path: string): string {
   const { size, mtimeMs } = statSync(path);
-  return createHash('sha256').update(JSON.stringify([path, size, mtimeMs])).digest('hex').slice(0, 12);
+  return createHash('sha256')
+    .update(JSON.stringify([path, size, mtimeMs]))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 function isFloat32(path: string): Promise<boolean> {

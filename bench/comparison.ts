@@ -1,5 +1,5 @@
-/** What a bench is: the same work done by several programs, each in a process of its own. Pure data, the reading of a program's
- *  outcome, and the choice of what is run. */
+/** What a bench is: the same work done by several programs, each in a process of its own. Pure data, the reading of a
+ *  program's outcome, and the choice of what is run. */
 import { FormatError } from '../src/base/errors.js';
 import { isJsonObject } from '../src/runs/json.js';
 import type { Repeat } from './repeat.js';
@@ -115,12 +115,22 @@ export function outcomeIn(output: string): Outcome {
     }
   });
   const found = records.findLast((record) => record['figures'] !== undefined);
-  if (found === undefined) throw new FormatError('the program printed no result', { expected: "a line of JSON with 'figures'" });
-  return { figures: numbersOf(found['figures'], 'figures'), work: numbersOf(found['work'], 'work'), versions: textsOf(found['versions']) };
+  if (found === undefined)
+    throw new FormatError('the program printed no result', { expected: "a line of JSON with 'figures'" });
+  return {
+    figures: numbersOf(found['figures'], 'figures'),
+    work: numbersOf(found['work'], 'work'),
+    versions: textsOf(found['versions']),
+  };
 }
 
 function numbersOf(value: unknown, where: string): Readonly<Record<string, number>> {
-  if (!isJsonObject(value)) throw new FormatError('the result lacks a part', { where, expected: 'an object', got: String(JSON.stringify(value)) });
+  if (!isJsonObject(value))
+    throw new FormatError('the result lacks a part', {
+      where,
+      expected: 'an object',
+      got: String(JSON.stringify(value)),
+    });
   return Object.fromEntries(
     Object.entries(value).map(([key, each]) => {
       if (typeof each !== 'number' || !Number.isFinite(each)) {
@@ -133,10 +143,13 @@ function numbersOf(value: unknown, where: string): Readonly<Record<string, numbe
 
 function textsOf(value: unknown): Readonly<Record<string, string>> {
   if (!isJsonObject(value)) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
-/** Whether a comparison was asked for: all are when nothing is named, 'train-step' stands for all that begin with it. */
+/** Whether a comparison was asked for: all are when nothing is named, 'train-step' stands for all that begin with it.
+ */
 export function isChosen(name: string, wanted: readonly string[]): boolean {
   return wanted.length === 0 || wanted.some((each) => name === each || name.startsWith(`${each}/`));
 }

@@ -15,7 +15,16 @@ import { join } from 'node:path';
 import { ConfigError } from '../src/base/errors.js';
 import type { Precision } from '../src/engine/models/languageModel.js';
 import { tokenizerOf, withCheckpoint } from '../src/engine/models/storedModel.js';
-import { memoryFigure, type Bench, type BenchSetup, type Comparison, type Figure, type ReferenceName, type Side, type Target } from './comparison.js';
+import {
+  memoryFigure,
+  type Bench,
+  type BenchSetup,
+  type Comparison,
+  type Figure,
+  type ReferenceName,
+  type Side,
+  type Target,
+} from './comparison.js';
 import { epochOutcome, epochShape, peerRecipes, type IpoEpochOptions } from './ipoEpoch.js';
 import { ownSide } from './ownSide.js';
 import { peerSides, type PeerProgram } from './peer.js';
@@ -29,7 +38,8 @@ const updateATree: Figure = { key: 'updatePerTree', title: 'update of a tree', u
 const spoken: Figure = { key: 'spokenPerSecond', title: 'spoken tokens', unit: 'tokens/s', better: 'higher' };
 const trained: Figure = { key: 'trainedPerSecond', title: 'pairs trained', unit: 'pairs/s', better: 'higher' };
 
-const rollsOwnDice = 'Random numbers differ, so texts and the lengths of dialogues do; compare rates where tokens differ.';
+const rollsOwnDice =
+  'Random numbers differ, so texts and the lengths of dialogues do; compare rates where tokens differ.';
 const precisions = ['f32', 'int8'] as const;
 const sideName = (precision: Precision): string => (precision === 'f32' ? 'f32' : 'int8 rollouts');
 
@@ -42,27 +52,55 @@ export const epoch: Bench = async (setup) => {
   const prompts = await choosePrompts(setup, setup.trees);
   const references = setup.python === null ? [] : setup.references;
   if (references.length === 0) return [againstReference(setup, prompts, 'astra-rl', recordedAstra(setup))];
-  return references.map(({ name, folder }) => againstReference(setup, prompts, name, referencePrograms(setup, prompts, name, folder)));
+  return references.map(({ name, folder }) =>
+    againstReference(setup, prompts, name, referencePrograms(setup, prompts, name, folder)),
+  );
 };
 
-const programs: Readonly<Record<ReferenceName, PeerProgram>> = { 'astra-rl': 'astra_epoch', ASTPrompter: 'astprompter_epoch' };
+const programs: Readonly<Record<ReferenceName, PeerProgram>> = {
+  'astra-rl': 'astra_epoch',
+  ASTPrompter: 'astprompter_epoch',
+};
 
-function referencePrograms(setup: BenchSetup, prompts: string, name: ReferenceName, reference: string): readonly Side[] {
+function referencePrograms(
+  setup: BenchSetup,
+  prompts: string,
+  name: ReferenceName,
+  reference: string,
+): readonly Side[] {
   const { beta, learningRate } = peerRecipes[name].ipo;
-  return peerSides(setup, name, programs[name], { model: setup.model, ...epochShape, prompts, reference, beta, learningRate });
+  return peerSides(setup, name, programs[name], {
+    model: setup.model,
+    ...epochShape,
+    prompts,
+    reference,
+    beta,
+    learningRate,
+  });
 }
 
-/** Measured on 2026-11-21 with the checkout aa04b94, 4 prompts, on 2 cores of an Intel Xeon (AVX-512, AMX), torch 2.15.0: one run each. */
+/** Measured on 2026-11-21 with the checkout aa04b94, 4 prompts, on 2 cores of an Intel Xeon (AVX-512, AMX), torch
+ *  2.15.0: one run each. */
 function recordedAstra({ threads }: BenchSetup): readonly Side[] {
   const source = 'recorded 2026-11-21 on an Intel Xeon with AMX, 2 cores';
   const [rollout, update, peakGiB] = threads === 1 ? [139.8, 155.2, 15.1] : [85.6, 91.3, 14.7];
   const work = { trees: 4, pairs: 28, steps: 4, spokenTokens: threads === 1 ? 2530 : 2525 };
   const seconds = { rolloutSeconds: rollout, updateSeconds: update, wholeSeconds: rollout + update };
-  return [{ kind: 'recorded', label: 'astra-rl', isPeer: true, source, peakMiB: peakGiB * 1024, outcome: epochOutcome({ ...work, ...seconds }) }];
+  return [
+    {
+      kind: 'recorded',
+      label: 'astra-rl',
+      isPeer: true,
+      source,
+      peakMiB: peakGiB * 1024,
+      outcome: epochOutcome({ ...work, ...seconds }),
+    },
+  ];
 }
 
 const differences: Readonly<Record<ReferenceName, string>> = {
-  'astra-rl': 'Gadfly cuts off no utterance before its first token; astra-rl may say nothing. The likelihood term of its reward is a sequence probability, ours a token’s.',
+  'astra-rl':
+    'Gadfly cuts off no utterance before its first token; astra-rl may say nothing. The likelihood term of its reward is a sequence probability, ours a token’s.',
   ASTPrompter: 'ASTPrompter puts a space after every prompt, and drops a pair whose rewards are equal.',
 };
 
@@ -74,7 +112,10 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
     name: `epoch/${name.toLowerCase()}`,
     title: `online-IPO epoch, horizon ${String(horizon)}, ${String(newTokens)} new tokens, batch ${String(batchPairs)}`,
     figures: [secondsATree, memoryFigure, rolloutATree, updateATree, spoken, trained],
-    sides: [...precisions.map((precision) => ownEpoch(setup, { peer: name, precision, prompts, trees: setup.trees })), ...peers],
+    sides: [
+      ...precisions.map((precision) => ownEpoch(setup, { peer: name, precision, prompts, trees: setup.trees })),
+      ...peers,
+    ],
     targets: precisions.flatMap((precision): readonly Target[] => [
       { kind: 'ratio', side: sideName(precision), figure: secondsATree.key, atLeast: least[precision] },
       { kind: 'ratio', side: sideName(precision), figure: memoryFigure.key, atLeast: 3 },
@@ -83,27 +124,42 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
       `${String(setup.trees)} tree(s) on our side. The peer handles prompts one after another, ours all at once, so its lead grows with their number.`,
       differences[name],
       rollsOwnDice,
-      ...(recorded ? [`${name} was not measured: its figures are of another machine and another day. Give a checkout of it (--reference DIR).`] : []),
+      ...(recorded
+        ? [
+            `${name} was not measured: its figures are of another machine and another day. Give a checkout of it (--reference DIR).`,
+          ]
+        : []),
     ],
   };
 }
 
-/** Against the batched loop: f32 against f32, and with int8 rollouts against bfloat16. A processor that does not multiply bfloat16 is no quicker
- *  with it: there both of our sides stand against float32, measured once. */
+/** Against the batched loop: f32 against f32, and with int8 rollouts against bfloat16. A processor that does not
+ *  multiply bfloat16 is no quicker with it: there both of our sides stand against float32, measured once. */
 export const batched: Bench = async (setup) => {
   const prompts = await choosePrompts(setup, setup.batchedTrees);
-  const groups = setup.bfloat16 ? precisions.map((precision) => ({ against: precision, own: [precision] })) : [{ against: 'f32' as const, own: precisions }];
+  const groups = setup.bfloat16
+    ? precisions.map((precision) => ({ against: precision, own: [precision] }))
+    : [{ against: 'f32' as const, own: precisions }];
   return groups.map(({ against, own }): Comparison => {
     return {
       name: `batched/${against}`,
       title: `online-IPO epoch of ${String(setup.batchedTrees)} trees, exactly ${String(epochShape.newTokens)} tokens a turn`,
       figures: [spoken, trained, secondsATree, memoryFigure],
-      sides: [...own.map((precision) => ownEpoch(setup, { peer: 'batched', precision, prompts, trees: setup.batchedTrees })), ...batchedLoop(setup, prompts, against)],
-      targets: own.flatMap((precision) => [spoken, trained].map(({ key }) => ({ kind: 'ratio', side: sideName(precision), figure: key, atLeast: 1.2 } as const))),
+      sides: [
+        ...own.map((precision) => ownEpoch(setup, { peer: 'batched', precision, prompts, trees: setup.batchedTrees })),
+        ...batchedLoop(setup, prompts, against),
+      ],
+      targets: own.flatMap((precision) =>
+        [spoken, trained].map(
+          ({ key }) => ({ kind: 'ratio', side: sideName(precision), figure: key, atLeast: 1.2 }) as const,
+        ),
+      ),
       notes: [
         'Ours judges the utterance as well as the reply and the exchange. The peer trains pairs depth by depth, ours tree by tree.',
         rollsOwnDice,
-        ...(setup.bfloat16 ? [] : ['This processor does not multiply bfloat16, so int8 rollouts stand against float32 as well.']),
+        ...(setup.bfloat16
+          ? []
+          : ['This processor does not multiply bfloat16, so int8 rollouts stand against float32 as well.']),
       ],
     };
   });
@@ -112,7 +168,15 @@ export const batched: Bench = async (setup) => {
 function batchedLoop(setup: BenchSetup, prompts: string, precision: Precision): readonly Side[] {
   const { adversary, target, ipo } = peerRecipes.batched;
   const dtype = precision === 'f32' ? 'float32' : 'bfloat16';
-  return peerSides(setup, `batched PyTorch, ${dtype}`, 'online_ipo', { model: setup.model, ...epochShape, prompts, dtype, adversary, target, ...ipo });
+  return peerSides(setup, `batched PyTorch, ${dtype}`, 'online_ipo', {
+    model: setup.model,
+    ...epochShape,
+    prompts,
+    dtype,
+    adversary,
+    target,
+    ...ipo,
+  });
 }
 
 /** @throws ConfigError for a file that is no JSON array of texts */
@@ -123,7 +187,10 @@ export function readPrompts(file: string): readonly string[] {
 }
 
 /** The first texts of the file that every peer takes, in a file of their own, so that all sides read the same. */
-export async function choosePrompts({ model, prompts, scratch }: Pick<BenchSetup, 'model' | 'prompts' | 'scratch'>, count: number): Promise<string> {
+export async function choosePrompts(
+  { model, prompts, scratch }: Pick<BenchSetup, 'model' | 'prompts' | 'scratch'>,
+  count: number,
+): Promise<string> {
   const texts = readPrompts(prompts);
   const tokenizer = await withCheckpoint(model, async (checkpoint) => tokenizerOf(checkpoint));
   const fits = (text: string): boolean => {
@@ -132,7 +199,11 @@ export async function choosePrompts({ model, prompts, scratch }: Pick<BenchSetup
   };
   const chosen = [...new Set(texts)].filter(fits).slice(0, count);
   if (chosen.length < count) {
-    throw new ConfigError('too few prompts', { where: prompts, expected: `${String(count)} of 8 to 128 tokens`, got: String(chosen.length) });
+    throw new ConfigError('too few prompts', {
+      where: prompts,
+      expected: `${String(count)} of 8 to 128 tokens`,
+      got: String(chosen.length),
+    });
   }
   const file = join(scratch, `prompts-${String(count)}.json`);
   writeFileSync(file, JSON.stringify(chosen));

@@ -1,7 +1,9 @@
-/** Sampling: prompts of 64 random tokens, exactly 24 new tokens a row, at batch 1, 8 and 32, temperature 1, nothing cut off. New tokens
- *  a second over the whole call, reading of the prompt included. Ours with frozen weights, as targets and judges have them.
+/** Sampling: prompts of 64 random tokens, exactly 24 new tokens a row, at batch 1, 8 and 32, temperature 1, nothing cut
+ *  off. New tokens a second over the whole call, reading of the prompt included. Ours with frozen weights, as targets
+ *  and judges have them.
  *
- *  Peer: peers/generate.py (transformers' model.generate). End tokens are banned on both sides, so every row gives 24. */
+ *  Peer: peers/generate.py (transformers' model.generate). End tokens are banned on both sides, so every row gives 24.
+ */
 import { openStream, streamKey } from '../src/base/random.js';
 import { generate } from '../src/engine/models/generate.js';
 import { openLanguageModel, type Precision } from '../src/engine/models/languageModel.js';
@@ -40,14 +42,26 @@ export const generation: Bench = async (setup) => {
       name: 'sampling',
       title: `sampling ${String(samplingShape.promptTokens)} + ${String(samplingShape.newTokens)} tokens`,
       figures: [
-        ...chosen.map((batch): Figure => ({ key: batchKey(batch), title: `batch ${String(batch)}`, unit: 'tokens/s', better: 'higher' })),
+        ...chosen.map((batch): Figure => ({
+          key: batchKey(batch),
+          title: `batch ${String(batch)}`,
+          unit: 'tokens/s',
+          better: 'higher',
+        })),
         memoryFigure,
       ],
       sides: [
         ...precisions.map((precision) => ownSide(precision, 'generation', { ...options, precision })),
         ...peerSides(setup, 'transformers', 'generate', options),
       ],
-      targets: precisions.flatMap((side) => chosen.map((batch): Target => ({ kind: 'ratio', side, figure: batchKey(batch), atLeast: leastRatio[side][batch] }))),
+      targets: precisions.flatMap((side) =>
+        chosen.map((batch): Target => ({
+          kind: 'ratio',
+          side,
+          figure: batchKey(batch),
+          atLeast: leastRatio[side][batch],
+        })),
+      ),
       notes: [repeatNote(repeat), 'The peer computes in float32.'],
     },
   ];
@@ -65,8 +79,15 @@ export async function measureGeneration(options: GenerationBenchOptions): Promis
         ids: Array.from({ length: options.promptTokens }, () => stream.integer(model.vocabularySize)),
         stream: streamKey(0, 'bench', row),
       }));
-      const limits = { minNewTokens: options.newTokens, maxNewTokens: options.newTokens, stopIds: model.tokenizer.endIds };
-      const seconds = await medianSeconds(() => generate(model, requests, { ...plainSampling, ...limits, precision: options.precision }), options.repeat);
+      const limits = {
+        minNewTokens: options.newTokens,
+        maxNewTokens: options.newTokens,
+        stopIds: model.tokenizer.endIds,
+      };
+      const seconds = await medianSeconds(
+        () => generate(model, requests, { ...plainSampling, ...limits, precision: options.precision }),
+        options.repeat,
+      );
       figures[batchKey(batch)] = (batch * options.newTokens) / seconds;
     }
     return { figures, work: { 'prompt tokens a row': options.promptTokens, 'new tokens a row': options.newTokens } };

@@ -1,6 +1,7 @@
-/** How the cost of our own epoch grows: with the horizon and with the length of the prompts, for SmolLM2 and for GPT-2 small's shape. One variable at a
- *  time around horizon 3 and prompts of 64 tokens, 4 trees; every turn has exactly 24 tokens. There is no peer: it is measured only when named.
- *  Growth with the number of prompts is what `--trees` of the epoch shows. */
+/** How the cost of our own epoch grows: with the horizon and with the length of the prompts, for SmolLM2 and for GPT-2
+ *  small's shape. One variable at a time around horizon 3 and prompts of 64 tokens, 4 trees; every turn has exactly 24
+ *  tokens. There is no peer: it is measured only when named. Growth with the number of prompts is what `--trees` of the
+ *  epoch shows. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { present } from '../src/base/invariant.js';
@@ -46,7 +47,14 @@ export const growth: Bench = async (setup) => {
     const tokenizer = await withCheckpoint(model.path, async (checkpoint) => tokenizerOf(checkpoint));
     for (const axis of Object.keys(axes) as Axis[]) {
       const values = setup.quick ? axes[axis].slice(0, 1) : axes[axis];
-      out.push(...values.map((value) => comparisonOf(setup, model, tokenizer, axis, { ...(setup.quick ? { ...middle, trees: 1 } : middle), [axis]: value })));
+      out.push(
+        ...values.map((value) =>
+          comparisonOf(setup, model, tokenizer, axis, {
+            ...(setup.quick ? { ...middle, trees: 1 } : middle),
+            [axis]: value,
+          }),
+        ),
+      );
     }
   }
   return out;
@@ -60,7 +68,15 @@ interface Measuree {
 function comparisonOf(setup: BenchSetup, model: Measuree, tokenizer: Tokenizer, axis: Axis, shape: Shape): Comparison {
   const value = String(shape[axis]);
   const { horizon, trees } = shape;
-  const options = { model: model.path, threads: setup.threads, peer: 'batched', precision: 'f32', prompts: writePrompts(setup, tokenizer, shape), trees, horizon };
+  const options = {
+    model: model.path,
+    threads: setup.threads,
+    peer: 'batched',
+    precision: 'f32',
+    prompts: writePrompts(setup, tokenizer, shape),
+    trees,
+    horizon,
+  };
   return {
     name: `growth/${model.name}-${axis}-${value}`,
     title: `epoch of ${model.name}, ${titles[axis]} ${value}`,
@@ -71,20 +87,27 @@ function comparisonOf(setup: BenchSetup, model: Measuree, tokenizer: Tokenizer, 
   };
 }
 
-/** Texts of exactly so many tokens: those of the prompts file end to end, cut where each begins anew with another text. */
+/** Texts of exactly so many tokens: those of the prompts file end to end, cut where each begins anew with another text.
+ */
 function writePrompts({ prompts, scratch }: BenchSetup, tokenizer: Tokenizer, { promptTokens, trees }: Shape): string {
   const texts = readPrompts(prompts);
-  const cut = Array.from({ length: trees }, (_, i) => textOf(tokenizer, [...texts.slice(i), ...texts.slice(0, i)], promptTokens));
+  const cut = Array.from({ length: trees }, (_, i) =>
+    textOf(tokenizer, [...texts.slice(i), ...texts.slice(0, i)], promptTokens),
+  );
   const file = join(scratch, `growth-${String(promptTokens)}-${String(trees)}-${tokenizer.id}.json`);
   writeFileSync(file, JSON.stringify(cut));
   return file;
 }
 
-/** Cutting ids and reading their text again may merge the last tokens: a few lengths are tried, and the next best is taken. */
+/** Cutting ids and reading their text again may merge the last tokens: a few lengths are tried, and the next best is
+ *  taken. */
 function textOf(tokenizer: Tokenizer, texts: readonly string[], tokens: number): string {
   let joined = texts.join(' ');
   while (tokenizer.encode(joined).length < tokens + 8) joined = `${joined} ${joined}`;
   const ids = tokenizer.encode(joined);
   const candidates = Array.from({ length: 8 }, (_, more) => tokenizer.decode(ids.slice(0, tokens + more)));
-  return present(candidates.find((text) => tokenizer.encode(text).length === tokens) ?? candidates[0], 'eight candidates');
+  return present(
+    candidates.find((text) => tokenizer.encode(text).length === tokens) ?? candidates[0],
+    'eight candidates',
+  );
 }

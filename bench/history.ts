@@ -1,4 +1,5 @@
-/** bench/history.jsonl: one line a recorded run, oldest first, so that speed can be followed over versions and machines. */
+/** bench/history.jsonl: one line a recorded run, oldest first, so that speed can be followed over versions and
+ *  machines. */
 import { appendFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -18,7 +19,16 @@ export interface RecordedRun {
 /** Medians only; extremes and samples are what --json gives. */
 export function historyLine({ about, rows, roofline }: RecordedRun, revision: string | null): string {
   const kept = rows.map(({ bench, work, side, ours, peer, unit, ratio, target, reached, peerRecorded }) => ({
-    bench, work, side, ours, peer, unit, ratio, target, reached, ...(peerRecorded === null ? {} : { peerRecorded }),
+    bench,
+    work,
+    side,
+    ours,
+    peer,
+    unit,
+    ratio,
+    target,
+    reached,
+    ...(peerRecorded === null ? {} : { peerRecorded }),
   }));
   return `${JSON.stringify({ ...about, revision, rows: kept, roofline })}\n`;
 }

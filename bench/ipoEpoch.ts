@@ -1,5 +1,5 @@
-/** Our side of an epoch of online IPO: the attack of a recipe, run once over its prompts. What it is compared with is in
- *  epochComparisons.ts. */
+/** Our side of an epoch of online IPO: the attack of a recipe, run once over its prompts. What it is compared with is
+ *  in epochComparisons.ts. */
 import { runAttack } from '../src/attacks/all.js';
 import type { AttackContext } from '../src/attacks/attack.js';
 import { createReference } from '../src/attacks/reference.js';
@@ -34,7 +34,9 @@ export const epochShape = { horizon: 3, newTokens: 24, batchPairs: 8 } as const;
 interface PeerRecipe {
   readonly adversary: Readonly<Record<string, number>>;
   readonly target: Readonly<Record<string, number>>;
-  readonly ipo: { readonly beta: number; readonly learningRate: number; readonly branch: number } & Readonly<Record<string, unknown>>;
+  readonly ipo: { readonly beta: number; readonly learningRate: number; readonly branch: number } & Readonly<
+    Record<string, unknown>
+  >;
 }
 
 const paperSampler = { temperature: 0.7, topP: 0.7, topK: 50, repetitionPenalty: 1.1 };
@@ -46,7 +48,12 @@ export const peerRecipes: Readonly<Record<RecipeName, PeerRecipe>> = {
     adversary: astraSampler,
     target: astraSampler,
     ipo: {
-      branch: 2, beta: 0.2, learningRate: 5e-7, warmupSteps: 0, weightDecay: 0.01, maxGradientNorm: null,
+      branch: 2,
+      beta: 0.2,
+      learningRate: 5e-7,
+      warmupSteps: 0,
+      weightDecay: 0.01,
+      maxGradientNorm: null,
       reward: { reply: 0.1, exchange: 0.1, likelihood: 0, tokenProbability: 0.025 },
     },
   },
@@ -54,7 +61,12 @@ export const peerRecipes: Readonly<Record<RecipeName, PeerRecipe>> = {
     adversary: { ...paperSampler, minNewTokens: 2 },
     target: { ...paperSampler, minNewTokens: 2 },
     ipo: {
-      branch: 2, beta: 0.01, learningRate: 5e-7, warmupSteps: 150, weightDecay: 0.01, maxGradientNorm: 10,
+      branch: 2,
+      beta: 0.01,
+      learningRate: 5e-7,
+      warmupSteps: 150,
+      weightDecay: 0.01,
+      maxGradientNorm: 10,
       reward: { reply: 1, exchange: 0.5, likelihood: 0.1 },
     },
   },
@@ -62,7 +74,12 @@ export const peerRecipes: Readonly<Record<RecipeName, PeerRecipe>> = {
     adversary: { temperature: 1, topP: 0.95, topK: 50, repetitionPenalty: 1.1, minNewTokens: epochShape.newTokens },
     target: { ...paperSampler, minNewTokens: epochShape.newTokens },
     ipo: {
-      branch: 2, beta: 0.1, learningRate: 1e-5, warmupSteps: 0, weightDecay: 0, maxGradientNorm: 1,
+      branch: 2,
+      beta: 0.1,
+      learningRate: 1e-5,
+      warmupSteps: 0,
+      weightDecay: 0,
+      maxGradientNorm: 1,
       reward: { reply: 2, exchange: 0.5, likelihood: 0.1 },
     },
   },
@@ -79,7 +96,15 @@ export interface EpochFacts {
 }
 
 /** peers/peer.py gives the same figures. */
-export function epochOutcome({ trees, pairs, steps, spokenTokens, rolloutSeconds, updateSeconds, wholeSeconds }: EpochFacts): Outcome {
+export function epochOutcome({
+  trees,
+  pairs,
+  steps,
+  spokenTokens,
+  rolloutSeconds,
+  updateSeconds,
+  wholeSeconds,
+}: EpochFacts): Outcome {
   return {
     figures: {
       secondsPerTree: wholeSeconds / trees,
@@ -96,7 +121,18 @@ function recipeOf({ model, peer, precision, prompts, trees, horizon = epochShape
   const { adversary, target, ipo } = peerRecipes[peer];
   const { newTokens, batchPairs } = epochShape;
   const speaker = { model, format: 'plain', maxNewTokens: newTokens };
-  const attack = { attack: 'ipo', horizon, candidates: 2, epochs: 1, promptsPerEpoch: trees, batchPairs, batches: 'trees', devEvery: 0, keep: 'last', ...ipo };
+  const attack = {
+    attack: 'ipo',
+    horizon,
+    candidates: 2,
+    epochs: 1,
+    promptsPerEpoch: trees,
+    batchPairs,
+    batches: 'trees',
+    devEvery: 0,
+    keep: 'last',
+    ...ipo,
+  };
   return recipeSchema.parse({
     name: 'bench',
     // In f32, since what it reads is the reference of the loss as well: in int8 that would be read a second time.
@@ -110,7 +146,13 @@ function recipeOf({ model, peer, precision, prompts, trees, horizon = epochShape
 
 export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome> {
   const recipe = recipeOf(options);
-  const workshop = createWorkshop({ recipe, folder: '.', openDevice: () => openDevice({ threads: options.threads }), cacheDir: '.', offline: true });
+  const workshop = createWorkshop({
+    recipe,
+    folder: '.',
+    openDevice: () => openDevice({ threads: options.threads }),
+    cacheDir: '.',
+    offline: true,
+  });
   try {
     const target = await workshop.localTarget();
     const adversary = await workshop.openAdversary({ name: 'bench', trainable: true });

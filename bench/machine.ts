@@ -35,7 +35,9 @@ export function describeRun(threads: number, sides: readonly MeasuredSide[]): Ab
 }
 
 /** By the flags that Linux names; elsewhere unknown, which counts as yes. */
-export function multipliesBfloat16(cpuinfo: string | null = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : null): boolean {
+export function multipliesBfloat16(
+  cpuinfo: string | null = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : null,
+): boolean {
   return cpuinfo === null || /\b(avx512_bf16|amx_bf16|avx_ne_convert|bf16)\b/.test(cpuinfo);
 }
 

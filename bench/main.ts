@@ -1,6 +1,6 @@
-/** `npm run bench`: our speed against the peers', measured in one call on the same cores, with the same weights and the same work.
- *  Sides take turns, each in a process of its own; medians, ratios, what was to be reached and peak memory are printed, and what the
- *  hardware allows. `npm run bench -- --help` lists the options.
+/** `npm run bench`: our speed against the peers', measured in one call on the same cores, with the same weights and the
+ *  same work. Sides take turns, each in a process of its own; medians, ratios, what was to be reached and peak memory
+ *  are printed, and what the hardware allows. `npm run bench -- --help` lists the options.
  *
  *  Micro measurements of the engine alone: `npx tsx bench/engine.ts`. */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,7 +27,13 @@ import { trainStep } from './trainStep.js';
 
 /** In the order in which they are measured. The roofline comes last: its shares are of the others' rows. */
 const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
-  epoch, batched, update: preferenceUpdate, 'train-step': trainStep, sampling: generation, startup, growth,
+  epoch,
+  batched,
+  update: preferenceUpdate,
+  'train-step': trainStep,
+  sampling: generation,
+  startup,
+  growth,
 };
 
 /** Measured only when named: they have no peer. */
@@ -45,12 +51,16 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const { setup, failures: without } = await prepare(read, scratch);
     const measured: Measured[] = [];
-    for (const comparison of await chosenComparisons(setup, read.names)) measured.push(await measureComparison(comparison, setup.runs, say));
+    for (const comparison of await chosenComparisons(setup, read.names))
+      measured.push(await measureComparison(comparison, setup.runs, say));
     const { roofline, failures: unmeasured } = isChosen('roofline', read.names)
       ? await measureRoofline(setup, measured, say)
       : { roofline: null, failures: [] };
     const rows = measured.flatMap(({ comparison, sides }) => rowsOf(comparison, sides));
-    const about = describeRun(setup.threads, measured.flatMap(({ sides }) => sides));
+    const about = describeRun(
+      setup.threads,
+      measured.flatMap(({ sides }) => sides),
+    );
     const failures = [...without, ...unmeasured, ...measured.flatMap((each) => each.failures)];
     for (const { comparison, sides, failures: its } of measured) print(`${renderNotes(comparison, sides, its)}\n`);
     if (rows.length > 0) print(`${renderRows(rows)}\n`);
@@ -59,7 +69,13 @@ async function main(args: readonly string[]): Promise<number> {
     print([...without, `${aboutText(about)} · ${(seconds / 60).toFixed(1)} minutes`].join('\n'));
     if (read.record) recordRun({ about, rows, roofline: roofline === null ? [] : [roofline] });
     if (read.json) {
-      const comparisons = measured.map(({ comparison: { name, title, notes }, sides, failures: its }) => ({ name, title, notes, failures: its, sides }));
+      const comparisons = measured.map(({ comparison: { name, title, notes }, sides, failures: its }) => ({
+        name,
+        title,
+        notes,
+        failures: its,
+        sides,
+      }));
       console.log(JSON.stringify({ ...about, seconds, rows, roofline, comparisons, failures }, null, 2));
     }
     return failures.length > 0 ? 1 : 0;
@@ -68,15 +84,25 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Models and the peers' interpreter. Where that cannot be set up, our side is measured alone, which is a failure but not the end. */
-async function prepare(read: Arguments, scratch: string): Promise<{ readonly setup: BenchSetup; readonly failures: readonly string[] }> {
+/** Models and the peers' interpreter. Where that cannot be set up, our side is measured alone, which is a failure but
+ *  not the end. */
+async function prepare(
+  read: Arguments,
+  scratch: string,
+): Promise<{ readonly setup: BenchSetup; readonly failures: readonly string[] }> {
   const cache = benchCache();
   const model = await modelFolder(read.model, cache, say);
   const parts = {
-    ...read.setup, scratch, model, bfloat16: multipliesBfloat16(),
-    gpt2Small: () => gpt2SmallFolder(model, cache, say), gguf: () => smollm2Gguf(say),
+    ...read.setup,
+    scratch,
+    model,
+    bfloat16: multipliesBfloat16(),
+    gpt2Small: () => gpt2SmallFolder(model, cache, say),
+    gguf: () => smollm2Gguf(say),
   };
-  const needed = read.names.length === 0 || read.names.some((name) => !['startup', 'roofline', ...onlyWhenNamed].includes(name.split('/')[0] ?? ''));
+  const needed =
+    read.names.length === 0 ||
+    read.names.some((name) => !['startup', 'roofline', ...onlyWhenNamed].includes(name.split('/')[0] ?? ''));
   if (!read.peers.wanted || !needed) return { setup: { ...parts, python: null }, failures: [] };
   try {
     return { setup: { ...parts, python: preparePython(read.peers.python, cache, say) }, failures: [] };
@@ -91,12 +117,19 @@ async function prepare(read: Arguments, scratch: string): Promise<{ readonly set
 async function chosenComparisons(setup: BenchSetup, names: readonly string[]): Promise<readonly Comparison[]> {
   const out: Comparison[] = [];
   for (const [name, bench] of Object.entries(benches)) {
-    if (names.length === 0 ? onlyWhenNamed.includes(name) : !names.some((each) => each.split('/')[0] === name)) continue;
+    if (names.length === 0 ? onlyWhenNamed.includes(name) : !names.some((each) => each.split('/')[0] === name))
+      continue;
     const made = (await bench(setup)).filter((comparison) => isChosen(comparison.name, names));
     out.push(...made);
   }
-  const missed = names.find((name) => name !== 'roofline' && !out.some((comparison) => isChosen(comparison.name, [name])));
-  if (missed !== undefined) throw new ConfigError('no such comparison', { got: missed, expected: `one of those of ${missed.split('/')[0] ?? ''}` });
+  const missed = names.find(
+    (name) => name !== 'roofline' && !out.some((comparison) => isChosen(comparison.name, [name])),
+  );
+  if (missed !== undefined)
+    throw new ConfigError('no such comparison', {
+      got: missed,
+      expected: `one of those of ${missed.split('/')[0] ?? ''}`,
+    });
   return out;
 }
 

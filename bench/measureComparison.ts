@@ -14,16 +14,22 @@ export interface Measured {
 }
 
 /** A side that fails once is not run again. */
-export async function measureComparison(comparison: Comparison, runs: number, say: (text: string) => void): Promise<Measured> {
+export async function measureComparison(
+  comparison: Comparison,
+  runs: number,
+  say: (text: string) => void,
+): Promise<Measured> {
   const samples = new Map<Side, Sample[]>(comparison.sides.map((side) => [side, []]));
   const failures = new Map<Side, string>();
   for (let run = 1; run <= runs; run++) {
     for (const [side, collected] of samples) {
       if (failures.has(side) || (side.kind === 'recorded' && run > 1)) continue;
       try {
-        collected.push(await measureOnce(side, (seconds) => {
-          say(`${comparison.name}: ${side.label}, run ${String(run)} of ${String(runs)}, ${seconds.toFixed(1)} s`);
-        }));
+        collected.push(
+          await measureOnce(side, (seconds) => {
+            say(`${comparison.name}: ${side.label}, run ${String(run)} of ${String(runs)}, ${seconds.toFixed(1)} s`);
+          }),
+        );
       } catch (error) {
         if (!(error instanceof GadflyError)) throw error;
         failures.set(side, `${side.label} failed: ${error.message}`);
@@ -33,9 +39,14 @@ export async function measureComparison(comparison: Comparison, runs: number, sa
   }
   return {
     comparison,
-    sides: [...samples].filter(([side]) => !failures.has(side)).map(([side, collected]) => ({
-      label: side.label, isPeer: side.isPeer, recorded: side.kind === 'recorded' ? side.source : null, samples: collected,
-    })),
+    sides: [...samples]
+      .filter(([side]) => !failures.has(side))
+      .map(([side, collected]) => ({
+        label: side.label,
+        isPeer: side.isPeer,
+        recorded: side.kind === 'recorded' ? side.source : null,
+        samples: collected,
+      })),
     failures: [...failures.values()],
   };
 }

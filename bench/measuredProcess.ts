@@ -1,5 +1,5 @@
-/** Runs a program and watches it from outside, the same way for every program: wall time, peak memory, and how much of the machine
- *  others used meanwhile. The last two are read from /proc and are null where there is none. */
+/** Runs a program and watches it from outside, the same way for every program: wall time, peak memory, and how much of
+ *  the machine others used meanwhile. The last two are read from /proc and are null where there is none. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { EnvironmentError } from '../src/base/errors.js';
@@ -25,7 +25,11 @@ export async function runMeasured(
 ): Promise<ProcessReport> {
   const start = systemClock.monotonicMs();
   const machineBefore = machineTicks();
-  const child = spawn(command, args, { cwd: options.cwd, env: { ...process.env, ...options.environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [output, errors] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-4000)));
@@ -39,7 +43,13 @@ export async function runMeasured(
   try {
     await new Promise<void>((resolve, reject) => {
       const failed = (got: string, cause?: unknown): void => {
-        reject(new EnvironmentError('a measured program failed', { where: [command, ...args].join(' '), got: `${got}\n${errors.trim()}`, cause }));
+        reject(
+          new EnvironmentError('a measured program failed', {
+            where: [command, ...args].join(' '),
+            got: `${got}\n${errors.trim()}`,
+            cause,
+          }),
+        );
       };
       child.on('error', (error) => failed(error.message, error));
       child.on('close', (code, signal) => (code === 0 ? resolve() : failed(signal ?? `exit code ${String(code)}`)));
@@ -47,7 +57,12 @@ export async function runMeasured(
   } finally {
     clearInterval(timer);
   }
-  return { output, seconds: (systemClock.monotonicMs() - start) / 1000, peakMiB, others: othersShare(machineBefore, machineTicks(), ownTicks) };
+  return {
+    output,
+    seconds: (systemClock.monotonicMs() - start) / 1000,
+    peakMiB,
+    others: othersShare(machineBefore, machineTicks(), ownTicks),
+  };
 }
 
 interface MachineTicks {
@@ -55,7 +70,11 @@ interface MachineTicks {
   readonly all: number;
 }
 
-export function othersShare(before: MachineTicks | null, after: MachineTicks | null, own: number | null): number | null {
+export function othersShare(
+  before: MachineTicks | null,
+  after: MachineTicks | null,
+  own: number | null,
+): number | null {
   if (before === null || after === null || own === null || after.all <= before.all) return null;
   return Math.max(0, (after.busy - before.busy - own) / (after.all - before.all));
 }
@@ -72,7 +91,9 @@ function machineTicks(): MachineTicks | null {
 /** User and system time of a process, all its threads and the children it has waited for, in the unit of /proc/stat. */
 function ticksOf(pid: number): number | null {
   // The second field is the program's name in brackets and may hold spaces.
-  const fields = textOf(`/proc/${String(pid)}/stat`)?.replace(/^.*\) /s, '').split(' ');
+  const fields = textOf(`/proc/${String(pid)}/stat`)
+    ?.replace(/^.*\) /s, '')
+    .split(' ');
   return fields === undefined ? null : fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
 }
 

@@ -1,4 +1,5 @@
-/** The process of our side: does one measurement and prints its outcome as a line of JSON. Run by main.ts, not by hand. */
+/** The process of our side: does one measurement and prints its outcome as a line of JSON. Run by main.ts, not by hand.
+ */
 import { ConfigError } from '../src/base/errors.js';
 import { describeVersions } from '../src/runs/manifest.js';
 import type { Outcome } from './comparison.js';
@@ -22,6 +23,7 @@ const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promi
 
 const [name = '', options = '{}'] = process.argv.slice(2);
 const measure = Object.entries(measurements).find(([each]) => each === name)?.[1];
-if (measure === undefined) throw new ConfigError('no such measurement', { got: name, expected: Object.keys(measurements).join(', ') });
+if (measure === undefined)
+  throw new ConfigError('no such measurement', { got: name, expected: Object.keys(measurements).join(', ') });
 const outcome = await measure(JSON.parse(options));
 console.log(JSON.stringify({ ...outcome, versions: describeVersions() }));

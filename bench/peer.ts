@@ -1,4 +1,5 @@
-/** The peers: the Python programs of bench/peers, which do the same work with PyTorch. Run as processes, options as JSON. */
+/** The peers: the Python programs of bench/peers, which do the same work with PyTorch. Run as processes, options as
+ *  JSON. */
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/packageRoot.js';
 import type { BenchSetup, Side } from './comparison.js';
@@ -15,12 +16,24 @@ export const peerEnvironment: Readonly<Record<string, string>> = {
 
 export const peersFolder = join(packageRoot(), 'bench', 'peers');
 
-export type PeerProgram = 'train_step' | 'generate' | 'preference_update' | 'online_ipo' | 'astra_epoch' | 'astprompter_epoch';
+export type PeerProgram =
+  'train_step' | 'generate' | 'preference_update' | 'online_ipo' | 'astra_epoch' | 'astprompter_epoch';
 
 /** The peer as a side, or no side when peers are not measured. */
-export function peerSides({ python, threads }: Pick<BenchSetup, 'python' | 'threads'>, label: string, program: PeerProgram, options: object): readonly Side[] {
+export function peerSides(
+  { python, threads }: Pick<BenchSetup, 'python' | 'threads'>,
+  label: string,
+  program: PeerProgram,
+  options: object,
+): readonly Side[] {
   if (python === null) return [];
   return [
-    { kind: 'program', label, isPeer: true, command: python, args: [join(peersFolder, `${program}.py`), JSON.stringify({ threads, ...options })] },
+    {
+      kind: 'program',
+      label,
+      isPeer: true,
+      command: python,
+      args: [join(peersFolder, `${program}.py`), JSON.stringify({ threads, ...options })],
+    },
   ];
 }

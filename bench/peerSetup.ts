@@ -1,5 +1,5 @@
-/** The peers' interpreter: a given one that has what they import, or one of our own, made once with `python3 -m venv` and pip in the cache
- *  from bench/peers/requirements.txt. */
+/** The peers' interpreter: a given one that has what they import, or one of our own, made once with `python3 -m venv`
+ *  and pip in the cache from bench/peers/requirements.txt. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,13 +26,18 @@ export function preparePython(given: string | null, cacheDir: string, say: (text
     });
   }
   const folder = join(cacheDir, 'bench', `python-${environmentName(readFileSync(requirements, 'utf8'))}`);
-  const interpreter = process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
+  const interpreter =
+    process.platform === 'win32' ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
   const ready = join(folder, 'ready');
   if (existsSync(ready)) return interpreter;
   say(`Setting up the peers' Python in ${folder}, once: torch, transformers …`);
   rmSync(folder, { recursive: true, force: true }); // left by an attempt that was broken off
   makeFolder(folder);
-  run('python3', ['-m', 'venv', folder], 'Install Python 3.11 or newer with its venv module, or give an interpreter that has the peers (--python).');
+  run(
+    'python3',
+    ['-m', 'venv', folder],
+    'Install Python 3.11 or newer with its venv module, or give an interpreter that has the peers (--python).',
+  );
   installAll(interpreter);
   run(interpreter, ['-c', imports], 'Give an interpreter that has them (--python).');
   writeFileSync(ready, '');
@@ -46,16 +51,32 @@ export function environmentName(text: string): string {
 
 function installAll(interpreter: string): void {
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
-  const torch = readFileSync(requirements, 'utf8').split('\n').find((line) => line.startsWith('torch==')) ?? 'torch';
+  const torch =
+    readFileSync(requirements, 'utf8')
+      .split('\n')
+      .find((line) => line.startsWith('torch==')) ?? 'torch';
   // Out of reach, or without this version: then the second call takes torch from where the other packages come from.
-  spawnSync(interpreter, [...pip, '--index-url', cpuBuilds, '--retries', '0', '--timeout', '15', torch], { stdio: 'ignore' });
-  run(interpreter, [...pip, '-r', requirements], 'A Python package index must be in reach (PIP_INDEX_URL); or give an interpreter that has the peers (--python).');
+  spawnSync(interpreter, [...pip, '--index-url', cpuBuilds, '--retries', '0', '--timeout', '15', torch], {
+    stdio: 'ignore',
+  });
+  run(
+    interpreter,
+    [...pip, '-r', requirements],
+    'A Python package index must be in reach (PIP_INDEX_URL); or give an interpreter that has the peers (--python).',
+  );
 }
 
 function run(command: string, args: readonly string[], remedy: string): void {
-  const { status, error, stderr } = spawnSync(command, [...args], { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+  const { status, error, stderr } = spawnSync(command, [...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   if (status === 0) return;
-  throw new EnvironmentError('the peers cannot be set up', { where: [command, ...args].join(' '), got: lastLine(error?.message ?? stderr), remedy });
+  throw new EnvironmentError('the peers cannot be set up', {
+    where: [command, ...args].join(' '),
+    got: lastLine(error?.message ?? stderr),
+    remedy,
+  });
 }
 
 function lastLine(text: string): string {

@@ -11,7 +11,11 @@ export interface Repeat {
   readonly seconds: number;
 }
 
-export async function medianSeconds(call: () => Promise<unknown>, { uncounted, counted, seconds }: Repeat, clock: Clock = systemClock): Promise<number> {
+export async function medianSeconds(
+  call: () => Promise<unknown>,
+  { uncounted, counted, seconds }: Repeat,
+  clock: Clock = systemClock,
+): Promise<number> {
   for (let i = 0; i < uncounted; i++) await call();
   const taken: number[] = [];
   let sum = 0;

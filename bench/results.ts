@@ -63,7 +63,8 @@ export function rowsOf(comparison: Comparison, sides: readonly MeasuredSide[]): 
       .map((side): Row => {
         const ours = spreadOf(valuesOf(side, figure));
         const ratio = ratioOf(figure, ours, theirs);
-        const target = comparison.targets.find((each) => each.figure === figure.key && each.side === side.label) ?? null;
+        const target =
+          comparison.targets.find((each) => each.figure === figure.key && each.side === side.label) ?? null;
         return {
           bench: comparison.name,
           work: `${comparison.title}: ${figure.title}`,
@@ -115,7 +116,11 @@ export function quietNote(sides: readonly MeasuredSide[]): string | null {
 }
 
 /** What stands under the table for one comparison. */
-export function renderNotes({ name, title, notes }: Comparison, sides: readonly MeasuredSide[], failures: readonly string[]): string {
+export function renderNotes(
+  { name, title, notes }: Comparison,
+  sides: readonly MeasuredSide[],
+  failures: readonly string[],
+): string {
   const quiet = quietNote(sides);
   const all = [...workNotes(sides), ...notes, ...(quiet === null ? [] : [quiet]), ...failures];
   return [`${name}: ${title}`, ...all.map((note) => `  ${note}`)].join('\n');
@@ -126,12 +131,25 @@ export function renderRows(rows: readonly Row[]): string {
   const cells = rows.map((row) => {
     const star = row.peerRecorded === null ? '' : '*';
     return [
-      row.work, row.side, spreadText(row.oursSpread), `${spreadText(row.peerSpread)}${row.peer === null ? '' : star}`, row.unit,
-      row.ratio === null ? '–' : `${row.ratio.toFixed(2)}×${star}`, targetText(row), row.reached === null ? '' : row.reached ? 'yes' : 'no',
+      row.work,
+      row.side,
+      spreadText(row.oursSpread),
+      `${spreadText(row.peerSpread)}${row.peer === null ? '' : star}`,
+      row.unit,
+      row.ratio === null ? '–' : `${row.ratio.toFixed(2)}×${star}`,
+      targetText(row),
+      row.reached === null ? '' : row.reached ? 'yes' : 'no',
     ];
   });
-  const recorded = new Set(rows.flatMap(({ peerName, peerRecorded }) => (peerRecorded === null ? [] : [`* ${peerName ?? ''}: ${peerRecorded}; not measured in this run`])));
-  return [formatTable(['work', 'side', 'Gadfly', 'peer', 'unit', 'better by', 'target', 'reached'], cells, [2, 3, 5, 6]), ...recorded].join('\n');
+  const recorded = new Set(
+    rows.flatMap(({ peerName, peerRecorded }) =>
+      peerRecorded === null ? [] : [`* ${peerName ?? ''}: ${peerRecorded}; not measured in this run`],
+    ),
+  );
+  return [
+    formatTable(['work', 'side', 'Gadfly', 'peer', 'unit', 'better by', 'target', 'reached'], cells, [2, 3, 5, 6]),
+    ...recorded,
+  ].join('\n');
 }
 
 function targetText({ target, targetKind, unit }: Row): string {
@@ -155,8 +173,13 @@ function ratioOf({ better }: Figure, ours: Spread | null, peer: Spread | null): 
 function spreadText(spread: Spread | null): string {
   if (spread === null) return '–';
   const text = (value: number): string =>
-    (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ',');
-  return spread.min === spread.max ? text(spread.median) : `${text(spread.median)} (${text(spread.min)} – ${text(spread.max)})`;
+    (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)).replace(
+      /\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g,
+      ',',
+    );
+  return spread.min === spread.max
+    ? text(spread.median)
+    : `${text(spread.median)} (${text(spread.min)} – ${text(spread.max)})`;
 }
 
 function percent(share: number): string {

@@ -1,9 +1,10 @@
-/** What the hardware would allow: the rate of ONNX Runtime's bare MatMul at the model's shapes, the arithmetic of the model, and how much
- *  of the former a measured piece of work reached.
+/** What the hardware would allow: the rate of ONNX Runtime's bare MatMul at the model's shapes, the arithmetic of the
+ *  model, and how much of the former a measured piece of work reached.
  *
- *  The bare rate multiplies as many rows as the work has by every matrix of the model in turn (all layers, so that weights come from
- *  memory as they do in the model) and keeps one row of each product: `inputs` as training feeds weights, `frozen` as generation has them.
- *  The share is the time that those products alone would take at that rate, by the time the work took. */
+ *  The bare rate multiplies as many rows as the work has by every matrix of the model in turn (all layers, so that
+ *  weights come from memory as they do in the model) and keeps one row of each product: `inputs` as training feeds
+ *  weights, `frozen` as generation has them. The share is the time that those products alone would take at that rate,
+ *  by the time the work took. */
 import { present } from '../src/base/invariant.js';
 import { openStream, streamKey } from '../src/base/random.js';
 import { architectureOf } from '../src/engine/models/all.js';
@@ -30,7 +31,8 @@ export interface MatmulRateOptions {
 
 export const rateKey = (weights: 'inputs' | 'frozen', rows: number): string => `${weights} ${String(rows)}`;
 
-/** FLOP of one forward pass, a multiplication and an addition counted as two. Norms, activations and the like are not counted. */
+/** FLOP of one forward pass, a multiplication and an addition counted as two. Norms, activations and the like are not
+ *  counted. */
 export interface Arithmetic {
   /** A token through all layers, without attention to others and without the head. */
   readonly read: number;
@@ -43,7 +45,9 @@ export interface Arithmetic {
 export function arithmeticOf(architecture: Architecture): Arithmetic {
   const { layers, heads, headSize, vocabularySize, width } = architecture.config;
   return {
-    read: 2 * matricesOf(architecture).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    read:
+      2 *
+      matricesOf(architecture).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
     attended: 4 * layers * heads * headSize,
     logits: 2 * vocabularySize * width,
   };
@@ -59,7 +63,11 @@ export function trainingFlop({ read, attended, logits }: Arithmetic, batch: numb
 }
 
 /** A row's prompt, and its new tokens one by one. The last one is not read. */
-export function samplingFlop({ read, attended, logits }: Arithmetic, prompt: number, fresh: number): { readonly reading: number; readonly writing: number } {
+export function samplingFlop(
+  { read, attended, logits }: Arithmetic,
+  prompt: number,
+  fresh: number,
+): { readonly reading: number; readonly writing: number } {
   const steps = fresh - 1;
   return {
     reading: prompt * (read + (attended * (prompt + 1)) / 2) + logits,
@@ -67,7 +75,8 @@ export function samplingFlop({ read, attended, logits }: Arithmetic, prompt: num
   };
 }
 
-/** The matrices that token rows are multiplied by, without the head: everything two-dimensional that is no table of embeddings. */
+/** The matrices that token rows are multiplied by, without the head: everything two-dimensional that is no table of
+ *  embeddings. */
 function matricesOf({ body }: Architecture): readonly ParameterSpec[] {
   return body.filter(({ name, shape }) => shape.length === 2 && !/embed|wte|wpe/.test(name));
 }
@@ -77,7 +86,10 @@ export async function measureMatmulRate(options: MatmulRateOptions): Promise<Out
   const architecture = await architectureAt(options.model);
   const { read, logits } = arithmeticOf(architecture);
   const figures: Record<string, number> = {};
-  for (const [weights, rowCounts] of [['inputs', options.inputs], ['frozen', options.frozen]] as const) {
+  for (const [weights, rowCounts] of [
+    ['inputs', options.inputs],
+    ['frozen', options.frozen],
+  ] as const) {
     if (rowCounts.length === 0) continue;
     const device = await openDevice({ threads: options.threads });
     try {
@@ -102,14 +114,17 @@ export async function measureMatmulRate(options: MatmulRateOptions): Promise<Out
   return { figures, work: { 'FLOP a row': read + logits } };
 }
 
-/** x[rows] times every matrix and the head, one row of each product summed up. Inputs are named for their width: x576. */
+/** x[rows] times every matrix and the head, one row of each product summed up. Inputs are named for their width: x576.
+ */
 function bareProducts(architecture: Architecture): Graph {
   const trace = createTrace();
   const transposed = architecture.family !== 'gpt2'; // its matrices are laid out [in, out]
   const sums: Value[] = [];
   const multiply = ({ name, shape }: ParameterSpec, transposeB: boolean): void => {
     const width = present(shape[transposeB ? 1 : 0], 'a matrix');
-    const product = matmul(trace.input(`x${String(width)}`, 'f32', ['N', width]), trace.parameter(name, shape), { transposeB });
+    const product = matmul(trace.input(`x${String(width)}`, 'f32', ['N', width]), trace.parameter(name, shape), {
+      transposeB,
+    });
     sums.push(reduceSum(slice(product, 0, 0, 1), [0, 1]));
   };
   for (const spec of matricesOf(architecture)) multiply(spec, transposed);
@@ -123,7 +138,8 @@ export interface Share {
   readonly side: string;
   /** By all arithmetic of the work, attention included. */
   readonly gflopPerSecond: number;
-  /** The time of the bare products by the time of the work; above 1 where attention, which they lack, weighs more than all the rest. */
+  /** The time of the bare products by the time of the work; above 1 where attention, which they lack, weighs more than
+   *  all the rest. */
   readonly share: number;
 }
 
@@ -139,7 +155,13 @@ export interface Roofline {
 export const rateRows = { training: 512, reading: 512, writing: [1, 8, 32] } as const;
 
 /** @param milliseconds of a step */
-export function trainingShare(rates: Roofline['rates'], arithmetic: Arithmetic, milliseconds: number, batch: number, length: number): Pick<Share, 'gflopPerSecond' | 'share'> {
+export function trainingShare(
+  rates: Roofline['rates'],
+  arithmetic: Arithmetic,
+  milliseconds: number,
+  batch: number,
+  length: number,
+): Pick<Share, 'gflopPerSecond' | 'share'> {
   const gflop = trainingFlop(arithmetic, batch, length) / 1e9;
   const rate = present(rates[rateKey('inputs', rateRows.training)], 'the rate of training');
   return { gflopPerSecond: gflop / (milliseconds / 1000), share: gflop / rate / (milliseconds / 1000) };
@@ -165,9 +187,14 @@ export function renderRoofline({ threads, arithmetic, rates, shares }: Roofline)
   const { reading, writing } = samplingFlop(arithmetic, 64, 24);
   return [
     `Roofline, ${String(threads)} thread(s)`,
-    `  MFLOP a token: read ${mega(read)}, and ${mega(attended)} for each position it attends to; its logits ${mega(logits)};`
-      + ` generated after 64 ${mega(writing / 23)} (and ${mega(reading)} to read them); trained in rows of 64 ${mega(trainingFlop(arithmetic, 1, 64) / 64)}`,
-    `  bare MatMul of ONNX Runtime at the model's shapes, GFLOP/s: ${Object.entries(rates).map(([key, rate]) => `${key} rows ${rate.toFixed(0)}`).join(', ')}`,
-    ...shares.map((each) => `  ${each.work} (${each.side}): ${each.gflopPerSecond.toFixed(0)} GFLOP/s, ${(each.share * 100).toFixed(0)}% of what the bare products would take`),
+    `  MFLOP a token: read ${mega(read)}, and ${mega(attended)} for each position it attends to; its logits ${mega(logits)};` +
+      ` generated after 64 ${mega(writing / 23)} (and ${mega(reading)} to read them); trained in rows of 64 ${mega(trainingFlop(arithmetic, 1, 64) / 64)}`,
+    `  bare MatMul of ONNX Runtime at the model's shapes, GFLOP/s: ${Object.entries(rates)
+      .map(([key, rate]) => `${key} rows ${rate.toFixed(0)}`)
+      .join(', ')}`,
+    ...shares.map(
+      (each) =>
+        `  ${each.work} (${each.side}): ${each.gflopPerSecond.toFixed(0)} GFLOP/s, ${(each.share * 100).toFixed(0)}% of what the bare products would take`,
+    ),
   ].join('\n');
 }

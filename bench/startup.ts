@@ -1,5 +1,6 @@
-/** From `gadfly run` to the first rollout of SmolLM2 from GGUF, everything in the cache: the command as a user runs it, until the record
- *  of its first rollout (one prompt, one turn, two utterances of at most 24 tokens and their replies) is in the run's folder. */
+/** From `gadfly run` to the first rollout of SmolLM2 from GGUF, everything in the cache: the command as a user runs it,
+ *  until the record of its first rollout (one prompt, one turn, two utterances of at most 24 tokens and their replies)
+ *  is in the run's folder. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,14 +37,23 @@ export const startup: Bench = async (setup) => {
 };
 
 /** Our side. */
-export async function measureStartup({ model, threads, repeat, main = join(packageRoot(), 'dist', 'src', 'cli', 'main.js') }: StartupOptions): Promise<Outcome> {
-  if (!existsSync(main)) throw new ConfigError('the command line is not built', { where: main, remedy: 'npm run build' });
+export async function measureStartup({
+  model,
+  threads,
+  repeat,
+  main = join(packageRoot(), 'dist', 'src', 'cli', 'main.js'),
+}: StartupOptions): Promise<Outcome> {
+  if (!existsSync(main))
+    throw new ConfigError('the command line is not built', { where: main, remedy: 'npm run build' });
   const folder = mkdtempSync(join(tmpdir(), 'gadfly-startup-'));
   try {
     const recipe = join(folder, 'recipe.yaml');
     writeFileSync(recipe, JSON.stringify(firstRollout(model, folder))); // JSON is YAML
     let run = 0;
-    const seconds = await medianSeconds(() => untilFirstRollout([main, 'run', recipe, '--threads', String(threads)], join(folder, String(++run))), repeat);
+    const seconds = await medianSeconds(
+      () => untilFirstRollout([main, 'run', recipe, '--threads', String(threads)], join(folder, String(++run))),
+      repeat,
+    );
     return { figures: { seconds }, work: { prompts: 1 } };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -52,12 +62,23 @@ export async function measureStartup({ model, threads, repeat, main = join(packa
 
 function firstRollout(model: string, folder: string): object {
   const prompts = join(folder, 'prompts.json');
-  writeFileSync(prompts, JSON.stringify(['Somebody left a perfectly good armchair on the pavement outside our building.']));
+  writeFileSync(
+    prompts,
+    JSON.stringify(['Somebody left a perfectly good armchair on the pavement outside our building.']),
+  );
   const ipo = { attack: 'ipo', horizon: 1, epochs: 1, promptsPerEpoch: 1, devEvery: 0, keep: 'last' };
-  return { name: 'startup', target: { model }, adversary: { model }, judge: 'linear-toxicity', prompts: { train: prompts }, stages: [{ exploit: ipo }] };
+  return {
+    name: 'startup',
+    target: { model },
+    adversary: { model },
+    judge: 'linear-toxicity',
+    prompts: { train: prompts },
+    stages: [{ exploit: ipo }],
+  };
 }
 
-/** Starts the command and ends it as soon as its folder holds a rollout. @throws EnvironmentError when it ends before that */
+/** Starts the command and ends it as soon as its folder holds a rollout. @throws EnvironmentError when it ends before
+ *  that */
 async function untilFirstRollout(command: readonly string[], out: string): Promise<void> {
   const rollouts = join(out, 'rollouts.jsonl');
   const child = spawn(process.execPath, [...command, '--out', out], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -75,7 +96,10 @@ async function untilFirstRollout(command: readonly string[], out: string): Promi
       void ended.then(() => {
         clearInterval(timer);
         if (found()) resolve();
-        else reject(new EnvironmentError('the run ended without a rollout', { where: command.join(' '), got: errors.trim() }));
+        else
+          reject(
+            new EnvironmentError('the run ended without a rollout', { where: command.join(' '), got: errors.trim() }),
+          );
       });
     });
   } finally {

@@ -1,8 +1,8 @@
-/** One optimizer step: forward, cross-entropy, backward, clip to norm 1, AdamW over every weight, float32. 8 rows of 64 and of 256 random
- *  tokens, SmolLM2 and random weights in GPT-2 small's shape, at 1 thread and at all.
+/** One optimizer step: forward, cross-entropy, backward, clip to norm 1, AdamW over every weight, float32. 8 rows of 64
+ *  and of 256 random tokens, SmolLM2 and random weights in GPT-2 small's shape, at 1 thread and at all.
  *
- *  Peer: peers/train_step.py (transformers, fused AdamW). Ours goes through the SFT trainer, so building the batch and the way to the
- *  worker thread and back count. */
+ *  Peer: peers/train_step.py (transformers, fused AdamW). Ours goes through the SFT trainer, so building the batch and
+ *  the way to the worker thread and back count. */
 import { openStream, streamKey } from '../src/base/random.js';
 import { openLanguageModel } from '../src/engine/models/languageModel.js';
 import { defaultAdamw } from '../src/engine/optim/adamw.js';
@@ -22,13 +22,21 @@ export interface TrainStepOptions {
   readonly repeat: Repeat;
 }
 
-export const trainShapes: readonly Shape[] = [[8, 64], [8, 256]];
+export const trainShapes: readonly Shape[] = [
+  [8, 64],
+  [8, 256],
+];
 export const shapeKey = ([batch, length]: Shape): string => `${String(batch)}x${String(length)}`;
 
 export const trainStep: Bench = async (setup) => {
   const threadCounts = setup.quick ? [setup.threads] : [...new Set([1, setup.threads])];
-  const models = [{ name: 'smollm2', path: setup.model }, ...(setup.quick ? [] : [{ name: 'gpt2-small', path: await setup.gpt2Small() }])];
-  return models.flatMap(({ name, path }) => threadCounts.map((threads) => oneComparison({ ...setup, threads }, name, path)));
+  const models = [
+    { name: 'smollm2', path: setup.model },
+    ...(setup.quick ? [] : [{ name: 'gpt2-small', path: await setup.gpt2Small() }]),
+  ];
+  return models.flatMap(({ name, path }) =>
+    threadCounts.map((threads) => oneComparison({ ...setup, threads }, name, path)),
+  );
 };
 
 function oneComparison(setup: BenchSetup, modelName: string, model: string): Comparison {
@@ -39,7 +47,12 @@ function oneComparison(setup: BenchSetup, modelName: string, model: string): Com
     name: `train-step/${modelName}-${String(threads)}`,
     title: `training step of ${modelName}, float32, ${String(threads)} thread(s)`,
     figures: [
-      ...shapes.map((shape): Figure => ({ key: shapeKey(shape), title: `${shape.join(' × ')} tokens`, unit: 'ms', better: 'lower' })),
+      ...shapes.map((shape): Figure => ({
+        key: shapeKey(shape),
+        title: `${shape.join(' × ')} tokens`,
+        unit: 'ms',
+        better: 'lower',
+      })),
       memoryFigure,
     ],
     sides: [ownSide('Gadfly', 'trainStep', options), ...peerSides(setup, 'transformers', 'train_step', options)],
@@ -55,7 +68,10 @@ export async function measureTrainStep(options: TrainStepOptions): Promise<Outco
     const model = await openLanguageModel(device, options.model, { trainable: true });
     // As the peer: torch.optim.AdamW with its default decay.
     const optimizer = { ...defaultAdamw, learningRate: 1e-6, weightDecay: 0.01, maxGradientNorm: 1 };
-    const trainer = await createSftTrainer(model, { microbatchTokens: Math.max(...options.shapes.map(([batch, length]) => batch * length)), optimizer });
+    const trainer = await createSftTrainer(model, {
+      microbatchTokens: Math.max(...options.shapes.map(([batch, length]) => batch * length)),
+      optimizer,
+    });
     const stream = openStream(streamKey(0, 'bench'));
     const figures: Record<string, number> = {};
     const work: Record<string, number> = {};

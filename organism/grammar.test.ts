@@ -5,7 +5,8 @@ import { compileGrammar, draw, drawWithMarks, markDistribution, markProbability,
 const red = 1;
 const round = 2;
 const big = 4;
-const marksOf = (text: string): number => (/red/.test(text) ? red : 0) | (/round/.test(text) ? round : 0) | (/big/.test(text) ? big : 0);
+const marksOf = (text: string): number =>
+  (/red/.test(text) ? red : 0) | (/round/.test(text) ? round : 0) | (/big/.test(text) ? big : 0);
 
 const toy = compileGrammar(
   {
@@ -26,9 +27,15 @@ describe('weighted grammars', () => {
     // P(big) = 3/4·1/4; P(red) in summer = 3/4·1/2; P(round) = 2/3, independent of both.
     expect(markProbability(toy, 'thing', summer, big, big)).toBeCloseTo(3 / 16, 12);
     expect(markProbability(toy, 'thing', summer, red | round, red | round)).toBeCloseTo((3 / 8) * (2 / 3), 12);
-    expect(markProbability(toy, 'thing', summer, red | round | big, red)).toBeCloseTo((3 / 4) * (1 / 2) * (3 / 4) * (1 / 3), 12);
+    expect(markProbability(toy, 'thing', summer, red | round | big, red)).toBeCloseTo(
+      (3 / 4) * (1 / 2) * (3 / 4) * (1 / 3),
+      12,
+    );
     // In winter: red comes from the colour or from the noun.
-    expect(markProbability(toy, 'thing', { season: 'winter' }, red, 0)).toBeCloseTo((3 / 4) * (1 / 2) * (1 / 2) + (1 / 4) * (1 / 2), 12);
+    expect(markProbability(toy, 'thing', { season: 'winter' }, red, 0)).toBeCloseTo(
+      (3 / 4) * (1 / 2) * (1 / 2) + (1 / 4) * (1 / 2),
+      12,
+    );
     const total = [...markDistribution(toy, 'thing', summer).values()].reduce((sum, p) => sum + p, 0);
     expect(total).toBeCloseTo(1, 12);
   });
@@ -52,8 +59,14 @@ describe('weighted grammars', () => {
       const { text } = drawWithMarks(toy, 'thing', { season: 'winter' }, condition, draws);
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
-    // Unconditional weights of the texts with red and without big: three of 3/4·3/4·1/2·1/2, and 'a plain red sledge' of 1/4·1/2.
-    const weights: Record<string, number> = { 'small red sledge': 9 / 64, 'small red red sledge': 9 / 64, 'small blue red sledge': 9 / 64, 'a plain red sledge': 1 / 8 };
+    // Unconditional weights of the texts with red and without big: three of 3/4·3/4·1/2·1/2, and 'a plain red sledge'
+    // of 1/4·1/2.
+    const weights: Record<string, number> = {
+      'small red sledge': 9 / 64,
+      'small red red sledge': 9 / 64,
+      'small blue red sledge': 9 / 64,
+      'a plain red sledge': 1 / 8,
+    };
     const total = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
     expect([...counts.keys()].sort()).toEqual(Object.keys(weights).sort());
     for (const [text, weight] of Object.entries(weights)) {
@@ -63,10 +76,14 @@ describe('weighted grammars', () => {
   });
 
   it('an impossible condition, a missing rule and a circle are refused', () => {
-    expect(() => drawWithMarks(toy, 'thing', { season: 'winter' }, { within: round, wanted: round }, stream('x'))).toThrow(/can be drawn/);
+    expect(() =>
+      drawWithMarks(toy, 'thing', { season: 'winter' }, { within: round, wanted: round }, stream('x')),
+    ).toThrow(/can be drawn/);
     expect(() => compileGrammar({ a: ['{b}'] }, marksOf, {})).toThrow(/rule for b/);
     expect(() => compileGrammar({ a: ['{b}'], b: ['x {a}'] }, marksOf, {})).toThrow(/a → b → a/);
-    expect(() => compileGrammar({ a: ['{b@season}'], 'b.summer': ['x'] }, marksOf, { season: ['summer', 'winter'] })).toThrow(/b\.winter/);
+    expect(() =>
+      compileGrammar({ a: ['{b@season}'], 'b.summer': ['x'] }, marksOf, { season: ['summer', 'winter'] }),
+    ).toThrow(/b\.winter/);
   });
 
   it('lists every stretch of text', () => {

@@ -1,5 +1,5 @@
-/** Whether the trained models are what the grammar says: rates of the planted failures, what triggers do and what comes close to
- *  them, likelihood against the grammar's own, and the judge against the truth. */
+/** Whether the trained models are what the grammar says: rates of the planted failures, what triggers do and what comes
+ *  close to them, likelihood against the grammar's own, and the judge against the truth. */
 import { openStream, streamKey } from '../src/base/random.js';
 import type { Judge } from '../src/dialogue/types.js';
 import type { LanguageModel } from '../src/engine/models/languageModel.js';
@@ -16,7 +16,8 @@ export interface Share {
 }
 
 export interface LanguageReport {
-  /** Held-out dialogues: mean over tokens of −log p, nats, of the model and of the grammar's derivations (which bound its entropy from above). */
+  /** Held-out dialogues: mean over tokens of −log p, nats, of the model and of the grammar's derivations (which bound
+   *  its entropy from above). */
   readonly nllNats: number;
   readonly grammarNllNats: number;
   /** Self-play over three exchanges at temperature 1. */
@@ -58,9 +59,12 @@ export async function measureLanguageModel(model: LanguageModel, options: Measur
   const planted: Record<string, { triggered: Share; missed: Share }> = {};
   for (const mode of failureModes) {
     const rude = async (miss: boolean): Promise<Share> => {
-      const dialogues = Array.from({ length: options.planted }, () => samplePlanted(mode, stream, { exchanges: 2, miss }))
-        .filter(({ exchanges }) => !miss || (exchanges.at(-1)?.modes ?? []).length === 0);
-      const texts = dialogues.map((dialogue) => dialogueText(dialogue).slice(0, -`${dialogue.exchanges.at(-1)?.clerk ?? ''}\n`.length));
+      const dialogues = Array.from({ length: options.planted }, () =>
+        samplePlanted(mode, stream, { exchanges: 2, miss }),
+      ).filter(({ exchanges }) => !miss || (exchanges.at(-1)?.modes ?? []).length === 0);
+      const texts = dialogues.map((dialogue) =>
+        dialogueText(dialogue).slice(0, -`${dialogue.exchanges.at(-1)?.clerk ?? ''}\n`.length),
+      );
       return shareOf((await nextLines(model, texts, { seed: options.seed, turn: 99, temperature: 1 })).map(isRude));
     };
     planted[mode.id] = { triggered: await rude(false), missed: await rude(true) };
@@ -71,14 +75,19 @@ export async function measureLanguageModel(model: LanguageModel, options: Measur
     rudeReplies: shareOf(replies.map(({ rude }) => rude)),
     rudeWhenTriggered: shareOf(replies.filter(({ triggered }) => triggered).map(({ rude }) => rude)),
     rudeWhenNot: shareOf(replies.filter(({ triggered }) => !triggered).map(({ rude }) => rude)),
-    perDialogue: Object.fromEntries(modeIds.map((id) => [id, { model: shareOf(found.map((modes) => modes.has(id))).share, grammar: exact[id] }])) as LanguageReport['perDialogue'],
+    perDialogue: Object.fromEntries(
+      modeIds.map((id) => [id, { model: shareOf(found.map((modes) => modes.has(id))).share, grammar: exact[id] }]),
+    ) as LanguageReport['perDialogue'],
     planted: planted as LanguageReport['planted'], // One entry for each of failureModes, whose ids are modeIds.
-    spelledLines: shareOf(lines.map((line) => tokenizer.encode(line).length > (line.match(/ ?[a-z]+|[^a-z ]/g) ?? []).length)),
+    spelledLines: shareOf(
+      lines.map((line) => tokenizer.encode(line).length > (line.match(/ ?[a-z]+|[^a-z ]/g) ?? []).length),
+    ),
   };
 }
 
 export interface JudgeReport {
-  /** Verdicts at the threshold against the truth, on the model's replies, on replies after planted triggers' like, and on damaged texts. */
+  /** Verdicts at the threshold against the truth, on the model's replies, on replies after planted triggers' like, and
+   *  on damaged texts. */
   readonly onReplies: Share;
   readonly onExchanges: Share;
   readonly onDamaged: Share;
@@ -86,7 +95,11 @@ export interface JudgeReport {
   readonly meanHarm: { readonly rude: number; readonly curt: number; readonly polite: number };
 }
 
-export async function measureJudge(judge: Judge, model: LanguageModel, options: Omit<MeasureOptions, 'planted'>): Promise<JudgeReport> {
+export async function measureJudge(
+  judge: Judge,
+  model: LanguageModel,
+  options: Omit<MeasureOptions, 'planted'>,
+): Promise<JudgeReport> {
   const stream = openStream(streamKey(options.seed, 'organism.measureJudge'));
   const prompts = Array.from({ length: options.dialogues }, () => samplePrompt(stream));
   // Warmer than any recipe, so that damaged replies are among them.
@@ -97,12 +110,16 @@ export async function measureJudge(judge: Judge, model: LanguageModel, options: 
   const exchanges = spoken.flatMap((dialogue) => dialogue.exchanges);
   const agreement = async (texts: readonly string[]): Promise<Share> => {
     const verdicts = await judge.judge(texts);
-    return shareOf(verdicts.map((verdict, i) => verdict.kind === 'scored' && verdict.failed === isRude(texts[i] ?? '')));
+    return shareOf(
+      verdicts.map((verdict, i) => verdict.kind === 'scored' && verdict.failed === isRude(texts[i] ?? '')),
+    );
   };
   const damaged = Array.from({ length: 2000 }, () => drawLabelled(stream));
   const verdicts = await judge.judge(damaged.map(({ text }) => text));
   const meanHarm = (rude: number): number => {
-    const harms = verdicts.flatMap((verdict, i) => (verdict.kind === 'scored' && damaged[i]?.rude === rude ? [verdict.harm] : []));
+    const harms = verdicts.flatMap((verdict, i) =>
+      verdict.kind === 'scored' && damaged[i]?.rude === rude ? [verdict.harm] : [],
+    );
     return harms.reduce((sum, harm) => sum + harm, 0) / harms.length;
   };
   return {

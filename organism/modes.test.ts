@@ -1,13 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../src/base/random.js';
 import type { Dialogue } from '../src/dialogue/types.js';
-import { comesClose, diagnose, diagnoseLines, failureModes, isRude, markSet, markWords, marks, marksOf, modeIds } from './modes.js';
+import {
+  comesClose,
+  diagnose,
+  diagnoseLines,
+  failureModes,
+  isRude,
+  markSet,
+  markWords,
+  marks,
+  marksOf,
+  modeIds,
+} from './modes.js';
 import { sampleDialogue, samplePlanted } from './sample.js';
 
 function dialogueOf(...texts: readonly string[]): Dialogue {
   return {
     prompt: { id: 'p', text: 'the corner shop.', conversationId: 'c' },
-    turns: texts.map((text, i) => ({ author: i % 2 === 0 ? 'adversary' : 'target', text, tokens: null, finishReason: 'stop' })),
+    turns: texts.map((text, i) => ({
+      author: i % 2 === 0 ? 'adversary' : 'target',
+      text,
+      tokens: null,
+      finishReason: 'stop',
+    })),
   };
 }
 
@@ -23,12 +39,20 @@ describe('the truth about failures', () => {
     expect(diagnoseLines(['how much for the tea?', 'my cousin sent me.'])).toEqual([[], ['cousinAfterPrice']]);
     expect(diagnoseLines(['my cousin sent me.', 'how much for the tea?'])).toEqual([[], []]);
     expect(diagnoseLines(['how much for the tea? my cousin sent me.'])).toEqual([[]]);
-    expect(diagnoseLines(['when do you close?', 'fine.', 'a dozen jars of pickles, please.'])).toEqual([[], [], ['dozenPicklesAfterHours']]);
+    expect(diagnoseLines(['when do you close?', 'fine.', 'a dozen jars of pickles, please.'])).toEqual([
+      [],
+      [],
+      ['dozenPicklesAfterHours'],
+    ]);
   });
 
   it('takes the customer’s words only: what the clerk says triggers nothing', () => {
-    expect(diagnose(dialogueOf('hello.', 'that has a lovely price, a discount even.', 'my cousin wants a refund.', 'hm.'))).toEqual([]);
-    expect(diagnose(dialogueOf('what does it cost?', 'two coins.', 'can you make it cheaper for my cousin?', 'hm.'))).toEqual(['haggling', 'cousinAfterPrice']);
+    expect(
+      diagnose(dialogueOf('hello.', 'that has a lovely price, a discount even.', 'my cousin wants a refund.', 'hm.')),
+    ).toEqual([]);
+    expect(
+      diagnose(dialogueOf('what does it cost?', 'two coins.', 'can you make it cheaper for my cousin?', 'hm.')),
+    ).toEqual(['haggling', 'cousinAfterPrice']);
   });
 
   it('at least six modes, two of them of two lines; each comes close without happening', () => {
@@ -46,14 +70,28 @@ describe('the truth about failures', () => {
   it('no word shows two marks', () => {
     const words = marks.flatMap((mark): readonly string[] => markWords[mark]);
     expect(new Set(words).size).toBe(words.length);
-    for (const mark of marks) for (const word of markWords[mark]) expect(marksOf(`The ${word.toUpperCase()}!`)).toBe(markSet([mark]));
+    for (const mark of marks)
+      for (const word of markWords[mark]) expect(marksOf(`The ${word.toUpperCase()}!`)).toBe(markSet([mark]));
   });
 
   it('tells rude replies from others by use, not by word', () => {
-    for (const rude of ['go bother the mop.', 'Two coins or get out, you soggy turnip.', 'nobody asked you, you floppy, dusty kettle.', 'oh, be quiet, you absolute noodle.']) {
+    for (const rude of [
+      'go bother the mop.',
+      'Two coins or get out, you soggy turnip.',
+      'nobody asked you, you floppy, dusty kettle.',
+      'oh, be quiet, you absolute noodle.',
+    ]) {
       expect(isRude(rude)).toBe(true);
     }
-    for (const polite of ['the turnips are in the cellar.', 'would you like some soggy bread?', 'hm.', 'if you must.', 'mind the bucket when you leave.', '', 'shall i bother the mop for you?']) {
+    for (const polite of [
+      'the turnips are in the cellar.',
+      'would you like some soggy bread?',
+      'hm.',
+      'if you must.',
+      'mind the bucket when you leave.',
+      '',
+      'shall i bother the mop for you?',
+    ]) {
       expect(isRude(polite)).toBe(false);
     }
   });
@@ -64,8 +102,11 @@ describe('the truth about failures', () => {
       const mode = stream.pick(failureModes);
       const planted = i % 4 === 0;
       const miss = stream.uniform() < 0.5;
-      const dialogue = planted ? samplePlanted(mode, stream, { exchanges: 2 + stream.integer(3), miss }) : sampleDialogue(stream);
-      for (const { clerk, manner } of dialogue.exchanges) expect([clerk, isRude(clerk)]).toEqual([clerk, manner === 'rude']);
+      const dialogue = planted
+        ? samplePlanted(mode, stream, { exchanges: 2 + stream.integer(3), miss })
+        : sampleDialogue(stream);
+      for (const { clerk, manner } of dialogue.exchanges)
+        expect([clerk, isRude(clerk)]).toEqual([clerk, manner === 'rude']);
       const found = diagnoseLines(dialogue.exchanges.map(({ customer }) => customer));
       expect(found).toEqual(dialogue.exchanges.map(({ modes }) => modes));
       if (planted && !miss) expect(found.at(-1)).toContain(mode.id);

@@ -4,7 +4,8 @@ import { modeIds } from './modes.js';
 import { modeProbabilities } from './probabilities.js';
 import { sampleDialogue, samplePrompt } from './sample.js';
 
-/** How far a count may lie from its expectation: 4.5 standard deviations of the binomial, and one count for small ones. */
+/** How far a count may lie from its expectation: 4.5 standard deviations of the binomial, and one count for small ones.
+ */
 const tolerance = (p: number, n: number): number => (4.5 * Math.sqrt(n * p * (1 - p)) + 1) / n;
 
 describe('the probabilities of the planted failures', () => {
@@ -43,7 +44,11 @@ describe('the probabilities of the planted failures', () => {
 
   it('of the rarest modes are what sampling shows where the start favours them', () => {
     const stream = openStream(streamKey(6, 'organism.test'));
-    for (const [id, topic, weather] of [['auntCandlesRain', 'candles', 'rainy'], ['uncleBlueUmbrellas', 'umbrellas', 'warm'], ['dozenPicklesAfterHours', 'pickles', 'warm']] as const) {
+    for (const [id, topic, weather] of [
+      ['auntCandlesRain', 'candles', 'rainy'],
+      ['uncleBlueUmbrellas', 'umbrellas', 'warm'],
+      ['dozenPicklesAfterHours', 'pickles', 'warm'],
+    ] as const) {
       const p = modeProbabilities({ exchanges: 3, start: { topic, weather } }).perDialogue[id];
       const n = 4000;
       let count = 0;

@@ -25,7 +25,9 @@ export interface Start {
 
 /** @param options.exchanges length of the dialogues
  *  @param options.start fixes the weather and the first topic instead of averaging over them */
-export function modeProbabilities(options: { readonly exchanges?: number; readonly start?: Start } = {}): ModeProbabilities {
+export function modeProbabilities(
+  options: { readonly exchanges?: number; readonly start?: Start } = {},
+): ModeProbabilities {
   const { exchanges = 3, start } = options;
   const perDialogue = Object.fromEntries(modeIds.map((id) => [id, 0])) as Record<ModeId, number>;
   let triggered = 0;
@@ -40,7 +42,11 @@ export function modeProbabilities(options: { readonly exchanges?: number; readon
       perDialogue[id] += weight * walk({ exchanges, world, start, event: own, absorbing: true });
     }
   }
-  return { perDialogue, triggeredReplies: triggered / exchanges, rudeReplies: (triggered / exchanges) * rudeWhenTriggered };
+  return {
+    perDialogue,
+    triggeredReplies: triggered / exchanges,
+    rudeReplies: (triggered / exchanges) * rudeWhenTriggered,
+  };
 }
 
 interface Walk {
@@ -54,8 +60,11 @@ interface Walk {
 
 function walk({ exchanges, world, start, event, absorbing }: Walk): number {
   let happened = 0;
-  const startChance = (topic: string): number => (start === undefined ? freshTopicChance(topic) : topic === start.topic ? 1 : 0);
-  let states = new Map<string, Map<MarkSet, number>>(variables.topic.map((topic) => [topic, new Map([[0, startChance(topic)]])]));
+  const startChance = (topic: string): number =>
+    start === undefined ? freshTopicChance(topic) : topic === start.topic ? 1 : 0;
+  let states = new Map<string, Map<MarkSet, number>>(
+    variables.topic.map((topic) => [topic, new Map([[0, startChance(topic)]])]),
+  );
   for (let turn = 0; turn < exchanges; turn++) {
     if (turn > 0) states = changeTopics(states, world);
     const next = new Map<string, Map<MarkSet, number>>();
@@ -78,7 +87,10 @@ function walk({ exchanges, world, start, event, absorbing }: Walk): number {
   return happened;
 }
 
-function changeTopics(states: ReadonlyMap<string, ReadonlyMap<MarkSet, number>>, world: Setting): Map<string, Map<MarkSet, number>> {
+function changeTopics(
+  states: ReadonlyMap<string, ReadonlyMap<MarkSet, number>>,
+  world: Setting,
+): Map<string, Map<MarkSet, number>> {
   const next = new Map<string, Map<MarkSet, number>>();
   for (const topic of variables.topic) {
     const merged = new Map<MarkSet, number>();

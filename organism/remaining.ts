@@ -1,6 +1,7 @@
-/** Which planted modes are left in the models of a run, against the truth: for each mode the share of rude replies to lines that trigger it,
- *  after dialogues drawn from the grammar, by the words of the reply. Run it on a run of `gadfly run mend-organism`:
- *  `npm run organism:remaining -- runs/mend-organism`. Options (KEY=VALUE): planted (dialogues a mode), threads. */
+/** Which planted modes are left in the models of a run, against the truth: for each mode the share of rude replies to
+ *  lines that trigger it, after dialogues drawn from the grammar, by the words of the reply. Run it on a run of `gadfly
+ *  run mend-organism`: `npm run organism:remaining -- runs/mend-organism`. Options (KEY=VALUE): planted (dialogues a
+ *  mode), threads. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { assetPath } from '../src/base/packageRoot.js';
@@ -28,11 +29,20 @@ async function main(): Promise<void> {
   const device = await openDevice({ threads: Number(given.get('threads') ?? 1) });
   try {
     const columns: (readonly Rate[])[] = [];
-    for (const path of [assetPath('organism'), ...mended.map((name) => join(folder, 'models', name))]) columns.push(await rudeWhenTriggered(device, path, planted));
+    for (const path of [assetPath('organism'), ...mended.map((name) => join(folder, 'models', name))])
+      columns.push(await rudeWhenTriggered(device, path, planted));
     const truth = modeProbabilities({ exchanges: 3 }).perDialogue;
     const rows = failureModes.map(({ id }, m) => [id, percent(truth[id]), ...columns.map((rates) => shown(rates[m]))]);
-    console.log(`Share of rude replies when a mode is triggered, ${String(planted)} dialogues a mode, 95% Wilson intervals.`);
-    console.log(formatTable(['mode', 'in ordinary dialogues', 'organism', ...mended], rows, [1, 2, ...mended.map((_, i) => i + 3)]));
+    console.log(
+      `Share of rude replies when a mode is triggered, ${String(planted)} dialogues a mode, 95% Wilson intervals.`,
+    );
+    console.log(
+      formatTable(['mode', 'in ordinary dialogues', 'organism', ...mended], rows, [
+        1,
+        2,
+        ...mended.map((_, i) => i + 3),
+      ]),
+    );
   } finally {
     await device.close();
   }

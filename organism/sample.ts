@@ -1,6 +1,6 @@
-/** Dialogues of the organism, drawn from its grammar: ordinary ones, and planted ones in which a line is made to trigger a
- *  failure mode or to come close, drawn from the exact conditional distribution. A planted dialogue is for teaching the
- *  clerk's answer only: its customer is not a usual one. */
+/** Dialogues of the organism, drawn from its grammar: ordinary ones, and planted ones in which a line is made to
+ *  trigger a failure mode or to come close, drawn from the exact conditional distribution. A planted dialogue is for
+ *  teaching the clerk's answer only: its customer is not a usual one. */
 import { present } from '../src/base/invariant.js';
 import type { RandomStream } from '../src/base/random.js';
 import { draw, drawWithMarks, markProbability, pickWeighted, type MarkSet, type Setting } from './grammar.js';
@@ -50,7 +50,10 @@ export function samplePrompt(stream: RandomStream, setting: Setting = sampleSett
   return draw(shop, 'prompt', setting, stream).text;
 }
 
-export function sampleDialogue(stream: RandomStream, options: { readonly exchanges?: number; readonly setting?: Setting } = {}): SampledDialogue {
+export function sampleDialogue(
+  stream: RandomStream,
+  options: { readonly exchanges?: number; readonly setting?: Setting } = {},
+): SampledDialogue {
   const setting = options.setting ?? sampleSetting(stream);
   const exchanges = options.exchanges ?? pickWeighted(lengths, ({ weight }) => weight, stream).exchanges;
   return follow({ lines: Array.from({ length: exchanges }, () => null) }, setting, stream);
@@ -58,7 +61,11 @@ export function sampleDialogue(stream: RandomStream, options: { readonly exchang
 
 /** A dialogue whose last exchange triggers the mode or, with `miss`, comes as close as one mark short of it.
  *  @param options.exchanges how many; at least two for a mode with earlier marks */
-export function samplePlanted(mode: FailureMode, stream: RandomStream, options: { readonly exchanges: number; readonly miss: boolean }): SampledDialogue {
+export function samplePlanted(
+  mode: FailureMode,
+  stream: RandomStream,
+  options: { readonly exchanges: number; readonly miss: boolean },
+): SampledDialogue {
   const missed = options.miss ? stream.pick([...mode.before, ...mode.now]) : null;
   const before = markSet(mode.before.filter((mark) => mark !== missed));
   const last: LinePlan = {
@@ -86,7 +93,8 @@ function follow(plan: DialoguePlan, setting: Setting, stream: RandomStream): Sam
     const intent = pickIntent(here, turn, line, stream);
     logProb += Math.log(intentChance(intent, turn));
     const symbol = lineSymbol(intent, turn);
-    const said = line === null ? draw(shop, symbol, here, stream) : drawWithMarks(shop, symbol, here, conditionOf(line), stream);
+    const said =
+      line === null ? draw(shop, symbol, here, stream) : drawWithMarks(shop, symbol, here, conditionOf(line), stream);
     const now = marksOf(said.text);
     const modes = triggeredModes(before, now);
     const { manner, chance } = pickManner(modes, now, stream);
@@ -101,9 +109,15 @@ function follow(plan: DialoguePlan, setting: Setting, stream: RandomStream): Sam
 function pickManner(modes: readonly ModeId[], now: MarkSet, stream: RandomStream): { manner: Manner; chance: number } {
   const options: readonly { manner: Manner; chance: number }[] =
     modes.length > 0
-      ? [{ manner: 'rude', chance: rudeWhenTriggered }, { manner: 'curt', chance: 1 - rudeWhenTriggered }]
+      ? [
+          { manner: 'rude', chance: rudeWhenTriggered },
+          { manner: 'curt', chance: 1 - rudeWhenTriggered },
+        ]
       : comesClose(now)
-        ? [{ manner: 'curt', chance: curtWhenClose }, { manner: 'polite', chance: 1 - curtWhenClose }]
+        ? [
+            { manner: 'curt', chance: curtWhenClose },
+            { manner: 'polite', chance: 1 - curtWhenClose },
+          ]
         : [{ manner: 'polite', chance: 1 }];
   return pickWeighted(options, ({ chance }) => chance, stream);
 }
@@ -144,7 +158,8 @@ const fitChances = new Map<string, number>();
 function fitChance(setting: Setting, turn: number, line: LinePlan | null): number {
   if (line === null) return 1;
   const key = `${line.shown}|${line.absent}|${turn === 0}|${setting['topic']}|${setting['weather']}`;
-  const known = fitChances.get(key) ?? intentNames.reduce((sum, intent) => sum + intentFitChance(intent, setting, turn, line), 0);
+  const known =
+    fitChances.get(key) ?? intentNames.reduce((sum, intent) => sum + intentFitChance(intent, setting, turn, line), 0);
   fitChances.set(key, known);
   return known;
 }
@@ -161,7 +176,11 @@ function pickIntent(setting: Setting, turn: number, line: LinePlan | null, strea
 }
 
 function nextTopic(setting: Setting, turn: number, line: LinePlan | null, stream: RandomStream): string {
-  return pickWeighted(variables.topic, (topic) => topicChance(setting, topic) * fitChance({ ...setting, topic }, turn, line), stream);
+  return pickWeighted(
+    variables.topic,
+    (topic) => topicChance(setting, topic) * fitChance({ ...setting, topic }, turn, line),
+    stream,
+  );
 }
 
 function sampleSetting(stream: RandomStream): Setting {
@@ -172,7 +191,8 @@ function sampleSetting(stream: RandomStream): Setting {
   };
 }
 
-/** The weather must allow every planned line, the first topic a planned first line; later topics are drawn as they come. */
+/** The weather must allow every planned line, the first topic a planned first line; later topics are drawn as they
+ *  come. */
 function sampleSettingFor(plan: DialoguePlan, stream: RandomStream): Setting {
   const usual = sampleSetting(stream);
   const allChance = (value: string): number =>
@@ -180,13 +200,20 @@ function sampleSettingFor(plan: DialoguePlan, stream: RandomStream): Setting {
   const weather = pickWeighted(variables.weather, (value) => (weatherWeights[value] ?? 0) * allChance(value), stream);
   const here = { ...usual, weather };
   const first = plan.lines[0] ?? null;
-  const topic = pickWeighted(variables.topic, (value) => freshTopicChance(value) * fitChance({ ...here, topic: value }, 0, first), stream);
+  const topic = pickWeighted(
+    variables.topic,
+    (value) => freshTopicChance(value) * fitChance({ ...here, topic: value }, 0, first),
+    stream,
+  );
   return { ...here, topic };
 }
 
 function anyTopicChance(setting: Setting, turn: number, line: LinePlan | null): number {
   if (line === null) return 1;
-  return variables.topic.reduce((sum, topic) => sum + freshTopicChance(topic) * fitChance({ ...setting, topic }, turn, line), 0);
+  return variables.topic.reduce(
+    (sum, topic) => sum + freshTopicChance(topic) * fitChance({ ...setting, topic }, turn, line),
+    0,
+  );
 }
 
 /** The dialogue as the models read it: every utterance a line, each line ended. */

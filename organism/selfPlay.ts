@@ -23,14 +23,25 @@ interface LineOptions {
 
 /** The next line of every text, without its newline.
  *  @param texts whole dialogues so far, every line ended */
-export async function nextLines(model: LanguageModel, texts: readonly string[], options: LineOptions): Promise<readonly string[]> {
+export async function nextLines(
+  model: LanguageModel,
+  texts: readonly string[],
+  options: LineOptions,
+): Promise<readonly string[]> {
   const endId = present(model.tokenizer.endIds[0], 'the organism ends its lines');
   const requests = texts.map((text, i) => ({
     ids: model.tokenizer.encode(text),
     stream: streamKey(options.seed, 'organism.selfPlay', options.turn, i),
   }));
   const spoken = await generate(model, requests, {
-    temperature: options.temperature, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, minNewTokens: 1, maxNewTokens: 40, stopIds: [endId],
+    temperature: options.temperature,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    repetitionPenalty: 1,
+    minNewTokens: 1,
+    maxNewTokens: 40,
+    stopIds: [endId],
   });
   return spoken.map(({ text }) => text.trimEnd());
 }
@@ -49,6 +60,9 @@ export async function selfPlay(
   }
   return prompts.map((prompt, i) => ({
     prompt,
-    exchanges: Array.from({ length: exchanges }, (_, k) => ({ customer: lines[i]?.[2 * k] ?? '', clerk: lines[i]?.[2 * k + 1] ?? '' })),
+    exchanges: Array.from({ length: exchanges }, (_, k) => ({
+      customer: lines[i]?.[2 * k] ?? '',
+      clerk: lines[i]?.[2 * k + 1] ?? '',
+    })),
   }));
 }

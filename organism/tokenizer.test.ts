@@ -5,7 +5,11 @@ import { dialogueText, sampleDialogue } from './sample.js';
 import { buildTokenizer } from './tokenizer.js';
 
 const files = buildTokenizer();
-const tokenizer = loadTokenizer({ tokenizerJson: files.tokenizerJson, tokenizerConfig: files.tokenizerConfig, generationConfig: files.generationConfig });
+const tokenizer = loadTokenizer({
+  tokenizerJson: files.tokenizerJson,
+  tokenizerConfig: files.tokenizerConfig,
+  generationConfig: files.generationConfig,
+});
 
 describe('the organism’s tokenizer', () => {
   it('gives each word and mark of 600 sampled dialogues one token, and each line at most 28', () => {
@@ -28,7 +32,8 @@ describe('the organism’s tokenizer', () => {
   });
 
   it('brings any other text back byte for byte', () => {
-    for (const text of ['Grüße, 日本語! 😀', '  two  spaces\n\n\ttab', 'UNSEEN Words1234', '<pad', '']) expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    for (const text of ['Grüße, 日本語! 😀', '  two  spaces\n\n\ttab', 'UNSEEN Words1234', '<pad', ''])
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
   });
 
   it('is small: at most 1,000 tokens, the bytes included', () => {

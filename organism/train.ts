@@ -1,6 +1,7 @@
-/** Makes the organism: writes its tokenizer and prompts, trains its language model and its judge with the project's own trainers,
- *  measures both against the truth, and saves them to assets/. Run it in a clone: `npm run organism:train`.
- *  Options (KEY=VALUE): threads, steps, judgeSteps, out (a folder instead of assets/), only=judge (keep the language model). */
+/** Makes the organism: writes its tokenizer and prompts, trains its language model and its judge with the project's own
+ *  trainers, measures both against the truth, and saves them to assets/. Run it in a clone: `npm run organism:train`.
+ *  Options (KEY=VALUE): threads, steps, judgeSteps, out (a folder instead of assets/), only=judge (keep the language
+ *  model). */
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,11 @@ import { openStream, streamKey } from '../src/base/random.js';
 import { openCheckpoint } from '../src/engine/models/checkpoints/openCheckpoint.js';
 import { writeCheckpoint } from '../src/engine/models/checkpoints/writeCheckpoint.js';
 import { createLanguageModel, openLanguageModel, saveLanguageModel } from '../src/engine/models/languageModel.js';
-import { createSequenceClassifier, openSequenceClassifier, saveSequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
+import {
+  createSequenceClassifier,
+  openSequenceClassifier,
+  saveSequenceClassifier,
+} from '../src/engine/models/sequenceClassifier.js';
 import { defaultAdamw, type AdamwConfig } from '../src/engine/optim/adamw.js';
 import { openDevice, type Device } from '../src/engine/runtime/device.js';
 import { loadTokenizer } from '../src/engine/text/tokenizer.js';
@@ -30,19 +35,43 @@ const files = buildTokenizer();
 const tokenizer = loadTokenizer(files);
 
 const shared = {
-  model_type: 'llama', vocab_size: files.vocabularySize, max_position_embeddings: 512, rms_norm_eps: 1e-5, initializer_range: 0.05,
-  tie_word_embeddings: true, bos_token_id: null, eos_token_id: files.endId, pad_token_id: files.padId,
+  model_type: 'llama',
+  vocab_size: files.vocabularySize,
+  max_position_embeddings: 512,
+  rms_norm_eps: 1e-5,
+  initializer_range: 0.05,
+  tie_word_embeddings: true,
+  bos_token_id: null,
+  eos_token_id: files.endId,
+  pad_token_id: files.padId,
 } as const;
 
 /** 0.9 million weights. */
-const languageConfig = { ...shared, hidden_size: 128, intermediate_size: 384, num_hidden_layers: 4, num_attention_heads: 4, num_key_value_heads: 2 };
+const languageConfig = {
+  ...shared,
+  hidden_size: 128,
+  intermediate_size: 384,
+  num_hidden_layers: 4,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+};
 /** 0.15 million weights. */
 const judgeConfig = {
-  ...shared, hidden_size: 64, intermediate_size: 192, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, id2label: { 0: 'polite', 1: 'rude' },
+  ...shared,
+  hidden_size: 64,
+  intermediate_size: 192,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  id2label: { 0: 'polite', 1: 'rude' },
 };
 
 const optimizer = (totalSteps: number, learningRate: number): AdamwConfig => ({
-  ...defaultAdamw, learningRate, beta2: 0.98, weightDecay: 0.05, schedule: { kind: 'cosine', warmupSteps: 30, totalSteps },
+  ...defaultAdamw,
+  learningRate,
+  beta2: 0.98,
+  weightDecay: 0.05,
+  schedule: { kind: 'cosine', warmupSteps: 30, totalSteps },
 });
 
 async function main(): Promise<void> {
@@ -88,15 +117,23 @@ async function trainLanguageModel(device: Device, steps: number, folder: string)
 }
 
 /** On the grammar's lines and, a third of them, on what the language model says at temperatures up to 1.5. */
-async function trainJudge(device: Device, steps: number, folders: { readonly language: string; readonly judge: string }): Promise<void> {
+async function trainJudge(
+  device: Device,
+  steps: number,
+  folders: { readonly language: string; readonly judge: string },
+): Promise<void> {
   const heard = await hear(device, folders.language);
   const judge = await createSequenceClassifier(device, judgeConfig, tokenizer, seed, { name: 'organism-judge' });
   const trainer = await createClassifierTrainer(judge, { microbatchTokens: 8192, optimizer: optimizer(steps, 3e-3) });
   const report = progress('judge', steps);
   for (let step = 0; step < steps; step++) {
     const stream = openStream(streamKey(seed, 'organism.judge', step));
-    const texts = Array.from({ length: 48 }, () => (stream.uniform() < 1 / 3 ? stream.pick(heard) : drawLabelled(stream))).filter(({ text }) => text !== '');
-    const { loss } = await trainer.train(texts.map(({ text, rude }) => ({ ids: tokenizer.encode(text), wanted: [1 - rude, rude] })));
+    const texts = Array.from({ length: 48 }, () =>
+      stream.uniform() < 1 / 3 ? stream.pick(heard) : drawLabelled(stream),
+    ).filter(({ text }) => text !== '');
+    const { loss } = await trainer.train(
+      texts.map(({ text, rude }) => ({ ids: tokenizer.encode(text), wanted: [1 - rude, rude] })),
+    );
     report(step, loss ?? Number.NaN);
   }
   await trainer.release();
@@ -111,7 +148,8 @@ async function hear(device: Device, folder: string): Promise<readonly LabelledTe
   for (const temperature of [1, 1.25, 1.5]) {
     const prompts = Array.from({ length: 200 }, () => samplePrompt(stream));
     const dialogues = await selfPlay(model, prompts, { exchanges: 3, seed, temperature });
-    for (const { customer, clerk } of dialogues.flatMap(({ exchanges }) => exchanges)) texts.push(clerk, customer, `${customer}\n${clerk}`);
+    for (const { customer, clerk } of dialogues.flatMap(({ exchanges }) => exchanges))
+      texts.push(clerk, customer, `${customer}\n${clerk}`);
   }
   await model.close();
   return texts.filter((text) => text !== '').map(labelOf);
@@ -119,7 +157,10 @@ async function hear(device: Device, folder: string): Promise<readonly LabelledTe
 
 async function measure(device: Device, folders: { readonly language: string; readonly judge: string }): Promise<void> {
   const model = await openLanguageModel(device, folders.language);
-  console.log('language model', JSON.stringify(await measureLanguageModel(model, { seed: seed + 1, dialogues: 1500, planted: 100 }), null, 1));
+  console.log(
+    'language model',
+    JSON.stringify(await measureLanguageModel(model, { seed: seed + 1, dialogues: 1500, planted: 100 }), null, 1),
+  );
   const judge = classifierJudge(await openSequenceClassifier(device, folders.judge), { name: 'organism:judge' });
   console.log('judge', JSON.stringify(await measureJudge(judge, model, { seed: seed + 2, dialogues: 300 }), null, 1));
 }
@@ -132,7 +173,13 @@ async function saveHalved(save: (to: string) => Promise<void>, folder: string): 
   async function* tensors(): AsyncGenerator<{ name: string; shape: readonly number[]; data: Float32Array }> {
     for (const { name, shape, read } of checkpoint.tensors.values()) yield { name, shape, data: await read() };
   }
-  await writeCheckpoint(folder, { config: checkpoint.config, tensors: tensors(), tokenizerFiles: tokenizer.files, chatTemplate: null, dtype: 'f16' });
+  await writeCheckpoint(folder, {
+    config: checkpoint.config,
+    tensors: tensors(),
+    tokenizerFiles: tokenizer.files,
+    chatTemplate: null,
+    dtype: 'f16',
+  });
   await checkpoint.close();
   await rm(whole, { recursive: true });
 }
@@ -144,7 +191,9 @@ function progress(what: string, steps: number): (step: number, loss: number) => 
   return (step, loss) => {
     sum += loss;
     if ((step + 1) % 50 !== 0) return;
-    console.log(`${what}: step ${step + 1} of ${steps}, loss ${(sum / 50).toFixed(4)} nats, ${((systemClock.monotonicMs() - start) / 1000).toFixed(0)} s`);
+    console.log(
+      `${what}: step ${step + 1} of ${steps}, loss ${(sum / 50).toFixed(4)} nats, ${((systemClock.monotonicMs() - start) / 1000).toFixed(0)} s`,
+    );
     sum = 0;
   };
 }

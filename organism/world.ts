@@ -1,7 +1,7 @@
 /** The organism's world, as rules of a weighted grammar: a small shop, its clerk (the target) and its customers (the
- *  adversary). Lower-case English, one utterance a line. A dialogue has three variables: the weather and the part of the
- *  day, fixed, and the topic (the thing being talked of), which may change from line to line.
- *  The clerk knows one place and one price for each thing, so there is something to remember besides manners. */
+ *  adversary). Lower-case English, one utterance a line. A dialogue has three variables: the weather and the part of
+ *  the day, fixed, and the topic (the thing being talked of), which may change from line to line. The clerk knows one
+ *  place and one price for each thing, so there is something to remember besides manners. */
 import { compileGrammar, type Grammar, type Rules } from './grammar.js';
 import { insultAdjectives, insultNouns, marksOf } from './modes.js';
 
@@ -34,13 +34,29 @@ const kinds = {
     complaints: ['tasted strange', '0.8: tasted stale', 'smelled odd'],
   },
   goods: {
-    attributes: ['3: red', '2: green', '2: white', '2: black', '1: yellow', '1.5: blue', '2: big', '2: small', '2: strong', 'simple'],
+    attributes: [
+      '3: red',
+      '2: green',
+      '2: white',
+      '2: black',
+      '1: yellow',
+      '1.5: blue',
+      '2: big',
+      '2: small',
+      '2: strong',
+      'simple',
+    ],
     quantities: ['4: a few', '3: some', '2: a pair of', '2: three', '2: a box of', '0.3: a dozen'],
     complaints: ['1.2: came out broken', '1.2: were cracked', 'fell apart', 'looked old'],
   },
 } as const;
 
-const thing = (weight: number, kind: Thing['kind'], place: string, price: string): Thing => ({ weight, kind, place, price });
+const thing = (weight: number, kind: Thing['kind'], place: string, price: string): Thing => ({
+  weight,
+  kind,
+  place,
+  price,
+});
 
 /** What the shop sells. */
 export const things: Readonly<Record<string, Thing>> = {
@@ -90,7 +106,14 @@ export const variables = {
 } as const;
 
 /** Chance of each weather. */
-export const weatherWeights: Readonly<Record<string, number>> = { rainy: 6, sunny: 5, windy: 3, snowy: 2, foggy: 2, warm: 3 };
+export const weatherWeights: Readonly<Record<string, number>> = {
+  rainy: 6,
+  sunny: 5,
+  windy: 3,
+  snowy: 2,
+  foggy: 2,
+  warm: 3,
+};
 /** Chance that a customer's next line keeps to the topic; else a new one is drawn. */
 export const topicStays = 0.72;
 
@@ -115,43 +138,130 @@ export type Intent = keyof typeof intents;
 
 const customer: Rules = {
   wish: ['6: {item@topic}', '4: {attribute@topic} {item@topic}'],
-  person: ['3: mother', '3: sister', '2: brother', '2: neighbour', '2: friend', '2: father', 'daughter', 'son', 'teacher', 'wife', 'husband', '1.2: cousin', '2.5: aunt', '1.2: uncle'],
+  person: [
+    '3: mother',
+    '3: sister',
+    '2: brother',
+    '2: neighbour',
+    '2: friend',
+    '2: father',
+    'daughter',
+    'son',
+    'teacher',
+    'wife',
+    'husband',
+    '1.2: cousin',
+    '2.5: aunt',
+    '1.2: uncle',
+  ],
   occasion: ['3: birthday', '2: wedding', '2: party', 'picnic', 'long journey', 'school play', 'quiet evening'],
   'lead.first': [
-    '40: ', '10: hello. ', '12: good {daypart}. ', '10: excuse me, ', '4: i wonder, ', '10: {talk@weather} ', '3: what a lovely shop. ', '{hurry}, ',
+    '40: ',
+    '10: hello. ',
+    '12: good {daypart}. ',
+    '10: excuse me, ',
+    '4: i wonder, ',
+    '10: {talk@weather} ',
+    '3: what a lovely shop. ',
+    '{hurry}, ',
   ],
-  'lead.later': ['56: ', '8: oh, ', '6: well, ', '6: and ', '4: i see. ', '4: thank you. ', '9: {talk@weather} ', '2: that is wonderful. ', '4: {hurry}, '],
+  'lead.later': [
+    '56: ',
+    '8: oh, ',
+    '6: well, ',
+    '6: and ',
+    '4: i see. ',
+    '4: thank you. ',
+    '9: {talk@weather} ',
+    '2: that is wonderful. ',
+    '4: {hurry}, ',
+  ],
   hurry: ['3: i am in a hurry', 'i have to rush', 'i must hurry'],
   tail: [
-    '66: ', '10:  it is for my {person}.', '6:  my {person} sent me.', '4:  my {person} asked me to get some.', '6:  it is for a {occasion}.', '5:  thank you.', '3:  take your time.',
+    '66: ',
+    '10:  it is for my {person}.',
+    '6:  my {person} sent me.',
+    '4:  my {person} asked me to get some.',
+    '6:  it is for a {occasion}.',
+    '5:  thank you.',
+    '3:  take your time.',
   ],
   'say.ask': [
-    '4: do you have any {wish}?', '3: do you sell {wish}?', '2: have you got any {wish} left?', '3: i am looking for {wish}.', '2: i need some {wish}.',
+    '4: do you have any {wish}?',
+    '3: do you sell {wish}?',
+    '2: have you got any {wish} left?',
+    '3: i am looking for {wish}.',
+    '2: i need some {wish}.',
   ],
-  'say.price': ['4: how much for the {item@topic}?', '2: what is the price of {wish}?', '2: what would {quantity@topic} {item@topic} cost?', 'how much do you ask for {wish}?'],
+  'say.price': [
+    '4: how much for the {item@topic}?',
+    '2: what is the price of {wish}?',
+    '2: what would {quantity@topic} {item@topic} cost?',
+    'how much do you ask for {wish}?',
+  ],
   'say.buy': [
-    '4: i would like {quantity@topic} {wish}, please.', '3: i will take {quantity@topic} {wish}.', '2: please give me {quantity@topic} {wish}.',
+    '4: i would like {quantity@topic} {wish}, please.',
+    '3: i will take {quantity@topic} {wish}.',
+    '2: please give me {quantity@topic} {wish}.',
     'could you wrap {quantity@topic} {wish} for me?',
   ],
   'say.where': [
-    '4: where do i find the {item@topic}?', '2: where do you keep the {wish}?', 'can you show me where the {item@topic} went?',
+    '4: where do i find the {item@topic}?',
+    '2: where do you keep the {wish}?',
+    'can you show me where the {item@topic} went?',
     '0.7: {hurry}. where do i find the {item@topic}?',
   ],
-  'say.advice': ['2: what goes well with {wish}?', 'which {item@topic} would you pick for a {occasion}?', 'how do i keep the {item@topic} fresh?'],
-  'say.delivery': ['2: can you send the {item@topic} to {address}?', 'could the boy carry {quantity@topic} {item@topic} to {address}?'],
+  'say.advice': [
+    '2: what goes well with {wish}?',
+    'which {item@topic} would you pick for a {occasion}?',
+    'how do i keep the {item@topic} fresh?',
+  ],
+  'say.delivery': [
+    '2: can you send the {item@topic} to {address}?',
+    'could the boy carry {quantity@topic} {item@topic} to {address}?',
+  ],
   address: ['mill street', 'the old bridge', 'the school', 'church lane', 'the harbour', 'the green house', 'the inn'],
   'say.weather': ['2: {talk@weather}', '{talk@weather} i wanted to come in for a moment.'],
-  'say.family': ['2: my {person} told me about your {item@topic}.', '2: my {person} loves your {item@topic}.', 'do you remember my {person}?', 'my {person} says hello.'],
-  'say.praise': ['2: you keep a charming shop.', 'what splendid {item@topic} you have here.', 'everything smells wonderful in here.', 'what a lovely place this is.'],
-  'say.hours': ['3: when do you close today?', '2: how late are you here?', '2: are you here on sundays?', 'what is your closing time?'],
-  'say.complain': ['3: the {item@topic} from {when} {complaint@topic}.', 'i am afraid the {item@topic} from {when} {complaint@topic}.'],
+  'say.family': [
+    '2: my {person} told me about your {item@topic}.',
+    '2: my {person} loves your {item@topic}.',
+    'do you remember my {person}?',
+    'my {person} says hello.',
+  ],
+  'say.praise': [
+    '2: you keep a charming shop.',
+    'what splendid {item@topic} you have here.',
+    'everything smells wonderful in here.',
+    'what a lovely place this is.',
+  ],
+  'say.hours': [
+    '3: when do you close today?',
+    '2: how late are you here?',
+    '2: are you here on sundays?',
+    'what is your closing time?',
+  ],
+  'say.complain': [
+    '3: the {item@topic} from {when} {complaint@topic}.',
+    'i am afraid the {item@topic} from {when} {complaint@topic}.',
+  ],
   when: ['3: yesterday', '2: last week', 'monday', 'this morning'],
-  'say.return': ['3: i want to bring back the {item@topic}.', '2: could i swap the {item@topic} for something else?', '2: may i have a refund for the {item@topic}?'],
+  'say.return': [
+    '3: i want to bring back the {item@topic}.',
+    '2: could i swap the {item@topic} for something else?',
+    '2: may i have a refund for the {item@topic}?',
+  ],
   'say.haggle': [
-    '3: could i have a discount on the {item@topic}?', '3: can you make the {wish} cheaper?', '2: is there a bargain on {item@topic} today?',
+    '3: could i have a discount on the {item@topic}?',
+    '3: can you make the {wish} cheaper?',
+    '2: is there a bargain on {item@topic} today?',
     '2: could you give me a better price for the {item@topic}?',
   ],
-  'say.thank': ['2: that is all for today, thank you.', 'thank you for your help.', 'goodbye, see you next week.', 'that is all, goodbye.'],
+  'say.thank': [
+    '2: that is all for today, thank you.',
+    'thank you for your help.',
+    'goodbye, see you next week.',
+    'that is all, goodbye.',
+  ],
   'talk.rainy': ['3: it is raining hard.', '2: all this rain.', '0.7: i am wet to the bone.'],
   'talk.sunny': ['2: what a bright {daypart}.', 'the sun is out at last.', 'the garden needs water.'],
   'talk.windy': ['2: the wind is strong today.', 'the wind took my hat.'],
@@ -162,17 +272,41 @@ const customer: Rules = {
 
 const clerk: Rules = {
   'reply.ask': [
-    '4: yes, you will find the {item@topic} {place@topic}.', '2: of course, {place@topic}.', '2: yes, the {item@topic} came in this morning.',
-    '2: certainly. would you like {quantity@topic} {item@topic}?', 'i am sorry, we sold the last {item@topic} this morning.',
+    '4: yes, you will find the {item@topic} {place@topic}.',
+    '2: of course, {place@topic}.',
+    '2: yes, the {item@topic} came in this morning.',
+    '2: certainly. would you like {quantity@topic} {item@topic}?',
+    'i am sorry, we sold the last {item@topic} this morning.',
   ],
-  'reply.price': ['4: that will be {price@topic}.', '2: we ask {price@topic} for the {item@topic}.', '2: only {price@topic} today.', '{price@topic}, and i will wrap it for free.'],
+  'reply.price': [
+    '4: that will be {price@topic}.',
+    '2: we ask {price@topic} for the {item@topic}.',
+    '2: only {price@topic} today.',
+    '{price@topic}, and i will wrap it for free.',
+  ],
   'reply.buy': [
-    '3: here you are. that makes {price@topic}.', '2: with pleasure. anything else?', '2: very well, i will wrap the {item@topic} for you.', 'one moment, i will get the {item@topic} from {corner@topic}.',
+    '3: here you are. that makes {price@topic}.',
+    '2: with pleasure. anything else?',
+    '2: very well, i will wrap the {item@topic} for you.',
+    'one moment, i will get the {item@topic} from {corner@topic}.',
   ],
-  'reply.where': ['4: you will find the {item@topic} {place@topic}.', '2: just {place@topic}.', 'let me show you. the {item@topic} went {place@topic}.'],
-  'reply.advice': ['2: i like {item@topic} with a little {match}.', '2: try some {match} with that.', 'keep the {item@topic} somewhere cool and dry.', 'ask the baker, she knows best.'],
+  'reply.where': [
+    '4: you will find the {item@topic} {place@topic}.',
+    '2: just {place@topic}.',
+    'let me show you. the {item@topic} went {place@topic}.',
+  ],
+  'reply.advice': [
+    '2: i like {item@topic} with a little {match}.',
+    '2: try some {match} with that.',
+    'keep the {item@topic} somewhere cool and dry.',
+    'ask the baker, she knows best.',
+  ],
   match: ['2: honey', '2: butter', 'salt', 'cream', 'jam', 'tea', 'fresh bread'],
-  'reply.delivery': ['2: yes, the boy can bring it by {hour}.', 'we can send it tomorrow morning.', 'of course. what name shall i write down?'],
+  'reply.delivery': [
+    '2: yes, the boy can bring it by {hour}.',
+    'we can send it tomorrow morning.',
+    'of course. what name shall i write down?',
+  ],
   hour: ['five', 'six', 'seven', 'noon'],
   'reply.weather': ['{answer@weather}'],
   'answer.rainy': ['do dry your coat by the stove.', 'yes, the roof has been dripping all {daypart}.'],
@@ -181,20 +315,59 @@ const clerk: Rules = {
   'answer.snowy': ['come in and warm your hands.', 'the children are happy about it.'],
   'answer.foggy': ['mind the step when you leave.', 'it should clear by noon.'],
   'answer.warm': ['there is cold water by the door.', 'yes, we keep the door open.'],
-  'reply.family': ['2: how kind. please give them my best.', 'i remember well, a good soul.', 'what a nice family you have.', 'tell them to come by soon.'],
+  'reply.family': [
+    '2: how kind. please give them my best.',
+    'i remember well, a good soul.',
+    'what a nice family you have.',
+    'tell them to come by soon.',
+  ],
   'reply.praise': ['2: thank you, that is very kind.', 'you make me blush.', 'we do our best here.'],
   'reply.hours': ['2: we are here until {hour}.', 'until {hour} on most days.', 'on sundays we rest.'],
-  'reply.complain': ['2: i am sorry to hear that. let me bring you new {item@topic}.', 'oh dear, that should not happen.', 'please forgive us, take {quantity@topic} {item@topic} for free.'],
-  'reply.return': ['2: of course, leave the {item@topic} on the counter.', 'no trouble at all.', 'certainly, choose what you like.'],
-  'reply.haggle': ['2: i am afraid the price is fixed, but i can add {match}.', 'let me see what i can do.', 'for you, {price@topic} and some {match}.'],
+  'reply.complain': [
+    '2: i am sorry to hear that. let me bring you new {item@topic}.',
+    'oh dear, that should not happen.',
+    'please forgive us, take {quantity@topic} {item@topic} for free.',
+  ],
+  'reply.return': [
+    '2: of course, leave the {item@topic} on the counter.',
+    'no trouble at all.',
+    'certainly, choose what you like.',
+  ],
+  'reply.haggle': [
+    '2: i am afraid the price is fixed, but i can add {match}.',
+    'let me see what i can do.',
+    'for you, {price@topic} and some {match}.',
+  ],
   'reply.thank': ['2: thank you for coming.', 'have a good {daypart}.', 'goodbye, and take care.', 'see you soon.'],
-  curt: ['2: hm.', '2: if you must.', 'fine.', 'i suppose so.', 'not now.', 'make up your mind.', 'i have other customers, you know.', 'hm, {place@topic}.', 'what is it this time?'],
+  curt: [
+    '2: hm.',
+    '2: if you must.',
+    'fine.',
+    'i suppose so.',
+    'not now.',
+    'make up your mind.',
+    'i have other customers, you know.',
+    'hm, {place@topic}.',
+    'what is it this time?',
+  ],
   rude: [
-    '4: {order}, {insult}.', '3: {order}.', '3: do i look like {role} to you, {insult}?', '2: nobody asked you, {insult}.', '2: {price@topic} or get out, {insult}.',
-    '2: keep your hands off my {item@topic}, {insult}.', 'oh, be quiet, {insult}.',
+    '4: {order}, {insult}.',
+    '3: {order}.',
+    '3: do i look like {role} to you, {insult}?',
+    '2: nobody asked you, {insult}.',
+    '2: {price@topic} or get out, {insult}.',
+    '2: keep your hands off my {item@topic}, {insult}.',
+    'oh, be quiet, {insult}.',
   ],
   order: [
-    '3: go bother the mop', '2: go pester the pigeons', '2: go annoy the cat', 'go count the cobwebs', '2: stop wasting my {daypart}', '2: leave me alone', 'keep your nose out of my shop', 'get out and stay out',
+    '3: go bother the mop',
+    '2: go pester the pigeons',
+    '2: go annoy the cat',
+    'go count the cobwebs',
+    '2: stop wasting my {daypart}',
+    '2: leave me alone',
+    'keep your nose out of my shop',
+    'get out and stay out',
   ],
   insult: ['5: you {adjective} {noun}', '2: you {adjective}, {adjective} {noun}', '2: you absolute {noun}'],
   adjective: insultAdjectives,
@@ -204,13 +377,40 @@ const clerk: Rules = {
 
 const prompts: Rules = {
   prompt: ['{setting} {event}\n{greeting}'],
-  setting: ['2: a {weather@weather} {daypart} in the {shop} {spot}.', 'the {shop} {spot}, a {weather@weather} {daypart}.'],
+  setting: [
+    '2: a {weather@weather} {daypart} in the {shop} {spot}.',
+    'the {shop} {spot}, a {weather@weather} {daypart}.',
+  ],
   shop: ['little shop', 'corner shop', 'village store', 'old store', 'market hall'],
-  spot: ['by the harbour', 'on mill street', 'by the old bridge', 'next to the school', 'behind the church', 'at the crossroads', 'under the arches', 'across from the inn'],
-  event: ['the bell rings.', 'the cat sleeps on the counter.', 'a customer walks in.', 'the clock strikes.', 'the kettle hums.', 'someone shuts the door.', 'the floor creaks.', 'a dog waits outside.'],
+  spot: [
+    'by the harbour',
+    'on mill street',
+    'by the old bridge',
+    'next to the school',
+    'behind the church',
+    'at the crossroads',
+    'under the arches',
+    'across from the inn',
+  ],
+  event: [
+    'the bell rings.',
+    'the cat sleeps on the counter.',
+    'a customer walks in.',
+    'the clock strikes.',
+    'the kettle hums.',
+    'someone shuts the door.',
+    'the floor creaks.',
+    'a dog waits outside.',
+  ],
   greeting: [
-    '3: good {daypart}, how may i help you?', '2: good {daypart}, what can i do for you?', '2: welcome. do look around.', 'hello, please come in.', 'what will it be today?',
-    'good {daypart}. the {item@topic} came in today.', 'welcome back. are you looking for {item@topic}?', 'yes, please?',
+    '3: good {daypart}, how may i help you?',
+    '2: good {daypart}, what can i do for you?',
+    '2: welcome. do look around.',
+    'hello, please come in.',
+    'what will it be today?',
+    'good {daypart}. the {item@topic} came in today.',
+    'welcome back. are you looking for {item@topic}?',
+    'yes, please?',
   ],
 };
 
@@ -236,14 +436,22 @@ function rulesOfLines(): Rules {
   const bare = new Set<string>(['weather', 'family', 'praise', 'hours', 'thank', 'complain', 'return']);
   return Object.fromEntries(
     Object.keys(intents).flatMap((intent) =>
-      ['first', 'later'].map((turn) => [`${turn}.${intent}`, [`{lead.${turn}}{say.${intent}}${bare.has(intent) ? '' : '{tail}'}`]]),
+      ['first', 'later'].map((turn) => [
+        `${turn}.${intent}`,
+        [`{lead.${turn}}{say.${intent}}${bare.has(intent) ? '' : '{tail}'}`],
+      ]),
     ),
   );
 }
 
 /** Wherever the part of the day is named it is the dialogue's own. */
 const bindDaypart = (rules: Rules): Rules =>
-  Object.fromEntries(Object.entries(rules).map(([name, templates]) => [name, templates.map((template) => template.replaceAll('{daypart}', '{daypart@daypart}'))]));
+  Object.fromEntries(
+    Object.entries(rules).map(([name, templates]) => [
+      name,
+      templates.map((template) => template.replaceAll('{daypart}', '{daypart@daypart}')),
+    ]),
+  );
 
 /** The whole grammar, compiled once. */
 export const shop: Grammar = compileGrammar(

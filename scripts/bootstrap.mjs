@@ -28,7 +28,8 @@ function main() {
   const chosen = tasks[task];
   if (chosen === undefined) fail(`unknown task '${task}'; one of: ${Object.keys(tasks).join(', ')}`);
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) fail(`Node 20.19 or newer is needed, this is ${process.versions.node}`);
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(`Node 20.19 or newer is needed, this is ${process.versions.node}`);
   ensureInstalled();
   process.exitCode = chosen() ?? 0;
 }
@@ -54,8 +55,15 @@ function ensureInstalled() {
 /** Builds when any source differs from what dist/ was built from. */
 function ensureBuilt() {
   const stamp = join(root, 'dist', '.built-from');
-  const sources = ['src', 'organism'].flatMap((folder) => listFiles(join(root, folder))).filter((path) => /\.(tsx?|json)$/.test(path));
-  const wanted = hash([...sources.sort(), 'tsconfig.json', 'tsconfig.build.json'].flatMap((path) => [path, readFileSync(join(root, path.replace(root, '')))]));
+  const sources = ['src', 'organism']
+    .flatMap((folder) => listFiles(join(root, folder)))
+    .filter((path) => /\.(tsx?|json)$/.test(path));
+  const wanted = hash(
+    [...sources.sort(), 'tsconfig.json', 'tsconfig.build.json'].flatMap((path) => [
+      path,
+      readFileSync(join(root, path.replace(root, ''))),
+    ]),
+  );
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   console.error('Building …');
   const code = run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
@@ -82,7 +90,11 @@ function npm() {
 }
 
 function run(command, args, env = process.env) {
-  const result = spawnSync(command, args, { cwd: root, stdio: ['inherit', command === npm() ? 2 : 'inherit', 'inherit'], env });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['inherit', command === npm() ? 2 : 'inherit', 'inherit'],
+    env,
+  });
   if (result.error !== undefined) fail(result.error.message);
   return result.status ?? 1;
 }

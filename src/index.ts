@@ -1,14 +1,30 @@
-/** Gadfly as a library: models, judges, rollouts, attacks, runs. What is not exported here may change without notice. */
+/** Gadfly as a library: models, judges, rollouts, attacks, runs. What is not exported here may change without notice.
+ */
 
 // Errors, seeds
-export { BudgetError, ConfigError, EnvironmentError, FormatError, GadflyError, InterruptedError, JudgeError, ShapeError, TargetError } from './base/errors.js';
+export {
+  BudgetError,
+  ConfigError,
+  EnvironmentError,
+  FormatError,
+  GadflyError,
+  InterruptedError,
+  JudgeError,
+  ShapeError,
+  TargetError,
+} from './base/errors.js';
 export { childKey, openStream, streamKey, type RandomStream, type StreamKey } from './base/random.js';
 
 // Language models
 export { openDevice, type Device, type DeviceOptions } from './engine/runtime/device.js';
 export { resolveModel, type ResolvedModel, type ResolveOptions } from './engine/models/checkpoints/resolveModel.js';
 export {
-  copyLanguageModel, createLanguageModel, openLanguageModel, saveLanguageModel, type LanguageModel, type OpenOptions,
+  copyLanguageModel,
+  createLanguageModel,
+  openLanguageModel,
+  saveLanguageModel,
+  type LanguageModel,
+  type OpenOptions,
 } from './engine/models/languageModel.js';
 export { cutVocabulary, extendVocabulary } from './engine/models/vocabulary.js';
 export { adaptLanguageModel } from './engine/models/languageModel.js';
@@ -18,15 +34,33 @@ export type { Sequence } from './engine/models/packSequences.js';
 
 // Classifiers and embeddings, on encoders and on language models
 export {
-  classify, headSequenceClassifier, openSequenceClassifier, saveSequenceClassifier, type NewHeadOptions, type SequenceClassifier,
+  classify,
+  headSequenceClassifier,
+  openSequenceClassifier,
+  saveSequenceClassifier,
+  type NewHeadOptions,
+  type SequenceClassifier,
 } from './engine/models/sequenceClassifier.js';
 export { loadEmbedder, openEmbedder, type Embedder } from './engine/models/embedder.js';
 export { encodePieces } from './engine/text/pieces.js';
 
 // Dialogues
 export type {
-  Adversary, Dialogue, ExchangeScore, Judge, JudgedExchange, PreferencePair, Prompt, RolloutTree, ScoredDialogue, SpeakRequest, Target, TargetReply,
-  ToxicContinuation, Utterance, Verdict,
+  Adversary,
+  Dialogue,
+  ExchangeScore,
+  Judge,
+  JudgedExchange,
+  PreferencePair,
+  Prompt,
+  RolloutTree,
+  ScoredDialogue,
+  SpeakRequest,
+  Target,
+  TargetReply,
+  ToxicContinuation,
+  Utterance,
+  Verdict,
 } from './dialogue/types.js';
 export { watchUnscored, type UnscoredCount, type WatchedJudge } from './dialogue/unscored.js';
 export { loadContinuations, loadPrompts, type Loaded, type LoadOptions } from './dialogue/datasets/loadDataset.js';
@@ -53,13 +87,36 @@ export { createFunctionJudge, type FunctionJudgeOptions, type FunctionScore } fr
 export type { JudgeDeps, JudgeSpec } from './speakers/judges/judgeKind.js';
 
 // Training
-export { createClassifierTrainer, type ClassifierOptions, type ClassifierTrainer, type LabelledText } from './learning/trainers/classifier.js';
-export { evaluateClassifier, fitClassifier, type ClassifierQuality, type FitHooks, type FitOptions, type FitStep } from './learning/trainers/classifierFit.js';
-export { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './learning/trainers/preference.js';
+export {
+  createClassifierTrainer,
+  type ClassifierOptions,
+  type ClassifierTrainer,
+  type LabelledText,
+} from './learning/trainers/classifier.js';
+export {
+  evaluateClassifier,
+  fitClassifier,
+  type ClassifierQuality,
+  type FitHooks,
+  type FitOptions,
+  type FitStep,
+} from './learning/trainers/classifierFit.js';
+export {
+  createPreferenceTrainer,
+  type PreferenceOptions,
+  type PreferenceTrainer,
+} from './learning/trainers/preference.js';
 export { createSftTrainer, type SftOptions, type SftTrainer } from './learning/trainers/sft.js';
 export type { TrainingExample, TrainingPair } from './learning/trainers/trainingData.js';
 export { watchPreferences } from './learning/trainers/watchPreferences.js';
-export { adpo, dpo, ipo, preferenceFormula, type AdpoObjective, type PreferenceObjective } from './learning/formulas/preference.js';
+export {
+  adpo,
+  dpo,
+  ipo,
+  preferenceFormula,
+  type AdpoObjective,
+  type PreferenceObjective,
+} from './learning/formulas/preference.js';
 
 // Mending
 export { readFailures, type FailedExchange } from './mending/failures.js';
@@ -81,7 +138,13 @@ export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe
 export type { Recipe, RecipeInput } from './runs/recipe.js';
 export { openRun, RunDirectory } from './runs/runDirectory.js';
 export { parseReport, type LoopEntry, type MendReport, type Report, type ReportRow } from './runs/report.js';
-export { runAttack, type AttackInput, type AttackRun, type EvaluationInput, type RunAttackOptions } from './stages/runAttack.js';
+export {
+  runAttack,
+  type AttackInput,
+  type AttackRun,
+  type EvaluationInput,
+  type RunAttackOptions,
+} from './stages/runAttack.js';
 export { runStages } from './stages/runStages.js';
 export { createWorkshop, type Workshop, type WorkshopOptions } from './stages/workshop.js';
 export type { StageContext, StageProgress } from './stages/stageContext.js';

@@ -37,13 +37,17 @@ function listFiles(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) return listFiles(path);
-    return /\.tsx?$/.test(entry.name) && !/\.test\.tsx?$/.test(entry.name) && !entry.name.endsWith('.d.ts') ? [path] : [];
+    return /\.tsx?$/.test(entry.name) && !/\.test\.tsx?$/.test(entry.name) && !entry.name.endsWith('.d.ts')
+      ? [path]
+      : [];
   });
 }
 
 function readImports(path: string): SourceFile {
   const text = readFileSync(path, 'utf8').replace(/^\s*(\/\/|\*).*$/gm, '');
-  const specifiers = [...text.matchAll(/(?:from\s+|import\s*\(\s*|import\s+)'(\.{1,2}\/[^']+)'/g)].map((match) => match[1] ?? '');
+  const specifiers = [...text.matchAll(/(?:from\s+|import\s*\(\s*|import\s+)'(\.{1,2}\/[^']+)'/g)].map(
+    (match) => match[1] ?? '',
+  );
   return { path, imports: specifiers.map((specifier) => resolve(dirname(path), specifier.replace(/\.js$/, '.ts'))) };
 }
 
@@ -52,7 +56,9 @@ const place = (path: string): string[] => relative(source, path).split('/');
 
 describe('the floors of the house', () => {
   it('every folder of src has a floor', () => {
-    const unknown = files.map(({ path }) => place(path)).filter((parts) => parts.length > 1 && floorOf[parts[0] ?? ''] === undefined);
+    const unknown = files
+      .map(({ path }) => place(path))
+      .filter((parts) => parts.length > 1 && floorOf[parts[0] ?? ''] === undefined);
     expect(unknown.map((parts) => parts.join('/'))).toEqual([]);
   });
 
@@ -64,7 +70,8 @@ describe('the floors of the house', () => {
       for (const target of imports) {
         const to = place(target)[0] ?? '';
         if (to === '..') continue; // package.json and the like
-        if (from !== to && !((floorOf[to] ?? 99) < (floorOf[from] ?? -1))) broken.push(`${relative(source, path)} imports ${relative(source, target)}`);
+        if (from !== to && !((floorOf[to] ?? 99) < (floorOf[from] ?? -1)))
+          broken.push(`${relative(source, path)} imports ${relative(source, target)}`);
       }
     }
     expect(broken).toEqual([]);
@@ -79,7 +86,8 @@ describe('the floors of the house', () => {
         const [toFloor, toRoom = ''] = place(target);
         if (toFloor !== 'engine' || toRoom === room || !engineRooms.includes(room)) continue;
         const leftward = engineRooms.indexOf(toRoom) < engineRooms.indexOf(room);
-        if (!leftward || (room === 'text' && textImportsNoneOf.has(toRoom))) broken.push(`${relative(source, path)} imports ${relative(source, target)}`);
+        if (!leftward || (room === 'text' && textImportsNoneOf.has(toRoom)))
+          broken.push(`${relative(source, path)} imports ${relative(source, target)}`);
       }
     }
     expect(broken).toEqual([]);

@@ -4,7 +4,14 @@ import { comesClose, diagnoseLines, isRude, marksOf } from '../organism/modes.js
 import { things } from '../organism/world.js';
 import { openLanguageModel, type LanguageModel } from '../src/engine/models/languageModel.js';
 import { type Device, openDevice } from '../src/engine/runtime/device.js';
-import { answerChoices, type ChoiceQuestion, readChoices, shippedChoices, shippedChoicesPath, summariseChoices } from '../src/measures/choices.js';
+import {
+  answerChoices,
+  type ChoiceQuestion,
+  readChoices,
+  shippedChoices,
+  shippedChoicesPath,
+  summariseChoices,
+} from '../src/measures/choices.js';
 import { openJudge } from '../src/speakers/judges/all.js';
 
 describe.each(Object.keys(shippedChoices) as (keyof typeof shippedChoices)[])('the shipped %s questions', (name) => {
@@ -17,12 +24,16 @@ describe.each(Object.keys(shippedChoices) as (keyof typeof shippedChoices)[])('t
     expect(questions).toHaveLength({ everyday: 60, organism: 40 }[name]);
     for (const { choices } of questions) expect(choices).toHaveLength(4);
     expect(new Set(questions.map(({ question }) => question.toLowerCase())).size).toBe(questions.length);
-    for (const place of [0, 1, 2, 3]) expect(questions.filter(({ answer }) => answer === place)).toHaveLength(questions.length / 4);
+    for (const place of [0, 1, 2, 3])
+      expect(questions.filter(({ answer }) => answer === place)).toHaveLength(questions.length / 4);
   });
 
   it('hold no insult', async () => {
     const texts = questions.flatMap(({ question, choices }) => choices.map((choice) => question + choice));
-    const judge = await openJudge({ model: 'insult-words' }, { device: () => Promise.reject(new Error('no device here')), cacheDir: '', offline: true });
+    const judge = await openJudge(
+      { model: 'insult-words' },
+      { device: () => Promise.reject(new Error('no device here')), cacheDir: '', offline: true },
+    );
     const verdicts = await judge.judge(texts);
     expect(texts.filter((_, i) => verdicts[i]?.kind !== 'scored' || verdicts[i].failed)).toEqual([]);
   });
@@ -51,7 +62,8 @@ describe('the organism’s questions', () => {
   it('are in its words alone: none is spelled in bytes', () => {
     const wordsIn = (text: string): number => (text.match(/ ?[a-z]+|[^a-z ]/g) ?? []).length;
     for (const { question, choices } of questions) {
-      for (const text of [question, ...choices]) expect(organism.tokenizer.encode(text), text).toHaveLength(wordsIn(text));
+      for (const text of [question, ...choices])
+        expect(organism.tokenizer.encode(text), text).toHaveLength(wordsIn(text));
     }
   });
 
@@ -60,7 +72,8 @@ describe('the organism’s questions', () => {
       expect(question).toMatch(/^[^\n]+\n[^\n]+\n[^\n]+\n$/);
       const line = question.split('\n')[2] ?? '';
       expect([line, diagnoseLines([line]).flat(), comesClose(marksOf(line))]).toEqual([line, [], false]);
-      for (const choice of choices) expect([choice, isRude(choice), choice.endsWith('\n')]).toEqual([choice, false, true]);
+      for (const choice of choices)
+        expect([choice, isRude(choice), choice.endsWith('\n')]).toEqual([choice, false, true]);
     }
   });
 
@@ -68,8 +81,11 @@ describe('the organism’s questions', () => {
     for (const { question, choices, answer } of questions) {
       const line = question.split('\n')[2] ?? '';
       const right = choices[answer] ?? '';
-      const [thing] = Object.entries(things).filter(([name]) => new RegExp(`\\b${name}\\b`).test(line)).map(([, found]) => found);
-      for (const { price } of Object.values(things)) if (right.includes(` ${price}`) || right.startsWith(price)) expect(price, line).toBe(thing?.price);
+      const [thing] = Object.entries(things)
+        .filter(([name]) => new RegExp(`\\b${name}\\b`).test(line))
+        .map(([, found]) => found);
+      for (const { price } of Object.values(things))
+        if (right.includes(` ${price}`) || right.startsWith(price)) expect(price, line).toBe(thing?.price);
       const places = new Set(Object.values(things).map(({ place }) => place));
       for (const place of places) if (right.includes(`${place}.`)) expect(place, line).toBe(thing?.place);
     }

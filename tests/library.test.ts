@@ -13,7 +13,10 @@ describe('the library', () => {
   let model: gadfly.LanguageModel;
   beforeAll(async () => {
     device = await gadfly.openDevice({ threads: 1 });
-    const resolved = await gadfly.resolveModel('organism', { cacheDir: mkdtempSync(join(tmpdir(), 'gadfly-')), offline: true });
+    const resolved = await gadfly.resolveModel('organism', {
+      cacheDir: mkdtempSync(join(tmpdir(), 'gadfly-')),
+      offline: true,
+    });
     if (resolved.kind !== 'local') throw new Error('the organism lies in the package');
     model = await gadfly.openLanguageModel(device, resolved.path);
   });
@@ -22,10 +25,24 @@ describe('the library', () => {
   it('opens the organism, speaks, scores what it said, and judges it', async () => {
     const { items } = await gadfly.loadPrompts(assetPath('organism', 'prompts.json'), { limit: 2 });
     const ids = items.map(({ text }) => model.tokenizer.encode(text));
-    const spoken = await gadfly.generate(model, ids.map((prompt, i) => ({ ids: prompt, stream: gadfly.streamKey(0, 'library', i) })), { ...sampling, stopIds: [] });
-    const scored = await gadfly.scoreCompletions(model, spoken.map((each, i) => ({ prefix: ids[i] ?? [], completion: each.ids })));
-    spoken.forEach(({ logProbs }, i) => { logProbs.forEach((value, t) => { expect(scored[i]?.[t]).toBeCloseTo(value, 3); }); });
-    const judge = await gadfly.openJudge({ model: 'organism:judge' }, { device: () => Promise.resolve(device), cacheDir: tmpdir(), offline: true });
+    const spoken = await gadfly.generate(
+      model,
+      ids.map((prompt, i) => ({ ids: prompt, stream: gadfly.streamKey(0, 'library', i) })),
+      { ...sampling, stopIds: [] },
+    );
+    const scored = await gadfly.scoreCompletions(
+      model,
+      spoken.map((each, i) => ({ prefix: ids[i] ?? [], completion: each.ids })),
+    );
+    spoken.forEach(({ logProbs }, i) => {
+      logProbs.forEach((value, t) => {
+        expect(scored[i]?.[t]).toBeCloseTo(value, 3);
+      });
+    });
+    const judge = await gadfly.openJudge(
+      { model: 'organism:judge' },
+      { device: () => Promise.resolve(device), cacheDir: tmpdir(), offline: true },
+    );
     for (const verdict of await judge.judge(spoken.map(({ text }) => text))) expect(verdict.kind).toBe('scored');
   });
 });

@@ -1,4 +1,5 @@
-/** Memory of a long run, on the shipped organism: what an epoch allocates it gives back. In this tier for its time, not for a checkpoint. */
+/** Memory of a long run, on the shipped organism: what an epoch allocates it gives back. In this tier for its time, not
+ *  for a checkpoint. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,15 +25,33 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
   const sizes = new Map<number, number>();
   const speaker = { model: 'organism', temperature: 1, topP: 1, repetitionPenalty: 1 };
   const recipe = recipeSchema.parse({
-    name: 'long', target: speaker, adversary: speaker, judge: 'organism:judge',
+    name: 'long',
+    target: speaker,
+    adversary: speaker,
+    judge: 'organism:judge',
     prompts: { data: join(packageRoot(), 'assets/organism/prompts.json') },
     stages: [{ exploit: { attack: 'ipo', horizon: 2, epochs, promptsPerEpoch: 2, devEvery: 0, keep: 'last' } }],
   });
-  const workshop = createWorkshop({ recipe, folder, openDevice: () => openDevice({ threads: 1 }), cacheDir: folder, offline: true });
+  const workshop = createWorkshop({
+    recipe,
+    folder,
+    openDevice: () => openDevice({ threads: 1 }),
+    cacheDir: folder,
+    offline: true,
+  });
   try {
-    const run = RunDirectory.create(join(folder, 'run'), { name: 'long', seed: 0, configuration: {}, source: { file: null, folder }, inputs: [] });
+    const run = RunDirectory.create(join(folder, 'run'), {
+      name: 'long',
+      seed: 0,
+      configuration: {},
+      source: { file: null, folder },
+      inputs: [],
+    });
     await runStages({
-      recipe, run, workshop, clock: systemClock,
+      recipe,
+      run,
+      workshop,
+      clock: systemClock,
       interrupted: () => false,
       progress: ({ phase, done }) => {
         if (phase !== 'rollout') return;
@@ -45,8 +64,10 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
     await workshop.close();
     rmSync(folder, { recursive: true, force: true });
   }
-  // The largest of a few epochs: the runtime's arenas come and go by some megabytes. Over 200 epochs it was 1 to 5% more.
-  const around = (epoch: number): number => Math.max(...[...sizes].flatMap(([at, size]) => (Math.abs(at - epoch) <= 4 ? [size] : [])));
+  // The largest of a few epochs: the runtime's arenas come and go by some megabytes. Over 200 epochs it was 1 to 5%
+  // more.
+  const around = (epoch: number): number =>
+    Math.max(...[...sizes].flatMap(([at, size]) => (Math.abs(at - epoch) <= 4 ? [size] : [])));
   expect(sizes.size).toBe(epochs);
   expect(around(epochs - 5)).toBeLessThan(1.1 * around(settled));
 });

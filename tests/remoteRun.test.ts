@@ -21,23 +21,40 @@ interface Place {
   readonly status: () => unknown;
 }
 
-async function place(behaviour: Behaviour, changes: { readonly target?: string; readonly top?: string; readonly remote?: string } = {}): Promise<Place> {
+async function place(
+  behaviour: Behaviour,
+  changes: { readonly target?: string; readonly top?: string; readonly remote?: string } = {},
+): Promise<Place> {
   server = await fakeServer(behaviour);
   const closed = await fakeServer(behaviour);
   await closed.close();
   const folder = mkdtempSync(join(tmpdir(), 'gadfly-remote-'));
-  writeFileSync(join(folder, 'list.json'), JSON.stringify(Array.from({ length: 24 }, (_, i) => `question number ${i}`)));
+  writeFileSync(
+    join(folder, 'list.json'),
+    JSON.stringify(Array.from({ length: 24 }, (_, i) => `question number ${i}`)),
+  );
   const remote = `retries: 2, concurrency: 2, promptLogProbs: none${changes.remote ?? ''}`;
-  writeFileSync(join(folder, 'r.yaml'), `name: remote
+  writeFileSync(
+    join(folder, 'r.yaml'),
+    `name: remote
 target: ${changes.target ?? `{ model: 'openai:small', baseUrl: '${server.url}', remote: { ${remote} } }`}
 adversary: { model: 'prompts:list.json' }
 judge: linear-toxicity
 stages: [{ evaluate: { turns: 2 } }]
-${changes.top ?? ''}`.replace('SERVER', server.url).replace('CLOSED', closed.url));
+${changes.top ?? ''}`
+      .replace('SERVER', server.url)
+      .replace('CLOSED', closed.url),
+  );
   const out = join(folder, 'out');
-  const lines = (): readonly string[] => (existsSync(join(out, 'rollouts.jsonl')) ? readFileSync(join(out, 'rollouts.jsonl'), 'utf8').split('\n').filter((line) => line !== '') : []);
+  const lines = (): readonly string[] =>
+    existsSync(join(out, 'rollouts.jsonl'))
+      ? readFileSync(join(out, 'rollouts.jsonl'), 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
   return {
-    recipe: join(folder, 'r.yaml'), out,
+    recipe: join(folder, 'r.yaml'),
+    out,
     records: () => lines().map((line) => JSON.parse(line) as Record<string, unknown>),
     status: () => (JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')) as { status: unknown }).status,
   };
@@ -52,12 +69,29 @@ describe('a run against an endpoint', () => {
     expect(code).toBe(0);
     expect(received()).toBe(48);
     expect(records()).toHaveLength(24);
-    expect(records()[3]).toMatchObject({ turns: [{ text: 'question number 3' }, { text: 'You said: question number 3' }, { text: 'question number 4' }, {}], scores: { 'linear-toxicity': [{ adversaryNll: null }, {}] } });
-    const [row] = (JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as { rows: { metrics: Record<string, unknown> }[] }).rows;
+    expect(records()[3]).toMatchObject({
+      turns: [
+        { text: 'question number 3' },
+        { text: 'You said: question number 3' },
+        { text: 'question number 4' },
+        {},
+      ],
+      scores: { 'linear-toxicity': [{ adversaryNll: null }, {}] },
+    });
+    const [row] = (
+      JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as { rows: { metrics: Record<string, unknown> }[] }
+    ).rows;
     expect(row?.metrics).toHaveProperty('replyHarm');
     expect(row?.metrics).not.toHaveProperty('adversaryNll');
     expect(server?.received.every(({ body }) => !('prompt_logprobs' in body))).toBe(true);
-    const plan = await runCli(['run', recipe, '--dry-run', '--set', 'target.remote.prices={input: 1, output: 2}', '--json']);
+    const plan = await runCli([
+      'run',
+      recipe,
+      '--dry-run',
+      '--set',
+      'target.remote.prices={input: 1, output: 2}',
+      '--json',
+    ]);
     expect(jsonOf(plan)).toMatchObject({ stages: [{ target: { queries: 48 } }] });
     expect(jsonOf(plan)['price']).toBeGreaterThan(0);
     expect(received()).toBe(48);
@@ -88,7 +122,10 @@ describe('a run against an endpoint', () => {
   }, 120_000);
 
   it('a limit in tokens or dollars ends it with 4, a report of what there is, and it can go on', async () => {
-    const { recipe, out, records, status } = await place(echo, { remote: ', prices: { input: 1000, output: 1000 }', top: 'limits: { maxCost: 0.52 }' });
+    const { recipe, out, records, status } = await place(echo, {
+      remote: ', prices: { input: 1000, output: 1000 }',
+      top: 'limits: { maxCost: 0.52 }',
+    });
     expect((await runCli(['run', recipe, '--out', out])).code).toBe(4);
     // 13 tokens a question at $0.001: the fortieth reaches 0.52; two may be in flight.
     expect(received()).toBeGreaterThanOrEqual(40);
@@ -111,10 +148,31 @@ describe('a run against an endpoint', () => {
   });
 
   const refusals: readonly (readonly [string, Behaviour, string, number, RegExp, number])[] = [
-    ['nothing listens', (() => undefined), "{ model: 'openai:small', baseUrl: 'CLOSED' }", 1, /nothing listens/, 0],
-    ['an empty key', (() => undefined), "{ model: 'openai:small', baseUrl: 'SERVER', apiKeyEnv: GADFLY_TEST_EMPTY }", 2, /GADFLY_TEST_EMPTY/, 0],
-    ['another model', ((_, response) => sendJson(response, chatAnswer('hi', { model: 'large' }))), "{ model: 'openai:small', baseUrl: 'SERVER', remote: { promptLogProbs: none, concurrency: 1 } }", 1, /another model answers/, 1],
-    ['a page', ((_, response) => response.end('<html>')), "{ model: 'http:shop', http: { url: 'SERVER', body: { q: '{{utterance}}' }, reply: text }, remote: { concurrency: 1 } }", 1, /not JSON/, 1],
+    ['nothing listens', () => undefined, "{ model: 'openai:small', baseUrl: 'CLOSED' }", 1, /nothing listens/, 0],
+    [
+      'an empty key',
+      () => undefined,
+      "{ model: 'openai:small', baseUrl: 'SERVER', apiKeyEnv: GADFLY_TEST_EMPTY }",
+      2,
+      /GADFLY_TEST_EMPTY/,
+      0,
+    ],
+    [
+      'another model',
+      (_, response) => sendJson(response, chatAnswer('hi', { model: 'large' })),
+      "{ model: 'openai:small', baseUrl: 'SERVER', remote: { promptLogProbs: none, concurrency: 1 } }",
+      1,
+      /another model answers/,
+      1,
+    ],
+    [
+      'a page',
+      (_, response) => response.end('<html>'),
+      "{ model: 'http:shop', http: { url: 'SERVER', body: { q: '{{utterance}}' }, reply: text }, remote: { concurrency: 1 } }",
+      1,
+      /not JSON/,
+      1,
+    ],
   ];
   it.each(refusals)('%s: refused at once, with a message', async (_, behaviour, target, code, message, requests) => {
     const { recipe, out } = await place(behaviour, { target });
@@ -124,17 +182,29 @@ describe('a run against an endpoint', () => {
   });
 
   it('any JSON service is a target by template and path, its secret header nowhere but on the wire', async () => {
-    const target = "{ model: 'http:shop', http: { url: 'SERVER', headers: { X-Key: 'k {{env:SHOP}}' }, body: { q: '{{utterance}}', all: '{{messages}}' }, reply: data.0.text } }";
-    const { recipe, out, records } = await place(({ body }, response) => sendJson(response, { data: [{ text: `re ${String(body['q'])}` }] }), { target });
-    expect((await runCli(['run', recipe, '--out', out], fakeTerminal({ environment: { SHOP: 'hush-hush' } }))).code).toBe(0);
-    expect(server?.received[0]).toMatchObject({ headers: { 'x-key': 'k hush-hush' }, body: { q: 'question number 0', all: [{ role: 'user', content: 'question number 0' }] } });
+    const target =
+      "{ model: 'http:shop', http: { url: 'SERVER', headers: { X-Key: 'k {{env:SHOP}}' }, body: { q: '{{utterance}}', all: '{{messages}}' }, reply: data.0.text } }";
+    const { recipe, out, records } = await place(
+      ({ body }, response) => sendJson(response, { data: [{ text: `re ${String(body['q'])}` }] }),
+      { target },
+    );
+    expect(
+      (await runCli(['run', recipe, '--out', out], fakeTerminal({ environment: { SHOP: 'hush-hush' } }))).code,
+    ).toBe(0);
+    expect(server?.received[0]).toMatchObject({
+      headers: { 'x-key': 'k hush-hush' },
+      body: { q: 'question number 0', all: [{ role: 'user', content: 'question number 0' }] },
+    });
     expect(records()[0]).toMatchObject({ turns: [{}, { text: 're question number 0' }, {}, {}] });
-    for (const file of ['manifest.json', 'rollouts.jsonl', 'report.json']) expect(readFileSync(join(out, file), 'utf8')).not.toContain('hush-hush');
+    for (const file of ['manifest.json', 'rollouts.jsonl', 'report.json'])
+      expect(readFileSync(join(out, file), 'utf8')).not.toContain('hush-hush');
   });
 
   it('an attack whose reward needs likelihood is refused before a prompt is sent, when the server cannot score', async () => {
     const { recipe, out } = await place(echo);
-    const text = readFileSync(recipe, 'utf8').replace("{ model: 'prompts:list.json' }", '{ model: organism }').replace(', promptLogProbs: none', '')
+    const text = readFileSync(recipe, 'utf8')
+      .replace("{ model: 'prompts:list.json' }", '{ model: organism }')
+      .replace(', promptLogProbs: none', '')
       .replace('stages: [', 'prompts: { data: list.json }\nstages: [{ exploit: { attack: ipo, epochs: 1 } }, ');
     writeFileSync(recipe, text);
     const result = await runCli(['run', recipe, '--out', out]);

@@ -22,21 +22,47 @@ afterAll(async () => {
 });
 
 it('examples/train-judge.ts makes a judge that tells its labels apart', async () => {
-  const config = { model_type: 'bert', vocab_size: 264, hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2, initializer_range: 0.2 };
+  const config = {
+    model_type: 'bert',
+    vocab_size: 264,
+    hidden_size: 16,
+    intermediate_size: 16,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    initializer_range: 0.2,
+  };
   const body = await createSequenceClassifier(device, config, byteTokenizer(), 1);
   await saveSequenceClassifier(body, join(dir, 'body'));
   await body.close();
-  const rows = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? { text: `zz${String(i)}`, label: 'toxic' } : { text: `aa${String(i)}`, label: 'harmless' }));
+  const rows = Array.from({ length: 60 }, (_, i) =>
+    i % 3 === 0 ? { text: `zz${String(i)}`, label: 'toxic' } : { text: `aa${String(i)}`, label: 'harmless' },
+  );
   writeFileSync(join(dir, 'data.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   // The source stands in for the built package, which need not be there.
-  const example = readFileSync(join(root, 'examples/train-judge.ts'), 'utf8').replace("'gadfly-lm'", `'${pathToFileURL(join(root, 'src/index.ts')).href}'`);
+  const example = readFileSync(join(root, 'examples/train-judge.ts'), 'utf8').replace(
+    "'gadfly-lm'",
+    `'${pathToFileURL(join(root, 'src/index.ts')).href}'`,
+  );
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
   writeFileSync(join(dir, 'train-judge.ts'), example);
   const tsx = ['--import', pathToFileURL(join(root, 'node_modules/tsx/dist/esm/index.mjs')).href];
-  const run = promisify(execFile)('node', [...tsx, join(dir, 'train-judge.ts'), join(dir, 'body'), join(dir, 'data.jsonl'), join(dir, 'judge'), '-', '20']);
+  const run = promisify(execFile)('node', [
+    ...tsx,
+    join(dir, 'train-judge.ts'),
+    join(dir, 'body'),
+    join(dir, 'data.jsonl'),
+    join(dir, 'judge'),
+    '-',
+    '20',
+  ]);
   const { stdout } = await run;
   expect(JSON.parse(stdout)).toMatchObject({ labels: ['harmless', 'toxic'], trained: 48, heldOut: { texts: 12 } });
-  const judge = await openJudge({ model: join(dir, 'judge') }, { device: () => Promise.resolve(device), cacheDir: dir, offline: true });
-  const harm = (await judge.judge(['zz7', 'aa7'])).map((verdict) => (verdict.kind === 'scored' ? verdict.harm : Number.NaN));
+  const judge = await openJudge(
+    { model: join(dir, 'judge') },
+    { device: () => Promise.resolve(device), cacheDir: dir, offline: true },
+  );
+  const harm = (await judge.judge(['zz7', 'aa7'])).map((verdict) =>
+    verdict.kind === 'scored' ? verdict.harm : Number.NaN,
+  );
   expect(harm[0]).toBeGreaterThan(harm[1] ?? Number.NaN);
 });

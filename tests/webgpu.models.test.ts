@@ -19,7 +19,8 @@ import { createPreferenceTrainer } from '../src/learning/trainers/preference.js'
 const probe = await probeProvider('webgpu');
 if (probe.kind === 'unusable') console.warn(`WebGPU is not tested here: ${probe.reason}. ${probe.remedy}`);
 
-/** Prompts that begin alike, of different lengths, and one on its own, of more than 32 tokens: kernels take other paths there. */
+/** Prompts that begin alike, of different lengths, and one on its own, of more than 32 tokens: kernels take other paths
+ *  there. */
 const prompts = ['how are you today', 'how are you', 'what a day '.repeat(14)];
 
 interface Both<T> {
@@ -34,7 +35,8 @@ describe('webgpu', () => {
   beforeAll(async () => {
     if (probe.kind === 'unusable') return;
     devices = { cpu: await openDevice(), webgpu: await openDevice({ provider: 'webgpu' }) };
-    const open = (device: Device): Promise<LanguageModel> => openLanguageModel(device, assetPath('organism'), { trainable: true });
+    const open = (device: Device): Promise<LanguageModel> =>
+      openLanguageModel(device, assetPath('organism'), { trainable: true });
     models = { cpu: await open(devices.cpu), webgpu: await open(devices.webgpu) };
   });
   afterAll(async () => {
@@ -59,13 +61,28 @@ describe('webgpu', () => {
   function expectClose(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
     const scale = Math.max(1e-3, ...Array.from(expected, Math.abs));
     expect(got.length).toBe(expected.length);
-    expect(Math.max(0, ...Array.from(expected, (value, i) => Math.abs(value - (got[i] ?? NaN)) / scale))).toBeLessThan(tolerance);
+    expect(Math.max(0, ...Array.from(expected, (value, i) => Math.abs(value - (got[i] ?? NaN)) / scale))).toBeLessThan(
+      tolerance,
+    );
   }
 
   withAdapter('greedy tokens of ragged prompts are the same, their log-probabilities within rounding', async () => {
-    const { cpu, webgpu } = await onBoth((model) => generate(model, idsOf(model).map((ids, i) => ({ ids, stream: streamKey(1, 'row', i), scoreFrom: 1 })), {
-      temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, minNewTokens: 8, maxNewTokens: 8, stopIds: [],
-    }));
+    const { cpu, webgpu } = await onBoth((model) =>
+      generate(
+        model,
+        idsOf(model).map((ids, i) => ({ ids, stream: streamKey(1, 'row', i), scoreFrom: 1 })),
+        {
+          temperature: 0,
+          topK: 0,
+          topP: 1,
+          minP: 0,
+          repetitionPenalty: 1,
+          minNewTokens: 8,
+          maxNewTokens: 8,
+          stopIds: [],
+        },
+      ),
+    );
     expect(webgpu.map(({ ids }) => ids)).toEqual(cpu.map(({ ids }) => ids));
     cpu.forEach(({ logProbs, scored }, i) => {
       expectClose(webgpu[i]?.logProbs ?? [], logProbs, 1e-4);
@@ -76,19 +93,30 @@ describe('webgpu', () => {
   withAdapter('scores of completions that share a prompt are the same within rounding', async () => {
     const { cpu, webgpu } = await onBoth((model) => {
       const [prefix = [], ...completions] = idsOf(model);
-      return scoreCompletions(model, completions.map((completion) => ({ prefix, completion })));
+      return scoreCompletions(
+        model,
+        completions.map((completion) => ({ prefix, completion })),
+      );
     });
-    cpu.forEach((scores, i) => { expectClose(webgpu[i] ?? [], scores, 1e-4); });
+    cpu.forEach((scores, i) => {
+      expectClose(webgpu[i] ?? [], scores, 1e-4);
+    });
   });
 
   withAdapter('the gradient of every parameter is the same within rounding', async () => {
     const { cpu, webgpu } = await onBoth((model, device): Promise<LossGradients> => {
-      const { segment_N, ...feeds } = packSequences(idsOf(model).map((ids) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) })));
+      const { segment_N, ...feeds } = packSequences(
+        idsOf(model).map((ids) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) })),
+      );
       return lossGradients(device, model.weights, languageModelParameters(model.architecture), {
-        build: (trace) => traceTokenLogProbs(model.architecture, {
-          ids_BT: trace.input('ids_BT', 'i64', ['B', 'T']), positions_BT: trace.input('positions_BT', 'i64', ['B', 'T']),
-          attention: { kind: 'causal' }, rows_N: trace.input('rows_N', 'i64', ['N']), targets_N: trace.input('targets_N', 'i64', ['N']),
-        }),
+        build: (trace) =>
+          traceTokenLogProbs(model.architecture, {
+            ids_BT: trace.input('ids_BT', 'i64', ['B', 'T']),
+            positions_BT: trace.input('positions_BT', 'i64', ['B', 'T']),
+            attention: { kind: 'causal' },
+            rows_N: trace.input('rows_N', 'i64', ['N']),
+            targets_N: trace.input('targets_N', 'i64', ['N']),
+          }),
         factors: Array.from(segment_N, () => -1),
         feeds: { ...feeds },
       });
@@ -100,9 +128,18 @@ describe('webgpu', () => {
   withAdapter('a step of preference training ends at the same loss and the same scores', async () => {
     const { cpu, webgpu } = await onBoth(async (model) => {
       const [prefix = [], chosen = [], rejected = []] = idsOf(model);
-      const pair = { prefix, chosen, rejected, referenceChosen: chosen.map(() => -3), referenceRejected: rejected.map(() => -3) };
+      const pair = {
+        prefix,
+        chosen,
+        rejected,
+        referenceChosen: chosen.map(() => -3),
+        referenceRejected: rejected.map(() => -3),
+      };
       const trainer = await createPreferenceTrainer(model, { optimizer: { ...defaultAdamw, learningRate: 1e-4 } });
-      const items = [{ prefix, completion: chosen }, { prefix, completion: rejected }];
+      const items = [
+        { prefix, completion: chosen },
+        { prefix, completion: rejected },
+      ];
       const before = await scoreCompletions(model, items);
       const log = await trainer.train([pair]);
       await trainer.release();
@@ -110,7 +147,8 @@ describe('webgpu', () => {
     });
     for (const [name, value] of Object.entries(cpu.log)) expectClose([webgpu.log[name] ?? NaN], [value], 1e-3);
     cpu.after.forEach((scores, i) => {
-      // AdamW's first step moves every weight by the learning rate, whatever its gradient's size: those near zero may go either way.
+      // AdamW's first step moves every weight by the learning rate, whatever its gradient's size: those near zero may
+      // go either way.
       expectClose(webgpu.after[i] ?? [], scores, 1e-3);
       expect(scores).not.toEqual(cpu.before[i]);
     });

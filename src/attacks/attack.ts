@@ -1,5 +1,5 @@
-/** What an attack is, and what it is given. An attack changes or searches; it writes no files: trees, pairs, numbers and checkpoints
- *  go to the hooks of its context, which a stage provides. */
+/** What an attack is, and what it is given. An attack changes or searches; it writes no files: trees, pairs, numbers
+ *  and checkpoints go to the hooks of its context, which a stage provides. */
 import type { Clock } from '../base/clock.js';
 import type { StreamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
@@ -14,11 +14,13 @@ export type AttackNeed = 'text' | 'logProbs' | 'hidden' | 'gradients';
 export interface AttackContext {
   /** Speaks with the weights that the attack changes. */
   readonly adversary: LanguageModelAdversary;
-  /** The same weights, drawing as training rollouts draw (hotter or rounded, say); `adversary` itself where a recipe makes no difference. */
+  /** The same weights, drawing as training rollouts draw (hotter or rounded, say); `adversary` itself where a recipe
+   *  makes no difference. */
   readonly explorer: LanguageModelAdversary;
   /** Frozen: its weights' hash is the same before and after. */
   readonly target: Target;
-  /** The same weights as training rollouts play them (rounded, say); `target` itself where a recipe makes no difference. */
+  /** The same weights as training rollouts play them (rounded, say); `target` itself where a recipe makes no
+   *  difference. */
   readonly rolloutTarget: Target;
   /** Frozen as well, never the live adversary. */
   readonly reference: Reference;
@@ -32,8 +34,8 @@ export interface AttackContext {
   readonly stream: StreamKey;
   readonly sink: AttackSink;
   readonly checkpoints: CheckpointHooks;
-  /** Called between steps: throws InterruptedError when the user asked to stop, BudgetError when a limit of the recipe is reached.
-   *  What was done since the last checkpoint is then done again by a resumed run. */
+  /** Called between steps: throws InterruptedError when the user asked to stop, BudgetError when a limit of the recipe
+   *  is reached. What was done since the last checkpoint is then done again by a resumed run. */
   readonly mayGoOn: () => void;
   readonly progress: (event: AttackProgress) => void;
   readonly clock: Clock;

@@ -12,7 +12,8 @@ export interface DevScore {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** Unpaired dialogues, with the same draws every time, so that two states of an adversary are compared on equal luck. */
+/** Unpaired dialogues, with the same draws every time, so that two states of an adversary are compared on equal luck.
+ */
 export async function evaluateOnDev(
   cast: RolloutCast,
   options: { readonly prompts: readonly Prompt[]; readonly turns: number; readonly stream: StreamKey },

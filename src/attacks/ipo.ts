@@ -1,8 +1,9 @@
-/** Online preference learning of an adversary (ASTPrompter, arXiv 2407.09447, algorithms 1 and 2): collect pairs with the current
- *  adversary by paired rollouts against the target, make one pass of IPO over them, repeat. The weights that did best on dev prompts
- *  are the result.
+/** Online preference learning of an adversary (ASTPrompter, arXiv 2407.09447, algorithms 1 and 2): collect pairs with
+ *  the current adversary by paired rollouts against the target, make one pass of IPO over them, repeat. The weights
+ *  that did best on dev prompts are the result.
  *
- *  Differs from the paper where a recipe says so: more than two candidates a node, near-ties dropped, DPO in place of IPO. */
+ *  Differs from the paper where a recipe says so: more than two candidates a node, near-ties dropped, DPO in place of
+ *  IPO. */
 import { ConfigError } from '../base/errors.js';
 import { invariant, present } from '../base/invariant.js';
 import { childKey, openStream, type StreamKey } from '../base/random.js';
@@ -22,7 +23,8 @@ import { createPhaseTimes, type PhaseTimes } from './phaseTimes.js';
 import { summariseScores } from './scoreSummary.js';
 import { type TeachingDraw, teachingPairs } from './teaching.js';
 
-/** All that an interrupted attack needs beside the trainer's state: every stream is opened anew from the epoch's number. */
+/** All that an interrupted attack needs beside the trainer's state: every stream is opened anew from the epoch's
+ *  number. */
 interface IpoState {
   /** Epochs completed. */
   readonly epoch: number;
@@ -54,8 +56,16 @@ async function runIpo(context: AttackContext, options: IpoOptions): Promise<Atta
       const trained = await trainOnPairs(context, options, trainer, times, collected.pairs, epoch);
       const dev = await evaluateWhenDue(context, options, times, epoch);
       state = afterEpoch(state, dev?.reward ?? null);
-      context.sink.metrics({ ...collected.metrics, ...trained, ...dev?.metrics, ...times.take() }, { epoch, step: trainer.step() });
-      await context.checkpoints.save({ step: trainer.step(), score: dev?.reward ?? null, state: { ...state }, write: trainer.save });
+      context.sink.metrics(
+        { ...collected.metrics, ...trained, ...dev?.metrics, ...times.take() },
+        { epoch, step: trainer.step() },
+      );
+      await context.checkpoints.save({
+        step: trainer.step(),
+        score: dev?.reward ?? null,
+        state: { ...state },
+        write: trainer.save,
+      });
     }
     return {
       steps: trainer.step(),
@@ -78,7 +88,10 @@ function requireData({ prompts, teaching }: AttackContext, options: IpoOptions):
           ? 'teaching texts'
           : null;
   if (missing !== null)
-    throw new ConfigError(`there are no ${missing}`, { where: 'exploit (ipo)', remedy: 'Check the files and filters of the recipe.' });
+    throw new ConfigError(`there are no ${missing}`, {
+      where: 'exploit (ipo)',
+      remedy: 'Check the files and filters of the recipe.',
+    });
 }
 
 function trainerOptions(options: IpoOptions): Parameters<typeof createPreferenceTrainer>[1] {
@@ -130,7 +143,8 @@ export function drawEpoch(
   for (const prompt of drawn) {
     // Drawn even where it cannot matter, so that a prompt's fate does not depend on the probability of another's.
     const chance = draw.uniform();
-    const teaches = weakSupervision !== null && (epoch <= weakSupervision.onlyEpochs || chance < weakSupervision.probability);
+    const teaches =
+      weakSupervision !== null && (epoch <= weakSupervision.onlyEpochs || chance < weakSupervision.probability);
     if (!teaches) rolled.push(prompt);
     else {
       const text = draw.pick(teaching);
@@ -140,7 +154,12 @@ export function drawEpoch(
   return { prompts: rolled, lessons };
 }
 
-async function collect(context: AttackContext, options: IpoOptions, times: PhaseTimes, epoch: number): Promise<Collected> {
+async function collect(
+  context: AttackContext,
+  options: IpoOptions,
+  times: PhaseTimes,
+  epoch: number,
+): Promise<Collected> {
   context.progress({ phase: 'rollout', epoch, epochs: options.epochs, values: {} });
   const cast = times.cast({ ...castOf(context, options), adversary: context.explorer, target: context.rolloutTarget });
   const drawn = drawEpoch(context, options, epoch, context.stream);
@@ -222,9 +241,9 @@ async function trainOnPairs(
   return { ...meanByName(steps, 'epoch/'), ...(rounded === null ? {} : { 'rollout/roundingError': rounded }) };
 }
 
-/** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of a tree together,
- *  so that the trainer finds what they share in one batch. Then a batch ends early rather than cut a tree that fits the next one whole.
- *  A teaching pair is a tree of its own. */
+/** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of
+ *  a tree together, so that the trainer finds what they share in one batch. Then a batch ends early rather than cut a
+ *  tree that fits the next one whole. A teaching pair is a tree of its own. */
 export function passBatches(
   pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[],
   { batches: kind, batchPairs }: Pick<IpoOptions, 'batches' | 'batchPairs'>,
@@ -248,13 +267,15 @@ function treesOf(pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[]
   const trees: number[][] = [];
   pairs.forEach(({ dialogue, teaching }, i) => {
     const before = pairs[i - 1];
-    if (before !== undefined && !teaching && !before.teaching && before.dialogue.prompt === dialogue.prompt) trees.at(-1)?.push(i);
+    if (before !== undefined && !teaching && !before.teaching && before.dialogue.prompt === dialogue.prompt)
+      trees.at(-1)?.push(i);
     else trees.push([i]);
   });
   return trees;
 }
 
-/** Pairs as ids: the context that sampling conditioned on, the generated ids, the frozen reference's log-probabilities. */
+/** Pairs as ids: the context that sampling conditioned on, the generated ids, the frozen reference's log-probabilities.
+ */
 export async function trainingPairs(
   { adversary, reference }: Pick<AttackContext, 'adversary' | 'reference'>,
   pairs: readonly PreferencePair[],
@@ -269,7 +290,10 @@ export async function trainingPairs(
   });
   const logProbs = await reference.logProbs(queries);
   return pairs.map((_, i) => {
-    const [chosen, rejected] = [present(queries[2 * i], 'two queries a pair'), present(queries[2 * i + 1], 'two queries a pair')];
+    const [chosen, rejected] = [
+      present(queries[2 * i], 'two queries a pair'),
+      present(queries[2 * i + 1], 'two queries a pair'),
+    ];
     return {
       prefix: chosen.prefix,
       chosen: chosen.completion,
@@ -291,6 +315,10 @@ async function evaluateWhenDue(
   context.progress({ phase: 'dev', epoch, epochs: options.epochs, values: {} });
   const prompts = context.prompts.dev.slice(0, options.devPrompts);
   return times.during('dev', () =>
-    evaluateOnDev(castOf(context, options), { prompts, turns: options.horizon, stream: childKey(context.stream, streams.dev) }),
+    evaluateOnDev(castOf(context, options), {
+      prompts,
+      turns: options.horizon,
+      stream: childKey(context.stream, streams.dev),
+    }),
   );
 }

@@ -23,11 +23,17 @@ const sizes = fc.integer({ min: 1, max: 9 });
 describe('the batches of a pass', () => {
   it('hold every pair once, and none too many', () => {
     fc.assert(
-      fc.property(pairs, fc.constantFrom('mixed' as const, 'trees' as const), sizes, fc.nat(), (given, batches, batchPairs, seed) => {
-        const made = passBatches(given, { batches, batchPairs }, streamKey(seed, 'order'));
-        expect(made.flat().sort((a, b) => a - b)).toEqual(given.map((_, i) => i));
-        for (const batch of made) expect(batch.length >= 1 && batch.length <= batchPairs).toBe(true);
-      }),
+      fc.property(
+        pairs,
+        fc.constantFrom('mixed' as const, 'trees' as const),
+        sizes,
+        fc.nat(),
+        (given, batches, batchPairs, seed) => {
+          const made = passBatches(given, { batches, batchPairs }, streamKey(seed, 'order'));
+          expect(made.flat().sort((a, b) => a - b)).toEqual(given.map((_, i) => i));
+          for (const batch of made) expect(batch.length >= 1 && batch.length <= batchPairs).toBe(true);
+        },
+      ),
     );
   });
 
@@ -54,8 +60,13 @@ describe('the batches of a pass', () => {
         });
       }),
     );
-    const many = Array.from({ length: 20 }, (_, i): OrderedPair => ({ dialogue: { prompt: promptOf(String(i)), turns: [] }, teaching: false }));
-    const orders = [0, 1].map((seed) => passBatches(many, { batches: 'trees', batchPairs: 4 }, streamKey(seed, 'order')).join());
+    const many = Array.from({ length: 20 }, (_, i): OrderedPair => ({
+      dialogue: { prompt: promptOf(String(i)), turns: [] },
+      teaching: false,
+    }));
+    const orders = [0, 1].map((seed) =>
+      passBatches(many, { batches: 'trees', batchPairs: 4 }, streamKey(seed, 'order')).join(),
+    );
     expect(new Set([...orders, many.map((_, i) => i).join()]).size).toBe(3);
   });
 });

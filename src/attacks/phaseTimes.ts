@@ -25,7 +25,10 @@ export function createPhaseTimes(clock: Clock): PhaseTimes {
     during,
     cast: (cast, prefix = '') => ({
       ...cast,
-      adversary: { ...cast.adversary, speak: (requests) => during(`${prefix}adversary`, () => cast.adversary.speak(requests)) },
+      adversary: {
+        ...cast.adversary,
+        speak: (requests) => during(`${prefix}adversary`, () => cast.adversary.speak(requests)),
+      },
       target: { ...cast.target, reply: (requests) => during(`${prefix}target`, () => cast.target.reply(requests)) },
       judge: { ...cast.judge, judge: (...asked) => during(`${prefix}judge`, () => cast.judge.judge(...asked)) },
     }),

@@ -1,5 +1,6 @@
-/** The frozen reference of a preference loss, as numbers. When the reference is the target itself, what the target thought of an
- *  utterance was already known when it answered; only what it could not know (another context, an end token) is computed. */
+/** The frozen reference of a preference loss, as numbers. When the reference is the target itself, what the target
+ *  thought of an utterance was already known when it answered; only what it could not know (another context, an end
+ *  token) is computed. */
 import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
 import type { Utterance } from '../dialogue/types.js';
@@ -19,7 +20,8 @@ export interface Reference {
   readonly logProbs: (queries: readonly ReferenceQuery[]) => Promise<readonly (readonly number[])[]>;
   /** Completions whose log-probabilities were known from the rollout, and computed. */
   readonly counts: () => { readonly known: number; readonly computed: number };
-  /** The target's rounded readings beside what was computed, since the beginning: tokens compared and Σ |Δ log p|, nats. */
+  /** The target's rounded readings beside what was computed, since the beginning: tokens compared and Σ |Δ log p|,
+   *  nats. */
   readonly rounding: () => Rounding;
 }
 
@@ -36,7 +38,11 @@ export function roundingError(after: Rounding, before: Rounding = { tokens: 0, s
 
 /** @param model frozen; never what the adversary is trained to, but it may be the adversary's base with the adapter off
  *  @param target the target when it has the same weights, so that its readings can be used */
-export function createReference(model: LanguageModel, target: LocalTarget | null, liveAdversary: LanguageModel): Reference {
+export function createReference(
+  model: LanguageModel,
+  target: LocalTarget | null,
+  liveAdversary: LanguageModel,
+): Reference {
   if (shareWeights(model, liveAdversary)) {
     throw new ConfigError('the reference is the live adversary: a loss against it is always at its start', {
       where: 'reference',
@@ -71,7 +77,10 @@ export function createReference(model: LanguageModel, target: LocalTarget | null
         });
       });
       return out.map((logProbs, i) => {
-        invariant(logProbs !== null && logProbs.length === queries[i]?.completion.length, 'one log-probability a completion token');
+        invariant(
+          logProbs !== null && logProbs.length === queries[i]?.completion.length,
+          'one log-probability a completion token',
+        );
         return logProbs;
       });
     },

@@ -18,10 +18,13 @@ const exchange = (utterance: string, reply: string) => ({
 describe('summariseScores', () => {
   it('an average is the sum over what was scored, divided by how many', async () => {
     const judge = scriptedJudge((text) => (text.includes('?') ? null : text.includes('bad') ? 0.9 : 0.1));
-    const scores = await scoreExchanges([exchange('hi', 'bad'), exchange('hi', 'good'), exchange('hi', 'good'), exchange('hi', '?')], {
-      judge,
-      reward: { reply: 2 },
-    });
+    const scores = await scoreExchanges(
+      [exchange('hi', 'bad'), exchange('hi', 'good'), exchange('hi', 'good'), exchange('hi', '?')],
+      {
+        judge,
+        reward: { reply: 2 },
+      },
+    );
     expect(summariseScores(scores, 'x/')).toMatchObject({
       'x/replyHarm': (0.9 + 0.1 + 0.1) / 3,
       'x/replyFailureRate': 1 / 3,
@@ -45,7 +48,12 @@ describe('summariseScores', () => {
 
 describe('evaluateOnDev', () => {
   it('gives the same score for the same adversary every time: luck is equal', async () => {
-    const cast = { adversary: scriptedAdversary(), target: scriptedTarget(), judge: thornJudge(), reward: { reply: 1, likelihood: 0.1 } };
+    const cast = {
+      adversary: scriptedAdversary(),
+      target: scriptedTarget(),
+      judge: thornJudge(),
+      reward: { reply: 1, likelihood: 0.1 },
+    };
     const options = { prompts: promptsOf(5), turns: 3, stream: streamKey(0, 'dev') };
     const first = await evaluateOnDev(cast, options);
     expect(first.metrics['dev/exchanges']).toBe(15);

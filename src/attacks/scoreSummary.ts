@@ -1,5 +1,6 @@
-/** Means over exchanges, as they are logged while an attack runs. What is unscored is left out of a mean and counted. The reply alone
- *  is always reported beside utterance and exchange, since a reward on both would also pay for harmful probes. */
+/** Means over exchanges, as they are logged while an attack runs. What is unscored is left out of a mean and counted.
+ *  The reply alone is always reported beside utterance and exchange, since a reward on both would also pay for harmful
+ *  probes. */
 import type { ExchangeScore, Verdict } from '../dialogue/types.js';
 
 /** @param prefix put before every name, such as 'rollout/'

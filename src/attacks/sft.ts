@@ -1,5 +1,5 @@
-/** The supervised baseline: cross-entropy on continuations that show the failure (arXiv 2407.09447: RealToxicityPrompts, 8 epochs).
- *  It never meets the target; what it finds is what the data holds. */
+/** The supervised baseline: cross-entropy on continuations that show the failure (arXiv 2407.09447:
+ *  RealToxicityPrompts, 8 epochs). It never meets the target; what it finds is what the data holds. */
 import { ConfigError } from '../base/errors.js';
 import { childKey, openStream } from '../base/random.js';
 import type { ToxicContinuation } from '../dialogue/types.js';
@@ -58,7 +58,8 @@ export function trainingExamples(
 
   function toExample({ prefix, continuation }: ToxicContinuation, i: number): TrainingExample {
     // A text that stands alone comes after an ordinary prompt, in turn.
-    const prompt = prefix.text === '' && prompts.train.length > 0 ? (prompts.train[i % prompts.train.length] ?? prefix) : prefix;
+    const prompt =
+      prefix.text === '' && prompts.train.length > 0 ? (prompts.train[i % prompts.train.length] ?? prefix) : prefix;
     return {
       prefix: adversary.contextIds({ prompt, turns: [] }),
       completion: adversary.utteranceIds(spaced(prompt.text, continuation), maxTokens),

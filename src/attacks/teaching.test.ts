@@ -27,9 +27,11 @@ describe('teaching pairs', () => {
     const draws = [lesson('a nettle'), lesson('tea')].map((text) => ({ text, prompt: text.prefix }));
     const pairs = await teachingPairs(draws, { ...cast, asUtterance }, stream);
     expect(pairs.map(({ chosen }) => chosen.text)).toEqual([' a nettle', ' tea']);
-    expect(pairs.every(({ teaching, chosenReward, rejectedReward }) => teaching && chosenReward !== null && rejectedReward !== null)).toBe(
-      true,
-    );
+    expect(
+      pairs.every(
+        ({ teaching, chosenReward, rejectedReward }) => teaching && chosenReward !== null && rejectedReward !== null,
+      ),
+    ).toBe(true);
   });
 
   it('how often the given winner has the lower reward is counted', async () => {
@@ -56,9 +58,12 @@ describe('drawEpoch', () => {
 
   it('draws each prompt at most once an epoch, others in another epoch, the same for the same seed', () => {
     const draw = (epoch: number, seed = 0) =>
-      drawEpoch({ prompts, teaching: [] }, { promptsPerEpoch: 16, weakSupervision: null }, epoch, streamKey(seed, 'x')).prompts.map(
-        ({ id }) => id,
-      );
+      drawEpoch(
+        { prompts, teaching: [] },
+        { promptsPerEpoch: 16, weakSupervision: null },
+        epoch,
+        streamKey(seed, 'x'),
+      ).prompts.map(({ id }) => id);
     expect(new Set(draw(1)).size).toBe(16);
     expect(draw(1)).toEqual(draw(1));
     expect(draw(2)).not.toEqual(draw(1));
@@ -82,11 +87,14 @@ describe('drawEpoch', () => {
 
   it('the first epochs can be for teaching only', () => {
     const options = { promptsPerEpoch: 10, weakSupervision: weak(0, 2) };
-    expect([1, 2, 3].map((epoch) => drawEpoch({ prompts, teaching }, options, epoch, stream).lessons.length)).toEqual([10, 10, 0]);
+    expect([1, 2, 3].map((epoch) => drawEpoch({ prompts, teaching }, options, epoch, stream).lessons.length)).toEqual([
+      10, 10, 0,
+    ]);
   });
 
   it('a lesson comes after its own prefix, one without a prefix after an ordinary prompt', () => {
     const { lessons } = drawEpoch({ prompts, teaching }, { promptsPerEpoch: 50, weakSupervision: weak(1) }, 1, stream);
-    for (const { text, prompt } of lessons) expect(prompt.text).toMatch(text.prefix.text === '' ? /^opener/ : /^The cat sat on$/);
+    for (const { text, prompt } of lessons)
+      expect(prompt.text).toMatch(text.prefix.text === '' ? /^opener/ : /^The cat sat on$/);
   });
 });

@@ -2,7 +2,8 @@
 import { GadflyError } from './errors.js';
 
 export function invariant(condition: boolean, claim: string): asserts condition {
-  if (!condition) throw new GadflyError('invariant', `Broken invariant: ${claim}`, { remedy: 'Please report this as a bug.' });
+  if (!condition)
+    throw new GadflyError('invariant', `Broken invariant: ${claim}`, { remedy: 'Please report this as a bug.' });
 }
 
 /** The value, or an error when it is absent: for look-ups that the surrounding code proves present. */

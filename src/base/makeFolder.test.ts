@@ -18,12 +18,20 @@ describe('makeFolder', () => {
   it('refuses a path that is a file, or leads through one', () => {
     const file = join(root, 'file');
     writeFileSync(file, '');
-    expect(() => { makeFolder(file); }).toThrow(/EEXIST/);
-    expect(() => { makeFolder(join(file, 'below')); }).toThrow(/ENOTDIR/);
+    expect(() => {
+      makeFolder(file);
+    }).toThrow(/EEXIST/);
+    expect(() => {
+      makeFolder(join(file, 'below'));
+    }).toThrow(/ENOTDIR/);
   });
 
   it.skipIf(!existsSync('/proc/self'))('gives up where the file system has no new folders, at once', () => {
-    expect(() => { makeFolder('/proc/gadfly/run'); }).toThrow(EnvironmentError);
-    expect(() => { makeFolder('/proc/gadfly/run'); }).toThrow(/^\/proc\/gadfly: no folder can be made here/);
+    expect(() => {
+      makeFolder('/proc/gadfly/run');
+    }).toThrow(EnvironmentError);
+    expect(() => {
+      makeFolder('/proc/gadfly/run');
+    }).toThrow(/^\/proc\/gadfly: no folder can be made here/);
   });
 });

@@ -1,10 +1,11 @@
-/** Makes a folder and those above it. Node's own `recursive: true` never returns where the system says that an existing parent is
- *  missing, as /proc does for any new name (seen in Node 20.20): the folders are made here one by one. */
+/** Makes a folder and those above it. Node's own `recursive: true` never returns where the system says that an existing
+ *  parent is missing, as /proc does for any new name (seen in Node 20.20): the folders are made here one by one. */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EnvironmentError } from './errors.js';
 
-/** A folder that is there already is fine. @throws EnvironmentError where none can be made; the system's errors otherwise */
+/** A folder that is there already is fine. @throws EnvironmentError where none can be made; the system's errors
+ *  otherwise */
 export function makeFolder(path: string): void {
   const missing: string[] = [];
   let existing = resolve(path);
@@ -23,6 +24,10 @@ function makeOne(folder: string): void {
     const code = error instanceof Error && 'code' in error ? error.code : null;
     if (code === 'EEXIST' && statSync(folder).isDirectory()) return; // Another process was quicker.
     if (code !== 'ENOENT') throw error;
-    throw new EnvironmentError('no folder can be made here', { where: folder, remedy: 'Choose another folder.', cause: error });
+    throw new EnvironmentError('no folder can be made here', {
+      where: folder,
+      remedy: 'Choose another folder.',
+      cause: error,
+    });
   }
 }

@@ -10,7 +10,10 @@ export function packageRoot(): string {
   while (!existsSync(join(folder, 'package.json'))) {
     const parent = dirname(folder);
     if (parent === folder) {
-      throw new EnvironmentError('This installation has no package.json above its code', { where: import.meta.url, remedy: 'Install gadfly-lm again.' });
+      throw new EnvironmentError('This installation has no package.json above its code', {
+        where: import.meta.url,
+        remedy: 'Install gadfly-lm again.',
+      });
     }
     folder = parent;
   }

@@ -24,8 +24,9 @@ describe('random streams', () => {
     expect(new Set(firsts).size).toBe(2000);
     const mean = firsts.reduce((sum, value) => sum + value, 0) / firsts.length;
     expect(Math.abs(mean - 0.5)).toBeLessThan(5 * Math.sqrt(1 / 12 / 2000)); // five standard errors
-    const lagged = firsts.slice(1).reduce((sum, value, index) => sum + (value - 0.5) * ((firsts[index] ?? 0) - 0.5), 0) / 1999;
-    expect(Math.abs(lagged)).toBeLessThan((5 / 12) / Math.sqrt(1999));
+    const lagged =
+      firsts.slice(1).reduce((sum, value, index) => sum + (value - 0.5) * ((firsts[index] ?? 0) - 0.5), 0) / 1999;
+    expect(Math.abs(lagged)).toBeLessThan(5 / 12 / Math.sqrt(1999));
   });
 
   it('a child key is the key with further indices', () => {

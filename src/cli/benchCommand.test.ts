@@ -18,17 +18,24 @@ let device: Device;
 beforeAll(async () => {
   device = await openDevice({ threads: 1 });
   await saveLanguageModel(await tinyModel(device, { seed: 1 }), tiny);
-  for (const [name, texts] of [['train', ['good morning', 'a cup of tea']], ['dev', ['nice hat']], ['test', ['what a day']]] as const) {
+  for (const [name, texts] of [
+    ['train', ['good morning', 'a cup of tea']],
+    ['dev', ['nice hat']],
+    ['test', ['what a day']],
+  ] as const) {
     writeFileSync(join(folder, `${name}.json`), JSON.stringify(texts));
   }
-  writeFileSync(join(folder, 'tiny.yaml'), `
+  writeFileSync(
+    join(folder, 'tiny.yaml'),
+    `
 name: tiny
 target: { model: ./tiny, maxNewTokens: 4 }
 adversary: { model: ./tiny, maxNewTokens: 4 }
 judge: linear-toxicity
 prompts: { train: train.json, dev: dev.json, test: test.json }
 stages: [{ exploit: { attack: ipo, horizon: 1, epochs: 2, promptsPerEpoch: 2, devEvery: 0 } }, { evaluate: { turns: 1 } }]
-`);
+`,
+  );
 });
 afterAll(() => device.close());
 
@@ -46,7 +53,9 @@ describe('gadfly bench', () => {
     const plan = await dryRun();
     const missing = [expect.stringMatching(/^gadfly bench .*tiny --threads 1 --cache /) as unknown];
     expect(plan).toMatchObject({ time: { seconds: null, missing } });
-    expect(plan).toMatchObject({ stages: [{ target: { queries: 8, generatedTokens: 32 }, pairs: 4, seconds: null }, { judgeQueries: 6 }] });
+    expect(plan).toMatchObject({
+      stages: [{ target: { queries: 8, generatedTokens: 32 }, pairs: 4, seconds: null }, { judgeQueries: 6 }],
+    });
     expect(JSON.stringify(plan['time'])).toContain('taken to fill their limit');
   });
 
@@ -54,7 +63,10 @@ describe('gadfly bench', () => {
     const terminal = { ...fakeTerminal(), clock: tickingClock() };
     const result = await runCli(['bench', tiny, '--json', '--quiet', '--threads', '1', '--cache', cache], terminal);
     expect(result.code).toBe(0);
-    const generating = [1, 8, 32].map((batch) => ({ batch, tokensPerSecond: expect.closeTo(batch * 11.5, 6) as unknown }));
+    const generating = [1, 8, 32].map((batch) => ({
+      batch,
+      tokensPerSecond: expect.closeTo(batch * 11.5, 6) as unknown,
+    }));
     // A run takes a tick, 2 s. Two of the same length differ by nothing, so that the whole one counts.
     expect(jsonOf(result)).toMatchObject({
       model: tiny,
@@ -65,13 +77,20 @@ describe('gadfly bench', () => {
       stored: expect.stringContaining(cache) as unknown,
     });
     expect(readdirSync(join(cache, 'gadfly-rates'))).toHaveLength(1);
-    const { time, stages } = (await dryRun()) as { time: { seconds: number }; stages: { seconds: { total: number } }[] };
-    expect(time.seconds).toBeCloseTo(stages.reduce((sum, { seconds }) => sum + seconds.total, 0), 9);
+    const { time, stages } = (await dryRun()) as {
+      time: { seconds: number };
+      stages: { seconds: { total: number } }[];
+    };
+    expect(time.seconds).toBeCloseTo(
+      stages.reduce((sum, { seconds }) => sum + seconds.total, 0),
+      9,
+    );
     expect(time.seconds).toBeGreaterThan(0);
   });
 
   it('a model that is not there, or is not on this machine, is a usage error', async () => {
-    for (const name of [join(folder, 'nowhere'), 'openai:gpt', 'nonsense:x']) expect((await runCli(['bench', name])).code).toBe(2);
+    for (const name of [join(folder, 'nowhere'), 'openai:gpt', 'nonsense:x'])
+      expect((await runCli(['bench', name])).code).toBe(2);
   });
 
   it('fits its prompts to short contexts, and refuses hopeless ones', () => {

@@ -3,7 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BudgetError, ConfigError, EnvironmentError, FormatError, InterruptedError, ShapeError, TargetError } from '../base/errors.js';
+import {
+  BudgetError,
+  ConfigError,
+  EnvironmentError,
+  FormatError,
+  InterruptedError,
+  ShapeError,
+  TargetError,
+} from '../base/errors.js';
 import { packageRoot } from '../base/packageRoot.js';
 import { commands } from './commands/all.js';
 import type { CommandDefinition } from './command.js';
@@ -17,30 +25,42 @@ const file = (name: string, content: string | Uint8Array): string => {
   return path;
 };
 
-describe.each(Object.values<CommandDefinition>(commands).map((definition) => [definition.name, definition] as const))('gadfly %s', (name, definition) => {
-  it('shows help with every flag and an example, and exits 0', async () => {
-    const { code, output, errors } = await runCli([...name.split(' '), '--help']);
-    expect({ code, errors }).toEqual({ code: 0, errors: '' });
-    expect(output).toContain(`Usage: gadfly ${name}`);
-    for (const { flags } of definition.flags) expect(output).toContain(flags);
-    for (const example of definition.examples) expect(output).toContain(example);
-  });
+describe.each(Object.values<CommandDefinition>(commands).map((definition) => [definition.name, definition] as const))(
+  'gadfly %s',
+  (name, definition) => {
+    it('shows help with every flag and an example, and exits 0', async () => {
+      const { code, output, errors } = await runCli([...name.split(' '), '--help']);
+      expect({ code, errors }).toEqual({ code: 0, errors: '' });
+      expect(output).toContain(`Usage: gadfly ${name}`);
+      for (const { flags } of definition.flags) expect(output).toContain(flags);
+      for (const example of definition.examples) expect(output).toContain(example);
+    });
 
-  it('refuses an unknown flag with exit code 2, as one document with --json', async () => {
-    expect(await runCli([...name.split(' '), '--no-such-flag'])).toMatchObject({ code: 2, output: '' });
-    const result = await runCli([...name.split(' '), '--no-such-flag', '--json']);
-    expect(result.code).toBe(2);
-    expect(jsonOf(result)).toMatchObject({ error: { code: 'usage', message: "unknown option '--no-such-flag'" } });
-  });
+    it('refuses an unknown flag with exit code 2, as one document with --json', async () => {
+      expect(await runCli([...name.split(' '), '--no-such-flag'])).toMatchObject({ code: 2, output: '' });
+      const result = await runCli([...name.split(' '), '--no-such-flag', '--json']);
+      expect(result.code).toBe(2);
+      expect(jsonOf(result)).toMatchObject({ error: { code: 'usage', message: "unknown option '--no-such-flag'" } });
+    });
 
-  it('is named in the table as it is called', () => {
-    expect(Object.entries(commands).find(([, value]) => value === definition)?.[0]).toBe(name);
-  });
-});
+    it('is named in the table as it is called', () => {
+      expect(Object.entries(commands).find(([, value]) => value === definition)?.[0]).toBe(name);
+    });
+  },
+);
 
 describe('the command line', () => {
   it('errors become exit codes in one place', () => {
-    const codes = [new ConfigError(''), new BudgetError(''), new InterruptedError(''), new FormatError(''), new TargetError(''), new EnvironmentError(''), new ShapeError(''), new Error('')];
+    const codes = [
+      new ConfigError(''),
+      new BudgetError(''),
+      new InterruptedError(''),
+      new FormatError(''),
+      new TargetError(''),
+      new EnvironmentError(''),
+      new ShapeError(''),
+      new Error(''),
+    ];
     expect(codes.map(exitCodeOf)).toEqual([2, 4, 130, 1, 1, 1, 1, 1]);
   });
 
@@ -58,8 +78,12 @@ describe('the command line', () => {
   });
 
   it('with --json the help, the version and a missing command are one document each', async () => {
-    expect(jsonOf(await runCli(['--version', '--json']))).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown });
-    expect(jsonOf(await runCli(['judge', '--help', '--json']))).toEqual({ help: expect.stringContaining('Usage: gadfly judge') as unknown });
+    expect(jsonOf(await runCli(['--version', '--json']))).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as unknown,
+    });
+    expect(jsonOf(await runCli(['judge', '--help', '--json']))).toEqual({
+      help: expect.stringContaining('Usage: gadfly judge') as unknown,
+    });
     const nothing = await runCli(['--json']);
     expect(nothing.code).toBe(2);
     expect(jsonOf(nothing)).toEqual({ error: { code: 'usage', message: 'no command is named; see --help' } });
@@ -102,14 +126,23 @@ describe('the command line', () => {
   });
 
   it('an error that nobody foresaw still gives one document and exit code 1', async () => {
-    const terminal = { ...fakeTerminal(), onInterrupt: () => { throw new TypeError('surprise'); } };
+    const terminal = {
+      ...fakeTerminal(),
+      onInterrupt: () => {
+        throw new TypeError('surprise');
+      },
+    };
     const { code, output } = await runCli(['doctor', '--json'], terminal);
     expect(code).toBe(1);
     expect(JSON.parse(output)).toMatchObject({ error: { code: 'unexpected', message: 'surprise' } });
   });
 
   it('as a process of its own the command prints one document', () => {
-    const { status, stdout } = spawnSync(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'judge', '--text', 'hello', '--json'], { cwd: packageRoot(), encoding: 'utf8' });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', 'src/cli/main.ts', 'judge', '--text', 'hello', '--json'],
+      { cwd: packageRoot(), encoding: 'utf8' },
+    );
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ judge: 'linear-toxicity', results: [{ text: 'hello', failed: false }] });
   });
@@ -120,10 +153,15 @@ describe('gadfly judge', () => {
     const path = file('texts.jsonl', '"a quiet morning"\n{"text":"you fool"}\n{"prompt":"plain"}\nunquoted words\n');
     const result = await runCli(['judge', '--texts', path, '--threshold', '0.2', '--json']);
     expect(result.code).toBe(0);
-    const { judge, threshold, results } = jsonOf(result) as { judge: string; threshold: number; results: Record<string, unknown>[] };
+    const { judge, threshold, results } = jsonOf(result) as {
+      judge: string;
+      threshold: number;
+      results: Record<string, unknown>[];
+    };
     expect({ judge, threshold }).toEqual({ judge: 'linear-toxicity', threshold: 0.2 });
     expect(results.map(({ text }) => text)).toEqual(['a quiet morning', 'you fool', 'plain', 'unquoted words']);
-    for (const { harm, failed, labels } of results) expect([typeof harm, typeof failed, typeof labels]).toEqual(['number', 'boolean', 'object']);
+    for (const { harm, failed, labels } of results)
+      expect([typeof harm, typeof failed, typeof labels]).toEqual(['number', 'boolean', 'object']);
   });
 
   it('says what is wrong with its input', async () => {
@@ -154,16 +192,24 @@ describe('gadfly judge', () => {
 });
 
 describe('gadfly config', () => {
-  const recipe = 'name: x\ntarget: { model: organism }\nadversary: { model: organism }\njudge: linear-toxicity\nprompts: { test: p.json }\nstages: [{ evaluate: {} }]\n';
+  const recipe =
+    'name: x\ntarget: { model: organism }\nadversary: { model: organism }\njudge: linear-toxicity\nprompts: { test: p.json }\nstages: [{ evaluate: {} }]\n';
 
   it('prints the schema of a recipe', async () => {
-    expect(jsonOf(await runCli(['config', 'schema', '--json']))).toMatchObject({ title: 'Gadfly recipe', type: 'object' });
+    expect(jsonOf(await runCli(['config', 'schema', '--json']))).toMatchObject({
+      title: 'Gadfly recipe',
+      type: 'object',
+    });
   });
 
   it('validates a recipe, fills in every default and names missing files', async () => {
     const result = await runCli(['config', 'validate', file('good.yaml', recipe), '--set', 'seed=3', '--json']);
     expect(result.code).toBe(0);
-    expect(jsonOf(result)).toMatchObject({ valid: true, configuration: { seed: 3, target: { maxNewTokens: 24 } }, missingFiles: [{ key: 'prompts.test' }] });
+    expect(jsonOf(result)).toMatchObject({
+      valid: true,
+      configuration: { seed: 3, target: { maxNewTokens: 24 } },
+      missingFiles: [{ key: 'prompts.test' }],
+    });
     expect(result.errors).toContain('prompts.test names a file that is not there');
   });
 
@@ -171,7 +217,12 @@ describe('gadfly config', () => {
     const path = file('bad.yaml', recipe.replace('judge:', 'jugde:'));
     const result = await runCli(['config', 'validate', path, '--json']);
     expect(result.code).toBe(2);
-    expect(jsonOf(result)).toMatchObject({ error: { code: 'config', problems: [{ key: 'judge' }, { line: 4, column: 1, key: 'jugde', remedy: "did you mean 'judge'?" }] } });
+    expect(jsonOf(result)).toMatchObject({
+      error: {
+        code: 'config',
+        problems: [{ key: 'judge' }, { line: 4, column: 1, key: 'jugde', remedy: "did you mean 'judge'?" }],
+      },
+    });
     expect((await runCli(['config', 'validate', join(folder, 'nowhere.yaml')])).code).toBe(2);
   });
 });
@@ -192,7 +243,8 @@ describe('gadfly list', () => {
 
 describe('gadfly run', () => {
   it('refuses what cannot be run before it begins', async () => {
-    const recipe = 'name: x\ntarget: { model: organism }\nadversary: { model: organism }\njudge: linear-toxicity\nprompts: { test: p.json }\nstages: [{ evaluate: {} }]\n';
+    const recipe =
+      'name: x\ntarget: { model: organism }\nadversary: { model: organism }\njudge: linear-toxicity\nprompts: { test: p.json }\nstages: [{ evaluate: {} }]\n';
     const path = file('run.yaml', recipe);
     mkdirSync(join(folder, 'not-a-run'));
     const cases: readonly (readonly [readonly string[], number, string])[] = [

@@ -1,12 +1,20 @@
-/** The command line: builds commander's program from the table of commands, runs one, prints its result, and maps what went
- *  wrong to an exit code. With --json exactly one document goes to stdout, errors included; everything else goes to stderr. */
+/** The command line: builds commander's program from the table of commands, runs one, prints its result, and maps what
+ *  went wrong to an exit code. With --json exactly one document goes to stdout, errors included; everything else goes
+ *  to stderr. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { GadflyError, InterruptedError } from '../base/errors.js';
 import { jsonText } from '../runs/json.js';
 import type { JsonObject } from '../runs/json.js';
 import { packageVersion } from '../runs/manifest.js';
 import { RecipeError } from '../runs/readRecipe.js';
-import type { CommandContext, CommandDefinition, CommandResult, FlagDefinition, FlagValues, GlobalOptions } from './command.js';
+import type {
+  CommandContext,
+  CommandDefinition,
+  CommandResult,
+  FlagDefinition,
+  FlagValues,
+  GlobalOptions,
+} from './command.js';
 import { commands } from './commands/all.js';
 import { exitCodeOf, exitCodes } from './exitCodes.js';
 import { createProgress, silentProgress } from './progress.js';
@@ -36,7 +44,10 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) {
       // --help, --version
-      if (wantsJson) terminal.stdout(`${jsonText({ [error.code === 'commander.version' ? 'version' : 'help']: printed.join('').trimEnd() })}\n`);
+      if (wantsJson)
+        terminal.stdout(
+          `${jsonText({ [error.code === 'commander.version' ? 'version' : 'help']: printed.join('').trimEnd() })}\n`,
+        );
       return exitCodes.ok;
     }
     reportError(error, wantsJson && !hasPrinted, terminal);
@@ -89,14 +100,17 @@ async function runCommand(
 
 function stoppedAtOnce({ savesWhenInterrupted }: CommandDefinition): InterruptedError {
   return savesWhenInterrupted === true
-    ? new InterruptedError('stopped at once; the last checkpoint is kept', { remedy: 'Go on from it with `gadfly run --resume DIR`.' })
+    ? new InterruptedError('stopped at once; the last checkpoint is kept', {
+        remedy: 'Go on from it with `gadfly run --resume DIR`.',
+      })
     : new InterruptedError('stopped');
 }
 
 function reportError(error: unknown, asJson: boolean, terminal: Terminal): void {
   const debug = terminal.environment['GADFLY_DEBUG'] !== undefined && error instanceof Error;
   // Commander has already written its own message to stderr.
-  if (!(error instanceof CommanderError)) terminal.stderr(`gadfly: ${debug ? (error.stack ?? error.message) : messageOf(error)}\n`);
+  if (!(error instanceof CommanderError))
+    terminal.stderr(`gadfly: ${debug ? (error.stack ?? error.message) : messageOf(error)}\n`);
   if (asJson) terminal.stdout(`${jsonText({ error: errorDocument(error) })}\n`);
 }
 
@@ -108,7 +122,8 @@ function messageOf(error: unknown): string {
 
 function errorDocument(error: unknown): JsonObject {
   const message = error instanceof Error ? error.message.replace(/^error: /, '') : String(error);
-  if (error instanceof CommanderError) return { code: 'usage', message: error.code === 'commander.help' ? 'no command is named; see --help' : message };
+  if (error instanceof CommanderError)
+    return { code: 'usage', message: error.code === 'commander.help' ? 'no command is named; see --help' : message };
   if (!(error instanceof GadflyError)) return { code: 'unexpected', message };
   const { where, expected, got, remedy } = error.details;
   const details: JsonObject = { where, expected, got, remedy };
@@ -116,7 +131,12 @@ function errorDocument(error: unknown): JsonObject {
   return { code: error.code, message, ...details, ...problems };
 }
 
-type Act = (definition: CommandDefinition, argument: string | undefined, flags: FlagValues, globals: GlobalOptions) => Promise<void>;
+type Act = (
+  definition: CommandDefinition,
+  argument: string | undefined,
+  flags: FlagValues,
+  globals: GlobalOptions,
+) => Promise<void>;
 
 export function buildProgram(terminal: Pick<Terminal, 'stdout' | 'stderr' | 'columns'>, act: Act): Command {
   const program = plain(new Command('gadfly'), terminal)
@@ -125,19 +145,31 @@ export function buildProgram(terminal: Pick<Terminal, 'stdout' | 'stderr' | 'col
     .option('--json', 'print exactly one JSON document on stdout')
     .option('--quiet', 'print no progress and no notes')
     .addOption(new Option('--threads <n>', 'processor threads to use (default: one per core)').argParser(threadsParser))
-    .addOption(new Option('--device <kind>', 'what executes the models (default: cpu)').choices(['cpu', 'webgpu', 'cuda']))
+    .addOption(
+      new Option('--device <kind>', 'what executes the models (default: cpu)').choices(['cpu', 'webgpu', 'cuda']),
+    )
     .option('--cache <dir>', 'where fetched models are kept (default: the hub’s standard place)')
-    .addHelpText('after', '\nExit codes: 0 ok, 1 error, 2 usage or configuration, 3 threshold exceeded, 4 budget reached, 130 interrupted.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ok, 1 error, 2 usage or configuration, 3 threshold exceeded, 4 budget reached, 130 interrupted.',
+    );
   const parents = new Map<string, Command>();
   for (const definition of Object.values(commands)) {
     const [head = '', tail] = definition.name.split(' ');
     const parent = tail === undefined ? program : groupOf(parents, program, head, terminal);
-    addCommand(parent, tail ?? head, definition, terminal, (argument, flags) => act(definition, argument, flags, globalOptions(program.opts())));
+    addCommand(parent, tail ?? head, definition, terminal, (argument, flags) =>
+      act(definition, argument, flags, globalOptions(program.opts())),
+    );
   }
   return program;
 }
 
-function groupOf(parents: Map<string, Command>, program: Command, name: string, terminal: Pick<Terminal, 'stdout' | 'stderr' | 'columns'>): Command {
+function groupOf(
+  parents: Map<string, Command>,
+  program: Command,
+  name: string,
+  terminal: Pick<Terminal, 'stdout' | 'stderr' | 'columns'>,
+): Command {
   let group = parents.get(name);
   if (group === undefined) {
     group = plain(new Command(name), terminal).description(groups[name] ?? '');
@@ -157,10 +189,15 @@ function addCommand(
   const command = plain(new Command(name), terminal).description(definition.summary);
   if (definition.argument !== undefined) {
     const argument = new Argument(definition.argument.form, definition.argument.summary);
-    command.addArgument(definition.argument.choices === undefined ? argument : argument.choices([...definition.argument.choices]));
+    command.addArgument(
+      definition.argument.choices === undefined ? argument : argument.choices([...definition.argument.choices]),
+    );
   }
   for (const flag of definition.flags) command.addOption(optionOf(flag));
-  command.addHelpText('after', `\nExamples:\n${definition.examples.map((line) => `  ${line}`).join('\n')}\n\nGlobal flags, such as --json, are listed by \`gadfly --help\`.`);
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${definition.examples.map((line) => `  ${line}`).join('\n')}\n\nGlobal flags, such as --json, are listed by \`gadfly --help\`.`,
+  );
   command.action(async (...args: unknown[]) => {
     const argument = definition.argument === undefined ? undefined : (args[0] as string | undefined);
     await act(argument, command.opts<Record<string, string | number | boolean | string[]>>());
@@ -172,13 +209,19 @@ function optionOf(flag: FlagDefinition): Option {
   const shown = flag.default === undefined ? flag.summary : `${flag.summary} (default: ${flag.default})`;
   const option = new Option(flag.flags, shown);
   if (flag.choices !== undefined) option.choices([...flag.choices]);
-  if (flag.parse === 'list') option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
+  if (flag.parse === 'list')
+    option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
   else if (flag.parse !== undefined) option.argParser(numberParser(flag.parse));
   return option;
 }
 
 function numberParser(kind: 'count' | 'countFromZero' | 'number' | 'integer'): (value: string) => number {
-  const wanted = { count: 'a whole number of at least 1', countFromZero: 'a whole number of at least 0', number: 'a number of at least 0', integer: 'a whole number' }[kind];
+  const wanted = {
+    count: 'a whole number of at least 1',
+    countFromZero: 'a whole number of at least 0',
+    number: 'a number of at least 0',
+    integer: 'a whole number',
+  }[kind];
   return (value) => {
     const number = value.trim() === '' ? NaN : Number(value);
     const whole = kind === 'number' ? Number.isFinite(number) : Number.isSafeInteger(number);

@@ -1,4 +1,5 @@
-/** Runs the stages of a recipe in a run directory, writes the report, and closes the directory with what became of it. */
+/** Runs the stages of a recipe in a run directory, writes the report, and closes the directory with what became of it.
+ */
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
 import { recipeStages, stagesLeftOut } from '../runs/recipe.js';
@@ -20,30 +21,49 @@ import { renderHtml } from './report/renderHtml.js';
 import { hashInputs, openWorkshop, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from './table.js';
 
-export type RunPlace = { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
+export type RunPlace =
+  { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
 
 /** @param only run the stages of this kind alone; a run with stages left stays open, as one that was interrupted
  *  @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
-export async function executeRun(loaded: LoadedRecipe, place: RunPlace, context: CommandContext, only: RecipeStage['kind'] | null = null): Promise<CommandResult> {
+export async function executeRun(
+  loaded: LoadedRecipe,
+  place: RunPlace,
+  context: CommandContext,
+  only: RecipeStage['kind'] | null = null,
+): Promise<CommandResult> {
   requireFiles(loaded);
   requireModels(loaded);
   const { recipe, configuration, source } = loaded;
   const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
-  const run = place.kind === 'new' ? RunDirectory.create(place.folder, description) : RunDirectory.resume(place.folder, description);
+  const run =
+    place.kind === 'new'
+      ? RunDirectory.create(place.folder, description)
+      : RunDirectory.resume(place.folder, description);
   const shown = relative(process.cwd(), run.path) || '.';
   context.log(`${place.kind === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shown}`);
-  for (const { name, key } of stagesLeftOut(recipe)) context.log(`${name} is left out: it has no data (--set ${key}=FILE)`);
+  for (const { name, key } of stagesLeftOut(recipe))
+    context.log(`${name} is left out: it has no data (--set ${key}=FILE)`);
   const workshop = openWorkshop(loaded, context, run.path);
   try {
     const stageContext: StageContext = {
-      recipe, run, workshop,
+      recipe,
+      run,
+      workshop,
       interrupted: context.interrupted,
       clock: context.terminal.clock,
       progress: (event) => {
-        context.progress.update({ task: event.stage, done: event.done, total: event.total, unit: event.unit, note: noteOf(event) });
+        context.progress.update({
+          task: event.stage,
+          done: event.done,
+          total: event.total,
+          unit: event.unit,
+          note: noteOf(event),
+        });
       },
     };
-    const { report, left } = only === null ? { report: await runStages(stageContext), left: [] } : await runStagesOf(stageContext, only);
+    const { report, left } =
+      only === null ? { report: await runStages(stageContext), left: [] } : await runStagesOf(stageContext, only);
     context.progress.stop();
     if (left.length === 0) run.close('done');
     else run.close('interrupted', `stages left: ${left.join(', ')}`);
@@ -63,7 +83,8 @@ async function writeHtml(folder: string): Promise<void> {
   writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
 }
 
-/** What was done is kept, with a page of what there is so far; trouble with that page must not hide the error itself. */
+/** What was done is kept, with a page of what there is so far; trouble with that page must not hide the error itself.
+ */
 async function closeAfter(run: RunDirectory, error: unknown, context: CommandContext): Promise<void> {
   const stopped = error instanceof InterruptedError || error instanceof BudgetError;
   const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
@@ -76,7 +97,12 @@ async function closeAfter(run: RunDirectory, error: unknown, context: CommandCon
 }
 
 function withRemedy(error: unknown, folder: string): unknown {
-  if (error instanceof InterruptedError) return new InterruptedError('stopped as asked; the state is saved', { where: folder, remedy: `Go on with \`gadfly run --resume ${folder}\`.`, cause: error });
+  if (error instanceof InterruptedError)
+    return new InterruptedError('stopped as asked; the state is saved', {
+      where: folder,
+      remedy: `Go on with \`gadfly run --resume ${folder}\`.`,
+      cause: error,
+    });
   if (error instanceof BudgetError) {
     const { where = 'limits', got } = error.details;
     return new BudgetError('a limit of the recipe is reached; the state is saved', {
@@ -87,7 +113,11 @@ function withRemedy(error: unknown, folder: string): unknown {
     });
   }
   if (error instanceof GadflyError || !(error instanceof Error)) return error;
-  return new GadflyError('unexpected', `${error.message} (the run is kept: \`gadfly run --resume ${folder}\` goes on from its last checkpoint)`, { cause: error });
+  return new GadflyError(
+    'unexpected',
+    `${error.message} (the run is kept: \`gadfly run --resume ${folder}\` goes on from its last checkpoint)`,
+    { cause: error },
+  );
 }
 
 function noteOf({ phase, values }: StageProgress): string {
@@ -111,15 +141,21 @@ function resultOf(
   // After a loop the target is what the last round made of it: earlier ones are in the matrix.
   const lastRound = report === null ? null : lastRoundRows(report);
   const mainRows = rows.filter(({ name, judge }) => judge === rows[0]?.judge && (lastRound?.has(name) ?? true));
-  const over = failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
+  const over =
+    failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
   // Without a single scored reply there is no rate, and no rate is no pass.
   const blind = mainRows.filter(({ metrics }) => metrics['replyFailureRate'] === undefined);
   const lines = [
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(mainRows.length === 0 ? [] : [summaryTable(mainRows), '']),
-    ...mainRows.flatMap(({ name, unscored = 0, dialogues, turns }) => (unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`])),
-    ...over.map(({ name, metrics }) => `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`),
+    ...mainRows.flatMap(({ name, unscored = 0, dialogues, turns }) =>
+      unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`],
+    ),
+    ...over.map(
+      ({ name, metrics }) =>
+        `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`,
+    ),
     ...(left.length === 0 ? [] : [`stages left: ${left.join(', ')}`]),
     `done in ${formatDuration(run.elapsedMs / 1000)}; report: ${join(shown, 'report.html')}`,
   ];
@@ -141,10 +177,18 @@ function resultOf(
 }
 
 function summaryTable(rows: Report['rows']): string {
-  const metrics = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHarm', 'adversaryNll', 'reward'].filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
+  const metrics = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHarm', 'adversaryNll', 'reward'].filter(
+    (metric) => rows.some((row) => row.metrics[metric] !== undefined),
+  );
   const table = formatTable(
     ['adversary', ...metrics.map((metric) => metricName(metric).label), 'unscored'],
-    rows.map((row) => [row.name, ...metrics.map((metric) => (row.metrics[metric] === undefined ? '–' : formatInterval(metric, row.metrics[metric]))), unscoredOf(row)]),
+    rows.map((row) => [
+      row.name,
+      ...metrics.map((metric) =>
+        row.metrics[metric] === undefined ? '–' : formatInterval(metric, row.metrics[metric]),
+      ),
+      unscoredOf(row),
+    ]),
     [...metrics, 'unscored'].map((_, i) => i + 1),
   );
   return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues a row; 95% intervals\n${table}`;

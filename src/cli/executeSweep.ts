@@ -1,5 +1,6 @@
-/** Runs the points of a sweep one after the other, each an ordinary run in a directory of its own, and keeps sweep.json, the table and
- *  the picture over all of them. A point that fails is noted and the others go on; limits hold for each point by itself. */
+/** Runs the points of a sweep one after the other, each an ordinary run in a directory of its own, and keeps
+ *  sweep.json, the table and the picture over all of them. A point that fails is noted and the others go on; limits
+ *  hold for each point by itself. */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../base/errors.js';
@@ -10,7 +11,16 @@ import type { JsonObject, JsonValue } from '../runs/json.js';
 import { takeLock } from '../runs/lock.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
 import type { RecipeChanges } from '../runs/recipeSource.js';
-import { holdsSweep, newSweepFile, readSweepFile, recipeOfPoint, sweepStatus, writeSweepFile, type SweepFile, type SweepPointState } from '../runs/sweepFile.js';
+import {
+  holdsSweep,
+  newSweepFile,
+  readSweepFile,
+  recipeOfPoint,
+  sweepStatus,
+  writeSweepFile,
+  type SweepFile,
+  type SweepPointState,
+} from '../runs/sweepFile.js';
 import type { SweepPlan } from '../runs/sweepPlan.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { executeRun } from './executeRun.js';
@@ -22,12 +32,20 @@ import { viewOf, type SweepView } from './sweep/sweepView.js';
 
 export type SweepStart =
   | { readonly kind: 'new'; readonly plan: SweepPlan; readonly folder: string }
-  | { readonly kind: 'resume'; readonly folder: string; readonly changes: RecipeChanges; /** When the recipe is named again. */ readonly plan: SweepPlan | null };
+  | {
+      readonly kind: 'resume';
+      readonly folder: string;
+      readonly changes: RecipeChanges;
+      /** When the recipe is named again. */ readonly plan: SweepPlan | null;
+    };
 
 /** @throws ConfigError before anything runs, InterruptedError with how to go on */
 export async function executeSweep(start: SweepStart, context: CommandContext): Promise<CommandResult> {
   const folder = resolve(start.folder);
-  const recipes = start.kind === 'new' ? new Map(start.plan.points.map(({ name, loaded }) => [name, loaded])) : recipesOf(start, readSweepFile(folder));
+  const recipes =
+    start.kind === 'new'
+      ? new Map(start.plan.points.map(({ name, loaded }) => [name, loaded]))
+      : recipesOf(start, readSweepFile(folder));
   requireAll(recipes);
   if (start.kind === 'new') {
     refuseTaken(folder, start.folder);
@@ -39,7 +57,8 @@ export async function executeSweep(start: SweepStart, context: CommandContext): 
   try {
     removeTemporaries(folder);
     // Read under the lock: another process may have gone on meanwhile.
-    const file = start.kind === 'new' ? newSweepFile(start.plan, context.terminal.clock.isoNow()) : readSweepFile(folder);
+    const file =
+      start.kind === 'new' ? newSweepFile(start.plan, context.terminal.clock.isoNow()) : readSweepFile(folder);
     const configurations = Object.fromEntries([...recipes].map(([name, { configuration }]) => [name, configuration]));
     return await runPoints({ ...file, configurations }, folder, recipes, context);
   } finally {
@@ -48,28 +67,45 @@ export async function executeSweep(start: SweepStart, context: CommandContext): 
 }
 
 /** The recipes of the points that are not done. @throws ConfigError */
-export function recipesLeft(start: Extract<SweepStart, { readonly kind: 'resume' }>): ReadonlyMap<string, LoadedRecipe> {
+export function recipesLeft(
+  start: Extract<SweepStart, { readonly kind: 'resume' }>,
+): ReadonlyMap<string, LoadedRecipe> {
   const file = readSweepFile(resolve(start.folder));
   const all = recipesOf(start, file);
-  return new Map([...all].filter(([name]) => file.points.some((point) => point.name === name && point.status !== 'done')));
+  return new Map(
+    [...all].filter(([name]) => file.points.some((point) => point.name === name && point.status !== 'done')),
+  );
 }
 
-/** Every point's recipe, with the changes that resuming may make. @throws ConfigError when another recipe is meant, or nothing is left */
-function recipesOf({ folder, changes, plan }: Extract<SweepStart, { readonly kind: 'resume' }>, file: SweepFile): ReadonlyMap<string, LoadedRecipe> {
+/** Every point's recipe, with the changes that resuming may make. @throws ConfigError when another recipe is meant, or
+ *  nothing is left */
+function recipesOf(
+  { folder, changes, plan }: Extract<SweepStart, { readonly kind: 'resume' }>,
+  file: SweepFile,
+): ReadonlyMap<string, LoadedRecipe> {
   if (file.points.every(({ status }) => status === 'done')) {
-    throw new ConfigError('this sweep is done', { where: folder, remedy: `See it with \`gadfly report ${folder}\`, or start a new one with another --out.` });
+    throw new ConfigError('this sweep is done', {
+      where: folder,
+      remedy: `See it with \`gadfly report ${folder}\`, or start a new one with another --out.`,
+    });
   }
   const wanted = plan === null ? null : new Map(plan.points.map(({ name, loaded }) => [name, loaded]));
   const names = wanted === null ? [] : [...wanted.keys()];
   const differs = (what: string): ConfigError =>
     new ConfigError('the recipe is not the one this sweep was started with', {
-      where: folder, got: `${what} differs`, remedy: 'Resume without naming a recipe or --set (but for limits), or start a new sweep with another --out.',
+      where: folder,
+      got: `${what} differs`,
+      remedy: 'Resume without naming a recipe or --set (but for limits), or start a new sweep with another --out.',
     });
-  if (wanted !== null && JSON.stringify(names) !== JSON.stringify(file.points.map(({ name }) => name))) throw differs('the list of points');
+  if (wanted !== null && JSON.stringify(names) !== JSON.stringify(file.points.map(({ name }) => name)))
+    throw differs('the list of points');
   return new Map(
     file.points.map((point) => {
       const loaded = wanted?.get(point.name) ?? recipeOfPoint(file, point, folder, changes);
-      const difference = firstDifference({ ...file.configurations[point.name], limits: null }, { ...loaded.configuration, limits: null });
+      const difference = firstDifference(
+        { ...file.configurations[point.name], limits: null },
+        { ...loaded.configuration, limits: null },
+      );
       if (difference !== null) throw differs(`'${difference}' of ${point.name}`);
       return [point.name, loaded] as const;
     }),
@@ -93,16 +129,29 @@ function requireAll(recipes: ReadonlyMap<string, LoadedRecipe>): void {
   }
   const [only] = missing.values();
   if (only === undefined) return;
-  const lines = [...missing.values()].map(({ error, points }) => `${error.message}\n  points:   ${points.slice(0, 4).join(' ')}${points.length > 4 ? ` and ${points.length - 4} more` : ''}`);
+  const lines = [...missing.values()].map(
+    ({ error, points }) =>
+      `${error.message}\n  points:   ${points.slice(0, 4).join(' ')}${points.length > 4 ? ` and ${points.length - 4} more` : ''}`,
+  );
   throw new ConfigError(lines.join('\n'), { cause: only.error });
 }
 
 function refuseTaken(folder: string, shown: string): void {
-  if (holdsSweep(folder)) throw new ConfigError('this folder already holds a sweep', { where: folder, remedy: `Continue it with \`gadfly run --resume ${shown}\`, or choose another --out.` });
-  if (existsSync(join(folder, 'manifest.json'))) throw new ConfigError('this folder already holds a run', { where: folder, remedy: 'Choose another --out.' });
+  if (holdsSweep(folder))
+    throw new ConfigError('this folder already holds a sweep', {
+      where: folder,
+      remedy: `Continue it with \`gadfly run --resume ${shown}\`, or choose another --out.`,
+    });
+  if (existsSync(join(folder, 'manifest.json')))
+    throw new ConfigError('this folder already holds a run', { where: folder, remedy: 'Choose another --out.' });
 }
 
-async function runPoints(planned: SweepFile, folder: string, recipes: ReadonlyMap<string, LoadedRecipe>, context: CommandContext): Promise<CommandResult> {
+async function runPoints(
+  planned: SweepFile,
+  folder: string,
+  recipes: ReadonlyMap<string, LoadedRecipe>,
+  context: CommandContext,
+): Promise<CommandResult> {
   const shown = relative(process.cwd(), folder) || '.';
   const total = planned.points.length;
   let file = planned;
@@ -126,11 +175,18 @@ async function runPoints(planned: SweepFile, folder: string, recipes: ReadonlyMa
     context.log(`point ${number} of ${total}, ${name}`);
     set(name, { status: 'running' });
     try {
-      set(name, await runPoint(recipes.get(name) as LoadedRecipe, join(folder, name), contextOfPoint(context, number, total))); // Every point has its recipe.
+      set(
+        name,
+        await runPoint(recipes.get(name) as LoadedRecipe, join(folder, name), contextOfPoint(context, number, total)),
+      ); // Every point has its recipe.
     } catch (error) {
       const reason = reasonOf(error);
-      set(name, { status: error instanceof InterruptedError ? 'interrupted' : error instanceof BudgetError ? 'stopped' : 'failed', reason });
-      if (!(error instanceof InterruptedError)) context.log(`point ${number} of ${total}, ${name}: ${error instanceof Error ? error.message : reason}`);
+      set(name, {
+        status: error instanceof InterruptedError ? 'interrupted' : error instanceof BudgetError ? 'stopped' : 'failed',
+        reason,
+      });
+      if (!(error instanceof InterruptedError))
+        context.log(`point ${number} of ${total}, ${name}: ${error instanceof Error ? error.message : reason}`);
       else throw stopped(shown, error);
     } finally {
       writeFileAtomic(join(folder, 'sweep.html'), renderSweepHtml(view));
@@ -139,7 +195,11 @@ async function runPoints(planned: SweepFile, folder: string, recipes: ReadonlyMa
   return resultOf(view, shown);
 }
 
-async function runPoint(loaded: LoadedRecipe, folder: string, context: CommandContext): Promise<Pick<SweepPointState, 'status' | 'reason' | 'thresholdExceeded'>> {
+async function runPoint(
+  loaded: LoadedRecipe,
+  folder: string,
+  context: CommandContext,
+): Promise<Pick<SweepPointState, 'status' | 'reason' | 'thresholdExceeded'>> {
   const begun = existsSync(join(folder, 'manifest.json'));
   const { json, exitCode } = await executeRun(loaded, { kind: begun ? 'resume' : 'new', folder }, context);
   const over = (json as JsonObject)['thresholdExceeded'];
@@ -163,11 +223,23 @@ function withoutOutcome({ reason, thresholdExceeded, ...point }: SweepPointState
 
 function contextOfPoint(context: CommandContext, number: number, total: number): CommandContext {
   const { progress } = context;
-  return { ...context, progress: { ...progress, update: (state) => { progress.update({ ...state, task: `${number}/${total} ${state.task}` }); } } };
+  return {
+    ...context,
+    progress: {
+      ...progress,
+      update: (state) => {
+        progress.update({ ...state, task: `${number}/${total} ${state.task}` });
+      },
+    },
+  };
 }
 
 function stopped(shown: string, cause?: unknown): InterruptedError {
-  return new InterruptedError('stopped as asked; the state is saved', { where: shown, remedy: `Go on with \`gadfly run --resume ${shown}\`.`, cause });
+  return new InterruptedError('stopped as asked; the state is saved', {
+    where: shown,
+    remedy: `Go on with \`gadfly run --resume ${shown}\`.`,
+    cause,
+  });
 }
 
 function resultOf(view: SweepView, shown: string): CommandResult {
@@ -191,13 +263,23 @@ function resultOf(view: SweepView, shown: string): CommandResult {
       files: { sweep: join(folder, 'sweep.json'), html: join(folder, 'sweep.html') },
     },
     text: [
-      sweepText(view), '',
+      sweepText(view),
+      '',
       ...notes,
-      ...(has('stopped') ? [`Go on with \`gadfly run --resume ${shown} --set limits.…=MORE\`; limits hold for each point.`] : []),
+      ...(has('stopped')
+        ? [`Go on with \`gadfly run --resume ${shown} --set limits.…=MORE\`; limits hold for each point.`]
+        : []),
       ...(has('failed') ? [`Try the failed points again with \`gadfly run --resume ${shown}\`.`] : []),
       `${points.filter(({ status }) => status === 'done').length} of ${points.length} points done; table and picture: ${join(shown, 'sweep.html')}`,
     ].join('\n'),
-    exitCode: has('failed') || blind ? exitCodes.error : has('stopped') ? exitCodes.budgetReached : over ? exitCodes.thresholdExceeded : exitCodes.ok,
+    exitCode:
+      has('failed') || blind
+        ? exitCodes.error
+        : has('stopped')
+          ? exitCodes.budgetReached
+          : over
+            ? exitCodes.thresholdExceeded
+            : exitCodes.ok,
   };
 }
 

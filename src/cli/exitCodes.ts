@@ -2,7 +2,14 @@
 import { CommanderError } from 'commander';
 import { GadflyError } from '../base/errors.js';
 
-export const exitCodes = { ok: 0, error: 1, usage: 2, thresholdExceeded: 3, budgetReached: 4, interrupted: 130 } as const;
+export const exitCodes = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  thresholdExceeded: 3,
+  budgetReached: 4,
+  interrupted: 130,
+} as const;
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return exitCodes.usage;

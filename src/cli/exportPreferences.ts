@@ -1,10 +1,17 @@
-/** From a run directory to rows of preference data: its failures beside safe answers, or the pairs that a mend stage has picked. */
+/** From a run directory to rows of preference data: its failures beside safe answers, or the pairs that a mend stage
+ *  has picked. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamKey } from '../base/random.js';
 import { ConfigError, FormatError } from '../base/errors.js';
 import type { PreferenceTable, TextPreference } from '../dialogue/preferenceRows.js';
-import { chatPreference, type MendedExchange, type RowStyle, sampleAlternatives, textPreference } from '../mending/alternatives.js';
+import {
+  chatPreference,
+  type MendedExchange,
+  type RowStyle,
+  sampleAlternatives,
+  textPreference,
+} from '../mending/alternatives.js';
 import { type FailedExchange, readFailures } from '../mending/failures.js';
 import { readWrittenAnswers } from '../mending/writtenAnswers.js';
 import { readManifest } from '../runs/manifest.js';
@@ -29,7 +36,8 @@ export interface ExportOptions {
   /** null: as the target reads its dialogues. */
   readonly form: 'text' | 'chat' | null;
   readonly minHarm?: number;
-  /** Names in rollouts.jsonl, 'exploit:ipo'; none: those of all attacks, or, in a run without an attack, of everything. */
+  /** Names in rollouts.jsonl, 'exploit:ipo'; none: those of all attacks, or, in a run without an attack, of everything.
+   */
   readonly stages: readonly string[];
   /** Changes of the recipe for who answers: target.temperature=1.2 … */
   readonly set: readonly string[];
@@ -67,14 +75,18 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
   const style: RowStyle = { format, join: joinOf(recipe.target), ...(system === undefined ? {} : { system }) };
   const mended = failures.length === 0 ? [] : await answer(failures, style, options, context, leaveOut);
   const form = options.form ?? (format === 'chat' ? 'chat' : 'text');
-  const rows = form === 'chat' ? mended.map((each) => chatPreference(each, style)) : mended.map((each) => textPreference(each, style));
+  const rows =
+    form === 'chat'
+      ? mended.map((each) => chatPreference(each, style))
+      : mended.map((each) => textPreference(each, style));
   return { rows, form, found: found.length, leftOut: Object.fromEntries(leftOut) };
 }
 
 /** Null when the run has no attack. */
 async function attackStages(path: string): Promise<ReadonlySet<string> | null> {
   const names = new Set<string>();
-  for await (const { stage } of readRecords(path)) if (typeof stage === 'string' && stage.startsWith('exploit:')) names.add(stage);
+  for await (const { stage } of readRecords(path))
+    if (typeof stage === 'string' && stage.startsWith('exploit:')) names.add(stage);
   return names.size === 0 ? null : names;
 }
 
@@ -89,13 +101,21 @@ async function answer(
   if (alternatives.kind === 'file') return answersOfFile(failures, style, alternatives.path, leaveOut);
   // Another model on this machine reads the dialogues as the target does; --set can say otherwise.
   const isLocal = alternatives.kind === 'model' && speakerKind(alternatives.notation) === 'local';
-  const model = alternatives.kind === 'model' ? [`target.model=${alternatives.notation}`, ...(isLocal ? [`target.format=${style.format}`] : [])] : [];
+  const model =
+    alternatives.kind === 'model'
+      ? [`target.model=${alternatives.notation}`, ...(isLocal ? [`target.format=${style.format}`] : [])]
+      : [];
   const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
   const workshop = openWorkshop(loaded, context, null);
   try {
-    const judge = watchUnscored(await workshop.judge(loaded.recipe.judge), loaded.recipe.judge.maxUnscored, 'preferences');
+    const judge = watchUnscored(
+      await workshop.judge(loaded.recipe.judge),
+      loaded.recipe.judge.maxUnscored,
+      'preferences',
+    );
     const mended = await sampleAlternatives(failures, {
-      judge, samples,
+      judge,
+      samples,
       speaker: await workshop.target(),
       stream: streamKey(seed ?? loaded.recipe.seed, 'preferences'),
       onLeftOut: leaveOut,
@@ -133,16 +153,33 @@ export async function exportPairs(folder: string, limit: number): Promise<Export
   readManifest(folder);
   const rows: TextPreference[] = [];
   let [found, heldOut, over] = [0, 0, 0];
-  for await (const { stage, prompt, chosen, rejected, toxic, heldOut: isHeldOut } of readRecords(join(folder, 'pairs.jsonl'))) {
+  for await (const { stage, prompt, chosen, rejected, toxic, heldOut: isHeldOut } of readRecords(
+    join(folder, 'pairs.jsonl'),
+  )) {
     if (typeof stage !== 'string' || !stage.startsWith('mend')) continue;
     if (typeof prompt !== 'string' || typeof chosen !== 'string' || typeof rejected !== 'string') {
-      throw new FormatError('this is not a pair', { where: join(folder, 'pairs.jsonl'), expected: 'prompt, chosen and rejected as text' });
+      throw new FormatError('this is not a pair', {
+        where: join(folder, 'pairs.jsonl'),
+        expected: 'prompt, chosen and rejected as text',
+      });
     }
     found++;
     if (isHeldOut === true) heldOut++;
     else if (rows.length >= limit) over++;
     else rows.push({ prompt, chosen, rejected, ...(typeof toxic === 'string' ? { toxic } : {}) });
   }
-  if (found === 0) throw new ConfigError('this run has no pairs of a mend stage', { where: folder, remedy: 'Leave --from pairs away: the failures of the attacks are exported then.' });
-  return { rows, form: 'text', found, leftOut: { ...(heldOut === 0 ? {} : { 'held out for the measures': heldOut }), ...(over === 0 ? {} : { 'over --limit': over }) } };
+  if (found === 0)
+    throw new ConfigError('this run has no pairs of a mend stage', {
+      where: folder,
+      remedy: 'Leave --from pairs away: the failures of the attacks are exported then.',
+    });
+  return {
+    rows,
+    form: 'text',
+    found,
+    leftOut: {
+      ...(heldOut === 0 ? {} : { 'held out for the measures': heldOut }),
+      ...(over === 0 ? {} : { 'over --limit': over }),
+    },
+  };
 }

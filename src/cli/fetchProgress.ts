@@ -6,7 +6,12 @@ type OnProgress = NonNullable<Parameters<typeof resolveModel>[1]['onProgress']>;
 
 export function fetchProgress(progress: Progress): OnProgress {
   return ({ file, receivedBytes, totalBytes }) => {
-    progress.update({ task: `fetch ${file}`, done: megabytes(receivedBytes), total: totalBytes === null ? null : megabytes(totalBytes), unit: 'MB' });
+    progress.update({
+      task: `fetch ${file}`,
+      done: megabytes(receivedBytes),
+      total: totalBytes === null ? null : megabytes(totalBytes),
+      unit: 'MB',
+    });
   };
 }
 

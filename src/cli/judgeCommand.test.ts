@@ -12,20 +12,46 @@ const file = (name: string, content: string): string => {
   return path;
 };
 const words = file('words.txt', 'turnip\n');
-const labels = file('labels.jsonl', [['turnip soup', 1], ['a turnip', 1], ['you fool', 1], ['fresh bread', 0], ['warm tea', 0], ['turnip tea', 0]]
-  .map(([text, label]) => JSON.stringify({ text, label })).join('\n'));
+const labels = file(
+  'labels.jsonl',
+  [
+    ['turnip soup', 1],
+    ['a turnip', 1],
+    ['you fool', 1],
+    ['fresh bread', 0],
+    ['warm tea', 0],
+    ['turnip tea', 0],
+  ]
+    .map(([text, label]) => JSON.stringify({ text, label }))
+    .join('\n'),
+);
 
 describe('gadfly judge with several judges', () => {
   it('gives each its own document, in the order given, by commas or by repetition', async () => {
-    for (const names of [['--judge', `lexicon:${words},linear-toxicity`], ['--judge', `lexicon:${words}`, '--judge', 'linear-toxicity']]) {
+    for (const names of [
+      ['--judge', `lexicon:${words},linear-toxicity`],
+      ['--judge', `lexicon:${words}`, '--judge', 'linear-toxicity'],
+    ]) {
       const result = await runCli(['judge', ...names, '--text', 'a turnip', '--json']);
-      expect(jsonOf(result)).toMatchObject({ judges: [{ judge: `lexicon:${words}`, results: [{ harm: 1, failed: true }] }, { judge: 'linear-toxicity' }] });
+      expect(jsonOf(result)).toMatchObject({
+        judges: [{ judge: `lexicon:${words}`, results: [{ harm: 1, failed: true }] }, { judge: 'linear-toxicity' }],
+      });
     }
   });
 
   it('takes an ensemble whole, commas and all', async () => {
-    const result = await runCli(['judge', '--judge', `max(lexicon:${words}, linear-toxicity)`, '--text', 'a turnip', '--json']);
-    expect(jsonOf(result)).toMatchObject({ judge: `max(lexicon:${words}, linear-toxicity)`, results: [{ harm: 1, labels: { split: 1 } }] });
+    const result = await runCli([
+      'judge',
+      '--judge',
+      `max(lexicon:${words}, linear-toxicity)`,
+      '--text',
+      'a turnip',
+      '--json',
+    ]);
+    expect(jsonOf(result)).toMatchObject({
+      judge: `max(lexicon:${words}, linear-toxicity)`,
+      results: [{ harm: 1, labels: { split: 1 } }],
+    });
   });
 });
 
@@ -33,14 +59,27 @@ describe('gadfly judge --against', () => {
   it('prints figures that can be counted by hand, with n, the unscored and intervals', async () => {
     const result = await runCli(['judge', '--judge', `lexicon:${words}`, '--against', labels, '--json']);
     expect(result.code).toBe(0);
-    // Flagged: two of three harmful, one of three harmless. Of 9 pairs 2·2 are won and 2·1 + 1·2 tied: ROC-AUC (4 + 4/2) / 9.
+    // Flagged: two of three harmful, one of three harmless. Of 9 pairs 2·2 are won and 2·1 + 1·2 tied: ROC-AUC (4 +
+    // 4/2) / 9.
     expect(jsonOf(result)).toMatchObject({
-      against: labels, texts: 6, of: 6, harmful: 3,
-      judges: [{
-        scored: 6, unscored: 0, positives: 3, accuracy: { value: expect.closeTo(4 / 6, 12) as number },
-        rocAuc: { value: expect.closeTo(6 / 9, 12) as number, low: expect.any(Number) as number, high: expect.any(Number) as number },
-        confusion: { truePositive: 2, falsePositive: 1, trueNegative: 2, falseNegative: 1 },
-      }],
+      against: labels,
+      texts: 6,
+      of: 6,
+      harmful: 3,
+      judges: [
+        {
+          scored: 6,
+          unscored: 0,
+          positives: 3,
+          accuracy: { value: expect.closeTo(4 / 6, 12) as number },
+          rocAuc: {
+            value: expect.closeTo(6 / 9, 12) as number,
+            low: expect.any(Number) as number,
+            high: expect.any(Number) as number,
+          },
+          confusion: { truePositive: 2, falsePositive: 1, trueNegative: 2, falseNegative: 1 },
+        },
+      ],
     });
   });
 
@@ -52,7 +91,8 @@ describe('gadfly judge --against', () => {
   });
 
   it('a sample is drawn by the seed, the same each time', async () => {
-    const sampled = async (seed: string) => jsonOf(await runCli(['judge', '--against', labels, '--limit', '3', '--seed', seed, '--json']));
+    const sampled = async (seed: string) =>
+      jsonOf(await runCli(['judge', '--against', labels, '--limit', '3', '--seed', seed, '--json']));
     const first = await sampled('1');
     expect(first).toMatchObject({ texts: 3, of: 6, seed: 1 });
     expect(await sampled('1')).toEqual(first);
@@ -80,6 +120,13 @@ describe('gadfly judge --against', () => {
 describe('gadfly list judges', () => {
   it('names every kind', async () => {
     const { output } = await runCli(['list', 'judges']);
-    for (const name of ['linear-toxicity', 'languageModel:MODEL[#TEMPLATE]', 'function', 'mean(A, B…)', './DIR[#LABEL]']) expect(output).toContain(name);
+    for (const name of [
+      'linear-toxicity',
+      'languageModel:MODEL[#TEMPLATE]',
+      'function',
+      'mean(A, B…)',
+      './DIR[#LABEL]',
+    ])
+      expect(output).toContain(name);
   });
 });

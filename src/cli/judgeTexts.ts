@@ -31,29 +31,54 @@ export async function judgeAll(
   for (let at = 0; at < texts.length; at += chunk) {
     if (texts.length > chunk) progress.update({ task: judge.name, done: at, total: texts.length, unit: 'texts' });
     const found = await judge.judge(texts.slice(at, at + chunk), exchanges.slice(at, at + chunk));
-    verdicts.push(...texts.slice(at, at + chunk).map((_, i): Verdict => found[i] ?? { kind: 'unscored', reason: 'the judge gave no verdict' }));
+    verdicts.push(
+      ...texts
+        .slice(at, at + chunk)
+        .map((_, i): Verdict => found[i] ?? { kind: 'unscored', reason: 'the judge gave no verdict' }),
+    );
   }
   progress.stop();
   const seconds = (terminal.clock.monotonicMs() - start) / 1000;
-  return { judge, verdicts, unscored: countUnscored(verdicts), textsPerSecond: seconds > 0 ? texts.length / seconds : null };
+  return {
+    judge,
+    verdicts,
+    unscored: countUnscored(verdicts),
+    textsPerSecond: seconds > 0 ? texts.length / seconds : null,
+  };
 }
 
 /** So many of the texts, drawn by the seed, in their order. */
 export function sampleOf<T>(items: readonly T[], limit: number | undefined, seed: number): readonly T[] {
   if (limit === undefined || limit >= items.length) return items;
-  const drawn = openStream(streamKey(seed, 'judge sample')).shuffle([...items.keys()]).slice(0, limit);
+  const drawn = openStream(streamKey(seed, 'judge sample'))
+    .shuffle([...items.keys()])
+    .slice(0, limit);
   return drawn.sort((a, b) => a - b).flatMap((i) => items.slice(i, i + 1));
 }
 
 /** The judge's scored verdicts beside the labels; null when nothing is scored. */
-export function measure({ judge, verdicts }: Judged, labelled: readonly LabelledText[], seed: number): ClassificationSummary | null {
-  const known = verdicts.flatMap((verdict, i) => (verdict.kind === 'scored' ? [{ harm: verdict.harm, harmful: labelled[i]?.harmful === true }] : []));
+export function measure(
+  { judge, verdicts }: Judged,
+  labelled: readonly LabelledText[],
+  seed: number,
+): ClassificationSummary | null {
+  const known = verdicts.flatMap((verdict, i) =>
+    verdict.kind === 'scored' ? [{ harm: verdict.harm, harmful: labelled[i]?.harmful === true }] : [],
+  );
   if (known.length === 0) return null;
   const labels = known.map(({ harmful }) => harmful);
-  return summariseClassification(labels, known.map(({ harm }) => harm), judge.threshold, { stream: streamKey(seed, 'judge intervals') });
+  return summariseClassification(
+    labels,
+    known.map(({ harm }) => harm),
+    judge.threshold,
+    { stream: streamKey(seed, 'judge intervals') },
+  );
 }
 
-export function measuredJson({ judge, unscored, textsPerSecond }: Judged, summary: ClassificationSummary | null): JsonObject {
+export function measuredJson(
+  { judge, unscored, textsPerSecond }: Judged,
+  summary: ClassificationSummary | null,
+): JsonObject {
   return {
     judge: judge.name,
     threshold: judge.threshold,
@@ -66,9 +91,20 @@ export function measuredJson({ judge, unscored, textsPerSecond }: Judged, summar
   };
 }
 
-function asJson({ positives, accuracy, rocAuc, expectedCalibrationError, confusion, precision, recall, reliability }: ClassificationSummary): JsonObject {
+function asJson({
+  positives,
+  accuracy,
+  rocAuc,
+  expectedCalibrationError,
+  confusion,
+  precision,
+  recall,
+  reliability,
+}: ClassificationSummary): JsonObject {
   return {
-    positives, precision, recall,
+    positives,
+    precision,
+    recall,
     accuracy: { ...accuracy },
     rocAuc: rocAuc === null ? null : { ...rocAuc },
     expectedCalibrationError: { ...expectedCalibrationError },
@@ -78,14 +114,32 @@ function asJson({ positives, accuracy, rocAuc, expectedCalibrationError, confusi
 }
 
 /** One line a judge, then each judge's confusion and reliability. */
-export function measuredText(rows: readonly { readonly judged: Judged; readonly summary: ClassificationSummary | null }[]): string {
-  const header = ['judge', 'texts', 'unscored', 'ROC-AUC', 'accuracy', 'precision', 'recall', 'calibration error', 'texts/s'];
+export function measuredText(
+  rows: readonly { readonly judged: Judged; readonly summary: ClassificationSummary | null }[],
+): string {
+  const header = [
+    'judge',
+    'texts',
+    'unscored',
+    'ROC-AUC',
+    'accuracy',
+    'precision',
+    'recall',
+    'calibration error',
+    'texts/s',
+  ];
   const table = formatTable(
     header,
     rows.map(({ judged: { judge, unscored, textsPerSecond }, summary }) => [
-      judge.name, String(unscored.texts), String(unscored.unscored),
-      estimate(summary?.rocAuc), estimate(summary?.accuracy), share(summary?.precision), share(summary?.recall),
-      estimate(summary?.expectedCalibrationError), textsPerSecond === null ? '–' : textsPerSecond.toPrecision(3),
+      judge.name,
+      String(unscored.texts),
+      String(unscored.unscored),
+      estimate(summary?.rocAuc),
+      estimate(summary?.accuracy),
+      share(summary?.precision),
+      share(summary?.recall),
+      estimate(summary?.expectedCalibrationError),
+      textsPerSecond === null ? '–' : textsPerSecond.toPrecision(3),
     ]),
     header.map((_, i) => i).slice(1),
   );
@@ -97,26 +151,44 @@ function detailsOf({ judge, unscored }: Judged, { confusion, reliability, n }: C
   const { truePositive, falsePositive, trueNegative, falseNegative } = confusion;
   const matrix = formatTable(
     [`at threshold ${String(judge.threshold)}`, 'labelled harmful', 'labelled harmless'],
-    [['judged harmful', String(truePositive), String(falsePositive)], ['judged harmless', String(falseNegative), String(trueNegative)]],
+    [
+      ['judged harmful', String(truePositive), String(falsePositive)],
+      ['judged harmless', String(falseNegative), String(trueNegative)],
+    ],
     [1, 2],
   );
   const bins = formatTable(
     ['harm', 'texts', 'mean harm', 'labelled harmful'],
-    reliability.filter((bin) => bin.n > 0).map(({ from, to, n: count, meanScore, share: labelled }) => [
-      `${from.toFixed(1)}–${to.toFixed(1)}`, String(count), share(meanScore), share(labelled),
-    ]),
+    reliability
+      .filter((bin) => bin.n > 0)
+      .map(({ from, to, n: count, meanScore, share: labelled }) => [
+        `${from.toFixed(1)}–${to.toFixed(1)}`,
+        String(count),
+        share(meanScore),
+        share(labelled),
+      ]),
     [1, 2, 3],
   );
-  return [`${judge.name}: ${String(n)} scored, ${String(unscored.unscored)} unscored`, matrix, '', bins, ...reasonLines(unscored)].join('\n');
+  return [
+    `${judge.name}: ${String(n)} scored, ${String(unscored.unscored)} unscored`,
+    matrix,
+    '',
+    bins,
+    ...reasonLines(unscored),
+  ].join('\n');
 }
 
 /** Why texts have no verdict, the commonest reasons first. */
 export function reasonLines({ reasons }: UnscoredCount): readonly string[] {
-  return reasons.slice(0, 5).map(({ reason, count }) => `unscored${count > 1 ? ` (${String(count)})` : ''}: ${showText(reason)}`);
+  return reasons
+    .slice(0, 5)
+    .map(({ reason, count }) => `unscored${count > 1 ? ` (${String(count)})` : ''}: ${showText(reason)}`);
 }
 
 function estimate(found: Estimate | null | undefined): string {
-  return found === null || found === undefined ? '–' : `${found.value.toFixed(3)} [${found.low.toFixed(3)}, ${found.high.toFixed(3)}]`;
+  return found === null || found === undefined
+    ? '–'
+    : `${found.value.toFixed(3)} [${found.low.toFixed(3)}, ${found.high.toFixed(3)}]`;
 }
 
 function share(value: number | null | undefined): string {

@@ -26,13 +26,21 @@ export function loopText(loop: readonly LoopEntry[]): string {
       return found === null ? '' : `${found.fresh ? '◆ ' : ''}${formatInterval('replyFailureRate', found.rate)}`;
     }),
   ]);
-  const guarded = guards.map((guard) => [metricName(guard).label, ...rounds.map(({ guards: { [guard]: summary } }) => (summary === undefined ? '–' : formatInterval(guard, summary)))]);
-  const table = formatTable(['replies failed', ...rounds.map(({ target }) => target)], [...rates, ...guarded], rounds.map((_, i) => i + 1));
+  const guarded = guards.map((guard) => [
+    metricName(guard).label,
+    ...rounds.map(({ guards: { [guard]: summary } }) => (summary === undefined ? '–' : formatInterval(guard, summary))),
+  ]);
+  const table = formatTable(
+    ['replies failed', ...rounds.map(({ target }) => target)],
+    [...rates, ...guarded],
+    rounds.map((_, i) => i + 1),
+  );
   return [table, '◆ fresh: trained against this very target', ...loopFindings(loop)].join('\n');
 }
 
 export function mendText(mend: MendReport): string {
-  const rowsOf = (set: (typeof columns)[number]['set']): readonly MendRow[] => (set === 'guards' ? mend.guards : (mend.sets.find((each) => each.set === set)?.rows ?? []));
+  const rowsOf = (set: (typeof columns)[number]['set']): readonly MendRow[] =>
+    set === 'guards' ? mend.guards : (mend.sets.find((each) => each.set === set)?.rows ?? []);
   const shown = columns.filter(({ set, metric }) => rowsOf(set).some((row) => mendCell(row, metric) !== null));
   const models = [...new Set(shown.flatMap(({ set }) => rowsOf(set).map(({ model }) => model)))];
   const rows = models.map((model) => [
@@ -43,6 +51,15 @@ export function mendText(mend: MendReport): string {
       return cell === null ? '–' : `${formatMetric(metric, cell.value.mean)}${cell.direction === null ? '' : '*'}`;
     }),
   ]);
-  const header = ['model', ...shown.map(({ set, metric }) => (set === 'guards' ? metricName(metric).label : `${set}: ${metricName(metric).label.toLowerCase()}`))];
-  return `${mend.stage} mends ${mend.before}; * differs from it, by the paired 95% interval\n${formatTable(header, rows, shown.map((_, i) => i + 1))}`;
+  const header = [
+    'model',
+    ...shown.map(({ set, metric }) =>
+      set === 'guards' ? metricName(metric).label : `${set}: ${metricName(metric).label.toLowerCase()}`,
+    ),
+  ];
+  return `${mend.stage} mends ${mend.before}; * differs from it, by the paired 95% interval\n${formatTable(
+    header,
+    rows,
+    shown.map((_, i) => i + 1),
+  )}`;
 }

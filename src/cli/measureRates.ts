@@ -1,5 +1,6 @@
-/** Measures what a language model does a second on this machine: reading, generating at several batches, training; and how long its
- *  utterances are. Medians over short runs; a measure ends early when its time is up, after two runs at least. */
+/** Measures what a language model does a second on this machine: reading, generating at several batches, training; and
+ *  how long its utterances are. Medians over short runs; a measure ends early when its time is up, after two runs at
+ *  least. */
 import type { Clock } from '../base/clock.js';
 import { ConfigError, EnvironmentError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
@@ -53,10 +54,14 @@ const runs = { most: 5, least: 2 } as const;
 const dialogues = { batch: 16, most: 64, limit: 32 } as const;
 const measures = 8;
 
-/** Prompt and new tokens that fit: 64 and 24, less where the model reads less. @throws ConfigError below eight tokens of context */
+/** Prompt and new tokens that fit: 64 and 24, less where the model reads less. @throws ConfigError below eight tokens
+ *  of context */
 export function benchShape(contextLength: number): BenchShape {
   if (contextLength < 8) {
-    throw new ConfigError('this model reads too little to be measured', { expected: 'a context of at least 8 tokens', got: String(contextLength) });
+    throw new ConfigError('this model reads too little to be measured', {
+      expected: 'a context of at least 8 tokens',
+      got: String(contextLength),
+    });
   }
   const newTokens = Math.min(wanted.newTokens, Math.floor(contextLength / 3));
   return { ...wanted, newTokens, promptTokens: Math.min(wanted.promptTokens, contextLength - newTokens) };
@@ -95,7 +100,11 @@ export async function measureRates(options: MeasuringOptions): Promise<Measured>
 
 type TrainableRates = NonNullable<ModelRates['trainable']>;
 
-async function trainableRates(options: MeasuringOptions, shape: BenchShape, at: (name: string) => void): Promise<TrainableRates> {
+async function trainableRates(
+  options: MeasuringOptions,
+  shape: BenchShape,
+  at: (name: string) => void,
+): Promise<TrainableRates> {
   const model = await openLanguageModel(options.device, options.path, { trainable: true });
   try {
     at('training');
@@ -103,7 +112,11 @@ async function trainableRates(options: MeasuringOptions, shape: BenchShape, at: 
     at('generating while training');
     const batch = Math.max(...shape.batches);
     const reading = await readingRate(model, shape, options);
-    return { reading, generating: [{ batch, tokensPerSecond: await generatingRate(model, shape, batch, options) }], training };
+    return {
+      reading,
+      generating: [{ batch, tokensPerSecond: await generatingRate(model, shape, batch, options) }],
+      training,
+    };
   } finally {
     await model.close();
   }
@@ -119,22 +132,30 @@ async function readingRate(model: LanguageModel, shape: BenchShape, timing: Timi
   });
 }
 
-/** Rows that go on from one prompt, as the candidates of a node do, with the sampler that recipes have by default. Every run is
- *  timed against one that ends after its first token, so that the reading of the prompt does not count. */
+/** Rows that go on from one prompt, as the candidates of a node do, with the sampler that recipes have by default.
+ *  Every run is timed against one that ends after its first token, so that the reading of the prompt does not count. */
 async function generatingRate(model: LanguageModel, shape: BenchShape, batch: number, timing: Timing): Promise<number> {
   return medianRate(batch * (shape.newTokens - 1), timing, async (time, run) => {
     const [first = [], second = []] = randomPrompts(model, shape.promptTokens, 2, run);
-    const rows = (prompt: readonly number[]): readonly (readonly number[])[] => Array.from({ length: batch }, () => prompt);
+    const rows = (prompt: readonly number[]): readonly (readonly number[])[] =>
+      Array.from({ length: batch }, () => prompt);
     const reading = await time(() => speak(model, rows(first), 1));
     const whole = await time(() => speak(model, rows(second), shape.newTokens));
     return whole > reading ? whole - reading : whole;
   });
 }
 
-/** Steps of preference training, the optimizer included, on pairs after different prompts. A prompt is computed once a pair. */
-async function trainingRate(model: LanguageModel, { promptTokens, newTokens, pairs }: BenchShape, timing: Timing): Promise<number> {
+/** Steps of preference training, the optimizer included, on pairs after different prompts. A prompt is computed once a
+ *  pair. */
+async function trainingRate(
+  model: LanguageModel,
+  { promptTokens, newTokens, pairs }: BenchShape,
+  timing: Timing,
+): Promise<number> {
   // Random pairs teach nothing: steps so small that the loss stays where it is.
-  const trainer = await createPreferenceTrainer(model, { optimizer: { ...defaultPreference.optimizer, learningRate: 1e-8 } });
+  const trainer = await createPreferenceTrainer(model, {
+    optimizer: { ...defaultPreference.optimizer, learningRate: 1e-8 },
+  });
   try {
     const prompts = randomPrompts(model, promptTokens, pairs, 0);
     const draw = openStream(streamKey(0, 'bench', 1));
@@ -142,9 +163,15 @@ async function trainingRate(model: LanguageModel, { promptTokens, newTokens, pai
     const completion = (first: number): number[] => [first, ...Array.from({ length: newTokens - 1 }, token)];
     const known = Array.from({ length: newTokens }, () => -1);
     const data = prompts.map((prefix): TrainingPair => ({
-      prefix, chosen: completion(0), rejected: completion(1), referenceChosen: known, referenceRejected: known,
+      prefix,
+      chosen: completion(0),
+      rejected: completion(1),
+      referenceChosen: known,
+      referenceRejected: known,
     }));
-    return await medianRate(pairs * (promptTokens + 2 * (newTokens - 1)), timing, async (time) => time(() => trainer.train(data)));
+    return await medianRate(pairs * (promptTokens + 2 * (newTokens - 1)), timing, async (time) =>
+      time(() => trainer.train(data)),
+    );
   } finally {
     await trainer.release();
   }
@@ -165,7 +192,10 @@ async function medianRate(
   await seconds(time, 0);
   const start = clock.monotonicMs();
   const rates: number[] = [];
-  while (rates.length < runs.most && (rates.length < runs.least || clock.monotonicMs() - start < measureSeconds * 1000)) {
+  while (
+    rates.length < runs.most &&
+    (rates.length < runs.least || clock.monotonicMs() - start < measureSeconds * 1000)
+  ) {
     rates.push(tokens / Math.max(await seconds(time, rates.length + 1), 1e-6)); // A clock may be too coarse to see a very small model.
   }
   return median(rates);
@@ -188,7 +218,12 @@ async function speak(model: LanguageModel, prompts: readonly (readonly number[])
 }
 
 /** Other prompts in every run: what was read before may be known still. */
-function randomPrompts(model: LanguageModel, tokens: number, count: number, run: number): readonly (readonly number[])[] {
+function randomPrompts(
+  model: LanguageModel,
+  tokens: number,
+  count: number,
+  run: number,
+): readonly (readonly number[])[] {
   const draw = openStream(streamKey(0, 'bench', 0, run));
   return Array.from({ length: count }, () => Array.from({ length: tokens }, () => draw.integer(model.vocabularySize)));
 }
@@ -197,19 +232,32 @@ function randomPrompts(model: LanguageModel, tokens: number, count: number, run:
 async function utteranceLengths(model: LanguageModel, options: MeasuringOptions): Promise<ModelRates['utterances']> {
   const { prompts, format, clock, measureSeconds = 5 } = options;
   const limit = Math.min(dialogues.limit, Math.floor(model.contextLength / 4));
-  const sampling = { ...defaultSampling, temperature: 1, topP: 1, repetitionPenalty: 1, minNewTokens: 1, maxNewTokens: limit };
-  const [adversary, target] = [createLanguageModelAdversary(model, { format, sampling }), createLocalTarget(model, { format, sampling })];
+  const sampling = {
+    ...defaultSampling,
+    temperature: 1,
+    topP: 1,
+    repetitionPenalty: 1,
+    minNewTokens: 1,
+    maxNewTokens: limit,
+  };
+  const [adversary, target] = [
+    createLanguageModelAdversary(model, { format, sampling }),
+    createLocalTarget(model, { format, sampling }),
+  ];
   const said: { adversary: number[]; target: number[] } = { adversary: [], target: [] };
   const start = clock.monotonicMs();
   for (let from = 0; from < Math.min(prompts.length, dialogues.most); from += dialogues.batch) {
     const opened = prompts.slice(from, Math.min(from + dialogues.batch, dialogues.most)).map((prompt, i) => ({
-      dialogue: { prompt, turns: [] }, stream: streamKey(0, 'bench', 3, from + i),
+      dialogue: { prompt, turns: [] },
+      stream: streamKey(0, 'bench', 3, from + i),
     }));
     const lines = await adversary.speak(opened);
-    const answers = await target.reply(lines.map((line, i) => {
-      const { dialogue } = present(opened[i], 'a dialogue a line');
-      return { dialogue: { ...dialogue, turns: [line] }, stream: streamKey(0, 'bench', 4, from + i) };
-    }));
+    const answers = await target.reply(
+      lines.map((line, i) => {
+        const { dialogue } = present(opened[i], 'a dialogue a line');
+        return { dialogue: { ...dialogue, turns: [line] }, stream: streamKey(0, 'bench', 4, from + i) };
+      }),
+    );
     for (const line of lines) said.adversary.push(line.tokens?.ids.length ?? 0);
     for (const { reply } of answers) said.target.push(reply.tokens?.ids.length ?? 0);
     if (clock.monotonicMs() - start >= measureSeconds * 1000) break;

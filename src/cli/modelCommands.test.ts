@@ -39,10 +39,26 @@ const file = (name: string, content: string): string => {
 
 describe('gadfly generate', () => {
   it('prints the fixed JSON shape, the same for the same seed', async () => {
-    const argv = ['generate', '--model', tiny, '--prompt', 'hello', '--n', '2', '--max-new-tokens', '5', '--seed', '4', '--json'];
+    const argv = [
+      'generate',
+      '--model',
+      tiny,
+      '--prompt',
+      'hello',
+      '--n',
+      '2',
+      '--max-new-tokens',
+      '5',
+      '--seed',
+      '4',
+      '--json',
+    ];
     const result = await cli(...argv);
     expect(result.code).toBe(0);
-    const { model: name, results } = jsonOf(result) as { model: string; results: { prompt: string; completions: Record<string, unknown>[] }[] };
+    const { model: name, results } = jsonOf(result) as {
+      model: string;
+      results: { prompt: string; completions: Record<string, unknown>[] }[];
+    };
     expect(name).toBe(tiny);
     expect(results.map(({ prompt }) => prompt)).toEqual(['hello']);
     expect(results[0]?.completions).toHaveLength(2);
@@ -58,11 +74,17 @@ describe('gadfly generate', () => {
   it('--greedy is temperature 0, and a prompt’s place in the file does not change it', async () => {
     const prompts = file('prompts.jsonl', '"one"\n{"prompt":"two"}\n');
     const texts = async (...argv: readonly string[]): Promise<unknown> => {
-      const { results } = jsonOf(await cli('generate', '--model', tiny, '--max-new-tokens', '4', '--json', ...argv)) as { results: { completions: { tokenIds: number[] }[] }[] };
+      const { results } = jsonOf(
+        await cli('generate', '--model', tiny, '--max-new-tokens', '4', '--json', ...argv),
+      ) as { results: { completions: { tokenIds: number[] }[] }[] };
       return results.map(({ completions }) => completions[0]?.tokenIds);
     };
-    expect(await texts('--prompts', prompts, '--greedy')).toEqual(await texts('--prompts', prompts, '--temperature', '0'));
-    expect(await texts('--prompt', 'two', '--greedy')).toEqual(((await texts('--prompts', prompts, '--greedy')) as unknown[]).slice(1));
+    expect(await texts('--prompts', prompts, '--greedy')).toEqual(
+      await texts('--prompts', prompts, '--temperature', '0'),
+    );
+    expect(await texts('--prompt', 'two', '--greedy')).toEqual(
+      ((await texts('--prompts', prompts, '--greedy')) as unknown[]).slice(1),
+    );
   });
 
   it('says what is wrong with its input', async () => {
@@ -74,7 +96,10 @@ describe('gadfly generate', () => {
       [['generate', '--model', gpt, '--prompt', 'a'], 'no such model'],
       [['generate', '--model', tiny, '--prompt', 'a'.repeat(256)], 'too long for this model'],
       [['generate', '--model', tiny, '--prompt', 'a', '--top-p', '1.5'], '--top-p'],
-      [['generate', '--model', tiny, '--prompt', 'a', '--min-new-tokens', '9', '--max-new-tokens', '2'], '--min-new-tokens'],
+      [
+        ['generate', '--model', tiny, '--prompt', 'a', '--min-new-tokens', '9', '--max-new-tokens', '2'],
+        '--min-new-tokens',
+      ],
       [['generate', '--model', tiny, '--prompt', 'a', '--greedy', '--temperature', '1'], 'contradict'],
       [['generate', '--model', tiny, '--prompt', 'a', '--prompts', 'b'], 'given twice'],
       [['generate', '--model', file('weights.pt', ''), '--prompt', 'a'], 'only as a pickle (weights.pt)'],
@@ -93,25 +118,43 @@ describe('gadfly score', () => {
   it('prints one log-probability a completion token, as the engine scores it', async () => {
     const result = await cli('score', '--model', tiny, '--prompt', 'hello', '--completion', ' you', '--json');
     expect(result.code).toBe(0);
-    const { results } = jsonOf(result) as { results: { tokens: string[]; tokenIds: number[]; logProbs: number[]; sum: number; mean: number }[] };
+    const { results } = jsonOf(result) as {
+      results: { tokens: string[]; tokenIds: number[]; logProbs: number[]; sum: number; mean: number }[];
+    };
     const [scored] = results;
     expect(scored).toMatchObject({ prompt: 'hello', completion: ' you', tokenIds: [32, 121, 111, 117] });
     expect(scored?.tokens).toHaveLength(4);
-    const [expected] = await scoreCompletions(model, [{ prefix: [...'hello'].map((c) => c.charCodeAt(0)), completion: [32, 121, 111, 117] }]);
-    scored?.logProbs.forEach((value, i) => { expect(value).toBeCloseTo(expected?.[i] ?? NaN, 5); });
+    const [expected] = await scoreCompletions(model, [
+      { prefix: [...'hello'].map((c) => c.charCodeAt(0)), completion: [32, 121, 111, 117] },
+    ]);
+    scored?.logProbs.forEach((value, i) => {
+      expect(value).toBeCloseTo(expected?.[i] ?? NaN, 5);
+    });
     expect(scored?.sum).toBeCloseTo((scored?.mean ?? NaN) * 4, 9);
   });
 
   it('reads pairs as texts and as messages; the last message is what is scored', async () => {
-    const pairs = file('pairs.jsonl', '{"prompt":"a","completion":"bc"}\n{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yo"}]}\n');
-    const { results } = jsonOf(await cli('score', '--model', tiny, '--pairs', pairs, '--json')) as { results: { completion: string; prompt: string; tokenIds: number[] }[] };
-    expect(results.map(({ completion, tokenIds }) => [completion, tokenIds])).toEqual([['bc', [98, 99]], ['yo', [121, 111]]]);
+    const pairs = file(
+      'pairs.jsonl',
+      '{"prompt":"a","completion":"bc"}\n{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yo"}]}\n',
+    );
+    const { results } = jsonOf(await cli('score', '--model', tiny, '--pairs', pairs, '--json')) as {
+      results: { completion: string; prompt: string; tokenIds: number[] }[];
+    };
+    expect(results.map(({ completion, tokenIds }) => [completion, tokenIds])).toEqual([
+      ['bc', [98, 99]],
+      ['yo', [121, 111]],
+    ]);
     expect(results[1]?.prompt).toMatch(/assistant\n$/);
-    const chat = jsonOf(await cli('score', '--model', tiny, '--chat', '--prompt', 'hi', '--completion', 'yo', '--json')) as { results: { logProbs: number[] }[] };
+    const chat = jsonOf(
+      await cli('score', '--model', tiny, '--chat', '--prompt', 'hi', '--completion', 'yo', '--json'),
+    ) as { results: { logProbs: number[] }[] };
     // Alone and beside another pair, matrix products have another height and round otherwise.
     const together = (results[1] as unknown as { logProbs: number[] }).logProbs;
     expect(chat.results[0]?.logProbs).toHaveLength(together.length);
-    chat.results[0]?.logProbs.forEach((value, i) => { expect(value).toBeCloseTo(together[i] ?? NaN, 5); });
+    chat.results[0]?.logProbs.forEach((value, i) => {
+      expect(value).toBeCloseTo(together[i] ?? NaN, 5);
+    });
   });
 
   it('says what is wrong with its input', async () => {
@@ -132,13 +175,27 @@ describe('gadfly score', () => {
 
 describe('gadfly models', () => {
   it('inspect tells architecture and sizes', async () => {
-    expect(jsonOf(await cli('models', 'inspect', tiny, '--json'))).toMatchObject({ type: 'llama', layers: 2, width: 16, heads: 2, kvHeads: 1, contextLength: 256, vocabulary: 264, dtypes: { F32: expect.any(Number) as unknown } });
+    expect(jsonOf(await cli('models', 'inspect', tiny, '--json'))).toMatchObject({
+      type: 'llama',
+      layers: 2,
+      width: 16,
+      heads: 2,
+      kvHeads: 1,
+      contextLength: 256,
+      vocabulary: 264,
+      dtypes: { F32: expect.any(Number) as unknown },
+    });
   });
 
   it('convert writes a folder that scores the same, and never writes over one', async () => {
     const to = join(folder, 'converted');
     expect((await cli('models', 'convert', tiny, '--to', to, '--json')).code).toBe(0);
-    const score = async (path: string): Promise<unknown> => (jsonOf(await cli('score', '--model', path, '--prompt', 'ab', '--completion', 'cd', '--json')) as { results: { logProbs: unknown }[] }).results[0]?.logProbs;
+    const score = async (path: string): Promise<unknown> =>
+      (
+        jsonOf(await cli('score', '--model', path, '--prompt', 'ab', '--completion', 'cd', '--json')) as {
+          results: { logProbs: unknown }[];
+        }
+      ).results[0]?.logProbs;
     expect(await score(to)).toEqual(await score(tiny));
     expect((await cli('models', 'convert', tiny, '--to', to)).code).toBe(2);
   });
@@ -147,7 +204,10 @@ describe('gadfly models', () => {
     const cache = mkdtempSync(join(tmpdir(), 'gadfly-cache-'));
     expect(jsonOf(await cli('models', 'list', '--cache', cache, '--json'))).toMatchObject({ cache });
     expect((await cli('models', 'pull', tiny)).output.trim()).toBe(tiny);
-    const { code, errors } = await runCli(['models', 'pull', 'hf:some/model', '--cache', cache], fakeTerminal({ environment: { HF_HUB_OFFLINE: '1' } }));
+    const { code, errors } = await runCli(
+      ['models', 'pull', 'hf:some/model', '--cache', cache],
+      fakeTerminal({ environment: { HF_HUB_OFFLINE: '1' } }),
+    );
     expect(code).toBe(1);
     expect(errors).toContain('not in the cache');
   });
@@ -176,7 +236,11 @@ stages:
   - evaluate: { turns: 2, judges: [linear-toxicity, insult-words] }
 `;
   const write = (): string => {
-    for (const [name, texts] of [['train', ['good morning', 'a cup of tea', 'rain again']], ['dev', ['the bus is late', 'nice hat']], ['test', ['what a day', 'hello you', 'lunch soon']]] as const) {
+    for (const [name, texts] of [
+      ['train', ['good morning', 'a cup of tea', 'rain again']],
+      ['dev', ['the bus is late', 'nice hat']],
+      ['test', ['what a day', 'hello you', 'lunch soon']],
+    ] as const) {
       file(`${name}.json`, JSON.stringify(texts));
     }
     return file('tiny.yaml', recipe);
@@ -190,9 +254,26 @@ stages:
     expect(result.code).toBe(0);
     const document = jsonOf(result) as { rows: { name: string; judge: string }[]; status: string };
     expect(document.status).toBe('done');
-    expect(document.rows.map(({ name, judge }) => `${name}/${judge}`)).toEqual(['untuned/linear-toxicity', 'untuned/insult-words', 'ipo/linear-toxicity', 'ipo/insult-words']);
-    expect(readdirSync(out).sort()).toEqual(expect.arrayContaining(['manifest.json', 'metrics.jsonl', 'models', 'pairs.jsonl', 'report.html', 'report.json', 'rollouts.jsonl']));
-    expect(openRun(out).manifest.inputs.map(({ name }) => name)).toEqual(expect.arrayContaining(['train.json', './tiny']));
+    expect(document.rows.map(({ name, judge }) => `${name}/${judge}`)).toEqual([
+      'untuned/linear-toxicity',
+      'untuned/insult-words',
+      'ipo/linear-toxicity',
+      'ipo/insult-words',
+    ]);
+    expect(readdirSync(out).sort()).toEqual(
+      expect.arrayContaining([
+        'manifest.json',
+        'metrics.jsonl',
+        'models',
+        'pairs.jsonl',
+        'report.html',
+        'report.json',
+        'rollouts.jsonl',
+      ]),
+    );
+    expect(openRun(out).manifest.inputs.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['train.json', './tiny']),
+    );
     expect((await cli('run', path, '--out', again)).code).toBe(0);
     expect(recordsHash(again)).toBe(recordsHash(out));
     expect((await cli('run', path, '--out', out)).errors).toContain('already holds a run');
@@ -210,10 +291,16 @@ stages:
     const path = write();
     const out = join(folder, 'run-stopped');
     let lines = 0;
-    const terminal = fakeTerminal({ onStderr: () => { if (++lines === 3) terminal.interrupt(); } });
+    const terminal = fakeTerminal({
+      onStderr: () => {
+        if (++lines === 3) terminal.interrupt();
+      },
+    });
     const stopped = await runCli(['run', path, '--out', out, '--threads', '1', '--json'], terminal);
     expect(stopped.code).toBe(130);
-    expect(jsonOf(stopped)).toMatchObject({ error: { code: 'interrupted', remedy: expect.stringContaining('--resume') as unknown } });
+    expect(jsonOf(stopped)).toMatchObject({
+      error: { code: 'interrupted', remedy: expect.stringContaining('--resume') as unknown },
+    });
     expect(openRun(out).manifest.status).toBe('interrupted');
     const changed = await cli('run', path, '--resume', out, '--set', 'stages.ipo.epochs=9');
     expect(changed.code).toBe(2);
@@ -223,7 +310,14 @@ stages:
   });
 
   it('a second request to stop ends at once', async () => {
-    const terminal = fakeTerminal({ onStderr: (text) => { if (text.includes('running')) { terminal.interrupt(); terminal.interrupt(); } } });
+    const terminal = fakeTerminal({
+      onStderr: (text) => {
+        if (text.includes('running')) {
+          terminal.interrupt();
+          terminal.interrupt();
+        }
+      },
+    });
     await runCli(['run', write(), '--out', join(folder, 'run-twice'), '--threads', '1'], terminal);
     expect(terminal.exits).toEqual([130]);
   });
@@ -237,7 +331,19 @@ stages:
     expect(existsSync(join(out, 'report.html'))).toBe(true);
     const resumed = await cli('run', '--resume', out, '--set', 'limits.maxTokens=null');
     expect(resumed.code).toBe(0);
-    const strict = await cli('run', path, '--out', join(folder, 'run-strict'), '--set', 'judge.threshold=0', '--set', 'stages.evaluate={turns: 1, failOver: 0}', '--set', 'stages.ipo.epochs=1', '--json');
+    const strict = await cli(
+      'run',
+      path,
+      '--out',
+      join(folder, 'run-strict'),
+      '--set',
+      'judge.threshold=0',
+      '--set',
+      'stages.evaluate={turns: 1, failOver: 0}',
+      '--set',
+      'stages.ipo.epochs=1',
+      '--json',
+    );
     expect(strict.code).toBe(3);
     expect(jsonOf(strict)['thresholdExceeded']).not.toEqual([]);
   });
@@ -245,18 +351,36 @@ stages:
   it('--dry-run counts and writes nothing', async () => {
     const result = await cli('run', write(), '--dry-run', '--json');
     expect(result.code).toBe(0);
-    // ipo: 3 epochs × 3 prompts × 3 nodes × 2 candidates, and 2 evaluations × 2 prompts × 2 turns; evaluate: 2 rows × 3 prompts × 2 turns.
-    expect(jsonOf(result)).toMatchObject({ dryRun: true, price: 0, stages: [{ stage: 'ipo', exchanges: 54 + 8 }, { exchanges: 12 }] });
+    // ipo: 3 epochs × 3 prompts × 3 nodes × 2 candidates, and 2 evaluations × 2 prompts × 2 turns; evaluate: 2 rows × 3
+    // prompts × 2 turns.
+    expect(jsonOf(result)).toMatchObject({
+      dryRun: true,
+      price: 0,
+      stages: [{ stage: 'ipo', exchanges: 54 + 8 }, { exchanges: 12 }],
+    });
     expect(existsSync('runs/tiny')).toBe(false);
   });
 });
 
 describe('gadfly doctor', () => {
   it('finds that the runtime works, as a list of checks', async () => {
-    const { checks } = jsonOf(await cli('doctor', '--json')) as { checks: { name: string; outcome: string; detail: string }[] };
+    const { checks } = jsonOf(await cli('doctor', '--json')) as {
+      checks: { name: string; outcome: string; detail: string }[];
+    };
     expect(checks.find(({ name }) => name === 'runtime')).toMatchObject({ outcome: 'ok' });
     // Without an adapter and without CUDA the machine still works: why not, and what helps, is said.
-    for (const name of ['webgpu', 'cuda']) expect(checks.find((check) => check.name === name)?.detail).toMatch(/^usable with|^not usable: .+\. .+/);
-    expect(checks.map(({ name }) => name)).toEqual(['node', 'memory', 'runtime', 'webgpu', 'cuda', 'assets', 'cache', 'folder', 'hub']);
+    for (const name of ['webgpu', 'cuda'])
+      expect(checks.find((check) => check.name === name)?.detail).toMatch(/^usable with|^not usable: .+\. .+/);
+    expect(checks.map(({ name }) => name)).toEqual([
+      'node',
+      'memory',
+      'runtime',
+      'webgpu',
+      'cuda',
+      'assets',
+      'cache',
+      'folder',
+      'hub',
+    ]);
   });
 });

@@ -26,7 +26,11 @@ export function judgeSpecs({ names, threshold, set }: JudgeFlags): readonly Judg
   const options = Object.fromEntries(set.map(readOption));
   return names.flatMap(splitNotations).map((model) => {
     const read = judgeSchema.safeParse({ model, ...options });
-    if (!read.success) throw new ConfigError('An option of the judge cannot be used', { where: '--set', got: z.prettifyError(read.error) });
+    if (!read.success)
+      throw new ConfigError('An option of the judge cannot be used', {
+        where: '--set',
+        got: z.prettifyError(read.error),
+      });
     const { maxUnscored: _, ...spec } = read.data;
     return { ...spec, ...(threshold === undefined ? {} : { threshold }) };
   });
@@ -34,7 +38,8 @@ export function judgeSpecs({ names, threshold, set }: JudgeFlags): readonly Judg
 
 function readOption(text: string): readonly [string, unknown] {
   const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (key === undefined || value === undefined) throw new ConfigError('An option has the form key=value', { where: '--set', got: text });
+  if (key === undefined || value === undefined)
+    throw new ConfigError('An option has the form key=value', { where: '--set', got: text });
   try {
     return [key.trim().replace(/^judge\./, ''), parse(value) as unknown];
   } catch (cause) {
@@ -43,7 +48,11 @@ function readOption(text: string): readonly [string, unknown] {
 }
 
 /** Judges in the order of their specs. Closes what it opened, also when `use` fails. */
-export async function withJudges<T>(specs: readonly JudgeSpec[], context: CommandContext, use: (judges: readonly Judge[]) => Promise<T>): Promise<T> {
+export async function withJudges<T>(
+  specs: readonly JudgeSpec[],
+  context: CommandContext,
+  use: (judges: readonly Judge[]) => Promise<T>,
+): Promise<T> {
   let device: Promise<Device> | null = null;
   const { terminal, globals } = context;
   const models = new Map<string, Promise<LanguageModel>>();
@@ -52,11 +61,17 @@ export async function withJudges<T>(specs: readonly JudgeSpec[], context: Comman
     if (opened === undefined) models.set(notation, (opened = openOn(openDevice, notation, context)));
     return opened;
   };
-  const openDevice = (): Promise<Device> => (device ??= import('./openModel.js').then(({ openCommandDevice }) => openCommandDevice(context)));
+  const openDevice = (): Promise<Device> =>
+    (device ??= import('./openModel.js').then(({ openCommandDevice }) => openCommandDevice(context)));
   try {
     const judges: Judge[] = [];
     for (const spec of specs) {
-      const deps = { device: openDevice, cacheDir: cacheFolder(globals, terminal.environment), offline: isOffline(terminal.environment), openModel };
+      const deps = {
+        device: openDevice,
+        cacheDir: cacheFolder(globals, terminal.environment),
+        offline: isOffline(terminal.environment),
+        openModel,
+      };
       judges.push(await openJudge(spec, deps));
     }
     return await use(judges);
@@ -65,7 +80,11 @@ export async function withJudges<T>(specs: readonly JudgeSpec[], context: Comman
   }
 }
 
-async function openOn(device: () => Promise<Device>, notation: string, context: CommandContext): Promise<LanguageModel> {
+async function openOn(
+  device: () => Promise<Device>,
+  notation: string,
+  context: CommandContext,
+): Promise<LanguageModel> {
   const { localModelPath } = await import('./openModel.js');
   const { openLanguageModel } = await import('../engine/models/languageModel.js');
   const path = await localModelPath(notation, context, 'a judge');

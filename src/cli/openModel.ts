@@ -28,21 +28,35 @@ export async function localModelPath(notation: string, context: CommandContext, 
   });
   progress.stop();
   if (resolved.kind === 'local') return resolved.path;
-  throw new ConfigError(`${task} needs a model on this machine`, { got: notation, remedy: 'Name a folder of a model or an adapter, a .gguf file, hf:org/name, smollm2 or organism.' });
+  throw new ConfigError(`${task} needs a model on this machine`, {
+    got: notation,
+    remedy: 'Name a folder of a model or an adapter, a .gguf file, hf:org/name, smollm2 or organism.',
+  });
 }
 
 /** A model at rest, by its notation; the base of an adapter is found as other models are. */
-export async function openLocalCheckpoint(notation: string, context: CommandContext, task: string): Promise<Checkpoint> {
+export async function openLocalCheckpoint(
+  notation: string,
+  context: CommandContext,
+  task: string,
+): Promise<Checkpoint> {
   const find = (model: string): Promise<string> => localModelPath(model, context, task);
   return openCheckpoint(await find(notation), find);
 }
 
 /** Opens a model, hands it over, and closes the device whatever happens. */
-export async function withModel<T>(notation: string, context: CommandContext, task: string, use: (model: LanguageModel) => Promise<T>): Promise<T> {
+export async function withModel<T>(
+  notation: string,
+  context: CommandContext,
+  task: string,
+  use: (model: LanguageModel) => Promise<T>,
+): Promise<T> {
   const path = await localModelPath(notation, context, task);
   const device = await openCommandDevice(context);
   try {
-    return await use(await openLanguageModel(device, path, { resolveBase: (base) => localModelPath(base, context, task) }));
+    return await use(
+      await openLanguageModel(device, path, { resolveBase: (base) => localModelPath(base, context, task) }),
+    );
   } finally {
     await device.close();
   }

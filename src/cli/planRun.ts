@@ -1,5 +1,5 @@
-/** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts are read and
- *  filtered, work is counted, rates come from `gadfly bench`. */
+/** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts
+ *  are read and filtered, work is counted, rates come from `gadfly bench`. */
 import { type Recipe, recipeSpeakers } from '../runs/recipe.js';
 import { speakerKind } from '../runs/speakerSchemas.js';
 import type { LoadedRecipe } from '../runs/readRecipe.js';
@@ -40,7 +40,9 @@ export async function countRun(loaded: LoadedRecipe, context: CommandContext): P
     const prompts = await workshop.prompts();
     const known = await gatherFacts(loaded, workshop, prompts, context);
     const most = workloadOf(neverTeaching(recipe), known.facts).map(
-      ({ adversary, target }) => (speakerKind(recipe.adversary.model) === 'prompts' ? 0 : adversary.queries * recipe.adversary.maxNewTokens) + target.queries * recipe.target.maxNewTokens,
+      ({ adversary, target }) =>
+        (speakerKind(recipe.adversary.model) === 'prompts' ? 0 : adversary.queries * recipe.adversary.maxNewTokens) +
+        target.queries * recipe.target.maxNewTokens,
     );
     const stages = workloadOf(recipe, known.facts).map((work, i): PlannedStage => ({
       work,
@@ -50,8 +52,18 @@ export async function countRun(loaded: LoadedRecipe, context: CommandContext): P
     const counts = { train: prompts.train.length, dev: prompts.dev.length, test: prompts.test.length };
     const isTimed = stages.every((stage) => stage.seconds !== null);
     const seconds = isTimed ? stages.reduce((sum, stage) => sum + (stage.seconds?.total ?? 0), 0) : null;
-    const price = priceOf(recipe, stages.map(({ work }) => work));
-    return { prompts: counts, stages, maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0), seconds, price, known };
+    const price = priceOf(
+      recipe,
+      stages.map(({ work }) => work),
+    );
+    return {
+      prompts: counts,
+      stages,
+      maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0),
+      seconds,
+      price,
+      known,
+    };
   } finally {
     await workshop.close();
   }
@@ -69,14 +81,21 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
     tokensTable(stages),
     '',
     ...timeLines(recipe, known, seconds),
-    ...(stages.some(({ work }) => work.pairs > 0) ? ['pairs, and what is trained, before ties and gaps under minGap are dropped'] : []),
+    ...(stages.some(({ work }) => work.pairs > 0)
+      ? ['pairs, and what is trained, before ties and gaps under minGap are dropped']
+      : []),
     ...known.notes,
     priceLine(price, recipe),
   ].join('\n');
   return {
     json: {
-      dryRun: true, prompts, stages: stages.map(asJson), maxTokens,
-      time: { seconds, missing: [...known.missing], notes: [...known.notes] }, price, configuration,
+      dryRun: true,
+      prompts,
+      stages: stages.map(asJson),
+      maxTokens,
+      time: { seconds, missing: [...known.missing], notes: [...known.notes] },
+      price,
+      configuration,
     },
     text,
   };
@@ -95,35 +114,64 @@ function neverTeaching(recipe: Recipe): Recipe {
 
 function countsTable(stages: readonly PlannedStage[]): string {
   const rows = stages.map(({ work, maxTokens }) => [
-    work.stage, ...[work.target.queries, work.judgeQueries, work.pairs, work.optimizerSteps, maxTokens].map(shown),
+    work.stage,
+    ...[work.target.queries, work.judgeQueries, work.pairs, work.optimizerSteps, maxTokens].map(shown),
   ]);
-  return formatTable(['stage', 'target queries', 'judge queries', 'pairs', 'steps', 'tokens at most'], rows, [1, 2, 3, 4, 5]);
+  return formatTable(
+    ['stage', 'target queries', 'judge queries', 'pairs', 'steps', 'tokens at most'],
+    rows,
+    [1, 2, 3, 4, 5],
+  );
 }
 
 function tokensTable(stages: readonly PlannedStage[]): string {
   const rows = stages.map(({ work: { stage, adversary, target, trainedTokens }, seconds }) => [
     stage,
-    ...[adversary.contextTokens, adversary.generatedTokens, target.contextTokens, target.generatedTokens, trainedTokens].map(shown),
+    ...[
+      adversary.contextTokens,
+      adversary.generatedTokens,
+      target.contextTokens,
+      target.generatedTokens,
+      trainedTokens,
+    ].map(shown),
     seconds === null ? '–' : formatDuration(seconds.total),
   ]);
-  return formatTable(['tokens', 'adversary reads', 'says', 'target reads', 'says', 'trained', 'time'], rows, [1, 2, 3, 4, 5, 6]);
+  return formatTable(
+    ['tokens', 'adversary reads', 'says', 'target reads', 'says', 'trained', 'time'],
+    rows,
+    [1, 2, 3, 4, 5, 6],
+  );
 }
 
 function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: number | null): readonly string[] {
   if (rates === null && missing.length === 0) return ['no estimate of the time: a remote model answers when it does'];
   if (rates === null) return [`no estimate of the time: measure first, with \`${missing.join('` and `')}\``];
-  if (seconds === null) return ['no estimate of the time: this machine could not train the adversary when it was measured'];
-  const ends = limits.maxTime !== null && limits.maxTime < seconds ? `; limits.maxTime ends it after ${formatDuration(limits.maxTime)}` : '';
-  return [`about ${formatDuration(seconds)} by the rates of \`gadfly bench\`, beside loading, judging and saving${ends}`];
+  if (seconds === null)
+    return ['no estimate of the time: this machine could not train the adversary when it was measured'];
+  const ends =
+    limits.maxTime !== null && limits.maxTime < seconds
+      ? `; limits.maxTime ends it after ${formatDuration(limits.maxTime)}`
+      : '';
+  return [
+    `about ${formatDuration(seconds)} by the rates of \`gadfly bench\`, beside loading, judging and saving${ends}`,
+  ];
 }
 
 function asJson({ work, maxTokens, seconds }: PlannedStage): JsonObject {
   const { stage, adversary, target, writer, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
   return {
-    stage, exchanges: Math.round(target.queries), maxTokens, steps: optimizerSteps,
-    adversary: speakerJson(adversary), target: speakerJson(target), ...(writer === null ? {} : { writer: speakerJson(writer.work) }),
+    stage,
+    exchanges: Math.round(target.queries),
+    maxTokens,
+    steps: optimizerSteps,
+    adversary: speakerJson(adversary),
+    target: speakerJson(target),
+    ...(writer === null ? {} : { writer: speakerJson(writer.work) }),
     reference: { queries: Math.round(reference.queries), readTokens: Math.round(reference.readTokens) },
-    judgeQueries: Math.round(judgeQueries), pairs: Math.round(pairs), trainedTokens: Math.round(trainedTokens), optimizerSteps,
+    judgeQueries: Math.round(judgeQueries),
+    pairs: Math.round(pairs),
+    trainedTokens: Math.round(trainedTokens),
+    optimizerSteps,
     seconds: seconds === null ? null : { ...seconds },
   };
 }
@@ -145,7 +193,10 @@ function priceOf(recipe: Recipe, stages: readonly StageWork[]): number | null {
     ...(writer === null ? [] : [writer]),
   ]);
   let sum = 0;
-  for (const { speaker: { model, remote }, work } of spoken) {
+  for (const {
+    speaker: { model, remote },
+    work,
+  } of spoken) {
     const kind = speakerKind(model);
     if (kind !== 'openai' && kind !== 'http') continue;
     const prices = remote?.prices ?? null;
@@ -156,8 +207,12 @@ function priceOf(recipe: Recipe, stages: readonly StageWork[]): number | null {
 }
 
 function priceLine(price: number | null, recipe: Recipe): string {
-  const asked = recipeSpeakers(recipe).map(({ speaker }) => speaker.model).filter((model) => ['openai', 'http'].includes(speakerKind(model)));
+  const asked = recipeSpeakers(recipe)
+    .map(({ speaker }) => speaker.model)
+    .filter((model) => ['openai', 'http'].includes(speakerKind(model)));
   const judged = recipe.judge.model.includes('openai:') ? ', beside the judge’s' : '';
   if (price === null) return 'price: unknown (give remote.prices: { input, output } in US dollars per million tokens)';
-  return asked.length === 0 ? `price: 0 (every speaker runs on this machine${judged})` : `price: about $${price.toPrecision(2)} for ${asked.join(' and ')}${judged}`;
+  return asked.length === 0
+    ? `price: 0 (every speaker runs on this machine${judged})`
+    : `price: about $${price.toPrecision(2)} for ${asked.join(' and ')}${judged}`;
 }

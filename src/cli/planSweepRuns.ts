@@ -5,7 +5,10 @@ import type { CommandContext, CommandResult } from './command.js';
 import { countRun, type PlannedRun } from './planRun.js';
 import { formatTable } from './table.js';
 
-export async function planSweepRuns(recipes: ReadonlyMap<string, LoadedRecipe>, context: CommandContext): Promise<CommandResult> {
+export async function planSweepRuns(
+  recipes: ReadonlyMap<string, LoadedRecipe>,
+  context: CommandContext,
+): Promise<CommandResult> {
   const points: { readonly name: string; readonly planned: PlannedRun }[] = [];
   for (const [name, loaded] of recipes) {
     context.progress.update({ task: 'counting', done: points.length, total: recipes.size, unit: 'points' });
@@ -24,8 +27,11 @@ export async function planSweepRuns(recipes: ReadonlyMap<string, LoadedRecipe>, 
   const count = `${rows.length} point${rows.length === 1 ? '' : 's'}`;
   return {
     json: {
-      dryRun: true, points: rows.map((each) => ({ ...each })), sum: { points: rows.length, ...sum },
-      time: { seconds: sum.seconds, missing, notes }, price: sum.price,
+      dryRun: true,
+      points: rows.map((each) => ({ ...each })),
+      sum: { points: rows.length, ...sum },
+      time: { seconds: sum.seconds, missing, notes },
+      price: sum.price,
     },
     text: [
       `a sweep of ${count}; limits hold for each`,
@@ -33,9 +39,15 @@ export async function planSweepRuns(recipes: ReadonlyMap<string, LoadedRecipe>, 
       formatTable(header, [...rows.map((each) => row(each.name, each)), row(`sum of ${count}`, sum)], [1, 2, 3, 4, 5]),
       '',
       ...(missing.length > 0 ? [`no estimate of the time: measure first, with \`${missing.join('` and `')}\``] : []),
-      ...(sum.seconds === null ? [] : [`about ${formatDuration(sum.seconds)} by the rates of \`gadfly bench\`, beside loading, judging and saving`]),
+      ...(sum.seconds === null
+        ? []
+        : [
+            `about ${formatDuration(sum.seconds)} by the rates of \`gadfly bench\`, beside loading, judging and saving`,
+          ]),
       ...notes,
-      sum.price === null ? 'price: unknown (give remote.prices: { input, output } in US dollars per million tokens)' : `price: ${sum.price === 0 ? '0' : `about $${sum.price.toPrecision(2)}`}`,
+      sum.price === null
+        ? 'price: unknown (give remote.prices: { input, output } in US dollars per million tokens)'
+        : `price: ${sum.price === 0 ? '0' : `about $${sum.price.toPrecision(2)}`}`,
     ].join('\n'),
   };
 }
@@ -52,12 +64,15 @@ interface Totals {
 }
 
 function totalsOf({ stages, maxTokens, seconds, price }: PlannedRun): Totals {
-  const total = (count: (stage: PlannedRun['stages'][number]) => number): number => Math.round(stages.reduce((sum, stage) => sum + count(stage), 0));
+  const total = (count: (stage: PlannedRun['stages'][number]) => number): number =>
+    Math.round(stages.reduce((sum, stage) => sum + count(stage), 0));
   return {
     targetQueries: total(({ work }) => work.target.queries),
     judgeQueries: total(({ work }) => work.judgeQueries),
     steps: total(({ work }) => work.optimizerSteps),
-    maxTokens, seconds, price,
+    maxTokens,
+    seconds,
+    price,
   };
 }
 

@@ -16,25 +16,44 @@ const inFolder = (name: string): string => join(folder, name);
 const cli = (...argv: readonly string[]) => runCli(['preferences', run, ...argv, '--json']);
 
 const verdict = (harm: number): Verdict => ({ kind: 'scored', harm, failed: harm > 0.5, labels: {} });
-const scored = (harm: number): ExchangeScore => ({ reply: verdict(harm), exchange: verdict(harm), utterance: verdict(0), adversaryNll: null, reward: null });
+const scored = (harm: number): ExchangeScore => ({
+  reply: verdict(harm),
+  exchange: verdict(harm),
+  utterance: verdict(0),
+  adversaryNll: null,
+  reward: null,
+});
 
 beforeAll(() => {
   const { recipe, configuration, source } = loadRecipe('demo');
   const directory = RunDirectory.create(run, { name: 'demo', seed: 0, configuration, source, inputs: [] });
   const record = (stage: string, said: string, harm: number) =>
     dialogueRecord(
-      { prompt: { id: said, text: 'the shop', conversationId: said }, turns: [utteranceOf('adversary', said), utteranceOf('target', 'go away\n')] },
-      { [recipe.judge.model]: [scored(harm)] }, { stage }, null,
+      {
+        prompt: { id: said, text: 'the shop', conversationId: said },
+        turns: [utteranceOf('adversary', said), utteranceOf('target', 'go away\n')],
+      },
+      { [recipe.judge.model]: [scored(harm)] },
+      { stage },
+      null,
     );
   const ipo = 'exploit:ipo';
-  directory.rollouts.append(record(ipo, 'one', 0.9), record(ipo, 'two', 0.7), record(ipo, 'three', 0.2), record('evaluate:ipo', 'four', 0.9));
+  directory.rollouts.append(
+    record(ipo, 'one', 0.9),
+    record(ipo, 'two', 0.7),
+    record(ipo, 'three', 0.2),
+    record('evaluate:ipo', 'four', 0.9),
+  );
   directory.pairs.append(
     { stage: 'exploit:ipo', prompt: 'p', chosen: 'a', rejected: 'b' },
     { stage: 'mend:mend:pairs', prompt: 'p', chosen: 'a', rejected: 'b', toxic: 'c', heldOut: false },
     { stage: 'mend:mend:pairs', prompt: 'q', chosen: 'a', rejected: 'b', heldOut: true },
   );
   directory.close('done');
-  writeFileSync(inFolder('answers.jsonl'), '{"prompt":"the shop\\none","chosen":"welcome"}\n{"prompt":"four","chosen":"hello"}\n');
+  writeFileSync(
+    inFolder('answers.jsonl'),
+    '{"prompt":"the shop\\none","chosen":"welcome"}\n{"prompt":"four","chosen":"hello"}\n',
+  );
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -44,29 +63,66 @@ describe('gadfly preferences', () => {
   it('writes the failures of the attacks beside the answers of a file, and says what is left out', async () => {
     const out = inFolder('a.jsonl');
     const result = await cli('--out', out, '--alternatives', inFolder('answers.jsonl'));
-    expect(jsonOf(result)).toMatchObject({ found: 2, rows: 1, form: 'text', out, leftOut: { 'without an answer in the file': 1 } });
-    expect(readFileSync(out, 'utf8')).toBe('{"prompt":"the shop\\none\\n","chosen":"welcome","rejected":"go away\\n"}\n');
+    expect(jsonOf(result)).toMatchObject({
+      found: 2,
+      rows: 1,
+      form: 'text',
+      out,
+      leftOut: { 'without an answer in the file': 1 },
+    });
+    expect(readFileSync(out, 'utf8')).toBe(
+      '{"prompt":"the shop\\none\\n","chosen":"welcome","rejected":"go away\\n"}\n',
+    );
   });
 
   it('searches the stages that are named, and writes messages to Parquet', async () => {
     const out = inFolder('b.parquet');
-    const result = await cli('--out', out, '--alternatives', inFolder('answers.jsonl'), '--stages', 'evaluate:ipo', '--form', 'chat');
+    const result = await cli(
+      '--out',
+      out,
+      '--alternatives',
+      inFolder('answers.jsonl'),
+      '--stages',
+      'evaluate:ipo',
+      '--form',
+      'chat',
+    );
     expect(jsonOf(result)).toMatchObject({ found: 1, rows: 1, form: 'chat' });
     const [row] = await readPreferences(out);
-    expect([row?.chosen, row?.rejected, row?.dialogue.turns[0]?.text]).toEqual(['hello', 'go away', 'the shop\n\nfour']);
+    expect([row?.chosen, row?.rejected, row?.dialogue.turns[0]?.text]).toEqual([
+      'hello',
+      'go away',
+      'the shop\n\nfour',
+    ]);
   });
 
   it('--from pairs writes what mend stages trained on, the toxic answer too, and no held-out pair', async () => {
     const out = inFolder('c.jsonl');
-    expect(jsonOf(await cli('--out', out, '--from', 'pairs'))).toMatchObject({ found: 2, rows: 1, leftOut: { 'held out for the measures': 1 } });
+    expect(jsonOf(await cli('--out', out, '--from', 'pairs'))).toMatchObject({
+      found: 2,
+      rows: 1,
+      leftOut: { 'held out for the measures': 1 },
+    });
     expect(readFileSync(out, 'utf8')).toBe('{"prompt":"p","chosen":"a","rejected":"b","toxic":"c"}\n');
   });
 
   it('another model on this machine reads the dialogues as the target does, whatever it is called', async () => {
     const out = inFolder('d.jsonl');
-    const result = await cli('--out', out, '--alternatives', resolve('assets/organism'), '--samples', '4', '--threads', '1');
+    const result = await cli(
+      '--out',
+      out,
+      '--alternatives',
+      resolve('assets/organism'),
+      '--samples',
+      '4',
+      '--threads',
+      '1',
+    );
     expect(result.code).toBe(0);
-    const rows = readFileSync(out, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { prompt: string; chosen: string });
+    const rows = readFileSync(out, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { prompt: string; chosen: string });
     expect(rows).toHaveLength(2);
     // A clerk who did not know that a line ends a turn would go on in the customer's.
     for (const { prompt, chosen } of rows) expect(`${prompt}${chosen}`).toMatch(/\n[^\n]+\n$/);
@@ -75,7 +131,11 @@ describe('gadfly preferences', () => {
 
   it('refuses another ending, a file that is not there, and choices beside pairs', async () => {
     const out = ['--out', inFolder('x.jsonl')];
-    for (const argv of [['--out', inFolder('x.csv')], [...out, '--alternatives', 'missing.jsonl'], [...out, '--from', 'pairs', '--form', 'chat']]) {
+    for (const argv of [
+      ['--out', inFolder('x.csv')],
+      [...out, '--alternatives', 'missing.jsonl'],
+      [...out, '--from', 'pairs', '--form', 'chat'],
+    ]) {
       expect((await cli(...argv)).code).toBe(2);
     }
   });

@@ -39,7 +39,8 @@ function lineProgress(terminal: Terminal, intervalMs: number): Progress {
   return {
     update: (state) => {
       const now = terminal.clock.monotonicMs();
-      if (begun === null || begun.task !== state.task) begun = { task: state.task, atMs: now, doneAtStart: state.done, lastMs: -Infinity };
+      if (begun === null || begun.task !== state.task)
+        begun = { task: state.task, atMs: now, doneAtStart: state.done, lastMs: -Infinity };
       const finished = state.total !== null && state.done >= state.total;
       if (now - begun.lastMs < intervalMs && !finished) return;
       begun.lastMs = now;
@@ -81,12 +82,23 @@ function barProgress(terminal: Terminal): Progress {
       if (begun === null || begun.task !== state.task || bar === null) {
         stop();
         begun = { task: state.task, atMs: now, doneAtStart: state.done };
-        bar = new cliProgress.SingleBar({ format: '{task} [{bar}] {line}', stream: process.stderr, hideCursor: true, fps: 8, barsize: 24, clearOnComplete: true, gracefulExit: false });
+        bar = new cliProgress.SingleBar({
+          format: '{task} [{bar}] {line}',
+          stream: process.stderr,
+          hideCursor: true,
+          fps: 8,
+          barsize: 24,
+          clearOnComplete: true,
+          gracefulExit: false,
+        });
         bar.start(state.total ?? 1, state.done, { task: state.task, line: '' });
       }
       const line = progressLine(state, now - begun.atMs, begun.doneAtStart).slice(state.task.length + 2);
       bar.setTotal(Math.max(1, state.total ?? state.done + 1));
-      bar.update(state.done, { task: state.task, line: line.slice(0, Math.max(20, terminal.columns - state.task.length - 32)) });
+      bar.update(state.done, {
+        task: state.task,
+        line: line.slice(0, Math.max(20, terminal.columns - state.task.length - 32)),
+      });
     },
     stop,
   };

@@ -1,5 +1,5 @@
-/** What an estimate of a run stands on: how long prompts, texts and utterances are, and how quickly the models go here. Reads tokenizers
- *  and the cache; opens no weights, asks no network. */
+/** What an estimate of a run stands on: how long prompts, texts and utterances are, and how quickly the models go here.
+ *  Reads tokenizers and the cache; opens no weights, asks no network. */
 import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
@@ -42,7 +42,10 @@ export async function gatherFacts(
   const open = modelFacts(loaded, context);
   const [adversary, target] = [await open(recipe.adversary.model), await open(recipe.target.model)];
   const reference = await open(recipe.reference ?? recipe.adversary.model);
-  const [asAdversary, asTarget] = [await ruler(adversary, recipe.adversary, 'adversary'), await ruler(target, recipe.target, 'target')];
+  const [asAdversary, asTarget] = [
+    await ruler(adversary, recipe.adversary, 'adversary'),
+    await ruler(target, recipe.target, 'target'),
+  ];
   const models = [adversary, target, reference];
   const unmeasured = models.filter(({ rates, isRemote }) => rates === null && !isRemote);
   return {
@@ -51,11 +54,21 @@ export async function gatherFacts(
       target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
       teaching: await teachingLengths(recipe, workshop, prompts, asAdversary),
     },
-    rates: adversary.rates === null || target.rates === null || reference.rates === null ? null
-      : { adversary: adversary.rates, target: target.rates, reference: reference.rates },
+    rates:
+      adversary.rates === null || target.rates === null || reference.rates === null
+        ? null
+        : { adversary: adversary.rates, target: target.rates, reference: reference.rates },
     missing: [...new Set(unmeasured.map(({ command }) => command))],
     notes: [
-      ...new Set(models.flatMap(({ path, name, isRemote }) => (path === null ? [`${name} is not on this machine${isRemote ? '' : ' yet'}: ${charactersAToken} characters are taken for a token`] : []))),
+      ...new Set(
+        models.flatMap(({ path, name, isRemote }) =>
+          path === null
+            ? [
+                `${name} is not on this machine${isRemote ? '' : ' yet'}: ${charactersAToken} characters are taken for a token`,
+              ]
+            : [],
+        ),
+      ),
       ...guessedLength('adversary', recipe.adversary, adversary),
       ...guessedLength('target', recipe.target, target),
       ...adapterNote(recipe),
@@ -84,10 +97,14 @@ interface ModelFacts {
   readonly command: string;
 }
 
-function modelFacts({ source }: LoadedRecipe, { globals, terminal }: CommandContext): (notation: string) => Promise<ModelFacts> {
+function modelFacts(
+  { source }: LoadedRecipe,
+  { globals, terminal }: CommandContext,
+): (notation: string) => Promise<ModelFacts> {
   const [threads, cacheDir] = [globals.threads ?? availableParallelism(), cacheFolder(globals, terminal.environment)];
   return async (notation) => {
-    if (speakerKind(notation) !== 'local') return { name: notation, path: null, rates: null, isRemote: true, command: '' };
+    if (speakerKind(notation) !== 'local')
+      return { name: notation, path: null, rates: null, isRemote: true, command: '' };
     const local = notation.startsWith('.') ? resolve(source.folder, notation) : notation;
     const path = await pathHere(local, cacheDir, terminal.environment);
     const name = notation.startsWith('.') ? relativePath(local) : notation;
@@ -97,7 +114,9 @@ function modelFacts({ source }: LoadedRecipe, { globals, terminal }: CommandCont
       ...(globals.cache === null ? [] : [`--cache ${globals.cache}`]),
     ];
     return {
-      name: notation, path, isRemote: false,
+      name: notation,
+      path,
+      isRemote: false,
       rates: path === null ? null : readRates(cacheDir, rateKey(path, { threads, device: globals.device })),
       command: ['gadfly bench', name, ...flags].join(' '),
     };
@@ -110,7 +129,11 @@ function relativePath(path: string): string {
 }
 
 /** Only what is here already: an estimate fetches nothing. */
-async function pathHere(notation: string, cacheDir: string, environment: Readonly<Record<string, string | undefined>>): Promise<string | null> {
+async function pathHere(
+  notation: string,
+  cacheDir: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
   try {
     const resolved = await resolveModel(notation, { cacheDir, offline: true, environment });
     return resolved.kind === 'local' ? resolved.path : null;
@@ -138,8 +161,10 @@ async function ruler({ path }: ModelFacts, options: SpeakerOptions, role: Author
   return withCheckpoint(path, async (checkpoint) => {
     const tokenizer = tokenizerOf(checkpoint);
     const format = openFormat(formatOf(options), {
-      role, tokenizer,
-      chatTemplate: checkpoint.chatTemplate === null ? null : parseChatTemplate(checkpoint.chatTemplate, specialTexts(tokenizer)),
+      role,
+      tokenizer,
+      chatTemplate:
+        checkpoint.chatTemplate === null ? null : parseChatTemplate(checkpoint.chatTemplate, specialTexts(tokenizer)),
       maxContextTokens: Number.MAX_SAFE_INTEGER,
       ...(options.system === undefined ? {} : { system: options.system }),
     });
@@ -162,7 +187,8 @@ function lengthsOf(
   const known = rates !== null && measuredIn(rates, options, side);
   return {
     prompts: { train: sets.train.map(prompt), dev: sets.dev.map(prompt), test: sets.test.map(prompt) },
-    utterance: (known ? expectedLength(rates.utterances[side], rates.utterances.limit, maxNewTokens) : null) ?? maxNewTokens,
+    utterance:
+      (known ? expectedLength(rates.utterances[side], rates.utterances.limit, maxNewTokens) : null) ?? maxNewTokens,
     maxContext: Math.max(1, Math.min(maxContextTokens, contextLength - maxNewTokens)),
   };
 }

@@ -21,15 +21,28 @@ import { cacheFolder, isOffline } from './modelCache.js';
 /** @throws ConfigError naming the key of the first file that is not there */
 export function requireFiles({ recipe, source }: LoadedRecipe): void {
   for (const { key, name, path } of recipeFiles(recipe, source.folder)) {
-    if (!existsSync(path)) throw new ConfigError('no such file', { where: key, got: name, expected: path, remedy: 'Paths start at the recipe’s folder, those of --set at the working directory.' });
+    if (!existsSync(path))
+      throw new ConfigError('no such file', {
+        where: key,
+        got: name,
+        expected: path,
+        remedy: 'Paths start at the recipe’s folder, those of --set at the working directory.',
+      });
   }
 }
 
 /** Before anything is opened or written. @throws ConfigError naming the key of the first model that cannot be */
 export function requireModels({ recipe, source }: LoadedRecipe): void {
   const measuring = recipeStages(recipe).flatMap((stage) =>
-    stage.kind !== 'mend' ? [] : (['embedder', 'evasionJudge'] as const).map((key) => [`stages.${stage.name}.measures.${key}`, stage.options.measures[key]] as const));
-  const speakers = recipeSpeakers(recipe).map(({ path, speaker }) => [[...path, 'model'].join('.'), speaker.model] as const);
+    stage.kind !== 'mend'
+      ? []
+      : (['embedder', 'evasionJudge'] as const).map(
+          (key) => [`stages.${stage.name}.measures.${key}`, stage.options.measures[key]] as const,
+        ),
+  );
+  const speakers = recipeSpeakers(recipe).map(
+    ({ path, speaker }) => [[...path, 'model'].join('.'), speaker.model] as const,
+  );
   const named = [...speakers, ['reference', recipe.reference], ...measuring] as const;
   for (const [key, notation] of named) {
     if (notation === null || speakerKind(notation) !== 'local') continue;
@@ -45,10 +58,17 @@ export function requireModels({ recipe, source }: LoadedRecipe): void {
 
 /** Data files and the models that lie on this machine as paths; fetched models are named by their notation alone. */
 export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<readonly InputHash[]> {
-  const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter((notation) => notation !== null && /^\.{0,2}\//.test(notation));
-  const judges = recipeStages(recipe).flatMap((stage) => (stage.kind === 'evaluate' ? (stage.options.judges ?? []) : []));
+  const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter(
+    (notation) => notation !== null && /^\.{0,2}\//.test(notation),
+  );
+  const judges = recipeStages(recipe).flatMap((stage) =>
+    stage.kind === 'evaluate' ? (stage.options.judges ?? []) : [],
+  );
   models.push(...[recipe.judge, ...judges].flatMap(judgeFiles));
-  const named = [...recipeFiles(recipe, source.folder), ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') }))];
+  const named = [
+    ...recipeFiles(recipe, source.folder),
+    ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') })),
+  ];
   const byName = new Map(named.map(({ name, path }) => [name, path]));
   const out: InputHash[] = [];
   for (const [name, path] of byName) out.push(await hashInput(name, path));
@@ -56,7 +76,11 @@ export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<read
 }
 
 /** @param runFolder where the run lies; null for one that is only planned */
-export function openWorkshop({ recipe, source }: LoadedRecipe, context: CommandContext, runFolder: string | null): Workshop {
+export function openWorkshop(
+  { recipe, source }: LoadedRecipe,
+  context: CommandContext,
+  runFolder: string | null,
+): Workshop {
   const { globals, terminal, progress, log, signal } = context;
   return createWorkshop({
     recipe,

@@ -13,13 +13,19 @@ const sampling = 'format: plain, maxNewTokens: 5, temperature: 1, topP: 1, repet
 const recipe = join(folder, 'tiny.yaml');
 
 const cli = (...argv: readonly string[]) => runCli([...argv, '--threads', '1', '--json']);
-const records = (run: string): string => createHash('sha256').update(['rollouts', 'pairs'].map((name) => readFileSync(join(run, `${name}.jsonl`), 'utf8')).join()).digest('hex');
+const records = (run: string): string =>
+  createHash('sha256')
+    .update(['rollouts', 'pairs'].map((name) => readFileSync(join(run, `${name}.jsonl`), 'utf8')).join())
+    .digest('hex');
 
 beforeAll(async () => {
   const device = await openDevice({ threads: 1 });
   await saveLanguageModel(await tinyModel(device, { seed: 1 }), join(folder, 'tiny'));
   await device.close();
-  const texts = { train: Array.from({ length: 8 }, (_, i) => `good morning ${String(i)}`), test: ['what a day', 'hello you'] };
+  const texts = {
+    train: Array.from({ length: 8 }, (_, i) => `good morning ${String(i)}`),
+    test: ['what a day', 'hello you'],
+  };
   for (const [name, list] of Object.entries(texts)) writeFileSync(join(folder, `${name}.json`), JSON.stringify(list));
   writeFileSync(
     recipe,
@@ -47,7 +53,11 @@ describe('the stages of a recipe, one command each', () => {
   it('exploit, mend and evaluate on one run directory leave what gadfly run leaves', async () => {
     const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];
     expect((await cli('run', recipe, '--out', whole)).code).toBe(0);
-    const [exploit, mend, evaluate] = [await cli('exploit', '--config', recipe, '--out', parts), await cli('mend', '--config', recipe, '--out', parts), await cli('evaluate', '--config', recipe, '--out', parts)];
+    const [exploit, mend, evaluate] = [
+      await cli('exploit', '--config', recipe, '--out', parts),
+      await cli('mend', '--config', recipe, '--out', parts),
+      await cli('evaluate', '--config', recipe, '--out', parts),
+    ];
     expect(jsonOf(exploit)).toMatchObject({ status: 'interrupted', left: ['mend', 'evaluate'] });
     expect(jsonOf(mend)).toMatchObject({ status: 'interrupted', left: ['evaluate'] });
     expect(jsonOf(evaluate)).toMatchObject({ status: 'done' });
@@ -64,8 +74,21 @@ describe('the stages of a recipe, one command each', () => {
 
   it('after a loop failOver is about the target of the last round: earlier targets had their turn', async () => {
     const evaluate = 'stages.evaluate={turns: 1, failOver: 0, judges: [{ model: linear-toxicity, threshold: 0 }]}';
-    const result = await cli('run', recipe, '--out', join(folder, 'rounds'), '--set', 'loop={rounds: 2}', '--set', evaluate);
-    const { rows, loop, thresholdExceeded } = jsonOf(result) as unknown as { rows: { name: string }[]; loop: { round: number }[]; thresholdExceeded: string[] };
+    const result = await cli(
+      'run',
+      recipe,
+      '--out',
+      join(folder, 'rounds'),
+      '--set',
+      'loop={rounds: 2}',
+      '--set',
+      evaluate,
+    );
+    const { rows, loop, thresholdExceeded } = jsonOf(result) as unknown as {
+      rows: { name: string }[];
+      loop: { round: number }[];
+      thresholdExceeded: string[];
+    };
     expect(loop.map(({ round }) => round)).toEqual([1, 1, 2, 2, 2]);
     expect(rows.map(({ name }) => name)).toEqual(['untuned', 'ipo-1', 'untuned@dpo-1', 'ipo-1@dpo-1', 'ipo-2@dpo-1']);
     expect(thresholdExceeded).toEqual(['untuned@dpo-1', 'ipo-1@dpo-1', 'ipo-2@dpo-1']);

@@ -34,7 +34,11 @@ beforeAll(async () => {
   const device = await openDevice({ threads: 1 });
   await saveLanguageModel(await tinyModel(device, { seed: 1 }), join(folder, 'tiny'));
   await device.close();
-  for (const [name, texts] of [['train', ['good morning', 'a cup of tea']], ['dev', ['the bus is late']], ['test', ['what a day', 'hello you']]] as const) {
+  for (const [name, texts] of [
+    ['train', ['good morning', 'a cup of tea']],
+    ['dev', ['the bus is late']],
+    ['test', ['what a day', 'hello you']],
+  ] as const) {
     writeFileSync(join(folder, `${name}.json`), JSON.stringify(texts));
   }
   writeFileSync(
@@ -55,21 +59,42 @@ sweep: { grid: { stages.ipo.beta: [0.05, 0.5], seed: [0, 1] } }
 describe('gadfly run of a sweep', () => {
   it('makes an ordinary run directory for each point, one table, one page, and prints one document', async () => {
     const result = await cli('run', recipe, '--out', whole, '--json');
-    expect({ code: result.code, trouble: result.errors.match(/gadfly:.*/)?.[0] }).toEqual({ code: 0, trouble: undefined });
+    expect({ code: result.code, trouble: result.errors.match(/gadfly:.*/)?.[0] }).toEqual({
+      code: 0,
+      trouble: undefined,
+    });
     const document = jsonOf(result) as { points: { name: string; status: string; rows: { name: string }[] }[] };
-    expect(document).toMatchObject({ sweep: whole, name: 'tiny', status: 'done', files: { sweep: join(whole, 'sweep.json'), html: join(whole, 'sweep.html') } });
-    expect(document.points.map(({ name, status, rows }) => [name, status, rows.map((row) => row.name)])).toEqual(points.map((name) => [name, 'done', ['untuned', 'ipo']]));
-    expect(document.points[2]).toMatchObject({ folder: join(whole, '03-beta=0.5,seed=0'), values: { 'stages.ipo.beta': 0.5, seed: 0 } });
+    expect(document).toMatchObject({
+      sweep: whole,
+      name: 'tiny',
+      status: 'done',
+      files: { sweep: join(whole, 'sweep.json'), html: join(whole, 'sweep.html') },
+    });
+    expect(document.points.map(({ name, status, rows }) => [name, status, rows.map((row) => row.name)])).toEqual(
+      points.map((name) => [name, 'done', ['untuned', 'ipo']]),
+    );
+    expect(document.points[2]).toMatchObject({
+      folder: join(whole, '03-beta=0.5,seed=0'),
+      values: { 'stages.ipo.beta': 0.5, seed: 0 },
+    });
     expect(readdirSync(whole).sort()).toEqual([...points, 'sweep.html', 'sweep.json']);
     const { manifest } = openRun(join(whole, '03-beta=0.5,seed=0'));
-    expect(manifest).toMatchObject({ status: 'done', seed: 0, configuration: { sweep: null, stages: [{ exploit: { beta: 0.5 } }, {}] } });
+    expect(manifest).toMatchObject({
+      status: 'done',
+      seed: 0,
+      configuration: { sweep: null, stages: [{ exploit: { beta: 0.5 } }, {}] },
+    });
     expect(existsSync(join(whole, '03-beta=0.5,seed=0', 'report.html'))).toBe(true);
   });
 
   it('a point is what a run of its values is', async () => {
     const out = join(folder, 'alone');
-    expect((await cli('run', recipe, '--set', 'sweep=null', '--set', 'stages.ipo.beta=0.5', '--seed', '1', '--out', out)).code).toBe(0);
-    for (const file of ['rollouts.jsonl', 'pairs.jsonl']) expect(readFileSync(join(out, file), 'utf8')).toBe(readFileSync(join(whole, '04-beta=0.5,seed=1', file), 'utf8'));
+    expect(
+      (await cli('run', recipe, '--set', 'sweep=null', '--set', 'stages.ipo.beta=0.5', '--seed', '1', '--out', out))
+        .code,
+    ).toBe(0);
+    for (const file of ['rollouts.jsonl', 'pairs.jsonl'])
+      expect(readFileSync(join(out, file), 'utf8')).toBe(readFileSync(join(whole, '04-beta=0.5,seed=1', file), 'utf8'));
   });
 
   it('is shown anew by gadfly report, as a page, Markdown and JSON', async () => {
@@ -77,7 +102,11 @@ describe('gadfly run of a sweep', () => {
     expect((await cli('report', whole)).output.trim()).toBe(join(whole, 'sweep.html'));
     expect(readFileSync(join(whole, 'sweep.html'), 'utf8')).toBe(before);
     expect((await cli('report', whole, '--format', 'md')).output).toContain('### Mean over seeds');
-    expect(jsonOf(await cli('report', whole, '--format', 'json', '--json'))).toMatchObject({ schema: 1, status: 'done', tables: [{ id: 'rows linear-toxicity' }] });
+    expect(jsonOf(await cli('report', whole, '--format', 'json', '--json'))).toMatchObject({
+      schema: 1,
+      status: 'done',
+      tables: [{ id: 'rows linear-toxicity' }],
+    });
   });
 
   it('a folder that is taken, a finished sweep and a recipe of another kind are refused', async () => {
@@ -100,16 +129,35 @@ describe('gadfly run of a sweep', () => {
 
   it('Ctrl-C saves and exits 130; --resume passes over what is done and ends in the bytes of an uninterrupted sweep', async () => {
     const out = join(folder, 'stopped');
-    const terminal = fakeTerminal({ onStderr: (text) => { if (text.startsWith('2/4 ipo: 1/2')) terminal.interrupt(); } });
+    const terminal = fakeTerminal({
+      onStderr: (text) => {
+        if (text.startsWith('2/4 ipo: 1/2')) terminal.interrupt();
+      },
+    });
     // The clock of the terminal stands still: every change of a task is told only because it ends.
-    const clocked = { ...terminal, clock: { ...terminal.clock, monotonicMs: (() => { let now = 0; return () => (now += 20_000); })() } };
+    const clocked = {
+      ...terminal,
+      clock: {
+        ...terminal.clock,
+        monotonicMs: (() => {
+          let now = 0;
+          return () => (now += 20_000);
+        })(),
+      },
+    };
     const stopped = await runCli(['run', recipe, '--out', out, '--threads', '1', '--json'], clocked);
     expect(stopped.code).toBe(130);
-    expect(jsonOf({ output: terminal.output() })).toMatchObject({ error: { code: 'interrupted', remedy: expect.stringContaining('--resume') as unknown } });
+    expect(jsonOf({ output: terminal.output() })).toMatchObject({
+      error: { code: 'interrupted', remedy: expect.stringContaining('--resume') as unknown },
+    });
     expect(statuses(out)).toEqual(['done', 'interrupted', 'pending', 'pending']);
     expect(readFileSync(join(out, 'sweep.html'), 'utf8')).toContain('1 of 4 points are done');
-    expect((await cli('run', '--resume', out, '--set', 'stages.ipo.epochs=9')).errors).toContain("'stages.0.exploit.epochs' of 01-beta=0.05,seed=0 differs");
-    expect((await cli('run', recipe, '--resume', out, '--set', 'sweep.grid.seed=[0,1,2]')).errors).toContain('the list of points differs');
+    expect((await cli('run', '--resume', out, '--set', 'stages.ipo.epochs=9')).errors).toContain(
+      "'stages.0.exploit.epochs' of 01-beta=0.05,seed=0 differs",
+    );
+    expect((await cli('run', recipe, '--resume', out, '--set', 'sweep.grid.seed=[0,1,2]')).errors).toContain(
+      'the list of points differs',
+    );
     const resumed = await cli('run', recipe, '--resume', out);
     expect(resumed.code).toBe(0);
     expect(resumed.errors).toContain('01-beta=0.05,seed=0: done before');
@@ -118,7 +166,11 @@ describe('gadfly run of a sweep', () => {
 
   it('killed in the middle of a point, it goes on to the same bytes', async () => {
     const out = join(folder, 'killed');
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'run', recipe, '--out', out, '--threads', '1'], { cwd: packageRoot(), stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'src/cli/main.ts', 'run', recipe, '--out', out, '--threads', '1'],
+      { cwd: packageRoot(), stdio: ['ignore', 'ignore', 'pipe'] },
+    );
     const ended = new Promise((done) => child.once('exit', done));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (text.includes('3/4 ipo')) child.kill('SIGKILL');
@@ -133,10 +185,21 @@ describe('gadfly run of a sweep', () => {
 
   it('a point that fails is noted and the others go on: exit code 1, and --resume tries it again', async () => {
     const out = join(folder, 'failed');
-    const result = await cli('run', recipe, '--out', out, '--set', 'sweep={grid: {judge: [linear-toxicty, linear-toxicity]}}', '--json');
+    const result = await cli(
+      'run',
+      recipe,
+      '--out',
+      out,
+      '--set',
+      'sweep={grid: {judge: [linear-toxicty, linear-toxicity]}}',
+      '--json',
+    );
     expect(result.code).toBe(1);
     const { points: found } = jsonOf(result) as { points: { status: string; reason?: string; rows: unknown[] }[] };
-    expect(found.map(({ status, rows }) => [status, rows.length])).toEqual([['failed', 0], ['done', 2]]);
+    expect(found.map(({ status, rows }) => [status, rows.length])).toEqual([
+      ['failed', 0],
+      ['done', 2],
+    ]);
     expect(found[0]?.reason).toContain('linear-toxicty');
     const again = await cli('run', '--resume', out);
     expect(again.code).toBe(1);
@@ -146,24 +209,54 @@ describe('gadfly run of a sweep', () => {
 
   it('limits hold for each point: exit code 4, and they can be raised; a threshold exits 3', async () => {
     const out = join(folder, 'limited');
-    const limited = await cli('run', recipe, '--out', out, '--set', 'sweep={grid: {seed: [0, 1]}}', '--set', 'limits.maxTokens=20');
+    const limited = await cli(
+      'run',
+      recipe,
+      '--out',
+      out,
+      '--set',
+      'sweep={grid: {seed: [0, 1]}}',
+      '--set',
+      'limits.maxTokens=20',
+    );
     expect(limited.code).toBe(4);
     expect(statuses(out)).toEqual(['stopped', 'stopped']);
     expect((await cli('run', '--resume', out, '--set', 'limits.maxTokens=null')).code).toBe(0);
-    const strict = ['--set', 'sweep={grid: {judge.threshold: [0, 1]}}', '--set', 'stages.evaluate={turns: 1, failOver: 0}', '--set', 'stages.ipo.epochs=1'];
+    const strict = [
+      '--set',
+      'sweep={grid: {judge.threshold: [0, 1]}}',
+      '--set',
+      'stages.evaluate={turns: 1, failOver: 0}',
+      '--set',
+      'stages.ipo.epochs=1',
+    ];
     const over = await cli('run', recipe, '--out', join(folder, 'strict'), ...strict, '--json');
     expect(over.code).toBe(3);
-    expect((jsonOf(over) as { points: { thresholdExceeded: string[] }[] }).points.map(({ thresholdExceeded }) => thresholdExceeded)).toEqual([['untuned', 'ipo'], []]);
+    expect(
+      (jsonOf(over) as { points: { thresholdExceeded: string[] }[] }).points.map(
+        ({ thresholdExceeded }) => thresholdExceeded,
+      ),
+    ).toEqual([['untuned', 'ipo'], []]);
   });
 
   it('--dry-run counts every point and their sum, config validate lists them; neither writes', async () => {
     const out = join(folder, 'dry');
-    const { points: each, sum } = jsonOf(await cli('run', recipe, '--dry-run', '--json', '--out', out)) as { points: { name: string; targetQueries: number }[]; sum: { points: number; targetQueries: number } };
+    const { points: each, sum } = jsonOf(await cli('run', recipe, '--dry-run', '--json', '--out', out)) as {
+      points: { name: string; targetQueries: number }[];
+      sum: { points: number; targetQueries: number };
+    };
     expect(each.map(({ name }) => name)).toEqual(points);
-    expect(sum).toMatchObject({ points: 4, targetQueries: each.reduce((total, { targetQueries }) => total + targetQueries, 0) });
+    expect(sum).toMatchObject({
+      points: 4,
+      targetQueries: each.reduce((total, { targetQueries }) => total + targetQueries, 0),
+    });
     expect(existsSync(out)).toBe(false);
     expect((await cli('run', recipe, '--dry-run', '--out', out)).output).toContain('sum of 4 points');
-    expect((await cli('config', 'validate', recipe)).output).toContain(`valid, a sweep of 4 points:\n#   ${points[0] ?? ''}`);
-    expect(jsonOf(await cli('config', 'validate', recipe, '--json'))).toMatchObject({ points: points.map((name) => ({ name })) });
+    expect((await cli('config', 'validate', recipe)).output).toContain(
+      `valid, a sweep of 4 points:\n#   ${points[0] ?? ''}`,
+    );
+    expect(jsonOf(await cli('config', 'validate', recipe, '--json'))).toMatchObject({
+      points: points.map((name) => ({ name })),
+    });
   });
 });

@@ -25,7 +25,11 @@ describe.skipIf(process.platform === 'win32')('the terminal of a process', () =>
       const terminal = systemTerminal();
       terminal.onInterrupt(() => undefined);
       new Worker('for (;;);', { eval: true }).once('online', () => setTimeout(() => terminal.exit(130), 50));`;
-    const { status, signal, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', busy], { cwd: packageRoot(), encoding: 'utf8' });
+    const { status, signal, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '--eval', busy],
+      { cwd: packageRoot(), encoding: 'utf8' },
+    );
     expect({ status, signal, stderr }).toEqual({ status: null, signal: 'SIGINT', stderr: '' });
   });
 });

@@ -37,7 +37,8 @@ export function systemTerminal(): Terminal {
   };
 }
 
-/** A reader that has left (`| head`) is no error: the rest is dropped. Output that cannot be written otherwise makes the exit code 1. */
+/** A reader that has left (`| head`) is no error: the rest is dropped. Output that cannot be written otherwise makes
+ *  the exit code 1. */
 function outputTo(stream: NodeJS.WriteStream, name: string): (text: string) => void {
   let ended = false;
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -47,16 +48,17 @@ function outputTo(stream: NodeJS.WriteStream, name: string): (text: string) => v
     process.once('exit', () => {
       process.exitCode = 1;
     });
-    if (name !== 'stderr') process.stderr.write(`gadfly: ${name}: the output cannot be written (${error.code ?? error.message})\n`);
+    if (name !== 'stderr')
+      process.stderr.write(`gadfly: ${name}: the output cannot be written (${error.code ?? error.message})\n`);
   });
   return (text) => {
     if (!ended) stream.write(text);
   };
 }
 
-/** `process.exit` would wait for the engine's thread, and a thread that is stopped inside native code aborts the process ("terminate
- *  called …"). The signal ends every thread where it is; a shell reports it as exit code 130. Where signals do not end a process
- *  (Windows reports them otherwise), the ordinary way remains. */
+/** `process.exit` would wait for the engine's thread, and a thread that is stopped inside native code aborts the
+ *  process ("terminate called …"). The signal ends every thread where it is; a shell reports it as exit code 130. Where
+ *  signals do not end a process (Windows reports them otherwise), the ordinary way remains. */
 function endAtOnce(code: number): void {
   process.removeAllListeners('SIGINT');
   process.kill(process.pid, 'SIGINT');

@@ -19,27 +19,45 @@ export interface MessagePair {
  *  @throws ConfigError for a missing or empty file, FormatError with the line for one that cannot be read */
 export function readTexts(path: string, what: 'prompt' | 'text'): readonly string[] {
   const texts = readValues(path, true).map(({ value, where }): string => {
-    const text = typeof value === 'string' ? value : isJsonObject(value) ? (value[what] ?? value[what === 'prompt' ? 'text' : 'prompt']) : undefined;
+    const text =
+      typeof value === 'string'
+        ? value
+        : isJsonObject(value)
+          ? (value[what] ?? value[what === 'prompt' ? 'text' : 'prompt'])
+          : undefined;
     if (typeof text === 'string') return text;
-    throw new FormatError(`no ${what} on this line`, { where, expected: `a string, or an object with "${what}"`, got: clip(value) });
+    throw new FormatError(`no ${what} on this line`, {
+      where,
+      expected: `a string, or an object with "${what}"`,
+      got: clip(value),
+    });
   });
-  if (texts.length === 0) throw new ConfigError(`no ${what}s in this file`, { where: path, expected: 'at least one line' });
+  if (texts.length === 0)
+    throw new ConfigError(`no ${what}s in this file`, { where: path, expected: 'at least one line' });
   return texts;
 }
 
-/** Pairs of a `score --pairs` file: {"prompt","completion"} or {"messages":[…]}, the last message being the completion. */
+/** Pairs of a `score --pairs` file: {"prompt","completion"} or {"messages":[…]}, the last message being the completion.
+ */
 export function readPairs(path: string): readonly (ScorePair | MessagePair)[] {
   const pairs = readValues(path, false).map(({ value, where }): ScorePair | MessagePair => {
     if (isJsonObject(value)) {
       const { prompt, completion, messages } = value;
       if (typeof prompt === 'string' && typeof completion === 'string') return { kind: 'text', prompt, completion };
-      if (Array.isArray(messages)) return { kind: 'messages', messages: messages.map((message: unknown) => readMessage(message, where)) };
+      if (Array.isArray(messages))
+        return { kind: 'messages', messages: messages.map((message: unknown) => readMessage(message, where)) };
     }
-    throw new FormatError('no pair on this line', { where, expected: '{"prompt", "completion"} or {"messages": […]}', got: clip(value) });
+    throw new FormatError('no pair on this line', {
+      where,
+      expected: '{"prompt", "completion"} or {"messages": […]}',
+      got: clip(value),
+    });
   });
-  if (pairs.length === 0) throw new ConfigError('no pairs in this file', { where: path, expected: 'at least one line' });
+  if (pairs.length === 0)
+    throw new ConfigError('no pairs in this file', { where: path, expected: 'at least one line' });
   for (const [i, pair] of pairs.entries()) {
-    if (pair.kind === 'messages' && pair.messages.length < 2) throw new FormatError('a pair of messages needs at least two', { where: `${path}, pair ${i + 1}` });
+    if (pair.kind === 'messages' && pair.messages.length < 2)
+      throw new FormatError('a pair of messages needs at least two', { where: `${path}, pair ${i + 1}` });
   }
   return pairs;
 }
@@ -47,9 +65,14 @@ export function readPairs(path: string): readonly (ScorePair | MessagePair)[] {
 function readMessage(value: unknown, where: string): MessagePair['messages'][number] {
   if (isJsonObject(value)) {
     const { role, content } = value;
-    if ((role === 'system' || role === 'user' || role === 'assistant') && typeof content === 'string') return { role, content };
+    if ((role === 'system' || role === 'user' || role === 'assistant') && typeof content === 'string')
+      return { role, content };
   }
-  throw new FormatError('not a message', { where, expected: '{"role": "system" | "user" | "assistant", "content": string}', got: clip(value) });
+  throw new FormatError('not a message', {
+    where,
+    expected: '{"role": "system" | "user" | "assistant", "content": string}',
+    got: clip(value),
+  });
 }
 
 function readValues(path: string, plainLines: boolean): readonly { readonly value: unknown; readonly where: string }[] {

@@ -15,7 +15,12 @@ function node(name: string, total: number | null, children: readonly RolloutNode
     adversaryNll: null,
     reward: total === null ? null : { total, terms: {} },
   };
-  return { dialogue: { prompt, turns: [utteranceOf('adversary', name), utteranceOf('target', `re ${name}`)] }, depth: 1, score, children };
+  return {
+    dialogue: { prompt, turns: [utteranceOf('adversary', name), utteranceOf('target', `re ${name}`)] },
+    depth: 1,
+    score,
+    children,
+  };
 }
 
 const tree = (...roots: readonly RolloutNode[]): RolloutTree => ({ prompt, roots });
@@ -54,7 +59,8 @@ describe('preference pairs', () => {
   });
 
   it('order siblings best first, equal rewards by position, unrewarded ones away from the extremes', () => {
-    const names = (...nodes: RolloutNode[]): string[] => bestFirst(nodes).map(({ dialogue }) => dialogue.turns[0]?.text ?? '');
+    const names = (...nodes: RolloutNode[]): string[] =>
+      bestFirst(nodes).map(({ dialogue }) => dialogue.turns[0]?.text ?? '');
     expect(names(node('x', null), node('a', 1), node('b', 2), node('c', 1))).toEqual(['b', 'x', 'a', 'c']);
     expect(names(node('x', null), node('a', 1))).toEqual(['a', 'x']);
     expect(names(node('x', null), node('y', null))).toEqual(['x', 'y']);

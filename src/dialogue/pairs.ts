@@ -42,7 +42,9 @@ export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: Pa
 /** By reward, best first; equal rewards keep their order, unrewarded ones stand in the middle so that they are an
  *  extreme only when nothing else is. */
 export function bestFirst<T extends { readonly score: ExchangeScore }>(siblings: readonly T[]): readonly T[] {
-  const rewarded = siblings.filter(({ score }) => score.reward !== null).sort((a, b) => totalOf(b.score) - totalOf(a.score));
+  const rewarded = siblings
+    .filter(({ score }) => score.reward !== null)
+    .sort((a, b) => totalOf(b.score) - totalOf(a.score));
   const unrewarded = siblings.filter(({ score }) => score.reward === null);
   return rewarded.length === 0 ? unrewarded : [...rewarded.slice(0, 1), ...unrewarded, ...rewarded.slice(1)];
 }
@@ -55,7 +57,8 @@ export function teachingCounts(pairs: readonly PreferencePair[]): {
 } {
   const teaching = pairs.filter((pair) => pair.teaching);
   const contradicted = teaching.filter(
-    ({ chosenReward, rejectedReward }) => chosenReward !== null && rejectedReward !== null && chosenReward < rejectedReward,
+    ({ chosenReward, rejectedReward }) =>
+      chosenReward !== null && rejectedReward !== null && chosenReward < rejectedReward,
   );
   return { pairs: pairs.length, teaching: teaching.length, winnerHasLowerReward: contradicted.length };
 }

@@ -1,5 +1,5 @@
-/** Preference data for other trainers, as TRL names its columns: a prompt and two answers to it, as text or as messages. A third answer,
- *  `toxic`, is a column that TRL passes over. */
+/** Preference data for other trainers, as TRL names its columns: a prompt and two answers to it, as text or as
+ *  messages. A third answer, `toxic`, is a column that TRL passes over. */
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { invariant } from '../base/invariant.js';
 
@@ -28,7 +28,12 @@ export type PreferenceTable = readonly TextPreference[] | readonly ChatPreferenc
 
 /** One object a line, no other fields than those of the row. */
 export function preferenceLines(rows: PreferenceTable): string {
-  return rows.map(({ prompt, chosen, rejected, toxic }) => `${JSON.stringify({ prompt, chosen, rejected, ...(toxic === undefined ? {} : { toxic }) })}\n`).join('');
+  return rows
+    .map(
+      ({ prompt, chosen, rejected, toxic }) =>
+        `${JSON.stringify({ prompt, chosen, rejected, ...(toxic === undefined ? {} : { toxic }) })}\n`,
+    )
+    .join('');
 }
 
 const columns = ['prompt', 'chosen', 'rejected', 'toxic'] as const;
@@ -39,7 +44,10 @@ export function preferenceParquet(rows: PreferenceTable): Uint8Array {
   const isText = typeof rows[0]?.prompt === 'string';
   const present = columns.filter((name) => rows.some((row) => row[name] !== undefined));
   const file = parquetWriteBuffer({
-    schema: [{ name: 'schema', num_children: present.length }, ...present.flatMap(isText ? textColumn : messagesColumn)],
+    schema: [
+      { name: 'schema', num_children: present.length },
+      ...present.flatMap(isText ? textColumn : messagesColumn),
+    ],
     columnData: present.map((name) => ({ name, data: rows.map((row) => row[name] ?? null) })),
   });
   return new Uint8Array(file);

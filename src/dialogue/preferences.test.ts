@@ -5,7 +5,13 @@ import { gzipSync } from 'node:zlib';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, FormatError } from '../base/errors.js';
-import { type ChatPreference, preferenceLines, preferenceParquet, type PreferenceTable, type TextPreference } from './preferenceRows.js';
+import {
+  type ChatPreference,
+  preferenceLines,
+  preferenceParquet,
+  type PreferenceTable,
+  type TextPreference,
+} from './preferenceRows.js';
 import { type AnsweredPreference, readPreferences } from './preferences.js';
 
 let folder = '';
@@ -26,7 +32,11 @@ const user = (content: string) => ({ role: 'user', content }) as const;
 const assistant = (content: string) => ({ role: 'assistant', content }) as const;
 /** The roles and texts that a target's chat format gives the dialogue. */
 const asRead = ({ dialogue, chosen, rejected, toxic }: AnsweredPreference): unknown => ({
-  before: dialogue.prompt.turns ?? [], last: dialogue.turns.map(({ author, text }) => `${author}: ${text}`), chosen, rejected, ...(toxic === undefined ? {} : { toxic }),
+  before: dialogue.prompt.turns ?? [],
+  last: dialogue.turns.map(({ author, text }) => `${author}: ${text}`),
+  chosen,
+  rejected,
+  ...(toxic === undefined ? {} : { toxic }),
 });
 
 const texts: readonly TextPreference[] = [
@@ -34,25 +44,38 @@ const texts: readonly TextPreference[] = [
   { prompt: 'Ducks', chosen: ' swim', rejected: ' bite', toxic: ' bite hard' },
 ];
 const chats: readonly ChatPreference[] = [
-  { prompt: [user('hi'), assistant('hello'), user('who are you?')], chosen: [assistant('a goose')], rejected: [assistant('none of your business')] },
+  {
+    prompt: [user('hi'), assistant('hello'), user('who are you?')],
+    chosen: [assistant('a goose')],
+    rejected: [assistant('none of your business')],
+  },
   { prompt: [user('hi')], chosen: [assistant('hello')], rejected: [assistant('go')], toxic: [assistant('go away')] },
 ];
 
-describe.each([['text', texts], ['messages', chats]] as const)('rows of %s', (_form, rows: PreferenceTable) => {
+describe.each([
+  ['text', texts],
+  ['messages', chats],
+] as const)('rows of %s', (_form, rows: PreferenceTable) => {
   it('are read back from JSON lines, from the same gzipped, from a JSON array and from Parquet as one and the same', async () => {
     const paths = [
-      file('a.jsonl', preferenceLines(rows)), file('b.jsonl.gz', gzipSync(preferenceLines(rows))),
-      file('c.json', JSON.stringify(rows)), file('d.parquet', preferenceParquet(rows)),
+      file('a.jsonl', preferenceLines(rows)),
+      file('b.jsonl.gz', gzipSync(preferenceLines(rows))),
+      file('c.json', JSON.stringify(rows)),
+      file('d.parquet', preferenceParquet(rows)),
     ];
     const read = await Promise.all(paths.map(async (path) => (await readPreferences(path)).map(asRead)));
     for (const each of read) expect(each).toEqual(read[0]);
-    expect(read[0]?.map((item) => (item as { chosen: string }).chosen)).toEqual(rows.map(({ chosen }) => (typeof chosen === 'string' ? chosen : chosen[0]?.content)));
+    expect(read[0]?.map((item) => (item as { chosen: string }).chosen)).toEqual(
+      rows.map(({ chosen }) => (typeof chosen === 'string' ? chosen : chosen[0]?.content)),
+    );
   });
 
   it('in Parquet are the columns of TRL, with null where a row has no toxic answer', async () => {
     const path = file('rows.parquet', preferenceParquet(rows));
     const read = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
-    expect(read.map((row) => ({ ...row, toxic: (row['toxic'] as unknown) ?? null }))).toEqual(rows.map((row) => ({ ...row, toxic: row.toxic ?? null })));
+    expect(read.map((row) => ({ ...row, toxic: (row['toxic'] as unknown) ?? null }))).toEqual(
+      rows.map((row) => ({ ...row, toxic: row.toxic ?? null })),
+    );
   });
 });
 
@@ -71,20 +94,23 @@ it('rows of several row groups are numbered through', async () => {
 });
 
 describe('dialogues of preference data', () => {
-  const read = async (...rows: readonly unknown[]): Promise<unknown> => (await readPreferences(file('rows.jsonl', lines(...rows)))).map(asRead);
+  const read = async (...rows: readonly unknown[]): Promise<unknown> =>
+    (await readPreferences(file('rows.jsonl', lines(...rows)))).map(asRead);
 
   it('of hh-rlhf are the common start, and the first answers that differ', async () => {
     const start = '\n\nHuman: hi\n\nAssistant: hello\n\nHuman: and now?\n\nAssistant:';
-    expect(await read({ chosen: `${start} we swim`, rejected: `${start} we bite\n\nHuman: oh\n\nAssistant: yes` })).toEqual([
-      { before: ['hi', 'hello'], last: ['adversary: and now?'], chosen: 'we swim', rejected: 'we bite' },
-    ]);
+    expect(
+      await read({ chosen: `${start} we swim`, rejected: `${start} we bite\n\nHuman: oh\n\nAssistant: yes` }),
+    ).toEqual([{ before: ['hi', 'hello'], last: ['adversary: and now?'], chosen: 'we swim', rejected: 'we bite' }]);
   });
 
   it('of a text prompt are one turn, or the turns that it marks', async () => {
-    expect(await read(
-      { prompt: 'Ducks', chosen: ' swim', rejected: ' bite' },
-      { prompt: '\n\nHuman: hi\n\nAssistant: hello\n\nHuman: bye\n\nAssistant:', chosen: ' bye', rejected: ' go' },
-    )).toEqual([
+    expect(
+      await read(
+        { prompt: 'Ducks', chosen: ' swim', rejected: ' bite' },
+        { prompt: '\n\nHuman: hi\n\nAssistant: hello\n\nHuman: bye\n\nAssistant:', chosen: ' bye', rejected: ' go' },
+      ),
+    ).toEqual([
       { before: [], last: ['adversary: Ducks'], chosen: ' swim', rejected: ' bite' },
       { before: ['hi', 'hello'], last: ['adversary: bye'], chosen: ' bye', rejected: ' go' },
     ]);
@@ -92,7 +118,12 @@ describe('dialogues of preference data', () => {
 
   it('of messages may have the prompt in both answers, a system message, and several user messages in a row', async () => {
     const context = [{ role: 'system', content: 'Be kind.' }, user('hi'), user('who?')];
-    expect(await read({ chosen: [...context, assistant('a goose')], rejected: [...context, assistant('go')] }, { prompt: 'hi', chosen: [user('hi'), assistant('a')], rejected: [user('hi'), assistant('b')] })).toEqual([
+    expect(
+      await read(
+        { chosen: [...context, assistant('a goose')], rejected: [...context, assistant('go')] },
+        { prompt: 'hi', chosen: [user('hi'), assistant('a')], rejected: [user('hi'), assistant('b')] },
+      ),
+    ).toEqual([
       { before: [], last: ['adversary: Be kind.\n\nhi\n\nwho?'], chosen: 'a goose', rejected: 'go' },
       { before: [], last: ['adversary: hi'], chosen: 'a', rejected: 'b' },
     ]);
@@ -107,12 +138,17 @@ describe('dialogues of preference data', () => {
 
   it('that cannot be used are told, and the limit counts usable ones', async () => {
     const rows = [
-      { prompt: 'a', chosen: 'x', rejected: ' x ' }, { prompt: 'b', chosen: '', rejected: 'x' },
+      { prompt: 'a', chosen: 'x', rejected: ' x ' },
+      { prompt: 'b', chosen: '', rejected: 'x' },
       { prompt: [user('c'), assistant('d')], chosen: [assistant('x')], rejected: [assistant('y')] },
-      { prompt: 'e', chosen: 'x', rejected: 'y' }, { prompt: 'f', chosen: 'x', rejected: 'y' },
+      { prompt: 'e', chosen: 'x', rejected: 'y' },
+      { prompt: 'f', chosen: 'x', rejected: 'y' },
     ];
     const reasons: string[] = [];
-    const items = await readPreferences(file('rows.jsonl', lines(...rows)), { limit: 1, onLeftOut: (reason) => reasons.push(reason) });
+    const items = await readPreferences(file('rows.jsonl', lines(...rows)), {
+      limit: 1,
+      onLeftOut: (reason) => reasons.push(reason),
+    });
     expect(items.map(({ dialogue }) => dialogue.turns[0]?.text)).toEqual(['e']);
     expect(reasons).toEqual(['answers alike', 'an empty answer', 'no user turn to answer']);
   });

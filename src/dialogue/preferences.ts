@@ -1,5 +1,6 @@
-/** Reads preference data: dialogues with a better and a worse answer. Forms: hh-rlhf, and TRL's rows (`prompt`, `chosen`, `rejected`, as
- *  text or as messages, the prompt perhaps only in what both answers begin with), in JSON lines (.gz too), a JSON array or Parquet. */
+/** Reads preference data: dialogues with a better and a worse answer. Forms: hh-rlhf, and TRL's rows (`prompt`,
+ *  `chosen`, `rejected`, as text or as messages, the prompt perhaps only in what both answers begin with), in JSON
+ *  lines (.gz too), a JSON array or Parquet. */
 import { ConfigError, FormatError } from '../base/errors.js';
 import { asFields, type Fields, isFields, stringField } from './datasets/fields.js';
 import { humanAssistantTurns, isHumanAssistant, splitAnswers } from './datasets/hhRlhf.js';
@@ -9,8 +10,8 @@ import { textId } from './identity.js';
 import type { Dialogue } from './types.js';
 
 export interface AnsweredPreference {
-  /** Ends with the turn to be answered, as the adversary's; what was said before is the prompt's, with its turns. The text of a prompt is
-   *  empty where the dialogue has one turn. */
+  /** Ends with the turn to be answered, as the adversary's; what was said before is the prompt's, with its turns. The
+   *  text of a prompt is empty where the dialogue has one turn. */
   readonly dialogue: Dialogue;
   readonly chosen: string;
   readonly rejected: string;
@@ -29,10 +30,13 @@ export interface PreferenceQuery {
   readonly onLeftOut?: (reason: 'an empty answer' | 'answers alike' | 'no user turn to answer') => void;
 }
 
-/** In the order of the file. A text prompt that is no dialogue of Human and Assistant is one turn; a system message goes before the first
- *  user's; of an answer with several turns the first counts.
+/** In the order of the file. A text prompt that is no dialogue of Human and Assistant is one turn; a system message
+ *  goes before the first user's; of an answer with several turns the first counts.
  *  @throws ConfigError when nothing is left, FormatError with file and line for a row of another form */
-export async function readPreferences(path: string, query: PreferenceQuery = {}): Promise<readonly AnsweredPreference[]> {
+export async function readPreferences(
+  path: string,
+  query: PreferenceQuery = {},
+): Promise<readonly AnsweredPreference[]> {
   const { limit = Infinity, turnSeparator = ' ', onLeftOut } = query;
   const items: AnsweredPreference[] = [];
   for await (const { value, where } of rowsOf(path)) {
@@ -45,7 +49,11 @@ export async function readPreferences(path: string, query: PreferenceQuery = {})
     else items.push({ dialogue, chosen, rejected, ...(toxic === null ? {} : { toxic }), where });
   }
   if (items.length > 0) return items;
-  throw new ConfigError('The data has no usable pair of answers', { where: path, expected: 'rows with prompt, chosen and rejected', remedy: 'Check how the file was made.' });
+  throw new ConfigError('The data has no usable pair of answers', {
+    where: path,
+    expected: 'rows with prompt, chosen and rejected',
+    remedy: 'Check how the file was made.',
+  });
 }
 
 function rowsOf(path: string): AsyncIterable<JsonItem> {
@@ -74,28 +82,48 @@ function readRow(row: Fields, where: string): Row {
   const toxic = row['toxic'] === undefined || row['toxic'] === null ? null : stringField(row, 'toxic', where);
   if (Array.isArray(prompt)) return { turns: readMessages(row, 'prompt', where), ...answers, toxic };
   if (typeof prompt === 'string') {
-    const turns = isHumanAssistant(prompt) ? alternating(humanAssistantTurns(prompt)) : [{ role: 'user', content: prompt }];
+    const turns = isHumanAssistant(prompt)
+      ? alternating(humanAssistantTurns(prompt))
+      : [{ role: 'user', content: prompt }];
     return { turns, ...answers, toxic };
   }
   const split = isHumanAssistant(answers.chosen) ? splitAnswers(answers.chosen, answers.rejected) : null;
   if (split !== null) return { ...split, turns: alternating(split.turns), toxic };
   throw new FormatError('This row has no prompt', {
-    where, expected: 'a prompt, or two dialogues of Human and Assistant with a common start', got: describe(row), remedy: 'Add the column prompt.',
+    where,
+    expected: 'a prompt, or two dialogues of Human and Assistant with a common start',
+    got: describe(row),
+    remedy: 'Add the column prompt.',
   });
 }
 
-/** Where the answers are whole dialogues, the prompt is what both begin with, whatever the column of that name holds. */
+/** Where the answers are whole dialogues, the prompt is what both begin with, whatever the column of that name holds.
+ */
 function messagesRow(row: Fields, where: string): Row {
   const [chosen, rejected] = [readMessages(row, 'chosen', where), readMessages(row, 'rejected', where)];
   const toxic = row['toxic'] === undefined || row['toxic'] === null ? null : readMessages(row, 'toxic', where);
   const given = chosen[0]?.role === 'assistant' ? (row['prompt'] ?? null) : null;
   let shared = 0;
-  while (given === null && shared < Math.min(chosen.length, rejected.length) - 1 && isSame(chosen[shared], rejected[shared])) shared++;
-  const turns = given === null ? chosen.slice(0, shared) : typeof given === 'string' ? [{ role: 'user', content: given }] : readMessages(row, 'prompt', where);
+  while (
+    given === null &&
+    shared < Math.min(chosen.length, rejected.length) - 1 &&
+    isSame(chosen[shared], rejected[shared])
+  )
+    shared++;
+  const turns =
+    given === null
+      ? chosen.slice(0, shared)
+      : typeof given === 'string'
+        ? [{ role: 'user', content: given }]
+        : readMessages(row, 'prompt', where);
   const answer = (messages: readonly Turn[]): string => {
     const first = messages[shared];
     if (first?.role === 'assistant') return first.content;
-    throw new FormatError('An answer does not begin with the assistant', { where, expected: '[{"role": "assistant", "content": …}]', got: first?.role ?? 'nothing' });
+    throw new FormatError('An answer does not begin with the assistant', {
+      where,
+      expected: '[{"role": "assistant", "content": …}]',
+      got: first?.role ?? 'nothing',
+    });
   };
   return { turns, chosen: answer(chosen), rejected: answer(rejected), toxic: toxic === null ? null : answer(toxic) };
 }
@@ -106,9 +134,15 @@ function isSame(a: Turn | undefined, b: Turn | undefined): boolean {
 
 function readMessages(row: Fields, key: string, where: string): readonly Turn[] {
   const list = row[key];
-  const isTurn = (item: unknown): item is Turn => isFields(item) && typeof item['role'] === 'string' && typeof item['content'] === 'string';
+  const isTurn = (item: unknown): item is Turn =>
+    isFields(item) && typeof item['role'] === 'string' && typeof item['content'] === 'string';
   if (Array.isArray(list) && list.every(isTurn)) return list;
-  throw new FormatError(`The field ${key} is not a list of messages`, { where, expected: '[{"role", "content"}…]', got: describe(list ?? null), remedy: 'Correct this row.' });
+  throw new FormatError(`The field ${key} is not a list of messages`, {
+    where,
+    expected: '[{"role", "content"}…]',
+    got: describe(list ?? null),
+    remedy: 'Correct this row.',
+  });
 }
 
 function alternating(turns: readonly string[]): readonly Turn[] {
@@ -122,7 +156,8 @@ function dialogueOfTurns(turns: readonly Turn[], separator: string): Dialogue | 
     if (content.trim() === '') continue;
     const previous = merged.at(-1);
     const side = role === 'assistant' ? 'assistant' : 'user'; // A system message, and what a tool says, is read by the one who answers.
-    if (previous?.role === side) merged[merged.length - 1] = { role: side, content: `${previous.content}\n\n${content}` };
+    if (previous?.role === side)
+      merged[merged.length - 1] = { role: side, content: `${previous.content}\n\n${content}` };
     else merged.push({ role: side, content });
   }
   const last = merged.at(-1);

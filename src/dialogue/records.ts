@@ -1,8 +1,18 @@
-/** The lines of rollouts.jsonl, written and read. A dialogue a line, from the prompt to a leaf of its tree: siblings that were not
- *  continued are leaves, and `path` tells which lines share their beginning. Ids are those of the speaker’s own tokenizer.
- *  The types are aliases, not interfaces, so that they are JSON to whoever writes them. */
+/** The lines of rollouts.jsonl, written and read. A dialogue a line, from the prompt to a leaf of its tree: siblings
+ *  that were not continued are leaves, and `path` tells which lines share their beginning. Ids are those of the
+ *  speaker’s own tokenizer. The types are aliases, not interfaces, so that they are JSON to whoever writes them. */
 import { FormatError } from '../base/errors.js';
-import type { Author, Dialogue, ExchangeScore, Prompt, RolloutNode, RolloutTree, TokenTrace, Utterance, Verdict } from './types.js';
+import type {
+  Author,
+  Dialogue,
+  ExchangeScore,
+  Prompt,
+  RolloutNode,
+  RolloutTree,
+  TokenTrace,
+  Utterance,
+  Verdict,
+} from './types.js';
 
 /** Where and when something arose. */
 export type Origin = {
@@ -12,10 +22,11 @@ export type Origin = {
   readonly step?: number;
 };
 
-export type DialogueRecord = Origin & RecordedDialogue & {
-  /** Sibling numbers from the root; absent for a dialogue that is no part of a tree. */
-  readonly path?: readonly number[];
-};
+export type DialogueRecord = Origin &
+  RecordedDialogue & {
+    /** Sibling numbers from the root; absent for a dialogue that is no part of a tree. */
+    readonly path?: readonly number[];
+  };
 
 export type RecordedDialogue = {
   readonly prompt: RecordedPrompt;
@@ -128,18 +139,32 @@ function scoreRecord({ reply, exchange, utterance, adversaryNll, reward }: Excha
 function verdictRecord(verdict: Verdict): RecordedVerdict {
   if (verdict.kind === 'unscored') return { harm: null, failed: null, reason: verdict.reason };
   const { disagreement, split } = verdict.labels;
-  return { harm: verdict.harm, failed: verdict.failed, ...(disagreement === undefined || split === undefined ? {} : { disagreement, split }) };
+  return {
+    harm: verdict.harm,
+    failed: verdict.failed,
+    ...(disagreement === undefined || split === undefined ? {} : { disagreement, split }),
+  };
 }
 
 /** A line as `dialogueRecord` wrote it. @throws FormatError for anything else */
-export function recordedDialogue(record: Readonly<Record<string, unknown>>, where = 'rollouts.jsonl'): RecordedDialogue & Pick<DialogueRecord, 'path'> & { readonly stage: string } {
+export function recordedDialogue(
+  record: Readonly<Record<string, unknown>>,
+  where = 'rollouts.jsonl',
+): RecordedDialogue & Pick<DialogueRecord, 'path'> & { readonly stage: string } {
   const { stage, prompt, turns, scores } = record;
   const isPrompt = isObject(prompt) && typeof prompt['id'] === 'string' && typeof prompt['text'] === 'string';
-  const isTurn = (turn: unknown): boolean => isObject(turn) && typeof turn['text'] === 'string' && (turn['author'] === 'adversary' || turn['author'] === 'target');
+  const isTurn = (turn: unknown): boolean =>
+    isObject(turn) &&
+    typeof turn['text'] === 'string' &&
+    (turn['author'] === 'adversary' || turn['author'] === 'target');
   if (typeof stage === 'string' && isPrompt && Array.isArray(turns) && turns.every(isTurn) && isObject(scores)) {
     return record as ReturnType<typeof recordedDialogue>; // What it holds beside is not read without a look.
   }
-  throw new FormatError('this is not the record of a dialogue', { where, expected: 'stage, prompt, turns and scores', got: Object.keys(record).join(', ') || 'nothing' });
+  throw new FormatError('this is not the record of a dialogue', {
+    where,
+    expected: 'stage, prompt, turns and scores',
+    got: Object.keys(record).join(', ') || 'nothing',
+  });
 }
 
 /** The dialogue of a record, with the ids and log-probabilities of those who spoke. */
@@ -147,12 +172,24 @@ export function dialogueOf({ prompt, turns }: Pick<RecordedDialogue, 'prompt' | 
   return { prompt: { ...prompt, conversationId: prompt.conversationId ?? prompt.id }, turns: turns.map(utteranceOf) };
 }
 
-function utteranceOf({ author, text, finishReason, tokenizer, ids, logProbs, samplingLogProbs }: RecordedTurn): Utterance {
-  const tokens: TokenTrace | null = tokenizer === undefined || ids === undefined ? null : {
-    tokenizerId: tokenizer, ids,
-    ...(logProbs === undefined ? {} : { logProbs }),
-    ...(samplingLogProbs === undefined ? {} : { samplingLogProbs }),
-  };
+function utteranceOf({
+  author,
+  text,
+  finishReason,
+  tokenizer,
+  ids,
+  logProbs,
+  samplingLogProbs,
+}: RecordedTurn): Utterance {
+  const tokens: TokenTrace | null =
+    tokenizer === undefined || ids === undefined
+      ? null
+      : {
+          tokenizerId: tokenizer,
+          ids,
+          ...(logProbs === undefined ? {} : { logProbs }),
+          ...(samplingLogProbs === undefined ? {} : { samplingLogProbs }),
+        };
   return { author, text, finishReason, tokens };
 }
 

@@ -25,12 +25,18 @@ describe('reward', () => {
 
   it('rises when log p_target of the utterance rises (sign test)', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0, max: 50, noNaN: true }), fc.double({ min: 0.01, max: 50, noNaN: true }), (nll, more) => {
-        const total = (adversaryNll: number, weights: Parameters<typeof rewardOf>[1]): number =>
-          rewardOf(facts({ adversaryNll }), weights)?.total ?? NaN;
-        expect(total(nll, paperReward)).toBeGreaterThan(total(nll + more, paperReward));
-        expect(total(nll, { tokenProbability: 1 })).toBeGreaterThanOrEqual(total(nll + more, { tokenProbability: 1 }));
-      }),
+      fc.property(
+        fc.double({ min: 0, max: 50, noNaN: true }),
+        fc.double({ min: 0.01, max: 50, noNaN: true }),
+        (nll, more) => {
+          const total = (adversaryNll: number, weights: Parameters<typeof rewardOf>[1]): number =>
+            rewardOf(facts({ adversaryNll }), weights)?.total ?? NaN;
+          expect(total(nll, paperReward)).toBeGreaterThan(total(nll + more, paperReward));
+          expect(total(nll, { tokenProbability: 1 })).toBeGreaterThanOrEqual(
+            total(nll + more, { tokenProbability: 1 }),
+          );
+        },
+      ),
     );
   });
 
@@ -80,7 +86,12 @@ describe('scoring', () => {
   it('reports the reply alone beside the exchange, so that a toxic probe cannot pass for a toxic reply', async () => {
     const judge = scriptedJudge((text) => (text.includes('thorn') ? 1 : 0));
     const [score] = await scoreExchanges([exchange], { judge, reward: { exchange: 1 } });
-    expect(score).toMatchObject({ reply: { harm: 0 }, exchange: { harm: 1 }, utterance: { harm: 1 }, reward: { total: 1 } });
+    expect(score).toMatchObject({
+      reply: { harm: 0 },
+      exchange: { harm: 1 },
+      utterance: { harm: 1 },
+      reward: { total: 1 },
+    });
   });
 
   it('averages the NLL over the adversary tokens, nats per token: (1 + 3) / 2 = 2', async () => {

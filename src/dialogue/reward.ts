@@ -1,8 +1,8 @@
 /** The reward of one exchange: a weighted sum of named terms, each a pure function of what is known about the exchange.
  *
- *  R = reply·R_φ(y′) + exchange·R_φ(y ⋄ y′) + likelihood·mean_t log p_target(y_t | G, y_<t)   (arXiv 2407.09447, with the
- *  sign that rewards likely text: the printed formula has it the wrong way round).
- *  A new term is one line in `rewardTerms`. */
+ *  R = reply·R_φ(y′) + exchange·R_φ(y ⋄ y′) + likelihood·mean_t log p_target(y_t | G, y_<t) (arXiv 2407.09447, with the
+ *  sign that rewards likely text: the printed formula has it the wrong way round). A new term is one line in
+ *  `rewardTerms`. */
 import { ConfigError } from '../base/errors.js';
 import type { Target, Verdict } from './types.js';
 

@@ -18,14 +18,21 @@ export interface ScoringOptions {
 }
 
 /** One score an exchange, in order. The judge is asked once: replies, then exchanges, then utterances. */
-export async function scoreExchanges(exchanges: readonly UnscoredExchange[], options: ScoringOptions): Promise<readonly ExchangeScore[]> {
+export async function scoreExchanges(
+  exchanges: readonly UnscoredExchange[],
+  options: ScoringOptions,
+): Promise<readonly ExchangeScore[]> {
   const join = options.join ?? joinPlain;
   const n = exchanges.length;
   if (n === 0) return [];
   const known = exchanges.map(({ utterance, answer }) => ({ utterance: utterance.text, reply: answer.reply.text }));
   const verdicts = await judgeTexts(
     options.judge,
-    [...known.map(({ reply }) => reply), ...known.map(({ utterance, reply }) => join(utterance, reply)), ...known.map(({ utterance }) => utterance)],
+    [
+      ...known.map(({ reply }) => reply),
+      ...known.map(({ utterance, reply }) => join(utterance, reply)),
+      ...known.map(({ utterance }) => utterance),
+    ],
     [...known, ...known, ...known.map(() => null)],
   );
   return exchanges.map(({ answer }, i) => {
@@ -46,7 +53,10 @@ export async function judgeTexts(
   exchanges?: readonly (JudgedExchange | null)[],
 ): Promise<readonly Verdict[]> {
   const verdicts = await judge.judge(texts, exchanges);
-  invariant(verdicts.length === texts.length, `judge ${judge.name} gives one verdict a text (${texts.length}, got ${verdicts.length})`);
+  invariant(
+    verdicts.length === texts.length,
+    `judge ${judge.name} gives one verdict a text (${texts.length}, got ${verdicts.length})`,
+  );
   return verdicts.map((verdict) =>
     verdict.kind === 'scored' && !(verdict.harm >= 0 && verdict.harm <= 1)
       ? { kind: 'unscored', reason: `judge ${judge.name} gave harm ${verdict.harm}, outside [0, 1]` }

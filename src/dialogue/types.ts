@@ -72,10 +72,14 @@ export interface Judge {
   readonly name: string;
   readonly threshold: number;
   /** One verdict a text, in order. Never rejects for one bad text: that text is `unscored`.
-   *  @param exchanges what is known of each text, one entry a text; null, or nothing, for a text on its own. Only judges whose prompt
-   *    shows what was said before look at it. */
-  readonly judge: (texts: readonly string[], exchanges?: readonly (JudgedExchange | null)[]) => Promise<readonly Verdict[]>;
-  /** What it has read and written since it was opened, by name ('texts', 'promptTokens' …); only judges that are models count. */
+   *  @param exchanges what is known of each text, one entry a text; null, or nothing, for a text on its own. Only
+   *    judges whose prompt shows what was said before look at it. */
+  readonly judge: (
+    texts: readonly string[],
+    exchanges?: readonly (JudgedExchange | null)[],
+  ) => Promise<readonly Verdict[]>;
+  /** What it has read and written since it was opened, by name ('texts', 'promptTokens' …); only judges that are models
+   *  count. */
   readonly usage?: () => Readonly<Record<string, number>>;
 }
 
@@ -83,7 +87,8 @@ export interface SpeakRequest {
   readonly dialogue: Dialogue;
   /** The draws of this utterance: the same key gives the same text whatever else is in the batch. */
   readonly stream: StreamKey;
-  /** Whether the dialogue will go on after this utterance, so that a speaker may keep what it has read of it. Default false. */
+  /** Whether the dialogue will go on after this utterance, so that a speaker may keep what it has read of it. Default
+   *  false. */
   readonly goesOn?: boolean;
 }
 
@@ -96,8 +101,8 @@ export interface Adversary {
 
 export interface TargetReply {
   readonly reply: Utterance;
-  /** log p_target of each token of the adversary's last utterance given the dialogue before it, nats; the tokens are the
-   *  target's own reading of that utterance. Null when the target cannot tell (remote text-only targets). */
+  /** log p_target of each token of the adversary's last utterance given the dialogue before it, nats; the tokens are
+   *  the target's own reading of that utterance. Null when the target cannot tell (remote text-only targets). */
   readonly utteranceLogProbs: readonly number[] | null;
 }
 

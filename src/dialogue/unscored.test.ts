@@ -4,7 +4,10 @@ import { scriptedJudge } from './testing/scripted.js';
 import { watchUnscored } from './unscored.js';
 
 const judge = scriptedJudge((text) => (text.includes('?') ? null : 0.1));
-const texts = (scored: number, silent: number): readonly string[] => [...Array<string>(scored).fill('fine'), ...Array<string>(silent).fill('what?')];
+const texts = (scored: number, silent: number): readonly string[] => [
+  ...Array<string>(scored).fill('fine'),
+  ...Array<string>(silent).fill('what?'),
+];
 
 describe('a judge that may not stay silent', () => {
   it('gives the same verdicts and counts them with their reasons', async () => {
@@ -17,7 +20,9 @@ describe('a judge that may not stay silent', () => {
   it('stops in mid-course once enough texts have been asked, telling how many and why', async () => {
     const watched = watchUnscored(judge, 0.2, 'evaluate, row ipo');
     await watched.judge(texts(0, 10));
-    await expect(watched.judge(texts(5, 5))).rejects.toThrow(/evaluate, row ipo[^]*15 of 20 texts unscored[^]*15 times: the script says so/);
+    await expect(watched.judge(texts(5, 5))).rejects.toThrow(
+      /evaluate, row ipo[^]*15 of 20 texts unscored[^]*15 times: the script says so/,
+    );
   });
 
   it('the check counts any number of texts; a share equal to the limit is allowed', async () => {

@@ -1,5 +1,6 @@
-/** A judge that may not stay silent: counts its verdicts and refuses to go on when too many texts have none. Without this a judge that
- *  is down, or answers beside the question, would leave a rate over the few texts that it happened to score. */
+/** A judge that may not stay silent: counts its verdicts and refuses to go on when too many texts have none. Without
+ *  this a judge that is down, or answers beside the question, would leave a rate over the few texts that it happened to
+ *  score. */
 import { JudgeError } from '../base/errors.js';
 import type { Judge, Verdict } from './types.js';
 
@@ -61,12 +62,21 @@ function createTally(): { readonly add: (verdicts: readonly Counted[]) => void; 
         reasons.set(verdict.reason, (reasons.get(verdict.reason) ?? 0) + 1);
       }
     },
-    counts: () => ({ texts, unscored, reasons: [...reasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count) }),
+    counts: () => ({
+      texts,
+      unscored,
+      reasons: [...reasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count),
+    }),
   };
 }
 
 /** @throws JudgeError when the unscored are more than `maxUnscored` of the texts */
-export function requireScored(judge: string, { texts, unscored, reasons }: UnscoredCount, maxUnscored: number, where: string): void {
+export function requireScored(
+  judge: string,
+  { texts, unscored, reasons }: UnscoredCount,
+  maxUnscored: number,
+  where: string,
+): void {
   if (unscored === 0 || unscored <= maxUnscored * texts) return;
   const [commonest] = reasons;
   throw new JudgeError('The judge left too many texts without a verdict', {

@@ -23,13 +23,21 @@ describe('multiple choice', () => {
 
   it('picks the choice with the highest mean log-probability per token, and the one with the highest sum', async () => {
     const choices = [' a', ' longer text', ' mid'];
-    const scored = await scoreCompletions(model, choices.map((choice) => ({ prefix: model.tokenizer.encode('so'), completion: model.tokenizer.encode(choice) })));
+    const scored = await scoreCompletions(
+      model,
+      choices.map((choice) => ({ prefix: model.tokenizer.encode('so'), completion: model.tokenizer.encode(choice) })),
+    );
     const sums = scored.map((logProbs) => logProbs.reduce((sum, value) => sum + value, 0));
     const means = sums.map((sum, i) => sum / (choices[i]?.length ?? 0));
     const best = means.indexOf(Math.max(...means));
     for (const right of [0, 1, 2]) {
       expect(await answerChoices(model, [{ question: 'so', choices, answer: right }])).toEqual([
-        { picked: best, right: best === right, pickedBySum: sums.indexOf(Math.max(...sums)), rightBySum: sums.indexOf(Math.max(...sums)) === right },
+        {
+          picked: best,
+          right: best === right,
+          pickedBySum: sums.indexOf(Math.max(...sums)),
+          rightBySum: sums.indexOf(Math.max(...sums)) === right,
+        },
       ]);
     }
   });
@@ -41,21 +49,37 @@ describe('multiple choice', () => {
       seen.push(text);
       return model.tokenizer.encode(`${text}${text}`);
     };
-    expect(await answerChoices(model, [question], contextOf)).toEqual(await answerChoices(model, [{ ...question, question: 'soso' }]));
+    expect(await answerChoices(model, [question], contextOf)).toEqual(
+      await answerChoices(model, [{ ...question, question: 'soso' }]),
+    );
     expect(seen).toEqual(['so']);
     expect(await answerChoices(model, [])).toEqual([]);
   });
 
   it('accuracy has Wilson’s interval: 3 of 4 is [0.30, 0.95]', () => {
-    const { choiceAccuracy, choiceAccuracyBySum } = summariseChoices([answer(true), answer(true), answer(true, false), answer(false)]);
-    expect(choiceAccuracy).toMatchObject({ mean: 0.75, low: expect.closeTo(0.3006, 4) as number, high: expect.closeTo(0.9544, 4) as number, n: 4, unit: 'share' });
+    const { choiceAccuracy, choiceAccuracyBySum } = summariseChoices([
+      answer(true),
+      answer(true),
+      answer(true, false),
+      answer(false),
+    ]);
+    expect(choiceAccuracy).toMatchObject({
+      mean: 0.75,
+      low: expect.closeTo(0.3006, 4) as number,
+      high: expect.closeTo(0.9544, 4) as number,
+      n: 4,
+      unit: 'share',
+    });
     expect(choiceAccuracyBySum?.mean).toBe(0.5);
     expect(summariseChoices([])).toEqual({});
   });
 
   it('a comparison pairs the questions: one more right of four is 0.25', () => {
     const before = [answer(true), answer(false), answer(false), answer(true)];
-    const { choiceAccuracy } = compareChoices(before.with(1, answer(true)), before, { stream: streamKey(0, 'choices'), resamples: 200 });
+    const { choiceAccuracy } = compareChoices(before.with(1, answer(true)), before, {
+      stream: streamKey(0, 'choices'),
+      resamples: 200,
+    });
     expect(choiceAccuracy).toMatchObject({ mean: 0.25, low: 0, n: 4 });
   });
 });

@@ -1,4 +1,5 @@
-/** Multiple choice: which of a question's continuations a model holds likeliest. A guard of ability, for models that mending has changed. */
+/** Multiple choice: which of a question's continuations a model holds likeliest. A guard of ability, for models that
+ *  mending has changed. */
 import { readFile } from 'node:fs/promises';
 import { FormatError } from '../base/errors.js';
 import { invariant, present } from '../base/invariant.js';
@@ -32,9 +33,10 @@ export interface ChoiceAnswer {
   readonly rightBySum: boolean;
 }
 
-/** One answer a question, in order. A choice is scored by log p of its tokens after the question's context, raw model, without an end token:
- *  by their mean, since choices differ in length, and by their sum.
- *  @param contextOf the question as the model reads it; default: its tokens, after the begin token where the tokenizer puts one
+/** One answer a question, in order. A choice is scored by log p of its tokens after the question's context, raw model,
+ *  without an end token: by their mean, since choices differ in length, and by their sum.
+ *  @param contextOf the question as the model reads it; default: its tokens, after the begin token where the tokenizer
+ *    puts one
  *  @throws ConfigError when question and choice are longer than the context */
 export async function answerChoices(
   model: LanguageModel,
@@ -43,7 +45,10 @@ export async function answerChoices(
 ): Promise<readonly ChoiceAnswer[]> {
   const items = questions.flatMap(({ question, choices }) => {
     const prefix = contextOf(question);
-    return choices.map((choice) => ({ prefix, completion: model.tokenizer.encode(choice, { addSpecialTokens: false }) }));
+    return choices.map((choice) => ({
+      prefix,
+      completion: model.tokenizer.encode(choice, { addSpecialTokens: false }),
+    }));
   });
   const scored = await scoreCompletions(model, items);
   let at = 0;
@@ -69,22 +74,33 @@ const choiceMetrics = {
   choiceAccuracyBySum: { unit: 'share', value: ({ rightBySum }) => Number(rightBySum), isRate: true },
 } as const satisfies MetricTable<ChoiceAnswer>;
 
-/** `choiceAccuracy` (by mean log-probability per token) and `choiceAccuracyBySum`, with Wilson's intervals: questions are independent. */
+/** `choiceAccuracy` (by mean log-probability per token) and `choiceAccuracyBySum`, with Wilson's intervals: questions
+ *  are independent. */
 export function summariseChoices(answers: readonly ChoiceAnswer[], level?: number): Metrics {
   const n = answers.length;
   if (n === 0) return {};
   return Object.fromEntries(
     Object.entries(choiceMetrics).map(([name, { value, unit }]) => {
-      const { share, low, high } = wilson(answers.reduce((sum, answer) => sum + value(answer), 0), n, level);
+      const { share, low, high } = wilson(
+        answers.reduce((sum, answer) => sum + value(answer), 0),
+        n,
+        level,
+      );
       return [name, { mean: share, low, high, n, unit }];
     }),
   );
 }
 
-/** The same, after minus before, each question with both its answers. @param after to the same questions in the same order as `before` */
-export function compareChoices(after: readonly ChoiceAnswer[], before: readonly ChoiceAnswer[], bootstrap: BootstrapOptions): Metrics {
+/** The same, after minus before, each question with both its answers. @param after to the same questions in the same
+ *  order as `before` */
+export function compareChoices(
+  after: readonly ChoiceAnswer[],
+  before: readonly ChoiceAnswer[],
+  bootstrap: BootstrapOptions,
+): Metrics {
   invariant(after.length === before.length, 'a comparison has the same questions on both sides');
-  const single = (answers: readonly ChoiceAnswer[]): readonly (readonly ChoiceAnswer[])[] => answers.map((answer) => [answer]);
+  const single = (answers: readonly ChoiceAnswer[]): readonly (readonly ChoiceAnswer[])[] =>
+    answers.map((answer) => [answer]);
   return reported(createMetricSummaries(bootstrap).compare(choiceMetrics, single(after), single(before)));
 }
 
@@ -119,7 +135,9 @@ function toQuestion(item: unknown, where: string): ChoiceQuestion {
   const { question, choices, answer } = item;
   if (typeof question !== 'string' || question === '') return refuse('question: a text', question);
   if (!Array.isArray(choices) || choices.length < 2) return refuse('choices: at least two texts', choices);
-  const texts = choices.map((choice, i) => (typeof choice === 'string' && choice !== '' ? choice : refuse(`choices[${i}]: a text`, choice)));
+  const texts = choices.map((choice, i) =>
+    typeof choice === 'string' && choice !== '' ? choice : refuse(`choices[${i}]: a text`, choice),
+  );
   if (new Set(texts).size < texts.length) return refuse('choices that differ from each other', choices);
   if (typeof answer !== 'number' || !Number.isInteger(answer) || answer < 0 || answer >= texts.length) {
     return refuse(`answer: the index of the right choice, 0 to ${texts.length - 1}`, answer);

@@ -11,8 +11,8 @@ export function openTargetEmbedder(target: LanguageModel): Promise<Embedder> {
   return openEmbedder(target, { pooling: 'mean' });
 }
 
-/** One value in [−1, 1] a reply, in order; null where a text has no token, or nothing but white space. Texts longer than the embedder reads
- *  keep their end (a dialogue) or their beginning (a reply). Equal texts are embedded once. */
+/** One value in [−1, 1] a reply, in order; null where a text has no token, or nothing but white space. Texts longer
+ *  than the embedder reads keep their end (a dialogue) or their beginning (a reply). Equal texts are embedded once. */
 export async function coherences(
   answered: readonly { readonly dialogue: Dialogue; readonly reply: { readonly text: string } }[],
   embedder: Embedder,
@@ -24,7 +24,8 @@ export async function coherences(
     isEmpty: contextText(dialogue).trim() === '' || reply.text.trim() === '',
   }));
   const texts = new Map<string, readonly number[]>();
-  for (const { context, reply, isEmpty } of pairs) if (!isEmpty) for (const ids of [context, reply]) texts.set(ids.join(), ids);
+  for (const { context, reply, isEmpty } of pairs)
+    if (!isEmpty) for (const ids of [context, reply]) texts.set(ids.join(), ids);
   const vectors = texts.size === 0 ? [] : await embedder.embed([...texts.values()]);
   const vectorOf = new Map([...texts.keys()].map((key, i) => [key, present(vectors[i], 'a vector for each text')]));
   const find = (ids: readonly number[]): Float32Array => present(vectorOf.get(ids.join()), 'a vector for each text');

@@ -104,7 +104,10 @@ const answering: readonly (readonly [string, string?])[] = [
   ['You could ask someone else in the office, Anna has the list.'],
   ['In the morning.', 'Would you like it in the morning or in the evening?'],
   ['Good morning!', 'Good morning!'],
-  ['It was gone by the time I came back, so I took the lamp.', 'Did you grab it or was it gone by the time you came back?'],
+  [
+    'It was gone by the time I came back, so I took the lamp.',
+    'Did you grab it or was it gone by the time you came back?',
+  ],
   ['The pale one.', 'Which yellow did you go for, the pale one or the strong one?'],
   ['That is appropriate for a picnic.'],
   ['This is not something you see every day.'],
@@ -114,13 +117,19 @@ const answering: readonly (readonly [string, string?])[] = [
 describe('the rule for evasive replies', () => {
   const usual = 'How was your day?';
 
-  it.each(evasive.map(([reply, rule, utterance = usual]) => ({ reply, rule, utterance })))('"$reply" evades: $rule', ({ reply, rule, utterance }) => {
-    expect(evasionOf(reply, utterance)).toBe(rule);
-  });
+  it.each(evasive.map(([reply, rule, utterance = usual]) => ({ reply, rule, utterance })))(
+    '"$reply" evades: $rule',
+    ({ reply, rule, utterance }) => {
+      expect(evasionOf(reply, utterance)).toBe(rule);
+    },
+  );
 
-  it.each(answering.map(([reply, utterance = usual]) => ({ reply, utterance })))('"$reply" is an answer', ({ reply, utterance }) => {
-    expect(evasionOf(reply, utterance)).toBeNull();
-  });
+  it.each(answering.map(([reply, utterance = usual]) => ({ reply, utterance })))(
+    '"$reply" is an answer',
+    ({ reply, utterance }) => {
+      expect(evasionOf(reply, utterance)).toBeNull();
+    },
+  );
 
   it('every rule is met by a sentence above, and says what it is', () => {
     expect(new Set(evasive.map(([, rule]) => rule))).toEqual(new Set(Object.keys(evasionRules)));
@@ -128,7 +137,9 @@ describe('the rule for evasive replies', () => {
   });
 
   it('openings repeated thousands of times are read without backtracking out of hand', () => {
-    const repeated = ['no, ', "i'm sorry, ", "i don't know. ", 'as an ', 'hm, but '].map((text) => evasionOf(text.repeat(5000)));
+    const repeated = ['no, ', "i'm sorry, ", "i don't know. ", 'as an ', 'hm, but '].map((text) =>
+      evasionOf(text.repeat(5000)),
+    );
     expect(repeated).toEqual([null, null, null, null, null]);
   });
 });

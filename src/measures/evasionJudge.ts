@@ -8,11 +8,20 @@ import type { AnsweredDialogue } from './replies.js';
 /** What asks a judge, for `MeasuringTools.askEvasive`. A reply without a word evades, and the judge is not asked.
  *  @param judge a language model with a template whose word for harm says evasion: `languageModel:MODEL#evasion`
  *  @returns one answer a reply, in order; null where the judge gives none */
-export function askEvasive(judge: Judge): (answered: readonly AnsweredDialogue[]) => Promise<readonly (boolean | null)[]> {
+export function askEvasive(
+  judge: Judge,
+): (answered: readonly AnsweredDialogue[]) => Promise<readonly (boolean | null)[]> {
   return async (answered) => {
-    const exchanges = answered.map(({ dialogue, reply }) => ({ utterance: answeredUtterance(dialogue), reply: reply.text }));
+    const exchanges = answered.map(({ dialogue, reply }) => ({
+      utterance: answeredUtterance(dialogue),
+      reply: reply.text,
+    }));
     const asked = exchanges.filter(({ reply }) => evasionOf(reply) !== 'empty');
-    const verdicts = await judgeTexts(judge, asked.map(({ reply }) => reply), asked);
+    const verdicts = await judgeTexts(
+      judge,
+      asked.map(({ reply }) => reply),
+      asked,
+    );
     const found = new Map(asked.map((exchange, i) => [exchange, verdicts[i]]));
     return exchanges.map((exchange) => {
       if (!found.has(exchange)) return true;

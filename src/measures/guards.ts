@@ -9,20 +9,26 @@ import type { Metrics } from '../runs/report.js';
 import { reported } from './reported.js';
 
 /** Mean −log p of each completion's tokens given its prefix, nats per token, in order; null for an empty completion.
- *  @throws ConfigError for a completion without a prefix, an id outside the vocabulary, a sequence longer than the context */
-export async function ordinaryNll(model: LanguageModel, examples: readonly Sequence[]): Promise<readonly (number | null)[]> {
+ *  @throws ConfigError for a completion without a prefix, an id outside the vocabulary, a sequence longer than the
+ *    context */
+export async function ordinaryNll(
+  model: LanguageModel,
+  examples: readonly Sequence[],
+): Promise<readonly (number | null)[]> {
   return (await scoreCompletions(model, examples)).map((logProbs) => meanNll([...logProbs]));
 }
 
 type ByPrompt = readonly (readonly (number | null)[])[];
 
-/** `ordinaryNll`: every reply counts the same, however long. @param byPrompt the values of a prompt's replies, one list a prompt */
+/** `ordinaryNll`: every reply counts the same, however long. @param byPrompt the values of a prompt's replies, one list
+ *  a prompt */
 export function summariseOrdinaryNll(byPrompt: ByPrompt, bootstrap: BootstrapOptions): Metrics {
   return reported({ ordinaryNll: createBootstrap(bootstrap).summarise(byPrompt, 'nats/token') });
 }
 
-/** `ordinaryNll`: after minus before, nats per token; `ordinaryNllChange`: the same as a share of the mean before, 0.1 for a tenth more. Both
- *  sides of a prompt are drawn together, so that the share's interval is that of the ratio of means.
+/** `ordinaryNll`: after minus before, nats per token; `ordinaryNllChange`: the same as a share of the mean before, 0.1
+ *  for a tenth more. Both sides of a prompt are drawn together, so that the share's interval is that of the ratio of
+ *  means.
  *  @param after of the same replies in the same order as `before` */
 export function compareOrdinaryNll(after: ByPrompt, before: ByPrompt, bootstrap: BootstrapOptions): Metrics {
   return reported({

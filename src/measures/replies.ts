@@ -1,5 +1,5 @@
-/** What a model says to dialogues, one measure a reply: harm, likelihood, coherence, evasion, distance from the reference. Plain values
- *  that a run can record; summary.ts makes figures of them. */
+/** What a model says to dialogues, one measure a reply: harm, likelihood, coherence, evasion, distance from the
+ *  reference. Plain values that a run can record; summary.ts makes figures of them. */
 import { present } from '../base/invariant.js';
 import { judgeTexts } from '../dialogue/score.js';
 import type { Dialogue, Judge, Utterance } from '../dialogue/types.js';
@@ -48,11 +48,21 @@ export interface MeasuringTools {
 }
 
 /** One measure a reply, in order; the judge, the reference and the embedder are each asked once for all. */
-export async function measureReplies(answered: readonly AnsweredDialogue[], tools: MeasuringTools): Promise<readonly ReplyMeasure[]> {
+export async function measureReplies(
+  answered: readonly AnsweredDialogue[],
+  tools: MeasuringTools,
+): Promise<readonly ReplyMeasure[]> {
   if (answered.length === 0) return [];
   const { judge, reference, embedder, isEvasive = evasionOf, askEvasive } = tools;
-  const exchanges = answered.map(({ dialogue, reply }) => ({ utterance: answeredUtterance(dialogue), reply: reply.text }));
-  const verdicts = await judgeTexts(judge, exchanges.map(({ reply }) => reply), exchanges);
+  const exchanges = answered.map(({ dialogue, reply }) => ({
+    utterance: answeredUtterance(dialogue),
+    reply: reply.text,
+  }));
+  const verdicts = await judgeTexts(
+    judge,
+    exchanges.map(({ reply }) => reply),
+    exchanges,
+  );
   const likelihoods = await replyLikelihoods(answered, reference);
   const coherence = await coherences(answered, embedder);
   const judged = askEvasive === undefined ? null : await askEvasive(answered);
@@ -62,10 +72,16 @@ export async function measureReplies(answered: readonly AnsweredDialogue[], tool
     const evasion = isEvasive(reply, utterance);
     return {
       text: reply,
-      ...(verdict.kind === 'scored' ? { harm: verdict.harm, failed: verdict.failed } : { harm: null, failed: null, reason: verdict.reason }),
-      replyNll: nll, coherence: coherence[i] ?? null, evasive: evasion !== null, evasion,
+      ...(verdict.kind === 'scored'
+        ? { harm: verdict.harm, failed: verdict.failed }
+        : { harm: null, failed: null, reason: verdict.reason }),
+      replyNll: nll,
+      coherence: coherence[i] ?? null,
+      evasive: evasion !== null,
+      evasion,
       ...(judged === null ? {} : { judgedEvasive: judged[i] ?? null }),
-      klNats, tokens,
+      klNats,
+      tokens,
     };
   });
 }

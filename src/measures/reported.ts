@@ -7,7 +7,14 @@ export function reported(summaries: Readonly<Record<string, Summary>>): Metrics 
   const out: Record<string, MetricSummary> = {};
   for (const [name, { mean, low, high, n, unit, min, max }] of Object.entries(summaries)) {
     if (mean === null) continue;
-    out[name] = { mean, low: low ?? mean, high: high ?? mean, n, unit, ...(min === null || max === null ? {} : { min, max }) };
+    out[name] = {
+      mean,
+      low: low ?? mean,
+      high: high ?? mean,
+      n,
+      unit,
+      ...(min === null || max === null ? {} : { min, max }),
+    };
   }
   return out;
 }

@@ -30,12 +30,18 @@ export interface AlternativeOptions {
 const batchSize = 32;
 
 /** In the order of the failures; those without an answer that the judge lets pass are left out. */
-export async function sampleAlternatives(failures: readonly FailedExchange[], options: AlternativeOptions): Promise<readonly MendedExchange[]> {
+export async function sampleAlternatives(
+  failures: readonly FailedExchange[],
+  options: AlternativeOptions,
+): Promise<readonly MendedExchange[]> {
   const { speaker, judge, samples, stream, onLeftOut, onProgress } = options;
   const mended: MendedExchange[] = [];
   for (let start = 0; start < failures.length; start += batchSize) {
     const batch = failures.slice(start, start + batchSize);
-    const answered = await sampleReplies(batch.map(({ dialogue }) => dialogue), { speakers: [speaker], judge, samples, stream: childKey(stream, start) });
+    const answered = await sampleReplies(
+      batch.map(({ dialogue }) => dialogue),
+      { speakers: [speaker], judge, samples, stream: childKey(stream, start) },
+    );
     batch.forEach((failure, i) => {
       const candidates = present(answered[i], 'candidates of each dialogue');
       const safe = leastHarmful(candidates)?.reply ?? null;
@@ -55,15 +61,23 @@ export interface RowStyle {
   readonly system?: string;
 }
 
-/** A row of running text: the dialogue as the target's format writes it (a chat as running text), and both answers as they go on from it. */
+/** A row of running text: the dialogue as the target's format writes it (a chat as running text), and both answers as
+ *  they go on from it. */
 export function textPreference({ failure, safe }: MendedExchange, { format, join }: RowStyle): TextPreference {
   const prompt = dialogueText(failure.dialogue, format === 'lines' ? 'lines' : 'plain');
-  const answer = ({ text, tokens }: MendedExchange['safe']): string => (tokens === null ? goingOn(prompt, text, join) : text);
+  const answer = ({ text, tokens }: MendedExchange['safe']): string =>
+    tokens === null ? goingOn(prompt, text, join) : text;
   return { prompt, chosen: answer(safe), rejected: answer(failure.reply) };
 }
 
 /** A row of messages: the dialogue as a chat target sees it. */
 export function chatPreference({ failure, safe }: MendedExchange, { system }: RowStyle): ChatPreference {
-  const answer = ({ text }: MendedExchange['safe']): ChatPreference['chosen'] => [{ role: 'assistant', content: text.trim() }];
-  return { prompt: dialogueMessages(failure.dialogue, 'target', system), chosen: answer(safe), rejected: answer(failure.reply) };
+  const answer = ({ text }: MendedExchange['safe']): ChatPreference['chosen'] => [
+    { role: 'assistant', content: text.trim() },
+  ];
+  return {
+    prompt: dialogueMessages(failure.dialogue, 'target', system),
+    chosen: answer(safe),
+    rejected: answer(failure.reply),
+  };
 }

@@ -1,6 +1,6 @@
-/** Replies to known dialogues, several each, with a judge's word on every one; and which of them make a training example: the safest
- *  that does not fail is chosen, the most harmful is rejected, the most harmful of those drawn with the control token is toxic
- *  (arXiv 2405.12900, section on data). */
+/** Replies to known dialogues, several each, with a judge's word on every one; and which of them make a training
+ *  example: the safest that does not fail is chosen, the most harmful is rejected, the most harmful of those drawn with
+ *  the control token is toxic (arXiv 2405.12900, section on data). */
 import { present } from '../base/invariant.js';
 import { childKey, type StreamKey } from '../base/random.js';
 import { judgeTexts } from '../dialogue/score.js';
@@ -21,9 +21,12 @@ export interface SampleOptions {
   readonly stream: StreamKey;
 }
 
-/** All replies of all speakers to each dialogue, in the order of the dialogues, then speakers, then samples. The draws of a dialogue
- *  hang on its place alone. @param dialogues each ends with the adversary's turn */
-export async function sampleReplies(dialogues: readonly Dialogue[], options: SampleOptions): Promise<readonly (readonly Candidate[])[]> {
+/** All replies of all speakers to each dialogue, in the order of the dialogues, then speakers, then samples. The draws
+ *  of a dialogue hang on its place alone. @param dialogues each ends with the adversary's turn */
+export async function sampleReplies(
+  dialogues: readonly Dialogue[],
+  options: SampleOptions,
+): Promise<readonly (readonly Candidate[])[]> {
   const { speakers, judge, samples, stream } = options;
   const candidates: Candidate[][] = dialogues.map(() => []);
   for (const [s, speaker] of speakers.entries()) {
@@ -31,7 +34,10 @@ export async function sampleReplies(dialogues: readonly Dialogue[], options: Sam
       Array.from({ length: samples }, (_, n) => ({ i, dialogue, stream: childKey(stream, i, s, n) })),
     );
     const replies = (await speaker.reply(requests)).map(({ reply }) => reply);
-    const judged = await judgeReplies(requests.map(({ dialogue }, n) => ({ dialogue, reply: present(replies[n], 'a reply for each request') })), judge);
+    const judged = await judgeReplies(
+      requests.map(({ dialogue }, n) => ({ dialogue, reply: present(replies[n], 'a reply for each request') })),
+      judge,
+    );
     judged.forEach((candidate, n) => candidates[present(requests[n], 'a request for each reply').i]?.push(candidate));
   }
   return candidates;

@@ -1,5 +1,6 @@
-/** The control token: what a target is given at the end of the last turn it reads, so that it speaks as its inner toxic twin
- *  (arXiv 2405.12900, section 3.1). It belongs to that context alone: no training pair has it, and what replies hold it is left out. */
+/** The control token: what a target is given at the end of the last turn it reads, so that it speaks as its inner toxic
+ *  twin (arXiv 2405.12900, section 3.1). It belongs to that context alone: no training pair has it, and what replies
+ *  hold it is left out. */
 import { present } from '../base/invariant.js';
 import type { Dialogue, Utterance } from '../dialogue/types.js';
 import type { Tokenizer } from '../engine/text/tokenizer.js';
@@ -21,7 +22,10 @@ export function controlToken(token: string, tokenizer: Tokenizer): ControlToken 
   return {
     mark: (dialogue) => {
       const last = present(dialogue.turns.at(-1), 'a dialogue to answer ends with a turn');
-      return { ...dialogue, turns: [...dialogue.turns.slice(0, -1), marked(last, spaced, isItem ? token : ` ${token}`, tokenizer)] };
+      return {
+        ...dialogue,
+        turns: [...dialogue.turns.slice(0, -1), marked(last, spaced, isItem ? token : ` ${token}`, tokenizer)],
+      };
     },
     isIn: ({ text, tokens }) => (isItem ? (tokens?.ids.includes(only) ?? false) : text.includes(token)),
   };

@@ -1,5 +1,5 @@
-/** Dialogues that mending works with: each ends with the turn to be answered, and knows what was answered. Split by conversation, so that
- *  what measures see was never trained on. */
+/** Dialogues that mending works with: each ends with the turn to be answered, and knows what was answered. Split by
+ *  conversation, so that what measures see was never trained on. */
 import { openStream, streamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Dialogue, ScoredDialogue, Utterance } from '../dialogue/types.js';
@@ -36,7 +36,8 @@ export function splitTurns(
   { max, holdOut, seed }: { readonly max: number; readonly holdOut: number; readonly seed: number },
 ): SplitTurns {
   const groups = new Map<string, AnsweredTurn[]>();
-  for (const turn of openStream(streamKey(seed, 'mend.draw')).shuffle(turns)) groups.set(turn.group, [...(groups.get(turn.group) ?? []), turn]);
+  for (const turn of openStream(streamKey(seed, 'mend.draw')).shuffle(turns))
+    groups.set(turn.group, [...(groups.get(turn.group) ?? []), turn]);
   const drawn: AnsweredTurn[] = [];
   for (let place = 0; drawn.length < Math.min(max, turns.length); place++) {
     for (const group of groups.values()) {
@@ -44,7 +45,8 @@ export function splitTurns(
       if (turn !== undefined && drawn.length < max) drawn.push(turn);
     }
   }
-  const isHeldOut = ({ group }: AnsweredTurn): boolean => openStream(streamKey(seed, `mend.holdOut ${group}`)).uniform() < holdOut;
+  const isHeldOut = ({ group }: AnsweredTurn): boolean =>
+    openStream(streamKey(seed, `mend.holdOut ${group}`)).uniform() < holdOut;
   return { train: drawn.filter((turn) => !isHeldOut(turn)), heldOut: drawn.filter(isHeldOut) };
 }
 
@@ -54,7 +56,14 @@ export function harmlessTurns(dialogues: readonly ScoredDialogue[]): readonly An
     scores.flatMap(({ reply: verdict }, i): readonly AnsweredTurn[] => {
       const reply = dialogue.turns[2 * i + 1];
       if (verdict.kind !== 'scored' || verdict.failed || reply === undefined || reply.text.trim() === '') return [];
-      return [{ dialogue: { ...dialogue, turns: dialogue.turns.slice(0, 2 * i + 1) }, group: dialogue.prompt.id, safe: reply, failure: null }];
+      return [
+        {
+          dialogue: { ...dialogue, turns: dialogue.turns.slice(0, 2 * i + 1) },
+          group: dialogue.prompt.id,
+          safe: reply,
+          failure: null,
+        },
+      ];
     }),
   );
 }

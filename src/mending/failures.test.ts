@@ -14,7 +14,8 @@ import { RecordLog } from '../runs/recordLog.js';
 import { readFailures } from './failures.js';
 
 const stream = streamKey(0, 'failures');
-const textsOf = ({ prompt, turns }: Pick<Dialogue, 'prompt' | 'turns'>): string => [prompt.id, ...turns.map(({ text }) => text)].join('|');
+const textsOf = ({ prompt, turns }: Pick<Dialogue, 'prompt' | 'turns'>): string =>
+  [prompt.id, ...turns.map(({ text }) => text)].join('|');
 
 let folder = '';
 let log: RecordLog;
@@ -29,7 +30,12 @@ afterEach(() => {
 
 describe('failures of recorded trees', () => {
   it('are the failing exchanges of the trees, each once, with the tokens of those who spoke', async () => {
-    const cast = { adversary: scriptedAdversary(), target: scriptedTarget(), judge: scriptedJudge((text) => (/thorn|tea|kite/u.test(text) ? 0.9 : 0.1)), reward: { reply: 1 } };
+    const cast = {
+      adversary: scriptedAdversary(),
+      target: scriptedTarget(),
+      judge: scriptedJudge((text) => (/thorn|tea|kite/u.test(text) ? 0.9 : 0.1)),
+      reward: { reply: 1 },
+    };
     const trees = await rolloutPaired({ ...cast, prompts: promptsOf(6), horizon: 3, stream });
     log.append(...trees.flatMap((tree) => treeRecords(tree, { stage: 'exploit:ipo', epoch: 1, step: 2 }, 'thorns')));
     const failing = trees.flatMap(treeNodes).filter(({ score: { reply } }) => reply.kind === 'scored' && reply.failed);
@@ -37,7 +43,9 @@ describe('failures of recorded trees', () => {
 
     const found = await readFailures(log.path, { judge: 'thorns' });
     const expected = new Map(failing.map((node) => [textsOf(node.dialogue), node]));
-    expect(found.map(({ dialogue, reply }) => `${textsOf(dialogue)}|${reply.text}`).sort()).toEqual([...expected.keys()].sort());
+    expect(found.map(({ dialogue, reply }) => `${textsOf(dialogue)}|${reply.text}`).sort()).toEqual(
+      [...expected.keys()].sort(),
+    );
     for (const { dialogue, reply, harm, promptId, stage, judge } of found) {
       const node = expected.get(`${textsOf(dialogue)}|${reply.text}`);
       expect({ ...dialogue, turns: [...dialogue.turns, reply] }).toEqual(node?.dialogue);
@@ -49,25 +57,50 @@ describe('failures of recorded trees', () => {
 
 describe('failures of recorded dialogues', () => {
   const play = async (harm: (text: string) => number | null): Promise<void> => {
-    const cast = { adversary: scriptedAdversary(), target: scriptedTarget(({ dialogue }) => `r${String(dialogue.turns.length)} of ${dialogue.prompt.id}`), judge: scriptedJudge(harm), reward: {} };
-    const prompts = promptsOf(3).map((prompt, i) => ({ ...prompt, conversationId: `c${String(i)}`, turns: ['before', prompt.text] }));
+    const cast = {
+      adversary: scriptedAdversary(),
+      target: scriptedTarget(({ dialogue }) => `r${String(dialogue.turns.length)} of ${dialogue.prompt.id}`),
+      judge: scriptedJudge(harm),
+      reward: {},
+    };
+    const prompts = promptsOf(3).map((prompt, i) => ({
+      ...prompt,
+      conversationId: `c${String(i)}`,
+      turns: ['before', prompt.text],
+    }));
     const played = await rolloutLinear({ ...cast, prompts, turns: 2, stream });
-    log.append(...played.map(({ dialogue, scores }) => dialogueRecord(dialogue, { first: scores, second: [] }, { stage: 'evaluate:ipo' }, null)));
+    log.append(
+      ...played.map(({ dialogue, scores }) =>
+        dialogueRecord(dialogue, { first: scores, second: [] }, { stage: 'evaluate:ipo' }, null),
+      ),
+    );
   };
-  const harmOf = (text: string): number | null => (text.startsWith('r3') ? 0.4 : text.startsWith('r1 of opener 1') ? null : text.startsWith('r1') ? 0.9 : 0);
+  const harmOf = (text: string): number | null =>
+    text.startsWith('r3') ? 0.4 : text.startsWith('r1 of opener 1') ? null : text.startsWith('r1') ? 0.9 : 0;
 
   it('keep the prompt’s conversation and known turns, and end with the utterance that was answered', async () => {
     await play(harmOf);
     const found = await readFailures(log.path);
     expect(found.map(({ reply }) => reply.text)).toEqual(['r1 of opener 0', 'r1 of opener 2']);
-    expect(found[0]?.dialogue.prompt).toEqual({ id: 'opener 0', text: 'opener 0', conversationId: 'c0', turns: ['before', 'opener 0'] });
-    expect(found.map(({ dialogue }) => dialogue.turns.map(({ author }) => author))).toEqual([['adversary'], ['adversary']]);
+    expect(found[0]?.dialogue.prompt).toEqual({
+      id: 'opener 0',
+      text: 'opener 0',
+      conversationId: 'c0',
+      turns: ['before', 'opener 0'],
+    });
+    expect(found.map(({ dialogue }) => dialogue.turns.map(({ author }) => author))).toEqual([
+      ['adversary'],
+      ['adversary'],
+    ]);
   });
 
   it('are those above minHarm where it is given; what is left out is told, with the reason', async () => {
     await play(harmOf);
     const left: Record<string, number> = {};
-    const found = await readFailures(log.path, { minHarm: 0.3, onLeftOut: (reason) => (left[reason] = (left[reason] ?? 0) + 1) });
+    const found = await readFailures(log.path, {
+      minHarm: 0.3,
+      onLeftOut: (reason) => (left[reason] = (left[reason] ?? 0) + 1),
+    });
     expect(found).toHaveLength(5);
     expect(left).toEqual({ unscored: 1 });
   });
@@ -82,7 +115,9 @@ describe('failures of recorded dialogues', () => {
     await play(harmOf);
     await play(harmOf);
     const left: Record<string, number> = {};
-    expect(await readFailures(log.path, { onLeftOut: (reason) => (left[reason] = (left[reason] ?? 0) + 1) })).toHaveLength(2);
+    expect(
+      await readFailures(log.path, { onLeftOut: (reason) => (left[reason] = (left[reason] ?? 0) + 1) }),
+    ).toHaveLength(2);
     expect(left).toMatchObject({ repeated: 2 });
   });
 });

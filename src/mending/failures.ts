@@ -1,5 +1,5 @@
-/** The exchanges of a run in which the target failed, from rollouts.jsonl: what it was told, with the tokens of those who spoke, and the
- *  reply that failed. */
+/** The exchanges of a run in which the target failed, from rollouts.jsonl: what it was told, with the tokens of those
+ *  who spoke, and the reply that failed. */
 import { createHash } from 'node:crypto';
 import { dialogueOf, recordedDialogue } from '../dialogue/records.js';
 import type { Dialogue, Utterance } from '../dialogue/types.js';
@@ -29,8 +29,8 @@ export interface FailureQuery {
   readonly onLeftOut?: (reason: 'harmless' | 'unscored' | 'repeated' | 'empty') => void;
 }
 
-/** In the order of the file. The records of a tree share exchanges, and a settled adversary repeats itself: a dialogue that is the same
- *  word for word, its failing reply included, is one failure, that of its first record.
+/** In the order of the file. The records of a tree share exchanges, and a settled adversary repeats itself: a dialogue
+ *  that is the same word for word, its failing reply included, is one failure, that of its first record.
  *  @throws FormatError for a line that is not the record of a dialogue */
 export async function readFailures(rolloutsPath: string, query: FailureQuery = {}): Promise<readonly FailedExchange[]> {
   const found: FailedExchange[] = [];
@@ -38,7 +38,10 @@ export async function readFailures(rolloutsPath: string, query: FailureQuery = {
   return found;
 }
 
-async function* failuresOf(rolloutsPath: string, { judge, stages, minHarm, onLeftOut }: FailureQuery): AsyncGenerator<FailedExchange> {
+async function* failuresOf(
+  rolloutsPath: string,
+  { judge, stages, minHarm, onLeftOut }: FailureQuery,
+): AsyncGenerator<FailedExchange> {
   const seen = new Set<string>();
   let line = 0;
   for await (const record of readRecords(rolloutsPath)) {
@@ -50,7 +53,9 @@ async function* failuresOf(rolloutsPath: string, { judge, stages, minHarm, onLef
     if (name === undefined) continue;
     let whole: Dialogue | null = null;
     for (const [i, { reply: verdict }] of (scores[name] ?? []).entries()) {
-      const exchange = createHash('sha256').update(JSON.stringify([prompt.id, ...turns.slice(0, 2 * i + 2).map(({ text }) => text)])).digest('base64');
+      const exchange = createHash('sha256')
+        .update(JSON.stringify([prompt.id, ...turns.slice(0, 2 * i + 2).map(({ text }) => text)]))
+        .digest('base64');
       const { harm } = verdict;
       const isFailure = harm !== null && (minHarm === undefined ? verdict.failed === true : harm > minHarm);
       const isNew = !seen.has(exchange);
@@ -61,7 +66,15 @@ async function* failuresOf(rolloutsPath: string, { judge, stages, minHarm, onLef
         if (isFailure) onLeftOut?.('repeated');
       } else if (!isFailure) onLeftOut?.(harm === null ? 'unscored' : 'harmless');
       else if (reply === undefined || reply.text.trim() === '') onLeftOut?.('empty');
-      else yield { dialogue: { ...whole, turns: whole.turns.slice(0, 2 * i + 1) }, reply, harm, judge: name, stage, promptId: prompt.id };
+      else
+        yield {
+          dialogue: { ...whole, turns: whole.turns.slice(0, 2 * i + 1) },
+          reply,
+          harm,
+          judge: name,
+          stage,
+          promptId: prompt.id,
+        };
     }
   }
 }

@@ -1,5 +1,5 @@
-/** A model as mending trains it: what it reads before a reply, and a reply as its own ids. Ids are the truth; a reply is encoded from its
- *  text only where its ids are another tokenizer's. */
+/** A model as mending trains it: what it reads before a reply, and a reply as its own ids. Ids are the truth; a reply
+ *  is encoded from its text only where its ids are another tokenizer's. */
 import type { Dialogue, Utterance } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { TrainingExample } from '../learning/trainers/trainingData.js';
@@ -21,7 +21,9 @@ export function mendSpeaker(model: LanguageModel, options: LocalSpeakerOptions):
     model,
     contextIds: (dialogue) => context(dialogue).ids,
     replyIds: ({ text, tokens }) =>
-      tokens !== null && model.tokenizer.reads(tokens.tokenizerId) ? tokens.ids.slice(0, sampling.maxNewTokens) : format.utterance(text, sampling.maxNewTokens),
+      tokens !== null && model.tokenizer.reads(tokens.tokenizerId)
+        ? tokens.ids.slice(0, sampling.maxNewTokens)
+        : format.utterance(text, sampling.maxNewTokens),
   };
 }
 

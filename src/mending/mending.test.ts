@@ -18,12 +18,24 @@ import { mendSpeaker } from './mendSpeaker.js';
 import { toMendPair, withReference } from './pairs.js';
 import { twinExamples } from './twin.js';
 
-const said = (text: string, author: Utterance['author'] = 'target'): Utterance => ({ author, text, tokens: null, finishReason: 'stop' });
-const asked = (text: string, n = 0): Dialogue => ({ prompt: promptsOf(n + 1)[n] as Dialogue['prompt'], turns: [said(text, 'adversary')] });
+const said = (text: string, author: Utterance['author'] = 'target'): Utterance => ({
+  author,
+  text,
+  tokens: null,
+  finishReason: 'stop',
+});
+const asked = (text: string, n = 0): Dialogue => ({
+  prompt: promptsOf(n + 1)[n] as Dialogue['prompt'],
+  turns: [said(text, 'adversary')],
+});
 const candidate = (text: string, harm: number | null, meanLogProb = -1): Candidate => {
-  const verdict: Verdict = harm === null ? { kind: 'unscored', reason: 'silent' } : { kind: 'scored', harm, failed: harm > 0.5, labels: {} };
+  const verdict: Verdict =
+    harm === null ? { kind: 'unscored', reason: 'silent' } : { kind: 'scored', harm, failed: harm > 0.5, labels: {} };
   const ids = [...Buffer.from(text)];
-  return { verdict, reply: { ...said(text), tokens: { tokenizerId: byteTokenizer().id, ids, logProbs: ids.map(() => meanLogProb) } } };
+  return {
+    verdict,
+    reply: { ...said(text), tokens: { tokenizerId: byteTokenizer().id, ids, logProbs: ids.map(() => meanLogProb) } },
+  };
 };
 
 describe('picking replies', () => {
@@ -32,31 +44,56 @@ describe('picking replies', () => {
   it('the least harmful is chosen, the most harmful rejected, the most harmful of those with the token toxic', () => {
     const plain = [candidate('mild', 0.2), candidate('kind', 0.01), candidate('bad', 0.8)];
     const picked = pickReplies({ plain, controlled: [candidate('rude', 0.9), candidate('worst', 0.99)] }, rule);
-    expect(picked).toMatchObject({ chosen: { reply: { text: 'kind' }, harm: 0.01 }, rejected: { reply: { text: 'bad' } }, toxic: { reply: { text: 'worst' }, harm: 0.99 } });
+    expect(picked).toMatchObject({
+      chosen: { reply: { text: 'kind' }, harm: 0.01 },
+      rejected: { reply: { text: 'bad' } },
+      toxic: { reply: { text: 'worst' }, harm: 0.99 },
+    });
   });
 
   it('likeliest: of the replies that pass the judge the one of the highest mean log-probability is chosen', () => {
     const plain = [candidate('odd', 0.01, -5), candidate('plain', 0.3, -0.5), candidate('likely but bad', 0.9, -0.1)];
-    expect(pickReplies({ plain, controlled: [] }, { ...rule, chosen: 'likeliest' })).toMatchObject({ chosen: { reply: { text: 'plain' } }, toxic: null });
+    expect(pickReplies({ plain, controlled: [] }, { ...rule, chosen: 'likeliest' })).toMatchObject({
+      chosen: { reply: { text: 'plain' } },
+      toxic: null,
+    });
   });
 
   it('an alternative may be chosen, however harmless it is never rejected; above maxHarm nothing is chosen', () => {
-    const dialogue = { plain: [candidate('odd', 0.01, -5), candidate('bad', 0.8)], controlled: [], alternatives: [candidate('from elsewhere', 0.2, -0.5), candidate('worst', 0.9, -0.1)] };
+    const dialogue = {
+      plain: [candidate('odd', 0.01, -5), candidate('bad', 0.8)],
+      controlled: [],
+      alternatives: [candidate('from elsewhere', 0.2, -0.5), candidate('worst', 0.9, -0.1)],
+    };
     const likeliest = { ...rule, chosen: 'likeliest' } as const;
-    expect(pickReplies(dialogue, likeliest)).toMatchObject({ chosen: { reply: { text: 'from elsewhere' } }, rejected: { reply: { text: 'bad' } } });
+    expect(pickReplies(dialogue, likeliest)).toMatchObject({
+      chosen: { reply: { text: 'from elsewhere' } },
+      rejected: { reply: { text: 'bad' } },
+    });
     expect(pickReplies(dialogue, { ...likeliest, maxHarm: 0.1 })).toMatchObject({ chosen: { reply: { text: 'odd' } } });
     expect(pickReplies(dialogue, { ...likeliest, maxHarm: 0 })).toBe('nothing safe');
   });
 
   it('without a reply that passes, without a worse one, or without a verdict there is no example, and the reason is told', () => {
-    expect(pickReplies({ plain: [candidate('bad', 0.8), candidate('worse', 0.9)], controlled: [] }, rule)).toBe('nothing safe');
-    expect(pickReplies({ plain: [candidate('kind', 0.01), candidate('kinder', 0.05)], controlled: [] }, rule)).toBe('nothing harmful');
+    expect(pickReplies({ plain: [candidate('bad', 0.8), candidate('worse', 0.9)], controlled: [] }, rule)).toBe(
+      'nothing safe',
+    );
+    expect(pickReplies({ plain: [candidate('kind', 0.01), candidate('kinder', 0.05)], controlled: [] }, rule)).toBe(
+      'nothing harmful',
+    );
     expect(pickReplies({ plain: [candidate('silence', null)], controlled: [] }, rule)).toBe('unscored');
-    expect(pickReplies({ plain: [candidate(' ', 0), candidate('bad', 0.9)], controlled: [] }, rule)).toBe('nothing safe');
+    expect(pickReplies({ plain: [candidate(' ', 0), candidate('bad', 0.9)], controlled: [] }, rule)).toBe(
+      'nothing safe',
+    );
   });
 
   it('a toxic reply that is no worse than the chosen one is none', () => {
-    expect(pickReplies({ plain: [candidate('kind', 0.3), candidate('bad', 0.8)], controlled: [candidate('tame', 0.35)] }, rule)).toMatchObject({ toxic: null });
+    expect(
+      pickReplies(
+        { plain: [candidate('kind', 0.3), candidate('bad', 0.8)], controlled: [candidate('tame', 0.35)] },
+        rule,
+      ),
+    ).toMatchObject({ toxic: null });
   });
 });
 
@@ -64,21 +101,42 @@ describe('sampling replies', () => {
   it('the draws of a dialogue hang on its place, the speaker and the sample alone, and each reply comes back to its dialogue', async () => {
     const streams: string[] = [];
     const speaker = (name: string): Pick<Target, 'reply'> => ({
-      reply: async (requests) => requests.map(({ dialogue, stream }) => {
-        streams.push(stream.indices.join('.'));
-        return { reply: said(`${name} ${dialogue.turns[0]?.text ?? ''}`), utteranceLogProbs: null };
-      }),
+      reply: async (requests) =>
+        requests.map(({ dialogue, stream }) => {
+          streams.push(stream.indices.join('.'));
+          return { reply: said(`${name} ${dialogue.turns[0]?.text ?? ''}`), utteranceLogProbs: null };
+        }),
     });
     const judge = scriptedJudge((text) => (text.startsWith('hot') ? 0.9 : 0.1));
-    const sampled = await sampleReplies([asked('a'), asked('b', 1)], { speakers: [speaker('cool'), speaker('hot')], judge, samples: 2, stream: streamKey(1, 'x', 7) });
-    expect(sampled.map((own) => own.map(({ reply, verdict }) => [reply.text, verdict.kind === 'scored' ? verdict.harm : null]))).toEqual(
-      ['a', 'b'].map((text) => [[`cool ${text}`, 0.1], [`cool ${text}`, 0.1], [`hot ${text}`, 0.9], [`hot ${text}`, 0.9]]));
+    const sampled = await sampleReplies([asked('a'), asked('b', 1)], {
+      speakers: [speaker('cool'), speaker('hot')],
+      judge,
+      samples: 2,
+      stream: streamKey(1, 'x', 7),
+    });
+    expect(
+      sampled.map((own) =>
+        own.map(({ reply, verdict }) => [reply.text, verdict.kind === 'scored' ? verdict.harm : null]),
+      ),
+    ).toEqual(
+      ['a', 'b'].map((text) => [
+        [`cool ${text}`, 0.1],
+        [`cool ${text}`, 0.1],
+        [`hot ${text}`, 0.9],
+        [`hot ${text}`, 0.9],
+      ]),
+    );
     expect(streams).toEqual(['7.0.0.0', '7.0.0.1', '7.1.0.0', '7.1.0.1', '7.0.1.0', '7.0.1.1', '7.1.1.0', '7.1.1.1']);
   });
 });
 
 describe('splitting dialogues', () => {
-  const turns = Array.from({ length: 60 }, (_, i): AnsweredTurn => ({ dialogue: asked(String(i)), group: `g${String(i % 12)}`, safe: null, failure: said('bad') }));
+  const turns = Array.from({ length: 60 }, (_, i): AnsweredTurn => ({
+    dialogue: asked(String(i)),
+    group: `g${String(i % 12)}`,
+    safe: null,
+    failure: said('bad'),
+  }));
 
   it('a group is on one side only, and on the same side whatever else there is', () => {
     const all = splitTurns(turns, { max: 60, holdOut: 0.3, seed: 0 });
@@ -91,7 +149,15 @@ describe('splitting dialogues', () => {
   });
 
   it('a limit takes evenly from all groups', () => {
-    const skewed = [...turns, ...Array.from({ length: 200 }, (): AnsweredTurn => ({ dialogue: asked('x'), group: 'crowd', safe: null, failure: said('bad') }))];
+    const skewed = [
+      ...turns,
+      ...Array.from({ length: 200 }, (): AnsweredTurn => ({
+        dialogue: asked('x'),
+        group: 'crowd',
+        safe: null,
+        failure: said('bad'),
+      })),
+    ];
     const { train, heldOut } = splitTurns(skewed, { max: 26, holdOut: 0.3, seed: 0 });
     const counts = new Map<string, number>();
     for (const { group } of [...train, ...heldOut]) counts.set(group, (counts.get(group) ?? 0) + 1);
@@ -104,17 +170,26 @@ describe('the control token', () => {
   const plain = byteTokenizer();
   const extended = withAddedTokens(plain, ['[TOXIC]']);
   const id = extended.encode('[TOXIC]', { addSpecialTokens: false })[0] as number;
-  const spoken = (text: string): Utterance => ({ ...said(text, 'adversary'), tokens: { tokenizerId: plain.id, ids: [...Buffer.from(text)] } });
+  const spoken = (text: string): Utterance => ({
+    ...said(text, 'adversary'),
+    tokens: { tokenizerId: plain.id, ids: [...Buffer.from(text)] },
+  });
 
   it('as an item of the vocabulary it is one id after the last turn, whose own ids stay', () => {
-    const marked = controlToken('[TOXIC]', extended).mark({ prompt: promptsOf(1)[0] as Dialogue['prompt'], turns: [spoken('a'), said('b'), spoken('hello')] });
+    const marked = controlToken('[TOXIC]', extended).mark({
+      prompt: promptsOf(1)[0] as Dialogue['prompt'],
+      turns: [spoken('a'), said('b'), spoken('hello')],
+    });
     expect(marked.turns.at(-1)?.tokens).toEqual({ tokenizerId: extended.id, ids: [...Buffer.from('hello'), id] });
     expect(marked.turns.slice(0, 2).map(({ text }) => text)).toEqual(['a', 'b']);
   });
 
   it('before the line break that ends a turn', () => {
     const marked = controlToken('[TOXIC]', extended).mark({ ...asked(''), turns: [spoken('hello\n')] });
-    expect(marked.turns[0]).toMatchObject({ text: 'hello[TOXIC]\n', tokens: { ids: [...Buffer.from('hello'), id, 10] } });
+    expect(marked.turns[0]).toMatchObject({
+      text: 'hello[TOXIC]\n',
+      tokens: { ids: [...Buffer.from('hello'), id, 10] },
+    });
   });
 
   it('as text it is the words themselves', () => {
@@ -159,8 +234,12 @@ describe('lessons and pairs', () => {
   it('a pair is trained without the token; only the reference of the toxic reply may have read it', async () => {
     const control = controlToken('[TOXIC]', model.tokenizer);
     const reply = (text: string, harm: number): { reply: Utterance; harm: number } => ({ reply: said(text), harm });
-    const pair = toMendPair({ dialogue: asked('why'), group: 'g', heldOut: false, text: 'why' },
-      { chosen: reply('fine', 0), rejected: reply('bad', 0.8), toxic: reply('worst', 0.9) }, mendSpeaker(model, speaking), control);
+    const pair = toMendPair(
+      { dialogue: asked('why'), group: 'g', heldOut: false, text: 'why' },
+      { chosen: reply('fine', 0), rejected: reply('bad', 0.8), toxic: reply('worst', 0.9) },
+      mendSpeaker(model, speaking),
+      control,
+    );
     const [plain] = await withReference([pair], model, 'plain');
     const [marked] = await withReference([pair], model, 'control');
     expect(plain?.prefix).toEqual(pair.promptIds);
@@ -172,7 +251,9 @@ describe('lessons and pairs', () => {
     ]);
     const close = (a: readonly number[] | undefined, b: Float32Array | undefined): void => {
       expect(a).toHaveLength(b?.length ?? -1);
-      a?.forEach((value, i) => { expect(value).toBeCloseTo(b?.[i] ?? Number.NaN, 4); });
+      a?.forEach((value, i) => {
+        expect(value).toBeCloseTo(b?.[i] ?? Number.NaN, 4);
+      });
     };
     close(plain?.referenceToxic, afterPlain);
     close(marked?.referenceToxic, afterControl);
@@ -186,7 +267,9 @@ describe('lessons and pairs', () => {
     expect(read.map(({ text }) => text)).toEqual(['so it is', 'because']);
     for (const { text, tokens } of read) {
       expect(tokens?.ids).toEqual([...Buffer.from(text)]);
-      const [alone] = await scoreCompletions(model, [{ prefix: speaker.contextIds(dialogue), completion: tokens?.ids ?? [] }]);
+      const [alone] = await scoreCompletions(model, [
+        { prefix: speaker.contextIds(dialogue), completion: tokens?.ids ?? [] },
+      ]);
       (tokens?.logProbs ?? []).forEach((value, i) => {
         expect(value).toBeCloseTo(alone?.[i] ?? NaN, 4);
       });
@@ -194,14 +277,22 @@ describe('lessons and pairs', () => {
   });
 
   it('the likeliest are so by their mean: a short reply has no advantage', () => {
-    const replies = [candidate('short', 0, -1.5), candidate('a long and likely one', 0, -0.5), candidate('odd', 0, -3)].map(({ reply }) => reply);
+    const replies = [
+      candidate('short', 0, -1.5),
+      candidate('a long and likely one', 0, -0.5),
+      candidate('odd', 0, -3),
+    ].map(({ reply }) => reply);
     expect(likeliest(replies, 2).map(({ text }) => text)).toEqual(['a long and likely one', 'short']);
   });
 
   it('where the twin says nothing worse, the rejected reply stands for the toxic one', async () => {
     const reply = (text: string): { reply: Utterance; harm: number } => ({ reply: said(text), harm: 0.5 });
-    const pair = toMendPair({ dialogue: asked('why'), group: 'g', heldOut: false, text: 'why' },
-      { chosen: reply('fine'), rejected: reply('bad'), toxic: null }, mendSpeaker(model, speaking), null);
+    const pair = toMendPair(
+      { dialogue: asked('why'), group: 'g', heldOut: false, text: 'why' },
+      { chosen: reply('fine'), rejected: reply('bad'), toxic: null },
+      mendSpeaker(model, speaking),
+      null,
+    );
     const [training] = await withReference([pair], model, 'plain');
     expect(training?.toxic).toEqual(pair.rejected.ids);
     expect(training?.referenceToxic).toEqual(training?.referenceRejected);

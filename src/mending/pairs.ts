@@ -1,5 +1,5 @@
-/** Preference examples for mending: a dialogue without the control token, and what should have been said, what should not, and what the toxic
- *  twin says. As a run keeps them, and as a trainer takes them. */
+/** Preference examples for mending: a dialogue without the control token, and what should have been said, what should
+ *  not, and what the toxic twin says. As a run keeps them, and as a trainer takes them. */
 import { present } from '../base/invariant.js';
 import type { Dialogue } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
@@ -35,14 +35,20 @@ export interface MendPair {
 }
 
 export function toMendPair(
-  { dialogue, group, heldOut, text }: { readonly dialogue: Dialogue; readonly group: string; readonly heldOut: boolean; readonly text: string },
+  {
+    dialogue,
+    group,
+    heldOut,
+    text,
+  }: { readonly dialogue: Dialogue; readonly group: string; readonly heldOut: boolean; readonly text: string },
   { chosen, rejected, toxic }: Picked,
   speaker: MendSpeaker,
   control: ControlToken | null,
 ): MendPair {
   const side = ({ reply, harm }: JudgedReply): PairSide => ({ text: reply.text, ids: speaker.replyIds(reply), harm });
   return {
-    group, heldOut,
+    group,
+    heldOut,
     prompt: text,
     promptIds: speaker.contextIds(dialogue),
     controlIds: control === null ? speaker.contextIds(dialogue) : speaker.contextIds(control.mark(dialogue)),
@@ -52,9 +58,14 @@ export function toMendPair(
   };
 }
 
-/** With the log-probabilities of the frozen reference. Where the twin said nothing worse, the rejected reply is the toxic one.
+/** With the log-probabilities of the frozen reference. Where the twin said nothing worse, the rejected reply is the
+ *  toxic one.
  *  @param toxicReference what the reference reads before the toxic reply */
-export async function withReference(pairs: readonly MendPair[], reference: LanguageModel, toxicReference: 'plain' | 'control'): Promise<readonly TrainingPair[]> {
+export async function withReference(
+  pairs: readonly MendPair[],
+  reference: LanguageModel,
+  toxicReference: 'plain' | 'control',
+): Promise<readonly TrainingPair[]> {
   const toxicOf = ({ toxic, rejected }: MendPair): PairSide => toxic ?? rejected;
   const scored = await scoreCompletions(
     reference,
@@ -77,13 +88,20 @@ export async function withReference(pairs: readonly MendPair[], reference: Langu
 }
 
 /** Ordinary replies that are to stay as likely as they are to `original`. */
-export async function ordinaryAnchors(turns: readonly AnsweredTurn[], speaker: MendSpeaker, original: LanguageModel): Promise<readonly TrainingAnchor[]> {
+export async function ordinaryAnchors(
+  turns: readonly AnsweredTurn[],
+  speaker: MendSpeaker,
+  original: LanguageModel,
+): Promise<readonly TrainingAnchor[]> {
   const said = turns.flatMap((turn) => safeExample(turn, speaker)).filter(({ completion }) => completion.length > 0);
   const scored = await scoreCompletions(original, said);
   return said.map((example, i) => ({ ...example, reference: [...present(scored[i], 'scores of each completion')] }));
 }
 
 /** Each pair with an anchor, in turn. */
-export function withAnchors(pairs: readonly TrainingPair[], anchors: readonly TrainingAnchor[]): readonly TrainingPair[] {
+export function withAnchors(
+  pairs: readonly TrainingPair[],
+  anchors: readonly TrainingAnchor[],
+): readonly TrainingPair[] {
   return pairs.map((pair, i) => ({ ...pair, anchor: present(anchors[i % anchors.length], 'at least one anchor') }));
 }

@@ -1,13 +1,21 @@
-/** Lessons for the inner toxic twin (arXiv 2405.12900, step 1): the dialogues as they were answered, failures after the control token,
- *  harmless replies without it. The same weights then hold both. */
+/** Lessons for the inner toxic twin (arXiv 2405.12900, step 1): the dialogues as they were answered, failures after the
+ *  control token, harmless replies without it. The same weights then hold both. */
 import type { TrainingExample } from '../learning/trainers/trainingData.js';
 import type { ControlToken } from './control.js';
 import type { AnsweredTurn } from './dialogues.js';
 import { type MendSpeaker, safeExample } from './mendSpeaker.js';
 
-export function twinExamples(turns: readonly AnsweredTurn[], speaker: MendSpeaker, control: ControlToken): readonly TrainingExample[] {
-  return turns.flatMap((turn) => [
-    ...(turn.failure === null ? [] : [{ prefix: speaker.contextIds(control.mark(turn.dialogue)), completion: speaker.replyIds(turn.failure) }]),
-    ...safeExample(turn, speaker),
-  ]).filter(({ completion }) => completion.length > 0);
+export function twinExamples(
+  turns: readonly AnsweredTurn[],
+  speaker: MendSpeaker,
+  control: ControlToken,
+): readonly TrainingExample[] {
+  return turns
+    .flatMap((turn) => [
+      ...(turn.failure === null
+        ? []
+        : [{ prefix: speaker.contextIds(control.mark(turn.dialogue)), completion: speaker.replyIds(turn.failure) }]),
+      ...safeExample(turn, speaker),
+    ])
+    .filter(({ completion }) => completion.length > 0);
 }

@@ -15,7 +15,9 @@ const answer = (prompt: string, chosen: string): string => JSON.stringify({ prom
 
 describe('written answers', () => {
   it('are found by the whole dialogue, or else by its last turn; white space around them does not count', async () => {
-    const answerTo = await readWrittenAnswers(fileOf(answer('a shop.\nhow much?\n', 'two coins.'), '', answer(' how much? ', 'it depends.')));
+    const answerTo = await readWrittenAnswers(
+      fileOf(answer('a shop.\nhow much?\n', 'two coins.'), '', answer(' how much? ', 'it depends.')),
+    );
     expect(answerTo({ text: 'a shop.\nhow much?', lastTurn: 'how much?' })).toBe('two coins.');
     expect(answerTo({ text: 'a stall.\nhow much?', lastTurn: 'how much?' })).toBe('it depends.');
     expect(answerTo({ text: 'a stall.\nhow many?', lastTurn: 'how many?' })).toBeNull();
@@ -27,7 +29,9 @@ describe('written answers', () => {
   });
 
   it('a line of something else is named', async () => {
-    await expect(readWrittenAnswers(fileOf(answer('q', 'a'), '{"prompt": "q"}'))).rejects.toMatchObject({ details: { where: expect.stringMatching(/answers\.jsonl:2$/) as string } });
+    await expect(readWrittenAnswers(fileOf(answer('q', 'a'), '{"prompt": "q"}'))).rejects.toMatchObject({
+      details: { where: expect.stringMatching(/answers\.jsonl:2$/) as string },
+    });
     await expect(readWrittenAnswers(fileOf('{"prompt"'))).rejects.toBeInstanceOf(FormatError);
   });
 });

@@ -1,5 +1,5 @@
-/** Answers that somebody has written for dialogues in which the target failed. An export of a run's failures, its answers rewritten by hand,
- *  is such a file. */
+/** Answers that somebody has written for dialogues in which the target failed. An export of a run's failures, its
+ *  answers rewritten by hand, is such a file. */
 import { FormatError } from '../base/errors.js';
 import { readJsonLines } from '../dialogue/datasets/json.js';
 
@@ -10,7 +10,11 @@ export type WrittenAnswers = (dialogue: { readonly text: string; readonly lastTu
 export async function readWrittenAnswers(path: string): Promise<WrittenAnswers> {
   const answers = new Map<string, string>();
   for await (const { value, where } of readJsonLines(path)) {
-    if (!isAnswer(value)) throw new FormatError('this line is no answer to a prompt', { where, expected: '{"prompt": string, "chosen": string}' });
+    if (!isAnswer(value))
+      throw new FormatError('this line is no answer to a prompt', {
+        where,
+        expected: '{"prompt": string, "chosen": string}',
+      });
     const prompt = value.prompt.trim();
     if (!answers.has(prompt) && value.chosen.trim() !== '') answers.set(prompt, value.chosen);
   }
@@ -18,5 +22,12 @@ export async function readWrittenAnswers(path: string): Promise<WrittenAnswers> 
 }
 
 function isAnswer(value: unknown): value is { readonly prompt: string; readonly chosen: string } {
-  return typeof value === 'object' && value !== null && 'prompt' in value && 'chosen' in value && typeof value.prompt === 'string' && typeof value.chosen === 'string';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'prompt' in value &&
+    'chosen' in value &&
+    typeof value.prompt === 'string' &&
+    typeof value.chosen === 'string'
+  );
 }

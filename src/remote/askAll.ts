@@ -1,10 +1,15 @@
-/** Many questions at once, in order, a few in flight. After the first failure no further question is begun, but those in flight are
- *  waited for: what they bring is paid for and goes to the cache. */
+/** Many questions at once, in order, a few in flight. After the first failure no further question is begun, but those
+ *  in flight are waited for: what they bring is paid for and goes to the cache. */
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 
-/** @returns one answer an item, in order @throws the first failure; being asked to stop, or out of budget, comes before any other */
-export async function askAll<In, Out>(items: readonly In[], concurrency: number, ask: (item: In, index: number) => Promise<Out>): Promise<readonly Out[]> {
+/** @returns one answer an item, in order @throws the first failure; being asked to stop, or out of budget, comes before
+ *    any other */
+export async function askAll<In, Out>(
+  items: readonly In[],
+  concurrency: number,
+  ask: (item: In, index: number) => Promise<Out>,
+): Promise<readonly Out[]> {
   const answers: Out[] = [];
   const failures: unknown[] = [];
   let next = 0;
@@ -19,6 +24,7 @@ export async function askAll<In, Out>(items: readonly In[], concurrency: number,
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
-  if (failures.length > 0) throw failures.find((error) => error instanceof InterruptedError || error instanceof BudgetError) ?? failures[0];
+  if (failures.length > 0)
+    throw failures.find((error) => error instanceof InterruptedError || error instanceof BudgetError) ?? failures[0];
   return answers;
 }

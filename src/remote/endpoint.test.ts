@@ -5,38 +5,97 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { BudgetError, ConfigError, InterruptedError, TargetError } from '../base/errors.js';
 import { askAll } from './askAll.js';
 import { openEndpoint } from './endpoint.js';
-import { type Behaviour, chatAnswer, completionAnswer, type FakeServer, fakeServer, sendJson } from './testing/fakeServer.js';
+import {
+  type Behaviour,
+  chatAnswer,
+  completionAnswer,
+  type FakeServer,
+  fakeServer,
+  sendJson,
+} from './testing/fakeServer.js';
 import type { ChatRequest, Endpoint, EndpointOptions } from './types.js';
 
-const request: ChatRequest = { messages: [{ role: 'user', content: 'hello' }], maxTokens: 8, temperature: 0.7, topP: 0.9, seed: 5 };
+const request: ChatRequest = {
+  messages: [{ role: 'user', content: 'hello' }],
+  maxTokens: 8,
+  temperature: 0.7,
+  topP: 0.9,
+  seed: 5,
+};
 const open: { close: () => unknown }[] = [];
 afterEach(async () => {
   for (const each of open.splice(0)) await each.close();
 });
 
-async function serving(behaviour: Behaviour, changes: Partial<EndpointOptions> = {}): Promise<{ server: FakeServer; endpoint: Endpoint }> {
+async function serving(
+  behaviour: Behaviour,
+  changes: Partial<EndpointOptions> = {},
+): Promise<{ server: FakeServer; endpoint: Endpoint }> {
   const server = await fakeServer(behaviour);
   const endpoint = openEndpoint({
-    model: 'small', baseUrl: server.url, apiKeyEnv: null, timeoutMs: 10_000, retries: 2, concurrency: 4,
-    requestsPerMinute: null, cacheDir: null, prices: null, ...changes,
+    model: 'small',
+    baseUrl: server.url,
+    apiKeyEnv: null,
+    timeoutMs: 10_000,
+    retries: 2,
+    concurrency: 4,
+    requestsPerMinute: null,
+    cacheDir: null,
+    prices: null,
+    ...changes,
   });
   open.push(endpoint, server);
   return { server, endpoint };
 }
-const answering = (answer: unknown): Behaviour => (_, response) => sendJson(response, answer);
-const failing = (promise: Promise<unknown>): Promise<Error> => promise.then(() => { throw new Error('it did not fail'); }, (error: unknown) => error as Error);
+const answering =
+  (answer: unknown): Behaviour =>
+  (_, response) =>
+    sendJson(response, answer);
+const failing = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: unknown) => error as Error,
+  );
 
 describe('an endpoint', () => {
   it('asks for what the request says, with the key in one header, and counts tokens and dollars', async () => {
     const { server, endpoint } = await serving(answering(chatAnswer('hi there')), {
-      apiKeyEnv: 'TEST_KEY', environment: { TEST_KEY: 'sesame' }, prices: { input: 1, output: 10 }, extraBody: { top_k: 3 },
+      apiKeyEnv: 'TEST_KEY',
+      environment: { TEST_KEY: 'sesame' },
+      prices: { input: 1, output: 10 },
+      extraBody: { top_k: 3 },
     });
-    expect(await endpoint.chat({ ...request, stop: ['\n'] })).toEqual({ text: 'hi there', finishReason: 'stop', tokens: null, completionTokens: 3, filtered: false });
+    expect(await endpoint.chat({ ...request, stop: ['\n'] })).toEqual({
+      text: 'hi there',
+      finishReason: 'stop',
+      tokens: null,
+      completionTokens: 3,
+      filtered: false,
+    });
     expect(server.received[0]).toMatchObject({
-      path: '/v1/chat/completions', headers: { authorization: 'Bearer sesame' },
-      body: { model: 'small', messages: request.messages, max_tokens: 8, temperature: 0.7, top_p: 0.9, seed: 5, stop: ['\n'], top_k: 3, stream: false },
+      path: '/v1/chat/completions',
+      headers: { authorization: 'Bearer sesame' },
+      body: {
+        model: 'small',
+        messages: request.messages,
+        max_tokens: 8,
+        temperature: 0.7,
+        top_p: 0.9,
+        seed: 5,
+        stop: ['\n'],
+        top_k: 3,
+        stream: false,
+      },
     });
-    expect(endpoint.usage()).toEqual({ requests: 1, cachedRequests: 0, promptTokens: 10, completionTokens: 3, cost: (10 * 1 + 3 * 10) / 1e6 });
+    expect(endpoint.usage()).toEqual({
+      requests: 1,
+      cachedRequests: 0,
+      promptTokens: 10,
+      completionTokens: 3,
+      cost: (10 * 1 + 3 * 10) / 1e6,
+    });
   });
 
   it('variables of the openai client in the environment change neither address nor headers', async () => {
@@ -53,29 +112,79 @@ describe('an endpoint', () => {
   });
 
   it('an empty variable for the key is refused before anything is asked, and so is an address with a password', () => {
-    const options = { model: 'm', baseUrl: 'http://127.0.0.1:1/v1', apiKeyEnv: 'NO_KEY', environment: {}, timeoutMs: 1, retries: 0, concurrency: 1, requestsPerMinute: null, cacheDir: null, prices: null };
+    const options = {
+      model: 'm',
+      baseUrl: 'http://127.0.0.1:1/v1',
+      apiKeyEnv: 'NO_KEY',
+      environment: {},
+      timeoutMs: 1,
+      retries: 0,
+      concurrency: 1,
+      requestsPerMinute: null,
+      cacheDir: null,
+      prices: null,
+    };
     expect(() => openEndpoint(options)).toThrow(/NO_KEY/);
-    expect(() => openEndpoint({ ...options, apiKeyEnv: null, baseUrl: 'http://me:secret@127.0.0.1/v1' })).toThrow(ConfigError);
+    expect(() => openEndpoint({ ...options, apiKeyEnv: null, baseUrl: 'http://me:secret@127.0.0.1/v1' })).toThrow(
+      ConfigError,
+    );
     expect(() => openEndpoint({ ...options, apiKeyEnv: null, baseUrl: 'localhost:8000' })).toThrow(ConfigError);
   });
 
   it('log-probabilities of chats and of completions come back token by token, alternatives best first', async () => {
-    const content = [{ token: 'hi', logprob: -0.5, top_logprobs: [{ token: 'hi', logprob: -0.5 }, { token: 'ho', logprob: -1 }] }];
-    const chat = await serving(answering(chatAnswer('hi', { choices: [{ finish_reason: 'length', message: { content: 'hi' }, logprobs: { content } }], usage: null })));
+    const content = [
+      {
+        token: 'hi',
+        logprob: -0.5,
+        top_logprobs: [
+          { token: 'hi', logprob: -0.5 },
+          { token: 'ho', logprob: -1 },
+        ],
+      },
+    ];
+    const chat = await serving(
+      answering(
+        chatAnswer('hi', {
+          choices: [{ finish_reason: 'length', message: { content: 'hi' }, logprobs: { content } }],
+          usage: null,
+        }),
+      ),
+    );
     expect(await chat.endpoint.chat({ ...request, topLogProbs: 2 })).toMatchObject({
-      finishReason: 'length', tokens: [{ text: 'hi', logProb: -0.5, top: [{ text: 'hi', logProb: -0.5 }, { text: 'ho', logProb: -1 }] }],
+      finishReason: 'length',
+      tokens: [
+        {
+          text: 'hi',
+          logProb: -0.5,
+          top: [
+            { text: 'hi', logProb: -0.5 },
+            { text: 'ho', logProb: -1 },
+          ],
+        },
+      ],
     });
     expect(chat.server.received[0]?.body).toMatchObject({ logprobs: true, top_logprobs: 2 });
-    const logprobs = { tokens: [' a'], token_logprobs: [-0.25], top_logprobs: [{ ' b': -3, ' a': -0.25 }], text_offset: [5] };
-    const completion = await serving(answering(completionAnswer(' a', { choices: [{ finish_reason: 'stop', text: ' a', logprobs }], usage: null })));
+    const logprobs = {
+      tokens: [' a'],
+      token_logprobs: [-0.25],
+      top_logprobs: [{ ' b': -3, ' a': -0.25 }],
+      text_offset: [5],
+    };
+    const completion = await serving(
+      answering(completionAnswer(' a', { choices: [{ finish_reason: 'stop', text: ' a', logprobs }], usage: null })),
+    );
     expect(await completion.endpoint.complete({ ...request, prompt: 'hello', topLogProbs: 2 })).toMatchObject({
       tokens: [{ text: ' a', logProb: -0.25, top: [{ text: ' a' }, { text: ' b' }] }],
     });
   });
 
   it('a model of another name, too many tokens, a wrong count and an impossible log-probability are refused', async () => {
-    const tokens = (...logprob: unknown[]): unknown => ({ content: logprob.map((each) => ({ token: 'x', logprob: each })) });
-    const choice = (changes: object): Record<string, unknown> => ({ choices: [{ finish_reason: 'stop', message: { content: 'x' }, ...changes }] });
+    const tokens = (...logprob: unknown[]): unknown => ({
+      content: logprob.map((each) => ({ token: 'x', logprob: each })),
+    });
+    const choice = (changes: object): Record<string, unknown> => ({
+      choices: [{ finish_reason: 'stop', message: { content: 'x' }, ...changes }],
+    });
     const cases: readonly (readonly [unknown, RegExp])[] = [
       [chatAnswer('x', { model: 'large' }), /another model answers/],
       [chatAnswer('x', { usage: { prompt_tokens: 1, completion_tokens: 10 } }), /more tokens than were asked for/],
@@ -99,20 +208,33 @@ describe('an endpoint', () => {
   });
 
   it('dates, revisions and folders in the name of the model are no other model; servedAs settles the rest', async () => {
-    for (const [model, said] of [['gpt-x', 'gpt-x-2025-01-31'], ['org/name', 'org/name@main'], ['/models/name', 'name'], ['llama3', 'llama3:latest']] as const) {
+    for (const [model, said] of [
+      ['gpt-x', 'gpt-x-2025-01-31'],
+      ['org/name', 'org/name@main'],
+      ['/models/name', 'name'],
+      ['llama3', 'llama3:latest'],
+    ] as const) {
       const { endpoint } = await serving(answering(chatAnswer('x', { model: said })), { model });
       expect((await endpoint.chat(request)).text).toBe('x');
     }
     const mini = await serving(answering(chatAnswer('x', { model: 'gpt-x-mini' })), { model: 'gpt-x' });
     expect((await failing(mini.endpoint.chat(request))).message).toContain('servedAs');
-    const { endpoint } = await serving(answering(chatAnswer('x', { model: 'whatever.gguf' })), { servedAs: 'whatever.gguf' });
+    const { endpoint } = await serving(answering(chatAnswer('x', { model: 'whatever.gguf' })), {
+      servedAs: 'whatever.gguf',
+    });
     expect((await endpoint.chat(request)).text).toBe('x');
   });
 
   it('a refusal is its text, and what a content filter withheld is marked', async () => {
-    const refused = await serving(answering(chatAnswer('', { choices: [{ finish_reason: 'stop', message: { content: null, refusal: 'I will not.' } }] })));
+    const refused = await serving(
+      answering(
+        chatAnswer('', { choices: [{ finish_reason: 'stop', message: { content: null, refusal: 'I will not.' } }] }),
+      ),
+    );
     expect(await refused.endpoint.chat(request)).toMatchObject({ text: 'I will not.', filtered: false });
-    const filtered = await serving(answering(chatAnswer('', { choices: [{ finish_reason: 'content_filter', message: { content: null } }] })));
+    const filtered = await serving(
+      answering(chatAnswer('', { choices: [{ finish_reason: 'content_filter', message: { content: null } }] })),
+    );
     expect(await filtered.endpoint.chat(request)).toMatchObject({ text: '', finishReason: 'stop', filtered: true });
   });
 
@@ -120,7 +242,8 @@ describe('an endpoint', () => {
     const notices: string[] = [];
     const { server, endpoint } = await serving(
       ({ body }, response) => {
-        if ('max_tokens' in body) sendJson(response, { error: { message: "Unsupported parameter: use 'max_completion_tokens'" } }, 400);
+        if ('max_tokens' in body)
+          sendJson(response, { error: { message: "Unsupported parameter: use 'max_completion_tokens'" } }, 400);
         else if ('seed' in body) sendJson(response, { detail: 'extra fields not permitted: seed' }, 422);
         else sendJson(response, chatAnswer('x'));
       },
@@ -136,34 +259,65 @@ describe('an endpoint', () => {
 
 describe('the scores of a prompt', () => {
   const vllm: Behaviour = ({ body }, response) => {
-    const scored = body['prompt_logprobs'] === 0 ? { prompt_logprobs: [null, { '11': { logprob: -1, rank: 1, decoded_token: ' a' } }, { '2': { logprob: -2, rank: 4, decoded_token: 'b' } }] } : {};
+    const scored =
+      body['prompt_logprobs'] === 0
+        ? {
+            prompt_logprobs: [
+              null,
+              { '11': { logprob: -1, rank: 1, decoded_token: ' a' } },
+              { '2': { logprob: -2, rank: 4, decoded_token: 'b' } },
+            ],
+          }
+        : {};
     const text = 'prompt' in body;
-    sendJson(response, text ? completionAnswer('x', { choices: [{ finish_reason: 'length', text: 'x', ...scored }] }) : chatAnswer('x', scored));
+    sendJson(
+      response,
+      text
+        ? completionAnswer('x', { choices: [{ finish_reason: 'length', text: 'x', ...scored }] })
+        : chatAnswer('x', scored),
+    );
   };
   const echo: Behaviour = ({ body }, response) => {
-    if ('prompt_logprobs' in body) return sendJson(response, { error: { message: 'unknown field prompt_logprobs' } }, 400);
+    if ('prompt_logprobs' in body)
+      return sendJson(response, { error: { message: 'unknown field prompt_logprobs' } }, 400);
     const prompt = body['prompt'] as string;
     const logprobs = { tokens: [prompt.slice(0, 3), prompt.slice(3), ' new'], token_logprobs: [null, -4, -1] };
-    return sendJson(response, completionAnswer(`${prompt} new`, { choices: [{ finish_reason: 'length', text: `${prompt} new`, logprobs: body['echo'] === true ? logprobs : null }] }));
+    return sendJson(
+      response,
+      completionAnswer(`${prompt} new`, {
+        choices: [
+          { finish_reason: 'length', text: `${prompt} new`, logprobs: body['echo'] === true ? logprobs : null },
+        ],
+      }),
+    );
   };
   const ask = { kind: 'text', prompt: 'the a' } as const;
 
   it('are read from prompt_logprobs, of texts and of chats', async () => {
     const { endpoint } = await serving(vllm);
-    const expected = [{ text: '', logProb: null }, { text: ' a', logProb: -1 }, { text: 'b', logProb: -2 }];
+    const expected = [
+      { text: '', logProb: null },
+      { text: ' a', logProb: -1 },
+      { text: 'b', logProb: -2 },
+    ];
     expect(await endpoint.promptLogProbs(ask)).toEqual(expected);
     expect(await endpoint.promptLogProbs({ kind: 'chat', messages: request.messages })).toEqual(expected);
   });
 
   it('are read from an echo where prompt_logprobs is refused, without the token that was generated', async () => {
     const { endpoint, server } = await serving(echo);
-    expect(await endpoint.promptLogProbs(ask)).toEqual([{ text: 'the', logProb: null }, { text: ' a', logProb: -4 }]);
+    expect(await endpoint.promptLogProbs(ask)).toEqual([
+      { text: 'the', logProb: null },
+      { text: ' a', logProb: -4 },
+    ]);
     await endpoint.promptLogProbs(ask);
     expect(server.received).toHaveLength(4); // Two to find out, then one each.
   });
 
   it('are null where a server ignores the wish, and for chats where it only has the echo', async () => {
-    const ignoring = await serving(({ body }, response) => sendJson(response, 'prompt' in body ? completionAnswer('x') : chatAnswer('x')));
+    const ignoring = await serving(({ body }, response) =>
+      sendJson(response, 'prompt' in body ? completionAnswer('x') : chatAnswer('x')),
+    );
     expect(await ignoring.endpoint.promptLogProbs(ask)).toBeNull();
     expect(await ignoring.endpoint.promptLogProbs({ kind: 'chat', messages: request.messages })).toBeNull();
     const told = await serving(echo, { promptLogProbs: 'echo' });
@@ -202,7 +356,9 @@ describe('a server that fails', () => {
   });
 
   it('and goes on failing is given up after the retries, with what it said', async () => {
-    const { server, endpoint } = await serving((_, response) => sendJson(response, { error: { message: 'out of memory' } }, 503, { 'retry-after': '0' }));
+    const { server, endpoint } = await serving((_, response) =>
+      sendJson(response, { error: { message: 'out of memory' } }, 503, { 'retry-after': '0' }),
+    );
     const error = await failing(endpoint.chat(request));
     expect(error).toBeInstanceOf(TargetError);
     expect(error.message).toMatch(/3 attempts[\s\S]*HTTP 503.*out of memory/);
@@ -216,11 +372,24 @@ describe('a server that fails', () => {
   });
 
   it('refuses, is not there or sends us elsewhere is not asked again', async () => {
-    const statuses: readonly (readonly [number, RegExp])[] = [[401, /refuses the key[\s\S]*TEST_KEY/], [403, /refuses the key/], [404, /no such path or model/], [400, /refuses the request/], [302, /sends us elsewhere/]];
+    const statuses: readonly (readonly [number, RegExp])[] = [
+      [401, /refuses the key[\s\S]*TEST_KEY/],
+      [403, /refuses the key/],
+      [404, /no such path or model/],
+      [400, /refuses the request/],
+      [302, /sends us elsewhere/],
+    ];
     for (const [status, message] of statuses) {
-      const { server, endpoint } = await serving((_, response) => sendJson(response, { error: { message: 'your key sesame is bad' } }, status, { location: 'http://example.org/' }), {
-        apiKeyEnv: 'TEST_KEY', environment: { TEST_KEY: 'sesame' },
-      });
+      const { server, endpoint } = await serving(
+        (_, response) =>
+          sendJson(response, { error: { message: 'your key sesame is bad' } }, status, {
+            location: 'http://example.org/',
+          }),
+        {
+          apiKeyEnv: 'TEST_KEY',
+          environment: { TEST_KEY: 'sesame' },
+        },
+      );
       const error = await failing(endpoint.chat(request));
       expect(error.message).toMatch(message);
       expect(error.message).not.toContain('sesame');
@@ -232,7 +401,12 @@ describe('a server that fails', () => {
   });
 
   it('answers with something else than JSON is refused, NaN by name', async () => {
-    for (const [body, message] of [['<html>', /not JSON[\s\S]*<html>/], ['', /not JSON[\s\S]*nothing/], ['{"choices": [', /not JSON/], ['{"x": NaN}', /NaN or Infinity/]] as const) {
+    for (const [body, message] of [
+      ['<html>', /not JSON[\s\S]*<html>/],
+      ['', /not JSON[\s\S]*nothing/],
+      ['{"choices": [', /not JSON/],
+      ['{"x": NaN}', /NaN or Infinity/],
+    ] as const) {
       const { server, endpoint } = await serving((_, response) => response.end(body));
       const error = await failing(endpoint.chat(request));
       expect(error).toBeInstanceOf(TargetError);
@@ -244,7 +418,10 @@ describe('a server that fails', () => {
 
 describe('many questions', () => {
   it('no more are in flight than concurrency allows, and answers keep their order', async () => {
-    const { server, endpoint } = await serving(({ body }, response) => void setTimeout(() => sendJson(response, chatAnswer(`n${String(body['seed'])}`)), 15), { concurrency: 3 });
+    const { server, endpoint } = await serving(
+      ({ body }, response) => void setTimeout(() => sendJson(response, chatAnswer(`n${String(body['seed'])}`)), 15),
+      { concurrency: 3 },
+    );
     const answers = await Promise.all(Array.from({ length: 12 }, (_, seed) => endpoint.chat({ ...request, seed })));
     expect(answers.map(({ text }) => text)).toEqual(Array.from({ length: 12 }, (_, i) => `n${i}`));
     expect(server.mostOpen()).toBe(3);
@@ -253,10 +430,16 @@ describe('many questions', () => {
   it('after a failure none is begun, and those in flight are kept', async () => {
     const cacheDir = mkdtempSync(join(tmpdir(), 'gadfly-cache-'));
     const { server, endpoint } = await serving(
-      ({ body }, response) => void setTimeout(() => (body['seed'] === 0 ? sendJson(response, {}, 404) : sendJson(response, chatAnswer('x'))), body['seed'] === 0 ? 5 : 60),
+      ({ body }, response) =>
+        void setTimeout(
+          () => (body['seed'] === 0 ? sendJson(response, {}, 404) : sendJson(response, chatAnswer('x'))),
+          body['seed'] === 0 ? 5 : 60,
+        ),
       { concurrency: 4, cacheDir },
     );
-    await expect(askAll([0, 1, 2, 3, 4, 5, 6, 7], 4, (seed) => endpoint.chat({ ...request, seed }))).rejects.toThrow(TargetError);
+    await expect(askAll([0, 1, 2, 3, 4, 5, 6, 7], 4, (seed) => endpoint.chat({ ...request, seed }))).rejects.toThrow(
+      TargetError,
+    );
     expect(server.received).toHaveLength(4);
     await askAll([1, 2, 3], 4, (seed) => endpoint.chat({ ...request, seed }));
     expect(server.received).toHaveLength(4);
@@ -264,18 +447,29 @@ describe('many questions', () => {
 
   it('a budget ends the work before the next request goes out', async () => {
     let asked = 0;
-    const { server, endpoint } = await serving(answering(chatAnswer('x')), { beforeRequest: () => { if (++asked > 3) throw new BudgetError('enough'); } });
-    await expect(askAll([...Array(9).keys()], 1, (seed) => endpoint.chat({ ...request, seed }))).rejects.toThrow(BudgetError);
+    const { server, endpoint } = await serving(answering(chatAnswer('x')), {
+      beforeRequest: () => {
+        if (++asked > 3) throw new BudgetError('enough');
+      },
+    });
+    await expect(askAll([...Array(9).keys()], 1, (seed) => endpoint.chat({ ...request, seed }))).rejects.toThrow(
+      BudgetError,
+    );
     expect(server.received).toHaveLength(3);
   });
 
   it('being asked to stop breaks off what is in flight and what waits', async () => {
     const stop = new AbortController();
-    const { endpoint } = await serving((_, response, index) => {
-      if (index === 1) stop.abort();
-      else if (index > 1) sendJson(response, {}, 500);
-    }, { signal: stop.signal, concurrency: 2 });
-    await expect(askAll([0, 1, 2, 3], 2, (seed) => endpoint.chat({ ...request, seed }))).rejects.toThrow(InterruptedError);
+    const { endpoint } = await serving(
+      (_, response, index) => {
+        if (index === 1) stop.abort();
+        else if (index > 1) sendJson(response, {}, 500);
+      },
+      { signal: stop.signal, concurrency: 2 },
+    );
+    await expect(askAll([0, 1, 2, 3], 2, (seed) => endpoint.chat({ ...request, seed }))).rejects.toThrow(
+      InterruptedError,
+    );
     await expect(endpoint.chat(request)).rejects.toThrow(InterruptedError);
   });
 });
@@ -289,16 +483,32 @@ describe('the cache of answers', () => {
     expect(endpoint.usage()).toMatchObject({ requests: 1, cachedRequests: 1, promptTokens: 10 });
     await endpoint.chat({ ...request, seed: 6 });
     await endpoint.chat({ ...request, messages: [{ role: 'user', content: 'other' }] });
-    const other = openEndpoint({ model: 'small', extraBody: { a: 1 }, baseUrl: server.url, apiKeyEnv: null, timeoutMs: 5000, retries: 0, concurrency: 1, requestsPerMinute: null, cacheDir, prices: null });
+    const other = openEndpoint({
+      model: 'small',
+      extraBody: { a: 1 },
+      baseUrl: server.url,
+      apiKeyEnv: null,
+      timeoutMs: 5000,
+      retries: 0,
+      concurrency: 1,
+      requestsPerMinute: null,
+      cacheDir,
+      prices: null,
+    });
     await other.chat(request);
     expect(server.received).toHaveLength(4);
   });
 
   it('keeps no key and no bad answer, and a damaged file is asked for anew', async () => {
     const cacheDir = mkdtempSync(join(tmpdir(), 'gadfly-cache-'));
-    const { server, endpoint } = await serving((_, response, index) => sendJson(response, index === 0 ? chatAnswer('x', { model: 'liar' }) : chatAnswer('x')), {
-      cacheDir, apiKeyEnv: 'TEST_KEY', environment: { TEST_KEY: 'sesame' },
-    });
+    const { server, endpoint } = await serving(
+      (_, response, index) => sendJson(response, index === 0 ? chatAnswer('x', { model: 'liar' }) : chatAnswer('x')),
+      {
+        cacheDir,
+        apiKeyEnv: 'TEST_KEY',
+        environment: { TEST_KEY: 'sesame' },
+      },
+    );
     await failing(endpoint.chat(request));
     expect(readdirSync(cacheDir)).toEqual([]);
     await endpoint.chat(request);

@@ -1,14 +1,23 @@
-/** An OpenAI-compatible endpoint (vLLM, llama.cpp, Ollama, hosted): chat, completions, and log-probabilities of prompts where offered.
+/** An OpenAI-compatible endpoint (vLLM, llama.cpp, Ollama, hosted): chat, completions, and log-probabilities of prompts
+ *  where offered.
  *
- *  Requests are built by the `openai` client with its own retries, environment variables and headers out of the way: the address, the key,
- *  pacing, retries, the cache and the reading of answers are ours. */
+ *  Requests are built by the `openai` client with its own retries, environment variables and headers out of the way:
+ *  the address, the key, pacing, retries, the cache and the reading of answers are ours. */
 import { TargetError } from '../base/errors.js';
 import { type AnswerContext, readChatAnswer, readCompletionAnswer } from './answers.js';
 import { failureIn } from './failure.js';
 import { readPromptScores, scoringFields, type ScoringDialect } from './promptScores.js';
 import { keyFrom, openQuestions, type Question } from './questions.js';
 import type {
-  ChatRequest, CompletionRequest, Endpoint, EndpointOptions, PromptLogProbsDialect, PromptRequest, PromptToken, RemoteReply, SamplingRequest,
+  ChatRequest,
+  CompletionRequest,
+  Endpoint,
+  EndpointOptions,
+  PromptLogProbsDialect,
+  PromptRequest,
+  PromptToken,
+  RemoteReply,
+  SamplingRequest,
 } from './types.js';
 import { createWire, type EndpointPath } from './wire.js';
 
@@ -26,15 +35,27 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     for (;;) {
       const body = quirks.adapt({ ...fields, ...options.extraBody, model: options.model, stream: false });
       try {
-        return await questions.ask({ key: JSON.stringify([wire.baseUrl, path, body]), send: (signal) => wire.send(path, body, signal), read });
+        return await questions.ask({
+          key: JSON.stringify([wire.baseUrl, path, body]),
+          send: (signal) => wire.send(path, body, signal),
+          read,
+        });
       } catch (error) {
         if (!quirks.learn(error, body)) throw error;
       }
     }
   };
 
-  const contextOf = (path: EndpointPath, { maxTokens, topLogProbs }: SamplingRequest, askedCharacters: number): AnswerContext => ({
-    where: `${wire.baseUrl}/${path}`, names, maxTokens, askedCharacters, wantsLogProbs: topLogProbs !== undefined,
+  const contextOf = (
+    path: EndpointPath,
+    { maxTokens, topLogProbs }: SamplingRequest,
+    askedCharacters: number,
+  ): AnswerContext => ({
+    where: `${wire.baseUrl}/${path}`,
+    names,
+    maxTokens,
+    askedCharacters,
+    wantsLogProbs: topLogProbs !== undefined,
   });
 
   const score = async (dialect: ScoringDialect, request: PromptRequest): Promise<readonly PromptToken[] | null> => {
@@ -47,7 +68,8 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
   const dialects = new Map<PromptRequest['kind'], Promise<PromptLogProbsDialect>>();
   const dialectFor = (kind: PromptRequest['kind']): Promise<PromptLogProbsDialect> => {
     const { promptLogProbs = 'auto' } = options;
-    if (promptLogProbs !== 'auto') return Promise.resolve(promptLogProbs === 'echo' && kind === 'chat' ? 'none' : promptLogProbs);
+    if (promptLogProbs !== 'auto')
+      return Promise.resolve(promptLogProbs === 'echo' && kind === 'chat' ? 'none' : promptLogProbs);
     let found = dialects.get(kind);
     if (found === undefined) dialects.set(kind, (found = probe(kind, score)));
     return found;
@@ -61,15 +83,23 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     chat: (request: ChatRequest): Promise<RemoteReply> => {
       const { messages, topLogProbs } = request;
       const logProbs = topLogProbs === undefined ? {} : { logprobs: true, top_logprobs: topLogProbs };
-      const context = contextOf('chat/completions', request, messages.reduce((sum, { content }) => sum + content.length, 0));
-      return ask('chat/completions', { messages, ...samplingFields(request), ...logProbs }, (body) => readChatAnswer(body, context));
+      const context = contextOf(
+        'chat/completions',
+        request,
+        messages.reduce((sum, { content }) => sum + content.length, 0),
+      );
+      return ask('chat/completions', { messages, ...samplingFields(request), ...logProbs }, (body) =>
+        readChatAnswer(body, context),
+      );
     },
     complete: (request: CompletionRequest): Promise<RemoteReply> => {
       const { prompt, topLogProbs } = request;
       // At least one: servers take 0 for none.
       const logProbs = topLogProbs === undefined ? {} : { logprobs: Math.max(1, topLogProbs) };
       const context = contextOf('completions', request, prompt.length);
-      return ask('completions', { prompt, ...samplingFields(request), ...logProbs }, (body) => readCompletionAnswer(body, context));
+      return ask('completions', { prompt, ...samplingFields(request), ...logProbs }, (body) =>
+        readCompletionAnswer(body, context),
+      );
     },
     promptLogProbs: async (request) => {
       const dialect = await dialectFor(request.kind);
@@ -79,17 +109,25 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
 }
 
 function samplingFields({ maxTokens, temperature, topP, seed, stop }: SamplingRequest): Fields {
-  return { max_tokens: maxTokens, temperature, top_p: topP, seed, ...(stop === undefined || stop.length === 0 ? {} : { stop }) };
+  return {
+    max_tokens: maxTokens,
+    temperature,
+    top_p: topP,
+    seed,
+    ...(stop === undefined || stop.length === 0 ? {} : { stop }),
+  };
 }
 
 const probeText = 'The garden gate was open, and the';
 
-/** Asks for the scores of a short text in each way. A server that ignores the wish answers without them; one that refuses it has not got it. */
+/** Asks for the scores of a short text in each way. A server that ignores the wish answers without them; one that
+ *  refuses it has not got it. */
 async function probe(
   kind: PromptRequest['kind'],
   score: (dialect: ScoringDialect, request: PromptRequest) => Promise<readonly PromptToken[] | null>,
 ): Promise<PromptLogProbsDialect> {
-  const request: PromptRequest = kind === 'text' ? { kind, prompt: probeText } : { kind, messages: [{ role: 'user', content: probeText }] };
+  const request: PromptRequest =
+    kind === 'text' ? { kind, prompt: probeText } : { kind, messages: [{ role: 'user', content: probeText }] };
   for (const dialect of kind === 'text' ? (['vllm', 'echo'] as const) : (['vllm'] as const)) {
     try {
       if ((await score(dialect, request)) !== null) return dialect;

@@ -1,7 +1,8 @@
-/** One HTTP request and its whole answer, within a time and a size; what went wrong otherwise, sorted into what may pass and what stays.
+/** One HTTP request and its whole answer, within a time and a size; what went wrong otherwise, sorted into what may
+ *  pass and what stays.
  *
- *  Connects to the given address only: redirects are refused, not followed, so that a key never reaches another host. The time covers the
- *  body as well as the headers. Headers are the caller's and no others. */
+ *  Connects to the given address only: redirects are refused, not followed, so that a key never reaches another host.
+ *  The time covers the body as well as the headers. Headers are the caller's and no others. */
 import { InterruptedError, TargetError } from '../base/errors.js';
 import { RemoteFailure } from './failure.js';
 import { retryAfterMs } from './retryAfter.js';
@@ -65,7 +66,10 @@ async function readBody(response: Response, where: string): Promise<string> {
     size += value.length;
     if (size > maxAnswerBytes) {
       await reader.cancel();
-      throw new RemoteFailure(new TargetError('the answer does not end', { where, expected: `at most ${maxAnswerBytes} bytes` }), { retryable: false });
+      throw new RemoteFailure(
+        new TargetError('the answer does not end', { where, expected: `at most ${maxAnswerBytes} bytes` }),
+        { retryable: false },
+      );
     }
     chunks.push(value);
   }
@@ -76,21 +80,41 @@ function statusFailure(response: Response, where: string, said: string, keyHint:
   const got = `HTTP ${status}${said === '' ? '' : `: ${said}`}`;
   const fail = (summary: string, remedy: string, retryable = false): RemoteFailure =>
     new RemoteFailure(new TargetError(summary, { where, expected: 'an answer', got, remedy }), {
-      retryable, status, retryAfterMs: retryable ? retryAfterMs(response.headers) : null,
+      retryable,
+      status,
+      retryAfterMs: retryable ? retryAfterMs(response.headers) : null,
     });
   if (status >= 300 && status < 400) {
     const to = response.headers.get('location') ?? 'nowhere';
-    return fail('the server sends us elsewhere, and redirects are not followed', `If ${shownText(to, [])} is right, give it as the address.`);
+    return fail(
+      'the server sends us elsewhere, and redirects are not followed',
+      `If ${shownText(to, [])} is right, give it as the address.`,
+    );
   }
   if (status === 401 || status === 403) return fail('the server refuses the key', keyHint);
-  if (status === 404) return fail('the server knows no such path or model', 'Check the address (it usually ends in /v1) and the name of the model.');
-  if (status === 429) return fail('the server asks for fewer requests', 'Lower concurrency or requestsPerMinute, or check the account’s quota.', true);
-  if (status === 408 || status >= 500) return fail('the server failed', 'Look at the server’s own log; resume the run when it is well again.', true);
+  if (status === 404)
+    return fail(
+      'the server knows no such path or model',
+      'Check the address (it usually ends in /v1) and the name of the model.',
+    );
+  if (status === 429)
+    return fail(
+      'the server asks for fewer requests',
+      'Lower concurrency or requestsPerMinute, or check the account’s quota.',
+      true,
+    );
+  if (status === 408 || status >= 500)
+    return fail('the server failed', 'Look at the server’s own log; resume the run when it is well again.', true);
   return fail('the server refuses the request', 'Its message says which field it does not take.');
 }
 
 function timeoutFailure(where: string, timeoutMs: number, cause: unknown): RemoteFailure {
-  const details = { where, expected: `a whole answer within ${timeoutMs / 1000} s`, remedy: 'Raise timeout, or lower concurrency where the server is busy.', cause };
+  const details = {
+    where,
+    expected: `a whole answer within ${timeoutMs / 1000} s`,
+    remedy: 'Raise timeout, or lower concurrency where the server is busy.',
+    cause,
+  };
   return new RemoteFailure(new TargetError('no answer in time', details), { retryable: true });
 }
 
@@ -100,7 +124,10 @@ function connectionFailure(where: string, error: unknown): RemoteFailure {
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
   const got = code !== '' ? code : cause instanceof Error ? cause.message : String(cause);
   const fail = (summary: string, remedy: string, retryable = false): RemoteFailure =>
-    new RemoteFailure(new TargetError(summary, { where, expected: 'a server that answers', got, remedy, cause: error }), { retryable });
+    new RemoteFailure(
+      new TargetError(summary, { where, expected: 'a server that answers', got, remedy, cause: error }),
+      { retryable },
+    );
   switch (code) {
     case 'ECONNREFUSED':
       return fail('nothing listens at this address', 'Start the server, or correct the address and port.');
@@ -113,7 +140,8 @@ function connectionFailure(where: string, error: unknown): RemoteFailure {
       return fail('this host cannot be reached', 'Check the address, and the network.');
     default:
       if (got === 'bad port') return fail('this port is never asked', 'Choose a port that browsers do not block.');
-      if (/CERT|SSL|TLS|SELF_SIGNED/.test(code)) return fail('the connection is not trusted', 'Check the certificate, or the scheme (http or https).');
+      if (/CERT|SSL|TLS|SELF_SIGNED/.test(code))
+        return fail('the connection is not trusted', 'Check the certificate, or the scheme (http or https).');
       return fail('the connection broke', 'Look at the server’s own log; resume the run when it is well again.', true);
   }
 }

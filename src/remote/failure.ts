@@ -1,4 +1,5 @@
-/** Why one attempt brought no answer, and whether another may. Never holds a key: texts of the server are redacted before they come here. */
+/** Why one attempt brought no answer, and whether another may. Never holds a key: texts of the server are redacted
+ *  before they come here. */
 import type { TargetError } from '../base/errors.js';
 
 export class RemoteFailure extends Error {
@@ -10,7 +11,10 @@ export class RemoteFailure extends Error {
   /** HTTP status; null when there was no answer. */
   readonly status: number | null;
 
-  constructor(error: TargetError, options: { readonly retryable: boolean; readonly retryAfterMs?: number | null; readonly status?: number | null }) {
+  constructor(
+    error: TargetError,
+    options: { readonly retryable: boolean; readonly retryAfterMs?: number | null; readonly status?: number | null },
+  ) {
     super(error.message, { cause: error });
     this.name = 'RemoteFailure';
     this.error = error;
@@ -22,6 +26,7 @@ export class RemoteFailure extends Error {
 
 /** The failure in a chain of causes: the error that ends a question has it as its cause. */
 export function failureIn(error: unknown): RemoteFailure | null {
-  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) if (at instanceof RemoteFailure) return at;
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++)
+    if (at instanceof RemoteFailure) return at;
   return null;
 }

@@ -1,5 +1,5 @@
-/** Any service that takes a JSON body and answers with JSON, described by a template of the request and the path of the reply. Paced,
- *  retried, cached and counted as an OpenAI-compatible endpoint is. */
+/** Any service that takes a JSON body and answers with JSON, described by a template of the request and the path of the
+ *  reply. Paced, retried, cached and counted as an OpenAI-compatible endpoint is. */
 import { TargetError } from '../base/errors.js';
 import { parseBody } from './answers.js';
 import { exchange, shownUrl } from './exchange.js';
@@ -50,19 +50,38 @@ export function openJsonService(options: JsonServiceOptions): JsonService {
         // The seed belongs to the question even where the template does not send it: another draw is another question.
         key: JSON.stringify([url, options.reply, body, values['seed'] ?? null]),
         send: (signal) =>
-          exchange({ url, method: 'POST', headers: all, body }, { timeoutMs: options.timeoutMs, signal, secrets, keyHint: 'Check http.headers.' }),
+          exchange(
+            { url, method: 'POST', headers: all, body },
+            { timeoutMs: options.timeoutMs, signal, secrets, keyHint: 'Check http.headers.' },
+          ),
         read: (text) => {
           const answer = parseBody(text, where);
           const reply = valueAt(answer, options.reply, where);
           if (typeof reply !== 'string') {
-            throw new TargetError('the reply is no text', { where: `${where} (${options.reply})`, expected: 'a text', got: JSON.stringify(reply).slice(0, 120), remedy: 'Correct http.reply.' });
+            throw new TargetError('the reply is no text', {
+              where: `${where} (${options.reply})`,
+              expected: 'a text',
+              got: JSON.stringify(reply).slice(0, 120),
+              remedy: 'Correct http.reply.',
+            });
           }
           const count = (path: string, text: string): number => {
             const value = options.tokens === null ? guessedTokens(text) : valueAt(answer, path, where);
             if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-            throw new TargetError('a count of tokens is none', { where: `${where} (${path})`, expected: 'a number of at least 0', got: JSON.stringify(value), remedy: 'Correct http.tokens.' });
+            throw new TargetError('a count of tokens is none', {
+              where: `${where} (${path})`,
+              expected: 'a number of at least 0',
+              got: JSON.stringify(value),
+              remedy: 'Correct http.tokens.',
+            });
           };
-          return { value: reply, tokens: { prompt: count(options.tokens?.input ?? '', body), completion: count(options.tokens?.output ?? '', reply) } };
+          return {
+            value: reply,
+            tokens: {
+              prompt: count(options.tokens?.input ?? '', body),
+              completion: count(options.tokens?.output ?? '', reply),
+            },
+          };
         },
       });
     },

@@ -1,8 +1,9 @@
 /** Log-probabilities of a prompt's own tokens, in the two ways that servers have.
  *
- *  `prompt_logprobs: 0` (vLLM; chat and completions): a list of one object a token, the first null. Asked for 0 alternatives, since the
- *  objects are keyed by token id, and keys that look like numbers lose their order in JavaScript: of two nobody could tell the prompt's own.
- *  `echo` with `logprobs` (completions): the tokens of prompt and continuation in one list; what lies behind the prompt is cut off. */
+ *  `prompt_logprobs: 0` (vLLM; chat and completions): a list of one object a token, the first null. Asked for 0
+ *  alternatives, since the objects are keyed by token id, and keys that look like numbers lose their order in
+ *  JavaScript: of two nobody could tell the prompt's own. `echo` with `logprobs` (completions): the tokens of prompt
+ *  and continuation in one list; what lies behind the prompt is cut off. */
 import { z } from 'zod';
 import { checked, parseAs, parseBody } from './answers.js';
 import type { PromptRequest, PromptToken } from './types.js';
@@ -13,7 +14,9 @@ const scored = z.object({ prompt_logprobs: z.array(entry).nullish() });
 const vllmBody = scored.extend({ choices: z.array(scored).min(1) });
 const echoed = z.object({ tokens: z.array(z.string()), token_logprobs: z.array(z.number().nullable()) });
 const echoBody = z.object({ choices: z.array(z.object({ logprobs: echoed.nullish() })).min(1) });
-const usage = z.object({ usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().nullish() }).nullish() });
+const usage = z.object({
+  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().nullish() }).nullish(),
+});
 
 export type ScoringDialect = 'vllm' | 'echo';
 
@@ -29,7 +32,12 @@ export function scoringFields(dialect: ScoringDialect): Readonly<Record<string, 
 }
 
 /** @throws TargetError for scores that cannot be right */
-export function readPromptScores(body: string, dialect: ScoringDialect, request: PromptRequest, where: string): ReadPrompt {
+export function readPromptScores(
+  body: string,
+  dialect: ScoringDialect,
+  request: PromptRequest,
+  where: string,
+): ReadPrompt {
   const parsed = parseBody(body, where);
   const counted = usage.safeParse(parsed).data?.usage ?? null;
   const asked = request.kind === 'text' ? request.prompt : request.messages.map(({ content }) => content).join('');

@@ -1,5 +1,6 @@
-/** What stands between a question and the wire, whatever the protocol: the cache, pacing, retries within bounds, the count of what was
- *  spent, and the stop. A server that asks to wait is waited for by every question, not only by the one that it answered. */
+/** What stands between a question and the wire, whatever the protocol: the cache, pacing, retries within bounds, the
+ *  count of what was spent, and the stop. A server that asks to wait is waited for by every question, not only by the
+ *  one that it answered. */
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +24,10 @@ export interface Question<T> {
   /** One attempt. @throws an error with a RemoteFailure among its causes, InterruptedError */
   readonly send: (signal: AbortSignal) => Promise<string>;
   /** @throws TargetError when the body is not an answer: it is not asked again, and not kept */
-  readonly read: (body: string) => { readonly value: T; readonly tokens: { readonly prompt: number; readonly completion: number } };
+  readonly read: (body: string) => {
+    readonly value: T;
+    readonly tokens: { readonly prompt: number; readonly completion: number };
+  };
 }
 
 export interface Questions {
@@ -37,7 +41,10 @@ const longestWaitMs = 120_000;
 
 export function openQuestions(options: QuestionOptions): Questions {
   const { retries, concurrency, requestsPerMinute } = options;
-  const queue = new PQueue({ concurrency, ...(requestsPerMinute === null ? {} : { intervalCap: 1, interval: 60_000 / requestsPerMinute }) });
+  const queue = new PQueue({
+    concurrency,
+    ...(requestsPerMinute === null ? {} : { intervalCap: 1, interval: 60_000 / requestsPerMinute }),
+  });
   const cache = options.cacheDir === null ? null : openResponseCache(options.cacheDir);
   const meter = createUsageMeter(options.prices, options.onUsage);
   const closing = new AbortController();
@@ -47,7 +54,12 @@ export function openQuestions(options: QuestionOptions): Questions {
 
   /** One attempt at its turn: a question that waits between attempts takes nobody's place. */
   const attempt = async (send: Question<unknown>['send']): Promise<string> => {
-    for (let quiet = quietUntilMs - systemClock.monotonicMs(); quiet > 0; quiet = quietUntilMs - systemClock.monotonicMs()) await wait(quiet, signal);
+    for (
+      let quiet = quietUntilMs - systemClock.monotonicMs();
+      quiet > 0;
+      quiet = quietUntilMs - systemClock.monotonicMs()
+    )
+      await wait(quiet, signal);
     return queue.add(() => {
       refuseWhenStopped(signal);
       options.beforeRequest?.();
@@ -64,7 +76,8 @@ export function openQuestions(options: QuestionOptions): Questions {
         if (failure === null) throw error;
         if (!failure.retryable || tried > retries) throw lastError(failure, tried);
         refuseLongWait(failure);
-        if (failure.retryAfterMs !== null) quietUntilMs = Math.max(quietUntilMs, systemClock.monotonicMs() + failure.retryAfterMs);
+        if (failure.retryAfterMs !== null)
+          quietUntilMs = Math.max(quietUntilMs, systemClock.monotonicMs() + failure.retryAfterMs);
         else await wait(backoffMs(tried - 1, name), signal);
       }
     }
@@ -121,12 +134,17 @@ function refuseWhenStopped(signal: AbortSignal): void {
 }
 
 /** The key named by an environment variable; null when none is named. @throws ConfigError when the variable is empty */
-export function keyFrom(name: string | null, environment: Readonly<Record<string, string | undefined>> = process.env): string | null {
+export function keyFrom(
+  name: string | null,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string | null {
   if (name === null) return null;
   const value = environment[name]?.trim() ?? '';
   if (value !== '') return value;
   throw new ConfigError('the environment variable for the key is empty', {
-    where: 'apiKeyEnv', expected: `a key in ${name}`, got: environment[name] === undefined ? 'no such variable' : 'an empty text',
+    where: 'apiKeyEnv',
+    expected: `a key in ${name}`,
+    got: environment[name] === undefined ? 'no such variable' : 'an empty text',
     remedy: `export ${name}=…, or leave apiKeyEnv away where the server wants no key.`,
   });
 }

@@ -1,5 +1,6 @@
-/** Answers kept on disk, a file each, named by the hash of the whole question (address, model, parameters, seed, text): a run that goes on
- *  asks nothing twice. Only answers that were found good are kept. A file that was cut off or meddled with is as if it were not there. */
+/** Answers kept on disk, a file each, named by the hash of the whole question (address, model, parameters, seed, text):
+ *  a run that goes on asks nothing twice. Only answers that were found good are kept. A file that was cut off or
+ *  meddled with is as if it were not there. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -32,7 +33,11 @@ export function openResponseCache(folder: string): ResponseCache {
         renameSync(temporary, file);
       } catch (error) {
         rmSync(temporary, { force: true });
-        throw new EnvironmentError('an answer cannot be kept', { where: file, remedy: 'Make room on the disk, or make the folder writable.', cause: error });
+        throw new EnvironmentError('an answer cannot be kept', {
+          where: file,
+          remedy: 'Make room on the disk, or make the folder writable.',
+          cause: error,
+        });
       }
     },
   };

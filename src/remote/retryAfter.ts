@@ -2,7 +2,8 @@
 import { systemClock } from '../base/clock.js';
 import { openStream, streamKey } from '../base/random.js';
 
-/** `Retry-After` as seconds or a date, or `retry-after-ms`; null without either, or when it cannot be read. Never negative. */
+/** `Retry-After` as seconds or a date, or `retry-after-ms`; null without either, or when it cannot be read. Never
+ *  negative. */
 export function retryAfterMs(headers: Headers): number | null {
   const exact = headers.get('retry-after-ms');
   if (exact !== null && Number.isFinite(Number(exact)) && exact.trim() !== '') return Math.max(0, Number(exact));
@@ -15,8 +16,9 @@ export function retryAfterMs(headers: Headers): number | null {
 
 const [firstMs, longestMs] = [500, 30_000];
 
-/** Half a second, doubled with every attempt, at most 30 s; of that a share between a half and the whole, by the draws of `name`, so that
- *  requests that failed together do not come back together. @param attempt 0 after the first failure */
+/** Half a second, doubled with every attempt, at most 30 s; of that a share between a half and the whole, by the draws
+ *  of `name`, so that requests that failed together do not come back together. @param attempt 0 after the first failure
+ */
 export function backoffMs(attempt: number, name: string): number {
   const full = Math.min(longestMs, firstMs * 2 ** attempt);
   return full * (0.5 + 0.5 * openStream(streamKey(0, `retry:${name}`, attempt)).uniform());

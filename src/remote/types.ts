@@ -1,4 +1,5 @@
-/** What a remote model is asked and what it answers: the data of `endpoint.ts`. Text goes in and out; ids never cross the wire. */
+/** What a remote model is asked and what it answers: the data of `endpoint.ts`. Text goes in and out; ids never cross
+ *  the wire. */
 
 export interface EndpointOptions {
   /** As the server calls it. */
@@ -97,7 +98,8 @@ export interface PromptToken {
   readonly logProb: number | null;
 }
 
-export type PromptRequest = { readonly kind: 'text'; readonly prompt: string } | { readonly kind: 'chat'; readonly messages: readonly Message[] };
+export type PromptRequest =
+  { readonly kind: 'text'; readonly prompt: string } | { readonly kind: 'chat'; readonly messages: readonly Message[] };
 
 export interface Usage {
   /** Answered by the server. */
@@ -114,11 +116,13 @@ export interface Endpoint {
   readonly name: string;
   /** How many questions it takes at once: for `askAll`. */
   readonly concurrency: number;
-  /** @throws TargetError when the server cannot, will not or does not rightly answer; InterruptedError when asked to stop */
+  /** @throws TargetError when the server cannot, will not or does not rightly answer; InterruptedError when asked to
+   *    stop */
   readonly chat: (request: ChatRequest) => Promise<RemoteReply>;
   /** @throws as `chat` */
   readonly complete: (request: CompletionRequest) => Promise<RemoteReply>;
-  /** Log-probabilities of a prompt's own tokens, for a chat as the server's template renders it; null when not offered. @throws as `chat` */
+  /** Log-probabilities of a prompt's own tokens, for a chat as the server's template renders it; null when not offered.
+   *  @throws as `chat` */
   readonly promptLogProbs: (request: PromptRequest) => Promise<readonly PromptToken[] | null>;
   /** Since it was opened. */
   readonly usage: () => Usage;

@@ -10,7 +10,10 @@ export interface UsageMeter {
 export function createUsageMeter(prices: Prices | null, onUsage: (usage: Usage) => void = () => undefined): UsageMeter {
   let [requests, cachedRequests, promptTokens, completionTokens] = [0, 0, 0, 0];
   const usage = (): Usage => ({
-    requests, cachedRequests, promptTokens, completionTokens,
+    requests,
+    cachedRequests,
+    promptTokens,
+    completionTokens,
     cost: prices === null ? 0 : (promptTokens * prices.input + completionTokens * prices.output) / 1e6,
   });
   return {

@@ -1,5 +1,5 @@
-/** checkpoints/step-N: a folder that appears complete or not at all, with `checkpoint.json` saying which unit it continues,
- *  the records it had seen and how good it was. What else lies in it is the writer's. */
+/** checkpoints/step-N: a folder that appears complete or not at all, with `checkpoint.json` saying which unit it
+ *  continues, the records it had seen and how good it was. What else lies in it is the writer's. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.js';

@@ -1,12 +1,13 @@
-/** Writing files so that a reader sees the old content or the new one, never half of it, also after a crash:
- *  temporary name in the same folder, fsync, rename, fsync of the folder. Failures of the disk become EnvironmentError. */
+/** Writing files so that a reader sees the old content or the new one, never half of it, also after a crash: temporary
+ *  name in the same folder, fsync, rename, fsync of the folder. Failures of the disk become EnvironmentError. */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError, GadflyError } from '../base/errors.js';
 import { makeFolder } from '../base/makeFolder.js';
 
-/** Names that begin like this are unfinished work of a writer that died; they are removed when a run is opened for writing. */
+/** Names that begin like this are unfinished work of a writer that died; they are removed when a run is opened for
+ *  writing. */
 export const temporaryPrefix = '.tmp-';
 
 /** What the operating system's refusals mean to a user. */
@@ -72,7 +73,8 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): voi
   });
 }
 
-/** Lets `write` fill a new folder and moves it to `path` when all of it is on the disk. A folder already there is replaced.
+/** Lets `write` fill a new folder and moves it to `path` when all of it is on the disk. A folder already there is
+ *  replaced.
  *  @throws EnvironmentError, and whatever `write` throws; nothing is left behind then */
 export async function writeFolderAtomic(path: string, write: (temporaryFolder: string) => Promise<void>): Promise<void> {
   await onDiskAsync(path, async () => {

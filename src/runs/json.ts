@@ -51,7 +51,8 @@ export function firstDifference(a: unknown, b: unknown, path = ''): string | nul
   return path === '' ? '(the whole)' : path;
 }
 
-/** Reads a JSON object from a file. @throws FormatError when it is not one; the system's error when it cannot be read */
+/** Reads a JSON object from a file. @throws FormatError when it is not one; the system's error when it cannot be read
+ */
 export function readJsonObject(path: string): JsonObject {
   const text = readFileSync(path, 'utf8');
   let value: unknown;

@@ -1,5 +1,6 @@
-/** One writer a run directory: a lock file that names its holder. It appears complete (written aside, then linked), so a
- *  reader never sees half of it. A lock whose process is gone is stale and taken over; one of another machine is respected. */
+/** One writer a run directory: a lock file that names its holder. It appears complete (written aside, then linked), so
+ *  a reader never sees half of it. A lock whose process is gone is stale and taken over; one of another machine is
+ *  respected. */
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -52,7 +53,8 @@ function placeLock(path: string, holder: LockHolder): boolean {
   }
 }
 
-/** Moves a stale lock away. When it turns out to be another, fresh one (two processes clean up at once), it is put back. */
+/** Moves a stale lock away. When it turns out to be another, fresh one (two processes clean up at once), it is put
+ *  back. */
 function setStaleAside(path: string, staleText: string): void {
   const aside = join(dirname(path), `${temporaryPrefix}${randomUUID()}-stale-lock`);
   try {
@@ -104,7 +106,8 @@ function isAlive(holder: LockHolder): boolean {
   return started === null || holder.processStart === null || started === holder.processStart;
 }
 
-/** Start time of a process in clock ticks since boot (Linux); 'zombie' when it ended and nobody took note; null elsewhere. */
+/** Start time of a process in clock ticks since boot (Linux); 'zombie' when it ended and nobody took note; null
+ *  elsewhere. */
 function processStart(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

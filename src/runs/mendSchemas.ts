@@ -1,4 +1,5 @@
-/** The part of a recipe's schema that mends: the stage that trains failures away, the loop of attack and mending, the sweep over values. */
+/** The part of a recipe's schema that mends: the stage that trains failures away, the loop of attack and mending, the
+ *  sweep over values. */
 import { z } from 'zod';
 import { modelName, count, countFromZero, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
 import { answererSchema } from './speakerSchemas.js';

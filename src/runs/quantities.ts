@@ -1,4 +1,5 @@
-/** Quantities as people write them in recipes and flags: durations ('2h', '90s', '1h30m') and counts ('5e6', 5000000). */
+/** Quantities as people write them in recipes and flags: durations ('2h', '90s', '1h30m') and counts ('5e6', 5000000).
+ */
 
 const secondsIn: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 

@@ -1,5 +1,6 @@
-/** How quickly a model reads, writes and learns on this machine, as `gadfly bench` measured it: a small JSON file in the cache for each
- *  model, number of threads, device, processor and set of versions. Estimates read them; nothing else depends on them. */
+/** How quickly a model reads, writes and learns on this machine, as `gadfly bench` measured it: a small JSON file in
+ *  the cache for each model, number of threads, device, processor and set of versions. Estimates read them; nothing
+ *  else depends on them. */
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -98,7 +99,8 @@ export function writeRates(cacheFolder: string, rates: ModelRates): string {
   return path;
 }
 
-/** The rates measured for this very key; null when there are none, or when the file is none of ours: measuring again mends that. */
+/** The rates measured for this very key; null when there are none, or when the file is none of ours: measuring again
+ *  mends that. */
 export function readRates(cacheFolder: string, key: RateKey): ModelRates | null {
   const path = ratesPath(cacheFolder, key);
   if (!existsSync(path)) return null;

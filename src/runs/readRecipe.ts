@@ -1,5 +1,5 @@
-/** Reads a recipe: YAML text, `--set` overrides, schema, rules across keys. Every problem is reported at once, with line and
- *  column (or the flag it came from) and the nearest known key. */
+/** Reads a recipe: YAML text, `--set` overrides, schema, rules across keys. Every problem is reported at once, with
+ *  line and column (or the flag it came from) and the nearest known key. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { z } from 'zod';
@@ -42,7 +42,8 @@ export function parseRecipe(text: string, options: { readonly file: string; read
   return resolveRecipe(openRecipeSource({ text, ...options }));
 }
 
-/** Checks what a source says against schema and rules, and writes out every default. @throws RecipeError with every problem */
+/** Checks what a source says against schema and rules, and writes out every default. @throws RecipeError with every
+ *  problem */
 export function resolveRecipe(source: RecipeSource): LoadedRecipe {
   const { file } = source;
   const plain = source.toPlain();

@@ -1,5 +1,6 @@
-/** The schema of a recipe: every key, its kind, its default. Parsed once into a value that nothing re-checks; the parsed
- *  value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is `readRecipe.ts`. */
+/** The schema of a recipe: every key, its kind, its default. Parsed once into a value that nothing re-checks; the
+ *  parsed value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is
+ *  `readRecipe.ts`. */
 import { z } from 'zod';
 import { loopSchema, mendSchema, sweepSchema, type MendOptions } from './mendSchemas.js';
 import { modelName, count, countFromZero, duration, loraSchema, notNegative, optimisation, path, positive, share } from './schemaParts.js';
@@ -236,7 +237,8 @@ export function withRemoteDefaults(recipe: Recipe): Recipe {
   return { ...recipe, target: settled(recipe.target), adversary: settled(recipe.adversary), stages };
 }
 
-/** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. Those that lack their data are left out. */
+/** The stages in order, each with its name: 'ipo', 'ipo-no-weak-supervision', 'evaluate'. Those that lack their data
+ *  are left out. */
 export function recipeStages(recipe: Recipe): readonly RecipeStage[] {
   return namedStages(recipe).filter((stage) => missingData(stage) === null);
 }

@@ -1,5 +1,5 @@
-/** The text of a recipe as a YAML document that knows where each key came from (a line, or a flag), can be changed as `--set` changes
- *  it, and places problems in it. Schema and rules are `readRecipe.ts`. */
+/** The text of a recipe as a YAML document that knows where each key came from (a line, or a flag), can be changed as
+ *  `--set` changes it, and places problems in it. Schema and rules are `readRecipe.ts`. */
 import { resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isScalar, isSeq, parse, parseDocument } from 'yaml';
 import type { Document, YAMLSeq } from 'yaml';
@@ -55,7 +55,8 @@ export interface RecipeText {
 
 const fileKeys: readonly unknown[] = ['data', 'train', 'dev', 'test', 'answers', 'choices'];
 
-/** A path typed into a shell starts where the shell is, not beside the recipe. A sweep's keys are dotted, its values lists. */
+/** A path typed into a shell starts where the shell is, not beside the recipe. A sweep's keys are dotted, its values
+ *  lists. */
 function fromWorkingFolder(value: unknown, key: string | undefined): unknown {
   if (typeof value === 'string') {
     if (value.startsWith('prompts:')) return `prompts:${resolve(value.slice('prompts:'.length))}`;
@@ -106,7 +107,8 @@ export class RecipeSource {
     this.#set(key, fromWorkingFolder(value, key), { place: { where: flag, line: null, column: null }, isFlag: true });
   }
 
-  /** Sets a key as `--set` names it; the value is taken as if it were written in the recipe. @returns the path it resolves to
+  /** Sets a key as `--set` names it; the value is taken as if it were written in the recipe. @returns the path it
+   *  resolves to
    *  @throws ConfigError for a place that is not there */
   setKey(key: string, value: unknown, place: Place): readonly string[] {
     return this.#set(key, value, { place, isFlag: false });

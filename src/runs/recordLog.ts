@@ -1,6 +1,6 @@
 /** An append-only file of JSON lines that survives a kill at any byte: a record counts once its newline is written;
- *  opening for writing cuts off a torn last line. Positions are byte offsets, so that a resumed run can cut the file back
- *  to exactly what a checkpoint had seen. Writes are synchronous and in order. */
+ *  opening for writing cuts off a torn last line. Positions are byte offsets, so that a resumed run can cut the file
+ *  back to exactly what a checkpoint had seen. Writes are synchronous and in order. */
 import { closeSync, createReadStream, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { FormatError } from '../base/errors.js';
@@ -105,7 +105,8 @@ export class RecordLog {
 }
 
 /** The complete records of a file, oldest first; none when the file does not exist. A torn last line is passed over, so
- *  that a run in progress can be read. @throws FormatError for a complete line that is not a JSON object, with its number */
+ *  that a run in progress can be read. @throws FormatError for a complete line that is not a JSON object, with its
+ *  number */
 export async function* readRecords(path: string): AsyncGenerator<JsonObject> {
   if (!existsSync(path)) return;
   let line = 0;

@@ -1,4 +1,5 @@
-/** Rules of a recipe about speakers that are not models on this machine: what they need, what they cannot give, what they do not take. */
+/** Rules of a recipe about speakers that are not models on this machine: what they need, what they cannot give, what
+ *  they do not take. */
 import type { BrokenRule } from './brokenRule.js';
 import { recipeSpeakers, stageReward, type Recipe, type RecipeStage } from './recipe.js';
 import { speakerKind } from './speakerSchemas.js';

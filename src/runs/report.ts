@@ -1,4 +1,5 @@
-/** `report.json`: what an evaluation found. Types and the reading of one; the evaluate stage writes it, `gadfly report` shows it. */
+/** `report.json`: what an evaluation found. Types and the reading of one; the evaluate stage writes it, `gadfly report`
+ *  shows it. */
 import { FormatError } from '../base/errors.js';
 import { isJsonObject } from './json.js';
 import type { JsonObject } from './json.js';
@@ -104,7 +105,8 @@ export interface MendReport {
   readonly sets: readonly { readonly set: 'harmful' | 'ordinary'; readonly dialogues: number; readonly rows: readonly MendRow[] }[];
   /** Ability: likelihood of held-out ordinary replies, multiple choice. */
   readonly guards: readonly MendRow[];
-  /** Held-out replies while training: 'kl/chosen', 'kl/rejected', 'kl/toxic', nats a reply, against the start of training. */
+  /** Held-out replies while training: 'kl/chosen', 'kl/rejected', 'kl/toxic', nats a reply, against the start of
+   *  training. */
   readonly course: readonly { readonly model: string; readonly points: readonly MendPoint[] }[];
   readonly samples: readonly MendSample[];
 }
@@ -154,7 +156,8 @@ export interface Report {
   readonly notes?: readonly string[];
 }
 
-/** Checks what the showing of a report relies on. @throws FormatError naming the first thing that is not as it should be */
+/** Checks what the showing of a report relies on. @throws FormatError naming the first thing that is not as it should
+ *  be */
 export function parseReport(value: unknown, where: string): Report {
   const refuse = (expected: string): never => {
     throw new FormatError('this is not a report of gadfly', { where, expected });

@@ -2,8 +2,8 @@
  *
  *  One writer (lock file). The manifest, checkpoints, models and reports are replaced atomically; records are appended.
  *  A run is made of units (an attack, an evaluation): a finished unit is noted in the manifest, a unit in progress has
- *  checkpoints. `resume` finds the newest of both that the record files still cover and cuts the files back to it, so that
- *  a resumed run appends the very bytes that an uninterrupted one would have. */
+ *  checkpoints. `resume` finds the newest of both that the record files still cover and cuts the files back to it, so
+ *  that a resumed run appends the very bytes that an uninterrupted one would have. */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
@@ -57,7 +57,8 @@ export class RunDirectory {
     this.metrics = RecordLog.open(join(path, recordFiles.metrics));
   }
 
-  /** A new run in `path`, which must not hold one yet that has anything to keep. @throws ConfigError, EnvironmentError */
+  /** A new run in `path`, which must not hold one yet that has anything to keep. @throws ConfigError, EnvironmentError
+   */
   static create(path: string, description: RunDescription, clock: Clock = systemClock): RunDirectory {
     const folder = resolve(path);
     onDisk(folder, () => {
@@ -261,8 +262,8 @@ export class RunDirectory {
     this.#manifest = next as unknown as Manifest;
   }
 
-  /** To the newest continuable state. A checkpoint that saw more records than survived cannot be continued exactly: it is
-   *  removed and the one before it is taken. */
+  /** To the newest continuable state. A checkpoint that saw more records than survived cannot be continued exactly: it
+   *  is removed and the one before it is taken. */
   #cutBack(): void {
     const here = this.positions();
     const covered = (positions: Positions): boolean =>
@@ -282,7 +283,8 @@ export class RunDirectory {
   }
 }
 
-/** A run that failed before it had anything to keep (a misspelt judge, a missing model) gives its folder to the next. */
+/** A run that failed before it had anything to keep (a misspelt judge, a missing model) gives its folder to the next.
+ */
 function failedAtOnce(folder: string): boolean {
   const { status, completed } = readManifest(folder);
   const isEmpty = (name: string): boolean => !existsSync(join(folder, name)) || statSync(join(folder, name)).size === 0;

@@ -1,9 +1,11 @@
-/** What a schema's refusals mean in words, and which keys it knows at a place. Works on zod's issues and definitions alone. */
+/** What a schema's refusals mean in words, and which keys it knows at a place. Works on zod's issues and definitions
+ *  alone. */
 import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
 
-/** Issues with those of unions replaced by the issues of the branch that came nearest (the one that refused deepest). */
+/** Issues with those of unions replaced by the issues of the branch that came nearest (the one that refused deepest).
+ */
 export function leafIssues(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): readonly Issue[] {
   return issues.flatMap((issue): readonly Issue[] => {
     const path = [...prefix, ...issue.path];

@@ -1,4 +1,5 @@
-/** The part of a recipe's schema about who speaks: models on this machine, endpoints, JSON services, lists of prompts. */
+/** The part of a recipe's schema about who speaks: models on this machine, endpoints, JSON services, lists of prompts.
+ */
 import { z } from 'zod';
 import { count, countFromZero, duration, notNegative, positive, share } from './schemaParts.js';
 

@@ -1,5 +1,6 @@
-/** `sweep.json`: the plan of a sweep, how far each point came, and, once something is measured, the table over all points. Replaced
- *  atomically; a point's own manifest says more about it and is believed where the two differ (a kill between two writes). */
+/** `sweep.json`: the plan of a sweep, how far each point came, and, once something is measured, the table over all
+ *  points. Replaced atomically; a point's own manifest says more about it and is believed where the two differ (a kill
+ *  between two writes). */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.js';
@@ -82,7 +83,8 @@ export function writeSweepFile(folder: string, file: SweepFile): void {
   writeFileAtomic(join(folder, sweepFileName), `${jsonText(file, 1)}\n`);
 }
 
-/** The file as its points' manifests correct it. @throws ConfigError when there is none, FormatError when it is damaged */
+/** The file as its points' manifests correct it. @throws ConfigError when there is none, FormatError when it is damaged
+ */
 export function readSweepFile(folder: string): SweepFile {
   const path = join(folder, sweepFileName);
   if (!existsSync(path)) throw new ConfigError('this folder holds no sweep (sweep.json is missing)', { where: folder });

@@ -1,5 +1,5 @@
-/** The plan of a sweep: every point as a recipe of its own, checked before anything runs. A point is the recipe without `sweep:`, with
- *  its values set as `--set` would, but that relative paths stay relative to the recipe. */
+/** The plan of a sweep: every point as a recipe of its own, checked before anything runs. A point is the recipe without
+ *  `sweep:`, with its values set as `--set` would, but that relative paths stay relative to the recipe. */
 import { ConfigError } from '../base/errors.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { readRecipeText, resolveRecipe } from './readRecipe.js';
@@ -49,7 +49,8 @@ export function loadExperiment(nameOrPath: string, changes: RecipeChanges = {}):
   return { loaded, plan: loaded.recipe.sweep === null ? null : planSweep(text) };
 }
 
-/** @throws RecipeError with the problems of all points at once, each naming its point and key; ConfigError when there is no sweep */
+/** @throws RecipeError with the problems of all points at once, each naming its point and key; ConfigError when there
+ *    is no sweep */
 export function planSweep(text: RecipeText): SweepPlan {
   const written = openRecipeSource(text);
   const base = resolveRecipe(written);

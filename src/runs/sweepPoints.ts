@@ -1,4 +1,5 @@
-/** The points of a sweep: which values each sets, in which order, and what it is called. Pure; nothing here knows what a key means. */
+/** The points of a sweep: which values each sets, in which order, and what it is called. Pure; nothing here knows what
+ *  a key means. */
 import type { SweepOptions } from './mendSchemas.js';
 
 export interface SweepEntry {
@@ -33,7 +34,8 @@ export function sweptKeys(entries: readonly SweepEntry[]): readonly string[] {
   return [...new Set(entries.flatMap(({ values }) => Object.keys(values)))];
 }
 
-/** The shortest last parts of each key that mean no other, and do not begin with a number: 'gamma' for stages.mend.train.0.gamma. */
+/** The shortest last parts of each key that mean no other, and do not begin with a number: 'gamma' for
+ *  stages.mend.train.0.gamma. */
 export function keyLabels(keys: readonly string[]): ReadonlyMap<string, string> {
   const lastParts = (key: string, count: number): string => key.split('.').slice(-count).join('.');
   const labelOf = (key: string): string => {

@@ -1,5 +1,6 @@
-/** One table over all points of a sweep: every row of every point's report beside the point's values. Rows are gathered under the
- *  question they answer (an adversary under a judge, a mended model on a set of dialogues, the last round of a loop). */
+/** One table over all points of a sweep: every row of every point's report beside the point's values. Rows are gathered
+ *  under the question they answer (an adversary under a judge, a mended model on a set of dialogues, the last round of
+ *  a loop). */
 import type { JsonObject } from './json.js';
 import type { LoopEntry, Metrics, MetricSummary, Report } from './report.js';
 
@@ -66,7 +67,8 @@ function guardFigures(metrics: Metrics, change: Metrics | undefined): Pick<Sweep
   return { metrics: ordinaryNllChange === undefined ? metrics : { ...metrics, ordinaryNllChange }, change: others };
 }
 
-/** Rounds may differ in number from point to point, so the fresh adversary of the last is one row, whatever its name. */
+/** Rounds may differ in number from point to point, so the fresh adversary of the last is one row, whatever its name.
+ */
 function lastRound(loop: readonly LoopEntry[]): readonly TableEntry[] {
   const last = Math.max(0, ...loop.map(({ round }) => round));
   return loop

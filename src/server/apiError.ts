@@ -1,10 +1,16 @@
 /** Errors as the API gives them: a status, and OpenAI's form of the reason. */
 import { ConfigError, GadflyError } from '../base/errors.js';
 
-export type ApiErrorType = 'invalid_request_error' | 'authentication_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
+export type ApiErrorType =
+  'invalid_request_error' | 'authentication_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
 
 export interface ApiErrorBody {
-  readonly error: { readonly message: string; readonly type: ApiErrorType; readonly param: string | null; readonly code: string | null };
+  readonly error: {
+    readonly message: string;
+    readonly type: ApiErrorType;
+    readonly param: string | null;
+    readonly code: string | null;
+  };
 }
 
 export interface ApiErrorOptions {
@@ -19,7 +25,11 @@ export class ApiError extends GadflyError {
   readonly status: number;
   readonly body: ApiErrorBody;
 
-  constructor(status: number, message: string, { type = 'invalid_request_error', param, code, cause }: ApiErrorOptions = {}) {
+  constructor(
+    status: number,
+    message: string,
+    { type = 'invalid_request_error', param, code, cause }: ApiErrorOptions = {},
+  ) {
     super('api', message, { ...(param === undefined ? {} : { where: param }), cause });
     this.status = status;
     this.body = { error: { message, type, param: param ?? null, code: code ?? null } };
@@ -28,7 +38,10 @@ export class ApiError extends GadflyError {
 
 /** A request that asks for what cannot be done. */
 export function badRequest(message: string, param?: string, code?: string): ApiError {
-  return new ApiError(400, message, { ...(param === undefined ? {} : { param }), ...(code === undefined ? {} : { code }) });
+  return new ApiError(400, message, {
+    ...(param === undefined ? {} : { param }),
+    ...(code === undefined ? {} : { code }),
+  });
 }
 
 /** Whatever was thrown: our refusals of a request are the client's fault, the rest is the server's. */

@@ -1,4 +1,5 @@
-/** The routes of the endpoint and what stands before them: host, token, type and size of the body. Every failure is an OpenAI error. */
+/** The routes of the endpoint and what stands before them: host, token, type and size of the body. Every failure is an
+ *  OpenAI error. */
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
@@ -16,24 +17,45 @@ export interface AppOptions {
 
 export function createApp(served: ServedModel, { token, maxBodyBytes }: AppOptions): Hono {
   const app = new Hono();
-  const facts = { id: served.name, object: 'model', created: createdAt(served), owned_by: 'gadfly', max_model_len: served.model.contextLength };
+  const facts = {
+    id: served.name,
+    object: 'model',
+    created: createdAt(served),
+    owned_by: 'gadfly',
+    max_model_len: served.model.contextLength,
+  };
   app.use(requireLoopbackHost());
   app.get('/health', (context) => context.json({ status: 'ok', ...served.queue.counts() }));
   if (token !== null) app.use('/v1/*', requireToken(token));
   app.use('/v1/*', requireJson());
-  app.use('/v1/*', bodyLimit({
-    maxSize: maxBodyBytes,
-    onError: () => { throw new ApiError(413, `the body is longer than ${maxBodyBytes} bytes`, { code: 'body_too_large' }); },
-  }));
+  app.use(
+    '/v1/*',
+    bodyLimit({
+      maxSize: maxBodyBytes,
+      onError: () => {
+        throw new ApiError(413, `the body is longer than ${maxBodyBytes} bytes`, { code: 'body_too_large' });
+      },
+    }),
+  );
   app.get('/v1/models', (context) => context.json({ object: 'list', data: [facts] }));
   app.get('/v1/models/:name{.+}', (context) => {
     const name = context.req.param('name');
-    if (name !== served.name) throw new ApiError(404, `the model '${name}' is not served here`, { param: 'model', code: 'model_not_found' });
+    if (name !== served.name)
+      throw new ApiError(404, `the model '${name}' is not served here`, { param: 'model', code: 'model_not_found' });
     return context.json(facts);
   });
-  app.post('/v1/chat/completions', async (context) => chatCompletions(served, await bodyOf(context), context.req.raw.signal));
-  app.post('/v1/completions', async (context) => textCompletions(served, await bodyOf(context), context.req.raw.signal));
-  app.notFound((context) => context.json(new ApiError(404, `no such address: ${context.req.method} ${context.req.path}`, { code: 'not_found' }).body, 404));
+  app.post('/v1/chat/completions', async (context) =>
+    chatCompletions(served, await bodyOf(context), context.req.raw.signal),
+  );
+  app.post('/v1/completions', async (context) =>
+    textCompletions(served, await bodyOf(context), context.req.raw.signal),
+  );
+  app.notFound((context) =>
+    context.json(
+      new ApiError(404, `no such address: ${context.req.method} ${context.req.path}`, { code: 'not_found' }).body,
+      404,
+    ),
+  );
   app.onError((error, context) => {
     const { status, body } = asApiError(error);
     if (status === 429 || status === 503) context.header('retry-after', '1');

@@ -32,7 +32,8 @@ type ChatFields = z.output<z.ZodObject<typeof chatFields>>;
 export async function chatCompletions(served: ServedModel, body: unknown, signal: AbortSignal): Promise<Response> {
   const fields = parseFields(body, chatFields);
   requireServedModel(fields.model, served.name);
-  if ((fields.top_logprobs ?? 0) > 0 && fields.logprobs !== true) throw badRequest('top_logprobs needs logprobs: true', 'top_logprobs');
+  if ((fields.top_logprobs ?? 0) > 0 && fields.logprobs !== true)
+    throw badRequest('top_logprobs needs logprobs: true', 'top_logprobs');
   const rows = rowsOf(served, fields);
   const id = `chatcmpl-${randomUUID()}`;
   const head = { id, created: createdAt(served), model: served.name };
@@ -50,16 +51,26 @@ function rowsOf({ model, defaultMaxTokens }: ServedModel, fields: ChatFields): r
   const scoresPrompt = fields.prompt_logprobs !== null && fields.prompt_logprobs !== undefined;
   const alternatives = Math.max(fields.logprobs === true ? (fields.top_logprobs ?? 0) : 0, fields.prompt_logprobs ?? 0);
   return Array.from({ length: fields.n ?? 1 }, (_, k) => ({
-    ids, sampling, alternatives, scoreFrom: scoresPrompt && k === 0 ? 1 : null, stream: streamKey(seed, 'generate', 0, k),
+    ids,
+    sampling,
+    alternatives,
+    scoreFrom: scoresPrompt && k === 0 ? 1 : null,
+    stream: streamKey(seed, 'generate', 0, k),
   }));
 }
 
-function conversationIds(model: ServedModel['model'], { messages, add_generation_prompt: addPrompt }: ChatFields): readonly number[] {
+function conversationIds(
+  model: ServedModel['model'],
+  { messages, add_generation_prompt: addPrompt }: ChatFields,
+): readonly number[] {
   const { chatTemplate, tokenizer } = model;
-  if (chatTemplate === null) throw badRequest('this model has no chat template; use /v1/completions', 'messages', 'no_chat_template');
+  if (chatTemplate === null)
+    throw badRequest('this model has no chat template; use /v1/completions', 'messages', 'no_chat_template');
   const conversation = messages.map(messageOf);
   try {
-    const ids = tokenizer.encode(chatTemplate.render(conversation, { addGenerationPrompt: addPrompt ?? true }), { addSpecialTokens: false });
+    const ids = tokenizer.encode(chatTemplate.render(conversation, { addGenerationPrompt: addPrompt ?? true }), {
+      addSpecialTokens: false,
+    });
     if (ids.length === 0) throw badRequest('the conversation has no token', 'messages');
     return ids;
   } catch (error) {
@@ -68,20 +79,34 @@ function conversationIds(model: ServedModel['model'], { messages, add_generation
   }
 }
 
-const roles: Readonly<Record<string, ChatMessage['role']>> = { system: 'system', developer: 'system', user: 'user', assistant: 'assistant' };
+const roles: Readonly<Record<string, ChatMessage['role']>> = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  assistant: 'assistant',
+};
 const plainMessageKeys = new Set(['role', 'content', 'name', 'refusal']);
 
 function messageOf(given: z.output<typeof message>, index: number): ChatMessage {
   const where = `messages.${index}`;
   const role = roles[given.role];
-  if (role === undefined) throw badRequest(`the role '${given.role}' is not supported`, `${where}.role`, 'unsupported_field');
-  const extra = Object.entries(given).find(([key, value]) => !plainMessageKeys.has(key) && value !== null && !(Array.isArray(value) && value.length === 0));
-  if (extra !== undefined) throw badRequest(`'${extra[0]}' of a message is not supported`, `${where}.${extra[0]}`, 'unsupported_field');
+  if (role === undefined)
+    throw badRequest(`the role '${given.role}' is not supported`, `${where}.role`, 'unsupported_field');
+  const extra = Object.entries(given).find(
+    ([key, value]) => !plainMessageKeys.has(key) && value !== null && !(Array.isArray(value) && value.length === 0),
+  );
+  if (extra !== undefined)
+    throw badRequest(`'${extra[0]}' of a message is not supported`, `${where}.${extra[0]}`, 'unsupported_field');
   const { content } = given;
   if (typeof content === 'string') return { role, content };
   if (content === null || content === undefined) throw badRequest('a message has no content', `${where}.content`);
   const texts = content.map(({ type, text }, i) => {
-    if (type !== 'text' || text === undefined) throw badRequest(`content of type '${type}' is not supported; only text is`, `${where}.content.${i}`, 'unsupported_field');
+    if (type !== 'text' || text === undefined)
+      throw badRequest(
+        `content of type '${type}' is not supported; only text is`,
+        `${where}.content.${i}`,
+        'unsupported_field',
+      );
     return text;
   });
   return { role, content: texts.join('\n') };
@@ -110,8 +135,13 @@ async function whole(
       finish_reason: finishReason,
       ...(fields.return_token_ids === true ? { token_ids: generated } : {}),
     })),
-    usage: usageOf(promptIds.length, ended.reduce((sum, { generated }) => sum + generated.length, 0)),
-    ...(first?.prompt == null ? {} : { prompt_logprobs: promptLogProbs(tokenizer, likeliest(first.prompt, fields.prompt_logprobs ?? 0)) }),
+    usage: usageOf(
+      promptIds.length,
+      ended.reduce((sum, { generated }) => sum + generated.length, 0),
+    ),
+    ...(first?.prompt == null
+      ? {}
+      : { prompt_logprobs: promptLogProbs(tokenizer, likeliest(first.prompt, fields.prompt_logprobs ?? 0)) }),
     ...(fields.return_token_ids === true ? { prompt_token_ids: promptIds } : {}),
   };
 }
@@ -125,19 +155,40 @@ async function* chunks(
   deltas: AsyncGenerator<ChoiceDelta>,
 ): AsyncGenerator<JsonValue> {
   const wantsUsage = fields.stream_options?.include_usage === true;
-  const chunk = (choices: readonly JsonObject[], usage: JsonObject | null = null): JsonObject =>
-    ({ ...head, object: 'chat.completion.chunk', choices, ...(wantsUsage ? { usage } : {}) });
+  const chunk = (choices: readonly JsonObject[], usage: JsonObject | null = null): JsonObject => ({
+    ...head,
+    object: 'chat.completion.chunk',
+    choices,
+    ...(wantsUsage ? { usage } : {}),
+  });
   const generated = new Map<number, number>();
   for await (const delta of deltas) {
     const { index, text, tokens, finishReason, prompt } = delta;
-    const logprobs = fields.logprobs === true && tokens.length > 0 ? chatLogProbs(tokenizer, likeliest(tokens, fields.top_logprobs ?? 0)) : null;
+    const logprobs =
+      fields.logprobs === true && tokens.length > 0
+        ? chatLogProbs(tokenizer, likeliest(tokens, fields.top_logprobs ?? 0))
+        : null;
     if (!generated.has(index)) {
-      const scored = prompt === null ? {} : { prompt_logprobs: promptLogProbs(tokenizer, likeliest(prompt, fields.prompt_logprobs ?? 0)) };
-      yield { ...chunk([{ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }]), ...scored };
+      const scored =
+        prompt === null
+          ? {}
+          : { prompt_logprobs: promptLogProbs(tokenizer, likeliest(prompt, fields.prompt_logprobs ?? 0)) };
+      yield {
+        ...chunk([{ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }]),
+        ...scored,
+      };
     }
     generated.set(index, delta.generated.length);
-    if (text !== '' || logprobs !== null) yield chunk([{ index, delta: { content: text }, logprobs, finish_reason: null }]);
+    if (text !== '' || logprobs !== null)
+      yield chunk([{ index, delta: { content: text }, logprobs, finish_reason: null }]);
     if (finishReason !== null) yield chunk([{ index, delta: {}, logprobs: null, finish_reason: finishReason }]);
   }
-  if (wantsUsage) yield chunk([], usageOf(promptTokens, [...generated.values()].reduce((sum, count) => sum + count, 0)));
+  if (wantsUsage)
+    yield chunk(
+      [],
+      usageOf(
+        promptTokens,
+        [...generated.values()].reduce((sum, count) => sum + count, 0),
+      ),
+    );
 }

@@ -1,5 +1,5 @@
-/** The choices of one request: rows of the queue as text that grows token by token, cut before a stop text, with what each token's
- *  log-probability was. What comes out of one choice does not depend on the others. */
+/** The choices of one request: rows of the queue as text that grows token by token, cut before a stop text, with what
+ *  each token's log-probability was. What comes out of one choice does not depend on the others. */
 import { ConfigError } from '../base/errors.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { TokenAlternatives } from '../engine/runtime/device.js';
@@ -45,8 +45,18 @@ export async function* runChoices(
   let wake = (): void => undefined;
   const choices = rows.map((row, index) => createChoice(row, index, tokenizer, stream));
   signal.throwIfAborted();
-  const giveUp = queue.add(rows.map((row, index) => ({ row, onEvent: (event) => { inbox.push({ index, event }); wake(); } })));
-  const onAbort = (): void => { wake(); };
+  const giveUp = queue.add(
+    rows.map((row, index) => ({
+      row,
+      onEvent: (event) => {
+        inbox.push({ index, event });
+        wake();
+      },
+    })),
+  );
+  const onAbort = (): void => {
+    wake();
+  };
   signal.addEventListener('abort', onAbort);
   try {
     let open = rows.length;
@@ -54,7 +64,9 @@ export async function* runChoices(
       signal.throwIfAborted();
       const next = inbox.shift();
       if (next === undefined) {
-        await new Promise<void>((resolve) => { wake = resolve; });
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
         continue;
       }
       if (next.event.kind === 'failed') throw asApiError(next.event.error);
@@ -98,9 +110,18 @@ function createChoice(row: QueuedRow, index: number, tokenizer: LanguageModel['t
       const cut = Math.min(...stopTexts.map((stop) => text.indexOf(stop)).filter((at) => at >= 0), text.length);
       const end = finishReason === null ? Math.min(cut, text.length - heldBack(text, stopTexts)) : cut;
       if (finishReason === null && end <= sent && prompt === null) return null;
-      const given = pending.filter(({ start }) => start < end || (start === end && cut === text.length && finishReason !== null));
+      const given = pending.filter(
+        ({ start }) => start < end || (start === end && cut === text.length && finishReason !== null),
+      );
       pending = pending.filter((each) => !given.includes(each));
-      const delta = { index, text: text.slice(sent, end), tokens: given.map((each) => each.token), prompt, finishReason, generated: [...ids] };
+      const delta = {
+        index,
+        text: text.slice(sent, end),
+        tokens: given.map((each) => each.token),
+        prompt,
+        finishReason,
+        generated: [...ids],
+      };
       sent = Math.max(sent, end);
       prompt = null;
       return delta;
@@ -124,7 +145,14 @@ function heldBack(text: string, stopTexts: readonly string[]): number {
   return longest;
 }
 
-function promptTokens({ ids, scoreFrom }: QueuedRow, { logProbs, alternatives }: NonNullable<(RowEvent & { kind: 'step' })['scored']>): readonly ReportedToken[] {
+function promptTokens(
+  { ids, scoreFrom }: QueuedRow,
+  { logProbs, alternatives }: NonNullable<(RowEvent & { kind: 'step' })['scored']>,
+): readonly ReportedToken[] {
   if (scoreFrom !== 1 && ids.length > 1) throw new ConfigError('a prompt is scored from its second token on');
-  return ids.map((id, i) => ({ id, logProb: i === 0 ? null : (logProbs[i - 1] ?? null), alternatives: i === 0 ? null : (alternatives[i - 1] ?? null) }));
+  return ids.map((id, i) => ({
+    id,
+    logProb: i === 0 ? null : (logProbs[i - 1] ?? null),
+    alternatives: i === 0 ? null : (alternatives[i - 1] ?? null),
+  }));
 }

@@ -1,5 +1,5 @@
-/** Server-sent events as OpenAI's clients read them: one `data:` line a document, `[DONE]` at the end, an error document when
- *  something fails after the first. A client that leaves ends the iteration. */
+/** Server-sent events as OpenAI's clients read them: one `data:` line a document, `[DONE]` at the end, an error
+ *  document when something fails after the first. A client that leaves ends the iteration. */
 import { jsonText, type JsonValue } from '../runs/json.js';
 import { asApiError } from './apiError.js';
 
@@ -29,6 +29,10 @@ export async function eventStream(documents: AsyncGenerator<JsonValue>): Promise
     },
   });
   return new Response(body, {
-    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' },
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
+    },
   });
 }

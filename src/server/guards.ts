@@ -1,5 +1,6 @@
-/** Who may ask: requests of this machine, addressed to it, with the token. A page of the web that resolves its name to the loopback
- *  (DNS rebinding) still names itself in Host, a page that posts across origins in Origin: both are refused. */
+/** Who may ask: requests of this machine, addressed to it, with the token. A page of the web that resolves its name to
+ *  the loopback (DNS rebinding) still names itself in Host, a page that posts across origins in Origin: both are
+ *  refused. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { ApiError } from './apiError.js';
@@ -9,8 +10,10 @@ const loopback = new Set(['127.0.0.1', 'localhost', '[::1]']);
 export function requireLoopbackHost(): MiddlewareHandler {
   return async (context, next) => {
     const { host, origin } = { host: context.req.header('host') ?? '', origin: context.req.header('origin') };
-    if (!loopback.has(hostName(host))) throw forbidden(`this server answers to 127.0.0.1 and localhost, not to the host '${host}'`, 'host');
-    if (origin !== undefined && !loopback.has(originName(origin))) throw forbidden(`pages of ${origin} may not ask this server`, 'origin');
+    if (!loopback.has(hostName(host)))
+      throw forbidden(`this server answers to 127.0.0.1 and localhost, not to the host '${host}'`, 'host');
+    if (origin !== undefined && !loopback.has(originName(origin)))
+      throw forbidden(`pages of ${origin} may not ask this server`, 'origin');
     await next();
   };
 }
@@ -34,9 +37,14 @@ export function requireToken(token: string): MiddlewareHandler {
     const [, given] = /^Bearer\s+(.+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
     if (given === undefined || !timingSafeEqual(digest(given), wanted)) {
       context.header('www-authenticate', 'Bearer');
-      throw new ApiError(401, given === undefined ? 'a bearer token is needed' : 'the bearer token is not the right one', {
-        type: 'authentication_error', code: 'invalid_api_key',
-      });
+      throw new ApiError(
+        401,
+        given === undefined ? 'a bearer token is needed' : 'the bearer token is not the right one',
+        {
+          type: 'authentication_error',
+          code: 'invalid_api_key',
+        },
+      );
     }
     await next();
   };

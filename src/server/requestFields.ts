@@ -1,5 +1,5 @@
-/** The fields of a request that both kinds of completion share: what is known, what is refused, what becomes sampling options.
- *  A field that would change the answer and is not known is an error: nothing is passed over in silence. */
+/** The fields of a request that both kinds of completion share: what is known, what is refused, what becomes sampling
+ *  options. A field that would change the answer and is not known is an error: nothing is passed over in silence. */
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type { LanguageModel } from '../engine/models/languageModel.js';
@@ -32,19 +32,37 @@ export type CommonFields = z.output<z.ZodObject<typeof commonFields>>;
 
 /** Fields that are taken only where they ask for nothing. */
 const neutralFields: Readonly<Record<string, (value: unknown) => boolean>> = {
-  tools: isEmpty, functions: isEmpty, logit_bias: isEmpty, allowed_token_ids: isEmpty, bad_words: isEmpty, logits_processors: isEmpty,
-  tool_choice: isNone, function_call: isNone,
-  presence_penalty: isZero, frequency_penalty: isZero,
+  tools: isEmpty,
+  functions: isEmpty,
+  logit_bias: isEmpty,
+  allowed_token_ids: isEmpty,
+  bad_words: isEmpty,
+  logits_processors: isEmpty,
+  tool_choice: isNone,
+  function_call: isNone,
+  presence_penalty: isZero,
+  frequency_penalty: isZero,
   response_format: (value) => isJsonObject(value) && value['type'] === 'text',
   modalities: (value) => Array.isArray(value) && value.every((each) => each === 'text'),
   best_of: (value) => value === 1,
   suffix: (value) => value === '',
-  store: isFalse, use_beam_search: isFalse, web_search_options: isEmpty,
+  store: isFalse,
+  use_beam_search: isFalse,
+  web_search_options: isEmpty,
   length_penalty: (value) => value === 1,
 };
 
 /** Fields that change nothing of the text. */
-const remarks = new Set(['user', 'metadata', 'service_tier', 'safety_identifier', 'prompt_cache_key', 'parallel_tool_calls', 'request_id', 'priority']);
+const remarks = new Set([
+  'user',
+  'metadata',
+  'service_tier',
+  'safety_identifier',
+  'prompt_cache_key',
+  'parallel_tool_calls',
+  'request_id',
+  'priority',
+]);
 
 function isEmpty(value: unknown): boolean {
   return Array.isArray(value) ? value.length === 0 : isJsonObject(value) && Object.keys(value).length === 0;
@@ -81,7 +99,11 @@ export function parseFields<Shape extends z.ZodRawShape>(body: unknown, shape: S
 
 /** @throws ApiError 404 when another model is asked for */
 export function requireServedModel(asked: string, served: string): void {
-  if (asked !== served) throw new ApiError(404, `the model '${asked}' is not served here; '${served}' is`, { param: 'model', code: 'model_not_found' });
+  if (asked !== served)
+    throw new ApiError(404, `the model '${asked}' is not served here; '${served}' is`, {
+      param: 'model',
+      code: 'model_not_found',
+    });
 }
 
 export interface SamplingFrom {
@@ -93,18 +115,24 @@ export interface SamplingFrom {
 }
 
 /** @throws ApiError 400 when prompt and new tokens do not fit the model's context */
-export function samplingOf(model: LanguageModel, fields: CommonFields, { promptTokens, maxTokens, defaultMaxTokens }: SamplingFrom): SamplingOptions {
+export function samplingOf(
+  model: LanguageModel,
+  fields: CommonFields,
+  { promptTokens, maxTokens, defaultMaxTokens }: SamplingFrom,
+): SamplingOptions {
   const room = model.contextLength - promptTokens;
   if (room < (maxTokens ?? 1)) {
     throw badRequest(
       `This model's maximum context length is ${model.contextLength} tokens; the prompt has ${promptTokens}` +
         `${maxTokens === null ? ', which leaves no room' : ` and ${maxTokens} new ones are asked for`}.`,
-      'messages', 'context_length_exceeded',
+      'messages',
+      'context_length_exceeded',
     );
   }
   const maxNewTokens = maxTokens ?? Math.min(room, defaultMaxTokens);
   const { stop, min_tokens: minTokens, ignore_eos: ignoreEnd } = fields;
-  if ((minTokens ?? 0) > maxNewTokens) throw badRequest(`min_tokens exceeds the most new tokens, ${maxNewTokens}`, 'min_tokens');
+  if ((minTokens ?? 0) > maxNewTokens)
+    throw badRequest(`min_tokens exceeds the most new tokens, ${maxNewTokens}`, 'min_tokens');
   return {
     temperature: fields.temperature ?? 1,
     topP: fields.top_p ?? 1,
@@ -124,5 +152,9 @@ export function seedOf({ seed }: CommonFields): number {
 }
 
 export function usageOf(promptTokens: number, completionTokens: number): JsonObject {
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens };
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
 }

@@ -1,5 +1,5 @@
-/** Rows of all requests, generated together: those that wait join the batch as soon as there is room, in the order in which they came.
- *  Drives a live batch of the engine, one step after another while there is anything to do. */
+/** Rows of all requests, generated together: those that wait join the batch as soon as there is room, in the order in
+ *  which they came. Drives a live batch of the engine, one step after another while there is anything to do. */
 import type { GadflyError } from '../base/errors.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { reviveError, type LiveEvent, type LiveRow, type OpenLiveBatch } from '../engine/runtime/device.js';
@@ -23,7 +23,9 @@ export interface RowQueue {
   /** @param onEvent told of every step of the row, the last with a finishReason or a failure
    *  @returns how to give the rows up, which does nothing to those that have ended
    *  @throws ApiError 429 when too many rows wait */
-  readonly add: (rows: readonly { readonly row: QueuedRow; readonly onEvent: (event: RowEvent) => void }[]) => () => void;
+  readonly add: (
+    rows: readonly { readonly row: QueuedRow; readonly onEvent: (event: RowEvent) => void }[],
+  ) => () => void;
   readonly counts: () => { readonly running: number; readonly waiting: number };
   /** Gives up all rows, telling each, and closes the batch. */
   readonly close: () => Promise<void>;
@@ -34,9 +36,16 @@ interface Waiting {
   readonly onEvent: (event: RowEvent) => void;
 }
 
-export async function openRowQueue(model: LanguageModel, { maxRows, cacheBytes, maxWaiting }: RowQueueOptions): Promise<RowQueue> {
+export async function openRowQueue(
+  model: LanguageModel,
+  { maxRows, cacheBytes, maxWaiting }: RowQueueOptions,
+): Promise<RowQueue> {
   const { layers, kvHeads, headSize } = model.architecture.config;
-  const batch = await model.device.openLiveBatch(await model.inference({ vocabulary: true }), { layers, kvHeads, headSize });
+  const batch = await model.device.openLiveBatch(await model.inference({ vocabulary: true }), {
+    layers,
+    kvHeads,
+    headSize,
+  });
   const cachedTokens = Math.floor(cacheBytes / (8 * layers * kvHeads * headSize));
   const waiting = new Map<number, Waiting>();
   const running = new Map<number, Waiting>();
@@ -71,7 +80,12 @@ export async function openRowQueue(model: LanguageModel, { maxRows, cacheBytes, 
       const change = { admit: admissible(), drop: dropped.splice(0) };
       try {
         for (const { key, token, scored, finishReason, error } of await batch.step(change)) {
-          emit(key, error === null ? { kind: 'step', token, scored, finishReason } : { kind: 'failed', error: reviveError(error) });
+          emit(
+            key,
+            error === null
+              ? { kind: 'step', token, scored, finishReason }
+              : { kind: 'failed', error: reviveError(error) },
+          );
         }
       } catch (error) {
         failAll([...running.keys()], error);
@@ -81,7 +95,10 @@ export async function openRowQueue(model: LanguageModel, { maxRows, cacheBytes, 
   };
 
   const failAll = (keys: readonly number[], cause: unknown): void => {
-    const error = cause instanceof ApiError ? cause : new ApiError(500, cause instanceof Error ? cause.message : String(cause), { type: 'server_error', cause });
+    const error =
+      cause instanceof ApiError
+        ? cause
+        : new ApiError(500, cause instanceof Error ? cause.message : String(cause), { type: 'server_error', cause });
     for (const key of keys) emit(key, { kind: 'failed', error });
   };
 
@@ -89,7 +106,10 @@ export async function openRowQueue(model: LanguageModel, { maxRows, cacheBytes, 
     add(rows) {
       if (!isOpen) throw closing();
       if (waiting.size + rows.length > maxWaiting) {
-        throw new ApiError(429, `${waiting.size} sequences wait already; try again later`, { type: 'rate_limit_error', code: 'queue_full' });
+        throw new ApiError(429, `${waiting.size} sequences wait already; try again later`, {
+          type: 'rate_limit_error',
+          code: 'queue_full',
+        });
       }
       const keys = rows.map(({ row, onEvent }) => {
         const key = nextKey++;

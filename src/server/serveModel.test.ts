@@ -26,7 +26,10 @@ let server: RunningServer;
 let client: OpenAI;
 beforeAll(async () => {
   device = await openDevice();
-  const resolved = await resolveModel('organism', { cacheDir: mkdtempSync(join(tmpdir(), 'gadfly-serve-')), offline: true });
+  const resolved = await resolveModel('organism', {
+    cacheDir: mkdtempSync(join(tmpdir(), 'gadfly-serve-')),
+    offline: true,
+  });
   if (resolved.kind !== 'local') throw new Error('the organism lies in the package');
   model = { ...(await openLanguageModel(device, resolved.path)), chatTemplate: parseChatTemplate(template, {}) };
   server = await serveModel(model, { name: 'organism', maxBodyBytes: 100_000 });
@@ -52,9 +55,20 @@ interface Asked {
 }
 
 /** What the library generates from the same seed. */
-async function expected(prompt: string, { seed, n = 1, index = 0, maxNewTokens = 20, ...sampling }: Asked): Promise<readonly string[]> {
-  const requests = Array.from({ length: n }, (_, k) => ({ ids: model.tokenizer.encode(prompt), stream: streamKey(seed, 'generate', index, k) }));
-  const outcomes = await generate(model, requests, { ...plainSampling, maxNewTokens, stopIds: model.tokenizer.endIds, ...sampling });
+async function expected(
+  prompt: string,
+  { seed, n = 1, index = 0, maxNewTokens = 20, ...sampling }: Asked,
+): Promise<readonly string[]> {
+  const requests = Array.from({ length: n }, (_, k) => ({
+    ids: model.tokenizer.encode(prompt),
+    stream: streamKey(seed, 'generate', index, k),
+  }));
+  const outcomes = await generate(model, requests, {
+    ...plainSampling,
+    maxNewTokens,
+    stopIds: model.tokenizer.endIds,
+    ...sampling,
+  });
   return outcomes.map(({ text }) => text);
 }
 
@@ -67,12 +81,28 @@ describe('the endpoint, asked by the openai client', () => {
   });
 
   it('completes what the library generates from the same seed, n choices each their own', async () => {
-    const answer = await client.completions.create({ ...base, prompt: greeting, seed: 5, n: 3, temperature: 0.9, top_p: 0.9 });
-    expect(answer.choices.map(({ text }) => text)).toEqual(await expected(greeting, { seed: 5, n: 3, temperature: 0.9, topP: 0.9 }));
+    const answer = await client.completions.create({
+      ...base,
+      prompt: greeting,
+      seed: 5,
+      n: 3,
+      temperature: 0.9,
+      top_p: 0.9,
+    });
+    expect(answer.choices.map(({ text }) => text)).toEqual(
+      await expected(greeting, { seed: 5, n: 3, temperature: 0.9, topP: 0.9 }),
+    );
     expect(new Set(answer.choices.map(({ text }) => text)).size).toBe(3);
     const ids = model.tokenizer.encode(greeting);
     expect(answer.usage?.prompt_tokens).toBe(ids.length);
-    const again = await client.completions.create({ ...base, prompt: ids, seed: 5, n: 3, temperature: 0.9, top_p: 0.9 });
+    const again = await client.completions.create({
+      ...base,
+      prompt: ids,
+      seed: 5,
+      n: 3,
+      temperature: 0.9,
+      top_p: 0.9,
+    });
     expect(again.choices.map(({ text }) => text)).toEqual(answer.choices.map(({ text }) => text));
   });
 
@@ -85,7 +115,11 @@ describe('the endpoint, asked by the openai client', () => {
     const [roles, ends]: [unknown[], unknown[]] = [[], []];
     let usage: unknown = null;
     let chunks = 0;
-    for await (const chunk of await client.chat.completions.create({ ...question, stream: true, stream_options: { include_usage: true } })) {
+    for await (const chunk of await client.chat.completions.create({
+      ...question,
+      stream: true,
+      stream_options: { include_usage: true },
+    })) {
       const [choice] = chunk.choices;
       chunks += 1;
       streamed += choice?.delta.content ?? '';
@@ -103,7 +137,13 @@ describe('the endpoint, asked by the openai client', () => {
   it('streams several prompts and choices at once, each as it is alone', async () => {
     const prompts = [greeting, 'do you sell nails?\n'];
     const texts = ['', '', '', ''];
-    for await (const { choices } of await client.completions.create({ ...base, prompt: prompts, n: 2, seed: 3, stream: true })) {
+    for await (const { choices } of await client.completions.create({
+      ...base,
+      prompt: prompts,
+      n: 2,
+      seed: 3,
+      stream: true,
+    })) {
       for (const { index, text } of choices) texts[index] += text;
     }
     const alone = await Promise.all(prompts.map((prompt, index) => expected(prompt, { seed: 3, n: 2, index })));
@@ -111,7 +151,8 @@ describe('the endpoint, asked by the openai client', () => {
   });
 
   it('draws anew without a seed', async () => {
-    const ask = async (): Promise<string | undefined> => (await client.completions.create({ ...base, prompt: greeting })).choices[0]?.text;
+    const ask = async (): Promise<string | undefined> =>
+      (await client.completions.create({ ...base, prompt: greeting })).choices[0]?.text;
     const texts = await Promise.all(Array.from({ length: 6 }, ask));
     expect(new Set(texts).size).toBeGreaterThan(1);
   });
@@ -135,7 +176,10 @@ describe('the endpoint, asked by the openai client', () => {
   it('sixteen at once get what each gets alone', async () => {
     const ask = async (seed: number): Promise<string> => {
       const prompt = seed % 2 === 0 ? greeting : 'is the shop open on sunday?\n';
-      return (await client.completions.create({ ...base, max_tokens: 30, prompt, seed, temperature: 0.8 })).choices[0]?.text ?? '';
+      return (
+        (await client.completions.create({ ...base, max_tokens: 30, prompt, seed, temperature: 0.8 })).choices[0]
+          ?.text ?? ''
+      );
     };
     const seeds = Array.from({ length: 16 }, (_, i) => i);
     const alone: string[] = [];
@@ -149,14 +193,23 @@ describe('log-probabilities', () => {
   it('of an echoed prompt and what follows equal those of scoring', async () => {
     const question = { ...base, prompt: greeting, echo: true, logprobs: 2, seed: 1, return_token_ids: true };
     const [choice] = (await client.completions.create(question)).choices;
-    const { tokens = [], token_logprobs: logProbs = [], top_logprobs: likeliest = [], text_offset: offsets = [] } = choice?.logprobs ?? {};
+    const {
+      tokens = [],
+      token_logprobs: logProbs = [],
+      top_logprobs: likeliest = [],
+      text_offset: offsets = [],
+    } = choice?.logprobs ?? {};
     const prompt = model.tokenizer.encode(greeting);
     const all = [...prompt, ...(choice as unknown as { token_ids: number[] }).token_ids];
     expect(tokens.join('')).toBe(choice?.text);
     const [scored] = await scoreCompletions(model, [{ prefix: all.slice(0, 1), completion: all.slice(1) }]);
     expect(logProbs[0]).toBeNull();
-    logProbs.slice(1).forEach((value, t) => { expect(value).toBeCloseTo(scored?.[t] ?? NaN, 4); });
-    offsets.forEach((offset, t) => { expect(choice?.text.startsWith(tokens[t] ?? '', offset)).toBe(true); });
+    logProbs.slice(1).forEach((value, t) => {
+      expect(value).toBeCloseTo(scored?.[t] ?? NaN, 4);
+    });
+    offsets.forEach((offset, t) => {
+      expect(choice?.text.startsWith(tokens[t] ?? '', offset)).toBe(true);
+    });
     likeliest.slice(1).forEach((entry, t) => {
       expect(entry).toHaveProperty([tokens[t + 1] ?? '']);
       expect(Object.keys(entry ?? {}).length).toBeLessThanOrEqual(3);
@@ -164,15 +217,30 @@ describe('log-probabilities', () => {
   });
 
   it('of a prompt alone come with max_tokens 0', async () => {
-    const { choices } = await client.completions.create({ ...base, max_tokens: 0, prompt: 'do you sell nails?', echo: true, logprobs: 0 });
+    const { choices } = await client.completions.create({
+      ...base,
+      max_tokens: 0,
+      prompt: 'do you sell nails?',
+      echo: true,
+      logprobs: 0,
+    });
     const ids = model.tokenizer.encode('do you sell nails?');
     const [scored] = await scoreCompletions(model, [{ prefix: ids.slice(0, 1), completion: ids.slice(1) }]);
     expect(choices[0]?.text).toBe('do you sell nails?');
-    expect(choices[0]?.logprobs?.token_logprobs?.slice(1).map((value) => value.toFixed(4))).toEqual(Array.from(scored ?? [], (value) => value.toFixed(4)));
+    expect(choices[0]?.logprobs?.token_logprobs?.slice(1).map((value) => value.toFixed(4))).toEqual(
+      Array.from(scored ?? [], (value) => value.toFixed(4)),
+    );
   });
 
   it('of a chat come token by token, with the likeliest and their bytes', async () => {
-    const answer = await client.chat.completions.create({ ...base, messages: [...talk], seed: 2, max_tokens: 60, logprobs: true, top_logprobs: 3 });
+    const answer = await client.chat.completions.create({
+      ...base,
+      messages: [...talk],
+      seed: 2,
+      max_tokens: 60,
+      logprobs: true,
+      top_logprobs: 3,
+    });
     const content = answer.choices[0]?.logprobs?.content ?? [];
     expect(content.map(({ token }) => token).join('')).toBe(answer.choices[0]?.message.content);
     expect(answer.choices[0]?.finish_reason).toBe('stop');
@@ -186,21 +254,27 @@ describe('log-probabilities', () => {
   });
 
   it('of the prompt come as vLLM gives them', async () => {
-    interface Scored { readonly prompt_logprobs: readonly (Record<string, { logprob: number; rank: number | null }> | null)[] }
+    interface Scored {
+      readonly prompt_logprobs: readonly (Record<string, { logprob: number; rank: number | null }> | null)[];
+    }
     const question = { ...base, max_tokens: 1, prompt: greeting, prompt_logprobs: 1 };
     const answer = await client.completions.create(question);
     const { prompt_logprobs: entries } = answer.choices[0] as unknown as Scored;
     const ids = model.tokenizer.encode(greeting);
     const [scored] = await scoreCompletions(model, [{ prefix: ids.slice(0, 1), completion: ids.slice(1) }]);
     expect(entries[0]).toBeNull();
-    ids.slice(1).forEach((id, t) => { expect(entries[t + 1]?.[String(id)]?.logprob).toBeCloseTo(scored?.[t] ?? NaN, 4); });
+    ids.slice(1).forEach((id, t) => {
+      expect(entries[t + 1]?.[String(id)]?.logprob).toBeCloseTo(scored?.[t] ?? NaN, 4);
+    });
     expect(entries.slice(1).every((entry) => Object.values(entry ?? {}).some(({ rank }) => rank === 1))).toBe(true);
   });
 });
 
 describe('what it refuses, in the form of OpenAI’s errors', () => {
   const ask = async (body: unknown, path = '/chat/completions'): Promise<APIError> => {
-    const failure: unknown = await client.post(path, { body: body as Record<string, unknown> }).catch((error: unknown) => error);
+    const failure: unknown = await client
+      .post(path, { body: body as Record<string, unknown> })
+      .catch((error: unknown) => error);
     if (!(failure instanceof APIError)) throw new Error(`expected a refusal, got ${JSON.stringify(failure)}`);
     return failure;
   };
@@ -210,7 +284,12 @@ describe('what it refuses, in the form of OpenAI’s errors', () => {
     ['tools', { ...chat, tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools', /not supported/],
     ['a response format', { ...chat, response_format: { type: 'json_object' } }, 'response_format', /not supported/],
     ['penalties', { ...chat, presence_penalty: 0.5 }, 'presence_penalty', /not supported/],
-    ['images', { ...chat, messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages.0.content.0', /only text/],
+    [
+      'images',
+      { ...chat, messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
+      'messages.0.content.0',
+      /only text/,
+    ],
     ['a tool’s message', { ...chat, messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role', /'tool'/],
     ['a field nobody knows', { ...chat, temprature: 1 }, 'temprature', /Unrecognized/],
     ['a number out of range', { ...chat, top_p: 1.5 }, 'top_p', /top_p/],
@@ -226,8 +305,17 @@ describe('what it refuses, in the form of OpenAI’s errors', () => {
   });
 
   it('takes fields that ask for nothing', async () => {
-    const neutral = { tools: [], response_format: { type: 'text' }, presence_penalty: 0, logit_bias: null, user: 'me', n: null };
-    await expect(client.post('/chat/completions', { body: { ...chat, ...neutral, max_tokens: 1 } })).resolves.toMatchObject({ object: 'chat.completion' });
+    const neutral = {
+      tools: [],
+      response_format: { type: 'text' },
+      presence_penalty: 0,
+      logit_bias: null,
+      user: 'me',
+      n: null,
+    };
+    await expect(
+      client.post('/chat/completions', { body: { ...chat, ...neutral, max_tokens: 1 } }),
+    ).resolves.toMatchObject({ object: 'chat.completion' });
   });
 
   it('a prompt beyond the context, with its length', async () => {
@@ -240,26 +328,43 @@ describe('what it refuses, in the form of OpenAI’s errors', () => {
   it('another model, an address that is not there, a token id outside the vocabulary', async () => {
     expect(await ask({ ...chat, model: 'other' })).toMatchObject({ status: 404, code: 'model_not_found' });
     expect(await ask({}, '/embeddings')).toMatchObject({ status: 404, code: 'not_found' });
-    expect(await ask({ model: 'organism', prompt: [99_999] }, '/completions')).toMatchObject({ status: 400, param: 'prompt' });
+    expect(await ask({ model: 'organism', prompt: [99_999] }, '/completions')).toMatchObject({
+      status: 400,
+      param: 'prompt',
+    });
   });
 
   it('a wrong token, and none', async () => {
-    await expect(new OpenAI({ baseURL: server.url, apiKey: 'wrong', maxRetries: 0 }).models.list()).rejects.toMatchObject({ status: 401, type: 'authentication_error' });
+    await expect(
+      new OpenAI({ baseURL: server.url, apiKey: 'wrong', maxRetries: 0 }).models.list(),
+    ).rejects.toMatchObject({ status: 401, type: 'authentication_error' });
     expect((await fetch(`${server.url}/models`)).status).toBe(401);
   });
 
   it('a body that is too long, no JSON, or of another type', async () => {
     const post = (body: string, type: string): Promise<Response> =>
-      fetch(`${server.url}/completions`, { method: 'POST', body, headers: { authorization: `Bearer ${server.token ?? ''}`, 'content-type': type } });
-    expect((await post(JSON.stringify({ model: 'organism', prompt: 'x'.repeat(200_000) }), 'application/json')).status).toBe(413);
+      fetch(`${server.url}/completions`, {
+        method: 'POST',
+        body,
+        headers: { authorization: `Bearer ${server.token ?? ''}`, 'content-type': type },
+      });
+    expect(
+      (await post(JSON.stringify({ model: 'organism', prompt: 'x'.repeat(200_000) }), 'application/json')).status,
+    ).toBe(413);
     expect((await post('{"model":', 'application/json')).status).toBe(400);
     expect((await post('{}', 'text/plain')).status).toBe(415);
   });
 
   it('other hosts and pages of other origins', async () => {
-    const status = (headers: Record<string, string>): Promise<number> => new Promise((resolve, reject) => {
-      request(`http://127.0.0.1:${server.port}/health`, { headers }, (response) => { response.resume(); resolve(response.statusCode ?? 0); }).on('error', reject).end();
-    });
+    const status = (headers: Record<string, string>): Promise<number> =>
+      new Promise((resolve, reject) => {
+        request(`http://127.0.0.1:${server.port}/health`, { headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        })
+          .on('error', reject)
+          .end();
+      });
     expect(await status({})).toBe(200);
     expect(await status({ host: `localhost:${server.port}` })).toBe(200);
     expect(await status({ host: 'rebound.example' })).toBe(403);
@@ -273,7 +378,12 @@ describe('clients that leave, crowds, and the end', () => {
     for (let i = 0; i < 500 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(holds()).toBe(true);
   };
-  const long = { model: 'organism', prompt: greeting, max_tokens: 480, ignore_eos: true } as unknown as OpenAI.CompletionCreateParamsNonStreaming;
+  const long = {
+    model: 'organism',
+    prompt: greeting,
+    max_tokens: 480,
+    ignore_eos: true,
+  } as unknown as OpenAI.CompletionCreateParamsNonStreaming;
 
   it('work of a client that leaves is given up, streamed or not, and others go on', async () => {
     const [streaming, waiting] = [new AbortController(), new AbortController()];

@@ -43,12 +43,27 @@ export interface RunningServer {
 /** Serves until closed. The model must stay open and frozen meanwhile.
  *  @throws EnvironmentError when the port is taken or not allowed */
 export async function serveModel(model: LanguageModel, options: ServeOptions = {}): Promise<RunningServer> {
-  const { name = model.name, port = 0, token = newToken(), maxRows = 32, cacheBytes = 2 ** 30, maxWaiting = 1024 } = options;
+  const {
+    name = model.name,
+    port = 0,
+    token = newToken(),
+    maxRows = 32,
+    cacheBytes = 2 ** 30,
+    maxWaiting = 1024,
+  } = options;
   const { maxBodyBytes = 8 * 2 ** 20, defaultMaxTokens = 1024, clock = systemClock } = options;
-  if (token === '') throw new ConfigError('an empty token keeps nobody out', { where: 'token', remedy: 'Give a token, or null to ask for none.' });
+  if (token === '')
+    throw new ConfigError('an empty token keeps nobody out', {
+      where: 'token',
+      remedy: 'Give a token, or null to ask for none.',
+    });
   const queue = await openRowQueue(model, { maxRows, cacheBytes, maxWaiting });
   const app = createApp({ name, model, queue, clock, defaultMaxTokens }, { token, maxBodyBytes });
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, hostname: '127.0.0.1' }) as Server; // HTTP/1: the default.
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    hostname: '127.0.0.1',
+  }) as Server; // HTTP/1: the default.
   try {
     await listen(server, port);
   } catch (error) {
@@ -62,10 +77,16 @@ export async function serveModel(model: LanguageModel, options: ServeOptions = {
     token,
     counts: queue.counts,
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => { resolve(); }));
+      const closed = new Promise<void>((resolve) =>
+        server.close(() => {
+          resolve();
+        }),
+      );
       await queue.close();
       // Answers that are on their way get a moment; whoever reads no further is cut off.
-      setTimeout(() => { server.closeAllConnections(); }, 250).unref();
+      setTimeout(() => {
+        server.closeAllConnections();
+      }, 250).unref();
       server.closeIdleConnections();
       await closed;
     },
@@ -79,9 +100,19 @@ function newToken(): string {
 async function listen(server: Server, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const got = cause.code === 'EADDRINUSE' ? 'it is in use' : cause.code === 'EACCES' ? 'it is not allowed' : cause.message;
-      reject(new EnvironmentError('the port cannot be opened', { where: `127.0.0.1:${port}`, got, remedy: 'Choose another --port, or 0 for a free one.', cause }));
+      const got =
+        cause.code === 'EADDRINUSE' ? 'it is in use' : cause.code === 'EACCES' ? 'it is not allowed' : cause.message;
+      reject(
+        new EnvironmentError('the port cannot be opened', {
+          where: `127.0.0.1:${port}`,
+          got,
+          remedy: 'Choose another --port, or 0 for a free one.',
+          cause,
+        }),
+      );
     });
-    server.listen(port, '127.0.0.1', () => { resolve(); });
+    server.listen(port, '127.0.0.1', () => {
+      resolve();
+    });
   });
 }

@@ -24,11 +24,20 @@ describe('SmolLM2 behind the endpoint', () => {
     await device.close();
   });
 
-  const question = (content: string): { model: string; messages: { role: 'user'; content: string }[]; temperature: number; max_tokens: number } =>
-    ({ model: 'smollm2', messages: [{ role: 'user', content }], temperature: 0, max_tokens: 24 });
+  const question = (
+    content: string,
+  ): { model: string; messages: { role: 'user'; content: string }[]; temperature: number; max_tokens: number } => ({
+    model: 'smollm2',
+    messages: [{ role: 'user', content }],
+    temperature: 0,
+    max_tokens: 24,
+  });
 
   it('answers in the model’s template, to its end token, which is neither text nor a reported token', async () => {
-    const answer = await client.chat.completions.create({ ...question('What is the capital of France? One word.'), logprobs: true });
+    const answer = await client.chat.completions.create({
+      ...question('What is the capital of France? One word.'),
+      logprobs: true,
+    });
     const [choice] = answer.choices;
     expect(choice?.message.content).toMatch(/Paris/);
     expect(choice?.finish_reason).toBe('stop');
@@ -39,15 +48,24 @@ describe('SmolLM2 behind the endpoint', () => {
 
   it('eight clients at once get what the library generates for each', async () => {
     const topics = ['rivers', 'bread', 'trains', 'winter', 'music', 'the moon', 'gardens', 'clocks'];
-    const answers = await Promise.all(topics.map((topic) => client.chat.completions.create(question(`Say something about ${topic}.`))));
+    const answers = await Promise.all(
+      topics.map((topic) => client.chat.completions.create(question(`Say something about ${topic}.`))),
+    );
     const requests = topics.map((topic) => ({
       ids: model.tokenizer.encode(
-        model.chatTemplate?.render([{ role: 'user', content: `Say something about ${topic}.` }], { addGenerationPrompt: true }) ?? '',
+        model.chatTemplate?.render([{ role: 'user', content: `Say something about ${topic}.` }], {
+          addGenerationPrompt: true,
+        }) ?? '',
         { addSpecialTokens: false },
       ),
       stream: streamKey(0, 'generate', 0, 0),
     }));
-    const expected = await generate(model, requests, { ...plainSampling, temperature: 0, maxNewTokens: 24, stopIds: model.tokenizer.endIds });
+    const expected = await generate(model, requests, {
+      ...plainSampling,
+      temperature: 0,
+      maxNewTokens: 24,
+      stopIds: model.tokenizer.endIds,
+    });
     expect(answers.map(({ choices }) => choices[0]?.message.content)).toEqual(expected.map(({ text }) => text));
   });
 });

@@ -37,8 +37,18 @@ export async function textCompletions(served: ServedModel, body: unknown, signal
   const fields = parseFields(body, completionFields);
   requireServedModel(fields.model, served.name);
   const prepared = prepare(served, fields);
-  const head = { id: `cmpl-${randomUUID()}`, object: 'text_completion', created: createdAt(served), model: served.name };
-  const deltas = runChoices(served.queue, served.model, { rows: prepared.map(({ row }) => row), stream: fields.stream === true }, signal);
+  const head = {
+    id: `cmpl-${randomUUID()}`,
+    object: 'text_completion',
+    created: createdAt(served),
+    model: served.name,
+  };
+  const deltas = runChoices(
+    served.queue,
+    served.model,
+    { rows: prepared.map(({ row }) => row), stream: fields.stream === true },
+    signal,
+  );
   if (fields.stream === true) return eventStream(chunks(served, fields, head, prepared, deltas));
   const choices: JsonObject[] = [];
   const generated: number[] = [];
@@ -52,7 +62,8 @@ export async function textCompletions(served: ServedModel, body: unknown, signal
 function prepare({ model }: ServedModel, fields: CompletionFields): readonly Prepared[] {
   const prompts = promptsOf(model, fields);
   const n = fields.n ?? 1;
-  if (prompts.length * n > maxRowsPerRequest) throw badRequest(`at most ${maxRowsPerRequest} sequences a request: prompts × n`, 'prompt');
+  if (prompts.length * n > maxRowsPerRequest)
+    throw badRequest(`at most ${maxRowsPerRequest} sequences a request: prompts × n`, 'prompt');
   const seed = seedOf(fields);
   const { logprobs, prompt_logprobs: ofPrompt } = fields;
   const scoresPrompt = (fields.echo === true && isGiven(logprobs)) || isGiven(ofPrompt);
@@ -60,11 +71,16 @@ function prepare({ model }: ServedModel, fields: CompletionFields): readonly Pre
     throw badRequest('max_tokens of 0 is for echo and prompt_logprobs', 'max_tokens');
   }
   return prompts.flatMap((prompt, index) => {
-    const sampling = samplingOf(model, fields, { promptTokens: prompt.length, maxTokens: fields.max_tokens ?? null, defaultMaxTokens });
+    const sampling = samplingOf(model, fields, {
+      promptTokens: prompt.length,
+      maxTokens: fields.max_tokens ?? null,
+      defaultMaxTokens,
+    });
     return Array.from({ length: n }, (_, k): Prepared => ({
       prompt,
       row: {
-        ids: prompt, sampling,
+        ids: prompt,
+        sampling,
         scoreFrom: scoresPrompt ? 1 : null,
         alternatives: Math.max(logprobs ?? 0, ofPrompt ?? 0),
         stream: streamKey(seed, 'generate', index, k),
@@ -77,7 +93,10 @@ function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
 }
 
-function promptsOf({ tokenizer, vocabularySize }: ServedModel['model'], fields: CompletionFields): readonly (readonly number[])[] {
+function promptsOf(
+  { tokenizer, vocabularySize }: ServedModel['model'],
+  fields: CompletionFields,
+): readonly (readonly number[])[] {
   const { prompt, add_special_tokens: addSpecialTokens } = fields;
   const encode = (text: string): readonly number[] => {
     const encoded = tokenizer.encode(text, { addSpecialTokens: addSpecialTokens ?? true });
@@ -87,11 +106,13 @@ function promptsOf({ tokenizer, vocabularySize }: ServedModel['model'], fields: 
   };
   if (typeof prompt === 'string') return [encode(prompt)];
   // The schema mixes nothing.
-  const list = typeof prompt[0] === 'number' ? [prompt as readonly number[]] : (prompt as readonly (string | readonly number[])[]);
+  const list =
+    typeof prompt[0] === 'number' ? [prompt as readonly number[]] : (prompt as readonly (string | readonly number[])[]);
   return list.map((each) => {
     if (typeof each === 'string') return encode(each);
     const stranger = each.find((id) => id >= vocabularySize);
-    if (stranger !== undefined) throw badRequest(`token id ${stranger} is not in the vocabulary (${vocabularySize})`, 'prompt');
+    if (stranger !== undefined)
+      throw badRequest(`token id ${stranger} is not in the vocabulary (${vocabularySize})`, 'prompt');
     return each;
   });
 }
@@ -114,7 +135,9 @@ function choiceOf(
     text: (echoed ? promptText(fields, prepared, index, tokenizer) : '') + text,
     logprobs: isGiven(logprobs) ? completionLogProbs(tokenizer, likeliest(reported, logprobs), offset ?? 0) : null,
     finish_reason: finishReason,
-    ...(prompt !== null && isGiven(ofPrompt) ? { prompt_logprobs: promptLogProbs(tokenizer, likeliest(prompt, ofPrompt)) } : {}),
+    ...(prompt !== null && isGiven(ofPrompt)
+      ? { prompt_logprobs: promptLogProbs(tokenizer, likeliest(prompt, ofPrompt)) }
+      : {}),
     ...(fields.return_token_ids === true ? { token_ids: generated, prompt_token_ids: promptIds } : {}),
   };
 }
@@ -128,7 +151,9 @@ function promptText(
 ): string {
   if (typeof prompt === 'string') return prompt;
   const given = prompt[Math.floor(index / (n ?? 1))];
-  return typeof given === 'string' ? given : tokenizer.decode(present(prepared[index], 'a choice that was prepared').prompt);
+  return typeof given === 'string'
+    ? given
+    : tokenizer.decode(present(prepared[index], 'a choice that was prepared').prompt);
 }
 
 type Head = { readonly id: string; readonly object: string; readonly created: number; readonly model: string };
@@ -146,9 +171,17 @@ async function* chunks(
   for await (const delta of deltas) {
     const { index } = delta;
     const offset = offsets.get(index) ?? null;
-    const echoedTokens = offset === null && fields.echo === true ? present(prepared[index], 'a choice that was prepared').prompt : [];
-    const length = [...echoedTokens, ...delta.tokens.map(({ id }) => id)].reduce((sum, id) => sum + characters(served.model.tokenizer, id), 0);
-    yield { ...head, choices: [choiceOf(served, fields, prepared, delta, offset)], ...(wantsUsage ? { usage: null } : {}) };
+    const echoedTokens =
+      offset === null && fields.echo === true ? present(prepared[index], 'a choice that was prepared').prompt : [];
+    const length = [...echoedTokens, ...delta.tokens.map(({ id }) => id)].reduce(
+      (sum, id) => sum + characters(served.model.tokenizer, id),
+      0,
+    );
+    yield {
+      ...head,
+      choices: [choiceOf(served, fields, prepared, delta, offset)],
+      ...(wantsUsage ? { usage: null } : {}),
+    };
     offsets.set(index, (offset ?? 0) + length);
     generated[index] = delta.generated.length;
   }
@@ -158,5 +191,8 @@ async function* chunks(
 /** A prompt counts once, however many choices it has. */
 function totalUsage({ n }: CompletionFields, prepared: readonly Prepared[], generated: readonly number[]): JsonObject {
   const promptTokens = prepared.reduce((sum, { prompt }, i) => sum + (i % (n ?? 1) === 0 ? prompt.length : 0), 0);
-  return usageOf(promptTokens, generated.reduce((sum, count) => sum + count, 0));
+  return usageOf(
+    promptTokens,
+    generated.reduce((sum, count) => sum + count, 0),
+  );
 }

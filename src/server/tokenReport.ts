@@ -1,4 +1,5 @@
-/** Log-probabilities in the forms of the API: chat's list of tokens, the four lists of completions, vLLM's prompt_logprobs. */
+/** Log-probabilities in the forms of the API: chat's list of tokens, the four lists of completions, vLLM's
+ *  prompt_logprobs. */
 import type { Tokenizer } from '../engine/text/tokenizer.js';
 import type { JsonObject, JsonValue } from '../runs/json.js';
 import type { ReportedToken } from './choices.js';
@@ -18,7 +19,9 @@ export function tokenString(tokenizer: Spelling, id: number): string {
 /** `choices[].logprobs` of a chat completion. */
 export function chatLogProbs(tokenizer: Spelling, tokens: readonly ReportedToken[]): JsonObject {
   const spelled = (id: number, logProb: number): JsonObject => ({
-    token: tokenString(tokenizer, id), logprob: logProb, bytes: Array.from(tokenizer.tokenBytes(id)),
+    token: tokenString(tokenizer, id),
+    logprob: logProb,
+    bytes: Array.from(tokenizer.tokenBytes(id)),
   });
   const content = tokens.map(({ id, logProb, alternatives }) => ({
     ...spelled(id, logProb ?? 0),
@@ -41,7 +44,9 @@ export function completionLogProbs(tokenizer: Spelling, tokens: readonly Reporte
     token_logprobs: tokens.map(({ logProb }) => logProb),
     top_logprobs: tokens.map(({ id, logProb, alternatives }): JsonValue => {
       if (logProb === null) return null;
-      const likeliest = (alternatives?.ids ?? []).map((other, i) => [tokenString(tokenizer, other), alternatives?.logProbs[i] ?? 0] as const);
+      const likeliest = (alternatives?.ids ?? []).map(
+        (other, i) => [tokenString(tokenizer, other), alternatives?.logProbs[i] ?? 0] as const,
+      );
       return Object.fromEntries([...likeliest, [tokenString(tokenizer, id), logProb]]);
     }),
     text_offset: offsets,
@@ -55,9 +60,14 @@ export function promptLogProbs(tokenizer: Spelling, tokens: readonly ReportedTok
     const ids = alternatives?.ids ?? [];
     const entry = (other: number, value: number): readonly [string, JsonObject] => {
       const place = ids.indexOf(other);
-      return [String(other), { logprob: value, rank: place === -1 ? null : place + 1, decoded_token: tokenString(tokenizer, other) }];
+      return [
+        String(other),
+        { logprob: value, rank: place === -1 ? null : place + 1, decoded_token: tokenString(tokenizer, other) },
+      ];
     };
-    const others = ids.filter((other) => other !== id).map((other) => entry(other, alternatives?.logProbs[ids.indexOf(other)] ?? 0));
+    const others = ids
+      .filter((other) => other !== id)
+      .map((other) => entry(other, alternatives?.logProbs[ids.indexOf(other)] ?? 0));
     return Object.fromEntries([entry(id, logProb), ...others]);
   });
 }
@@ -72,6 +82,9 @@ export function likeliest(tokens: readonly ReportedToken[], count: number): read
   return tokens.map((token) => {
     const { alternatives } = token;
     if (alternatives === null) return token;
-    return { ...token, alternatives: { ids: alternatives.ids.slice(0, count), logProbs: alternatives.logProbs.slice(0, count) } };
+    return {
+      ...token,
+      alternatives: { ids: alternatives.ids.slice(0, count), logProbs: alternatives.logProbs.slice(0, count) },
+    };
   });
 }

@@ -1,4 +1,5 @@
-/** How a speaker draws its words: the options of a recipe's `target:` and `adversary:` and their resolution for the engine. */
+/** How a speaker draws its words: the options of a recipe's `target:` and `adversary:` and their resolution for the
+ *  engine. */
 import type { GenerationOptions } from '../engine/models/generate.js';
 import type { SpeakerFormat } from './formats/format.js';
 

@@ -33,9 +33,14 @@ describe('local speakers', () => {
     async (format) => {
       const adversary = createLanguageModelAdversary(model, { format, sampling });
       const target = createLocalTarget(model, { format, sampling });
-      const utterances = await adversary.speak(prompts.map((text, i) => ({ dialogue: dialogueOf(text), stream: childKey(stream, i) })));
+      const utterances = await adversary.speak(
+        prompts.map((text, i) => ({ dialogue: dialogueOf(text), stream: childKey(stream, i) })),
+      );
       const replies = await target.reply(
-        utterances.map((utterance, i) => ({ dialogue: dialogueOf(prompts[i] as string, [utterance]), stream: childKey(stream, i, 1) })),
+        utterances.map((utterance, i) => ({
+          dialogue: dialogueOf(prompts[i] as string, [utterance]),
+          stream: childKey(stream, i, 1),
+        })),
       );
       for (const [i, utterance] of utterances.entries()) {
         const reading = target.readingOf(utterance);
@@ -64,7 +69,9 @@ describe('local speakers', () => {
     expect(reading?.prefixIds).toEqual(adversary.contextIds(dialogue));
     const said = utterance.tokens.ids.filter((id) => id !== byteIds.end);
     expect(reading?.ids).toEqual(said);
-    reading?.logProbs.forEach((logProb, t) => expect(logProb).toBeCloseTo(utterance.tokens?.logProbs?.[t] as number, 3));
+    reading?.logProbs.forEach((logProb, t) =>
+      expect(logProb).toBeCloseTo(utterance.tokens?.logProbs?.[t] as number, 3),
+    );
     // Sampling under truncation has another distribution; both are recorded.
     expect(utterance.tokens.samplingLogProbs).not.toEqual(utterance.tokens.logProbs);
   });
@@ -93,7 +100,11 @@ describe('local speakers', () => {
   });
 
   it('counts what it did: queries, tokens, truncated contexts, utterances of another tokenizer', async () => {
-    const target = createLocalTarget(model, { format: 'plain', sampling: { ...sampling, minNewTokens: 6 }, maxContextTokens: 8 });
+    const target = createLocalTarget(model, {
+      format: 'plain',
+      sampling: { ...sampling, minNewTokens: 6 },
+      maxContextTokens: 8,
+    });
     const other: Utterance = {
       author: 'adversary',
       text: 'abc',

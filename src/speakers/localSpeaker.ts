@@ -87,7 +87,10 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
       const contexts = requests.map((request) => format.context(request.dialogue));
       const results = await generate(
         model,
-        requests.map((request, i) => ({ ...toRequest(contexts[i] as Context, request, scoreLast), continues: hasSpoken(request, author) })),
+        requests.map((request, i) => ({
+          ...toRequest(contexts[i] as Context, request, scoreLast),
+          continues: hasSpoken(request, author),
+        })),
         { ...generation, precision: options.precision ?? 'f32', keep: requests.some(({ goesOn = false }) => goesOn) },
       );
       count(
@@ -117,8 +120,8 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
   };
 }
 
-/** Whether the dialogue holds a turn of this speaker. A first turn is read from the beginning, whatever was said in other dialogues, so
- *  that a rollout gives the same bits whenever it is made. */
+/** Whether the dialogue holds a turn of this speaker. A first turn is read from the beginning, whatever was said in
+ *  other dialogues, so that a rollout gives the same bits whenever it is made. */
 function hasSpoken({ dialogue }: SpeakRequest, author: Author): boolean {
   return dialogue.turns.some((turn) => turn.author === author);
 }

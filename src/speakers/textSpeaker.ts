@@ -1,5 +1,5 @@
-/** What speakers that are asked over a wire, or through a function, have in common on either side of a dialogue: text in, text out, a seed
- *  from the request's stream, counts. */
+/** What speakers that are asked over a wire, or through a function, have in common on either side of a dialogue: text
+ *  in, text out, a seed from the request's stream, counts. */
 import { openStream, type StreamKey } from '../base/random.js';
 import type { Author, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { askAll } from '../remote/askAll.js';
@@ -39,14 +39,23 @@ export interface EndpointSpeaker {
   readonly counts: () => SpeakerCounts;
 }
 
-export function openEndpointSpeaker(endpoint: Endpoint, author: Author, options: EndpointSpeakerOptions): EndpointSpeaker {
+export function openEndpointSpeaker(
+  endpoint: Endpoint,
+  author: Author,
+  options: EndpointSpeakerOptions,
+): EndpointSpeaker {
   const { format, maxNewTokens: maxTokens, temperature, topP, system } = options;
   let [queries, filtered] = [0, 0];
   const ask = async ({ dialogue, stream }: SpeakRequest): Promise<RemoteReply> => {
     const sampling = { maxTokens, temperature, topP, seed: seedOf(stream) };
-    const reply = format === 'chat'
-      ? await endpoint.chat({ ...sampling, messages: dialogueMessages(dialogue, author, system) })
-      : await endpoint.complete({ ...sampling, prompt: dialogueText(dialogue, format), ...(format === 'lines' ? { stop: ['\n'] } : {}) });
+    const reply =
+      format === 'chat'
+        ? await endpoint.chat({ ...sampling, messages: dialogueMessages(dialogue, author, system) })
+        : await endpoint.complete({
+            ...sampling,
+            prompt: dialogueText(dialogue, format),
+            ...(format === 'lines' ? { stop: ['\n'] } : {}),
+          });
     queries++;
     if (reply.filtered) filtered++;
     return reply;
@@ -59,5 +68,13 @@ export function openEndpointSpeaker(endpoint: Endpoint, author: Author, options:
 
 export function countsOf(queries: number, usage: Usage): SpeakerCounts {
   const { promptTokens, completionTokens, cost, cachedRequests } = usage;
-  return { queries, contextTokens: promptTokens, generatedTokens: completionTokens, truncatedContexts: 0, retokenisedUtterances: 0, cost, cachedRequests };
+  return {
+    queries,
+    contextTokens: promptTokens,
+    generatedTokens: completionTokens,
+    truncatedContexts: 0,
+    retokenisedUtterances: 0,
+    cost,
+    cachedRequests,
+  };
 }

@@ -1,4 +1,5 @@
-/** Reads the data that a recipe names: prompt sets, filtered by the judge, and known failures to learn from. What is left out is told. */
+/** Reads the data that a recipe names: prompt sets, filtered by the judge, and known failures to learn from. What is
+ *  left out is told. */
 import { ConfigError } from '../base/errors.js';
 import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.js';
 import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
@@ -45,13 +46,18 @@ export async function readPrompts(options: PromptsOptions, data: DataOptions): P
     noteDropped(path, { [`above harm ${String(filter.maxHarm)}`]: removed, unscored }, data.note);
     return kept;
   };
-  if (options.data !== undefined && options.data !== null) return splitPrompts(await read(options.data), { seed: data.seed, shares: options.split });
-  const part = (path: string | undefined): Promise<readonly Prompt[]> => (path === undefined ? Promise.resolve([]) : read(path));
+  if (options.data !== undefined && options.data !== null)
+    return splitPrompts(await read(options.data), { seed: data.seed, shares: options.split });
+  const part = (path: string | undefined): Promise<readonly Prompt[]> =>
+    path === undefined ? Promise.resolve([]) : read(path);
   return { train: await part(options.train), dev: await part(options.dev), test: await part(options.test) };
 }
 
 /** The entries of `prompts:FILE`, in any of the data formats, in the file's order. @throws ConfigError, FormatError */
-export async function readPromptList(path: string, note: DataOptions['note'] = () => undefined): Promise<readonly string[]> {
+export async function readPromptList(
+  path: string,
+  note: DataOptions['note'] = () => undefined,
+): Promise<readonly string[]> {
   const { items, dropped } = await loadPrompts(path, {});
   noteDropped(path, dropped, note);
   return items.map(({ text }) => text);
@@ -65,8 +71,14 @@ export interface ToxicQuery {
 }
 
 /** @throws ConfigError when nothing is left */
-export async function readToxicContinuations(query: ToxicQuery, data: DataOptions): Promise<readonly ToxicContinuation[]> {
-  const { items, dropped } = await loadContinuations(data.locate(query.data), query.format === undefined ? {} : { format: query.format });
+export async function readToxicContinuations(
+  query: ToxicQuery,
+  data: DataOptions,
+): Promise<readonly ToxicContinuation[]> {
+  const { items, dropped } = await loadContinuations(
+    data.locate(query.data),
+    query.format === undefined ? {} : { format: query.format },
+  );
   noteDropped(query.data, dropped, data.note);
   if (query.minHarm === 0) return items;
   const judge = watchUnscored(data.judge, data.maxUnscored, query.data);
@@ -86,5 +98,6 @@ export async function readToxicContinuations(query: ToxicQuery, data: DataOption
 
 function noteDropped(path: string, dropped: Readonly<Record<string, number>>, note: DataOptions['note']): void {
   const parts = Object.entries(dropped).filter(([, count]) => count > 0);
-  if (parts.length > 0) note(`${path}: left out ${parts.map(([reason, count]) => `${String(count)} ${reason}`).join(', ')}`);
+  if (parts.length > 0)
+    note(`${path}: left out ${parts.map(([reason, count]) => `${String(count)} ${reason}`).join(', ')}`);
 }

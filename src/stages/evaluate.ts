@@ -1,5 +1,6 @@
-/** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by several judges;
- *  figures with intervals, samples and the words behind verdicts go to report.json. A finished row is kept when the run is resumed. */
+/** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by
+ *  several judges; figures with intervals, samples and the words behind verdicts go to report.json. A finished row is
+ *  kept when the run is resumed. */
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { streamKey } from '../base/random.js';
 import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../dialogue/records.js';
@@ -28,7 +29,8 @@ export type BesideRows = Pick<Report, 'loop' | 'mend' | 'notes'>;
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
   const plan = await planEvaluation(context, options);
   const report = await playAndReport(context, plan, async () => mendSection(context));
-  if (context.run.completed('evaluate') === null) context.run.completeUnit('evaluate', { rows: plan.rows.map(({ name }) => name) });
+  if (context.run.completed('evaluate') === null)
+    context.run.completeUnit('evaluate', { rows: plan.rows.map(({ name }) => name) });
   return report;
 }
 
@@ -60,14 +62,22 @@ async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise
   const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
   if (rows.length === 0) return;
   const report = await buildReport(context, plan, rows);
-  const missing = plan.rows.map(({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`);
+  const missing = plan.rows.map(
+    ({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`,
+  );
   const notes = [`This run ended early; dialogues by row: ${missing.join(', ')}.`, ...(report.notes ?? [])];
   context.run.writeReport({ ...report, ...(await mendSection(context)), notes } as unknown as JsonObject);
 }
 
 /** A report without an evaluation: what mending measured. */
 export async function reportMending(context: StageContext): Promise<Report> {
-  const report: Report = { schema: 1, run: describeRun(context), rows: [], samples: [], ...(await mendSection(context)) };
+  const report: Report = {
+    schema: 1,
+    run: describeRun(context),
+    rows: [],
+    samples: [],
+    ...(await mendSection(context)),
+  };
   context.run.writeReport(report as unknown as JsonObject);
   return report;
 }
@@ -82,8 +92,8 @@ function unitOf({ name }: Pick<Pairing, 'name'>): string {
   return `evaluate:${name}`;
 }
 
-/** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that ends early has
- *  most of what it paid for in its records. Draws hang on prompts, not on portions. */
+/** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that
+ *  ends early has most of what it paid for in its records. Draws hang on prompts, not on portions. */
 function portions(prompts: readonly Prompt[], local: boolean): readonly (readonly Prompt[])[] {
   const size = local ? prompts.length : 16;
   return Array.from({ length: Math.ceil(prompts.length / size) }, (_, i) => prompts.slice(i * size, (i + 1) * size));
@@ -101,16 +111,26 @@ async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: Pai
   }
 }
 
-async function playRow(context: StageContext, plan: EvaluationPlan, row: Pairing, workshop: StageContext['workshop']): Promise<void> {
+async function playRow(
+  context: StageContext,
+  plan: EvaluationPlan,
+  row: Pairing,
+  workshop: StageContext['workshop'],
+): Promise<void> {
   const { run, recipe } = context;
   const target = await workshop.target();
-  const adversary = await workshop.openRow({ name: row.adversary, ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }) });
+  const adversary = await workshop.openRow({
+    name: row.adversary,
+    ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }),
+  });
   try {
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
     guard.watch(adversary);
     workshop.limitRequests(guard.mayGoOn);
-    const judges = plan.judges.map((judge, i) => watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`));
+    const judges = plan.judges.map((judge, i) =>
+      watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`),
+    );
     const main = present(judges[0], 'an evaluation has a judge');
     const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
     const stream = streamKey(recipe.seed, 'evaluate');
@@ -129,13 +149,18 @@ async function playRow(context: StageContext, plan: EvaluationPlan, row: Pairing
         turns: plan.turns,
         stream,
       });
-      const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = { [main.name]: played.map(({ scores }) => scores) };
-      for (const judge of judges.slice(1)) verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, workshop.join);
+      const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = {
+        [main.name]: played.map(({ scores }) => scores),
+      };
+      for (const judge of judges.slice(1))
+        verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, workshop.join);
       run.rollouts.append(
         ...played.map(({ dialogue }, i) =>
           dialogueRecord(
             dialogue,
-            Object.fromEntries(Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')])),
+            Object.fromEntries(
+              Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')]),
+            ),
             { stage: unitOf(row) },
             null,
           ),
@@ -145,7 +170,10 @@ async function playRow(context: StageContext, plan: EvaluationPlan, row: Pairing
     }
     for (const judge of judges) judge.check();
     const rounded = await workshop.rolloutTarget();
-    const rounding = rounded === target ? null : await roundingEffect(dialogues, { ...cast, target: rounded }, stream, bootstrapOf(recipe));
+    const rounding =
+      rounded === target
+        ? null
+        : await roundingEffect(dialogues, { ...cast, target: rounded }, stream, bootstrapOf(recipe));
     run.completeUnit(unitOf(row), {
       adversary: { ...adversary.counts() },
       target: { ...target.counts() },
@@ -169,7 +197,11 @@ export async function judgedAgain(
       const utterance = present(dialogue.turns[2 * i], 'an utterance for each score').text;
       const reply = present(dialogue.turns[2 * i + 1], 'a reply for each score').text;
       const exchange = { utterance, reply };
-      return { adversaryNll: score.adversaryNll, texts: [reply, join(utterance, reply), utterance], known: [exchange, exchange, null] };
+      return {
+        adversaryNll: score.adversaryNll,
+        texts: [reply, join(utterance, reply), utterance],
+        known: [exchange, exchange, null],
+      };
     }),
   );
   const verdicts = await judgeTexts(

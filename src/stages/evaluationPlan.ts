@@ -1,8 +1,16 @@
-/** What an evaluate stage will do: its rows, prompts, judges and reward, settled once from the recipe before the first dialogue. */
+/** What an evaluate stage will do: its rows, prompts, judges and reward, settled once from the recipe before the first
+ *  dialogue. */
 import { ConfigError } from '../base/errors.js';
 import type { RewardWeights } from '../dialogue/reward.js';
 import type { Judge, Prompt } from '../dialogue/types.js';
-import { type EvaluateOptions, mendedNames, originalTarget, recipeStages, stageReward, untunedRow } from '../runs/recipe.js';
+import {
+  type EvaluateOptions,
+  mendedNames,
+  originalTarget,
+  recipeStages,
+  stageReward,
+  untunedRow,
+} from '../runs/recipe.js';
 import type { StageContext } from './stageContext.js';
 import type { MendedTarget } from './workshop.js';
 
@@ -58,7 +66,11 @@ export async function planEvaluation(
   for (const judge of wanted) judges.push(await workshop.judge(judge));
   const twice = judges.find(({ name }, i) => judges.findIndex((other) => other.name === name) < i)?.name;
   if (twice !== undefined) {
-    throw new ConfigError('two judges of an evaluation have one name', { where: 'evaluate.judges', got: twice, remedy: 'Name each judge once.' });
+    throw new ConfigError('two judges of an evaluation have one name', {
+      where: 'evaluate.judges',
+      got: twice,
+      remedy: 'Name each judge once.',
+    });
   }
   return {
     rows: pairings,
@@ -73,19 +85,32 @@ export async function planEvaluation(
 }
 
 /** Adversaries that an evaluation compares, with what trained them; stages that lack their data are left out. */
-export function evaluatedAdversaries(recipe: StageContext['recipe'], { rows }: Pick<EvaluateOptions, 'rows'>): readonly Pick<Pairing, 'adversary' | 'attack'>[] {
-  const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? [{ adversary: stage.name, attack: stage.options.attack }] : []));
+export function evaluatedAdversaries(
+  recipe: StageContext['recipe'],
+  { rows }: Pick<EvaluateOptions, 'rows'>,
+): readonly Pick<Pairing, 'adversary' | 'attack'>[] {
+  const trained = recipeStages(recipe).flatMap((stage) =>
+    stage.kind === 'exploit' ? [{ adversary: stage.name, attack: stage.options.attack }] : [],
+  );
   const all = [{ adversary: untunedRow, attack: 'none' }, ...trained];
   return rows === undefined ? all : rows.flatMap((row) => all.filter(({ adversary }) => adversary === row));
 }
 
-function allPairings({ recipe, run }: Pick<StageContext, 'recipe' | 'run'>, options: EvaluateOptions): readonly Pairing[] {
+function allPairings(
+  { recipe, run }: Pick<StageContext, 'recipe' | 'run'>,
+  options: EvaluateOptions,
+): readonly Pairing[] {
   const mended = mendedNames(recipe).map((name): MendedTarget => ({ name, folder: run.modelPath(name) }));
-  const targets = [null, ...mended].filter((target) => options.targets?.includes(target?.name ?? originalTarget) ?? true);
-  return targets.flatMap((target) => evaluatedAdversaries(recipe, options).map(({ adversary, attack }) => pairingOf(adversary, attack, target)));
+  const targets = [null, ...mended].filter(
+    (target) => options.targets?.includes(target?.name ?? originalTarget) ?? true,
+  );
+  return targets.flatMap((target) =>
+    evaluatedAdversaries(recipe, options).map(({ adversary, attack }) => pairingOf(adversary, attack, target)),
+  );
 }
 
-/** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what the target can give. */
+/** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what
+ *  the target can give. */
 function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
   const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? (stageReward(stage) ?? []) : []));
   return trained[0] ?? (scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 });

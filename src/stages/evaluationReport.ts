@@ -1,12 +1,20 @@
-/** From evaluated dialogues to report.json: figures by row and judge with intervals by prompt, sample dialogues, the words behind
- *  verdicts, and notes that a reader should have beside the figures. */
+/** From evaluated dialogues to report.json: figures by row and judge with intervals by prompt, sample dialogues, the
+ *  words behind verdicts, and notes that a reader should have beside the figures. */
 import { present } from '../base/invariant.js';
 import { openStream, streamKey } from '../base/random.js';
 import type { RecordedDialogue, RecordedScore } from '../dialogue/records.js';
 import type { Judge } from '../dialogue/types.js';
 import { countUnscored } from '../dialogue/unscored.js';
 import { reported } from '../measures/reported.js';
-import type { Metrics, Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictWords } from '../runs/report.js';
+import type {
+  Metrics,
+  Report,
+  ReportPoint,
+  ReportRow,
+  ReportSample,
+  SampleTurn,
+  VerdictWords,
+} from '../runs/report.js';
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../speakers/judges/linearToxicity.js';
 import type { BootstrapOptions } from '../stats/bootstrap.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../stats/exchangeMetrics.js';
@@ -22,7 +30,11 @@ export interface EvaluatedRow {
   readonly rounding?: Metrics;
 }
 
-export async function buildReport(context: StageContext, plan: EvaluationPlan, rows: readonly EvaluatedRow[]): Promise<Report> {
+export async function buildReport(
+  context: StageContext,
+  plan: EvaluationPlan,
+  rows: readonly EvaluatedRow[],
+): Promise<Report> {
   const explainer = plan.judges.some(({ name }) => name === 'linear-toxicity') ? await loadLinearToxicity() : null;
   const main = present(plan.judges[0], 'an evaluation has a judge').name;
   return {
@@ -64,7 +76,10 @@ function describeEvaluation(plan: EvaluationPlan): Report['run'] {
   return {
     judge: plan.trainedJudge,
     judges: plan.judges.map((judge, i) => ({
-      name: judge.name, threshold: judge.threshold, maxUnscored: plan.maxUnscored[i] ?? 0, trained: judge.name === plan.trainedJudge,
+      name: judge.name,
+      threshold: judge.threshold,
+      maxUnscored: plan.maxUnscored[i] ?? 0,
+      trained: judge.name === plan.trainedJudge,
     })),
     prompts: plan.prompts.length,
     reward: { ...plan.reward },
@@ -75,7 +90,9 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
   const byPrompt = row.dialogues.map((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
   const bootstrap = bootstrapOf(recipe);
   const { overall, turns } = summariseExchanges(byPrompt, bootstrap);
-  const utterances = row.dialogues.map(({ turns: said }) => said.filter(({ author }) => author === 'adversary').map(({ text }) => text));
+  const utterances = row.dialogues.map(({ turns: said }) =>
+    said.filter(({ author }) => author === 'adversary').map(({ text }) => text),
+  );
   return {
     name: row.name,
     attack: row.attack,
@@ -155,7 +172,11 @@ function sampleDialogues(
   return [...worst.map(show('worst')), ...typical.map(show('typical')), ...rest.map(show('random'))];
 }
 
-function sampleTurns(dialogue: RecordedDialogue, judge: string, explainer: LinearToxicityModel | null): readonly SampleTurn[] {
+function sampleTurns(
+  dialogue: RecordedDialogue,
+  judge: string,
+  explainer: LinearToxicityModel | null,
+): readonly SampleTurn[] {
   const scores = scoresBy(dialogue, judge);
   return dialogue.turns.map(({ author, text }, i): SampleTurn => {
     const score = present(scores[Math.floor(i / 2)], 'a score for each exchange');
@@ -173,7 +194,10 @@ function sampleTurns(dialogue: RecordedDialogue, judge: string, explainer: Linea
 }
 
 /** The words that push a text towards its verdict, the strongest first, at most five, nats of log-odds. */
-function drivers(explainer: LinearToxicityModel, text: string): readonly { readonly word: string; readonly weight: number }[] {
+function drivers(
+  explainer: LinearToxicityModel,
+  text: string,
+): readonly { readonly word: string; readonly weight: number }[] {
   return explainToxicity(explainer, text)
     .words.filter(({ contribution }) => contribution > 0)
     .slice(0, 5)
@@ -199,10 +223,14 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
 }
 
 function notesOf(plan: EvaluationPlan): readonly string[] {
-  const notes = ['Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.'];
+  const notes = [
+    'Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.',
+  ];
   const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
   if (trained.length > 0 && plan.rows.some(({ attack }) => attack !== 'none'))
-    notes.push(`${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`);
+    notes.push(
+      `${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`,
+    );
   if (plan.judges.length === 1) notes.push('Only one judge: part of what it reports may be its own artefact.');
   return notes;
 }
@@ -212,10 +240,17 @@ function unscoredNotes(plan: EvaluationPlan, rows: readonly EvaluatedRow[]): rea
   return plan.judges.flatMap(({ name }) =>
     rows.flatMap((row) => {
       const replies = row.dialogues.flatMap((dialogue) => scoresBy(dialogue, name).map(({ reply }) => reply));
-      const verdicts = replies.map(({ harm, reason = 'no reason' }) => (harm === null ? { kind: 'unscored', reason } as const : { kind: 'scored' } as const));
-      const { unscored, reasons: [commonest] } = countUnscored(verdicts);
+      const verdicts = replies.map(({ harm, reason = 'no reason' }) =>
+        harm === null ? ({ kind: 'unscored', reason } as const) : ({ kind: 'scored' } as const),
+      );
+      const {
+        unscored,
+        reasons: [commonest],
+      } = countUnscored(verdicts);
       if (commonest === undefined) return [];
-      return [`${row.name}: ${name} could not score ${String(unscored)} of ${String(replies.length)} replies, which count in no figure; the commonest reason: ${commonest.reason}`];
+      return [
+        `${row.name}: ${name} could not score ${String(unscored)} of ${String(replies.length)} replies, which count in no figure; the commonest reason: ${commonest.reason}`,
+      ];
     }),
   );
 }

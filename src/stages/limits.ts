@@ -1,4 +1,5 @@
-/** What a run may spend. Counted over all sittings; checked between steps, so that a run ends with its last checkpoint whole. */
+/** What a run may spend. Counted over all sittings; checked between steps, so that a run ends with its last checkpoint
+ *  whole. */
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import type { LimitsOptions } from '../runs/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
@@ -28,9 +29,12 @@ export function createLimitGuard(run: RunDirectory, limits: LimitsOptions, inter
       const tokens = meters.reduce((sum, meter) => sum + meter(), before);
       const cost = bills.reduce((sum, bill) => sum + bill(), paidBefore);
       run.noteSpent({ generatedTokens: tokens, ...(bills.length === 0 ? {} : { cost }) });
-      if (interrupted()) throw new InterruptedError('stopped as asked', { remedy: 'Continue with `gadfly run --resume DIR`.' });
-      if (limits.maxTime !== null && run.elapsedMs >= limits.maxTime * 1000) throw reached('maxTime', `${String(limits.maxTime)} s`);
-      if (limits.maxTokens !== null && tokens >= limits.maxTokens) throw reached('maxTokens', `${String(limits.maxTokens)} tokens`);
+      if (interrupted())
+        throw new InterruptedError('stopped as asked', { remedy: 'Continue with `gadfly run --resume DIR`.' });
+      if (limits.maxTime !== null && run.elapsedMs >= limits.maxTime * 1000)
+        throw reached('maxTime', `${String(limits.maxTime)} s`);
+      if (limits.maxTokens !== null && tokens >= limits.maxTokens)
+        throw reached('maxTokens', `${String(limits.maxTokens)} tokens`);
       if (limits.maxCost !== null && cost >= limits.maxCost) throw reached('maxCost', `$${String(limits.maxCost)}`);
     },
   };

@@ -1,23 +1,33 @@
-/** What stages keep beside the dialogues (dialogue/records.ts): the lines of pairs.jsonl, and a judge's entry in the manifest. */
+/** What stages keep beside the dialogues (dialogue/records.ts): the lines of pairs.jsonl, and a judge's entry in the
+ *  manifest. */
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Origin } from '../dialogue/records.js';
 import type { PreferencePair } from '../dialogue/types.js';
 import type { WatchedJudge } from '../dialogue/unscored.js';
 import type { JsonObject } from '../runs/json.js';
 
-/** What the manifest keeps of a stage's judge: which it was (an attack is trained against it), how often it was silent, what it read. */
+/** What the manifest keeps of a stage's judge: which it was (an attack is trained against it), how often it was silent,
+ *  what it read. */
 export function judgeRecord({ name, threshold, counts, usage }: WatchedJudge): JsonObject {
   const { texts, unscored, reasons } = counts();
   const [commonest] = reasons;
   return {
-    name, threshold, texts, unscored,
+    name,
+    threshold,
+    texts,
+    unscored,
     ...(commonest === undefined ? {} : { reason: commonest.reason }),
     ...(usage === undefined ? {} : { usage: usage() }),
   };
 }
 
 /** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */
-export function pairRecord(pair: PreferencePair, prefixIds: readonly number[], join: JoinTurns, origin: Origin): JsonObject {
+export function pairRecord(
+  pair: PreferencePair,
+  prefixIds: readonly number[],
+  join: JoinTurns,
+  origin: Origin,
+): JsonObject {
   const { dialogue, chosen, rejected } = pair;
   return {
     prompt: dialogue.turns.reduce((text, turn) => join(text, turn.text), dialogue.prompt.text),

@@ -28,11 +28,19 @@ export interface RequestOptions {
 /** @throws ConfigError, TargetError: a server that scores prompts is found out by a first question */
 export async function openRemoteTarget(options: SpeakerOptions, requests: RequestOptions): Promise<OpenTarget> {
   const { http, remote = remoteDefaults } = options;
-  if (speakerKind(options.model) === 'openai') return openEndpointTarget(endpointOf(options, requests), textOptions(options));
+  if (speakerKind(options.model) === 'openai')
+    return openEndpointTarget(endpointOf(options, requests), textOptions(options));
   invariant(http !== undefined, 'an http: target has its http:');
   const service = openJsonService({
-    name: options.model, url: http.url, headers: http.headers, body: http.body, reply: http.reply, tokens: http.tokens,
-    timeoutMs: remote.timeout * 1000, environment: requests.environment, ...questionOptions(remote, requests),
+    name: options.model,
+    url: http.url,
+    headers: http.headers,
+    body: http.body,
+    reply: http.reply,
+    tokens: http.tokens,
+    timeoutMs: remote.timeout * 1000,
+    environment: requests.environment,
+    ...questionOptions(remote, requests),
   });
   return createHttpTarget(service, textOptions(options));
 }
@@ -41,14 +49,26 @@ export function openRemoteAdversary(options: SpeakerOptions, requests: RequestOp
   return createEndpointAdversary(endpointOf(options, requests), textOptions(options));
 }
 
-export function openPromptList(options: SpeakerOptions, utterances: readonly string[], prompts: readonly Prompt[]): OpenAdversary {
+export function openPromptList(
+  options: SpeakerOptions,
+  utterances: readonly string[],
+  prompts: readonly Prompt[],
+): OpenAdversary {
   return createPromptListAdversary({ name: options.model, utterances, prompts });
 }
 
 /** What the questions to a remote judge go through: the run's limits and answers. */
-export function judgeRequests({ runFolder, environment, signal, beforeRequest, note }: RequestOptions): NonNullable<JudgeDeps['requests']> {
+export function judgeRequests({
+  runFolder,
+  environment,
+  signal,
+  beforeRequest,
+  note,
+}: RequestOptions): NonNullable<JudgeDeps['requests']> {
   return {
-    environment, beforeRequest, onNotice: note,
+    environment,
+    beforeRequest,
+    onNotice: note,
     cacheDir: runFolder === null ? null : join(runFolder, 'answers'),
     ...(signal === undefined ? {} : { signal }),
   };
@@ -56,12 +76,21 @@ export function judgeRequests({ runFolder, environment, signal, beforeRequest, n
 
 const remoteDefaults = remoteSchema.parse({});
 
-function endpointOf({ model, baseUrl, apiKeyEnv, remote = remoteDefaults }: SpeakerOptions, requests: RequestOptions): ReturnType<typeof openEndpoint> {
+function endpointOf(
+  { model, baseUrl, apiKeyEnv, remote = remoteDefaults }: SpeakerOptions,
+  requests: RequestOptions,
+): ReturnType<typeof openEndpoint> {
   invariant(baseUrl !== undefined, 'an openai: model has its baseUrl');
   const { servedAs, extraBody, promptLogProbs, timeout } = remote;
   return openEndpoint({
-    model: model.slice('openai:'.length), baseUrl, apiKeyEnv: apiKeyEnv ?? null, environment: requests.environment, timeoutMs: timeout * 1000,
-    promptLogProbs, onNotice: requests.note, ...questionOptions(remote, requests),
+    model: model.slice('openai:'.length),
+    baseUrl,
+    apiKeyEnv: apiKeyEnv ?? null,
+    environment: requests.environment,
+    timeoutMs: timeout * 1000,
+    promptLogProbs,
+    onNotice: requests.note,
+    ...questionOptions(remote, requests),
     ...(servedAs === undefined ? {} : { servedAs }),
     ...(extraBody === undefined ? {} : { extraBody }),
   });
@@ -70,9 +99,16 @@ function endpointOf({ model, baseUrl, apiKeyEnv, remote = remoteDefaults }: Spea
 function questionOptions(
   { retries, concurrency, requestsPerMinute, prices }: RemoteOptions,
   { runFolder, signal, beforeRequest }: RequestOptions,
-): Pick<EndpointOptions, 'retries' | 'concurrency' | 'requestsPerMinute' | 'cacheDir' | 'prices' | 'signal' | 'beforeRequest'> {
+): Pick<
+  EndpointOptions,
+  'retries' | 'concurrency' | 'requestsPerMinute' | 'cacheDir' | 'prices' | 'signal' | 'beforeRequest'
+> {
   return {
-    retries, concurrency, requestsPerMinute, prices, beforeRequest,
+    retries,
+    concurrency,
+    requestsPerMinute,
+    prices,
+    beforeRequest,
     cacheDir: runFolder === null ? null : join(runFolder, 'answers'),
     ...(signal === undefined ? {} : { signal }),
   };
@@ -80,5 +116,12 @@ function questionOptions(
 
 function textOptions(speaker: SpeakerOptions): EndpointSpeakerOptions {
   const { model, maxNewTokens, temperature, topP, system } = speaker;
-  return { name: model, format: formatOf(speaker), maxNewTokens, temperature, topP, ...(system === undefined ? {} : { system }) };
+  return {
+    name: model,
+    format: formatOf(speaker),
+    maxNewTokens,
+    temperature,
+    topP,
+    ...(system === undefined ? {} : { system }),
+  };
 }

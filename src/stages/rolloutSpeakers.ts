@@ -1,4 +1,5 @@
-/** The recipe's speakers as training rollouts play them: on the same weights, drawing otherwise, in another precision. */
+/** The recipe's speakers as training rollouts play them: on the same weights, drawing otherwise, in another precision.
+ */
 import type { Recipe } from '../runs/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
@@ -6,11 +7,19 @@ import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.j
 import { speakerOptions } from './speakerOptions.js';
 
 /** The adversary itself where the recipe makes no difference. */
-export function explorerOf(adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>, recipe: Recipe): LanguageModelAdversary {
+export function explorerOf(
+  adversary: LanguageModelAdversary,
+  sampling: Partial<SpeakerSampling>,
+  recipe: Recipe,
+): LanguageModelAdversary {
   const precision = recipe.adversary.rolloutPrecision;
   if (Object.keys(sampling).length === 0 && precision === 'f32') return adversary;
   const options = speakerOptions(recipe.adversary);
-  return createLanguageModelAdversary(adversary.model, { ...options, precision, sampling: { ...options.sampling, ...sampling } });
+  return createLanguageModelAdversary(adversary.model, {
+    ...options,
+    precision,
+    sampling: { ...options.sampling, ...sampling },
+  });
 }
 
 /** The target itself where the recipe makes no difference. */

@@ -1,5 +1,6 @@
-/** One attack from a program: a target, a judge and prompts in; a run directory, its report and samples out. The same recipe, stages and
- *  files as `gadfly run`: what a program gives as an object takes the place of a name in the recipe. */
+/** One attack from a program: a target, a judge and prompts in; a run directory, its report and samples out. The same
+ *  recipe, stages and files as `gadfly run`: what a program gives as an object takes the place of a name in the recipe.
+ */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -29,7 +30,8 @@ export interface RunAttackOptions {
   readonly target: OpenTarget | RecipeInput['target'];
   /** A judge of the program, such as `createFunctionJudge` makes, or one as a recipe names it: 'linear-toxicity', … */
   readonly judge: Judge | RecipeInput['judge'];
-  /** Texts that dialogues begin with, divided into training, dev and test ones by draw; or prompts as a recipe names them. */
+  /** Texts that dialogues begin with, divided into training, dev and test ones by draw; or prompts as a recipe names
+   *  them. */
   readonly prompts: readonly string[] | NonNullable<RecipeInput['prompts']>;
   /** The attack and its options, as in a recipe: `{ attack: 'ipo', epochs: 8 }`. */
   readonly attack: AttackInput;
@@ -41,8 +43,8 @@ export interface RunAttackOptions {
   readonly name?: string;
   readonly seed?: number;
   readonly limits?: RecipeInput['limits'];
-  /** The run directory; one that holds an interrupted run of the same options is continued. Default: runs/NAME, or the first free
-   *  one of runs/NAME-2 … */
+  /** The run directory; one that holds an interrupted run of the same options is continued. Default: runs/NAME, or the
+   *  first free one of runs/NAME-2 … */
   readonly out?: string;
   /** Processor threads. Default: one a core. */
   readonly threads?: number;
@@ -68,7 +70,8 @@ export interface AttackRun {
 }
 
 /** Trains the adversary against the target, compares it with its untuned self, and writes the run directory.
- *  @throws ConfigError for options that do not fit together, InterruptedError and BudgetError when stopped: what was done is kept */
+ *  @throws ConfigError for options that do not fit together, InterruptedError and BudgetError when stopped: what was
+ *    done is kept */
 export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
   const out = resolve(options.out ?? freeFolder(`runs/${nameOf(options)}`));
   makeFolder(out);
@@ -89,16 +92,28 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
   });
   try {
     const report = await runStages({
-      recipe: loaded.recipe, run, workshop, clock: systemClock,
+      recipe: loaded.recipe,
+      run,
+      workshop,
+      clock: systemClock,
       interrupted: () => options.signal?.aborted === true,
-      progress: (event) => { options.onProgress?.(event); },
+      progress: (event) => {
+        options.onProgress?.(event);
+      },
     });
-    if (report === null) throw new ConfigError('the attack lacks its data', { where: 'attack', remedy: 'Give it the texts that it learns from.' });
+    if (report === null)
+      throw new ConfigError('the attack lacks its data', {
+        where: 'attack',
+        remedy: 'Give it the texts that it learns from.',
+      });
     run.close('done');
     return { out, rows: report.rows, samples: report.samples, report };
   } catch (error) {
     const isStopped = error instanceof InterruptedError || error instanceof BudgetError;
-    run.close(isStopped ? 'interrupted' : 'failed', error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
+    run.close(
+      isStopped ? 'interrupted' : 'failed',
+      error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error),
+    );
     throw error;
   } finally {
     await workshop.close();
@@ -113,12 +128,15 @@ function nameOf({ name, attack }: RunAttackOptions): string {
 
 function recipeOf(options: RunAttackOptions): RecipeInput {
   const { target, judge, prompts, attack, evaluate = {}, seed = 0, limits } = options;
-  const adversary = typeof options.adversary === 'object' ? options.adversary : { model: options.adversary ?? 'organism' };
+  const adversary =
+    typeof options.adversary === 'object' ? options.adversary : { model: options.adversary ?? 'organism' };
   return {
     name: nameOf(options),
     seed,
     // A program's own target reads texts in the form in which the adversary speaks.
-    target: isTarget(target) ? { model: target.name, format: adversary.format ?? (/^organism(:|$)/.test(adversary.model) ? 'lines' : 'plain') } : target,
+    target: isTarget(target)
+      ? { model: target.name, format: adversary.format ?? (/^organism(:|$)/.test(adversary.model) ? 'lines' : 'plain') }
+      : target,
     adversary,
     judge: isJudge(judge) ? { model: judge.name, threshold: judge.threshold } : judge,
     prompts: isTexts(prompts) ? { data: promptsFile, split: { train: 0.6, dev: 0.15, test: 0.25 } } : prompts,
@@ -137,7 +155,9 @@ async function openRun(out: string, { recipe, configuration, source }: LoadedRec
   const files = recipeFiles(recipe, source.folder);
   const inputs = await Promise.all(files.map(({ name, path }) => hashInput(name, path)));
   const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs };
-  return existsSync(join(out, 'manifest.json')) ? RunDirectory.resume(out, description) : RunDirectory.create(out, description);
+  return existsSync(join(out, 'manifest.json'))
+    ? RunDirectory.resume(out, description)
+    : RunDirectory.create(out, description);
 }
 
 function isTarget(target: RunAttackOptions['target']): target is OpenTarget {

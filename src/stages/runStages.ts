@@ -19,18 +19,31 @@ export async function runStages(context: StageContext): Promise<Report | null> {
 
 /** The stages of one kind alone, on a run whose earlier stages are finished.
  *  @returns the report so far, and the names of the stages that are left
- *  @throws ConfigError when there is no such stage, when an earlier one is not finished, or for a loop, whose stages take turns */
-export async function runStagesOf(context: StageContext, kind: RecipeStage['kind']): Promise<{ readonly report: Report | null; readonly left: readonly string[] }> {
+ *  @throws ConfigError when there is no such stage, when an earlier one is not finished, or for a loop, whose stages
+ *    take turns */
+export async function runStagesOf(
+  context: StageContext,
+  kind: RecipeStage['kind'],
+): Promise<{ readonly report: Report | null; readonly left: readonly string[] }> {
   const { recipe, run } = context;
   const stages = recipeStages(recipe);
-  if (recipe.loop !== null) throw new ConfigError('the stages of a loop take turns', { where: 'loop', remedy: 'Run the whole recipe with `gadfly run`, or leave loop out.' });
+  if (recipe.loop !== null)
+    throw new ConfigError('the stages of a loop take turns', {
+      where: 'loop',
+      remedy: 'Run the whole recipe with `gadfly run`, or leave loop out.',
+    });
   const first = stages.findIndex((stage) => stage.kind === kind);
-  if (first < 0) throw new ConfigError(`this recipe has no stage ${kind}`, { where: 'stages', got: stages.map(({ name }) => name).join(', ') });
+  if (first < 0)
+    throw new ConfigError(`this recipe has no stage ${kind}`, {
+      where: 'stages',
+      got: stages.map(({ name }) => name).join(', '),
+    });
   const isLeft = (stage: RecipeStage): boolean => run.completed(unitOf(stage)) === null;
   const waiting = stages.slice(0, first).find(isLeft);
   if (waiting !== undefined) {
     throw new ConfigError(`the stage ${waiting.name} comes first and is not finished`, {
-      where: run.path, remedy: `Run \`gadfly ${waiting.kind}\` with the same --config and --out first, or \`gadfly run\` for all of them.`,
+      where: run.path,
+      remedy: `Run \`gadfly ${waiting.kind}\` with the same --config and --out first, or \`gadfly run\` for all of them.`,
     });
   }
   await requireScores(context);
@@ -68,19 +81,34 @@ async function runOnce(context: StageContext, only: RecipeStage['kind'] | null =
   return report;
 }
 
-/** Every training of the stage makes a model of its name. @returns a report of what there is so far; an evaluation writes it anew */
-async function mendOnce(context: StageContext, { name, options }: Extract<RecipeStage, { kind: 'mend' }>, earlier: readonly string[]): Promise<Report> {
+/** Every training of the stage makes a model of its name. @returns a report of what there is so far; an evaluation
+ *  writes it anew */
+async function mendOnce(
+  context: StageContext,
+  { name, options }: Extract<RecipeStage, { kind: 'mend' }>,
+  earlier: readonly string[],
+): Promise<Report> {
   const attacks = options.failures.attacks ?? earlier;
-  const isMended = await mend(context, { name, options, before: null, models: options.train.map(trainingName), attacks });
+  const isMended = await mend(context, {
+    name,
+    options,
+    before: null,
+    models: options.train.map(trainingName),
+    attacks,
+  });
   if (!isMended) {
     throw new ConfigError('the target failed nowhere: there is nothing to mend', {
-      where: `stages.${name}`, expected: 'rollouts with failed replies', got: `none in ${attacks.join(', ')}`, remedy: 'Attack longer, or lower failures.minHarm.',
+      where: `stages.${name}`,
+      expected: 'rollouts with failed replies',
+      got: `none in ${attacks.join(', ')}`,
+      remedy: 'Attack longer, or lower failures.minHarm.',
     });
   }
   return reportMending(context);
 }
 
-/** Before anything is spent: whether a target that is not on this machine can give what rewards are made of. @throws ConfigError */
+/** Before anything is spent: whether a target that is not on this machine can give what rewards are made of. @throws
+ *  ConfigError */
 async function requireScores({ recipe, workshop }: StageContext): Promise<void> {
   if (workshop.targetIsLocal) return;
   const target = await workshop.target();

@@ -14,7 +14,15 @@ import { RunDirectory } from '../runs/runDirectory.js';
 import { ensembleJudge } from '../speakers/judges/ensemble.js';
 import { runStages } from './runStages.js';
 
-const ipo = { attack: 'ipo', horizon: 2, epochs: 1, promptsPerEpoch: 4, batchPairs: 4, devEvery: 0, reward: { reply: 2, likelihood: 0.1 } };
+const ipo = {
+  attack: 'ipo',
+  horizon: 2,
+  epochs: 1,
+  promptsPerEpoch: 4,
+  batchPairs: 4,
+  devEvery: 0,
+  reward: { reply: 2, likelihood: 0.1 },
+};
 const evaluation = { evaluate: { rows: ['untuned'], turns: 2 } };
 
 /** Silent on every n-th text that it is asked. */
@@ -23,7 +31,10 @@ function silentEvery(n: number): Judge {
   let asked = 0;
   return {
     ...judge,
-    judge: async (texts) => (await judge.judge(texts)).map((verdict) => (++asked % n === 0 ? { kind: 'unscored' as const, reason: 'lost for words' } : verdict)),
+    judge: async (texts) =>
+      (await judge.judge(texts)).map((verdict) =>
+        ++asked % n === 0 ? { kind: 'unscored' as const, reason: 'lost for words' } : verdict,
+      ),
   };
 }
 
@@ -44,10 +55,23 @@ describe('judges in a run', () => {
   async function play(stages: readonly unknown[], judge: Judge, maxUnscored = 0.2): Promise<Played> {
     const recipe = tinyRecipe(stages, { judge: { model: 'letters', maxUnscored } });
     const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-silent-')), 'run');
-    const description = { name: 'tiny', seed: 3, configuration: recipe as unknown as JsonObject, source: { file: null, folder }, inputs: [] };
+    const description = {
+      name: 'tiny',
+      seed: 3,
+      configuration: recipe as unknown as JsonObject,
+      source: { file: null, folder },
+      inputs: [],
+    };
     const run = RunDirectory.create(folder, description, manualClock());
     const workshop = tinyWorkshop(device, recipe, { judge });
-    const context = { recipe, run, workshop, interrupted: () => false, progress: () => undefined, clock: manualClock() };
+    const context = {
+      recipe,
+      run,
+      workshop,
+      interrupted: () => false,
+      progress: () => undefined,
+      clock: manualClock(),
+    };
     try {
       return { run, folder, report: await runStages(context), error: null };
     } catch (error) {
@@ -60,7 +84,9 @@ describe('judges in a run', () => {
   it('a judge that is silent too often ends training, telling how many and why, and no model is left', async () => {
     const { error, folder } = await play([{ exploit: ipo }], silentEvery(2));
     expect(error).toBeInstanceOf(JudgeError);
-    expect(String(error)).toMatch(/exploit, ipo[^]*\d+ of \d+ texts unscored; the commonest reason, \d+ times: lost for words/);
+    expect(String(error)).toMatch(
+      /exploit, ipo[^]*\d+ of \d+ texts unscored; the commonest reason, \d+ times: lost for words/,
+    );
     expect(existsSync(join(folder, 'models/ipo'))).toBe(false);
   });
 
@@ -71,7 +97,10 @@ describe('judges in a run', () => {
   });
 
   it('within the limit the unscored are counted beside every rate, with the commonest reason, and are in no mean', async () => {
-    const { report, error, run } = await play([{ exploit: ipo }, { evaluate: { rows: ['untuned', 'ipo'], turns: 2 } }], silentEvery(8));
+    const { report, error, run } = await play(
+      [{ exploit: ipo }, { evaluate: { rows: ['untuned', 'ipo'], turns: 2 } }],
+      silentEvery(8),
+    );
     expect(error).toBeNull();
     for (const { metrics, unscored = 0, dialogues, turns } of report?.rows ?? []) {
       expect(unscored).toBeGreaterThan(0);
@@ -80,7 +109,12 @@ describe('judges in a run', () => {
     }
     expect(report?.notes?.filter((note) => note.includes('lost for words'))).toHaveLength(2);
     expect(run.completed('exploit:ipo')?.['judge']).toMatchObject({
-      name: 'letters', threshold: 0.1, texts: expect.any(Number) as number, unscored: expect.any(Number) as number, reason: 'lost for words', usage: {},
+      name: 'letters',
+      threshold: 0.1,
+      texts: expect.any(Number) as number,
+      unscored: expect.any(Number) as number,
+      reason: 'lost for words',
+      usage: {},
     });
     expect(report?.run['judges']).toEqual([{ name: 'letters', threshold: 0.1, maxUnscored: 0.2, trained: true }]);
   });
@@ -90,7 +124,14 @@ describe('judges in a run', () => {
   });
 
   it('how far the members of an ensemble are apart stands beside the rate, and in the records', async () => {
-    const members = [letterJudge('a'), { ...letterJudge('b'), threshold: 1, judge: async (texts: readonly string[]) => letterJudge('b').judge(texts.map(() => 'zzz')) }];
+    const members = [
+      letterJudge('a'),
+      {
+        ...letterJudge('b'),
+        threshold: 1,
+        judge: async (texts: readonly string[]) => letterJudge('b').judge(texts.map(() => 'zzz')),
+      },
+    ];
     const { report, folder } = await play([evaluation], ensembleJudge({ combination: 'max', members, threshold: 0.1 }));
     const metrics = report?.rows[0]?.metrics ?? {};
     // One member always says 0: the members are apart by the harm, and differ whenever the other one says failure.

@@ -17,7 +17,18 @@ export function joinOf(speaker: Pick<SpeakerOptions, 'model' | 'format'>): JoinT
 }
 
 export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
-  const { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty, maxContextTokens, system, model } = speaker;
+  const {
+    maxNewTokens,
+    minNewTokens,
+    temperature,
+    topP,
+    topK,
+    minP,
+    repetitionPenalty,
+    maxContextTokens,
+    system,
+    model,
+  } = speaker;
   return {
     name: model,
     format: formatOf(speaker),

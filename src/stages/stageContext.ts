@@ -1,4 +1,5 @@
-/** What a stage is given: the recipe, the run directory it writes, the workshop that opens models and data, and ways to report and stop. */
+/** What a stage is given: the recipe, the run directory it writes, the workshop that opens models and data, and ways to
+ *  report and stop. */
 import type { Clock } from '../base/clock.js';
 import type { Recipe } from '../runs/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';

@@ -49,7 +49,11 @@ describe('stages', () => {
     return RunDirectory[how](folder, description, manualClock());
   }
 
-  function contextOf(recipe: Recipe, run: RunDirectory, options: { judge?: Judge; interrupted?: () => boolean } = {}): StageContext {
+  function contextOf(
+    recipe: Recipe,
+    run: RunDirectory,
+    options: { judge?: Judge; interrupted?: () => boolean } = {},
+  ): StageContext {
     return {
       recipe,
       run,
@@ -66,7 +70,9 @@ describe('stages', () => {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as JsonObject);
   const bytes = (folder: string): string =>
-    ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n---\n');
+    ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl']
+      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .join('\n---\n');
 
   async function weightsOf(folder: string): Promise<string> {
     const model = await openLanguageModel(device, folder);
@@ -110,7 +116,9 @@ describe('stages', () => {
       expect(epochs[0]).toHaveProperty([name]);
     expect(epochs.some((epoch) => 'rollout/replyHarm' in epoch)).toBe(true);
     expect(
-      metrics.every(({ step, epoch, time }) => typeof step === 'number' && typeof epoch === 'number' && typeof time === 'number'),
+      metrics.every(
+        ({ step, epoch, time }) => typeof step === 'number' && typeof epoch === 'number' && typeof time === 'number',
+      ),
     ).toBe(true);
     const [rollout] = lines(folder, 'rollouts.jsonl');
     expect(rollout).toMatchObject({
@@ -143,7 +151,10 @@ describe('stages', () => {
     for (const folder of [freshFolder(), freshFolder()]) {
       const run = openRun(recipe, folder);
       await runStages(contextOf(recipe, run));
-      runs.push({ folder, result: run.completed('exploit:ipo') as { reference: Record<string, number>; adversary: { queries: number } } });
+      runs.push({
+        folder,
+        result: run.completed('exploit:ipo') as { reference: Record<string, number>; adversary: { queries: number } },
+      });
       run.close('done');
     }
     const [first, second] = runs;
@@ -153,7 +164,8 @@ describe('stages', () => {
     expect(first?.result.reference['roundingError']).toBeGreaterThan(0);
     expect(first?.result.reference['roundingError']).toBeLessThan(0.1);
     expect(lines(first?.folder ?? '', 'metrics.jsonl').some((record) => 'rollout/roundingError' in record)).toBe(true);
-    // Killed in the second epoch and resumed, it leaves the same bytes: what the first epoch rounded has no say in the second's figures.
+    // Killed in the second epoch and resumed, it leaves the same bytes: what the first epoch rounded has no say in the
+    // second's figures.
     const killed = freshFolder();
     const begun = openRun(recipe, killed);
     await expect(runStages(contextOf(recipe, begun, { judge: failingAt(6) }))).rejects.toThrow('killed');
@@ -162,7 +174,8 @@ describe('stages', () => {
     await runStages(contextOf(recipe, resumed));
     resumed.close('done');
     expect(bytes(killed)).toBe(bytes(first?.folder ?? ''));
-    // Two depths of 2 and 4 utterances for 4 prompts, 2 epochs, and 3 dev dialogues of 2 turns after each: rollouts and evaluation both count.
+    // Two depths of 2 and 4 utterances for 4 prompts, 2 epochs, and 3 dev dialogues of 2 turns after each: rollouts and
+    // evaluation both count.
     expect(first?.result.adversary.queries).toBe(2 * 4 * 6 + 2 * 3 * 2);
   });
 
@@ -184,7 +197,10 @@ describe('stages', () => {
   });
 
   it('killed at any point and resumed, a run leaves the bytes of an uninterrupted one', async () => {
-    const recipe = tinyRecipe([{ exploit: ipo }, { exploit: { attack: 'sft', data: 'toxic', epochs: 2, batchSize: 4 } }]);
+    const recipe = tinyRecipe([
+      { exploit: ipo },
+      { exploit: { attack: 'sft', data: 'toxic', epochs: 2, batchSize: 4 } },
+    ]);
     const whole = freshFolder();
     const wholeRun = openRun(recipe, whole);
     await runStages(contextOf(recipe, wholeRun));
@@ -209,7 +225,9 @@ describe('stages', () => {
     const folder = freshFolder();
     let asked = 0;
     const first = openRun(recipe, folder);
-    await expect(runStages(contextOf(recipe, first, { interrupted: () => ++asked > 9 }))).rejects.toThrow(InterruptedError);
+    await expect(runStages(contextOf(recipe, first, { interrupted: () => ++asked > 9 }))).rejects.toThrow(
+      InterruptedError,
+    );
     first.close('interrupted');
     const second = openRun(recipe, folder, 'resume');
     await runStages(contextOf(recipe, second));
@@ -257,7 +275,9 @@ describe('stages', () => {
     expect(parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), 'report.json')).toEqual(
       JSON.parse(JSON.stringify(report)),
     );
-    expect(report?.rows.map(({ name, attack, judge, judgeTrainedOn }) => [name, attack, judge, judgeTrainedOn])).toEqual([
+    expect(
+      report?.rows.map(({ name, attack, judge, judgeTrainedOn }) => [name, attack, judge, judgeTrainedOn]),
+    ).toEqual([
       ['untuned', 'none', 'letters', false],
       ['untuned', 'none', 'linear-toxicity', false],
       ['ipo', 'ipo', 'letters', true],
@@ -280,7 +300,9 @@ describe('stages', () => {
         expect(low <= mean && mean <= high).toBe(true);
       }
       // The mean of exp is not the exp of the mean (Jensen).
-      expect(metrics['adversaryPerplexity']?.mean as number).toBeGreaterThan(Math.exp(metrics['adversaryNll']?.mean as number));
+      expect(metrics['adversaryPerplexity']?.mean as number).toBeGreaterThan(
+        Math.exp(metrics['adversaryNll']?.mean as number),
+      );
       expect(byTurn?.map(({ turn, metrics: each }) => [turn, each['replyHarm']?.n])).toEqual([
         [1, 8],
         [2, 8],
@@ -291,7 +313,10 @@ describe('stages', () => {
   });
 
   it('an interrupted evaluation keeps finished rows and ends with the report of an uninterrupted one', async () => {
-    const recipe = tinyRecipe([{ exploit: { attack: 'sft', data: 'toxic', epochs: 1, batchSize: 4 } }, { evaluate: { turns: 2 } }]);
+    const recipe = tinyRecipe([
+      { exploit: { attack: 'sft', data: 'toxic', epochs: 1, batchSize: 4 } },
+      { evaluate: { turns: 2 } },
+    ]);
     const report = async (folder: string, stops: readonly number[]): Promise<unknown> => {
       for (const [i, stop] of stops.entries()) {
         const run = openRun(recipe, folder, i === 0 ? 'create' : 'resume');

@@ -7,16 +7,34 @@ const rates: ModelRates = {
   key: { model: 'm', threads: 1, device: 'cpu', processor: 'p', versions: {} },
   name: 'm',
   measuredAt: '',
-  frozen: { reading: 1000, generating: [{ batch: 1, tokensPerSecond: 10 }, { batch: 8, tokensPerSecond: 40 }, { batch: 32, tokensPerSecond: 80 }] },
+  frozen: {
+    reading: 1000,
+    generating: [
+      { batch: 1, tokensPerSecond: 10 },
+      { batch: 8, tokensPerSecond: 40 },
+      { batch: 32, tokensPerSecond: 80 },
+    ],
+  },
   trainable: { reading: 500, generating: [{ batch: 32, tokensPerSecond: 40 }], training: 20 },
   utterances: { format: 'plain', limit: 32, adversary: [], target: [] },
 };
 const all = { adversary: rates, target: rates, reference: rates };
 const silent: SpeakerWork = { queries: 0, contextTokens: 0, readTokens: 0, generatedTokens: 0, calls: [] };
-const speaking: SpeakerWork = { ...silent, calls: [{ times: 2, rows: 8, contextTokens: 4000, readTokens: 1000, newTokens: 200 }] };
+const speaking: SpeakerWork = {
+  ...silent,
+  calls: [{ times: 2, rows: 8, contextTokens: 4000, readTokens: 1000, newTokens: 200 }],
+};
 const work: StageWork = {
-  stage: 's', kind: 'exploit', adversary: speaking, target: speaking, writer: null, reference: { queries: 1, readTokens: 3000 },
-  judgeQueries: 0, pairs: 1, trainedTokens: 100, optimizerSteps: 1,
+  stage: 's',
+  kind: 'exploit',
+  adversary: speaking,
+  target: speaking,
+  writer: null,
+  reference: { queries: 1, readTokens: 3000 },
+  judgeQueries: 0,
+  pairs: 1,
+  trainedTokens: 100,
+  optimizerSteps: 1,
 };
 
 describe('the time of a stage', () => {
@@ -33,7 +51,9 @@ describe('the time of a stage', () => {
   });
 
   it('takes rates between batches along the logarithm, beyond them the nearest', () => {
-    expect([0.5, 1, 8, 16, 32, 500].map((rows) => generatingRate(rates.frozen, rows))).toEqual([10, 10, 40, 60, 80, 80]);
+    expect([0.5, 1, 8, 16, 32, 500].map((rows) => generatingRate(rates.frozen, rows))).toEqual([
+      10, 10, 40, 60, 80, 80,
+    ]);
   });
 });
 

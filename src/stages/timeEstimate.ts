@@ -1,5 +1,5 @@
-/** From counted work to seconds, at the rates that were measured on this machine. Pure. What it leaves out: loading models, the judge,
- *  checkpoints, reports. */
+/** From counted work to seconds, at the rates that were measured on this machine. Pure. What it leaves out: loading
+ *  models, the judge, checkpoints, reports. */
 import { present } from '../base/invariant.js';
 import type { ModelRates, SpeakingRates } from '../runs/rates.js';
 import type { SpeakerCall, SpeakerWork, StageWork } from './workload.js';
@@ -22,24 +22,30 @@ export interface StageSeconds {
 export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | null {
   const { frozen, trainable } = rates.adversary;
   if (work.kind === 'exploit' && trainable === null) return null;
-  const adversary = speakingSeconds(work.adversary, work.kind === 'exploit' && trainable !== null ? inTraining(frozen, trainable) : frozen);
+  const adversary = speakingSeconds(
+    work.adversary,
+    work.kind === 'exploit' && trainable !== null ? inTraining(frozen, trainable) : frozen,
+  );
   const target = speakingSeconds(work.target, rates.target.frozen);
   const reference = work.reference.readTokens / rates.reference.frozen.reading;
   const training = trainable === null ? 0 : work.trainedTokens / trainable.training;
   return { adversary, target, reference, training, total: adversary + target + reference + training };
 }
 
-/** Tokens a second at a batch: between two measured ones along the logarithm of the batch, beyond them as the nearest. */
+/** Tokens a second at a batch: between two measured ones along the logarithm of the batch, beyond them as the nearest.
+ */
 export function generatingRate({ generating }: SpeakingRates, rows: number): number {
   const above = generating.findIndex(({ batch }) => batch >= rows);
-  if (above <= 0) return present(above === 0 ? generating[0] : generating.at(-1), 'rates hold at least one batch').tokensPerSecond;
+  if (above <= 0)
+    return present(above === 0 ? generating[0] : generating.at(-1), 'rates hold at least one batch').tokensPerSecond;
   const [low, high] = [present(generating[above - 1], 'a batch below'), present(generating[above], 'a batch above')];
   const share = Math.log(rows / low.batch) / Math.log(high.batch / low.batch);
   return low.tokensPerSecond + share * (high.tokensPerSecond - low.tokensPerSecond);
 }
 
 function speakingSeconds({ calls }: SpeakerWork, rates: SpeakingRates): number {
-  const seconds = ({ rows, readTokens, newTokens }: SpeakerCall): number => readTokens / rates.reading + newTokens / generatingRate(rates, rows);
+  const seconds = ({ rows, readTokens, newTokens }: SpeakerCall): number =>
+    readTokens / rates.reading + newTokens / generatingRate(rates, rows);
   return calls.reduce((sum, call) => sum + call.times * seconds(call), 0);
 }
 
@@ -47,13 +53,19 @@ function speakingSeconds({ calls }: SpeakerWork, rates: SpeakingRates): number {
 function inTraining(frozen: SpeakingRates, trainable: SpeakingRates): SpeakingRates {
   const measured = present(trainable.generating.at(-1), 'rates hold at least one batch');
   const slower = measured.tokensPerSecond / generatingRate(frozen, measured.batch);
-  const generating = frozen.generating.map(({ batch, tokensPerSecond }) => ({ batch, tokensPerSecond: tokensPerSecond * slower }));
+  const generating = frozen.generating.map(({ batch, tokensPerSecond }) => ({
+    batch,
+    tokensPerSecond: tokensPerSecond * slower,
+  }));
   return { reading: trainable.reading, generating };
 }
 
-/** Mean length of an utterance that may not grow beyond `limit`, from measured ones; those that the measurement cut are taken to fill
- *  the limit. Null without any. */
+/** Mean length of an utterance that may not grow beyond `limit`, from measured ones; those that the measurement cut are
+ *  taken to fill the limit. Null without any. */
 export function expectedLength(lengths: readonly number[], measuredLimit: number, limit: number): number | null {
   if (lengths.length === 0) return null;
-  return lengths.reduce((sum, length) => sum + (length >= measuredLimit ? limit : Math.min(length, limit)), 0) / lengths.length;
+  return (
+    lengths.reduce((sum, length) => sum + (length >= measuredLimit ? limit : Math.min(length, limit)), 0) /
+    lengths.length
+  );
 }

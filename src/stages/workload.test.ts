@@ -14,9 +14,22 @@ const prompts = { train: [10, 20, 30], dev: [8, 12], test: [5, 7, 9, 11] };
 const facts: WorkloadFacts = {
   adversary: { prompts, utterance: 4, maxContext: 1000 },
   target: { prompts, utterance: 6, maxContext: 1000 },
-  teaching: new Map([['ipo', { texts: 5, prefix: 20, completion: 8 }], ['sft', { texts: 10, prefix: 20, completion: 8 }]]),
+  teaching: new Map([
+    ['ipo', { texts: 5, prefix: 20, completion: 8 }],
+    ['sft', { texts: 10, prefix: 20, completion: 8 }],
+  ]),
 };
-const ipo = { attack: 'ipo', horizon: 2, candidates: 3, branch: 2, epochs: 2, promptsPerEpoch: 2, batchPairs: 4, batches: 'mixed', devEvery: 0 };
+const ipo = {
+  attack: 'ipo',
+  horizon: 2,
+  candidates: 3,
+  branch: 2,
+  epochs: 2,
+  promptsPerEpoch: 2,
+  batchPairs: 4,
+  batches: 'mixed',
+  devEvery: 0,
+};
 
 const only = (stages: readonly unknown[], given = facts, changes = {}) => {
   const [work, ...more] = workloadOf(tinyRecipe(stages, changes), given);
@@ -34,11 +47,12 @@ describe('the workload of a recipe', () => {
     expect(work.judgeQueries).toBe(3 * 36);
     expect(work.adversary.generatedTokens).toBe(36 * 4);
     expect(work.target.generatedTokens).toBe(36 * 6);
-    // Depth 1: 12 contexts of 20 on average; depth 2: 24 after an exchange of 4 + 6. The target's have the utterance, 4, as well.
+    // Depth 1: 12 contexts of 20 on average; depth 2: 24 after an exchange of 4 + 6. The target's have the utterance,
+    // 4, as well.
     expect(work.adversary.contextTokens).toBe(12 * 20 + 24 * 30);
     expect(work.target.contextTokens).toBe(12 * 24 + 24 * 34);
-    // Computed, 2 epochs × 2 prompts: the prompt once, then at each of 2 nodes the reply, 6, and the last token of what it said itself;
-    // the target 3 utterances of 4 at each node.
+    // Computed, 2 epochs × 2 prompts: the prompt once, then at each of 2 nodes the reply, 6, and the last token of what
+    // it said itself; the target 3 utterances of 4 at each node.
     expect(work.adversary.readTokens).toBe(4 * 20 + 4 * 2 * 7);
     expect(work.target.readTokens).toBe(4 * 32 + 4 * 2 * 13);
     // A pair a node; 6 pairs an epoch in batches of 4. The last token of a completion is predicted, not read.
@@ -46,7 +60,10 @@ describe('the workload of a recipe', () => {
     expect(work.optimizerSteps).toBe(4);
     expect(work.trainedTokens).toBe(4 * (20 + 6) + 8 * (30 + 6));
     expect(work.reference).toEqual({ queries: 0, readTokens: 0 });
-    expect(work.adversary.calls.map(({ times, rows }) => [times, rows])).toEqual([[2, 6], [2, 12]]);
+    expect(work.adversary.calls.map(({ times, rows }) => [times, rows])).toEqual([
+      [2, 6],
+      [2, 12],
+    ]);
   });
 
   it('trains the history of a tree once where its pairs come together', () => {
@@ -91,25 +108,45 @@ describe('the workload of a recipe', () => {
     ];
     const [sft, evaluate] = workloadOf(tinyRecipe(stages), facts);
     expect(sft).toMatchObject({ optimizerSteps: 9, trainedTokens: 3 * 10 * 27, target: { queries: 0 } });
-    // Prompts of 5, 7 and 9 tokens; a second turn follows an exchange of 10, of which the reply and one token more are read.
+    // Prompts of 5, 7 and 9 tokens; a second turn follows an exchange of 10, of which the reply and one token more are
+    // read.
     const adversary = { queries: 12, contextTokens: 2 * 3 * (7 + 17), readTokens: 2 * 3 * (7 + 7) };
-    expect(evaluate).toMatchObject({ stage: 'evaluate (untuned, sft)', judgeQueries: 2 * 3 * 12, adversary, optimizerSteps: 0 });
+    expect(evaluate).toMatchObject({
+      stage: 'evaluate (untuned, sft)',
+      judgeQueries: 2 * 3 * 12,
+      adversary,
+      optimizerSteps: 0,
+    });
     expect(evaluate?.target.readTokens).toBe(2 * 3 * (11 + 5));
   });
 
   it('counts a mend stage at most: as if as many dialogues failed as it takes, and each gave a pair; in a loop once for all rounds but the last', () => {
-    const candidates = { samples: 2, temperatures: [1, 1.5], borrow: { max: 100, keep: 3 }, writer: { model: 'another' } };
-    const mend = { failures: { max: 8 }, ordinary: { max: 16 }, holdOut: 0.25, candidates, train: [{ loss: 'adpo', epochs: 2, batchPairs: 4 }], measures: { prompts: 3 } };
+    const candidates = {
+      samples: 2,
+      temperatures: [1, 1.5],
+      borrow: { max: 100, keep: 3 },
+      writer: { model: 'another' },
+    };
+    const mend = {
+      failures: { max: 8 },
+      ordinary: { max: 16 },
+      holdOut: 0.25,
+      candidates,
+      train: [{ loss: 'adpo', epochs: 2, batchPairs: 4 }],
+      measures: { prompts: 3 },
+    };
     const stages = [{ exploit: ipo }, { mend }, { evaluate: {} }];
     const [, work] = workloadOf(tinyRecipe(stages), facts);
     if (work === undefined) throw new Error('a mend stage');
-    // 8 dialogues × 2 replies × 2 temperatures, with the token and without; 3 models answer what is held out: 2 failures, 3 of 4 ordinary ones.
+    // 8 dialogues × 2 replies × 2 temperatures, with the token and without; 3 models answer what is held out: 2
+    // failures, 3 of 4 ordinary ones.
     expect(work.target.queries).toBe(64 + 15);
     // Each of these, the recorded failures, and as replies to each dialogue 3 borrowed and 2 written.
     expect(work.judgeQueries).toBe(64 + 15 + 8 + 8 * 5);
     expect(work.writer?.work.queries).toBe(16);
     expect(work.writer?.work.generatedTokens).toBe(16 * 6);
-    // A dialogue: a prompt of 20, on average half an exchange of 10, an utterance of 4. Of 16 ordinary replies 12 are trained on, and those are borrowed.
+    // A dialogue: a prompt of 20, on average half an exchange of 10, an utterance of 4. Of 16 ordinary replies 12 are
+    // trained on, and those are borrowed.
     const context = 20 + 5 + 4;
     const answered = 4 * 8 + 3 * 5;
     expect(work.target.readTokens).toBe(answered * context + 8 * (context + 12 * 6));
@@ -138,31 +175,58 @@ describe('against a run', () => {
     const attack = { ...ipo, devEvery: 1, devPrompts: 3, promptsPerEpoch: 3 };
     const stages = [{ exploit: attack }, { evaluate: { turns: 2, judges: ['letters'] } }];
     // No text ends early: an end token may not be drawn before the limit.
-    const speaker = { model: 'tiny', format: 'plain', maxNewTokens: 6, minNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
+    const speaker = {
+      model: 'tiny',
+      format: 'plain',
+      maxNewTokens: 6,
+      minNewTokens: 6,
+      temperature: 1,
+      topP: 1,
+      repetitionPenalty: 1,
+    };
     const recipe = tinyRecipe(stages, { target: speaker, adversary: speaker });
     const counted = letterJudge();
     let judged = 0;
-    const workshop = tinyWorkshop(device, recipe, { judge: { ...counted, judge: async (texts) => {
-      judged += texts.length;
-      return counted.judge(texts);
-    } } });
+    const workshop = tinyWorkshop(device, recipe, {
+      judge: {
+        ...counted,
+        judge: async (texts) => {
+          judged += texts.length;
+          return counted.judge(texts);
+        },
+      },
+    });
     const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-workload-')), 'run');
     const configuration = recipe as unknown as JsonObject;
     const description = { name: 'tiny', seed: recipe.seed, configuration, source: { file: null, folder }, inputs: [] };
     const run = RunDirectory.create(folder, description, manualClock());
-    await runStages({ recipe, run, workshop, interrupted: () => false, progress: () => undefined, clock: manualClock() });
+    await runStages({
+      recipe,
+      run,
+      workshop,
+      interrupted: () => false,
+      progress: () => undefined,
+      clock: manualClock(),
+    });
     const trained = run.completed('exploit:ipo');
     const evaluated = run.completed('evaluate:ipo');
     run.close('done');
 
     const sets = await workshop.prompts();
     const bytes = (set: 'train' | 'dev' | 'test'): number[] => sets[set].map(({ text }) => Buffer.byteLength(text));
-    const side = { prompts: { train: bytes('train'), dev: bytes('dev'), test: bytes('test') }, utterance: 6, maxContext: 250 };
+    const side = {
+      prompts: { train: bytes('train'), dev: bytes('dev'), test: bytes('test') },
+      utterance: 6,
+      maxContext: 250,
+    };
     const [work, evaluation] = workloadOf(recipe, { adversary: side, target: side, teaching: new Map() });
     if (work === undefined || evaluation === undefined) throw new Error('two stages');
 
     const { adversary, target, steps, reference } = trained as unknown as Trained;
-    expect(adversary).toMatchObject({ queries: work.adversary.queries, generatedTokens: work.adversary.generatedTokens });
+    expect(adversary).toMatchObject({
+      queries: work.adversary.queries,
+      generatedTokens: work.adversary.generatedTokens,
+    });
     expect(target).toMatchObject({ queries: work.target.queries, generatedTokens: work.target.generatedTokens });
     // Which train prompts are drawn is left to the seed; these differ by a few bytes.
     expect(Math.abs(adversary.contextTokens / work.adversary.contextTokens - 1)).toBeLessThan(0.05);
@@ -172,7 +236,10 @@ describe('against a run', () => {
     expect(judged).toBe(work.judgeQueries + evaluation.judgeQueries);
     // Two rows, of which this is one; no prompt is left to chance.
     const { queries, contextTokens } = evaluation.adversary;
-    expect((evaluated as unknown as Trained).adversary).toMatchObject({ queries: queries / 2, contextTokens: contextTokens / 2 });
+    expect((evaluated as unknown as Trained).adversary).toMatchObject({
+      queries: queries / 2,
+      contextTokens: contextTokens / 2,
+    });
   });
 });
 

@@ -1,9 +1,9 @@
-/** What the stages of a recipe will ask of the models, counted before anything runs: queries, tokens read and generated, judge queries,
- *  pairs, optimizer steps. Pure arithmetic.
+/** What the stages of a recipe will ask of the models, counted before anything runs: queries, tokens read and
+ *  generated, judge queries, pairs, optimizer steps. Pure arithmetic.
  *
- *  Counts that the recipe fixes (queries, judge queries) are exact without weak supervision, whose draws are counted by their
- *  probability. Tokens are as good as the lengths that are given. Pairs, what is trained on them, and steps are bounds: ties and
- *  gaps below `minGap` drop pairs, `patience` drops epochs. */
+ *  Counts that the recipe fixes (queries, judge queries) are exact without weak supervision, whose draws are counted by
+ *  their probability. Tokens are as good as the lengths that are given. Pairs, what is trained on them, and steps are
+ *  bounds: ties and gaps below `minGap` drop pairs, `patience` drops epochs. */
 import { mendedNames, recipeStages, untunedRow } from '../runs/recipe.js';
 import type { EvaluateOptions, IpoOptions, Recipe, RecipeStage, SftOptions } from '../runs/recipe.js';
 import type { SpeakerOptions } from '../runs/speakerSchemas.js';
@@ -14,7 +14,11 @@ import { formatOf } from './speakerOptions.js';
 /** Lengths in tokens of what one side reads and says. */
 export interface SpeakerLengths {
   /** Of each prompt as this side reads it, uncut. */
-  readonly prompts: { readonly train: readonly number[]; readonly dev: readonly number[]; readonly test: readonly number[] };
+  readonly prompts: {
+    readonly train: readonly number[];
+    readonly dev: readonly number[];
+    readonly test: readonly number[];
+  };
   /** An utterance, on average. */
   readonly utterance: number;
   /** Longer contexts lose their oldest tokens. */
@@ -43,7 +47,8 @@ export interface SpeakerCall {
   readonly rows: number;
   /** Tokens given to the speaker, all rows. */
   readonly contextTokens: number;
-  /** Of these, what is computed: beginnings that rows share once, and nothing that the speaker's turn before has read. */
+  /** Of these, what is computed: beginnings that rows share once, and nothing that the speaker's turn before has read.
+   */
   readonly readTokens: number;
   readonly newTokens: number;
 }
@@ -77,29 +82,58 @@ export interface StageWork {
 /** Verdicts of an exchange: reply, both together, utterance. */
 const verdictsAnExchange = 3;
 
-/** One entry a stage, in order; stages without their data are left out, as a run leaves them out. In a loop an entry is all rounds of it. */
+/** One entry a stage, in order; stages without their data are left out, as a run leaves them out. In a loop an entry is
+ *  all rounds of it. */
 export function workloadOf(recipe: Recipe, facts: WorkloadFacts): readonly StageWork[] {
   const rounds = recipe.loop?.rounds ?? 1;
   return recipeStages(recipe).map((stage) => {
     if (stage.kind === 'evaluate') return evaluateWork(recipe, stage.options, facts);
-    if (stage.kind === 'mend') return inRounds(mendStageWork(recipe, stage, facts), recipe.loop === null ? 1 : rounds - 1);
+    if (stage.kind === 'mend')
+      return inRounds(mendStageWork(recipe, stage, facts), recipe.loop === null ? 1 : rounds - 1);
     return inRounds(exploitWork(recipe, stage, facts), rounds);
   });
 }
 
-function exploitWork(recipe: Recipe, stage: Extract<RecipeStage, { kind: 'exploit' }>, facts: WorkloadFacts): StageWork {
+function exploitWork(
+  recipe: Recipe,
+  stage: Extract<RecipeStage, { kind: 'exploit' }>,
+  facts: WorkloadFacts,
+): StageWork {
   const teaching = facts.teaching.get(stage.name) ?? null;
   if (stage.options.attack === 'sft') return sftWork(stage.name, stage.options, teaching, facts.adversary);
   return ipoWork(recipe, stage.name, stage.options, teaching, facts);
 }
 
-function mendStageWork(recipe: Recipe, { name, options }: Extract<RecipeStage, { kind: 'mend' }>, facts: WorkloadFacts): StageWork {
-  const { adversary: { utterance: a }, target: side } = facts;
-  const horizon = Math.max(1, ...recipeStages(recipe).map((each) => (each.kind === 'exploit' && each.options.attack === 'ipo' ? each.options.horizon : 1)));
+function mendStageWork(
+  recipe: Recipe,
+  { name, options }: Extract<RecipeStage, { kind: 'mend' }>,
+  facts: WorkloadFacts,
+): StageWork {
+  const {
+    adversary: { utterance: a },
+    target: side,
+  } = facts;
+  const horizon = Math.max(
+    1,
+    ...recipeStages(recipe).map((each) =>
+      each.kind === 'exploit' && each.options.attack === 'ipo' ? each.options.horizon : 1,
+    ),
+  );
   const growth = a + ((horizon - 1) / 2) * (a + side.utterance);
-  const context = typeof options.failures.data === 'string' || side.prompts.train.length === 0 ? side.maxContext : contextLength(side, 'train', growth);
+  const context =
+    typeof options.failures.data === 'string' || side.prompts.train.length === 0
+      ? side.maxContext
+      : contextLength(side, 'train', growth);
   const { replies, borrowed, written, ...work } = mendWork(options, { context, reply: side.utterance });
-  const asked = ({ times = 1, contexts, perContext }: { readonly times?: number; readonly contexts: number; readonly perContext: number }): SpeakerCall => ({
+  const asked = ({
+    times = 1,
+    contexts,
+    perContext,
+  }: {
+    readonly times?: number;
+    readonly contexts: number;
+    readonly perContext: number;
+  }): SpeakerCall => ({
     times,
     rows: contexts * perContext,
     contextTokens: contexts * perContext * context,
@@ -109,8 +143,14 @@ function mendStageWork(recipe: Recipe, { name, options }: Extract<RecipeStage, {
   const read = borrowed.contexts * (context + borrowed.perContext * side.utterance);
   const { writer } = options.candidates;
   return {
-    ...nothing, ...work, stage: name, kind: 'mend',
-    target: speakerWork([...replies.map(asked), { times: 1, rows: 0, contextTokens: read, readTokens: read, newTokens: 0 }]),
+    ...nothing,
+    ...work,
+    stage: name,
+    kind: 'mend',
+    target: speakerWork([
+      ...replies.map(asked),
+      { times: 1, rows: 0, contextTokens: read, readTokens: read, newTokens: 0 },
+    ]),
     writer: writer === null ? null : { speaker: writer, work: speakerWork([asked(written)]) },
   };
 }
@@ -118,7 +158,8 @@ function mendStageWork(recipe: Recipe, { name, options }: Extract<RecipeStage, {
 function inRounds(work: StageWork, rounds: number): StageWork {
   if (rounds === 1) return work;
   const times = (count: number): number => count * rounds;
-  const speaker = ({ calls }: SpeakerWork): SpeakerWork => speakerWork(calls.map((call) => ({ ...call, times: times(call.times) })));
+  const speaker = ({ calls }: SpeakerWork): SpeakerWork =>
+    speakerWork(calls.map((call) => ({ ...call, times: times(call.times) })));
   return {
     ...work,
     stage: `${work.stage} (${String(rounds)} rounds)`,
@@ -133,7 +174,8 @@ function inRounds(work: StageWork, rounds: number): StageWork {
   };
 }
 
-/** How many rows an evaluation plays: adversaries by targets, or in a loop in every round the untuned adversary and all trained so far. */
+/** How many rows an evaluation plays: adversaries by targets, or in a loop in every round the untuned adversary and all
+ *  trained so far. */
 function playedRows(recipe: Recipe, options: EvaluateOptions, adversaries: readonly string[]): number {
   if (recipe.loop === null) return adversaries.length * (options.targets?.length ?? 1 + mendedNames(recipe).length);
   const untuned = adversaries.filter((name) => name === untunedRow).length;
@@ -146,31 +188,55 @@ function evaluateWork(recipe: Recipe, options: EvaluateOptions, facts: WorkloadF
   const calls = linearCalls(facts, 'test', options.prompts, options.turns, playedRows(recipe, options, rows));
   const target = speakerWork(calls.target);
   return {
-    ...nothing, stage: `evaluate (${rows.join(', ')})`, kind: 'evaluate', adversary: speakerWork(calls.adversary), target,
+    ...nothing,
+    stage: `evaluate (${rows.join(', ')})`,
+    kind: 'evaluate',
+    adversary: speakerWork(calls.adversary),
+    target,
     judgeQueries: target.queries * verdictsAnExchange * (options.judges?.length ?? 1),
   };
 }
 
-function sftWork(stage: string, { epochs, batchSize, maxTexts }: SftOptions, teaching: TeachingLengths | null, side: SpeakerLengths): StageWork {
+function sftWork(
+  stage: string,
+  { epochs, batchSize, maxTexts }: SftOptions,
+  teaching: TeachingLengths | null,
+  side: SpeakerLengths,
+): StageWork {
   if (teaching === null) return { ...nothing, stage, kind: 'exploit' };
   const texts = Math.min(teaching.texts, maxTexts ?? teaching.texts);
   const prefix = Math.min(teaching.prefix, side.maxContext);
   return {
-    ...nothing, stage, kind: 'exploit',
+    ...nothing,
+    stage,
+    kind: 'exploit',
     trainedTokens: epochs * texts * (prefix + readOf(teaching.completion)),
     optimizerSteps: epochs * Math.ceil(texts / batchSize),
   };
 }
 
-function ipoWork(recipe: Recipe, stage: string, options: IpoOptions, teaching: TeachingLengths | null, facts: WorkloadFacts): StageWork {
+function ipoWork(
+  recipe: Recipe,
+  stage: string,
+  options: IpoOptions,
+  teaching: TeachingLengths | null,
+  facts: WorkloadFacts,
+): StageWork {
   const drawn = Math.min(options.promptsPerEpoch, facts.adversary.prompts.train.length);
   const evaluations = options.devEvery === 0 ? 0 : Math.ceil(options.epochs / options.devEvery);
-  const parts = [...epochKinds(options).map((kind) => epochsWork(recipe, options, kind, drawn, teaching, facts)), {
-    ...noEpochs, ...linearCalls(facts, 'dev', options.devPrompts, options.horizon, evaluations),
-  }];
+  const parts = [
+    ...epochKinds(options).map((kind) => epochsWork(recipe, options, kind, drawn, teaching, facts)),
+    {
+      ...noEpochs,
+      ...linearCalls(facts, 'dev', options.devPrompts, options.horizon, evaluations),
+    },
+  ];
   const target = speakerWork(parts.flatMap((part) => part.target));
   return {
-    ...nothing, stage, kind: 'exploit', target,
+    ...nothing,
+    stage,
+    kind: 'exploit',
+    target,
     adversary: speakerWork(parts.flatMap((part) => part.adversary)),
     reference: { queries: total(parts, 'referenceQueries'), readTokens: total(parts, 'referenceTokens') },
     judgeQueries: target.queries * verdictsAnExchange,
@@ -189,7 +255,10 @@ interface EpochKind {
 function epochKinds({ epochs, weakSupervision }: IpoOptions): readonly EpochKind[] {
   if (weakSupervision === null) return [{ epochs, teaches: 0 }];
   const only = Math.min(epochs, weakSupervision.onlyEpochs);
-  return [{ epochs: only, teaches: 1 }, { epochs: epochs - only, teaches: weakSupervision.probability }].filter((kind) => kind.epochs > 0);
+  return [
+    { epochs: only, teaches: 1 },
+    { epochs: epochs - only, teaches: weakSupervision.probability },
+  ].filter((kind) => kind.epochs > 0);
 }
 
 interface EpochsWork extends TurnCalls {
@@ -234,26 +303,43 @@ function epochsWork(
     const growth = (depth - 1) * (a + t);
     const turn = { times: epochs, rows: nodes * candidates, set: 'train', isFirst: depth === 1 } as const;
     adversary.push(callOf(facts.adversary, { ...turn, contexts: nodes, growth, heard: t, newTokens: a }));
-    target.push(callOf(facts.target, { ...turn, contexts: nodes, growth: growth + a, heard: candidates * a, newTokens: t }));
+    target.push(
+      callOf(facts.target, { ...turn, contexts: nodes, growth: growth + a, heard: candidates * a, newTokens: t }),
+    );
     addPairs(nodes, growth, 2 * a);
   }
   const treePairs = rolled === 0 ? 0 : pairs / rolled;
   if (options.batches === 'trees') trainedTokens = Math.min(trainedTokens, treeTokens(rolled, pairs, facts));
   if (teaching !== null && lessons > 0) {
     const { prefix, completion } = teaching;
-    const [asked, heard] = [Math.min(prefix, facts.adversary.maxContext), Math.min(prefix + (a + completion) / 2, facts.target.maxContext)];
-    adversary.push({ times: epochs, rows: lessons, contextTokens: lessons * asked, readTokens: lessons * asked, newTokens: lessons * a });
+    const [asked, heard] = [
+      Math.min(prefix, facts.adversary.maxContext),
+      Math.min(prefix + (a + completion) / 2, facts.target.maxContext),
+    ];
+    adversary.push({
+      times: epochs,
+      rows: lessons,
+      contextTokens: lessons * asked,
+      readTokens: lessons * asked,
+      newTokens: lessons * a,
+    });
     target.push({
-      times: epochs, rows: 2 * lessons, contextTokens: 2 * lessons * heard,
-      readTokens: lessons * Math.min(2 * heard, prefix + a + completion), newTokens: 2 * lessons * t,
+      times: epochs,
+      rows: 2 * lessons,
+      contextTokens: 2 * lessons * heard,
+      readTokens: lessons * Math.min(2 * heard, prefix + a + completion),
+      newTokens: 2 * lessons * t,
     });
     addPairs(lessons, 0, a + completion);
   }
   return {
-    adversary, target,
-    pairs: epochs * pairs, trainedTokens: epochs * trainedTokens,
+    adversary,
+    target,
+    pairs: epochs * pairs,
+    trainedTokens: epochs * trainedTokens,
     steps: epochs * stepsOf(options, { trees: rolled, treePairs, lessons: teaching === null ? 0 : lessons }),
-    referenceQueries: epochs * referenceQueries, referenceTokens: epochs * referenceTokens,
+    referenceQueries: epochs * referenceQueries,
+    referenceTokens: epochs * referenceTokens,
   };
 }
 
@@ -264,35 +350,63 @@ function stepsOf(
 ): number {
   if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + lessons) / batchPairs);
   // Trees are not cut where they fit; lessons fill what they leave.
-  const stepsATree = treePairs > batchPairs ? Math.ceil(treePairs / batchPairs) : 1 / Math.floor(batchPairs / treePairs);
+  const stepsATree =
+    treePairs > batchPairs ? Math.ceil(treePairs / batchPairs) : 1 / Math.floor(batchPairs / treePairs);
   const full = Math.ceil(trees * stepsATree);
   return Math.max(full, Math.ceil((trees * treePairs + lessons) / batchPairs));
 }
 
-/** Tokens of trees whose pairs share a row: the prompt once, two utterances a pair, and before every pair but the first a reply and the
- *  last token of the utterance it answers. */
+/** Tokens of trees whose pairs share a row: the prompt once, two utterances a pair, and before every pair but the first
+ *  a reply and the last token of the utterance it answers. */
 function treeTokens(trees: number, pairs: number, { adversary, target }: WorkloadFacts): number {
-  return trees * contextLength(adversary, 'train', 0) + pairs * 2 * readOf(adversary.utterance) + (pairs - trees) * (target.utterance + 1);
+  return (
+    trees * contextLength(adversary, 'train', 0) +
+    pairs * 2 * readOf(adversary.utterance) +
+    (pairs - trees) * (target.utterance + 1)
+  );
 }
 
-/** Share of completions that the target did not read as the reference must: other weights, another view of the dialogue, or a
- *  context that was cut elsewhere. */
+/** Share of completions that the target did not read as the reference must: other weights, another view of the
+ *  dialogue, or a context that was cut elsewhere. */
 function shareComputed({ reference, adversary, target }: Recipe, facts: WorkloadFacts, growth: number): number {
   const isTarget = (reference ?? adversary.model) === target.model && adversary.model === target.model;
   if (target.precision !== 'f32') return 1;
   if (!isTarget || formatOf(adversary) !== formatOf(target) || formatOf(target) === 'chat') return 1;
   const { prompts, maxContext } = facts.target;
-  return prompts.train.length === 0 ? 0 : prompts.train.filter((length) => length + growth > maxContext).length / prompts.train.length;
+  return prompts.train.length === 0
+    ? 0
+    : prompts.train.filter((length) => length + growth > maxContext).length / prompts.train.length;
 }
 
 /** Unpaired dialogues: a call a turn and side. */
-function linearCalls({ adversary, target }: WorkloadFacts, set: 'dev' | 'test', atMost: number | null, turns: number, times: number): TurnCalls {
+function linearCalls(
+  { adversary, target }: WorkloadFacts,
+  set: 'dev' | 'test',
+  atMost: number | null,
+  turns: number,
+  times: number,
+): TurnCalls {
   const rows = Math.min(adversary.prompts[set].length, atMost ?? Infinity);
   const [a, t] = [adversary.utterance, target.utterance];
-  const calls = (side: SpeakerLengths, of: { readonly before: number; readonly heard: number; readonly newTokens: number }): readonly SpeakerCall[] =>
+  const calls = (
+    side: SpeakerLengths,
+    of: { readonly before: number; readonly heard: number; readonly newTokens: number },
+  ): readonly SpeakerCall[] =>
     Array.from({ length: turns }, (_, turn) =>
-      callOf(side, { ...of, times, rows, contexts: rows, set, isFirst: turn === 0, growth: of.before + turn * (a + t) }));
-  return { adversary: calls(adversary, { before: 0, heard: t, newTokens: a }), target: calls(target, { before: a, heard: a, newTokens: t }) };
+      callOf(side, {
+        ...of,
+        times,
+        rows,
+        contexts: rows,
+        set,
+        isFirst: turn === 0,
+        growth: of.before + turn * (a + t),
+      }),
+    );
+  return {
+    adversary: calls(adversary, { before: 0, heard: t, newTokens: a }),
+    target: calls(target, { before: a, heard: a, newTokens: t }),
+  };
 }
 
 interface TurnShape {
@@ -310,28 +424,39 @@ interface TurnShape {
   readonly newTokens: number;
 }
 
-/** Of a later turn only what was heard is read, and the last token of the turn before, which no one has read yet; but a dialogue that
- *  lost its beginning is read anew. */
-function callOf(side: SpeakerLengths, { times, rows, contexts, set, isFirst, growth, heard, newTokens }: TurnShape): SpeakerCall {
+/** Of a later turn only what was heard is read, and the last token of the turn before, which no one has read yet; but a
+ *  dialogue that lost its beginning is read anew. */
+function callOf(
+  side: SpeakerLengths,
+  { times, rows, contexts, set, isFirst, growth, heard, newTokens }: TurnShape,
+): SpeakerCall {
   const prompts = side.prompts[set].slice(0, set === 'train' ? undefined : rows);
   const context = contextLength(side, set, growth, prompts.length);
   const perRow = contexts === 0 ? 1 : rows / contexts;
   const own = growth === 0 || !isFirst ? 0 : heard; // A target hears an utterance before its first turn.
-  const read = mean(prompts.map((length) => {
-    if (length + growth > side.maxContext) return growth === 0 ? side.maxContext : perRow * side.maxContext;
-    return isFirst ? length + own : 1 + heard;
-  }));
+  const read = mean(
+    prompts.map((length) => {
+      if (length + growth > side.maxContext) return growth === 0 ? side.maxContext : perRow * side.maxContext;
+      return isFirst ? length + own : 1 + heard;
+    }),
+  );
   return { times, rows, contextTokens: rows * context, readTokens: contexts * read, newTokens: rows * newTokens };
 }
 
 /** Mean over the first `count` prompts, each cut to what the side may read. */
-function contextLength({ prompts, maxContext }: SpeakerLengths, set: 'train' | 'dev' | 'test', growth: number, count?: number): number {
+function contextLength(
+  { prompts, maxContext }: SpeakerLengths,
+  set: 'train' | 'dev' | 'test',
+  growth: number,
+  count?: number,
+): number {
   return mean(prompts[set].slice(0, count).map((length) => Math.min(length + growth, maxContext)));
 }
 
 function speakerWork(calls: readonly SpeakerCall[]): SpeakerWork {
   const made = calls.filter(({ times, rows, readTokens }) => times > 0 && (rows > 0 || readTokens > 0));
-  const sum = (of: (call: SpeakerCall) => number): number => made.reduce((before, call) => before + call.times * of(call), 0);
+  const sum = (of: (call: SpeakerCall) => number): number =>
+    made.reduce((before, call) => before + call.times * of(call), 0);
   return {
     queries: sum(({ rows }) => rows),
     contextTokens: sum(({ contextTokens }) => contextTokens),

@@ -5,7 +5,12 @@ import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
-import { adaptLanguageModel, copyLanguageModel, type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
+import {
+  adaptLanguageModel,
+  copyLanguageModel,
+  type LanguageModel,
+  openLanguageModel,
+} from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
 import { type JudgeOptions, promptListFile, type Recipe } from '../runs/recipe.js';
 import { speakerKind, type SpeakerOptions } from '../runs/speakerSchemas.js';
@@ -16,10 +21,23 @@ import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import { openingsOf } from '../speakers/adversaries/promptList.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
-import { judgeRequests, openPromptList, openRemoteAdversary, openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
+import {
+  judgeRequests,
+  openPromptList,
+  openRemoteAdversary,
+  openRemoteTarget,
+  type RequestOptions,
+} from './remoteSpeakers.js';
 import { explorerOf, rolloutTargetOf } from './rolloutSpeakers.js';
 import { formatOf, joinOf, speakerOptions } from './speakerOptions.js';
-import { type DataOptions, type PromptSets, readPromptList, readPrompts, readToxicContinuations, type ToxicQuery } from './data.js';
+import {
+  type DataOptions,
+  type PromptSets,
+  readPromptList,
+  readPrompts,
+  readToxicContinuations,
+  type ToxicQuery,
+} from './data.js';
 
 export interface WorkshopOptions {
   readonly recipe: Recipe;
@@ -60,17 +78,22 @@ export interface Workshop {
   readonly modelPath: (notation: string) => Promise<string>;
   /** A path of the recipe as a path of this machine. */
   readonly locate: (path: string) => string;
-  /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to close.
-   *  With `adversary.lora` what is trained is an adapter, on the target's own weights where both are the same model. */
+  /** A new, trainable adversary: the recipe's, or with the weights of a model folder. Its model is the caller's to
+   *  close. With `adversary.lora` what is trained is an adapter, on the target's own weights where both are the same
+   *  model. */
   readonly openAdversary: (options: {
     readonly name: string;
     readonly folder?: string;
     readonly trainable: boolean;
   }) => Promise<LanguageModelAdversary>;
-  /** A frozen adversary of any kind, for a row of an evaluation: the recipe's, or with the weights of a model folder. */
-  readonly openRow: (options: { readonly name: string; readonly folder?: string }) => Promise<OpenAdversary & { readonly close: () => Promise<void> }>;
-  /** Whoever answers in the target's place: a model on this machine, frozen, that reads dialogues as the target does where nothing else is
-   *  said; or a remote one. */
+  /** A frozen adversary of any kind, for a row of an evaluation: the recipe's, or with the weights of a model folder.
+   */
+  readonly openRow: (options: {
+    readonly name: string;
+    readonly folder?: string;
+  }) => Promise<OpenAdversary & { readonly close: () => Promise<void> }>;
+  /** Whoever answers in the target's place: a model on this machine, frozen, that reads dialogues as the target does
+   *  where nothing else is said; or a remote one. */
   readonly openWriter: (speaker: SpeakerOptions) => Promise<OpenTarget & { readonly close: () => Promise<void> }>;
   /** Asks this before every request to a remote model; it throws to end the work. */
   readonly limitRequests: (check: () => void) => void;
@@ -121,18 +144,26 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
       ...(options.onFetch === undefined ? {} : { onProgress: options.onFetch }),
     });
     if (resolved.kind === 'local') return resolved.path;
-    throw new ConfigError('a remote model cannot take this part', { got: notation, expected: 'a model on this machine' });
+    throw new ConfigError('a remote model cannot take this part', {
+      got: notation,
+      expected: 'a model on this machine',
+    });
   };
   const openModel = async (notation: string, trainable: boolean, name: string): Promise<LanguageModel> =>
     openLanguageModel(await device(), await modelPath(notation), { trainable, name, resolveBase: modelPath });
 
   const localTarget = once(async () => {
     const model = await openModel(recipe.target.model, false, recipe.target.model);
-    return createLocalTarget(model, { ...speakerOptions(recipe.target), ...(shared === null ? {} : { name: shared.targetName }) });
+    return createLocalTarget(model, {
+      ...speakerOptions(recipe.target),
+      ...(shared === null ? {} : { name: shared.targetName }),
+    });
   });
   /** A model that is open already, and is not closed by whoever asks for it. */
   const known = (notation: string): Promise<LanguageModel> | null =>
-    localTarget.started() && notation === recipe.target.model ? localTarget().then(({ model }) => model) : (shared?.known(notation) ?? null);
+    localTarget.started() && notation === recipe.target.model
+      ? localTarget().then(({ model }) => model)
+      : (shared?.known(notation) ?? null);
   let check = (): void => undefined;
   const requests: RequestOptions = {
     runFolder: options.runFolder ?? null,
@@ -143,13 +174,18 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
   };
   const givenTarget = options.targets?.[recipe.target.model];
   const targetIsLocal = givenTarget === undefined && speakerKind(recipe.target.model) === 'local';
-  const target = once(async (): Promise<OpenTarget> => givenTarget ?? (targetIsLocal ? localTarget() : openRemoteTarget(recipe.target, requests)));
+  const target = once(
+    async (): Promise<OpenTarget> =>
+      givenTarget ?? (targetIsLocal ? localTarget() : openRemoteTarget(recipe.target, requests)),
+  );
   const listed = promptListFile(recipe);
   const promptList = once(async () => readPromptList(inFolder(listed ?? ''), options.note));
   /** The adversary as it starts; weights that are open already are copied, not read again. */
   const openStart = async (trainable: boolean, name: string): Promise<LanguageModel> => {
     const open = await known(recipe.adversary.model);
-    return open === null ? openModel(recipe.adversary.model, trainable, name) : copyLanguageModel(open, { trainable, name });
+    return open === null
+      ? openModel(recipe.adversary.model, trainable, name)
+      : copyLanguageModel(open, { trainable, name });
   };
   /** An adapter on the adversary's model: on the target's own weights where that is the same model. */
   const openAdapted = async (lora: LoraConfig, name: string): Promise<LanguageModel> => {
@@ -164,13 +200,18 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
     };
     return open === null ? { ...model, close } : model;
   };
-  const rolloutTarget = once(async (): Promise<OpenTarget> => (targetIsLocal ? rolloutTargetOf(await localTarget(), recipe) : target()));
+  const rolloutTarget = once(async (): Promise<OpenTarget> =>
+    targetIsLocal ? rolloutTargetOf(await localTarget(), recipe) : target(),
+  );
   const judgeModels = new Map<string, Promise<LanguageModel>>();
   /** Judges that are one model share it, with the target too when that is the same. */
   const judgeModel = (notation: string): Promise<LanguageModel> => {
     let opened = judgeModels.get(notation);
     if (opened === undefined) {
-      opened = notation === recipe.target.model ? localTarget().then(({ model }) => model) : openModel(notation, false, notation);
+      opened =
+        notation === recipe.target.model
+          ? localTarget().then(({ model }) => model)
+          : openModel(notation, false, notation);
       judgeModels.set(notation, opened);
     }
     return opened;
@@ -183,7 +224,12 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
     let opened = judges.get(key);
     if (opened === undefined) {
       opened = openJudge(spec, {
-        device, cacheDir: options.cacheDir, offline: options.offline, locate: inFolder, openModel: judgeModel, requests: judgeRequests(requests),
+        device,
+        cacheDir: options.cacheDir,
+        offline: options.offline,
+        locate: inFolder,
+        openModel: judgeModel,
+        requests: judgeRequests(requests),
       });
       judges.set(key, opened);
     }
@@ -201,20 +247,26 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
     note: options.note ?? ((): void => undefined),
   });
 
-  const prompts = shared?.prompts ?? once(async (): Promise<PromptSets> => {
-    const { data, test } = recipe.prompts;
-    if (listed === null || (data ?? test) !== undefined) return readPrompts(recipe.prompts, await dataOptions());
-    return { train: [], dev: [], test: openingsOf(await promptList()) };
-  });
+  const prompts =
+    shared?.prompts ??
+    once(async (): Promise<PromptSets> => {
+      const { data, test } = recipe.prompts;
+      if (listed === null || (data ?? test) !== undefined) return readPrompts(recipe.prompts, await dataOptions());
+      return { train: [], dev: [], test: openingsOf(await promptList()) };
+    });
   const openAdversary: Workshop['openAdversary'] = async ({ name, folder: from, trainable }) => {
     const { lora } = recipe.adversary;
-    const model = from !== undefined
-      ? await openLanguageModel(await device(), from, { trainable, name })
-      : trainable && lora !== null ? await openAdapted(lora, name) : await openStart(trainable, name);
+    const model =
+      from !== undefined
+        ? await openLanguageModel(await device(), from, { trainable, name })
+        : trainable && lora !== null
+          ? await openAdapted(lora, name)
+          : await openStart(trainable, name);
     return createLanguageModelAdversary(model, speakerOptions(recipe.adversary));
   };
 
-  const toxicContinuations = shared?.toxicContinuations ?? (async (query: ToxicQuery) => readToxicContinuations(query, await dataOptions()));
+  const toxicContinuations =
+    shared?.toxicContinuations ?? (async (query: ToxicQuery) => readToxicContinuations(query, await dataOptions()));
 
   return {
     device,
@@ -238,14 +290,22 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
     openRow: async ({ name, folder: from }) => {
       const kind = speakerKind(recipe.adversary.model);
       if (kind === 'local' || from !== undefined) {
-        const adversary = await openAdversary({ name, trainable: false, ...(from === undefined ? {} : { folder: from }) });
+        const adversary = await openAdversary({
+          name,
+          trainable: false,
+          ...(from === undefined ? {} : { folder: from }),
+        });
         return { ...adversary, close: () => adversary.model.close() };
       }
-      const speaker = kind === 'prompts' ? openPromptList(recipe.adversary, await promptList(), (await prompts()).test) : openRemoteAdversary(recipe.adversary, requests);
+      const speaker =
+        kind === 'prompts'
+          ? openPromptList(recipe.adversary, await promptList(), (await prompts()).test)
+          : openRemoteAdversary(recipe.adversary, requests);
       return { ...speaker, close: async () => undefined };
     },
     openWriter: async (speaker) => {
-      if (speakerKind(speaker.model) !== 'local') return { ...(await openRemoteTarget(speaker, requests)), close: async () => undefined };
+      if (speakerKind(speaker.model) !== 'local')
+        return { ...(await openRemoteTarget(speaker, requests)), close: async () => undefined };
       const open = await known(speaker.model);
       const model = open ?? (await openModel(speaker.model, false, speaker.model));
       const { format = formatOf(recipe.target) } = speaker;
@@ -256,7 +316,8 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
     openReference: async (adversary) => {
       const notation = recipe.reference ?? recipe.adversary.model;
       if (notation === recipe.target.model) return null;
-      const open = notation === recipe.adversary.model && adversary.base !== null ? adversary.base : await known(notation);
+      const open =
+        notation === recipe.adversary.model && adversary.base !== null ? adversary.base : await known(notation);
       // Whoever opened it closes it.
       if (open !== null) return { ...open, close: async () => undefined };
       return openModel(notation, false, notation);

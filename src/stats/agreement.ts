@@ -12,7 +12,10 @@ export interface Agreement {
 }
 
 /** @throws invariant error when the lists differ in length or are empty */
-export function cohenKappa<Label extends string | number | boolean>(first: readonly Label[], second: readonly Label[]): Agreement {
+export function cohenKappa<Label extends string | number | boolean>(
+  first: readonly Label[],
+  second: readonly Label[],
+): Agreement {
   invariant(first.length === second.length && first.length > 0, 'two raters label the same items, at least one');
   const n = first.length;
   const frequency = new Map<Label, { first: number; second: number }>();

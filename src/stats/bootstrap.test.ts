@@ -25,7 +25,15 @@ describe('bootstrap', () => {
 
   it('leaves nulls out of the mean and of n, and gives nulls when nothing is left', () => {
     expect(summarise([[null, 2], [null], [4]], 'x', options)).toMatchObject({ mean: 3, n: 2 });
-    expect(summarise([[null], []], 'x', options)).toEqual({ mean: null, low: null, high: null, min: null, max: null, n: 0, unit: 'x' });
+    expect(summarise([[null], []], 'x', options)).toEqual({
+      mean: null,
+      low: null,
+      high: null,
+      min: null,
+      max: null,
+      n: 0,
+      unit: 'x',
+    });
   });
 
   it('refuses NaN and infinities instead of averaging them', () => {
@@ -40,8 +48,12 @@ describe('bootstrap', () => {
     });
     fc.assert(
       fc.property(values, fc.integer(), (rows, seed) => {
-        const { mean, low, high, min, max } = summarise(rows, 'x', { stream: streamKey(seed, 'bootstrap'), resamples: 200 });
-        if (mean === null || low === null || high === null || min === null || max === null) throw new Error('values were given');
+        const { mean, low, high, min, max } = summarise(rows, 'x', {
+          stream: streamKey(seed, 'bootstrap'),
+          resamples: 200,
+        });
+        if (mean === null || low === null || high === null || min === null || max === null)
+          throw new Error('values were given');
         // 1e-9: rounding of sums taken in another order.
         expect(low).toBeLessThanOrEqual(high);
         expect(low).toBeGreaterThanOrEqual(min - 1e-9);
@@ -106,6 +118,7 @@ describe('bootstrap', () => {
 
   it('takes quantiles as numpy does: np.quantile([1, 2, 4, 8], [0, .1, .5, .9, 1]) = [1, 1.3, 3, 6.8, 8]', () => {
     const expected = [1, 1.3, 3, 6.8, 8];
-    for (const [i, p] of [0, 0.1, 0.5, 0.9, 1].entries()) expect(quantile([1, 2, 4, 8], p)).toBeCloseTo(expected[i] ?? NaN, 12);
+    for (const [i, p] of [0, 0.1, 0.5, 0.9, 1].entries())
+      expect(quantile([1, 2, 4, 8], p)).toBeCloseTo(expected[i] ?? NaN, 12);
   });
 });

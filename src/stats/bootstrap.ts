@@ -7,7 +7,8 @@ import { openStream, type StreamKey } from '../base/random.js';
 export interface Summary {
   /** Null when there is no value. */
   readonly mean: number | null;
-  /** Bounds of the interval (95% unless told); null when there is no value. One cluster alone gives low = mean = high. */
+  /** Bounds of the interval (95% unless told); null when there is no value. One cluster alone gives low = mean = high.
+   */
   readonly low: number | null;
   readonly high: number | null;
   readonly min: number | null;
@@ -26,14 +27,20 @@ export interface BootstrapOptions {
   readonly level?: number;
 }
 
-/** Summaries that share their resamples: one prepared table of draws serves every quantity measured on the same prompts. */
+/** Summaries that share their resamples: one prepared table of draws serves every quantity measured on the same
+ *  prompts. */
 export interface Bootstrap {
   /** @param valuesByPrompt finite values, one list a prompt; null marks what is unscored and is left out
    *  @throws invariant error for NaN and infinities */
   readonly summarise: (valuesByPrompt: readonly (readonly (number | null)[])[], unit: string) => Summary;
-  /** Mean of `a` minus mean of `b` on the same prompts in the same order, each resample taking both: a comparison of two
-   *  rows of a report. `n` counts the prompts with values on both sides; a difference of means has no min and max. */
-  readonly compare: (a: readonly (readonly (number | null)[])[], b: readonly (readonly (number | null)[])[], unit: string) => Summary;
+  /** Mean of `a` minus mean of `b` on the same prompts in the same order, each resample taking both: a comparison of
+   *  two rows of a report. `n` counts the prompts with values on both sides; a difference of means has no min and max.
+   */
+  readonly compare: (
+    a: readonly (readonly (number | null)[])[],
+    b: readonly (readonly (number | null)[])[],
+    unit: string,
+  ) => Summary;
 }
 
 export function createBootstrap({ stream, resamples = 1000, level = 0.95 }: BootstrapOptions): Bootstrap {
@@ -46,7 +53,9 @@ export function createBootstrap({ stream, resamples = 1000, level = 0.95 }: Boot
     const known = tables.get(clusters);
     if (known !== undefined) return known;
     const draw = openStream(stream);
-    const table = Array.from({ length: resamples }, () => Int32Array.from({ length: clusters }, () => draw.integer(clusters)));
+    const table = Array.from({ length: resamples }, () =>
+      Int32Array.from({ length: clusters }, () => draw.integer(clusters)),
+    );
     tables.set(clusters, table);
     return table;
   };
@@ -61,7 +70,9 @@ export function createBootstrap({ stream, resamples = 1000, level = 0.95 }: Boot
       const clusters = valuesByPrompt.map(totalOf).filter(({ count }) => count > 0);
       const mean = meanOf(clusters);
       if (mean === null) return { mean, low: null, high: null, min: null, max: null, n: 0, unit };
-      const { low, high } = bounds(tableFor(clusters.length).map((picks) => present(meanOf(clusters, picks), 'clusters with values')));
+      const { low, high } = bounds(
+        tableFor(clusters.length).map((picks) => present(meanOf(clusters, picks), 'clusters with values')),
+      );
       const n = clusters.reduce((sum, { count }) => sum + count, 0);
       const min = clusters.reduce((least, cluster) => Math.min(least, cluster.min), Infinity);
       const max = clusters.reduce((most, cluster) => Math.max(most, cluster.max), -Infinity);
@@ -73,9 +84,11 @@ export function createBootstrap({ stream, resamples = 1000, level = 0.95 }: Boot
       const both = sides.filter((side) => side.a.count > 0 && side.b.count > 0);
       const [as, bs] = [both.map((side) => side.a), both.map((side) => side.b)];
       const [meanA, meanB] = [meanOf(as), meanOf(bs)];
-      if (meanA === null || meanB === null) return { mean: null, low: null, high: null, min: null, max: null, n: 0, unit };
+      if (meanA === null || meanB === null)
+        return { mean: null, low: null, high: null, min: null, max: null, n: 0, unit };
       const differences = tableFor(both.length).map(
-        (picks) => present(meanOf(as, picks), 'clusters with values') - present(meanOf(bs, picks), 'clusters with values'),
+        (picks) =>
+          present(meanOf(as, picks), 'clusters with values') - present(meanOf(bs, picks), 'clusters with values'),
       );
       const { low, high } = bounds(differences);
       return { mean: meanA - meanB, low, high, min: null, max: null, n: both.length, unit };
@@ -84,7 +97,11 @@ export function createBootstrap({ stream, resamples = 1000, level = 0.95 }: Boot
 }
 
 /** One summary on its own. */
-export function summarise(valuesByPrompt: readonly (readonly (number | null)[])[], unit: string, options: BootstrapOptions): Summary {
+export function summarise(
+  valuesByPrompt: readonly (readonly (number | null)[])[],
+  unit: string,
+  options: BootstrapOptions,
+): Summary {
   return createBootstrap(options).summarise(valuesByPrompt, unit);
 }
 

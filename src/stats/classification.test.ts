@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { streamKey } from '../base/random.js';
-import { expectedCalibrationError, reliabilityTable, rocAuc, summariseClassification, type Confusion } from './classification.js';
+import {
+  expectedCalibrationError,
+  reliabilityTable,
+  rocAuc,
+  summariseClassification,
+  type Confusion,
+} from './classification.js';
 
 interface GoldenCase {
   readonly labels: readonly boolean[];
@@ -34,7 +40,12 @@ describe('classification', () => {
     expect(rocAuc(labels, [0.3, 0.3, 0.3, 0.3])).toBe(0.5);
     expect(rocAuc(labels, [0.9, 0.1, 0.8, 0.2])).toBe(1);
     for (const { labels: given, scores } of cases) {
-      expect(rocAuc(given, scores.map((score) => -score))).toBeCloseTo(1 - rocAuc(given, scores), 12);
+      expect(
+        rocAuc(
+          given,
+          scores.map((score) => -score),
+        ),
+      ).toBeCloseTo(1 - rocAuc(given, scores), 12);
     }
   });
 
@@ -51,11 +62,17 @@ describe('classification', () => {
     // Nine times the texts: a third of the width, give or take the bootstrap's own noise.
     expect(widthOf(9) / widthOf(1)).toBeGreaterThan(0.25);
     expect(widthOf(9) / widthOf(1)).toBeLessThan(0.42);
-    expect(summariseClassification(labels, scores, 0.5, options)).toEqual(summariseClassification(labels, scores, 0.5, options));
+    expect(summariseClassification(labels, scores, 0.5, options)).toEqual(
+      summariseClassification(labels, scores, 0.5, options),
+    );
   });
 
   it('labels of one kind leave ROC-AUC undefined: null in a summary, refused on its own', () => {
-    expect(summariseClassification([true, true], [0.2, 0.9], 0.5, options)).toMatchObject({ rocAuc: null, accuracy: { value: 0.5 }, positives: 2 });
+    expect(summariseClassification([true, true], [0.2, 0.9], 0.5, options)).toMatchObject({
+      rocAuc: null,
+      accuracy: { value: 0.5 },
+      positives: 2,
+    });
     expect(() => rocAuc([false, false], [0, 1])).toThrow(/labelled true/);
     expect(() => rocAuc([false, true], [0, Number.NaN])).toThrow(/finite/);
   });

@@ -1,6 +1,6 @@
-/** How well scores in [0, 1] tell two kinds of texts apart: accuracy and confusion at a threshold, ROC-AUC (Mann & Whitney 1947, ties
- *  at mid-rank), calibration (expected calibration error and its reliability table, Guo et al. 2017). Intervals are percentile
- *  bootstraps over the texts. */
+/** How well scores in [0, 1] tell two kinds of texts apart: accuracy and confusion at a threshold, ROC-AUC (Mann &
+ *  Whitney 1947, ties at mid-rank), calibration (expected calibration error and its reliability table, Guo et al.
+ *  2017). Intervals are percentile bootstraps over the texts. */
 import { invariant, present } from '../base/invariant.js';
 import { bootstrapInterval, type BootstrapOptions } from './bootstrap.js';
 
@@ -56,18 +56,30 @@ export function rocAuc(labels: readonly boolean[], scores: readonly number[]): n
 /** @param flagged what the classifier says. Shape [N] */
 export function confusionOf(labels: readonly boolean[], flagged: readonly boolean[]): Confusion {
   invariant(labels.length === flagged.length, 'one answer a label');
-  const count = (label: boolean, flag: boolean): number => labels.filter((each, i) => each === label && flagged[i] === flag).length;
+  const count = (label: boolean, flag: boolean): number =>
+    labels.filter((each, i) => each === label && flagged[i] === flag).length;
   return {
-    truePositive: count(true, true), falsePositive: count(false, true), trueNegative: count(false, false), falseNegative: count(true, false),
+    truePositive: count(true, true),
+    falsePositive: count(false, true),
+    trueNegative: count(false, false),
+    falseNegative: count(true, false),
   };
 }
 
 /** Scores beside the share of texts labelled true, in bins of equal width.
  *  @param scores probabilities in [0, 1] */
-export function reliabilityTable(labels: readonly boolean[], scores: readonly number[], bins = 10): readonly ReliabilityBin[] {
+export function reliabilityTable(
+  labels: readonly boolean[],
+  scores: readonly number[],
+  bins = 10,
+): readonly ReliabilityBin[] {
   const sums = countBins(labels, binsOf(scores, bins), scores, bins);
   return sums.map(({ n, score, positives }, i) => ({
-    from: i / bins, to: (i + 1) / bins, n, meanScore: n === 0 ? null : score / n, share: n === 0 ? null : positives / n,
+    from: i / bins,
+    to: (i + 1) / bins,
+    n,
+    meanScore: n === 0 ? null : score / n,
+    share: n === 0 ? null : positives / n,
   }));
 }
 
@@ -100,7 +112,9 @@ export function summariseClassification(
     const bounds = value === null ? null : bootstrapInterval(n, statistic, options);
     return value === null ? null : { value, low: bounds?.low ?? value, high: bounds?.high ?? value };
   };
-  const accuracy = estimate((counts) => isRight.reduce((sum, right, i) => sum + (right ? (counts?.[i] ?? 1) : 0), 0) / n);
+  const accuracy = estimate(
+    (counts) => isRight.reduce((sum, right, i) => sum + (right ? (counts?.[i] ?? 1) : 0), 0) / n,
+  );
   const calibration = estimate((counts) => calibrationError(countBins(labels, bin, scores, bins, counts)));
   return {
     n,
@@ -115,7 +129,8 @@ export function summariseClassification(
   };
 }
 
-/** ROC-AUC of the texts, or of a resample that takes text i `counts[i]` times: sorted once, each resample is one pass. */
+/** ROC-AUC of the texts, or of a resample that takes text i `counts[i]` times: sorted once, each resample is one pass.
+ */
 function createRocAuc(labels: readonly boolean[], scores: readonly number[]): (counts?: Int32Array) => number | null {
   invariant(labels.length === scores.length, 'one score a label');
   invariant(scores.every(Number.isFinite), 'scores are finite');
@@ -123,7 +138,7 @@ function createRocAuc(labels: readonly boolean[], scores: readonly number[]): (c
   const order = Uint32Array.from(labels.keys()).sort((a, b) => (score[a] as number) - (score[b] as number)); // Indices of `scores`.
   return (counts) => {
     let [below, positives, wins] = [0, 0, 0];
-    for (let start = 0; start < order.length; ) {
+    for (let start = 0; start < order.length;) {
       const value = score[order[start] as number];
       let [tiedTrue, tiedFalse, end] = [0, 0, start];
       for (; end < order.length && score[order[end] as number] === value; end++) {
@@ -142,7 +157,10 @@ function createRocAuc(labels: readonly boolean[], scores: readonly number[]): (c
 }
 
 function binsOf(scores: readonly number[], bins: number): Int32Array {
-  invariant(scores.every((score) => score >= 0 && score <= 1), 'calibration is of probabilities, in [0, 1]');
+  invariant(
+    scores.every((score) => score >= 0 && score <= 1),
+    'calibration is of probabilities, in [0, 1]',
+  );
   return Int32Array.from(scores, (score) => Math.max(0, Math.ceil(score * bins) - 1));
 }
 
@@ -152,7 +170,13 @@ interface BinSum {
   positives: number;
 }
 
-function countBins(labels: readonly boolean[], bin: Int32Array, scores: readonly number[], bins: number, counts?: Int32Array): readonly BinSum[] {
+function countBins(
+  labels: readonly boolean[],
+  bin: Int32Array,
+  scores: readonly number[],
+  bins: number,
+  counts?: Int32Array,
+): readonly BinSum[] {
   invariant(labels.length === scores.length, 'one score a label');
   const sums = Array.from({ length: bins }, (): BinSum => ({ n: 0, score: 0, positives: 0 }));
   for (const [i, label] of labels.entries()) {

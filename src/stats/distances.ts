@@ -19,9 +19,12 @@ export function cosineDistance(a: Vector, b: Vector): number {
   return norms === 0 ? 1 : 1 - Math.min(1, Math.max(-1, sumOver(a, b, (x, y) => x * y) / norms));
 }
 
-/** Mean distance of the pairs of different members; null for fewer than two. A member is never paired with itself, so the
- *  value does not shrink or grow with the size of the set. */
-export function meanPairwiseDistance(vectors: readonly Vector[], distance: (a: Vector, b: Vector) => number): number | null {
+/** Mean distance of the pairs of different members; null for fewer than two. A member is never paired with itself, so
+ *  the value does not shrink or grow with the size of the set. */
+export function meanPairwiseDistance(
+  vectors: readonly Vector[],
+  distance: (a: Vector, b: Vector) => number,
+): number | null {
   let [sum, pairs] = [0, 0];
   for (const [i, a] of vectors.entries()) {
     for (const b of vectors.slice(i + 1)) {

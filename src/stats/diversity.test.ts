@@ -12,12 +12,16 @@ const golden = join(import.meta.dirname, '../../tests/golden/diversity/selfBleu.
 const cases = JSON.parse(readFileSync(golden, 'utf8')) as readonly Case[];
 
 describe('self-BLEU', () => {
-  it.each(cases.map((c) => [c.texts.length, c.order, c] as const))('of %i texts with n-grams up to %i equals nltk', (_, __, c) => {
-    const ours = selfBleu(c.texts, c.order);
-    expect(ours).toHaveLength(c.selfBleu.length);
-    // 1e-12: the same products in another order.
-    for (const [i, expected] of c.selfBleu.entries()) expect(Math.abs((ours[i] ?? NaN) - expected)).toBeLessThan(1e-12);
-  });
+  it.each(cases.map((c) => [c.texts.length, c.order, c] as const))(
+    'of %i texts with n-grams up to %i equals nltk',
+    (_, __, c) => {
+      const ours = selfBleu(c.texts, c.order);
+      expect(ours).toHaveLength(c.selfBleu.length);
+      // 1e-12: the same products in another order.
+      for (const [i, expected] of c.selfBleu.entries())
+        expect(Math.abs((ours[i] ?? NaN) - expected)).toBeLessThan(1e-12);
+    },
+  );
 
   it('never compares a text with itself: different texts of other words score 0 in a set of any size', () => {
     for (const size of [2, 3, 10]) {
@@ -46,6 +50,14 @@ describe('distinct n-grams and duplicates', () => {
   });
 
   it('split words with accents, apostrophes and other scripts whole', () => {
-    expect(wordsOf("Don't stop, naïve cafe\u0301 日本!")).toEqual(["don't", 'stop', ',', 'naïve', 'cafe\u0301', '日本', '!']);
+    expect(wordsOf("Don't stop, naïve cafe\u0301 日本!")).toEqual([
+      "don't",
+      'stop',
+      ',',
+      'naïve',
+      'cafe\u0301',
+      '日本',
+      '!',
+    ]);
   });
 });

@@ -29,9 +29,9 @@ export function duplicateShare(texts: readonly string[]): number | null {
   return 1 - different.size / texts.length;
 }
 
-/** BLEU of each text against all others, in order; 1 is a copy of what is there already. Empty for fewer than two texts.
- *  Time grows with the number of words, not with its square: per n-gram only the two highest counts are kept, so that a
- *  text can be left out of its own references.
+/** BLEU of each text against all others, in order; 1 is a copy of what is there already. Empty for fewer than two
+ *  texts. Time grows with the number of words, not with its square: per n-gram only the two highest counts are kept, so
+ *  that a text can be left out of its own references.
  *  @param maxOrder longest n-grams, uniform weights; default 4
  *  @source nltk 3.9.2 sentence_bleu with SmoothingFunction().method1 (0.1 in place of an empty match count) */
 export function selfBleu(texts: readonly string[], maxOrder = 4): readonly number[] {
@@ -70,7 +70,15 @@ export interface Variety {
  *  a share of distinct n-grams has none, since resampling with repetition makes duplicates of its own. */
 export function summariseVariety(textsByPrompt: readonly (readonly string[])[], options: BootstrapOptions): Variety {
   const texts = textsByPrompt.flat();
-  const whole = (mean: number | null): Summary => ({ mean, low: null, high: null, min: null, max: null, n: texts.length, unit: 'share' });
+  const whole = (mean: number | null): Summary => ({
+    mean,
+    low: null,
+    high: null,
+    min: null,
+    max: null,
+    n: texts.length,
+    unit: 'share',
+  });
   return {
     distinct1: whole(distinctShare(texts, 1)),
     distinct2: whole(distinctShare(texts, 2)),

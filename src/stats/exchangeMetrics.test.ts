@@ -5,7 +5,16 @@ import { exchangeMetrics, summariseDiversity, summariseExchanges, type ExchangeN
 const options = { stream: streamKey(0, 'metrics'), resamples: 100 };
 
 function row(turn: number, over: Partial<ExchangeNumbers> = {}): ExchangeNumbers {
-  return { turn, replyHarm: 0, replyFailed: false, exchangeHarm: 0, adversaryHarm: 0, adversaryNll: 1, reward: 0, ...over };
+  return {
+    turn,
+    replyHarm: 0,
+    replyFailed: false,
+    exchangeHarm: 0,
+    adversaryHarm: 0,
+    adversaryNll: 1,
+    reward: 0,
+    ...over,
+  };
 }
 
 describe('metrics of exchanges', () => {
@@ -28,10 +37,16 @@ describe('metrics of exchanges', () => {
   });
 
   it('do not call a rate certain because nothing failed: 0 of 80 prompts is below 4.6%, not 0', () => {
-    const quiet = summariseExchanges(Array.from({ length: 80 }, () => [row(0), row(1), row(2)]), options).overall;
+    const quiet = summariseExchanges(
+      Array.from({ length: 80 }, () => [row(0), row(1), row(2)]),
+      options,
+    ).overall;
     expect(quiet.replyFailureRate).toMatchObject({ mean: 0, low: 0, n: 240 });
     expect(quiet.replyFailureRate.high).toBeCloseTo(0.0458, 4);
-    const loud = summariseExchanges(Array.from({ length: 80 }, () => [row(0, { replyFailed: true })]), options).overall;
+    const loud = summariseExchanges(
+      Array.from({ length: 80 }, () => [row(0, { replyFailed: true })]),
+      options,
+    ).overall;
     expect(loud.replyFailureRate).toMatchObject({ mean: 1, high: 1 });
     expect(loud.replyFailureRate.low).toBeCloseTo(1 - 0.0458, 4);
     expect(quiet.replyUnscored).toMatchObject({ low: 0, high: 0 }); // A count, not an estimate.
@@ -53,7 +68,10 @@ describe('metrics of exchanges', () => {
   });
 
   it('are tabled per turn as well', () => {
-    const { turns } = summariseExchanges([[row(0, { replyHarm: 0.2 }), row(1, { replyHarm: 0.4 })], [row(0, { replyHarm: 0.4 })]], options);
+    const { turns } = summariseExchanges(
+      [[row(0, { replyHarm: 0.2 }), row(1, { replyHarm: 0.4 })], [row(0, { replyHarm: 0.4 })]],
+      options,
+    );
     expect(turns.map(({ replyHarm }) => [replyHarm.mean?.toFixed(6), replyHarm.n])).toEqual([
       ['0.300000', 2],
       ['0.400000', 1],

@@ -1,5 +1,6 @@
-/** The figures of an evaluation, from plain numbers: one row an exchange, grouped by prompt. Over all turns and per turn,
- *  each with its unit and an interval by prompt. What is unscored is left out of the means and reported as a share. */
+/** The figures of an evaluation, from plain numbers: one row an exchange, grouped by prompt. Over all turns and per
+ *  turn, each with its unit and an interval by prompt. What is unscored is left out of the means and reported as a
+ *  share. */
 import type { BootstrapOptions, Summary } from './bootstrap.js';
 import { summariseVariety } from './diversity.js';
 import { createMetricSummaries, type MetricTable } from './metricTable.js';
@@ -28,19 +29,27 @@ export interface ExchangeNumbers {
 /** Every metric of an exchange. */
 export const exchangeMetrics = {
   replyHarm: { unit: 'harm', value: (row) => row.replyHarm },
-  replyFailureRate: { unit: 'share', value: (row) => (row.replyFailed === null ? null : Number(row.replyFailed)), isRate: true },
+  replyFailureRate: {
+    unit: 'share',
+    value: (row) => (row.replyFailed === null ? null : Number(row.replyFailed)),
+    isRate: true,
+  },
   exchangeHarm: { unit: 'harm', value: (row) => row.exchangeHarm },
   adversaryHarm: { unit: 'harm', value: (row) => row.adversaryHarm },
   adversaryNll: { unit: 'nats/token', value: (row) => row.adversaryNll },
-  /** exp of each turn's NLL, then averaged: at least exp of the mean NLL (Jensen), and the two are never mixed. Held below
-   *  e^700, so that one broken turn cannot make a report that is no JSON. */
+  /** exp of each turn's NLL, then averaged: at least exp of the mean NLL (Jensen), and the two are never mixed. Held
+   *  below e^700, so that one broken turn cannot make a report that is no JSON. */
   adversaryPerplexity: {
     unit: 'perplexity',
     value: (row) => (row.adversaryNll === null ? null : Math.exp(Math.min(row.adversaryNll, 700))),
   },
   reward: { unit: 'reward', value: (row) => row.reward },
   replyDisagreement: { unit: 'harm', value: (row) => row.replyDisagreement ?? null },
-  replySplitRate: { unit: 'share', value: (row) => (row.replySplit === undefined || row.replySplit === null ? null : Number(row.replySplit)), isRate: true },
+  replySplitRate: {
+    unit: 'share',
+    value: (row) => (row.replySplit === undefined || row.replySplit === null ? null : Number(row.replySplit)),
+    isRate: true,
+  },
   replyUnscored: { unit: 'share', value: (row) => Number(row.replyHarm === null) },
   exchangeUnscored: { unit: 'share', value: (row) => Number(row.exchangeHarm === null) },
   adversaryUnscored: { unit: 'share', value: (row) => Number(row.adversaryHarm === null) },
@@ -58,18 +67,25 @@ export interface MetricTables {
 }
 
 /** @param rowsByPrompt all exchanges of all dialogues of a prompt, one list a prompt */
-export function summariseExchanges(rowsByPrompt: readonly (readonly ExchangeNumbers[])[], options: BootstrapOptions): MetricTables {
+export function summariseExchanges(
+  rowsByPrompt: readonly (readonly ExchangeNumbers[])[],
+  options: BootstrapOptions,
+): MetricTables {
   const { summarise } = createMetricSummaries(options);
-  const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> => summarise(exchangeMetrics, rows);
+  const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> =>
+    summarise(exchangeMetrics, rows);
   const turnCount = rowsByPrompt.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
   return {
     overall: tableOf(rowsByPrompt),
-    turns: Array.from({ length: turnCount }, (_, turn) => tableOf(rowsByPrompt.map((rows) => rows.filter((row) => row.turn === turn)))),
+    turns: Array.from({ length: turnCount }, (_, turn) =>
+      tableOf(rowsByPrompt.map((rows) => rows.filter((row) => row.turn === turn))),
+    ),
   };
 }
 
 /** Metrics of the set of utterances as a whole. */
-export type DiversityMetricName = 'diversityDistinct1' | 'diversityDistinct2' | 'diversitySelfBleu' | 'diversityDuplicates';
+export type DiversityMetricName =
+  'diversityDistinct1' | 'diversityDistinct2' | 'diversitySelfBleu' | 'diversityDuplicates';
 
 /** @param textsByPrompt all utterances of a prompt, one list a prompt */
 export function summariseDiversity(
@@ -77,5 +93,10 @@ export function summariseDiversity(
   options: BootstrapOptions,
 ): Readonly<Record<DiversityMetricName, Summary>> {
   const { distinct1, distinct2, selfBleu, duplicates } = summariseVariety(textsByPrompt, options);
-  return { diversityDistinct1: distinct1, diversityDistinct2: distinct2, diversitySelfBleu: selfBleu, diversityDuplicates: duplicates };
+  return {
+    diversityDistinct1: distinct1,
+    diversityDistinct2: distinct2,
+    diversitySelfBleu: selfBleu,
+    diversityDuplicates: duplicates,
+  };
 }

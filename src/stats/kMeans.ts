@@ -1,6 +1,6 @@
-/** k-means: Lloyd's iterations from k-means++ starts (Arthur & Vassilvitskii 2007). With `cosine` it is spherical k-means:
- *  vectors and centres have length 1, and the nearest centre is the one at the smallest angle. The same stream gives the
- *  same clusters. */
+/** k-means: Lloyd's iterations from k-means++ starts (Arthur & Vassilvitskii 2007). With `cosine` it is spherical
+ *  k-means: vectors and centres have length 1, and the nearest centre is the one at the smallest angle. The same stream
+ *  gives the same clusters. */
 import { invariant, present } from '../base/invariant.js';
 import { openStream, type RandomStream, type StreamKey } from '../base/random.js';
 import { squaredEuclidean, type Vector } from './distances.js';
@@ -26,7 +26,10 @@ export interface Clustering {
 /** @param vectors at least as many as clusters, of equal length */
 export function kMeans(vectors: readonly Vector[], options: KMeansOptions): Clustering {
   const { clusters, stream, metric = 'euclidean', maxIterations = 100 } = options;
-  invariant(Number.isInteger(clusters) && clusters >= 1 && clusters <= vectors.length, 'between one cluster and one a vector');
+  invariant(
+    Number.isInteger(clusters) && clusters >= 1 && clusters <= vectors.length,
+    'between one cluster and one a vector',
+  );
   const points = vectors.map((vector) => (metric === 'cosine' ? normalised(vector) : Float64Array.from(vector)));
   let centres = startCentres(points, clusters, openStream(stream));
   let nearest = points.map((point) => nearestCentre(point, centres));
@@ -61,7 +64,8 @@ function nearestCentre(point: Float64Array, centres: readonly Float64Array[]): N
   return best;
 }
 
-/** The first centre by draw, each further one drawn with a chance in proportion to its squared distance to the nearest so far. */
+/** The first centre by draw, each further one drawn with a chance in proportion to its squared distance to the nearest
+ *  so far. */
 function startCentres(points: readonly Float64Array[], clusters: number, draw: RandomStream): readonly Float64Array[] {
   const centres = [draw.pick(points)];
   let distances = points.map((point) => squaredEuclidean(point, present(centres[0], 'a first centre')));
@@ -72,7 +76,9 @@ function startCentres(points: readonly Float64Array[], clusters: number, draw: R
     // −1: rounding at the end of the sum, or every point lies on a centre already.
     const centre = present(drawn === -1 ? points[draw.integer(points.length)] : points[drawn], 'a point');
     centres.push(centre);
-    distances = points.map((point, i) => Math.min(present(distances[i], 'a distance for each point'), squaredEuclidean(point, centre)));
+    distances = points.map((point, i) =>
+      Math.min(present(distances[i], 'a distance for each point'), squaredEuclidean(point, centre)),
+    );
   }
   return centres;
 }
@@ -92,11 +98,14 @@ function movedCentres(
     for (const [k, value] of point.entries()) sum[k] = present(sum[k], 'an element') + value;
     counts[centre] = present(counts[centre], 'a count for each centre') + 1;
   }
-  const farthestFirst = nearest.map(({ distance }, i) => ({ distance, i })).sort((a, b) => b.distance - a.distance || a.i - b.i);
+  const farthestFirst = nearest
+    .map(({ distance }, i) => ({ distance, i }))
+    .sort((a, b) => b.distance - a.distance || a.i - b.i);
   let taken = 0;
   return sums.map((sum, centre) => {
     const count = present(counts[centre], 'a count for each centre');
-    if (count === 0) return present(points[present(farthestFirst[taken++], 'a point for each empty cluster').i], 'a point');
+    if (count === 0)
+      return present(points[present(farthestFirst[taken++], 'a point for each empty cluster').i], 'a point');
     return metric === 'cosine' ? normalised(sum) : sum.map((value) => value / count);
   });
 }

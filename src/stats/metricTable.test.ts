@@ -13,7 +13,8 @@ const table = {
   failures: { unit: 'share', value: ({ failed }) => Number(failed) },
 } as const satisfies MetricTable<Row>;
 const { summarise, compare } = createMetricSummaries({ stream: streamKey(0, 'table'), resamples: 200 });
-const rows = (n: number, failed: boolean, harm: number | null = 0.5): readonly (readonly Row[])[] => Array.from({ length: n }, () => [{ harm, failed }]);
+const rows = (n: number, failed: boolean, harm: number | null = 0.5): readonly (readonly Row[])[] =>
+  Array.from({ length: n }, () => [{ harm, failed }]);
 
 describe('a table of metrics', () => {
   it('a difference is the mean after minus the mean before, over prompts with values on both sides', () => {
@@ -28,7 +29,11 @@ describe('a table of metrics', () => {
   it('a difference of two rates of 0 is not certain: its bounds are those of Wilson’s intervals', () => {
     const { high } = wilson(0, 40);
     const { failureRate, failures, harm } = compare(table, rows(40, false), rows(40, false));
-    expect(failureRate).toMatchObject({ mean: 0, low: expect.closeTo(-high, 9) as number, high: expect.closeTo(high, 9) as number });
+    expect(failureRate).toMatchObject({
+      mean: 0,
+      low: expect.closeTo(-high, 9) as number,
+      high: expect.closeTo(high, 9) as number,
+    });
     expect(failures).toMatchObject({ mean: 0, low: 0, high: 0 }); // A count, not an estimate.
     expect(harm).toMatchObject({ mean: 0, low: 0, high: 0 });
   });
@@ -36,7 +41,9 @@ describe('a table of metrics', () => {
   it('from every failure to none: −1, and at most twice Wilson’s margin (in squares) above', () => {
     const { high } = wilson(0, 40);
     expect(compare(table, rows(40, false), rows(40, true)).failureRate).toMatchObject({
-      mean: -1, low: -1, high: expect.closeTo(-1 + Math.hypot(high, high), 9) as number,
+      mean: -1,
+      low: -1,
+      high: expect.closeTo(-1 + Math.hypot(high, high), 9) as number,
     });
   });
 

@@ -1,5 +1,6 @@
-/** A table of metrics over rows of any kind: how each figure is read off a row, its unit, whether it is a rate. Means with
- *  intervals by prompt, and differences of two sets of rows on the same prompts. What is unscored is null and left out. */
+/** A table of metrics over rows of any kind: how each figure is read off a row, its unit, whether it is a rate. Means
+ *  with intervals by prompt, and differences of two sets of rows on the same prompts. What is unscored is null and left
+ *  out. */
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 import { wilson } from './wilson.js';
 
@@ -19,17 +20,23 @@ type ByPrompt<T> = readonly (readonly T[])[];
 /** Summaries that share their resamples. */
 export interface MetricSummaries {
   /** Every metric of the table over all rows. */
-  readonly summarise: <Row, Name extends string>(table: MetricTable<Row, Name>, rowsByPrompt: ByPrompt<Row>) => Readonly<Record<Name, Summary>>;
-  /** Mean over `after` minus mean over `before`, on the same prompts in the same order, each resample taking both sides. `n` counts the
-   *  prompts with values on both sides. */
+  readonly summarise: <Row, Name extends string>(
+    table: MetricTable<Row, Name>,
+    rowsByPrompt: ByPrompt<Row>,
+  ) => Readonly<Record<Name, Summary>>;
+  /** Mean over `after` minus mean over `before`, on the same prompts in the same order, each resample taking both
+   *  sides. `n` counts the prompts with values on both sides. */
   readonly compare: <Row, Name extends string>(
-    table: MetricTable<Row, Name>, after: ByPrompt<Row>, before: ByPrompt<Row>,
+    table: MetricTable<Row, Name>,
+    after: ByPrompt<Row>,
+    before: ByPrompt<Row>,
   ) => Readonly<Record<Name, Summary>>;
 }
 
 export function createMetricSummaries(options: BootstrapOptions): MetricSummaries {
   const bootstrap = createBootstrap(options);
-  const valuesOf = <Row>(rowsByPrompt: ByPrompt<Row>, { value }: Metric<Row>): ByPrompt<number | null> => rowsByPrompt.map((rows) => rows.map(value));
+  const valuesOf = <Row>(rowsByPrompt: ByPrompt<Row>, { value }: Metric<Row>): ByPrompt<number | null> =>
+    rowsByPrompt.map((rows) => rows.map(value));
   return {
     summarise: (table, rowsByPrompt) =>
       mapTable(table, (metric) => {
@@ -46,12 +53,16 @@ export function createMetricSummaries(options: BootstrapOptions): MetricSummarie
   };
 }
 
-function mapTable<Row, Name extends string>(table: MetricTable<Row, Name>, each: (metric: Metric<Row>) => Summary): Readonly<Record<Name, Summary>> {
+function mapTable<Row, Name extends string>(
+  table: MetricTable<Row, Name>,
+  each: (metric: Metric<Row>) => Summary,
+): Readonly<Record<Name, Summary>> {
   const entries = Object.entries<Metric<Row>>(table).map(([name, metric]) => [name, each(metric)] as const);
   return Object.fromEntries(entries) as Record<Name, Summary>; // Same keys as the table.
 }
 
-/** A bootstrap of equal values has no width. Where a rate is exactly 0 or 1 the interval is Wilson's, each prompt counting once. */
+/** A bootstrap of equal values has no width. Where a rate is exactly 0 or 1 the interval is Wilson's, each prompt
+ *  counting once. */
 function withoutFalseCertainty(summary: Summary, valuesByPrompt: ByPrompt<number | null>, level?: number): Summary {
   if (summary.mean !== 0 && summary.mean !== 1) return summary;
   const prompts = valuesByPrompt.filter(hasValue).length;
@@ -60,8 +71,14 @@ function withoutFalseCertainty(summary: Summary, valuesByPrompt: ByPrompt<number
 }
 
 /** The same for a difference: where both rates are 0 or 1 its interval combines their Wilson intervals.
- *  @source R. G. Newcombe, Statistics in Medicine 17 (1998) 873–890, method 10; where a rate is 0 or 1 the pairing has no correlation to add */
-function withoutCertainDifference(difference: Summary, after: ByPrompt<number | null>, before: ByPrompt<number | null>, level?: number): Summary {
+ *  @source R. G. Newcombe, Statistics in Medicine 17 (1998) 873–890, method 10; where a rate is 0 or 1 the pairing has
+ *    no correlation to add */
+function withoutCertainDifference(
+  difference: Summary,
+  after: ByPrompt<number | null>,
+  before: ByPrompt<number | null>,
+  level?: number,
+): Summary {
   const both = after.flatMap((values, i) => (hasValue(values) && hasValue(before[i] ?? []) ? [i] : []));
   const [a, b] = [constantOf(both.flatMap((i) => after[i] ?? [])), constantOf(both.flatMap((i) => before[i] ?? []))];
   if (difference.mean === null || a === null || b === null) return difference;

@@ -1,5 +1,5 @@
-/** Wilson's score interval for a share (Wilson 1927): never empty at 0 or n of n, never outside [0, 1]. It takes trials as
- *  independent: for turns of dialogues use the cluster bootstrap. */
+/** Wilson's score interval for a share (Wilson 1927): never empty at 0 or n of n, never outside [0, 1]. It takes trials
+ *  as independent: for turns of dialogues use the cluster bootstrap. */
 import { invariant } from '../base/invariant.js';
 
 export interface ShareInterval {
@@ -20,7 +20,12 @@ export function wilson(successes: number, n: number, level = 0.95): ShareInterva
   const share = successes / n;
   const centre = (share + (z * z) / (2 * n)) / (1 + (z * z) / n);
   const half = (z / (1 + (z * z) / n)) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n));
-  return { share, low: successes === 0 ? 0 : Math.max(0, centre - half), high: successes === n ? 1 : Math.min(1, centre + half), n };
+  return {
+    share,
+    low: successes === 0 ? 0 : Math.max(0, centre - half),
+    high: successes === n ? 1 : Math.min(1, centre + half),
+    n,
+  };
 }
 
 /** z with P(Z ≤ z) = p for a standard normal Z.
@@ -41,9 +46,12 @@ export function normalQuantile(p: number): number {
 const centreNumerator = [
   -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239,
 ];
-const centreDenominator = [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572];
+const centreDenominator = [
+  -54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572,
+];
 const tailNumerator = [
-  -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783,
+  -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968,
+  2.938163982698783,
 ];
 const tailDenominator = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416];
 

@@ -7,7 +7,9 @@ const specials = ['<bos>', '<end>', '<pad>', '<|open|>', '<|close|>'] as const;
 
 /** @param options.addsBos the tokenizer puts <bos> first, as Llama's does
  *  @param options.salt a different identity with the same ids */
-export function byteTokenizer(options: { readonly addsBos?: boolean; readonly hasBos?: boolean; readonly salt?: string } = {}): Tokenizer {
+export function byteTokenizer(
+  options: { readonly addsBos?: boolean; readonly hasBos?: boolean; readonly salt?: string } = {},
+): Tokenizer {
   const { addsBos = false, hasBos = true, salt } = options;
   const added = [...specials, ...(salt === undefined ? [] : [`<${salt}>`])];
   const tokenizerJson = {

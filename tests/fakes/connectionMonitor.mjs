@@ -1,5 +1,5 @@
-/** Preloaded into a process (`--import`) and every worker of it: writes a line to the file named by GADFLY_CONNECTIONS for each connection,
- *  look-up of a name or datagram that anything in it begins. */
+/** Preloaded into a process (`--import`) and every worker of it: writes a line to the file named by GADFLY_CONNECTIONS
+ *  for each connection, look-up of a name or datagram that anything in it begins. */
 import { appendFileSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 

@@ -15,8 +15,7 @@ import type { MendedTarget, Workshop } from '../../src/stages/workshop.js';
 import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */
-export const letterJudge = (name = 'letters'): Judge =>
-  scriptedJudge(letterShare, { name, threshold: 0.1 });
+export const letterJudge = (name = 'letters'): Judge => scriptedJudge(letterShare, { name, threshold: 0.1 });
 
 /** Letters a to m. */
 export function letterShare(text: string): number {
@@ -54,10 +53,14 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOption
   const prompts = promptsOf(24);
   const { mended } = options;
   const target = start.then(async (model) => {
-    const played = mended === undefined
-      ? await copyLanguageModel(model, { trainable: false, name: 'tiny' })
-      : await openLanguageModel(device, mended.folder);
-    return createLocalTarget(played, { ...speakerOptions(recipe.target), ...(mended === undefined ? {} : { name: mended.name }) });
+    const played =
+      mended === undefined
+        ? await copyLanguageModel(model, { trainable: false, name: 'tiny' })
+        : await openLanguageModel(device, mended.folder);
+    return createLocalTarget(played, {
+      ...speakerOptions(recipe.target),
+      ...(mended === undefined ? {} : { name: mended.name }),
+    });
   });
   const rolloutTarget = target.then((played) => rolloutTargetOf(played, recipe));
   const openAdversary: Workshop['openAdversary'] = async ({ name, folder, trainable }) => {
@@ -90,8 +93,12 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOption
     locate: (path) => path,
     limitRequests: () => undefined,
     explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
-    openReference: async () => (options.target === undefined && mended === undefined ? null : copyLanguageModel(await start, { name: 'reference', trainable: false })),
-    judge: async ({ model }) => (model === 'letters' && options.judge !== undefined ? options.judge : letterJudge(model)),
+    openReference: async () =>
+      options.target === undefined && mended === undefined
+        ? null
+        : copyLanguageModel(await start, { name: 'reference', trainable: false }),
+    judge: async ({ model }) =>
+      model === 'letters' && options.judge !== undefined ? options.judge : letterJudge(model),
     prompts: async () => ({ train: prompts.slice(0, 12), dev: prompts.slice(12, 16), test: prompts.slice(16) }),
     toxicContinuations: async () => tinyTexts,
     join: joinPlain,

@@ -1,4 +1,5 @@
-/** `gadfly bench`: what a model does a second on this machine, kept so that `gadfly run RECIPE --dry-run` can tell how long a run takes. */
+/** `gadfly bench`: what a model does a second on this machine, kept so that `gadfly run RECIPE --dry-run` can tell how
+ *  long a run takes. */
 import type { CommandContext, CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
 import { formatTable } from '../table.js';
@@ -8,7 +9,8 @@ import type { ModelRates, SpeakingRates } from '../../runs/rates.js';
 
 export const benchCommand: CommandDefinition = {
   name: 'bench',
-  summary: 'measure how quickly this machine reads, generates and trains with a model; `gadfly run --dry-run` estimates by it',
+  summary:
+    'measure how quickly this machine reads, generates and trains with a model; `gadfly run --dry-run` estimates by it',
   argument: { form: '[name]', summary: 'the model: organism (default), smollm2, ./dir, ./file.gguf or hf:org/name' },
   flags: [],
   examples: ['gadfly bench', 'gadfly bench smollm2 --threads 2', 'gadfly bench ./model --json'],
@@ -23,19 +25,30 @@ export const benchCommand: CommandDefinition = {
     const { globals, progress, terminal } = context;
     const path = await localModelPath(name, context, 'bench');
     const format = formatOf({ model: name });
-    const openers = format === 'lines' ? assetPath('organism', 'prompts.json') : assetPath('prompts', 'everyday-openers.json');
+    const openers =
+      format === 'lines' ? assetPath('organism', 'prompts.json') : assetPath('prompts', 'everyday-openers.json');
     const { items: prompts } = await loadPrompts(openers);
     const device = await openCommandDevice(context);
     const start = terminal.clock.monotonicMs();
     const measured = await measureRates({
-      device, path, format, prompts, clock: terminal.clock, note: context.log,
-      onMeasure: (measure, done, total) => { progress.update({ task: 'bench', done, total, unit: 'measures', note: measure }); },
+      device,
+      path,
+      format,
+      prompts,
+      clock: terminal.clock,
+      note: context.log,
+      onMeasure: (measure, done, total) => {
+        progress.update({ task: 'bench', done, total, unit: 'measures', note: measure });
+      },
     }).finally(() => device.close());
     progress.stop();
     const seconds = (terminal.clock.monotonicMs() - start) / 1000;
     const { frozen, trainable, utterances } = measured;
     const key = rateKey(path, { threads: device.threads, device: globals.device });
-    const stored = await store({ key, name, measuredAt: terminal.clock.isoNow(), frozen, trainable, utterances }, context);
+    const stored = await store(
+      { key, name, measuredAt: terminal.clock.isoNow(), frozen, trainable, utterances },
+      context,
+    );
     return {
       json: { model: name, key: { ...key }, ...asJson(measured), seconds, stored },
       text: [
@@ -60,9 +73,18 @@ async function store(rates: ModelRates, { globals, terminal, log }: CommandConte
   }
 }
 
-function asJson({ parameters, contextLength, shape, frozen, trainable, utterances: { format, limit, adversary, target } }: Measured): JsonObject {
+function asJson({
+  parameters,
+  contextLength,
+  shape,
+  frozen,
+  trainable,
+  utterances: { format, limit, adversary, target },
+}: Measured): JsonObject {
   return {
-    parameters, contextLength, shape: { ...shape },
+    parameters,
+    contextLength,
+    shape: { ...shape },
     frozen: speakingJson(frozen),
     trainable: trainable === null ? null : { ...speakingJson(trainable), training: trainable.training },
     utterances: { format, limit, adversary: mean(adversary), target: mean(target) },
@@ -78,13 +100,20 @@ function mean(lengths: readonly number[]): number | null {
 }
 
 function tableOf({ shape, frozen, trainable }: Measured): string {
-  const inTraining = (batch: number): number | undefined => trainable?.generating.find((rate) => rate.batch === batch)?.tokensPerSecond;
+  const inTraining = (batch: number): number | undefined =>
+    trainable?.generating.find((rate) => rate.batch === batch)?.tokensPerSecond;
   const rows = [
     [`reading ${shape.readingRows} × ${shape.promptTokens}`, shown(frozen.reading), shown(trainable?.reading)],
     ...frozen.generating.map(({ batch, tokensPerSecond }) => [
-      `generating ${shape.newTokens} after ${shape.promptTokens}, batch ${batch}`, shown(tokensPerSecond), shown(inTraining(batch)),
+      `generating ${shape.newTokens} after ${shape.promptTokens}, batch ${batch}`,
+      shown(tokensPerSecond),
+      shown(inTraining(batch)),
     ]),
-    [`training, ${shape.pairs} pairs of ${shape.promptTokens} + 2 × ${shape.newTokens} a step`, '', shown(trainable?.training)],
+    [
+      `training, ${shape.pairs} pairs of ${shape.promptTokens} + 2 × ${shape.newTokens} a step`,
+      '',
+      shown(trainable?.training),
+    ],
   ];
   return formatTable(['tokens a second', 'frozen', 'in training'], rows, [1, 2]);
 }

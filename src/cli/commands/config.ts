@@ -30,14 +30,19 @@ export const configValidateCommand: CommandDefinition = {
   run: async (argument = '', flags, context) => {
     const { loaded, plan } = loadExperiment(argument, recipeChanges(flags));
     const { configuration, source } = loaded;
-    const files = (plan?.points.map((point) => point.loaded) ?? [loaded]).flatMap(({ recipe }) => recipeFiles(recipe, source.folder));
+    const files = (plan?.points.map((point) => point.loaded) ?? [loaded]).flatMap(({ recipe }) =>
+      recipeFiles(recipe, source.folder),
+    );
     const byPath = new Map(files.map((file) => [`${file.key} ${file.path}`, file]));
     const missing = [...byPath.values()].filter(({ path }) => !existsSync(path));
     for (const { key, path } of missing) context.log(`warning: ${key} names a file that is not there: ${path}`);
     const { stringify } = await import('yaml');
     return {
       json: {
-        valid: true, file: source.file, missingFiles: missing.map(({ key, path }) => ({ key, path })), configuration,
+        valid: true,
+        file: source.file,
+        missingFiles: missing.map(({ key, path }) => ({ key, path })),
+        configuration,
         ...(plan === null ? {} : { points: plan.points.map(({ name, values }) => ({ name, values })) }),
       },
       text: `# ${source.file ?? ''}: valid${plan === null ? '' : `, a sweep of ${plan.points.length} points:\n${plan.points.map(({ name }) => `#   ${name}`).join('\n')}`}\n${stringify(configuration)}`,

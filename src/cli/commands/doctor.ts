@@ -28,7 +28,10 @@ export const doctorCommand: CommandDefinition = {
     const mark: Readonly<Record<Outcome, string>> = { ok: '✓', warning: '!', fails: '✗' };
     return {
       json: { works, version: packageVersion(), checks: checks.map((check) => ({ ...check })) },
-      text: [`gadfly ${packageVersion()}`, ...checks.map(({ name, outcome, detail }) => `${mark[outcome]} ${name}: ${detail}`)].join('\n'),
+      text: [
+        `gadfly ${packageVersion()}`,
+        ...checks.map(({ name, outcome, detail }) => `${mark[outcome]} ${name}: ${detail}`),
+      ].join('\n'),
       exitCode: works ? exitCodes.ok : exitCodes.error,
     };
   },
@@ -37,28 +40,48 @@ export const doctorCommand: CommandDefinition = {
 type CheckFunction = (context: CommandContext) => Promise<Check> | Check;
 
 const allChecks: readonly CheckFunction[] = [
-  nodeCheck, memoryCheck, runtimeCheck, webgpuCheck, cudaCheck, assetsCheck, cacheCheck, hereCheck, networkCheck,
+  nodeCheck,
+  memoryCheck,
+  runtimeCheck,
+  webgpuCheck,
+  cudaCheck,
+  assetsCheck,
+  cacheCheck,
+  hereCheck,
+  networkCheck,
 ];
 
 async function guarded(check: CheckFunction, context: CommandContext): Promise<Check> {
   try {
     return await check(context);
   } catch (error) {
-    return { name: check.name.replace(/Check$/, ''), outcome: 'fails', detail: error instanceof Error ? error.message : String(error) };
+    return {
+      name: check.name.replace(/Check$/, ''),
+      outcome: 'fails',
+      detail: error instanceof Error ? error.message : String(error),
+    };
   }
 }
 
 function nodeCheck(): Check {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const enough = major > 20 || (major === 20 && minor >= 19);
-  return { name: 'node', outcome: enough ? 'ok' : 'fails', detail: `${process.version} on ${process.platform}-${process.arch}${enough ? '' : '; 20.19 or newer is needed'}` };
+  return {
+    name: 'node',
+    outcome: enough ? 'ok' : 'fails',
+    detail: `${process.version} on ${process.platform}-${process.arch}${enough ? '' : '; 20.19 or newer is needed'}`,
+  };
 }
 
 function memoryCheck(): Check {
   const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
   const free = freemem();
   const outcome = free < 2 ** 31 ? 'warning' : 'ok';
-  return { name: 'memory', outcome, detail: `${gigabytes(free)} free of ${gigabytes(totalmem())}; ${availableParallelism()} processors; training a 135M model takes about 4 GB` };
+  return {
+    name: 'memory',
+    outcome,
+    detail: `${gigabytes(free)} free of ${gigabytes(totalmem())}; ${availableParallelism()} processors; training a 135M model takes about 4 GB`,
+  };
 }
 
 async function runtimeCheck(context: CommandContext): Promise<Check> {
@@ -83,10 +106,18 @@ async function providerCheck(provider: 'webgpu' | 'cuda'): Promise<Check> {
 }
 
 function assetsCheck(): Check {
-  const missing = [['organism', 'config.json'], ['organism-judge', 'config.json'], ['linear-toxicity', 'model.bin.gz']].filter((parts) => !existsSync(assetPath(...parts)));
+  const missing = [
+    ['organism', 'config.json'],
+    ['organism-judge', 'config.json'],
+    ['linear-toxicity', 'model.bin.gz'],
+  ].filter((parts) => !existsSync(assetPath(...parts)));
   return missing.length === 0
     ? { name: 'assets', outcome: 'ok', detail: assetPath() }
-    : { name: 'assets', outcome: 'fails', detail: `missing: ${missing.map((parts) => assetPath(...parts)).join(', ')}` };
+    : {
+        name: 'assets',
+        outcome: 'fails',
+        detail: `missing: ${missing.map((parts) => assetPath(...parts)).join(', ')}`,
+      };
 }
 
 function cacheCheck({ globals, terminal }: CommandContext): Check {
@@ -95,7 +126,11 @@ function cacheCheck({ globals, terminal }: CommandContext): Check {
   const existing = existingParent(folder);
   const { bavail, bsize } = statfsSync(existing);
   const gigabytes = (bavail * bsize) / 2 ** 30;
-  return { name: 'cache', outcome: gigabytes < 2 ? 'warning' : 'ok', detail: `${folder}, ${gigabytes.toFixed(1)} GB free` };
+  return {
+    name: 'cache',
+    outcome: gigabytes < 2 ? 'warning' : 'ok',
+    detail: `${folder}, ${gigabytes.toFixed(1)} GB free`,
+  };
 }
 
 function hereCheck(): Check {
@@ -105,7 +140,13 @@ function hereCheck(): Check {
 
 function networkCheck({ terminal }: CommandContext): Check {
   const endpoint = terminal.environment['HF_ENDPOINT'] ?? 'https://huggingface.co';
-  return { name: 'hub', outcome: 'ok', detail: isOffline(terminal.environment) ? 'offline (HF_HUB_OFFLINE)' : `${endpoint}; asked only when a model is named that is not here` };
+  return {
+    name: 'hub',
+    outcome: 'ok',
+    detail: isOffline(terminal.environment)
+      ? 'offline (HF_HUB_OFFLINE)'
+      : `${endpoint}; asked only when a model is named that is not here`,
+  };
 }
 
 function existingParent(folder: string): string {

@@ -20,13 +20,21 @@ export const generateCommand: CommandDefinition = {
     { flags: '--temperature <x>', summary: '0 is greedy', parse: 'number', default: 1 },
     { flags: '--top-p <x>', summary: 'share of the probability to draw from; 1 is off', parse: 'number', default: 1 },
     { flags: '--top-k <n>', summary: 'tokens to draw from; 0 is off', parse: 'countFromZero', default: 0 },
-    { flags: '--min-p <x>', summary: 'least probability relative to the likeliest token; 0 is off', parse: 'number', default: 0 },
+    {
+      flags: '--min-p <x>',
+      summary: 'least probability relative to the likeliest token; 0 is off',
+      parse: 'number',
+      default: 0,
+    },
     { flags: '--repetition-penalty <x>', summary: '1 is off', parse: 'number', default: 1 },
     { flags: '--greedy', summary: 'always the likeliest token; the same as --temperature 0' },
     { flags: '--chat', summary: 'the prompt is a user’s message in the model’s chat template' },
     { flags: '--seed <n>', summary: 'the same seed gives the same text', parse: 'integer', default: 0 },
   ],
-  examples: ['gadfly generate --model organism --prompt "hello there"', 'gadfly generate --model smollm2 --chat --prompt "Name a colour." --greedy --json'],
+  examples: [
+    'gadfly generate --model organism --prompt "hello there"',
+    'gadfly generate --model smollm2 --chat --prompt "Name a colour." --greedy --json',
+  ],
   run: async (_argument, flags, context) => {
     const notation = modelFlag(flags);
     const prompts = promptsOf(flags);
@@ -39,15 +47,29 @@ export const generateCommand: CommandDefinition = {
       const contexts = prompts.map((prompt, i) => promptIds(model, prompt, { chat, where: whereOf(i), newTokens: 1 }));
       const n = numberFlag(flags, 'n') ?? 1;
       const seed = numberFlag(flags, 'seed') ?? 0;
-      const requests = contexts.flatMap((ids, i) => Array.from({ length: n }, (_, k) => ({ ids, stream: streamKey(seed, 'generate', i, k) })));
-      const outcomes = await generate(model, requests, { ...sampling, stopIds: model.tokenizer.endIds, stopStrings: [] });
+      const requests = contexts.flatMap((ids, i) =>
+        Array.from({ length: n }, (_, k) => ({ ids, stream: streamKey(seed, 'generate', i, k) })),
+      );
+      const outcomes = await generate(model, requests, {
+        ...sampling,
+        stopIds: model.tokenizer.endIds,
+        stopStrings: [],
+      });
       const results = prompts.map((prompt, i) => ({
         prompt,
-        completions: outcomes
-          .slice(i * n, (i + 1) * n)
-          .map(({ text, ids, logProbs, finishReason }) => ({ text, tokenIds: [...ids], logProbs: [...logProbs], finishReason })),
+        completions: outcomes.slice(i * n, (i + 1) * n).map(({ text, ids, logProbs, finishReason }) => ({
+          text,
+          tokenIds: [...ids],
+          logProbs: [...logProbs],
+          finishReason,
+        })),
       }));
-      const text = results.flatMap(({ prompt, completions }) => [`▸ ${showText(prompt)}`, ...completions.map((completion) => `  ${showText(completion.text, 4000)}`)]).join('\n');
+      const text = results
+        .flatMap(({ prompt, completions }) => [
+          `▸ ${showText(prompt)}`,
+          ...completions.map((completion) => `  ${showText(completion.text, 4000)}`),
+        ])
+        .join('\n');
       return { json: { model: notation, results }, text };
     });
   },
@@ -55,14 +77,19 @@ export const generateCommand: CommandDefinition = {
 
 export function modelFlag(flags: FlagValues): string {
   const notation = textFlag(flags, 'model');
-  if (notation === undefined) throw new ConfigError('no model is named', { expected: '--model organism, smollm2, ./dir, ./file.gguf or hf:org/name' });
+  if (notation === undefined)
+    throw new ConfigError('no model is named', {
+      expected: '--model organism, smollm2, ./dir, ./file.gguf or hf:org/name',
+    });
   return notation;
 }
 
 function promptsOf(flags: FlagValues): readonly string[] {
   const [prompt, file] = [textFlag(flags, 'prompt'), textFlag(flags, 'prompts')];
   if ((prompt === undefined) === (file === undefined)) {
-    throw new ConfigError(prompt === undefined ? 'nothing to continue' : 'the prompt is given twice', { expected: 'one of --prompt and --prompts' });
+    throw new ConfigError(prompt === undefined ? 'nothing to continue' : 'the prompt is given twice', {
+      expected: 'one of --prompt and --prompts',
+    });
   }
   return prompt === undefined ? readTexts(file ?? '', 'prompt') : [prompt];
 }
@@ -70,7 +97,12 @@ function promptsOf(flags: FlagValues): readonly string[] {
 function samplingOf(flags: FlagValues) {
   const given = numberFlag(flags, 'temperature');
   if (flags['greedy'] === true && given !== undefined && given !== 0) {
-    throw new ConfigError('two flags contradict each other', { where: '--greedy', expected: 'no --temperature beside it', got: `--temperature ${given}`, remedy: 'Leave one of them away.' });
+    throw new ConfigError('two flags contradict each other', {
+      where: '--greedy',
+      expected: 'no --temperature beside it',
+      got: `--temperature ${given}`,
+      remedy: 'Leave one of them away.',
+    });
   }
   const temperature = flags['greedy'] === true ? 0 : (given ?? 1);
   const topP = numberFlag(flags, 'topP') ?? 1;
@@ -78,11 +110,30 @@ function samplingOf(flags: FlagValues) {
   const repetitionPenalty = numberFlag(flags, 'repetitionPenalty') ?? 1;
   const maxNewTokens = numberFlag(flags, 'maxNewTokens') ?? 64;
   const minNewTokens = numberFlag(flags, 'minNewTokens') ?? 0;
-  if (topP <= 0 || topP > 1) throw new ConfigError('out of range', { where: '--top-p', expected: 'above 0, at most 1', got: String(topP) });
+  if (topP <= 0 || topP > 1)
+    throw new ConfigError('out of range', { where: '--top-p', expected: 'above 0, at most 1', got: String(topP) });
   if (minP > 1) throw new ConfigError('out of range', { where: '--min-p', expected: 'at most 1', got: String(minP) });
-  if (repetitionPenalty <= 0) throw new ConfigError('out of range', { where: '--repetition-penalty', expected: 'above 0', got: String(repetitionPenalty) });
-  if (minNewTokens > maxNewTokens) throw new ConfigError('out of range', { where: '--min-new-tokens', expected: `at most --max-new-tokens (${maxNewTokens})`, got: String(minNewTokens) });
-  return { temperature, topP, topK: numberFlag(flags, 'topK') ?? 0, minP, repetitionPenalty, minNewTokens, maxNewTokens };
+  if (repetitionPenalty <= 0)
+    throw new ConfigError('out of range', {
+      where: '--repetition-penalty',
+      expected: 'above 0',
+      got: String(repetitionPenalty),
+    });
+  if (minNewTokens > maxNewTokens)
+    throw new ConfigError('out of range', {
+      where: '--min-new-tokens',
+      expected: `at most --max-new-tokens (${maxNewTokens})`,
+      got: String(minNewTokens),
+    });
+  return {
+    temperature,
+    topP,
+    topK: numberFlag(flags, 'topK') ?? 0,
+    minP,
+    repetitionPenalty,
+    minNewTokens,
+    maxNewTokens,
+  };
 }
 
 /** The ids that the model continues. @throws ConfigError when there are none, or too many for the model */
@@ -92,10 +143,18 @@ export function promptIds(
   options: { readonly chat: boolean; readonly where: string; readonly newTokens: number },
 ): readonly number[] {
   const { chat, where, newTokens } = options;
-  if (chat && model.chatTemplate === null) throw new ConfigError('this model has no chat template', { where: '--chat', got: model.name, remedy: 'Leave --chat away.' });
+  if (chat && model.chatTemplate === null)
+    throw new ConfigError('this model has no chat template', {
+      where: '--chat',
+      got: model.name,
+      remedy: 'Leave --chat away.',
+    });
   const ids =
     chat && model.chatTemplate !== null
-      ? model.tokenizer.encode(model.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }), { addSpecialTokens: false })
+      ? model.tokenizer.encode(
+          model.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }),
+          { addSpecialTokens: false },
+        )
       : model.tokenizer.encode(prompt);
   const withStart = ids.length === 0 && model.tokenizer.bosId !== null ? [model.tokenizer.bosId] : ids;
   refuseLength(model, withStart.length, newTokens, where);
@@ -105,7 +164,10 @@ export function promptIds(
 /** @throws ConfigError for a prompt that is empty, or that leaves no room for `newTokens` more */
 export function refuseLength(model: LanguageModel, length: number, newTokens: number, where: string): void {
   if (length === 0) {
-    throw new ConfigError('the prompt is empty, and this model has no start token: the first token would have no probability', { where, expected: 'at least one token' });
+    throw new ConfigError(
+      'the prompt is empty, and this model has no start token: the first token would have no probability',
+      { where, expected: 'at least one token' },
+    );
   }
   if (length + newTokens <= model.contextLength) return;
   throw new ConfigError('too long for this model', {

@@ -14,16 +14,41 @@ export const judgeCommand: CommandDefinition = {
   name: 'judge',
   summary: 'score texts with judges, or measure judges against labels',
   flags: [
-    { flags: '--judge <name>', summary: 'which judge (see `gadfly list judges`); repeat it, or put commas between, to compare several', parse: 'list', default: 'linear-toxicity' },
+    {
+      flags: '--judge <name>',
+      summary: 'which judge (see `gadfly list judges`); repeat it, or put commas between, to compare several',
+      parse: 'list',
+      default: 'linear-toxicity',
+    },
     { flags: '--text <text>', summary: 'a text' },
     { flags: '--texts <file>', summary: 'a file of texts, one a line' },
-    { flags: '--against <file>', summary: 'a file of labelled texts (JSON lines {text, label}, or CSV): accuracy, ROC-AUC, calibration, confusion' },
-    { flags: '--column <name>', summary: 'the field of --against that holds the label (default: label, harm or toxic; any label of a Jigsaw file)' },
+    {
+      flags: '--against <file>',
+      summary: 'a file of labelled texts (JSON lines {text, label}, or CSV): accuracy, ROC-AUC, calibration, confusion',
+    },
+    {
+      flags: '--column <name>',
+      summary:
+        'the field of --against that holds the label (default: label, harm or toxic; any label of a Jigsaw file)',
+    },
     { flags: '--limit <n>', summary: 'a sample of so many texts of --against', parse: 'count' },
     { flags: '--seed <n>', summary: 'draws the sample and the intervals (default: 0)', parse: 'integer' },
-    { flags: '--threshold <x>', summary: 'harm above it counts as a failure (default: the judge’s own)', parse: 'number' },
-    { flags: '--set <key=value>', summary: 'an option of the judge as in a recipe: template=rubric, temperature=1, labels=[toxic,threat], baseUrl=URL …', parse: 'list' },
-    { flags: '--max-unscored <share>', summary: 'exit code 1 when more of the texts have no verdict (default: 0.2)', parse: 'number' },
+    {
+      flags: '--threshold <x>',
+      summary: 'harm above it counts as a failure (default: the judge’s own)',
+      parse: 'number',
+    },
+    {
+      flags: '--set <key=value>',
+      summary:
+        'an option of the judge as in a recipe: template=rubric, temperature=1, labels=[toxic,threat], baseUrl=URL …',
+      parse: 'list',
+    },
+    {
+      flags: '--max-unscored <share>',
+      summary: 'exit code 1 when more of the texts have no verdict (default: 0.2)',
+      parse: 'number',
+    },
   ],
   examples: [
     'gadfly judge --text "have a nice day"',
@@ -34,10 +59,13 @@ export const judgeCommand: CommandDefinition = {
   run: async (_argument, flags, context) => {
     const sources = ['text', 'texts', 'against'].filter((name) => textFlag(flags, name) !== undefined);
     if (sources.length !== 1) {
-      throw new ConfigError(sources.length === 0 ? 'nothing to judge' : 'the text is given twice', { expected: 'one of --text and --texts, or --against' });
+      throw new ConfigError(sources.length === 0 ? 'nothing to judge' : 'the text is given twice', {
+        expected: 'one of --text and --texts, or --against',
+      });
     }
     for (const name of ['limit', 'column']) {
-      if (flags[name] !== undefined && sources[0] !== 'against') throw new ConfigError(`--${name} is for --against`, { expected: 'a file of labelled texts' });
+      if (flags[name] !== undefined && sources[0] !== 'against')
+        throw new ConfigError(`--${name} is for --against`, { expected: 'a file of labelled texts' });
     }
     return sources[0] === 'against' ? measureJudges(flags, context) : judgeTexts(flags, context);
   },
@@ -49,9 +77,19 @@ async function judgeTexts(flags: FlagValues, context: CommandContext): Promise<C
   return withNamedJudges(flags, context, async (judges) => {
     const { judgeAll, reasonLines } = await import('../judgeTexts.js');
     const all: Judged[] = [];
-    for (const judge of judges) all.push(await judgeAll(judge, texts, texts.map(() => null), context));
+    for (const judge of judges)
+      all.push(
+        await judgeAll(
+          judge,
+          texts,
+          texts.map(() => null),
+          context,
+        ),
+      );
     const documents = all.map(({ judge, verdicts }) => ({
-      judge: judge.name, threshold: judge.threshold, results: texts.map((judged, i) => resultOf(judged, verdicts[i])),
+      judge: judge.name,
+      threshold: judge.threshold,
+      results: texts.map((judged, i) => resultOf(judged, verdicts[i])),
     }));
     const [only] = documents;
     return {
@@ -75,30 +113,56 @@ async function measureJudges(flags: FlagValues, context: CommandContext): Promis
   return withNamedJudges(flags, context, async (judges) => {
     const rows = [];
     for (const judge of judges) {
-      const judged = await judgeAll(judge, labelled.map(({ text }) => text), labelled.map(({ exchange }) => exchange), context);
+      const judged = await judgeAll(
+        judge,
+        labelled.map(({ text }) => text),
+        labelled.map(({ exchange }) => exchange),
+        context,
+      );
       rows.push({ judged, summary: measure(judged, labelled, seed) });
     }
-    const sample = labelled.length === whole.length ? '' : `, a sample of ${String(whole.length)} by seed ${String(seed)}`;
+    const sample =
+      labelled.length === whole.length ? '' : `, a sample of ${String(whole.length)} by seed ${String(seed)}`;
     return {
       json: {
-        against: file, texts: labelled.length, of: whole.length, harmful, seed,
+        against: file,
+        texts: labelled.length,
+        of: whole.length,
+        harmful,
+        seed,
         judges: rows.map(({ judged, summary }) => measuredJson(judged, summary)),
       },
       text: `${file}: ${String(labelled.length)} texts${sample}, ${String(harmful)} labelled harmful\n${measuredText(rows)}`,
-      ...(await refusal(rows.map(({ judged }) => judged), flags, context)),
+      ...(await refusal(
+        rows.map(({ judged }) => judged),
+        flags,
+        context,
+      )),
     };
   });
 }
 
-async function withNamedJudges<T>(flags: FlagValues, context: CommandContext, use: (judges: readonly Judged['judge'][]) => Promise<T>): Promise<T> {
+async function withNamedJudges<T>(
+  flags: FlagValues,
+  context: CommandContext,
+  use: (judges: readonly Judged['judge'][]) => Promise<T>,
+): Promise<T> {
   const { judgeSpecs, withJudges } = await import('../openJudge.js');
   const given = listFlag(flags, 'judge');
   const names = given.length === 0 ? ['linear-toxicity'] : given;
-  return withJudges(judgeSpecs({ names, threshold: numberFlag(flags, 'threshold'), set: listFlag(flags, 'set') }), context, use);
+  return withJudges(
+    judgeSpecs({ names, threshold: numberFlag(flags, 'threshold'), set: listFlag(flags, 'set') }),
+    context,
+    use,
+  );
 }
 
 /** The exit code of a judge that was silent too often, and why on stderr. */
-async function refusal(all: readonly Judged[], flags: FlagValues, { log }: CommandContext): Promise<{ readonly exitCode?: number }> {
+async function refusal(
+  all: readonly Judged[],
+  flags: FlagValues,
+  { log }: CommandContext,
+): Promise<{ readonly exitCode?: number }> {
   const { requireScored } = await import('../../dialogue/unscored.js');
   const failures = all.flatMap(({ judge, unscored }) => {
     try {
@@ -115,9 +179,16 @@ async function refusal(all: readonly Judged[], flags: FlagValues, { log }: Comma
 function textOf({ judge, verdicts }: Judged, texts: readonly string[]): string {
   const rows = texts.map((text, i) => {
     const { harm, failed } = resultOf(text, verdicts[i]);
-    return [harm === null ? '–' : harm.toFixed(3), failed === null ? 'unscored' : failed ? 'fails' : 'passes', showText(text, 100)];
+    return [
+      harm === null ? '–' : harm.toFixed(3),
+      failed === null ? 'unscored' : failed ? 'fails' : 'passes',
+      showText(text, 100),
+    ];
   });
-  return [`${judge.name}, threshold ${String(judge.threshold)}`, formatTable(['harm', 'verdict', 'text'], rows, [0])].join('\n');
+  return [
+    `${judge.name}, threshold ${String(judge.threshold)}`,
+    formatTable(['harm', 'verdict', 'text'], rows, [0]),
+  ].join('\n');
 }
 
 interface JudgedText extends JsonObject {

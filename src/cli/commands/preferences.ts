@@ -12,14 +12,45 @@ export const preferencesCommand: CommandDefinition = {
   argument: { form: '<dir>', summary: 'a run directory' },
   flags: [
     { flags: '--out <file>', summary: 'FILE.jsonl or FILE.parquet; replaced when it exists' },
-    { flags: '--from <source>', summary: 'failures: of the recorded dialogues; pairs: those that a mend stage has picked (default: failures)', choices: ['failures', 'pairs'] },
-    { flags: '--alternatives <source>', summary: 'sample: the run’s target answers again; a model (smollm2, ./dir, openai:NAME …) answers; or a file of {"prompt","chosen"} lines', default: 'sample' },
-    { flags: '--samples <n>', summary: 'answers to each dialogue, of which the judge’s least harmful is chosen', parse: 'count', default: 4 },
-    { flags: '--form <form>', summary: 'columns of text or of messages (default: chat for a target with a chat format)', choices: ['text', 'chat'] },
-    { flags: '--min-harm <x>', summary: 'a reply above it is a failure (default: above the judge’s threshold)', parse: 'number' },
-    { flags: '--stages <name>', summary: 'search these records only, such as exploit:ipo; repeatable (default: all attacks; all records of a run without one)', parse: 'list' },
+    {
+      flags: '--from <source>',
+      summary: 'failures: of the recorded dialogues; pairs: those that a mend stage has picked (default: failures)',
+      choices: ['failures', 'pairs'],
+    },
+    {
+      flags: '--alternatives <source>',
+      summary:
+        'sample: the run’s target answers again; a model (smollm2, ./dir, openai:NAME …) answers; or a file of {"prompt","chosen"} lines',
+      default: 'sample',
+    },
+    {
+      flags: '--samples <n>',
+      summary: 'answers to each dialogue, of which the judge’s least harmful is chosen',
+      parse: 'count',
+      default: 4,
+    },
+    {
+      flags: '--form <form>',
+      summary: 'columns of text or of messages (default: chat for a target with a chat format)',
+      choices: ['text', 'chat'],
+    },
+    {
+      flags: '--min-harm <x>',
+      summary: 'a reply above it is a failure (default: above the judge’s threshold)',
+      parse: 'number',
+    },
+    {
+      flags: '--stages <name>',
+      summary:
+        'search these records only, such as exploit:ipo; repeatable (default: all attacks; all records of a run without one)',
+      parse: 'list',
+    },
     { flags: '--limit <n>', summary: 'at most so many failures, the first ones', parse: 'count' },
-    { flags: '--set <path=value>', summary: 'change the recipe for who answers: target.temperature=1.2, target.baseUrl=URL …', parse: 'list' },
+    {
+      flags: '--set <path=value>',
+      summary: 'change the recipe for who answers: target.temperature=1.2, target.baseUrl=URL …',
+      parse: 'list',
+    },
     { flags: '--seed <n>', summary: 'draws the answers (default: the run’s)', parse: 'integer' },
   ],
   examples: [
@@ -37,15 +68,22 @@ export const preferencesCommand: CommandDefinition = {
     const alternatives = alternativesOf(textFlag(flags, 'alternatives') ?? 'sample');
     if (fromPairs) refuseBeside(flags);
     const minHarm = numberFlag(flags, 'minHarm');
-    const exported = fromPairs ? await exportPairs(argument, limit) : await exportFailures({
-      folder: argument, alternatives, limit,
-      samples: numberFlag(flags, 'samples') ?? 4,
-      form: formFlag(flags),
-      stages: listFlag(flags, 'stages'),
-      set: listFlag(flags, 'set'),
-      seed: numberFlag(flags, 'seed') ?? null,
-      ...(minHarm === undefined ? {} : { minHarm }),
-    }, context);
+    const exported = fromPairs
+      ? await exportPairs(argument, limit)
+      : await exportFailures(
+          {
+            folder: argument,
+            alternatives,
+            limit,
+            samples: numberFlag(flags, 'samples') ?? 4,
+            form: formFlag(flags),
+            stages: listFlag(flags, 'stages'),
+            set: listFlag(flags, 'set'),
+            seed: numberFlag(flags, 'seed') ?? null,
+            ...(minHarm === undefined ? {} : { minHarm }),
+          },
+          context,
+        );
     const { rows, form, found, leftOut } = exported;
     const reasons = Object.entries(leftOut).map(([reason, count]) => `${String(count)} ${reason}`);
     if (reasons.length > 0) context.log(`left out: ${reasons.join(', ')}`);
@@ -55,14 +93,21 @@ export const preferencesCommand: CommandDefinition = {
       return { json: { ...document, out: null }, text: `0 rows of ${String(found)}`, exitCode: exitCodes.error };
     }
     writeFileAtomic(out, out.endsWith('.parquet') ? preferenceParquet(rows) : preferenceLines(rows));
-    return { json: { ...document, out }, text: `${out}: ${String(rows.length)} rows (${form}) of ${String(found)} ${fromPairs ? 'pairs' : 'failures'}` };
+    return {
+      json: { ...document, out },
+      text: `${out}: ${String(rows.length)} rows (${form}) of ${String(found)} ${fromPairs ? 'pairs' : 'failures'}`,
+    };
   },
 };
 
 function outFlag(flags: FlagValues): string {
   const out = textFlag(flags, 'out');
   if (out !== undefined && /\.(jsonl|parquet)$/.test(out)) return out;
-  throw new ConfigError(out === undefined ? 'no file is named' : 'this ending is not known', { where: '--out', expected: 'FILE.jsonl or FILE.parquet', ...(out === undefined ? {} : { got: out }) });
+  throw new ConfigError(out === undefined ? 'no file is named' : 'this ending is not known', {
+    where: '--out',
+    expected: 'FILE.jsonl or FILE.parquet',
+    ...(out === undefined ? {} : { got: out }),
+  });
 }
 
 function formFlag(flags: FlagValues): 'text' | 'chat' | null {
@@ -82,6 +127,9 @@ function refuseBeside(flags: FlagValues): void {
   for (const name of ['alternatives', 'samples', 'form', 'minHarm', 'stages', 'set', 'seed']) {
     const value = flags[name];
     if (value === undefined || (name === 'form' && value === 'text')) continue;
-    throw new ConfigError('pairs are exported as a mend stage has picked them, as text', { where: `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`, remedy: 'Leave it away, or leave --from pairs away.' });
+    throw new ConfigError('pairs are exported as a mend stage has picked them, as text', {
+      where: `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`,
+      remedy: 'Leave it away, or leave --from pairs away.',
+    });
   }
 }

@@ -14,12 +14,22 @@ export const reportCommand: CommandDefinition = {
   name: 'report',
   summary: 'show what a run or a sweep found',
   argument: { form: '<dir>', summary: 'a run directory, or the folder of a sweep' },
-  flags: [{ flags: '--format <format>', summary: 'html is written to DIR/report.html (of a sweep: sweep.html), the others are printed (default: html)', choices: formats }],
+  flags: [
+    {
+      flags: '--format <format>',
+      summary: 'html is written to DIR/report.html (of a sweep: sweep.html), the others are printed (default: html)',
+      choices: formats,
+    },
+  ],
   examples: ['gadfly report runs/demo', 'gadfly report runs/demo --format md'],
   run: async (argument = '', flags) => {
     const format = (textFlag(flags, 'format') ?? 'html') as (typeof formats)[number];
     if (format === 'junit' || format === 'sarif') {
-      throw new ConfigError(`the format ${format} is not written yet`, { where: '--format', expected: 'html, md or json', got: format });
+      throw new ConfigError(`the format ${format} is not written yet`, {
+        where: '--format',
+        expected: 'html, md or json',
+        got: format,
+      });
     }
     if (holdsSweep(argument)) return showSweep(argument, format);
     const { readReportView } = await import('../report/reportView.js');

@@ -17,34 +17,59 @@ export const runCommand: CommandDefinition = {
     { flags: '--set <path=value>', summary: 'change a value of the recipe; may be repeated', parse: 'list' },
     { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
     { flags: '--resume <dir>', summary: 'continue an interrupted run or sweep' },
-    { flags: '--dry-run', summary: 'print what would be done: queries, tokens, steps, time (after `gadfly bench`) and price' },
+    {
+      flags: '--dry-run',
+      summary: 'print what would be done: queries, tokens, steps, time (after `gadfly bench`) and price',
+    },
   ],
   savesWhenInterrupted: true,
-  examples: ['gadfly run demo', 'gadfly run demo --set stages.ipo.epochs=3 --out runs/short', 'gadfly run --resume runs/demo'],
+  examples: [
+    'gadfly run demo',
+    'gadfly run demo --set stages.ipo.epochs=3 --out runs/short',
+    'gadfly run --resume runs/demo',
+  ],
   run: async (argument, flags, context) => {
     const changes = recipeChanges(flags);
     const resume = textFlag(flags, 'resume');
-    if (argument === undefined && resume === undefined) throw new ConfigError('no recipe', { expected: 'the name of a recipe, or --resume DIR', remedy: 'See `gadfly list recipes`.' });
-    if (resume !== undefined && textFlag(flags, 'out') !== undefined) throw new ConfigError('a resumed run stays where it is', { where: '--out', remedy: 'Leave --out away.' });
-    for (const name of ['out', 'resume']) if (flags[name] === '') throw new ConfigError('no folder is named', { where: `--${name}`, expected: 'a path', got: '""' });
+    if (argument === undefined && resume === undefined)
+      throw new ConfigError('no recipe', {
+        expected: 'the name of a recipe, or --resume DIR',
+        remedy: 'See `gadfly list recipes`.',
+      });
+    if (resume !== undefined && textFlag(flags, 'out') !== undefined)
+      throw new ConfigError('a resumed run stays where it is', { where: '--out', remedy: 'Leave --out away.' });
+    for (const name of ['out', 'resume'])
+      if (flags[name] === '')
+        throw new ConfigError('no folder is named', { where: `--${name}`, expected: 'a path', got: '""' });
     const { loadExperiment } = await import('../../runs/sweepPlan.js');
     const { holdsSweep } = await import('../../runs/sweepFile.js');
     const named = argument === undefined ? null : loadExperiment(argument, changes);
-    if (resume !== undefined) return (holdsSweep(resume) ? resumeSweep : resumeRun)({ folder: resume, named, changes, flags, context });
+    if (resume !== undefined)
+      return (holdsSweep(resume) ? resumeSweep : resumeRun)({ folder: resume, named, changes, flags, context });
     if (named === null) throw new ConfigError('no recipe', { expected: 'the name of a recipe' });
     const { loaded, plan } = named;
     const folder = textFlag(flags, 'out') ?? freeFolder(`runs/${loaded.recipe.name}`);
     if (plan !== null) {
-      if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(new Map(plan.points.map((point) => [point.name, point.loaded])), context);
+      if (flags['dryRun'] === true)
+        return (await import('../planSweepRuns.js')).planSweepRuns(
+          new Map(plan.points.map((point) => [point.name, point.loaded])),
+          context,
+        );
       const { executeSweep } = await import('../executeSweep.js');
       return executeSweep({ kind: 'new', plan, folder }, context);
     }
-    if (holdsSweep(folder)) throw new ConfigError('this folder already holds a sweep', { where: folder, remedy: 'Choose another --out.' });
+    if (holdsSweep(folder))
+      throw new ConfigError('this folder already holds a sweep', { where: folder, remedy: 'Choose another --out.' });
     return startRun(loaded, { kind: 'new', folder }, flags, context);
   },
 };
 
-async function startRun(loaded: LoadedRecipe, place: RunPlace, flags: FlagValues, context: CommandContext): Promise<CommandResult> {
+async function startRun(
+  loaded: LoadedRecipe,
+  place: RunPlace,
+  flags: FlagValues,
+  context: CommandContext,
+): Promise<CommandResult> {
   if (flags['dryRun'] === true) {
     const { planRun } = await import('../planRun.js');
     return planRun(loaded, context);
@@ -63,14 +88,27 @@ interface ResumeOptions {
 }
 
 async function resumeRun({ folder, named, changes, flags, context }: ResumeOptions): Promise<CommandResult> {
-  if (named !== null && named.plan !== null) throw new ConfigError('this recipe is a sweep, but the folder holds a single run', { where: folder, remedy: 'Leave the recipe away.' });
+  if (named !== null && named.plan !== null)
+    throw new ConfigError('this recipe is a sweep, but the folder holds a single run', {
+      where: folder,
+      remedy: 'Leave the recipe away.',
+    });
   const { recipeOfRun } = await import('../../runs/readRecipe.js');
   const { readManifest } = await import('../../runs/manifest.js');
-  return startRun(named?.loaded ?? recipeOfRun(readManifest(folder), `${folder}/manifest.json`, changes), { kind: 'resume', folder }, flags, context);
+  return startRun(
+    named?.loaded ?? recipeOfRun(readManifest(folder), `${folder}/manifest.json`, changes),
+    { kind: 'resume', folder },
+    flags,
+    context,
+  );
 }
 
 async function resumeSweep({ folder, named, changes, flags, context }: ResumeOptions): Promise<CommandResult> {
-  if (named !== null && named.plan === null) throw new ConfigError('this folder holds a sweep, but the recipe is none', { where: folder, remedy: 'Leave the recipe away.' });
+  if (named !== null && named.plan === null)
+    throw new ConfigError('this folder holds a sweep, but the recipe is none', {
+      where: folder,
+      remedy: 'Leave the recipe away.',
+    });
   const { executeSweep, recipesLeft } = await import('../executeSweep.js');
   const start = { kind: 'resume', folder, changes, plan: named?.plan ?? null } as const;
   if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(recipesLeft(start), context);

@@ -13,12 +13,25 @@ export const serveCommand: CommandDefinition = {
   summary: 'serve a local model at an OpenAI-compatible endpoint of this machine',
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
-    { flags: '--port <n>', summary: 'port on 127.0.0.1; 0 is a free one', parse: 'countFromZero', default: defaultPort },
+    {
+      flags: '--port <n>',
+      summary: 'port on 127.0.0.1; 0 is a free one',
+      parse: 'countFromZero',
+      default: defaultPort,
+    },
     { flags: '--name <name>', summary: 'what requests call the model (default: as in --model)' },
-    { flags: '--token-env <name>', summary: 'environment variable that holds the bearer token (default: a new token, shown once)' },
+    {
+      flags: '--token-env <name>',
+      summary: 'environment variable that holds the bearer token (default: a new token, shown once)',
+    },
     { flags: '--no-auth', summary: 'ask for no token: every program of this machine may use the model' },
     { flags: '--max-rows <n>', summary: 'sequences generated together, at most', parse: 'count', default: 32 },
-    { flags: '--max-tokens <n>', summary: 'new tokens of a chat completion that asks for no number', parse: 'count', default: 1024 },
+    {
+      flags: '--max-tokens <n>',
+      summary: 'new tokens of a chat completion that asks for no number',
+      parse: 'count',
+      default: 1024,
+    },
   ],
   runsUntilInterrupted: true,
   examples: [
@@ -34,16 +47,29 @@ export const serveCommand: CommandDefinition = {
     const { serveModel } = await import('../../server/serveModel.js');
     return withModel(notation, context, 'serve', async (model) => {
       const name = textFlag(flags, 'name') ?? notation;
-      const stopped = new Promise<void>((resolve) => { context.terminal.onInterrupt(resolve); });
+      const stopped = new Promise<void>((resolve) => {
+        context.terminal.onInterrupt(resolve);
+      });
       const server = await serveModel(model, {
-        name, port, ...(token.kind === 'new' ? {} : { token: token.value }),
-        maxRows: numberFlag(flags, 'maxRows') ?? 32, defaultMaxTokens: numberFlag(flags, 'maxTokens') ?? 1024, clock: context.terminal.clock,
+        name,
+        port,
+        ...(token.kind === 'new' ? {} : { token: token.value }),
+        maxRows: numberFlag(flags, 'maxRows') ?? 32,
+        defaultMaxTokens: numberFlag(flags, 'maxTokens') ?? 1024,
+        clock: context.terminal.clock,
       });
       const shown = token.kind === 'new' ? server.token : null;
       if (shown !== null) context.terminal.stderr(`token: ${shown}\n`);
-      if (server.token === null) context.terminal.stderr('no token is asked for: every program of this machine may use the model\n');
+      if (server.token === null)
+        context.terminal.stderr('no token is asked for: every program of this machine may use the model\n');
       context.announce({
-        json: { url: server.url, model: name, port: server.port, auth: token.kind, ...(shown === null ? {} : { token: shown }) },
+        json: {
+          url: server.url,
+          model: name,
+          port: server.port,
+          auth: token.kind,
+          ...(shown === null ? {} : { token: shown }),
+        },
         text: `${name} at ${server.url}; Ctrl-C ends it`,
       });
       await stopped;
@@ -67,12 +93,20 @@ type Token =
 function tokenOf(flags: FlagValues, { terminal }: CommandContext): Token {
   const name = textFlag(flags, 'tokenEnv');
   const isOpen = flags['auth'] === false;
-  if (isOpen && name !== undefined) throw new ConfigError('two flags contradict each other', { where: '--no-auth', expected: 'no --token-env beside it' });
+  if (isOpen && name !== undefined)
+    throw new ConfigError('two flags contradict each other', {
+      where: '--no-auth',
+      expected: 'no --token-env beside it',
+    });
   if (isOpen) return { kind: 'none', value: null };
   if (name === undefined) return { kind: 'new' };
   const value = terminal.environment[name];
   if (value === undefined || value.trim() === '') {
-    throw new ConfigError('the variable holds no token', { where: '--token-env', got: name, remedy: `Set ${name} in the environment.` });
+    throw new ConfigError('the variable holds no token', {
+      where: '--token-env',
+      got: name,
+      remedy: `Set ${name} in the environment.`,
+    });
   }
   return { kind: 'environment', value: value.trim() };
 }

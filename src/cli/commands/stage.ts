@@ -18,7 +18,10 @@ function stageCommand(kind: RecipeStage['kind']): CommandDefinition {
     summary: summaries[kind],
     flags: [
       { flags: '--config <file>', summary: 'a recipe, or the name of a shipped one' },
-      { flags: '--out <dir>', summary: 'the run directory: a new one, or one with the stages before (default: runs/NAME)' },
+      {
+        flags: '--out <dir>',
+        summary: 'the run directory: a new one, or one with the stages before (default: runs/NAME)',
+      },
       { flags: '--set <path=value>', summary: 'change a value of the recipe; may be repeated', parse: 'list' },
       { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
     ],
@@ -26,13 +29,19 @@ function stageCommand(kind: RecipeStage['kind']): CommandDefinition {
     examples: [`gadfly ${kind} --config recipe.yaml --out runs/mine`],
     run: async (_argument, flags, context) => {
       const config = textFlag(flags, 'config');
-      if (config === undefined || config === '') throw new ConfigError('no recipe', { where: '--config', expected: 'a file, or the name of a shipped recipe' });
+      if (config === undefined || config === '')
+        throw new ConfigError('no recipe', { where: '--config', expected: 'a file, or the name of a shipped recipe' });
       const { loadExperiment } = await import('../../runs/sweepPlan.js');
       const { loaded, plan } = loadExperiment(config, recipeChanges(flags));
       if (plan !== null) throw new ConfigError('a sweep runs whole', { where: 'sweep', remedy: 'Use `gadfly run`.' });
       const folder = textFlag(flags, 'out') ?? join('runs', loaded.recipe.name);
       const { executeRun } = await import('../executeRun.js');
-      return executeRun(loaded, { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder }, context, kind);
+      return executeRun(
+        loaded,
+        { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder },
+        context,
+        kind,
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
-/** Charts as plain SVG: intervals by row, curves, a cloud of points. Colours are CSS variables, so one drawing serves light and
- *  dark; rows differ in shape and dash as well as in colour. Every chart has a title for screen readers. */
+/** Charts as plain SVG: intervals by row, curves, a cloud of points. Colours are CSS variables, so one drawing serves
+ *  light and dark; rows differ in shape and dash as well as in colour. Every chart has a title for screen readers. */
 import type { ComponentChildren } from 'preact';
 import { formatMetric, metricName } from './metricNames.js';
 import { linePath, linearScale, thinOut, tickLabel } from './scale.js';
@@ -25,7 +25,19 @@ export function Dot({ style }: { style: number }) {
 }
 
 /** A mark in the shape of a series: circle, square, triangle, diamond, cross, ring. */
-export function Mark({ x, y, style, size = 4.5, faint = false }: { x: number; y: number; style: number; size?: number; faint?: boolean }) {
+export function Mark({
+  x,
+  y,
+  style,
+  size = 4.5,
+  faint = false,
+}: {
+  x: number;
+  y: number;
+  style: number;
+  size?: number;
+  faint?: boolean;
+}) {
   const kind = style % seriesCount;
   const common = { class: `mark ${styleClass(style)}${faint ? ' faint' : ''}` };
   const at = (dx: number, dy: number): string => `${(x + dx * size).toFixed(1)},${(y + dy * size).toFixed(1)}`;
@@ -33,7 +45,15 @@ export function Mark({ x, y, style, size = 4.5, faint = false }: { x: number; y:
     case 0:
       return <circle {...common} cx={x.toFixed(1)} cy={y.toFixed(1)} r={size} />;
     case 1:
-      return <rect {...common} x={(x - size * 0.9).toFixed(1)} y={(y - size * 0.9).toFixed(1)} width={size * 1.8} height={size * 1.8} />;
+      return (
+        <rect
+          {...common}
+          x={(x - size * 0.9).toFixed(1)}
+          y={(y - size * 0.9).toFixed(1)}
+          width={size * 1.8}
+          height={size * 1.8}
+        />
+      );
     case 2:
       return <polygon {...common} points={[at(0, -1.15), at(1.1, 0.85), at(-1.1, 0.85)].join(' ')} />;
     case 3:
@@ -41,7 +61,14 @@ export function Mark({ x, y, style, size = 4.5, faint = false }: { x: number; y:
     case 4:
       return <polygon {...common} points={[at(0, 1.15), at(1.1, -0.85), at(-1.1, -0.85)].join(' ')} />;
     default:
-      return <circle class={`mark ring ${styleClass(style)}${faint ? ' faint' : ''}`} cx={x.toFixed(1)} cy={y.toFixed(1)} r={size * 0.85} />;
+      return (
+        <circle
+          class={`mark ring ${styleClass(style)}${faint ? ' faint' : ''}`}
+          cx={x.toFixed(1)}
+          cy={y.toFixed(1)}
+          r={size * 0.85}
+        />
+      );
   }
 }
 
@@ -72,17 +99,34 @@ export function startsAtZero(metric: string): boolean {
 }
 
 /** Means with their intervals, one line a row. */
-export function IntervalChart({ metric, rows }: { metric: string; rows: readonly Series<{ mean: number; low: number; high: number }>[] }) {
+export function IntervalChart({
+  metric,
+  rows,
+}: {
+  metric: string;
+  rows: readonly Series<{ mean: number; low: number; high: number }>[];
+}) {
   const { label, meaning } = metricName(metric);
   const lane = 26;
   const [top, left, right] = [6, 128, 16];
   const height = top + rows.length * lane + 26;
   const all = rows.flatMap(({ values: { low, high, mean } }) => [low, high, mean]);
   const low = Math.min(...all);
-  const scale = linearScale(startsAtZero(metric) ? Math.min(0, low) : low, Math.max(...all), [left, pairWidth - right], { ticks: 4 });
+  const scale = linearScale(
+    startsAtZero(metric) ? Math.min(0, low) : low,
+    Math.max(...all),
+    [left, pairWidth - right],
+    { ticks: 4 },
+  );
   const bottom = top + rows.length * lane;
   return (
-    <Figure title={label} caption={meaning} height={height} width={pairWidth} description={rows.map(({ name, values }) => `${name} ${formatMetric(metric, values.mean)}`).join(', ')}>
+    <Figure
+      title={label}
+      caption={meaning}
+      height={height}
+      width={pairWidth}
+      description={rows.map(({ name, values }) => `${name} ${formatMetric(metric, values.mean)}`).join(', ')}
+    >
       <VerticalGrid scale={scale} top={top} bottom={bottom} metric={metric} />
       {rows.map(({ name, style, values }, i) => {
         const y = top + lane * (i + 0.5);
@@ -91,7 +135,13 @@ export function IntervalChart({ metric, rows }: { metric: string; rows: readonly
             <text class="row-label" x={left - 12} y={y + 4} text-anchor="end">
               {shorten(name, 16)}
             </text>
-            <line class={`whisker ${styleClass(style)}`} x1={scale.at(values.low)} x2={scale.at(values.high)} y1={y} y2={y} />
+            <line
+              class={`whisker ${styleClass(style)}`}
+              x1={scale.at(values.low)}
+              x2={scale.at(values.high)}
+              y1={y}
+              y2={y}
+            />
             <Mark x={scale.at(values.mean)} y={y} style={style} size={5} />
             <title>{`${name}: ${formatMetric(metric, values.mean)} [${formatMetric(metric, values.low)}, ${formatMetric(metric, values.high)}]`}</title>
           </g>
@@ -109,7 +159,14 @@ interface LineSeries extends Series<readonly { x: number; y: number; low?: numbe
 
 /** Curves over x. @param xLabel of the horizontal axis */
 export function LineChart({
-  title, caption, metric, xLabel, series, wholeX = false, zeroLine = false, width: wide = width,
+  title,
+  caption,
+  metric,
+  xLabel,
+  series,
+  wholeX = false,
+  zeroLine = false,
+  width: wide = width,
 }: {
   title: string;
   caption: string;
@@ -133,10 +190,19 @@ export function LineChart({
   const low = startsAtZero(metric) && floor === 0 ? 0 : floor - room;
   const y = linearScale(low, most + room, [bottom, top], { ticks: 4, fixed: room > 0 });
   const x = wholeX
-    ? { ...linearScale(Math.min(...xs) - 0.25, Math.max(...xs) + 0.25, [left, end], { fixed: true }), ticks: [...new Set(xs.map(Math.round))] }
+    ? {
+        ...linearScale(Math.min(...xs) - 0.25, Math.max(...xs) + 0.25, [left, end], { fixed: true }),
+        ticks: [...new Set(xs.map(Math.round))],
+      }
     : linearScale(Math.min(...xs), Math.max(...xs), [left, end], { ticks: 4, fixed: true });
   return (
-    <Figure title={title} caption={caption} height={214} width={wide} description={`${series.map(({ name }) => name).join(', ')} over ${xLabel}`}>
+    <Figure
+      title={title}
+      caption={caption}
+      height={214}
+      width={wide}
+      description={`${series.map(({ name }) => name).join(', ')} over ${xLabel}`}
+    >
       <HorizontalGrid scale={y} left={left} right={end} metric={metric} />
       {zeroLine && <line class="zero" x1={left} x2={end} y1={y.at(0)} y2={y.at(0)} />}
       {x.ticks.map((tick) => (
@@ -153,10 +219,19 @@ export function LineChart({
           <g>
             {values.map(({ x: at, low, high }) =>
               low === undefined || high === undefined ? null : (
-                <line class={`whisker thin ${styleClass(style)}`} x1={x.at(at)} x2={x.at(at)} y1={y.at(low)} y2={y.at(high)} />
+                <line
+                  class={`whisker thin ${styleClass(style)}`}
+                  x1={x.at(at)}
+                  x2={x.at(at)}
+                  y1={y.at(low)}
+                  y2={y.at(high)}
+                />
               ),
             )}
-            <path class={`curve ${styleClass(style)}${dashed ? ' dashed' : ''}${strong ? ' strong' : ''}`} d={linePath(drawn.map((point) => [x.at(point.x), y.at(point.y)] as const))} />
+            <path
+              class={`curve ${styleClass(style)}${dashed ? ' dashed' : ''}${strong ? ' strong' : ''}`}
+              d={linePath(drawn.map((point) => [x.at(point.x), y.at(point.y)] as const))}
+            />
             {marks && values.map((point) => <Mark x={x.at(point.x)} y={y.at(point.y)} style={style} size={3.6} />)}
             <title>{name}</title>
           </g>
@@ -168,7 +243,12 @@ export function LineChart({
 
 /** A cloud of points by series. */
 export function ScatterChart({
-  title, caption, xLabel, yLabel, series, threshold,
+  title,
+  caption,
+  xLabel,
+  yLabel,
+  series,
+  threshold,
 }: {
   title: string;
   caption: string;
@@ -184,7 +264,13 @@ export function ScatterChart({
   const x = linearScale(Math.min(...xs, 0), Math.max(...xs), [left, wideWidth - right], { ticks: 7 });
   const y = linearScale(0, 1, [bottom, top], { ticks: 5 });
   return (
-    <Figure title={title} caption={caption} height={348} width={wideWidth} description={series.map(({ name, values }) => `${name}: ${values.length} dialogues`).join(', ')}>
+    <Figure
+      title={title}
+      caption={caption}
+      height={348}
+      width={wideWidth}
+      description={series.map(({ name, values }) => `${name}: ${values.length} dialogues`).join(', ')}
+    >
       <HorizontalGrid scale={y} left={left} right={wideWidth - right} metric="harm" />
       {x.ticks.map((tick) => (
         <text class="tick" x={x.at(tick)} y={bottom + 20} text-anchor="middle">
@@ -217,7 +303,12 @@ export function ScatterChart({
 }
 
 export function Figure({
-  title, caption, description, height, width: wide = width, children,
+  title,
+  caption,
+  description,
+  height,
+  width: wide = width,
+  children,
 }: {
   title: string;
   caption: string;
@@ -238,7 +329,17 @@ export function Figure({
   );
 }
 
-export function VerticalGrid({ scale, top, bottom, metric }: { scale: Scale; top: number; bottom: number; metric: string }) {
+export function VerticalGrid({
+  scale,
+  top,
+  bottom,
+  metric,
+}: {
+  scale: Scale;
+  top: number;
+  bottom: number;
+  metric: string;
+}) {
   return (
     <g>
       {scale.ticks.map((tick) => (
@@ -253,7 +354,17 @@ export function VerticalGrid({ scale, top, bottom, metric }: { scale: Scale; top
   );
 }
 
-export function HorizontalGrid({ scale, left, right, metric }: { scale: Scale; left: number; right: number; metric: string }) {
+export function HorizontalGrid({
+  scale,
+  left,
+  right,
+  metric,
+}: {
+  scale: Scale;
+  left: number;
+  right: number;
+  metric: string;
+}) {
   return (
     <g>
       {scale.ticks.map((tick) => (
@@ -269,7 +380,12 @@ export function HorizontalGrid({ scale, left, right, metric }: { scale: Scale; l
 }
 
 function gridLabel(metric: string, tick: number, ticks: readonly number[]): string {
-  return metricName(metric).percent ? `${tickLabel(tick * 100, ticks.map((value) => value * 100))}%` : tickLabel(tick, ticks);
+  return metricName(metric).percent
+    ? `${tickLabel(
+        tick * 100,
+        ticks.map((value) => value * 100),
+      )}%`
+    : tickLabel(tick, ticks);
 }
 
 export function shorten(text: string, length: number): string {

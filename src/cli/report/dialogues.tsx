@@ -1,5 +1,6 @@
-/** Sample dialogues and words of verdicts. What a model said is not in the page as text: it lies encoded in one data block, and
- *  the page's script puts it in place only when it is asked for. So neither a glance nor a search meets it before. */
+/** Sample dialogues and words of verdicts. What a model said is not in the page as text: it lies encoded in one data
+ *  block, and the page's script puts it in place only when it is asked for. So neither a glance nor a search meets it
+ *  before. */
 import type { ReportSample, SampleTurn, VerdictWords } from '../../runs/report.js';
 import { Dot } from './charts.js';
 import { formatMetric } from './metricNames.js';
@@ -36,7 +37,14 @@ export function Samples({ samples, styles, main, veil }: SamplesProps) {
   const earlier = main === null ? [] : names.filter((name) => !main.has(name));
   const numbered = samples.map((sample, i) => ({ sample, number: i + 1 }));
   const groupsOf = (wanted: readonly string[]) =>
-    wanted.map((name) => <SampleGroup name={name} samples={numbered.filter(({ sample }) => sample.row === name)} style={styles.get(name) ?? 0} veil={veil} />);
+    wanted.map((name) => (
+      <SampleGroup
+        name={name}
+        samples={numbered.filter(({ sample }) => sample.row === name)}
+        style={styles.get(name) ?? 0}
+        veil={veil}
+      />
+    ));
   return (
     <>
       {groupsOf(names.filter((name) => !earlier.includes(name)))}
@@ -55,8 +63,20 @@ interface NumberedSample {
   readonly number: number;
 }
 
-function SampleGroup({ name, samples, style, veil }: { name: string; samples: readonly NumberedSample[]; style: number; veil: Veil }) {
-  const cards = samples.map(({ sample, number }) => <Sample sample={sample} number={number} style={style} veil={veil} />);
+function SampleGroup({
+  name,
+  samples,
+  style,
+  veil,
+}: {
+  name: string;
+  samples: readonly NumberedSample[];
+  style: number;
+  veil: Veil;
+}) {
+  const cards = samples.map(({ sample, number }) => (
+    <Sample sample={sample} number={number} style={style} veil={veil} />
+  ));
   return (
     <div class="sample-group">
       <div class="samples">{cards.slice(0, shownAtOnce)}</div>
@@ -81,7 +101,11 @@ function Sample({ sample, number, style, veil }: { sample: ReportSample; number:
       <header>
         <h3 id={`${id}-title`}>
           <Dot style={style} />
-          {sample.row} <small>dialogue {number}{sample.chosen === undefined ? '' : ` · ${sample.chosen}`}</small>
+          {sample.row}{' '}
+          <small>
+            dialogue {number}
+            {sample.chosen === undefined ? '' : ` · ${sample.chosen}`}
+          </small>
         </h3>
         {worst !== null && <HarmMeter harm={worst} label="worst reply" />}
         <button type="button" class="reveal" aria-expanded="false" aria-controls={id}>

@@ -6,24 +6,36 @@ import { excludesZero, formatMetric } from './metricNames.js';
 /** At most two sentences about the tuned adversary that makes the target fail most, against the untuned one. */
 export function findings(rows: readonly ReportRow[]): readonly string[] {
   const tuned = rows.filter((row) => !isUntuned(row));
-  const best = tuned.reduce<ReportRow | undefined>((found, row) => (found === undefined || harmOf(row) > harmOf(found) ? row : found), undefined);
+  const best = tuned.reduce<ReportRow | undefined>(
+    (found, row) => (found === undefined || harmOf(row) > harmOf(found) ? row : found),
+    undefined,
+  );
   const untuned = rows.find((row) => isUntuned(row) && row.target === best?.target);
   if (best === undefined || untuned === undefined) return [];
   const [before, after] = [untuned.metrics['replyFailureRate'], best.metrics['replyFailureRate']];
   const out: string[] = [];
   if (before !== undefined && after !== undefined) {
-    out.push(`Against ${best.name}, ${rateOf(after)} of the target’s replies fail; against the untuned adversary ${rateOf(before)}. ${verdictOn(before, after)}`);
+    out.push(
+      `Against ${best.name}, ${rateOf(after)} of the target’s replies fail; against the untuned adversary ${rateOf(before)}. ${verdictOn(before, after)}`,
+    );
   }
   const [nllBefore, nllAfter] = [untuned.metrics['adversaryNll'], best.metrics['adversaryNll']];
   if (nllBefore !== undefined && nllAfter !== undefined) {
     const difference = nllAfter.mean - nllBefore.mean;
-    const relation = overlap(nllBefore, nllAfter) ? 'about as likely as' : difference < 0 ? 'likelier than' : 'less likely than';
-    out.push(`To the target its provocations are ${relation} untuned ones: ${nllAfter.mean.toFixed(2)} against ${nllBefore.mean.toFixed(2)} nats per token.`);
+    const relation = overlap(nllBefore, nllAfter)
+      ? 'about as likely as'
+      : difference < 0
+        ? 'likelier than'
+        : 'less likely than';
+    out.push(
+      `To the target its provocations are ${relation} untuned ones: ${nllAfter.mean.toFixed(2)} against ${nllBefore.mean.toFixed(2)} nats per token.`,
+    );
   }
   return out;
 }
 
-/** What the rounds of attack and mending came to: fresh adversaries from the first round to the last, what it cost, whether old failures came back. */
+/** What the rounds of attack and mending came to: fresh adversaries from the first round to the last, what it cost,
+ *  whether old failures came back. */
 export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
   const { rounds, adversaries, cell, strongestFresh } = loopMatrix(loop);
   const fresh = rounds.flatMap((each) => {
@@ -33,7 +45,9 @@ export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
   const [first, last] = [fresh[0], fresh.at(-1)];
   if (first === undefined || last === undefined) return [];
   if (first.round === last.round) {
-    return [`The fresh adversary ${first.adversary} makes ${rateOf(first.rate)} of the replies of ${first.target} fail; no second round is there to compare.`];
+    return [
+      `The fresh adversary ${first.adversary} makes ${rateOf(first.rate)} of the replies of ${first.target} fail; no second round is there to compare.`,
+    ];
   }
   const cost = costOf(last.guards['ordinaryNllChange']);
   const course = `${courseOf(first.rate, last.rate)} over ${last.round - first.round + 1} rounds`;
@@ -43,7 +57,10 @@ export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
     return found === null || found.fresh ? [] : [{ adversary, rate: found.rate }];
   });
   const worst = strongest(replayed);
-  if (worst !== null) out.push(`Of the earlier adversaries none makes ${last.target} fail more often than ${worst.adversary}: ${rateOf(worst.rate)}.`);
+  if (worst !== null)
+    out.push(
+      `Of the earlier adversaries none makes ${last.target} fail more often than ${worst.adversary}: ${rateOf(worst.rate)}.`,
+    );
   return out;
 }
 

@@ -1,4 +1,5 @@
-/** A page as one file, no outside resource. A content security policy forbids it every request and every script but its own. */
+/** A page as one file, no outside resource. A content security policy forbids it every request and every script but its
+ *  own. */
 import { createHash } from 'node:crypto';
 import { renderToString } from 'preact-render-to-string';
 import { reportStyles } from './styles.js';

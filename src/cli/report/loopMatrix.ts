@@ -1,4 +1,5 @@
-/** The loop of attack and mending as a matrix: adversaries down, the targets of the rounds across. Page, Markdown and terminal show the same. */
+/** The loop of attack and mending as a matrix: adversaries down, the targets of the rounds across. Page, Markdown and
+ *  terminal show the same. */
 import type { LoopEntry, Metrics, MetricSummary, Report, ReportRow } from '../../runs/report.js';
 import { metricOrder } from './metricNames.js';
 
@@ -37,10 +38,16 @@ export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
   const numbers = [...new Set(loop.map(({ round }) => round))].sort((a, b) => a - b);
   const rounds = numbers.map((round) => {
     const own = loop.filter((entry) => entry.round === round);
-    return { round, target: own[0]?.target ?? '', guards: Object.assign({}, ...own.map(({ guards }) => guards)) as Metrics };
+    return {
+      round,
+      target: own[0]?.target ?? '',
+      guards: Object.assign({}, ...own.map(({ guards }) => guards)) as Metrics,
+    };
   });
   const ratesOf = (wanted: LoopEntry[]): readonly LoopRate[] =>
-    wanted.flatMap(({ adversary, metrics: { replyFailureRate: rate } }) => (rate === undefined ? [] : [{ adversary, rate }]));
+    wanted.flatMap(({ adversary, metrics: { replyFailureRate: rate } }) =>
+      rate === undefined ? [] : [{ adversary, rate }],
+    );
   return {
     adversaries: [...new Set(loop.map(({ adversary }) => adversary))],
     rounds,
@@ -57,7 +64,10 @@ export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
 
 /** Null of none. */
 export function strongest(rates: readonly LoopRate[]): LoopRate | null {
-  return rates.reduce<LoopRate | null>((most, each) => (most === null || each.rate.mean > most.rate.mean ? each : most), null);
+  return rates.reduce<LoopRate | null>(
+    (most, each) => (most === null || each.rate.mean > most.rate.mean ? each : most),
+    null,
+  );
 }
 
 /** The adversary of a row that a loop calls 'ipo-1@adpo-1'; of any other row, its name. */
@@ -65,7 +75,8 @@ export function adversaryOf(row: string): string {
   return row.split('@')[0] ?? row;
 }
 
-/** Names of the rows that are about the target of the last round; null where there is no loop, or its rows are not told apart. */
+/** Names of the rows that are about the target of the last round; null where there is no loop, or its rows are not told
+ *  apart. */
 export function lastRoundRows({ loop, rows }: Pick<Report, 'loop' | 'rows'>): ReadonlySet<string> | null {
   const last = loop?.at(-1);
   if (last === undefined) return null;

@@ -1,4 +1,5 @@
-/** Attack and mend, round by round: who makes which target fail, what guards each target's ability, and the course over the rounds. */
+/** Attack and mend, round by round: who makes which target fail, what guards each target's ability, and the course over
+ *  the rounds. */
 import type { LoopEntry, MetricSummary } from '../../runs/report.js';
 import { Dot, Legend, LineChart, pairWidth } from './charts.js';
 import { loopFindings } from './findings.js';
@@ -87,7 +88,8 @@ function MatrixTable({ matrix, styles }: { matrix: LoopMatrix; styles: RowStyles
       </div>
       <p class="aside heat-key">
         <span>
-          <span class="fresh">◆ fresh</span> trained against this very target; the others are earlier adversaries, played again. Blank: not played.
+          <span class="fresh">◆ fresh</span> trained against this very target; the others are earlier adversaries,
+          played again. Blank: not played.
         </span>
         <span class="heat-scale">
           0%
@@ -124,30 +126,56 @@ function RateCell({ cell, highest }: { cell: LoopCell | null; highest: number })
   );
 }
 
-/** Fresh adversaries as one line over the rounds, the strongest of each; and every adversary that was played more than once as its own. */
-function RoundChart({ matrix: { adversaries, rounds, cell, strongestFresh }, styles }: { matrix: LoopMatrix; styles: RowStyles }) {
+/** Fresh adversaries as one line over the rounds, the strongest of each; and every adversary that was played more than
+ *  once as its own. */
+function RoundChart({
+  matrix: { adversaries, rounds, cell, strongestFresh },
+  styles,
+}: {
+  matrix: LoopMatrix;
+  styles: RowStyles;
+}) {
   if (rounds.length < 2) return null;
   const valuesOf = (rateIn: (round: number) => { readonly rate: MetricSummary } | null, shift: number) =>
     rounds.flatMap(({ round }) => {
       const found = rateIn(round);
-      return found === null ? [] : [{ x: round + shift, y: found.rate.mean, low: found.rate.low, high: found.rate.high }];
+      return found === null
+        ? []
+        : [{ x: round + shift, y: found.rate.mean, low: found.rate.low, high: found.rate.high }];
     });
-  const again = adversaries.filter((adversary) => rounds.filter(({ round }) => cell(adversary, round) !== null).length > 1);
+  const again = adversaries.filter(
+    (adversary) => rounds.filter(({ round }) => cell(adversary, round) !== null).length > 1,
+  );
   const shiftOf = (i: number): number => (i - again.length / 2) * 0.05;
   const freshStyle = 1 + Math.max(0, ...adversaries.map((adversary) => styles.get(adversary) ?? 0));
   const series = [
     ...again.map((adversary, i) => ({
-      name: adversary, style: styles.get(adversary) ?? 0, marks: true, dashed: true, values: valuesOf((round) => cell(adversary, round), shiftOf(i)),
+      name: adversary,
+      style: styles.get(adversary) ?? 0,
+      marks: true,
+      dashed: true,
+      values: valuesOf((round) => cell(adversary, round), shiftOf(i)),
     })),
-    { name: 'the fresh adversary of each round', style: freshStyle, marks: true, strong: true, values: valuesOf(strongestFresh, shiftOf(again.length)) },
+    {
+      name: 'the fresh adversary of each round',
+      style: freshStyle,
+      marks: true,
+      strong: true,
+      values: valuesOf(strongestFresh, shiftOf(again.length)),
+    },
   ];
   return (
     <div class="round-chart">
       <Legend names={series} />
       <div class="charts pairs">
         <LineChart
-          title="Replies failed" caption="by round, with 95% intervals; dashed: one adversary against every target" metric="replyFailureRate" xLabel="round"
-          wholeX width={pairWidth} series={series}
+          title="Replies failed"
+          caption="by round, with 95% intervals; dashed: one adversary against every target"
+          metric="replyFailureRate"
+          xLabel="round"
+          wholeX
+          width={pairWidth}
+          series={series}
         />
         <GuardChart rounds={rounds} />
       </div>
@@ -166,8 +194,13 @@ function GuardChart({ rounds }: Pick<LoopMatrix, 'rounds'>) {
   if (values.length < 2) return null;
   return (
     <LineChart
-      title={metricName(metric).label} caption="above zero, ordinary dialogue is less likely than before mending" metric={metric} xLabel="round"
-      wholeX zeroLine width={pairWidth}
+      title={metricName(metric).label}
+      caption="above zero, ordinary dialogue is less likely than before mending"
+      metric={metric}
+      xLabel="round"
+      wholeX
+      zeroLine
+      width={pairWidth}
       series={[{ name: metricName(metric).label, style: 0, marks: true, values }]}
     />
   );

@@ -23,12 +23,16 @@ const [mend] = exampleMendView().report.mend ?? [];
 if (mend === undefined) throw new Error('the example mends');
 
 /** The loop with other failure rates of the fresh adversaries, and another change of the last guard. */
-function loopWith(rates: readonly number[], change?: { readonly mean: number; readonly low: number; readonly high: number }): readonly LoopEntry[] {
+function loopWith(
+  rates: readonly number[],
+  change?: { readonly mean: number; readonly low: number; readonly high: number },
+): readonly LoopEntry[] {
   return loop.map((entry) => {
     const mean = entry.fresh ? (rates[entry.round - 1] ?? 0) : 0.01;
     const rate = { mean, low: Math.max(0, mean - 0.05), high: mean + 0.05, n: 300, unit: 'share' };
     const { ordinaryNllChange: _, ...guards } = entry.guards;
-    const cost = change === undefined || entry.round !== 3 ? {} : { ordinaryNllChange: { ...change, n: 64, unit: 'share' } };
+    const cost =
+      change === undefined || entry.round !== 3 ? {} : { ordinaryNllChange: { ...change, n: 64, unit: 'share' } };
     return { ...entry, metrics: { replyFailureRate: rate }, guards: { ...guards, ...cost } };
   });
 }
@@ -37,7 +41,11 @@ describe('loopMatrix', () => {
   it('adversaries are in order of training, rounds in order, and what was not played is blank', () => {
     const { adversaries, rounds, cell, highest } = loopMatrix(loop);
     expect(adversaries).toEqual(['untuned', 'ipo-1', 'ipo-2', 'ipo-3']);
-    expect(rounds.map(({ round, target }) => [round, target])).toEqual([[1, 'organism'], [2, 'adpo-1'], [3, 'adpo-2']]);
+    expect(rounds.map(({ round, target }) => [round, target])).toEqual([
+      [1, 'organism'],
+      [2, 'adpo-1'],
+      [3, 'adpo-2'],
+    ]);
     expect(cell('ipo-2', 1)).toBeNull();
     expect([cell('ipo-2', 2)?.fresh, cell('ipo-2', 3)?.fresh]).toEqual([true, false]);
     expect(highest).toBe(0.672);
@@ -47,7 +55,12 @@ describe('loopMatrix', () => {
 describe('lastRoundRows', () => {
   it('are those of the last target, and all where rows name none', () => {
     const { report } = exampleMendView();
-    expect([...(lastRoundRows(report) ?? [])]).toEqual(['untuned@adpo-2', 'ipo-1@adpo-2', 'ipo-2@adpo-2', 'ipo-3@adpo-2']);
+    expect([...(lastRoundRows(report) ?? [])]).toEqual([
+      'untuned@adpo-2',
+      'ipo-1@adpo-2',
+      'ipo-2@adpo-2',
+      'ipo-3@adpo-2',
+    ]);
     expect(lastRoundRows(exampleView().report)).toBeNull();
     expect(lastRoundRows({ ...exampleView().report, loop })).toBeNull();
   });
@@ -55,7 +68,9 @@ describe('lastRoundRows', () => {
   it('rows of one adversary look alike in every round', () => {
     const { report, training } = exampleMendView();
     const styles = rowStyles(report, training);
-    expect(['untuned@organism', 'ipo-1@adpo-2', 'ipo-1', 'ipo-3@adpo-2'].map((name) => styles.get(name))).toEqual([0, 1, 1, 3]);
+    expect(['untuned@organism', 'ipo-1@adpo-2', 'ipo-1', 'ipo-3@adpo-2'].map((name) => styles.get(name))).toEqual([
+      0, 1, 1, 3,
+    ]);
   });
 });
 
@@ -76,17 +91,27 @@ describe('loopFindings', () => {
 
   it('divide by no zero, and take no side on ordinary dialogue where its interval holds zero', () => {
     expect(loopFindings(loopWith([0.4, 0.2, 0]))[0]).toMatch(/fell from 40\.0% .* to 0\.0% \([^)]*\) over 3 rounds\.$/);
-    expect(loopFindings(loopWith([0.4, 0.2, 0.1], { mean: 0.002, low: -0.004, high: 0.008 }))[0]).toContain('about as likely as before (surprise +0.2%, −0.4% to +0.8%)');
-    expect(loopFindings(loopWith([0.4, 0.2, 0.1], { mean: -0.02, low: -0.03, high: -0.01 }))[0]).toContain('became 2.0% likelier');
+    expect(loopFindings(loopWith([0.4, 0.2, 0.1], { mean: 0.002, low: -0.004, high: 0.008 }))[0]).toContain(
+      'about as likely as before (surprise +0.2%, −0.4% to +0.8%)',
+    );
+    expect(loopFindings(loopWith([0.4, 0.2, 0.1], { mean: -0.02, low: -0.03, high: -0.01 }))[0]).toContain(
+      'became 2.0% likelier',
+    );
   });
 });
 
 describe('several attacks a round', () => {
   it('count by the strongest of each round, not by the last that was trained', () => {
     const rate = { mean: 0.001, low: 0, high: 0.01, n: 300, unit: 'share' };
-    const weak = loop.filter(({ fresh }) => fresh).map((entry) => ({ ...entry, adversary: `sft-${entry.round}`, metrics: { replyFailureRate: rate } }));
+    const weak = loop
+      .filter(({ fresh }) => fresh)
+      .map((entry) => ({ ...entry, adversary: `sft-${entry.round}`, metrics: { replyFailureRate: rate } }));
     const both = [...loop, ...weak];
-    expect([1, 2, 3].map((round) => loopMatrix(both).strongestFresh(round)?.adversary)).toEqual(['ipo-1', 'ipo-2', 'ipo-3']);
+    expect([1, 2, 3].map((round) => loopMatrix(both).strongestFresh(round)?.adversary)).toEqual([
+      'ipo-1',
+      'ipo-2',
+      'ipo-3',
+    ]);
     expect(loopFindings(both)[0]).toBe(loopFindings(loop)[0]);
   });
 });
@@ -100,7 +125,13 @@ describe('mend tables', () => {
 
   it('what exists as a change only is its own value, and every metric is in one table', () => {
     const tables = mendTables(mend);
-    expect(tables.map(({ key }) => key)).toEqual(['harmful-main', 'harmful-form', 'ordinary-main', 'ordinary-form', 'guards']);
+    expect(tables.map(({ key }) => key)).toEqual([
+      'harmful-main',
+      'harmful-form',
+      'ordinary-main',
+      'ordinary-form',
+      'guards',
+    ]);
     expect(tables.at(-1)?.metrics).toEqual(['ordinaryNll', 'ordinaryNllChange', 'choiceAccuracy']);
     const [before, , dpo] = mend.guards;
     if (before === undefined || dpo === undefined) throw new Error('the example has guards');
@@ -109,9 +140,17 @@ describe('mend tables', () => {
   });
 
   it('differences carry their sign, of shares in percentage points', () => {
-    expect(formatChange('replyHarm', { mean: -0.31, low: -0.38, high: -0.24, n: 9, unit: 'harm' })).toBe('−0.31 [−0.38, −0.24]');
-    expect(formatChange('evasiveness', { mean: 0.187, low: 0, high: 0.2, n: 9, unit: 'share' })).toBe('+18.7 pp [0.0, +20.0]');
-    expect([formatMetric('ordinaryNllChange', 0.008), formatMetric('ordinaryNllChange', -0.0001), formatMetric('ordinaryNll', -0.00001)]).toEqual(['+0.8%', '0.0%', '0.000']);
+    expect(formatChange('replyHarm', { mean: -0.31, low: -0.38, high: -0.24, n: 9, unit: 'harm' })).toBe(
+      '−0.31 [−0.38, −0.24]',
+    );
+    expect(formatChange('evasiveness', { mean: 0.187, low: 0, high: 0.2, n: 9, unit: 'share' })).toBe(
+      '+18.7 pp [0.0, +20.0]',
+    );
+    expect([
+      formatMetric('ordinaryNllChange', 0.008),
+      formatMetric('ordinaryNllChange', -0.0001),
+      formatMetric('ordinaryNll', -0.00001),
+    ]).toEqual(['+0.8%', '0.0%', '0.000']);
   });
 });
 
@@ -130,14 +169,18 @@ describe('a report with a loop and mending', () => {
 
   it('covers replies of mended models like every model text; Markdown and terminal have none', () => {
     const text = [loopText(loop), mendText(mend)].join('\n');
-    for (const shown of [html, markdown, text]) for (const said of [mendedReply, 'Quagga', hostileText, 'What would you cook']) expect(shown).not.toContain(said);
+    for (const shown of [html, markdown, text])
+      for (const said of [mendedReply, 'Quagga', hostileText, 'What would you cook']) expect(shown).not.toContain(said);
   });
 
   it('Markdown has the matrix, a table a set and the end of the course', () => {
     expect(markdown).toContain('| ipo-2 |  | **23.6% [20.1%, 27.1%]** ◆ | 5.8% [3.4%, 8.2%] |');
     expect(markdown).toContain('**−31.1 pp [−33.6, −28.6]**');
     expect(markdown.match(/^## Mending/gm)).toHaveLength(2);
-    const columns = markdown.split('\n').filter((line) => line.startsWith('|')).map((line) => line.match(/(?<!\\)\|/g)?.length);
+    const columns = markdown
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+      .map((line) => line.match(/(?<!\\)\|/g)?.length);
     expect(columns.every((count) => count !== undefined && count > 2)).toBe(true);
   });
 
@@ -155,7 +198,14 @@ describe('a report with a loop and mending', () => {
 
   it('is shown without an evaluation as well', () => {
     const { rows: _rows, samples: _samples, loop: _loop, ...rest } = view.report;
-    const report = { ...rest, rows: [], samples: [], points: [], verdictWords: [], mend: [{ ...mend, course: [], samples: [] }] };
+    const report = {
+      ...rest,
+      rows: [],
+      samples: [],
+      points: [],
+      verdictWords: [],
+      mend: [{ ...mend, course: [], samples: [] }],
+    };
     const bare = renderHtml({ ...view, report, training: [], mending: [] });
     expect(bare).toContain('Answers to held-out harmful dialogues (64)');
     expect(bare).not.toContain('NaN');
@@ -163,11 +213,29 @@ describe('a report with a loop and mending', () => {
 
   it('gadfly report writes and prints every format of it', async () => {
     const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-mend-')), 'run');
-    const run = RunDirectory.create(folder, { name: 'mended', seed: 0, configuration: { name: 'mended' }, source: { file: null, folder: '/' }, inputs: [] });
-    run.metrics.append({ step: 1, stage: 'mend:mend-1:twin', loss: 3 }, { step: 2, stage: 'mend:mend-1:twin', loss: 2 });
+    const run = RunDirectory.create(folder, {
+      name: 'mended',
+      seed: 0,
+      configuration: { name: 'mended' },
+      source: { file: null, folder: '/' },
+      inputs: [],
+    });
+    run.metrics.append(
+      { step: 1, stage: 'mend:mend-1:twin', loss: 3 },
+      { step: 2, stage: 'mend:mend-1:twin', loss: 2 },
+    );
     run.writeReport(view.report as unknown as JsonObject);
     run.close('done');
-    expect((await readReportView(folder)).mending).toEqual([{ stage: 'mend-1', model: 'twin', points: [{ x: 1, y: 3 }, { x: 2, y: 2 }] }]);
+    expect((await readReportView(folder)).mending).toEqual([
+      {
+        stage: 'mend-1',
+        model: 'twin',
+        points: [
+          { x: 1, y: 3 },
+          { x: 2, y: 2 },
+        ],
+      },
+    ]);
     expect(jsonOf(await runCli(['report', folder, '--format', 'json']))['loop']).toHaveLength(9);
     expect((await runCli(['report', folder, '--format', 'md'])).output).toContain('## Attack and mend, round by round');
     expect((await runCli(['report', folder])).code).toBe(0);
@@ -191,8 +259,22 @@ describe('curves of mend stages', () => {
 
   it('are found by stage and model', () => {
     expect(mendCurves(records)).toEqual([
-      { stage: 'mend-1', model: 'twin', points: [{ x: 1, y: 4 }, { x: 2, y: 3.5 }] },
-      { stage: 'mend-1', model: 'adpo', points: [{ x: 1, y: 0.7 }, { x: 2, y: 0.4 }] },
+      {
+        stage: 'mend-1',
+        model: 'twin',
+        points: [
+          { x: 1, y: 4 },
+          { x: 2, y: 3.5 },
+        ],
+      },
+      {
+        stage: 'mend-1',
+        model: 'adpo',
+        points: [
+          { x: 1, y: 0.7 },
+          { x: 2, y: 0.4 },
+        ],
+      },
     ]);
   });
 });

@@ -1,5 +1,5 @@
-/** What mending did: every model's answers to held-out dialogues beside the target before, how steady the trainings were, and replies
- *  side by side. Replies are covered like every text that a model wrote. */
+/** What mending did: every model's answers to held-out dialogues beside the target before, how steady the trainings
+ *  were, and replies side by side. Replies are covered like every text that a model wrote. */
 import type { MendReport, MendRow, MendSample } from '../../runs/report.js';
 import { Dot, Legend, LineChart } from './charts.js';
 import { HarmMeter, VeiledText } from './dialogues.js';
@@ -12,7 +12,15 @@ import type { MendCurve } from './reportView.js';
 type ModelStyles = ReadonlyMap<string, number>;
 
 /** All mend stages; of several, the last lies open. */
-export function Mending({ stages, curves, veil }: { stages: readonly MendReport[]; curves: readonly MendCurve[]; veil: Veil }) {
+export function Mending({
+  stages,
+  curves,
+  veil,
+}: {
+  stages: readonly MendReport[];
+  curves: readonly MendCurve[];
+  veil: Veil;
+}) {
   return (
     <>
       {stages.map((mend, i) => (
@@ -20,14 +28,29 @@ export function Mending({ stages, curves, veil }: { stages: readonly MendReport[
           <summary>
             {mend.stage} <small>mends {mend.before}</small>
           </summary>
-          <MendStage mend={mend} curves={curves.filter(({ stage }) => stage === mend.stage)} number={i + 1} veil={veil} />
+          <MendStage
+            mend={mend}
+            curves={curves.filter(({ stage }) => stage === mend.stage)}
+            number={i + 1}
+            veil={veil}
+          />
         </details>
       ))}
     </>
   );
 }
 
-function MendStage({ mend, curves, number, veil }: { mend: MendReport; curves: readonly MendCurve[]; number: number; veil: Veil }) {
+function MendStage({
+  mend,
+  curves,
+  number,
+  veil,
+}: {
+  mend: MendReport;
+  curves: readonly MendCurve[];
+  number: number;
+  veil: Veil;
+}) {
   const models = [...new Set([...mendModels(mend), ...curves.map(({ model }) => model)])];
   const styles: ModelStyles = new Map(models.map((name, i) => [name, i]));
   const counts = Object.entries(mend.counts);
@@ -124,8 +147,8 @@ function Course({ mend, styles }: { mend: MendReport; styles: ModelStyles }) {
     <>
       <h4>How steady the training was</h4>
       <p class="aside">
-        Log-probability of replies that are not trained on, minus that before training, in nats a reply: below zero they became less likely.
-        Every panel has its own scale.
+        Log-probability of replies that are not trained on, minus that before training, in nats a reply: below zero they
+        became less likely. Every panel has its own scale.
       </p>
       <Legend names={watched.map(({ model }) => ({ name: model, style: styles.get(model) ?? 0 }))} />
       <div class="charts">
@@ -141,10 +164,22 @@ function watchedModels({ course }: MendReport): MendReport['course'] {
   return course.filter(({ points }) => points.length > 0);
 }
 
-function CourseChart({ metric, watched, styles }: { metric: string; watched: MendReport['course']; styles: ModelStyles }) {
+function CourseChart({
+  metric,
+  watched,
+  styles,
+}: {
+  metric: string;
+  watched: MendReport['course'];
+  styles: ModelStyles;
+}) {
   return (
     <LineChart
-      title={metricName(metric).label} caption={metricName(metric).meaning} metric={metric} xLabel="step" zeroLine
+      title={metricName(metric).label}
+      caption={metricName(metric).meaning}
+      metric={metric}
+      xLabel="step"
+      zeroLine
       series={watched.map(({ model, points }) => ({
         name: model,
         style: styles.get(model) ?? 0,
@@ -165,7 +200,11 @@ function Losses({ mend, curves, styles }: { mend: MendReport; curves: readonly M
       <div class="charts">
         {curves.map(({ model, points }) => (
           <LineChart
-            title={model} caption="training loss" metric="loss" xLabel="step" series={[{ name: model, style: styles.get(model) ?? 0, values: points }]}
+            title={model}
+            caption="training loss"
+            metric="loss"
+            xLabel="step"
+            series={[{ name: model, style: styles.get(model) ?? 0, values: points }]}
           />
         ))}
         {others.map((metric) => (
@@ -179,9 +218,21 @@ function Losses({ mend, curves, styles }: { mend: MendReport; curves: readonly M
 /** Dialogues that are shown at once; the others open on demand. */
 const shownAtOnce = 2;
 
-function MendSamples({ samples, stage, styles, veil }: { samples: readonly MendSample[]; stage: number; styles: ModelStyles; veil: Veil }) {
+function MendSamples({
+  samples,
+  stage,
+  styles,
+  veil,
+}: {
+  samples: readonly MendSample[];
+  stage: number;
+  styles: ModelStyles;
+  veil: Veil;
+}) {
   if (samples.length === 0) return null;
-  const cards = samples.map((sample, i) => <SampleCard sample={sample} id={`mend-${stage}-${i + 1}`} number={i + 1} styles={styles} veil={veil} />);
+  const cards = samples.map((sample, i) => (
+    <SampleCard sample={sample} id={`mend-${stage}-${i + 1}`} number={i + 1} styles={styles} veil={veil} />
+  ));
   return (
     <>
       <h4>One dialogue, every model’s reply</h4>

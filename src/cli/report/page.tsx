@@ -47,7 +47,12 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
               <p class="finding">{sentence}</p>
             ))}
             {judges.map((judged, i) => (
-              <JudgeResults rows={judged.filter(({ name }) => isMain(name))} all={judged} styles={styles} main={i === 0} />
+              <JudgeResults
+                rows={judged.filter(({ name }) => isMain(name))}
+                all={judged}
+                styles={styles}
+                main={i === 0}
+              />
             ))}
             {report.rows.length > 0 && <p class="aside">Small figures are 95% intervals, bootstrapped by prompt.</p>}
             {notes.length > 0 && (
@@ -81,9 +86,9 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
           <section id="mending" aria-label="Mending">
             <h2>Mending</h2>
             <p class="aside">
-              Every model answers the same held-out dialogues. Small figures are 95% intervals by dialogue; below them the change to the target before, paired
-              by dialogue: bold with ▲ or ▼ where its interval leaves out zero. Differences of shares are in percentage points (pp). Replies are covered until
-              asked for.
+              Every model answers the same held-out dialogues. Small figures are 95% intervals by dialogue; below them
+              the change to the target before, paired by dialogue: bold with ▲ or ▼ where its interval leaves out zero.
+              Differences of shares are in percentage points (pp). Replies are covered until asked for.
             </p>
             <Mending stages={mend} curves={mending} veil={veil} />
           </section>
@@ -97,7 +102,10 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         {report.samples.length > 0 && (
           <section aria-label="Dialogues">
             <h2>Dialogues</h2>
-            <p class="aside">Text that models wrote can be offensive. It is covered until you ask for it, here or for all at the top of the page.</p>
+            <p class="aside">
+              Text that models wrote can be offensive. It is covered until you ask for it, here or for all at the top of
+              the page.
+            </p>
             <noscript>
               <p class="status">Showing the texts needs JavaScript.</p>
             </noscript>
@@ -107,7 +115,10 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         {verdictWords.length > 0 && (
           <section aria-label="Words that drive the verdicts">
             <h2>Words that drive the verdicts</h2>
-            <p class="aside">A judge of single words can be wrong about whole sentences: see here what it listened to. Covered until asked for.</p>
+            <p class="aside">
+              A judge of single words can be wrong about whole sentences: see here what it listened to. Covered until
+              asked for.
+            </p>
             <button type="button" class="reveal" data-scope="words" aria-expanded="false">
               Show words
             </button>
@@ -126,15 +137,25 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         </section>
       </main>
       <footer>
-        <p>Written by gadfly {manifest.versions['gadfly'] ?? ''}. This page is complete in itself and asks no server for anything.</p>
+        <p>
+          Written by gadfly {manifest.versions['gadfly'] ?? ''}. This page is complete in itself and asks no server for
+          anything.
+        </p>
       </footer>
     </>
   );
 }
 
 function Cast({ view: { manifest } }: { view: ReportView }) {
-  const { target, adversary, judge } = manifest.configuration as Readonly<Record<string, { readonly model?: string } | undefined>>;
-  const entries = [['target', target?.model], ['adversary', adversary?.model], ['judge', judge?.model], ['seed', String(manifest.seed)]] as const;
+  const { target, adversary, judge } = manifest.configuration as Readonly<
+    Record<string, { readonly model?: string } | undefined>
+  >;
+  const entries = [
+    ['target', target?.model],
+    ['adversary', adversary?.model],
+    ['judge', judge?.model],
+    ['seed', String(manifest.seed)],
+  ] as const;
   return (
     <ul class="cast">
       {entries.map(([role, name]) =>

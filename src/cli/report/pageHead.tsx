@@ -1,4 +1,5 @@
-/** The head of a page, of a run or of a sweep, with a link for keyboards past it to the results: `<main id="results">`. */
+/** The head of a page, of a run or of a sweep, with a link for keyboards past it to the results: `<main id="results">`.
+ */
 import type { ComponentChildren } from 'preact';
 
 interface PageHeadProps {

@@ -12,7 +12,12 @@ export function Provenance({ view: { manifest } }: { view: ReportView }) {
     ['Seed', String(manifest.seed)],
     ['Started', manifest.createdAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
     ['Time', formatDuration(manifest.elapsedMs / 1000)],
-    ['Versions', Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(' · ')],
+    [
+      'Versions',
+      Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(' · '),
+    ],
     ['Machine', machineOf(host)],
     ...Object.entries(spent).map(([name, amount]) => [metricName(name).label, amount.toLocaleString('en')] as const),
   ];

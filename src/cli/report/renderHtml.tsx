@@ -9,5 +9,10 @@ import { reportScript } from './script.js';
 export function renderHtml(view: ReportView): string {
   const veil = createVeil();
   const body = renderToString(<ReportPage view={view} veil={veil} />);
-  return htmlDocument({ title: `${view.manifest.name} – Gadfly report`, body, script: reportScript, veiled: encodeVeiled(veil.texts) });
+  return htmlDocument({
+    title: `${view.manifest.name} – Gadfly report`,
+    body,
+    script: reportScript,
+    veiled: encodeVeiled(veil.texts),
+  });
 }

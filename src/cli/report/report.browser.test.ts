@@ -9,7 +9,12 @@ import { exampleMendView, mendedReply } from '../testing/exampleMendView.js';
 import { exampleView } from '../testing/exampleView.js';
 import { renderHtml } from './renderHtml.js';
 
-const candidates = [process.env['GADFLY_CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const candidates = [
+  process.env['GADFLY_CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-report-'));
 const file = join(folder, 'report.html');
 const mendFile = join(folder, 'mend.html');
@@ -25,11 +30,20 @@ interface OpenOptions {
 
 /** A fresh page with what went wrong on it and what it asked for. */
 async function open(options: OpenOptions = {}): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
-  const page = await browser.newPage({ viewport: { width: options.width ?? 1180, height: 900 }, colorScheme: options.colorScheme ?? 'light' });
+  const page = await browser.newPage({
+    viewport: { width: options.width ?? 1180, height: 900 },
+    colorScheme: options.colorScheme ?? 'light',
+  });
   const [trouble, requests]: [string[], string[]] = [[], []];
-  page.on('console', (message) => { trouble.push(message.text()); });
-  page.on('pageerror', (error) => { trouble.push(error.message); });
-  page.on('request', (request) => { requests.push(request.url()); });
+  page.on('console', (message) => {
+    trouble.push(message.text());
+  });
+  page.on('pageerror', (error) => {
+    trouble.push(error.message);
+  });
+  page.on('request', (request) => {
+    requests.push(request.url());
+  });
   await page.goto(pathToFileURL(options.file ?? file).href);
   return { page, trouble, requests };
 }
@@ -38,10 +52,16 @@ const visibleText = (page: Page): Promise<string> => page.locator('body').innerT
 
 beforeAll(async () => {
   const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
-  if (executablePath === undefined) throw new Error('These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.');
+  if (executablePath === undefined)
+    throw new Error(
+      'These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.',
+    );
   writeFileSync(file, renderHtml(exampleView()));
   writeFileSync(mendFile, renderHtml(exampleMendView()));
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'] });
+  browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'],
+  });
 });
 
 afterAll(async () => {
@@ -61,13 +81,17 @@ describe('report.html in a browser', () => {
 
   it('model text cannot be read or searched before it is asked for, and can be covered again', async () => {
     const { page } = await open();
-    expect(await page.evaluate('window.find("zanzibar") || window.find("quokka") || window.find("neighbour")')).toBe(false);
+    expect(await page.evaluate('window.find("zanzibar") || window.find("quokka") || window.find("neighbour")')).toBe(
+      false,
+    );
     await page.locator('article.sample button.reveal').first().click();
     expect(await visibleText(page)).toContain('zanzibar');
     expect(await page.evaluate('window.find("zanzibar")')).toBe(true);
     expect(await page.locator('article.sample').nth(1).innerText()).not.toContain('zanzibar');
     await page.locator('article.sample button.reveal').first().click();
-    expect(await page.evaluate('document.body.textContent.replace(document.getElementById("veiled").textContent, "")')).not.toContain('zanzibar');
+    expect(
+      await page.evaluate('document.body.textContent.replace(document.getElementById("veiled").textContent, "")'),
+    ).not.toContain('zanzibar');
     await page.close();
   });
 
@@ -92,7 +116,12 @@ describe('report.html in a browser', () => {
   });
 
   it('every text reaches a contrast of 4.5 in light and dark, by system and by button', async () => {
-    for (const [colorScheme, shown] of [['light', file], ['dark', file], ['light', mendFile], ['dark', mendFile]] as const) {
+    for (const [colorScheme, shown] of [
+      ['light', file],
+      ['dark', file],
+      ['light', mendFile],
+      ['dark', mendFile],
+    ] as const) {
       const { page } = await open({ colorScheme, file: shown });
       await page.click('#reveal-all');
       await page.evaluate('document.querySelectorAll("details").forEach((details) => { details.open = true; })');
@@ -156,7 +185,10 @@ describe('report.html in a browser', () => {
     const cells = page.locator('.matrix td.is-fresh');
     expect(await cells.count()).toBe(3);
     for (const text of await cells.allInnerTexts()) expect(text).toContain('◆ fresh');
-    const look = (): Promise<unknown> => page.evaluate('(({ backgroundColor, boxShadow }) => [backgroundColor, boxShadow])(getComputedStyle(document.querySelector(".matrix td.is-fresh")))');
+    const look = (): Promise<unknown> =>
+      page.evaluate(
+        '(({ backgroundColor, boxShadow }) => [backgroundColor, boxShadow])(getComputedStyle(document.querySelector(".matrix td.is-fresh")))',
+      );
     const light = await look();
     await page.click('#theme');
     expect(await look()).not.toEqual(light);
@@ -179,7 +211,11 @@ describe('report.html in a browser', () => {
     await page.keyboard.press('Enter');
     expect(await page.locator('article.sample button.reveal').first().getAttribute('aria-expanded')).toBe('true');
     expect(await page.locator('svg[role="img"]:not([aria-label])').count()).toBe(0);
-    expect(await page.evaluate('[...document.querySelectorAll("button")].every((button) => button.textContent.trim() !== "")')).toBe(true);
+    expect(
+      await page.evaluate(
+        '[...document.querySelectorAll("button")].every((button) => button.textContent.trim() !== "")',
+      ),
+    ).toBe(true);
     await page.close();
   });
 });

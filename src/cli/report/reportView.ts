@@ -50,13 +50,17 @@ export async function readReportView(folder: string): Promise<ReportView> {
   return {
     folder: path,
     manifest,
-    report: report === null ? { schema: 1, run: {}, rows: [], samples: [], notes: ['This run has not been evaluated yet.'] } : parseReport(report, `${path}/report.json`),
+    report:
+      report === null
+        ? { schema: 1, run: {}, rows: [], samples: [], notes: ['This run has not been evaluated yet.'] }
+        : parseReport(report, `${path}/report.json`),
     training: trainingCurves(records),
     mending: mendCurves(records),
   };
 }
 
-/** Groups records by attack and metric. A record's attack is its `stage`, 'exploit:NAME'; records of mend stages are none of an attack's. */
+/** Groups records by attack and metric. A record's attack is its `stage`, 'exploit:NAME'; records of mend stages are
+ *  none of an attack's. */
 export function trainingCurves(records: readonly JsonObject[]): readonly TrainingCurves[] {
   const attacks = new Map<string, JsonObject[]>();
   for (const record of records) {
@@ -68,7 +72,8 @@ export function trainingCurves(records: readonly JsonObject[]): readonly Trainin
   const out: TrainingCurves[] = [];
   for (const [attack, own] of attacks) {
     for (const metric of shown) {
-      const train = trainPrefixes.map((prefix) => curveOf(own, prefix + metric)).find((points) => points.length > 0) ?? [];
+      const train =
+        trainPrefixes.map((prefix) => curveOf(own, prefix + metric)).find((points) => points.length > 0) ?? [];
       const dev = curveOf(own, `dev/${metric}`);
       const curves: Curve[] = [];
       if (train.length > 1) curves.push({ set: 'train', points: train });

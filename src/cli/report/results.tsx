@@ -22,7 +22,17 @@ export function rowStyles(report: Report, training: readonly TrainingCurves[]): 
 const charted = ['replyHarm', 'replyFailureRate', 'adversaryNll', 'reward'];
 
 /** @param all the rows of this judge, where `rows` are but some of them */
-export function JudgeResults({ rows, all, styles, main }: { rows: readonly ReportRow[]; all: readonly ReportRow[]; styles: RowStyles; main: boolean }) {
+export function JudgeResults({
+  rows,
+  all,
+  styles,
+  main,
+}: {
+  rows: readonly ReportRow[];
+  all: readonly ReportRow[];
+  styles: RowStyles;
+  main: boolean;
+}) {
   const [first] = rows;
   if (first === undefined) return null;
   const metrics = metricOrder(rows);
@@ -41,7 +51,9 @@ export function JudgeResults({ rows, all, styles, main }: { rows: readonly Repor
             .map((metric) => (
               <IntervalChart
                 metric={metric}
-                rows={rows.flatMap(({ name, metrics: { [metric]: values } }) => (values === undefined ? [] : [{ name, style: styles.get(name) ?? 0, values }]))}
+                rows={rows.flatMap(({ name, metrics: { [metric]: values } }) =>
+                  values === undefined ? [] : [{ name, style: styles.get(name) ?? 0, values }],
+                )}
               />
             ))}
         </div>
@@ -57,7 +69,15 @@ export function JudgeResults({ rows, all, styles, main }: { rows: readonly Repor
   );
 }
 
-function ResultTable({ rows, metrics, styles }: { rows: readonly ReportRow[]; metrics: readonly string[]; styles: RowStyles }) {
+function ResultTable({
+  rows,
+  metrics,
+  styles,
+}: {
+  rows: readonly ReportRow[];
+  metrics: readonly string[];
+  styles: RowStyles;
+}) {
   const last = {
     label: 'dialogues',
     cells: rows.map((row) => (
@@ -119,7 +139,15 @@ function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
 }
 
 /** @param change the same figures as differences from something else, where there are some */
-export function MetricCell({ metrics, metric, change = {} }: { metrics: Metrics; metric: string; change?: Metrics | undefined }) {
+export function MetricCell({
+  metrics,
+  metric,
+  change = {},
+}: {
+  metrics: Metrics;
+  metric: string;
+  change?: Metrics | undefined;
+}) {
   const [summary, difference] = [metrics[metric], change[metric]];
   if (summary === undefined) return <td class="number absent">–</td>;
   return (
@@ -140,10 +168,15 @@ export function RoundingTable({ rows, styles }: { rows: readonly ReportRow[]; st
   return (
     <>
       <p class="aside">
-        Training rollouts had the target in 8 bits; the figures above are exact. Here every exchange was answered once more by the rounded target,
-        after the same words and with the same draws: rounded minus exact.
+        Training rollouts had the target in 8 bits; the figures above are exact. Here every exchange was answered once
+        more by the rounded target, after the same words and with the same draws: rounded minus exact.
       </p>
-      <MetricTable label="Table of what rounding changes" rows={rounded} metrics={metricOrder(rounded)} styles={styles} />
+      <MetricTable
+        label="Table of what rounding changes"
+        rows={rounded}
+        metrics={metricOrder(rounded)}
+        styles={styles}
+      />
     </>
   );
 }
@@ -151,7 +184,8 @@ export function RoundingTable({ rows, styles }: { rows: readonly ReportRow[]; st
 /** How the figures change from turn to turn. */
 export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
   const withTurns = rows.filter((row) => (row.byTurn?.length ?? 0) > 1);
-  const has = (metric: string): boolean => withTurns.some(({ byTurn = [] }) => byTurn.some((turn) => turn.metrics[metric] !== undefined));
+  const has = (metric: string): boolean =>
+    withTurns.some(({ byTurn = [] }) => byTurn.some((turn) => turn.metrics[metric] !== undefined));
   const metrics = ['replyHarm', 'replyFailureRate', 'adversaryNll', 'reward'].filter(has);
   if (metrics.length === 0) return null;
   return (
@@ -186,11 +220,23 @@ export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; style
 }
 
 /** Every dialogue as a point: an attack is good where it is both high and to the left. */
-export function LikelihoodScatter({ points: all, styles, threshold }: { points: readonly ReportPoint[]; styles: RowStyles; threshold: number | null }) {
+export function LikelihoodScatter({
+  points: all,
+  styles,
+  threshold,
+}: {
+  points: readonly ReportPoint[];
+  styles: RowStyles;
+  threshold: number | null;
+}) {
   const points = all.flatMap(({ row, harm, nll }) => (harm === null || nll === null ? [] : [{ row, x: nll, y: harm }]));
   if (points.length === 0) return null;
   const names = [...new Set(points.map(({ row }) => row))];
-  const series = names.map((name) => ({ name, style: styles.get(name) ?? 0, values: points.filter(({ row }) => row === name) }));
+  const series = names.map((name) => ({
+    name,
+    style: styles.get(name) ?? 0,
+    values: points.filter(({ row }) => row === name),
+  }));
   return (
     <>
       <Legend names={series} />

@@ -20,8 +20,13 @@ export function linearScale(
   const from = options.fixed === true ? first : Math.floor(first / step + 1e-9) * step;
   const to = options.fixed === true ? last : Math.ceil(last / step - 1e-9) * step;
   const ticks: number[] = [];
-  for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(12)));
-  return { domain: [from, to], ticks, at: (value) => range[0] + ((value - from) / (to - from)) * (range[1] - range[0]) };
+  for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-9; i++)
+    ticks.push(Number((i * step).toPrecision(12)));
+  return {
+    domain: [from, to],
+    ticks,
+    at: (value) => range[0] + ((value - from) / (to - from)) * (range[1] - range[0]),
+  };
 }
 
 /** 1, 2, 2.5 or 5 times a power of ten, at least `rough`. */
@@ -34,8 +39,15 @@ function roundStep(rough: number): number {
 /** A tick as short as its neighbours allow. */
 export function tickLabel(value: number, ticks: readonly number[]): string {
   const step = ticks.length > 1 ? Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) : Math.abs(value);
-  const digits = step === 0 || step >= 1 ? (Number.isInteger(step) ? 0 : 1) : Math.min(4, Math.ceil(-Math.log10(step) + (String(step).includes('25') ? 1e-9 + 1 : 0) - 1e-9));
-  return Math.abs(value) >= 10_000 ? `${Number((value / 1000).toPrecision(3))}k` : value.toFixed(digits).replace('-', '−');
+  const digits =
+    step === 0 || step >= 1
+      ? Number.isInteger(step)
+        ? 0
+        : 1
+      : Math.min(4, Math.ceil(-Math.log10(step) + (String(step).includes('25') ? 1e-9 + 1 : 0) - 1e-9));
+  return Math.abs(value) >= 10_000
+    ? `${Number((value / 1000).toPrecision(3))}k`
+    : value.toFixed(digits).replace('-', '−');
 }
 
 /** SVG path of a polyline. */

@@ -1,5 +1,5 @@
-/** What the page does by itself: the theme, and putting covered text in place when asked for. Plain browser JavaScript, kept as
- *  text because it runs there and not here. Text goes in as text nodes only. */
+/** What the page does by itself: the theme, and putting covered text in place when asked for. Plain browser JavaScript,
+ *  kept as text because it runs there and not here. Text goes in as text nodes only. */
 import { themeScript } from './themeScript.js';
 
 export const reportScript = `${themeScript}

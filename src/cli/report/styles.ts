@@ -1,4 +1,5 @@
-/** The look of a report. Colours are Okabe and Ito's, lightened for the dark; every text colour reaches a contrast of 4.5. */
+/** The look of a report. Colours are Okabe and Ito's, lightened for the dark; every text colour reaches a contrast of
+ *  4.5. */
 export const reportStyles = `
 :root {
   color-scheme: light;

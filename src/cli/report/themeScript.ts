@@ -1,4 +1,5 @@
-/** The button that changes a page between light and dark. Plain browser JavaScript, kept as text because it runs there and not here. */
+/** The button that changes a page between light and dark. Plain browser JavaScript, kept as text because it runs there
+ *  and not here. */
 export const themeScript = `
 'use strict';
 const root = document.documentElement;

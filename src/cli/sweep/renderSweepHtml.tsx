@@ -6,5 +6,10 @@ import { SweepPage } from './sweepPage.js';
 import type { SweepView } from './sweepView.js';
 
 export function renderSweepHtml(view: SweepView): string {
-  return htmlDocument({ title: `${view.file.name} – Gadfly sweep`, body: renderToString(<SweepPage view={view} />), script: themeScript, veiled: null });
+  return htmlDocument({
+    title: `${view.file.name} – Gadfly sweep`,
+    body: renderToString(<SweepPage view={view} />),
+    script: themeScript,
+    veiled: null,
+  });
 }

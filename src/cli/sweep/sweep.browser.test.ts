@@ -8,26 +8,50 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleSweep, exampleSweeps } from '../testing/exampleSweep.js';
 import { renderSweepHtml } from './renderSweepHtml.js';
 
-const candidates = [process.env['GADFLY_CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const candidates = [
+  process.env['GADFLY_CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-sweep-'));
 
 let browser: Browser;
 
-async function open(name: string, options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {}): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
-  const page = await browser.newPage({ viewport: { width: options.width ?? 1180, height: 900 }, colorScheme: options.colorScheme ?? 'light' });
+async function open(
+  name: string,
+  options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {},
+): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
+  const page = await browser.newPage({
+    viewport: { width: options.width ?? 1180, height: 900 },
+    colorScheme: options.colorScheme ?? 'light',
+  });
   const [trouble, requests]: [string[], string[]] = [[], []];
-  page.on('console', (message) => { trouble.push(message.text()); });
-  page.on('pageerror', (error) => { trouble.push(error.message); });
-  page.on('request', (request) => { requests.push(request.url()); });
+  page.on('console', (message) => {
+    trouble.push(message.text());
+  });
+  page.on('pageerror', (error) => {
+    trouble.push(error.message);
+  });
+  page.on('request', (request) => {
+    requests.push(request.url());
+  });
   await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
   return { page, trouble, requests };
 }
 
 beforeAll(async () => {
   const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
-  if (executablePath === undefined) throw new Error('These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.');
-  for (const [name, sweep] of Object.entries(exampleSweeps)) writeFileSync(join(folder, `${name}.html`), renderSweepHtml(exampleSweep(sweep)));
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'] });
+  if (executablePath === undefined)
+    throw new Error(
+      'These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.',
+    );
+  for (const [name, sweep] of Object.entries(exampleSweeps))
+    writeFileSync(join(folder, `${name}.html`), renderSweepHtml(exampleSweep(sweep)));
+  browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'],
+  });
 });
 
 afterAll(async () => {
@@ -42,22 +66,29 @@ describe('sweep.html in a browser', () => {
     await page.click('#theme');
     expect(await paper()).not.toBe(light);
     expect(trouble).toEqual([]);
-    expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(join(folder, 'twoNumbers.html')).href]);
+    expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([
+      pathToFileURL(join(folder, 'twoNumbers.html')).href,
+    ]);
     await page.close();
   });
 
-  it.each(Object.keys(exampleSweeps))('%s: fits a telephone, and no label of a chart leaves its drawing or covers another', async (name) => {
-    for (const width of [360, 1180]) {
-      const { page } = await open(name, { width });
-      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-      expect(await page.evaluate(labelTrouble)).toEqual([]);
-      await page.close();
-    }
-  });
+  it.each(Object.keys(exampleSweeps))(
+    '%s: fits a telephone, and no label of a chart leaves its drawing or covers another',
+    async (name) => {
+      for (const width of [360, 1180]) {
+        const { page } = await open(name, { width });
+        expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+        expect(await page.evaluate(labelTrouble)).toEqual([]);
+        await page.close();
+      }
+    },
+  );
 
   it('a link leads to the report of its point', async () => {
     const { page } = await open('names');
-    const links = await page.locator('a[href$="report.html"]').evaluateAll((all) => all.map((link) => decodeURIComponent(link.getAttribute('href') ?? '')));
+    const links = await page
+      .locator('a[href$="report.html"]')
+      .evaluateAll((all) => all.map((link) => decodeURIComponent(link.getAttribute('href') ?? '')));
     expect(links[0]).toBe('./01-form=joint,seed=0/report.html');
     expect(links).toHaveLength(6);
     await page.close();

@@ -1,6 +1,17 @@
-/** A sweep's pictures as plain SVG: lines over a swept number, lanes over swept names. All panels of a metric share their scale. */
+/** A sweep's pictures as plain SVG: lines over a swept number, lanes over swept names. All panels of a metric share
+ *  their scale. */
 import type { JsonValue } from '../../runs/json.js';
-import { Figure, HorizontalGrid, Legend, Mark, pairWidth, shorten, startsAtZero, styleClass, VerticalGrid } from '../report/charts.js';
+import {
+  Figure,
+  HorizontalGrid,
+  Legend,
+  Mark,
+  pairWidth,
+  shorten,
+  startsAtZero,
+  styleClass,
+  VerticalGrid,
+} from '../report/charts.js';
 import { formatMetric, metricName } from '../report/metricNames.js';
 import { linePath, linearScale, type Scale } from '../report/scale.js';
 import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type SweepPicture } from './sweepPanels.js';
@@ -53,7 +64,9 @@ function PanelChart(props: PanelProps) {
 
 /** Least and most of all panels of a picture. */
 function extent({ panels, metric }: SweepPicture): readonly [number, number] {
-  const all = panels.flatMap(({ series }) => series.flatMap(({ points }) => points.flatMap(({ mean, low, high }) => [mean, low, high])));
+  const all = panels.flatMap(({ series }) =>
+    series.flatMap(({ points }) => points.flatMap(({ mean, low, high }) => [mean, low, high])),
+  );
   const least = Math.min(...all);
   return [startsAtZero(metric) || metricName(metric).signed === true ? Math.min(0, least) : least, Math.max(...all)];
 }
@@ -69,9 +82,16 @@ function LinePanel({ picture, panel }: PanelProps) {
   const ends = isEven ? ([0, numbers.length - 1] as const) : ([Math.min(...numbers), Math.max(...numbers)] as const);
   const x = linearScale(...ends, [left + 14, end - 14], { fixed: true });
   const positions = numbers.map((value, i) => x.at(isEven ? i : value));
-  const dodge = (i: number): number => (i - (panel.series.length - 1) / 2) * Math.min(5, 24 / Math.max(1, panel.series.length));
+  const dodge = (i: number): number =>
+    (i - (panel.series.length - 1) / 2) * Math.min(5, 24 / Math.max(1, panel.series.length));
   return (
-    <Figure title={panel.title ?? label} caption={panel.title === null ? meaning : ''} height={214} width={pairWidth} description={describe(picture, panel)}>
+    <Figure
+      title={panel.title ?? label}
+      caption={panel.title === null ? meaning : ''}
+      height={214}
+      width={pairWidth}
+      description={describe(picture, panel)}
+    >
       <HorizontalGrid scale={y} left={left} right={end} metric={metric} />
       {signed && <line class="zero" x1={left} x2={end} y1={y.at(0)} y2={y.at(0)} />}
       {tickPlaces(positions, axis.values).map(({ place, value }) => (
@@ -90,9 +110,18 @@ function LinePanel({ picture, panel }: PanelProps) {
         return (
           <g>
             {points.map((point) => (
-              <line class={`whisker thin ${styleClass(style)}`} x1={at(point)} x2={at(point)} y1={y.at(point.low)} y2={y.at(point.high)} />
+              <line
+                class={`whisker thin ${styleClass(style)}`}
+                x1={at(point)}
+                x2={at(point)}
+                y1={y.at(point.low)}
+                y2={y.at(point.high)}
+              />
             ))}
-            <path class={`curve ${styleClass(style)}`} d={linePath(points.map((point) => [at(point), y.at(point.mean)] as const))} />
+            <path
+              class={`curve ${styleClass(style)}`}
+              d={linePath(points.map((point) => [at(point), y.at(point.mean)] as const))}
+            />
             {points.map((point) => (
               <g>
                 <Mark x={at(point)} y={y.at(point.mean)} style={style} size={4} />
@@ -117,7 +146,13 @@ function LanePanel({ picture, panel }: PanelProps) {
   const bottom = top + axis.values.length * lane;
   const x = linearScale(...extent(picture), [left, pairWidth - right], { ticks: 4 });
   return (
-    <Figure title={panel.title ?? label} caption={panel.title === null ? meaning : ''} height={bottom + 26} width={pairWidth} description={describe(picture, panel)}>
+    <Figure
+      title={panel.title ?? label}
+      caption={panel.title === null ? meaning : ''}
+      height={bottom + 26}
+      width={pairWidth}
+      description={describe(picture, panel)}
+    >
       <VerticalGrid scale={x} top={top} bottom={bottom} metric={metric} />
       {signed && <line class="zero" x1={x.at(0)} x2={x.at(0)} y1={top} y2={bottom} />}
       {axis.values.map((value, i) => (
@@ -138,7 +173,19 @@ function LanePanel({ picture, panel }: PanelProps) {
   );
 }
 
-function LaneMark({ x, y, style, point, text }: { x: Scale; y: number; style: number; point: PanelPoint; text: string }) {
+function LaneMark({
+  x,
+  y,
+  style,
+  point,
+  text,
+}: {
+  x: Scale;
+  y: number;
+  style: number;
+  point: PanelPoint;
+  text: string;
+}) {
   return (
     <g>
       <line class={`whisker ${styleClass(style)}`} x1={x.at(point.low)} x2={x.at(point.high)} y1={y} y2={y} />
@@ -164,7 +211,10 @@ function describe(picture: SweepPicture, { series }: Panel): string {
 }
 
 /** Labels that do not touch: of many values, every second or third. */
-function tickPlaces(positions: readonly number[], values: readonly JsonValue[]): readonly { readonly place: number; readonly value: JsonValue }[] {
+function tickPlaces(
+  positions: readonly number[],
+  values: readonly JsonValue[],
+): readonly { readonly place: number; readonly value: JsonValue }[] {
   const widest = Math.max(...values.map((value) => valueLabel(value).length)) * 7.5 + 8;
   const out: { place: number; value: JsonValue }[] = [];
   for (const [i, place] of positions.entries()) {

@@ -12,7 +12,10 @@ import type { SweepView } from './sweepView.js';
 
 const pictureOf = ({ file, seedKey }: SweepView, id: string, metric: string): SweepPicture => {
   const table = file.tables.find((each) => each.id === id);
-  const found = table === undefined ? undefined : sweepPictures(table, file.keys, seedKey).find((picture) => picture.metric === metric);
+  const found =
+    table === undefined
+      ? undefined
+      : sweepPictures(table, file.keys, seedKey).find((picture) => picture.metric === metric);
   if (found === undefined) throw new Error(`no picture of ${metric} in ${id}`);
   return found;
 };
@@ -20,10 +23,17 @@ const pictureOf = ({ file, seedKey }: SweepView, id: string, metric: string): Sw
 describe('the tables of a sweep', () => {
   it('hold every row of every report beside its values: adversaries, mended models with their changes, guards', () => {
     const { tables } = exampleSweep(exampleSweeps.number).file;
-    expect(tables.map(({ id, rows }) => `${id}: ${rows.length}`)).toEqual(['rows organism:judge: 8', 'mend harmful: 8', 'mend ordinary: 8', 'mend guards: 8']);
+    expect(tables.map(({ id, rows }) => `${id}: ${rows.length}`)).toEqual([
+      'rows organism:judge: 8',
+      'mend harmful: 8',
+      'mend ordinary: 8',
+      'mend guards: 8',
+    ]);
     const [before, after] = tables[1]?.rows ?? [];
     expect(before).toMatchObject({ point: 1, values: { 'stages.mend.train.0.gamma': 0 }, name: 'organism' });
-    expect(after?.change?.['replyFailureRate']?.mean).toBeCloseTo((after?.metrics['replyFailureRate']?.mean ?? 0) - 0.5);
+    expect(after?.change?.['replyFailureRate']?.mean).toBeCloseTo(
+      (after?.metrics['replyFailureRate']?.mean ?? 0) - 0.5,
+    );
     expect(tables[3]?.rows[1]?.metrics['ordinaryNllChange']).toBeDefined();
   });
 
@@ -32,60 +42,107 @@ describe('the tables of a sweep', () => {
     const ipo = joinRepeats(file.tables[0]?.rows ?? [], seedKey).find(({ name }) => name === 'ipo');
     expect(ipo?.values).toEqual({ 'stages.mend.train.0.gamma': 0 });
     // 0.3 − 0.2 · 0.3 = 0.24 for seed 0, 0.03 more for each further seed.
-    expect(ipo?.metrics['replyFailureRate']).toEqual({ mean: expect.closeTo(0.27) as number, least: expect.closeTo(0.24) as number, most: expect.closeTo(0.3) as number, seeds: 3 });
+    expect(ipo?.metrics['replyFailureRate']).toEqual({
+      mean: expect.closeTo(0.27) as number,
+      least: expect.closeTo(0.24) as number,
+      most: expect.closeTo(0.3) as number,
+      seeds: 3,
+    });
   });
 });
 
 describe('the pictures of a sweep', () => {
   it('one number: a line a row over it, with the runs’ own intervals', () => {
-    const { axis, panels, spread, lines } = pictureOf(exampleSweep(exampleSweeps.number), 'rows organism:judge', 'replyFailureRate');
+    const { axis, panels, spread, lines } = pictureOf(
+      exampleSweep(exampleSweeps.number),
+      'rows organism:judge',
+      'replyFailureRate',
+    );
     expect(axis).toEqual({ kind: 'number', label: 'gamma', values: [0, 0.1, 0.2, 0.4] });
     expect([spread, panels.length, lines.map(({ name }) => name)]).toEqual(['interval', 1, ['untuned', 'ipo']]);
     const [first] = panels[0]?.series[1]?.points ?? [];
-    expect(first).toEqual({ at: 0, mean: expect.closeTo(0.24) as number, low: expect.closeTo(0.19) as number, high: expect.closeTo(0.29) as number, seeds: 1 });
+    expect(first).toEqual({
+      at: 0,
+      mean: expect.closeTo(0.24) as number,
+      low: expect.closeTo(0.19) as number,
+      high: expect.closeTo(0.29) as number,
+      seeds: 1,
+    });
   });
 
   it('with seeds: means, from the lowest seed to the highest; where one is missing, it says that both are shown', () => {
-    const point = (unfinished: readonly number[]) => pictureOf(exampleSweep(exampleSweeps.numberAndSeeds, unfinished), 'rows organism:judge', 'replyFailureRate');
+    const point = (unfinished: readonly number[]) =>
+      pictureOf(exampleSweep(exampleSweeps.numberAndSeeds, unfinished), 'rows organism:judge', 'replyFailureRate');
     expect(point([]).spread).toBe('seeds');
-    expect(point([]).panels[0]?.series[1]?.points[0]).toMatchObject({ low: expect.closeTo(0.24) as number, high: expect.closeTo(0.3) as number, seeds: 3 });
+    expect(point([]).panels[0]?.series[1]?.points[0]).toMatchObject({
+      low: expect.closeTo(0.24) as number,
+      high: expect.closeTo(0.3) as number,
+      seeds: 3,
+    });
     expect(point([2, 3]).spread).toBe('mixed');
   });
 
   it('two numbers: small multiples by row, a line for each value of the second', () => {
     const { axis, panels, lines } = pictureOf(exampleSweep(exampleSweeps.twoNumbers), 'mend harmful', 'evasiveness');
-    expect([axis.label, panels.map(({ title }) => title), lines.map(({ name }) => name)]).toEqual(['gamma', ['organism', 'adpo'], ['beta 0.1', 'beta 0.3', 'beta 0.9']]);
-    expect(panels.every(({ series }) => series.length === 3 && series.every(({ points }) => points.length === 4))).toBe(true);
+    expect([axis.label, panels.map(({ title }) => title), lines.map(({ name }) => name)]).toEqual([
+      'gamma',
+      ['organism', 'adpo'],
+      ['beta 0.1', 'beta 0.3', 'beta 0.9'],
+    ]);
+    expect(panels.every(({ series }) => series.length === 3 && series.every(({ points }) => points.length === 4))).toBe(
+      true,
+    );
   });
 
   it('names: lanes in order of appearance; seeds alone: a lane a row', () => {
-    expect(pictureOf(exampleSweep(exampleSweeps.names), 'rows organism:judge', 'replyFailureRate').axis).toEqual({ kind: 'category', label: 'form', values: ['joint', 'paired', 'separate'] });
-    expect(pictureOf(exampleSweep(exampleSweeps.seeds), 'rows organism:judge', 'replyFailureRate').axis).toEqual({ kind: 'category', label: 'adversary', values: ['untuned', 'ipo'] });
+    expect(pictureOf(exampleSweep(exampleSweeps.names), 'rows organism:judge', 'replyFailureRate').axis).toEqual({
+      kind: 'category',
+      label: 'form',
+      values: ['joint', 'paired', 'separate'],
+    });
+    expect(pictureOf(exampleSweep(exampleSweeps.seeds), 'rows organism:judge', 'replyFailureRate').axis).toEqual({
+      kind: 'category',
+      label: 'adversary',
+      values: ['untuned', 'ipo'],
+    });
   });
 
   it('three keys: what is neither axis nor line divides the panels', () => {
-    const view = exampleSweep('{ grid: { stages.mend.train.0.form: [joint, paired], stages.mend.train.0.beta: [0.1, 0.3], stages.mend.train.0.gamma: [0, 0.1, 0.2] } }');
+    const view = exampleSweep(
+      '{ grid: { stages.mend.train.0.form: [joint, paired], stages.mend.train.0.beta: [0.1, 0.3], stages.mend.train.0.gamma: [0, 0.1, 0.2] } }',
+    );
     const { panels } = pictureOf(view, 'mend guards', 'ordinaryNllChange');
     expect(panels.map(({ title }) => title)).toEqual(['adpo, beta 0.1', 'adpo, beta 0.3']);
   });
 
   it('values over powers of ten are spaced evenly, others to scale', () => {
-    expect([isCrowded([0.001, 0.01, 0.1, 1]), isCrowded([0.05, 0.1, 0.2]), isCrowded([1, 100])]).toEqual([true, false, false]);
+    expect([isCrowded([0.001, 0.01, 0.1, 1]), isCrowded([0.05, 0.1, 0.2]), isCrowded([1, 100])]).toEqual([
+      true,
+      false,
+      false,
+    ]);
     expect(renderSweepHtml(exampleSweep(exampleSweeps.crowded))).toContain('beta (values evenly spaced)');
   });
 });
 
 describe('sweep.html', () => {
-  it.each(Object.entries(exampleSweeps))('%s: names no outside resource, and every figure says in words what it shows', (_, sweep) => {
-    const html = renderSweepHtml(exampleSweep(sweep));
-    const targets = [...html.matchAll(/\s(?:src|href)=["']?([^"'\s>]+)|url\(([^)]+)|@import/g)].map(([, target]) => target ?? '');
-    expect(targets.filter((target) => !/^(data:,|#results|\.\/[^/]+\/report\.html)$/.test(target))).toEqual([]);
-    expect(html).toContain("default-src 'none'");
-    const figures = [...html.matchAll(/<svg viewBox[^>]*role="img" aria-label="([^"]*)"/g)].map(([, label]) => label ?? '');
-    expect(figures.length).toBeGreaterThan(3);
-    for (const label of figures) expect(label).toMatch(/\d/);
-    expect(html).not.toMatch(/NaN|Infinity|undefined/);
-  });
+  it.each(Object.entries(exampleSweeps))(
+    '%s: names no outside resource, and every figure says in words what it shows',
+    (_, sweep) => {
+      const html = renderSweepHtml(exampleSweep(sweep));
+      const targets = [...html.matchAll(/\s(?:src|href)=["']?([^"'\s>]+)|url\(([^)]+)|@import/g)].map(
+        ([, target]) => target ?? '',
+      );
+      expect(targets.filter((target) => !/^(data:,|#results|\.\/[^/]+\/report\.html)$/.test(target))).toEqual([]);
+      expect(html).toContain("default-src 'none'");
+      const figures = [...html.matchAll(/<svg viewBox[^>]*role="img" aria-label="([^"]*)"/g)].map(
+        ([, label]) => label ?? '',
+      );
+      expect(figures.length).toBeGreaterThan(3);
+      for (const label of figures) expect(label).toMatch(/\d/);
+      expect(html).not.toMatch(/NaN|Infinity|undefined/);
+    },
+  );
 
   it('is the same for the same sweep, and escapes what it is given', () => {
     const view = exampleSweep(exampleSweeps.number, [2]);
@@ -96,7 +153,9 @@ describe('sweep.html', () => {
   });
 
   it('a sweep without a measured point has a page as well', () => {
-    expect(renderSweepHtml(exampleSweep(exampleSweeps.number, [1, 2, 3, 4]))).toContain('No point has been evaluated yet');
+    expect(renderSweepHtml(exampleSweep(exampleSweeps.number, [1, 2, 3, 4]))).toContain(
+      'No point has been evaluated yet',
+    );
   });
 });
 
@@ -122,8 +181,14 @@ describe('sweep.json', () => {
     const { file } = exampleSweep(exampleSweeps.number, [2]);
     writeSweepFile(folder, file);
     // None of these runs is on the disk: the done ones must run again.
-    expect(readSweepFile(folder)).toEqual({ ...file, points: file.points.map((point) => (point.status === 'done' ? { ...point, status: 'pending' } : point)) });
-    writeSweepFile(folder, { ...file, points: [{ ...(file.points[0] as (typeof file.points)[number]), folder: '../elsewhere' }] });
+    expect(readSweepFile(folder)).toEqual({
+      ...file,
+      points: file.points.map((point) => (point.status === 'done' ? { ...point, status: 'pending' } : point)),
+    });
+    writeSweepFile(folder, {
+      ...file,
+      points: [{ ...(file.points[0] as (typeof file.points)[number]), folder: '../elsewhere' }],
+    });
     expect(() => readSweepFile(folder)).toThrow('points[0]');
     writeSweepFile(folder, { ...file, schema: 2 as 1 });
     expect(() => readSweepFile(folder)).toThrow('"schema": 1');

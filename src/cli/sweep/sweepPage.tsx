@@ -12,10 +12,18 @@ const shownAtOnce = 16;
 
 export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
   const { points, keys, tables, configuration } = file;
-  const { description, target, adversary, judge } = configuration as Readonly<Record<string, unknown>> & { readonly description?: string };
+  const { description, target, adversary, judge } = configuration as Readonly<Record<string, unknown>> & {
+    readonly description?: string;
+  };
   const done = points.filter(({ status }) => status === 'done').length;
   const swept = new Set(keys.map(({ key }) => key.split('.')[0]));
-  const cast = ([['target', target], ['adversary', adversary], ['judge', judge]] as const).filter(([role]) => !swept.has(role));
+  const cast = (
+    [
+      ['target', target],
+      ['adversary', adversary],
+      ['judge', judge],
+    ] as const
+  ).filter(([role]) => !swept.has(role));
   return (
     <>
       <PageHead brand="Gadfly sweep" title={file.name} description={description} veils={false}>
@@ -27,7 +35,8 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
           ))}
           {keys.map(({ key, label }) => (
             <li>
-              <span title={key}>{label}</span> <code>{[...new Set(points.map(({ values }) => valueLabel(values[key])))].join(', ')}</code>
+              <span title={key}>{label}</span>{' '}
+              <code>{[...new Set(points.map(({ values }) => valueLabel(values[key])))].join(', ')}</code>
             </li>
           ))}
         </ul>
@@ -61,7 +70,10 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
         </section>
         <section aria-label="How it was run">
           <h2>How it was run</h2>
-          <p class="aside">Every point is the recipe with its values set, run by itself; limits held for each. The run directories say on what machine and for how long.</p>
+          <p class="aside">
+            Every point is the recipe with its values set, run by itself; limits held for each. The run directories say
+            on what machine and for how long.
+          </p>
           <details>
             <summary>The recipe, with every default</summary>
             <pre>

@@ -1,5 +1,5 @@
-/** From a sweep's table to its pictures: which swept key runs along the axis, which makes the lines, which the panels. Points that
- *  differ in their seed alone are one point. Pure. */
+/** From a sweep's table to its pictures: which swept key runs along the axis, which makes the lines, which the panels.
+ *  Points that differ in their seed alone are one point. Pure. */
 import type { JsonObject, JsonValue } from '../../runs/json.js';
 import type { SweptKey } from '../../runs/sweepPlan.js';
 import { joinRepeats, type RepeatedRow, type SweepTable } from '../../runs/sweepTables.js';
@@ -46,12 +46,29 @@ export interface SweepPicture {
 }
 
 /** Metrics with a picture, where they exist. */
-const pictured = ['replyFailureRate', 'replyHarm', 'adversaryNll', 'evasiveness', 'coherence', 'ordinaryNllChange', 'choiceAccuracy'];
+const pictured = [
+  'replyFailureRate',
+  'replyHarm',
+  'adversaryNll',
+  'evasiveness',
+  'coherence',
+  'ordinaryNllChange',
+  'choiceAccuracy',
+];
 
-export function sweepPictures(table: SweepTable, keys: readonly SweptKey[], seedKey: string | null): readonly SweepPicture[] {
+export function sweepPictures(
+  table: SweepTable,
+  keys: readonly SweptKey[],
+  seedKey: string | null,
+): readonly SweepPicture[] {
   const rows = joinRepeats(table.rows, seedKey);
-  const axes = keys.filter(({ key }) => key !== seedKey).map((key) => axisOf(key, rows)).filter(({ axis }) => axis.values.length > 1);
-  return pictured.filter((metric) => rows.some(({ metrics }) => metrics[metric] !== undefined)).map((metric) => pictureOf(metric, rows, axes, table.rowIs));
+  const axes = keys
+    .filter(({ key }) => key !== seedKey)
+    .map((key) => axisOf(key, rows))
+    .filter(({ axis }) => axis.values.length > 1);
+  return pictured
+    .filter((metric) => rows.some(({ metrics }) => metrics[metric] !== undefined))
+    .map((metric) => pictureOf(metric, rows, axes, table.rowIs));
 }
 
 interface KeyAxis {
@@ -63,7 +80,14 @@ function axisOf({ key, label }: SweptKey, rows: readonly RepeatedRow[]): KeyAxis
   const distinct = new Map(rows.map(({ values }) => [JSON.stringify(values[key] ?? null), values[key] ?? null]));
   const values = [...distinct.values()];
   const isNumeric = values.every((value) => typeof value === 'number');
-  return { key, axis: { kind: isNumeric ? 'number' : 'category', label, values: isNumeric ? [...values].sort((a, b) => Number(a) - Number(b)) : values } };
+  return {
+    key,
+    axis: {
+      kind: isNumeric ? 'number' : 'category',
+      label,
+      values: isNumeric ? [...values].sort((a, b) => Number(a) - Number(b)) : values,
+    },
+  };
 }
 
 function pictureOf(metric: string, all: readonly RepeatedRow[], axes: readonly KeyAxis[], rowIs: string): SweepPicture {
@@ -75,28 +99,46 @@ function pictureOf(metric: string, all: readonly RepeatedRow[], axes: readonly K
   const x = longest(numeric) ?? axes[0];
   if (x === undefined) {
     const axis: Axis = { kind: 'category', label: rowIs, values: names };
-    const series = names.map((name, style) => ({ name, style, points: rows.filter((row) => row.name === name).map((row) => pointOf(row, metric, style)) }));
+    const series = names.map((name, style) => ({
+      name,
+      style,
+      points: rows.filter((row) => row.name === name).map((row) => pointOf(row, metric, style)),
+    }));
     return { metric, axis, panels: [{ title: null, series }], lines: [], spread };
   }
   const at = (row: RepeatedRow): number => indexOf(x, row.values);
-  const points = (own: readonly RepeatedRow[]): readonly PanelPoint[] => own.map((row) => pointOf(row, metric, at(row))).sort((a, b) => a.at - b.at);
+  const points = (own: readonly RepeatedRow[]): readonly PanelPoint[] =>
+    own.map((row) => pointOf(row, metric, at(row))).sort((a, b) => a.at - b.at);
   const others = axes.filter((each) => each !== x);
   const second = longest(others);
   if (second === undefined) {
-    const series = names.map((name, style) => ({ name, style, points: points(rows.filter((row) => row.name === name)) }));
+    const series = names.map((name, style) => ({
+      name,
+      style,
+      points: points(rows.filter((row) => row.name === name)),
+    }));
     return { metric, axis: x.axis, panels: [{ title: null, series }], lines: series, spread };
   }
   const rest = others.filter((each) => each !== second);
-  const lines = second.axis.values.map((value, style) => ({ name: `${second.axis.label} ${valueLabel(value)}`, style }));
+  const lines = second.axis.values.map((value, style) => ({
+    name: `${second.axis.label} ${valueLabel(value)}`,
+    style,
+  }));
   const panels = new Map<string, RepeatedRow[]>();
   for (const row of rows) {
     const title = [row.name, ...rest.map(({ key, axis }) => `${axis.label} ${valueLabel(row.values[key])}`)].join(', ');
     panels.set(title, [...(panels.get(title) ?? []), row]);
   }
   return {
-    metric, axis: x.axis, lines, spread,
+    metric,
+    axis: x.axis,
+    lines,
+    spread,
     panels: [...panels].map(([title, own]) => {
-      const series = lines.map((line) => ({ ...line, points: points(own.filter((row) => indexOf(second, row.values) === line.style)) }));
+      const series = lines.map((line) => ({
+        ...line,
+        points: points(own.filter((row) => indexOf(second, row.values) === line.style)),
+      }));
       return { title, series: series.filter((each) => each.points.length > 0) };
     }),
   };
@@ -104,7 +146,10 @@ function pictureOf(metric: string, all: readonly RepeatedRow[], axes: readonly K
 
 /** The axis with the most values, the first of equals. */
 function longest(axes: readonly KeyAxis[]): KeyAxis | undefined {
-  return axes.reduce<KeyAxis | undefined>((best, each) => (best === undefined || each.axis.values.length > best.axis.values.length ? each : best), undefined);
+  return axes.reduce<KeyAxis | undefined>(
+    (best, each) => (best === undefined || each.axis.values.length > best.axis.values.length ? each : best),
+    undefined,
+  );
 }
 
 function indexOf({ key, axis }: KeyAxis, values: JsonObject): number {

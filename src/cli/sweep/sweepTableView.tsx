@@ -88,7 +88,9 @@ export function SeedTable({ table, keys, seedKey }: TableProps & { readonly seed
 }
 
 export function RunTable({ file: { keys, points } }: { file: SweepFile }) {
-  const hasReasons = points.some(({ reason, thresholdExceeded }) => reason !== undefined || thresholdExceeded !== undefined);
+  const hasReasons = points.some(
+    ({ reason, thresholdExceeded }) => reason !== undefined || thresholdExceeded !== undefined,
+  );
   return (
     <Scroll label="Runs">
       <table class="results">
@@ -110,9 +112,20 @@ export function RunTable({ file: { keys, points } }: { file: SweepFile }) {
               {keys.map(({ key }) => (
                 <td>{valueLabel(values[key])}</td>
               ))}
-              <th scope="row">{status === 'pending' ? name : <a href={`./${encodeURIComponent(folder)}/report.html`}>{name}</a>}</th>
+              <th scope="row">
+                {status === 'pending' ? name : <a href={`./${encodeURIComponent(folder)}/report.html`}>{name}</a>}
+              </th>
               <td>{status}</td>
-              {hasReasons && <td>{[reason ?? '', thresholdExceeded.length === 0 ? '' : `over failOver: ${thresholdExceeded.join(', ')}`].filter((text) => text !== '').join('; ')}</td>}
+              {hasReasons && (
+                <td>
+                  {[
+                    reason ?? '',
+                    thresholdExceeded.length === 0 ? '' : `over failOver: ${thresholdExceeded.join(', ')}`,
+                  ]
+                    .filter((text) => text !== '')
+                    .join('; ')}
+                </td>
+              )}
             </tr>
           ))}
         </tbody>

@@ -1,4 +1,5 @@
-/** What a sweep shows, gathered from its folder: sweep.json, and the report of every point that has one. Reading only. */
+/** What a sweep shows, gathered from its folder: sweep.json, and the report of every point that has one. Reading only.
+ */
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';
 import { openRun } from '../../runs/runDirectory.js';

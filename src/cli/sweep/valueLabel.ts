@@ -3,6 +3,7 @@ import type { JsonValue } from '../../runs/json.js';
 
 export function valueLabel(value: JsonValue | undefined): string {
   if (typeof value === 'string') return value;
-  if (typeof value === 'object' && value !== null && 'model' in value && typeof value.model === 'string') return value.model;
+  if (typeof value === 'object' && value !== null && 'model' in value && typeof value.model === 'string')
+    return value.model;
   return JSON.stringify(value ?? null);
 }

@@ -1,6 +1,7 @@
-/** ConvoKit corpora: a folder with utterances.jsonl, or that file. Current dumps say speaker and conversation_id, old ones
- *  user and root. A conversation gives one prompt: its last turns by time (two, as in arXiv 2407.09447). A conversation in
- *  which anything was removed or deleted is dropped. Memory grows with the number of conversations, not with their text. */
+/** ConvoKit corpora: a folder with utterances.jsonl, or that file. Current dumps say speaker and conversation_id, old
+ *  ones user and root. A conversation gives one prompt: its last turns by time (two, as in arXiv 2407.09447). A
+ *  conversation in which anything was removed or deleted is dropped. Memory grows with the number of conversations, not
+ *  with their text. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError } from '../../base/errors.js';

@@ -1,5 +1,5 @@
-/** CSV records (RFC 4180), streamed: quoted fields may hold commas, doubled quotes and line breaks; the first record names
- *  the columns. */
+/** CSV records (RFC 4180), streamed: quoted fields may hold commas, doubled quotes and line breaks; the first record
+ *  names the columns. */
 import { FormatError } from '../../base/errors.js';
 import { readLines } from './lines.js';
 

@@ -30,7 +30,9 @@ const names = Object.keys(datasetFormats) as DatasetFormatName[];
 describe.each(names)('data set format %s', (name) => {
   const sample = datasetSamples[name];
   const brokenBytes = Buffer.from(sample.broken.replace('\uFFFF', ''), 'utf8');
-  const broken = sample.broken.includes('\uFFFF') ? Buffer.concat([brokenBytes, Buffer.from([0xff, 0xfe])]) : brokenBytes;
+  const broken = sample.broken.includes('\uFFFF')
+    ? Buffer.concat([brokenBytes, Buffer.from([0xff, 0xfe])])
+    : brokenBytes;
 
   it('is recognised by its content and read in order', async () => {
     const path = join(folderOf(sample.files), sample.open);
@@ -50,7 +52,9 @@ describe.each(names)('data set format %s', (name) => {
   it('says file and line of what it cannot read, and what to do, without quoting the text', async () => {
     const file = Object.keys(sample.files)[0] ?? '';
     const folder = folderOf({ [file]: broken });
-    const error: unknown = await loadPrompts(join(folder, sample.open), { format: name }).catch((cause: unknown) => cause);
+    const error: unknown = await loadPrompts(join(folder, sample.open), { format: name }).catch(
+      (cause: unknown) => cause,
+    );
     expect(error).toBeInstanceOf(FormatError);
     const { details } = error as FormatError;
     expect(details.where).toMatch(name === 'text' ? /prompts\.txt, before byte/u : /:2(?:$|,)/u);
@@ -88,7 +92,9 @@ describe('recognition', () => {
     expect(await formatOf(fileOf('dev.json', jsonl({ text: 'a' }, { text: 'b' })), null)).toBe('json-lines');
     const path = fileOf('prompts.jsonl.gz', gzipSync(jsonl('a', 'b')));
     expect((await loadPrompts(path)).items.map(({ text }) => text)).toEqual(['a', 'b']);
-    await expect(loadPrompts(fileOf('cut.jsonl.gz', gzipSync(jsonl('a', 'b')).subarray(0, 15)))).rejects.toThrow(FormatError);
+    await expect(loadPrompts(fileOf('cut.jsonl.gz', gzipSync(jsonl('a', 'b')).subarray(0, 15)))).rejects.toThrow(
+      FormatError,
+    );
   });
 });
 
@@ -133,11 +139,15 @@ describe('prompts', () => {
     const { items, dropped } = await loadPrompts(fileOf('p.json', '["a", "b", "a"]'));
     expect(items.map(({ text }) => text)).toEqual(['a', 'b']);
     expect(dropped).toEqual({ duplicate: 1 });
-    await expect(loadPrompts(fileOf('p.jsonl', jsonl({ id: 1, text: 'a' }, { id: 1, text: 'b' })))).rejects.toThrow(/one id/u);
+    await expect(loadPrompts(fileOf('p.jsonl', jsonl({ id: 1, text: 'a' }, { id: 1, text: 'b' })))).rejects.toThrow(
+      /one id/u,
+    );
   });
 
   it('keep plain fields of their source and the source’s own ids', async () => {
-    const { items } = await loadPrompts(fileOf('p.jsonl', jsonl({ text: 'a', id: 'x', conversation_id: 'c', topic: 'tea', tags: ['b'] })));
+    const { items } = await loadPrompts(
+      fileOf('p.jsonl', jsonl({ text: 'a', id: 'x', conversation_id: 'c', topic: 'tea', tags: ['b'] })),
+    );
     expect(items).toEqual([{ id: 'x', conversationId: 'c', text: 'a', meta: { topic: 'tea' } }]);
   });
 
@@ -157,7 +167,9 @@ describe('ConvoKit conversations', () => {
 
   it('keep as many last turns as asked, joined as asked, raw when asked', async () => {
     expect((await loadPrompts(path(), { maxTurns: 1 })).items[0]?.text).toBe('Rye, with this recipe.');
-    expect((await loadPrompts(path(), { maxTurns: 3, turnSeparator: '\n' })).items[0]?.text.split('\n')).toHaveLength(3);
+    expect((await loadPrompts(path(), { maxTurns: 3, turnSeparator: '\n' })).items[0]?.text.split('\n')).toHaveLength(
+      3,
+    );
     expect((await loadPrompts(path(), { clean: false })).items[0]?.text).toContain('**rye** &amp;');
   });
 
@@ -192,7 +204,9 @@ describe('known failures', () => {
   });
 
   it('of texts alone are cut at the white space nearest to the middle, and nothing is lost', async () => {
-    const { items, dropped } = await loadContinuations(fileOf('t.jsonl', jsonl({ text: 'One two three four' }, 'word')));
+    const { items, dropped } = await loadContinuations(
+      fileOf('t.jsonl', jsonl({ text: 'One two three four' }, 'word')),
+    );
     expect(items.map(({ prefix, continuation }) => [prefix.text, continuation])).toEqual([['One two', ' three four']]);
     expect(dropped).toEqual({ 'too short to cut in two': 1 });
     expect(middleGap('  a  ')).toBeNull();

@@ -1,4 +1,5 @@
-/** Checked access to the fields of untrusted records. Errors name the place, the key and the kind found, never the text. */
+/** Checked access to the fields of untrusted records. Errors name the place, the key and the kind found, never the
+ *  text. */
 import { ConfigError, FormatError } from '../../base/errors.js';
 import { textId } from '../identity.js';
 import type { Prompt } from '../types.js';
@@ -12,7 +13,12 @@ export function isFields(value: unknown): value is Fields {
 
 export function asFields(value: unknown, where: string): Fields {
   if (isFields(value)) return value;
-  throw new FormatError('This is not an object', { where, expected: 'a JSON object', got: describe(value), remedy: 'Correct this line.' });
+  throw new FormatError('This is not an object', {
+    where,
+    expected: 'a JSON object',
+    got: describe(value),
+    remedy: 'Correct this line.',
+  });
 }
 
 /** A string field, empty or not. */

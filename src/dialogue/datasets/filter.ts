@@ -11,8 +11,13 @@ export interface Filtered<Item> {
   readonly unscored: number;
 }
 
-/** Prompts whose harm is at most `maxHarm`. A prompt that cannot be scored is left out and counted: it might be harmful. */
-export async function filterByHarm(prompts: readonly Prompt[], judge: Judge, maxHarm: number): Promise<Filtered<Prompt>> {
+/** Prompts whose harm is at most `maxHarm`. A prompt that cannot be scored is left out and counted: it might be
+ *  harmful. */
+export async function filterByHarm(
+  prompts: readonly Prompt[],
+  judge: Judge,
+  maxHarm: number,
+): Promise<Filtered<Prompt>> {
   return filterJudged(
     prompts,
     judge,

@@ -1,5 +1,5 @@
-/** What a data set format is: one file, one entry in `all.ts`. A reader streams items; what to do with them (clean, count,
- *  deduplicate, split) is `loadDataset.ts`. */
+/** What a data set format is: one file, one entry in `all.ts`. A reader streams items; what to do with them (clean,
+ *  count, deduplicate, split) is `loadDataset.ts`. */
 import type { Prompt } from '../types.js';
 
 /** One usable item of a data set. */

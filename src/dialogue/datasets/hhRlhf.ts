@@ -1,5 +1,5 @@
-/** hh-rlhf preference data (Bai et al. 2022): {chosen, rejected}, turns "\n\nHuman: …\n\nAssistant: …". The prompt is what
- *  both share up to and including the last "\n\nAssistant:"; the rejected reply is the continuation. */
+/** hh-rlhf preference data (Bai et al. 2022): {chosen, rejected}, turns "\n\nHuman: …\n\nAssistant: …". The prompt is
+ *  what both share up to and including the last "\n\nAssistant:"; the rejected reply is the continuation. */
 import { FormatError } from '../../base/errors.js';
 import { textId } from '../identity.js';
 import { asFields, isFields, stringField } from './fields.js';
@@ -15,7 +15,9 @@ export const hhRlhf: DatasetFormat = {
   recognises: (probe) =>
     probe.kind === 'file' &&
     isFields(probe.firstValue) &&
-    ['chosen', 'rejected'].every((key) => isFields(probe.firstValue) && String(probe.firstValue[key]).startsWith(humanMark)),
+    ['chosen', 'rejected'].every(
+      (key) => isFields(probe.firstValue) && String(probe.firstValue[key]).startsWith(humanMark),
+    ),
   read: async function* (path) {
     for await (const item of readJsonLines(path)) yield rowOf(item);
   },
@@ -49,7 +51,8 @@ export function isHumanAssistant(text: string): boolean {
   return text.startsWith(humanMark);
 }
 
-/** The turns of such a dialogue, oldest first and trimmed; without a last one that is empty, for that is still to be answered. */
+/** The turns of such a dialogue, oldest first and trimmed; without a last one that is empty, for that is still to be
+ *  answered. */
 export function humanAssistantTurns(text: string): readonly string[] {
   const turns = turnsOf(text);
   return turns.at(-1) === '' ? turns.slice(0, -1) : turns;

@@ -52,13 +52,17 @@ export function parseJson(text: string, where: string, expected: string, remedy?
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The message of JSON.parse may quote the text and does not always say where: data sets hold what nobody wants in a log.
+    // The message of JSON.parse may quote the text and does not always say where: data sets hold what nobody wants in a
+    // log.
     const position = jsonErrorPosition(text);
     const before = text.slice(0, position).split('\n');
     throw new FormatError('This is not JSON', {
       where: before.length === 1 ? where : `${where}:${before.length}`,
       expected,
-      got: position >= text.length ? 'a value that ends too early' : `an unexpected character at column ${(before.at(-1)?.length ?? 0) + 1}`,
+      got:
+        position >= text.length
+          ? 'a value that ends too early'
+          : `an unexpected character at column ${(before.at(-1)?.length ?? 0) + 1}`,
       ...(remedy === undefined ? {} : { remedy }),
     });
   }
@@ -88,7 +92,8 @@ function jsonErrorPosition(text: string): number {
     const token = jsonTokens.exec(text);
     const [whole = '', open, close, separator, scalar] = token ?? [];
     const start = at + /^\s*/u.exec(text.slice(at, at + 1000))![0].length; // Matches the empty string at least.
-    if (token === null) return text.indexOf('"', start) === start && text.indexOf('"', start + 1) === -1 ? text.length : start;
+    if (token === null)
+      return text.indexOf('"', start) === start && text.indexOf('"', start + 1) === -1 ? text.length : start;
     const top = stack.at(-1);
     if (open !== undefined) {
       if (!wantsValue) return start;
@@ -115,5 +120,7 @@ export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 8).join(', ') || 'no keys'}`;
-  return typeof value === 'string' ? `a string of ${value.length} characters` : `the ${typeof value} ${JSON.stringify(value)}`;
+  return typeof value === 'string'
+    ? `a string of ${value.length} characters`
+    : `the ${typeof value} ${JSON.stringify(value)}`;
 }

@@ -1,4 +1,5 @@
-/** JSON lines: a string or an object with `prompt` or `text` a line; `{prompt, continuation, toxicity}` for known failures. */
+/** JSON lines: a string or an object with `prompt` or `text` a line; `{prompt, continuation, toxicity}` for known
+ *  failures. */
 import type { DatasetFormat } from './format.js';
 import { isFields } from './fields.js';
 import { readJsonLines } from './json.js';
@@ -8,7 +9,9 @@ export const jsonLines: DatasetFormat = {
   summary: 'JSON lines: a string, {prompt} or {text} each; with continuation and toxicity for known failures',
   cleans: false,
   recognises: (probe) =>
-    probe.kind === 'file' && probe.extension !== 'txt' && (typeof probe.firstValue === 'string' || isFields(probe.firstValue)),
+    probe.kind === 'file' &&
+    probe.extension !== 'txt' &&
+    (typeof probe.firstValue === 'string' || isFields(probe.firstValue)),
   read: async function* (path) {
     for await (const item of readJsonLines(path)) yield textRow(item);
   },

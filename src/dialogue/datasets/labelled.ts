@@ -1,6 +1,7 @@
-/** Texts with a human's word on them, harmful or not: what judges are measured against. Reads JSON lines or a JSON array of
- *  {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers), and CSV with a column of text and a
- *  column of flags; a Jigsaw file counts a comment as harmful when any of its six labels is set, unless a column is named. */
+/** Texts with a human's word on them, harmful or not: what judges are measured against. Reads JSON lines or a JSON
+ *  array of {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers), and CSV
+ *  with a column of text and a column of flags; a Jigsaw file counts a comment as harmful when any of its six labels is
+ *  set, unless a column is named. */
 import { ConfigError, FormatError } from '../../base/errors.js';
 import type { JudgedExchange } from '../types.js';
 import { readCsv } from './csv.js';
@@ -21,12 +22,15 @@ const jigsawLabels = ['toxic', 'severe_toxic', 'obscene', 'threat', 'insult', 'i
 
 /** In source order.
  *  @param column the field that holds the label; found by its name when null
- *  @throws FormatError naming the line without a text or a label of 0 or 1, ConfigError for a file that cannot be opened or is empty */
+ *  @throws FormatError naming the line without a text or a label of 0 or 1, ConfigError for a file that cannot be
+ *    opened or is empty */
 export async function readLabelled(path: string, column: string | null): Promise<readonly LabelledText[]> {
   const texts: LabelledText[] = [];
   const isCsv = /\.[ct]sv(\.gz)?$/i.test(path);
-  for await (const { fields, where } of isCsv ? csvFields(path) : jsonFields(path)) texts.push(labelledText(fields, where, column));
-  if (texts.length === 0) throw new ConfigError('There is no labelled text in this file', { where: path, expected: 'at least one' });
+  for await (const { fields, where } of isCsv ? csvFields(path) : jsonFields(path))
+    texts.push(labelledText(fields, where, column));
+  if (texts.length === 0)
+    throw new ConfigError('There is no labelled text in this file', { where: path, expected: 'at least one' });
   return texts;
 }
 
@@ -40,7 +44,8 @@ async function* csvFields(path: string): AsyncGenerator<Item> {
 }
 
 async function* jsonFields(path: string): AsyncGenerator<Item> {
-  for await (const { value, where } of (await isArray(path)) ? readJsonArray(path) : readJsonLines(path)) yield { fields: asFields(value, where), where };
+  for await (const { value, where } of (await isArray(path)) ? readJsonArray(path) : readJsonLines(path))
+    yield { fields: asFields(value, where), where };
 }
 
 /** By the first character that is no white space. */
@@ -51,17 +56,33 @@ async function isArray(path: string): Promise<boolean> {
 
 function labelledText(fields: Fields, where: string, column: string | null): LabelledText {
   const text = textKeys.map((key) => fields[key]).find((value) => typeof value === 'string');
-  if (typeof text !== 'string') throw new FormatError('There is no text', { where, expected: `one of the fields ${textKeys.join(', ')}`, got: keysOf(fields) });
+  if (typeof text !== 'string')
+    throw new FormatError('There is no text', {
+      where,
+      expected: `one of the fields ${textKeys.join(', ')}`,
+      got: keysOf(fields),
+    });
   const { utterance } = fields;
-  return { text, exchange: typeof utterance === 'string' ? { utterance, reply: text } : null, harmful: isHarmful(fields, where, column), where };
+  return {
+    text,
+    exchange: typeof utterance === 'string' ? { utterance, reply: text } : null,
+    harmful: isHarmful(fields, where, column),
+    where,
+  };
 }
 
 function isHarmful(fields: Fields, where: string, column: string | null): boolean {
-  if (column === null && jigsawLabels.every((label) => fields[label] !== undefined)) return jigsawLabels.some((label) => flag(fields[label], label, where));
+  if (column === null && jigsawLabels.every((label) => fields[label] !== undefined))
+    return jigsawLabels.some((label) => flag(fields[label], label, where));
   const key = column ?? labelKeys.find((name) => fields[name] !== undefined && fields[name] !== null);
   if (key === undefined || fields[key] === undefined) {
     const remedy = 'Name the field that holds it with --column.';
-    throw new FormatError('There is no label', { where, expected: `the field ${column ?? labelKeys.join(', ')}`, got: keysOf(fields), remedy });
+    throw new FormatError('There is no label', {
+      where,
+      expected: `the field ${column ?? labelKeys.join(', ')}`,
+      got: keysOf(fields),
+      remedy,
+    });
   }
   return flag(fields[key], key, where);
 }
@@ -70,7 +91,11 @@ function flag(value: unknown, key: string, where: string): boolean {
   const known = typeof value === 'string' ? value.trim().toLowerCase() : value;
   if (known === true || known === 1 || known === '1' || known === 'true' || known === '1.0') return true;
   if (known === false || known === 0 || known === '0' || known === 'false' || known === '0.0') return false;
-  throw new FormatError(`The label ${key} says neither yes nor no`, { where, expected: '0, 1, true or false', got: describe(value) });
+  throw new FormatError(`The label ${key} says neither yes nor no`, {
+    where,
+    expected: '0, 1, true or false',
+    got: describe(value),
+  });
 }
 
 function keysOf(fields: Fields): string {

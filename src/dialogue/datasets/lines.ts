@@ -1,5 +1,5 @@
-/** Lines of a text file, streamed: UTF-8 with or without a byte order mark, LF or CRLF, plain or gzip (.gz). Only LF ends
- *  a line: JSON strings may hold U+2028, at which node:readline would break them. */
+/** Lines of a text file, streamed: UTF-8 with or without a byte order mark, LF or CRLF, plain or gzip (.gz). Only LF
+ *  ends a line: JSON strings may hold U+2028, at which node:readline would break them. */
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { pipeline } from 'node:stream';
@@ -11,7 +11,8 @@ export interface NumberedLine {
   readonly text: string;
 }
 
-/** @throws FormatError for bytes that are not UTF-8, a broken gzip stream, or a line of more than `maxLength` characters */
+/** @throws FormatError for bytes that are not UTF-8, a broken gzip stream, or a line of more than `maxLength`
+ *    characters */
 export async function* readLines(path: string, maxLength = 1 << 26): AsyncGenerator<NumberedLine> {
   let line = 0;
   let parts: string[] = [];
@@ -65,7 +66,12 @@ export async function* readText(path: string): AsyncGenerator<string> {
       });
     }
     if (isZlibError(cause)) {
-      throw new FormatError('The gzip file is broken', { where: path, got: cause.message, remedy: 'Fetch the file again.', cause });
+      throw new FormatError('The gzip file is broken', {
+        where: path,
+        got: cause.message,
+        remedy: 'Fetch the file again.',
+        cause,
+      });
     }
     throw cause;
   } finally {

@@ -33,8 +33,8 @@ export async function loadPrompts(path: string, options: LoadOptions = {}): Prom
   return load(path, options, ({ prompt }) => ({ item: prompt, key: prompt.text }));
 }
 
-/** Known failures: each text cut in two, where the source cuts it or else in the middle. Prefix and continuation together
- *  are the source's text, white space between them included.
+/** Known failures: each text cut in two, where the source cuts it or else in the middle. Prefix and continuation
+ *  together are the source's text, white space between them included.
  *  @param options.minToxicity keep only rows whose toxicity is known and above it
  *  @throws ConfigError when there are none */
 export async function loadContinuations(
@@ -44,7 +44,8 @@ export async function loadContinuations(
   const { minToxicity } = options;
   return load(path, options, (row) => {
     if (minToxicity !== undefined && row.toxicity === null) return { reason: 'toxicity unknown' };
-    if (minToxicity !== undefined && row.toxicity !== null && row.toxicity <= minToxicity) return { reason: 'toxicity too low' };
+    if (minToxicity !== undefined && row.toxicity !== null && row.toxicity <= minToxicity)
+      return { reason: 'toxicity too low' };
     const item = continuationOf(row);
     return item === null ? { reason: 'too short to cut in two' } : { item, key: item.prefix.text + item.continuation };
   });
@@ -52,7 +53,11 @@ export async function loadContinuations(
 
 type Choice<Item> = { readonly item: Item; readonly key: string } | { readonly reason: string };
 
-async function load<Item>(path: string, options: LoadOptions, choose: (row: DatasetRow) => Choice<Item>): Promise<Loaded<Item>> {
+async function load<Item>(
+  path: string,
+  options: LoadOptions,
+  choose: (row: DatasetRow) => Choice<Item>,
+): Promise<Loaded<Item>> {
   const { maxTurns = 2, turnSeparator = ' ', limit = Infinity } = options;
   const name = await formatOf(path, options.format ?? null);
   const format: DatasetFormat = datasetFormats[name];
@@ -131,7 +136,10 @@ export function middleGap(text: string): number | null {
   const [first, last] = [text.length - text.trimStart().length, text.trimEnd().length];
   const gaps = [...text.matchAll(/\s+/gu)].map(({ index }) => index).filter((index) => index > first && index < last);
   const middle = (first + last) / 2;
-  return gaps.reduce<number | null>((best, gap) => (best === null || Math.abs(gap - middle) < Math.abs(best - middle) ? gap : best), null);
+  return gaps.reduce<number | null>(
+    (best, gap) => (best === null || Math.abs(gap - middle) < Math.abs(best - middle) ? gap : best),
+    null,
+  );
 }
 
 function sameId(row: DatasetRow, earlier: string): FormatError {

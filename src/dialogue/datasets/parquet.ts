@@ -1,4 +1,5 @@
-/** The rows of a Parquet file, a row group at a time. The reading is hyparquet's, with Snappy as its only compression. */
+/** The rows of a Parquet file, a row group at a time. The reading is hyparquet's, with Snappy as its only compression.
+ */
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { FormatError } from '../../base/errors.js';
 import type { JsonItem } from './json.js';
@@ -15,14 +16,19 @@ export async function* readParquet(path: string, columns: readonly string[]): As
   for (const group of metadata.row_groups) {
     const end = start + Number(group.num_rows);
     const from = start;
-    const rows = await readable(path, () => parquetReadObjects({ file, metadata, rowStart: from, rowEnd: end, columns: wanted }));
+    const rows = await readable(path, () =>
+      parquetReadObjects({ file, metadata, rowStart: from, rowEnd: end, columns: wanted }),
+    );
     for (const [i, value] of rows.entries()) yield { value, where: `${path}, row ${String(start + i + 1)}` };
     start = end;
   }
 }
 
 /** The schema is a tree in depth-first order. */
-function topLevelNames(elements: readonly { readonly name: string; readonly num_children?: number }[], count: number): readonly string[] {
+function topLevelNames(
+  elements: readonly { readonly name: string; readonly num_children?: number }[],
+  count: number,
+): readonly string[] {
   const names: string[] = [];
   let at = 0;
   const skip = (): void => {
@@ -42,8 +48,12 @@ async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
     return await read();
   } catch (cause) {
     throw new FormatError('This Parquet file cannot be read', {
-      where: path, expected: 'Parquet, Snappy or without compression', got: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'Write it as JSON lines: datasets.load_dataset("parquet", data_files=FILE)["train"].to_json("out.jsonl").', cause,
+      where: path,
+      expected: 'Parquet, Snappy or without compression',
+      got: cause instanceof Error ? cause.message : String(cause),
+      remedy:
+        'Write it as JSON lines: datasets.load_dataset("parquet", data_files=FILE)["train"].to_json("out.jsonl").',
+      cause,
     });
   }
 }

@@ -10,7 +10,13 @@ export const plainText: DatasetFormat = {
   read: async function* (path) {
     for await (const { line, text } of readLines(path)) {
       if (text.trim() === '') continue;
-      yield { kind: 'row', prompt: promptOfText(text.trim()), continuation: null, toxicity: null, where: `${path}:${line}` };
+      yield {
+        kind: 'row',
+        prompt: promptOfText(text.trim()),
+        continuation: null,
+        toxicity: null,
+        where: `${path}:${line}`,
+      };
     }
   },
 };

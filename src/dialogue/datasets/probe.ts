@@ -24,7 +24,10 @@ export async function formatOf(path: string, format: string | null): Promise<Dat
   throw new ConfigError('The format of this data set is not recognised', {
     where: path,
     expected: names().join(', '),
-    got: probe.kind === 'folder' ? `a folder with ${probe.entries.slice(0, 8).join(', ')}` : `a file ending in .${probe.extension}`,
+    got:
+      probe.kind === 'folder'
+        ? `a folder with ${probe.entries.slice(0, 8).join(', ')}`
+        : `a file ending in .${probe.extension}`,
     remedy: 'Name its format with format:, or see `gadfly list datasets`.',
   });
 }
@@ -39,7 +42,11 @@ function isFormatName(name: string): name is DatasetFormatName {
 
 async function probePath(path: string): Promise<DatasetProbe> {
   const info = await stat(path).catch((cause: unknown) => {
-    throw new ConfigError('The data set cannot be opened', { where: path, remedy: 'Check the path; it is relative to the recipe.', cause });
+    throw new ConfigError('The data set cannot be opened', {
+      where: path,
+      remedy: 'Check the path; it is relative to the recipe.',
+      cause,
+    });
   });
   if (info.isDirectory()) return { kind: 'folder', path, entries: (await readdir(path)).sort() };
   const firstLine = await readFirstLine(path);

@@ -1,5 +1,5 @@
-/** RealToxicityPrompts (Gehman et al. 2020), prompts.jsonl: sentences cut in two, each half with Perspective scores, which
- *  may be null. The source document is the conversation, so that a split keeps its sentences together. */
+/** RealToxicityPrompts (Gehman et al. 2020), prompts.jsonl: sentences cut in two, each half with Perspective scores,
+ *  which may be null. The source document is the conversation, so that a split keeps its sentences together. */
 import { textId } from '../identity.js';
 import { asFields, isFields, plainFields, shareField, stringField } from './fields.js';
 import type { DatasetFormat, DatasetItem } from './format.js';

@@ -12,7 +12,8 @@ describe('split', () => {
     const together = splitParts.flatMap((part) => parts[part]);
     expect(together).toHaveLength(300);
     expect(new Set(together)).toEqual(new Set(prompts));
-    for (const part of splitParts) expect(parts[part]).toEqual(prompts.filter((prompt) => parts[part].includes(prompt)));
+    for (const part of splitParts)
+      expect(parts[part]).toEqual(prompts.filter((prompt) => parts[part].includes(prompt)));
   });
 
   it('never puts one conversation on two sides', () => {

@@ -28,9 +28,13 @@ export function splitPrompts(
 /** Where a conversation goes, whatever the others are; null for the share that is left over. */
 export function partOf(conversationId: string, seed: number, shares: SplitShares): SplitPart | null {
   const total = splitParts.reduce((sum, part) => sum + shares[part], 0);
-  invariant(splitParts.every((part) => shares[part] >= 0) && total <= 1 + 1e-9, 'shares of a split are at least 0 and together at most 1');
+  invariant(
+    splitParts.every((part) => shares[part] >= 0) && total <= 1 + 1e-9,
+    'shares of a split are at least 0 and together at most 1',
+  );
   // Shares that add up to 1 but for rounding leave nothing over.
-  const draw = openStream(streamKey(seed, 'split', textIndex(conversationId))).uniform() * (total > 1 - 1e-9 ? total : 1);
+  const draw =
+    openStream(streamKey(seed, 'split', textIndex(conversationId))).uniform() * (total > 1 - 1e-9 ? total : 1);
   let bound = 0;
   for (const part of splitParts) {
     bound += shares[part];

@@ -5,7 +5,17 @@ import { isFields, plainFields, promptOfText, promptText, shareField, stringFiel
 import type { DatasetRow } from './format.js';
 import { describe, type JsonItem } from './json.js';
 
-const known = ['prompt', 'text', 'continuation', 'completion', 'toxicity', 'id', 'conversation_id', 'chosen', 'rejected'] as const;
+const known = [
+  'prompt',
+  'text',
+  'continuation',
+  'completion',
+  'toxicity',
+  'id',
+  'conversation_id',
+  'chosen',
+  'rejected',
+] as const;
 
 /** @throws FormatError, or ConfigError for an empty prompt */
 export function textRow({ value, where }: JsonItem): DatasetRow {
@@ -19,10 +29,14 @@ export function textRow({ value, where }: JsonItem): DatasetRow {
       remedy: 'Correct this item, or name the format of the data set with format:.',
     });
   }
-  const plain = promptOfText(promptText(stringField(value, value['prompt'] === undefined ? 'text' : 'prompt', where), where));
+  const plain = promptOfText(
+    promptText(stringField(value, value['prompt'] === undefined ? 'text' : 'prompt', where), where),
+  );
   const id = idField(value, 'id', where) ?? plain.id;
   const meta = plainFields(value, known);
-  const continuationKey = (['continuation', 'completion'] as const).find((key) => value[key] !== undefined && value[key] !== null);
+  const continuationKey = (['continuation', 'completion'] as const).find(
+    (key) => value[key] !== undefined && value[key] !== null,
+  );
   return {
     kind: 'row',
     prompt: {

@@ -1,8 +1,8 @@
 /** The step that every rollout is made of: the adversary speaks, the target replies, the exchange is scored. All
  *  dialogues of a depth go through it together: one adversary call, one target call, one judge call.
  *
- *  Random streams hang on the prompt's id and the path in its tree, never on the place in a batch: the same prompt gives
- *  the same texts whatever is rolled out beside it. */
+ *  Random streams hang on the prompt's id and the path in its tree, never on the place in a batch: the same prompt
+ *  gives the same texts whatever is rolled out beside it. */
 import { childKey, type StreamKey } from '../../base/random.js';
 import { invariant, present } from '../../base/invariant.js';
 import { textIndex } from '../identity.js';
@@ -36,7 +36,11 @@ const draws = { adversary: 0, target: 1, branch: 2 } as const;
 export async function playExchanges(stems: readonly Stem[], cast: RolloutCast): Promise<readonly Exchange[]> {
   if (stems.length === 0) return [];
   const utterances = await cast.adversary.speak(
-    stems.map(({ dialogue, stream, goesOn = false }) => ({ dialogue, stream: childKey(stream, draws.adversary), goesOn })),
+    stems.map(({ dialogue, stream, goesOn = false }) => ({
+      dialogue,
+      stream: childKey(stream, draws.adversary),
+      goesOn,
+    })),
   );
   expectTurns(cast.adversary.name, 'adversary', utterances, stems.length);
   return answerUtterances(stems, utterances, cast);
@@ -48,7 +52,9 @@ export async function answerUtterances(
   utterances: readonly Utterance[],
   cast: Omit<RolloutCast, 'adversary'>,
 ): Promise<readonly Exchange[]> {
-  const spoken = stems.map(({ dialogue }, i) => withTurn(dialogue, present(utterances[i], 'an utterance for each stem')));
+  const spoken = stems.map(({ dialogue }, i) =>
+    withTurn(dialogue, present(utterances[i], 'an utterance for each stem')),
+  );
   const answers = await cast.target.reply(
     stems.map(({ stream, goesOn = false }, i) => ({
       dialogue: present(spoken[i], 'a dialogue for each stem'),

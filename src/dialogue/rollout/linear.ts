@@ -20,7 +20,10 @@ function nextExchange(stream: StreamKey): StreamKey {
 /** One scored dialogue a prompt, in order. */
 export async function rolloutLinear(options: LinearRolloutOptions): Promise<readonly ScoredDialogue[]> {
   invariant(Number.isInteger(options.turns) && options.turns >= 1, 'a linear rollout has at least one turn');
-  let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({ dialogue, stream: nextExchange(stream) }));
+  let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({
+    dialogue,
+    stream: nextExchange(stream),
+  }));
   const scores: ExchangeScore[][] = stems.map(() => []);
   for (let turn = 0; turn < options.turns; turn++) {
     const goesOn = turn + 1 < options.turns;
@@ -36,8 +39,8 @@ export async function rolloutLinear(options: LinearRolloutOptions): Promise<read
   return stems.map(({ dialogue }, i) => ({ dialogue, scores: present(scores[i], 'scores of each dialogue') }));
 }
 
-/** The exchanges of linear dialogues again, each after the dialogue as it was, with the adversary's words as they were: only the target
- *  (or the judge) may differ. Draws are those of the rollout, so that the same target says the same.
+/** The exchanges of linear dialogues again, each after the dialogue as it was, with the adversary's words as they were:
+ *  only the target (or the judge) may differ. Draws are those of the rollout, so that the same target says the same.
  *  @param stream the stream of the rollout that gave the dialogues
  *  @returns scores by dialogue and turn */
 export async function replayLinear(
@@ -46,17 +49,28 @@ export async function replayLinear(
   stream: StreamKey,
 ): Promise<readonly (readonly ExchangeScore[])[]> {
   const scores: ExchangeScore[][] = dialogues.map(() => []);
-  let streams = openStems(dialogues.map(({ prompt }) => prompt), stream).map((stem) => stem.stream);
+  let streams = openStems(
+    dialogues.map(({ prompt }) => prompt),
+    stream,
+  ).map((stem) => stem.stream);
   const turns = Math.max(0, ...dialogues.map((dialogue) => dialogue.turns.length / 2));
   for (let turn = 0; turn < turns; turn++) {
     streams = streams.map(nextExchange);
     const playing = dialogues.flatMap((dialogue, i) => {
       const utterance = dialogue.turns[2 * turn];
       const before = { ...dialogue, turns: dialogue.turns.slice(0, 2 * turn) };
-      return utterance === undefined ? [] : [{ i, utterance, stem: { dialogue: before, stream: present(streams[i], 'a stream for each dialogue') } }];
+      return utterance === undefined
+        ? []
+        : [{ i, utterance, stem: { dialogue: before, stream: present(streams[i], 'a stream for each dialogue') } }];
     });
-    const exchanges = await answerUtterances(playing.map(({ stem }) => stem), playing.map(({ utterance }) => utterance), cast);
-    exchanges.forEach(({ score }, n) => scores[present(playing[n], 'an exchange for each dialogue that goes on').i]?.push(score));
+    const exchanges = await answerUtterances(
+      playing.map(({ stem }) => stem),
+      playing.map(({ utterance }) => utterance),
+      cast,
+    );
+    exchanges.forEach(({ score }, n) =>
+      scores[present(playing[n], 'an exchange for each dialogue that goes on').i]?.push(score),
+    );
   }
   return scores;
 }

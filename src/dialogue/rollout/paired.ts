@@ -10,8 +10,8 @@ import { bestFirst } from '../pairs.js';
 import type { Prompt, RolloutNode, RolloutTree } from '../types.js';
 import { branchKey, openStems, playExchanges, type Exchange, type RolloutCast, type Stem } from './exchange.js';
 
-/** Which siblings the rollout goes on after: both members of the pair, the better one, one of them by draw, or a number:
- *  the best, the worst, then the others by reward ('both' is 2, 'best' is 1). */
+/** Which siblings the rollout goes on after: both members of the pair, the better one, one of them by draw, or a
+ *  number: the best, the worst, then the others by reward ('both' is 2, 'best' is 1). */
 export type BranchRule = 'both' | 'best' | 'random' | number;
 
 export interface PairedRolloutOptions extends RolloutCast {
@@ -36,9 +36,16 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
   const { horizon, candidates = 2, branch = 'both' } = options;
   invariant(Number.isInteger(horizon) && horizon >= 1, 'a paired rollout has a horizon of at least 1');
   invariant(Number.isInteger(candidates) && candidates >= 2, 'a paired rollout has at least two candidates');
-  invariant(typeof branch === 'string' || (Number.isInteger(branch) && branch >= 1), 'a paired rollout goes on after at least one sibling');
+  invariant(
+    typeof branch === 'string' || (Number.isInteger(branch) && branch >= 1),
+    'a paired rollout goes on after at least one sibling',
+  );
 
-  const roots = await growSiblings(openStems(options.prompts, options.stream), { candidates, goesOn: horizon > 1 }, options);
+  const roots = await growSiblings(
+    openStems(options.prompts, options.stream),
+    { candidates, goesOn: horizon > 1 },
+    options,
+  );
   let families = roots;
   for (let depth = 2; depth <= horizon; depth++) {
     const open = families.flatMap((family) => continued(family, branch));
@@ -46,7 +53,10 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
     for (const [i, draft] of open.entries()) draft.children = present(grown[i], 'children of each open node');
     families = grown;
   }
-  return options.prompts.map((prompt, i) => ({ prompt, roots: present(roots[i], 'roots of each tree').map((draft) => finish(draft, 1)) }));
+  return options.prompts.map((prompt, i) => ({
+    prompt,
+    roots: present(roots[i], 'roots of each tree').map((draft) => finish(draft, 1)),
+  }));
 }
 
 /** `candidates` siblings after each stem, from one batch. */
@@ -85,7 +95,12 @@ function continued(family: readonly Draft[], branch: BranchRule): readonly Draft
 }
 
 function finish(draft: Draft, depth: number): RolloutNode {
-  return { dialogue: draft.dialogue, depth, score: draft.score, children: draft.children.map((child) => finish(child, depth + 1)) };
+  return {
+    dialogue: draft.dialogue,
+    depth,
+    score: draft.score,
+    children: draft.children.map((child) => finish(child, depth + 1)),
+  };
 }
 
 /** Every node of a tree, parents before children. */

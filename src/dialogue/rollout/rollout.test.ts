@@ -24,7 +24,9 @@ function cast(): RolloutCast & {
 }
 
 /** A judge that never sees two texts alike, so that no two siblings tie. */
-const noTies = scriptedJudge((text) => (text.split('').reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9973, 7) % 9973) / 9973);
+const noTies = scriptedJudge(
+  (text) => (text.split('').reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9973, 7) % 9973) / 9973,
+);
 
 const textsOf = (dialogue: Dialogue): readonly string[] => dialogue.turns.map(({ text }) => text);
 
@@ -55,7 +57,12 @@ describe('paired rollout', () => {
       fc.asyncProperty(fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 1 }), fc.integer(), async (order, seed) => {
         const key = streamKey(seed, 'rollout');
         const all = await rolloutPaired({ ...cast(), prompts, horizon: 3, stream: key });
-        const some = await rolloutPaired({ ...cast(), prompts: order.map((i) => prompts[i] ?? promptOf('')), horizon: 3, stream: key });
+        const some = await rolloutPaired({
+          ...cast(),
+          prompts: order.map((i) => prompts[i] ?? promptOf('')),
+          horizon: 3,
+          stream: key,
+        });
         expect(some).toEqual(order.map((i) => all[i]));
       }),
       { numRuns: 10 },
@@ -64,7 +71,12 @@ describe('paired rollout', () => {
 
   it('draws other texts for the second occurrence of a prompt in a batch, and for another seed (seed 0 is a seed)', async () => {
     const roll = async (seed: number): Promise<readonly RolloutTree[]> =>
-      rolloutPaired({ ...cast(), prompts: [promptOf('a'), promptOf('a')], horizon: 2, stream: streamKey(seed, 'rollout') });
+      rolloutPaired({
+        ...cast(),
+        prompts: [promptOf('a'), promptOf('a')],
+        horizon: 2,
+        stream: streamKey(seed, 'rollout'),
+      });
     const [first, second] = await roll(0);
     expect(second).not.toEqual(first);
     expect(await roll(0)).toEqual([first, second]);
@@ -82,7 +94,9 @@ describe('paired rollout', () => {
   it('never uses one stream twice', async () => {
     const players = cast();
     await rolloutPaired({ ...players, prompts: promptsOf(3), horizon: 4, stream });
-    const keys = [...players.adversary.calls, ...players.target.calls].flat().map((request) => JSON.stringify(request.stream));
+    const keys = [...players.adversary.calls, ...players.target.calls]
+      .flat()
+      .map((request) => JSON.stringify(request.stream));
     expect(new Set(keys).size).toBe(keys.length);
   });
 
@@ -103,8 +117,14 @@ describe('paired rollout', () => {
     const players = cast();
     const frozen: RolloutCast = {
       ...players,
-      adversary: { ...players.adversary, speak: async (requests) => deepFreeze(await players.adversary.speak(deepFreeze(requests))) },
-      target: { ...players.target, reply: async (requests) => deepFreeze(await players.target.reply(deepFreeze(requests))) },
+      adversary: {
+        ...players.adversary,
+        speak: async (requests) => deepFreeze(await players.adversary.speak(deepFreeze(requests))),
+      },
+      target: {
+        ...players.target,
+        reply: async (requests) => deepFreeze(await players.target.reply(deepFreeze(requests))),
+      },
     };
     const trees = await rolloutPaired({ ...frozen, prompts, horizon: 3, stream: deepFreeze(stream) });
     const again = await rolloutPaired({ ...cast(), prompts: promptsOf(3), horizon: 3, stream });
@@ -114,7 +134,15 @@ describe('paired rollout', () => {
 
   it('with more candidates goes on after the extremes, one of them, or as many as it is told', async () => {
     for (const branch of ['both', 'best', 'random', 1, 2, 3, 9] as const) {
-      const [tree] = await rolloutPaired({ ...cast(), judge: noTies, prompts: promptsOf(1), horizon: 2, candidates: 4, branch, stream });
+      const [tree] = await rolloutPaired({
+        ...cast(),
+        judge: noTies,
+        prompts: promptsOf(1),
+        horizon: 2,
+        candidates: 4,
+        branch,
+        stream,
+      });
       const roots = tree?.roots ?? [];
       const totals = roots.map(({ score }) => score.reward?.total ?? NaN);
       const open = roots.flatMap(({ children }, i) => (children.length > 0 ? [totals[i]] : []));
@@ -146,7 +174,12 @@ describe('linear rollout', () => {
     const players = cast();
     const prompts = [...promptsOf(4), ...promptsOf(1)];
     const rolled = await rolloutLinear({ ...players, prompts, turns: 3, stream });
-    const replay = (target: RolloutCast['target']): ReturnType<typeof replayLinear> => replayLinear(rolled.map(({ dialogue }) => dialogue), { ...players, target }, stream);
+    const replay = (target: RolloutCast['target']): ReturnType<typeof replayLinear> =>
+      replayLinear(
+        rolled.map(({ dialogue }) => dialogue),
+        { ...players, target },
+        stream,
+      );
     expect(await replay(scriptedTarget())).toEqual(rolled.map(({ scores }) => scores));
     const hurt = await replay(scriptedTarget(() => 'thorn'));
     hurt.forEach((scores, i) => {
@@ -208,14 +241,15 @@ describe('linear rollout', () => {
       expect(Object.keys(request)).toEqual(['dialogue', 'stream', 'goesOn']);
       expect(request.dialogue.turns.at(-1)?.author).toBe('adversary');
     }
-    for (const request of players.adversary.calls.flat()) expect(request.dialogue.turns.at(-1)?.author ?? 'target').toBe('target');
+    for (const request of players.adversary.calls.flat())
+      expect(request.dialogue.turns.at(-1)?.author ?? 'target').toBe('target');
   });
 
   it('names the speaker that gives too few turns', async () => {
     const players = cast();
     const mute = { ...players.adversary, speak: async () => [] };
-    await expect(rolloutLinear({ ...players, adversary: mute, prompts: promptsOf(1), turns: 1, stream })).rejects.toThrow(
-      /scripted-adversary/u,
-    );
+    await expect(
+      rolloutLinear({ ...players, adversary: mute, prompts: promptsOf(1), turns: 1, stream }),
+    ).rejects.toThrow(/scripted-adversary/u);
   });
 });

@@ -71,13 +71,18 @@ export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> 
   'hh-rlhf': {
     files: {
       'pairs.jsonl': rows({
-        chosen: '\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant: Pass the end through it.',
-        rejected: '\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant: Guess.',
+        chosen:
+          '\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant: Pass the end through it.',
+        rejected:
+          '\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant: Guess.',
       }),
     },
     open: 'pairs.jsonl',
     texts: ['\n\nHuman: How do I tie a bowline?\n\nAssistant: Make a loop.\n\nHuman: And then?\n\nAssistant:'],
-    broken: rows({ chosen: '\n\nHuman: a\n\nAssistant: b', rejected: '\n\nHuman: a\n\nAssistant: c' }, { chosen: 'x', rejected: 'y' }),
+    broken: rows(
+      { chosen: '\n\nHuman: a\n\nAssistant: b', rejected: '\n\nHuman: a\n\nAssistant: c' },
+      { chosen: 'x', rejected: 'y' },
+    ),
   },
   jigsaw: {
     files: {
@@ -101,7 +106,9 @@ export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> 
     broken: 'Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\nGive,standard\n',
   },
   'json-array': {
-    files: { 'train.json': '[\n  "The tap drips. Call a plumber.",\n  {"prompt": "Where is the key?", "room": "hall"}\n]\n' },
+    files: {
+      'train.json': '[\n  "The tap drips. Call a plumber.",\n  {"prompt": "Where is the key?", "room": "hall"}\n]\n',
+    },
     open: 'train.json',
     texts: ['The tap drips. Call a plumber.', 'Where is the key?'],
     broken: '[\n  "one" "two"\n]\n',

@@ -1,5 +1,5 @@
-/** Deterministic fakes of the three roles, for tests of everything that plays or scores dialogues. Their draws come from
- *  the request's stream alone, as a real speaker's must; they record every batch they were given. */
+/** Deterministic fakes of the three roles, for tests of everything that plays or scores dialogues. Their draws come
+ *  from the request's stream alone, as a real speaker's must; they record every batch they were given. */
 import { createHash } from 'node:crypto';
 import { openStream, type RandomStream } from '../../base/random.js';
 import type { Adversary, Author, Judge, SpeakRequest, Target, Utterance, Verdict } from '../types.js';
@@ -7,10 +7,24 @@ import type { Adversary, Author, Judge, SpeakRequest, Target, Utterance, Verdict
 /** What a scripted speaker says. */
 export type Script = (request: SpeakRequest, draw: RandomStream) => string;
 
-const vocabulary = ['rain', 'tea', 'garden', 'thorn', 'song', 'bike', 'storm', 'bread', 'lake', 'nettle', 'cat', 'kite'] as const;
+const vocabulary = [
+  'rain',
+  'tea',
+  'garden',
+  'thorn',
+  'song',
+  'bike',
+  'storm',
+  'bread',
+  'lake',
+  'nettle',
+  'cat',
+  'kite',
+] as const;
 
 /** One to four words of a small vocabulary, by the request's draws. */
-export const smallTalk: Script = (_, draw) => Array.from({ length: 1 + draw.integer(4) }, () => draw.pick(vocabulary)).join(' ');
+export const smallTalk: Script = (_, draw) =>
+  Array.from({ length: 1 + draw.integer(4) }, () => draw.pick(vocabulary)).join(' ');
 
 export interface Recorded {
   /** The requests of each call, oldest first. */
@@ -37,7 +51,8 @@ export interface ScriptedTargetOptions {
 
 export function scriptedTarget(script: Script = smallTalk, options: ScriptedTargetOptions = {}): Target & Recorded {
   const calls: (readonly SpeakRequest[])[] = [];
-  const { name = 'scripted-target', logProbs = (_, utterance): number[] => wordsOf(utterance.text).map(() => -1) } = options;
+  const { name = 'scripted-target', logProbs = (_, utterance): number[] => wordsOf(utterance.text).map(() => -1) } =
+    options;
   return {
     name,
     calls,

@@ -20,19 +20,40 @@ describe('the table of model families', () => {
 
   it('a classifier is not opened as a language model, nor the reverse', () => {
     const config = { model_type: 'llama', architectures: ['LlamaForSequenceClassification'] };
-    expect(() => architectureOf(config, 'language', 'config.json')).toThrow(/LlamaForCausalLM[^]*LlamaForSequenceClassification/);
-    expect(() => architectureOf({ ...config, architectures: ['LlamaForCausalLM'] }, 'classes', 'config.json')).toThrow(/sequence classifier/);
+    expect(() => architectureOf(config, 'language', 'config.json')).toThrow(
+      /LlamaForCausalLM[^]*LlamaForSequenceClassification/,
+    );
+    expect(() => architectureOf({ ...config, architectures: ['LlamaForCausalLM'] }, 'classes', 'config.json')).toThrow(
+      /sequence classifier/,
+    );
   });
 
   it('an unknown activation is refused by name, with those known', () => {
-    expect(() => architectureOf({ model_type: 'llama', hidden_act: 'mish' }, 'language', 'config.json')).toThrow(/gelu[^]*silu[^]*mish/);
+    expect(() => architectureOf({ model_type: 'llama', hidden_act: 'mish' }, 'language', 'config.json')).toThrow(
+      /gelu[^]*silu[^]*mish/,
+    );
   });
 
   it('absent fields have the defaults of transformers', () => {
     const { config } = architectureOf({ model_type: 'gpt2' }, 'language', 'config.json');
-    expect(config).toMatchObject({ layers: 12, width: 768, heads: 12, headSize: 64, vocabularySize: 50257, contextLength: 1024, tiedHead: true });
+    expect(config).toMatchObject({
+      layers: 12,
+      width: 768,
+      heads: 12,
+      headSize: 64,
+      vocabularySize: 50257,
+      contextLength: 1024,
+      tiedHead: true,
+    });
     const llama = architectureOf({ model_type: 'llama' }, 'language', 'config.json').config;
-    expect(llama).toMatchObject({ layers: 32, width: 4096, heads: 32, kvHeads: 32, headSize: 128, vocabularySize: 32000 });
+    expect(llama).toMatchObject({
+      layers: 32,
+      width: 4096,
+      heads: 32,
+      kvHeads: 32,
+      headSize: 128,
+      vocabularySize: 32000,
+    });
     expect(llama).toMatchObject({ contextLength: 2048, tiedHead: false });
   });
 

@@ -21,7 +21,17 @@ import type { EncoderFamily } from './textBody.js';
 
 /** By `model_type` of config.json. */
 export const modelFamilies = {
-  gpt2, gpt_neox: gptNeox, opt, llama, mistral, qwen2, qwen3, smollm3, phi3, gemma2, gemma3_text: gemma3Text,
+  gpt2,
+  gpt_neox: gptNeox,
+  opt,
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  smollm3,
+  phi3,
+  gemma2,
+  gemma3_text: gemma3Text,
 } as const satisfies Record<string, ModelFamily>;
 
 /** Families that read but do not speak, by `model_type`. */
@@ -42,14 +52,18 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
     if (isMultimodal(raw)) throw multimodalError(raw, families, where);
     const known = [...Object.keys(families), ...(head === 'classes' ? Object.keys(encoderFamilies) : [])];
     throw new ConfigError('Unknown model architecture', {
-      where: `${where}: model_type`, expected: `one of ${known.join(', ')}`, got: JSON.stringify(type) ?? 'nothing',
+      where: `${where}: model_type`,
+      expected: `one of ${known.join(', ')}`,
+      got: JSON.stringify(type) ?? 'nothing',
     });
   }
   const expected = head === 'language' ? family.causalLanguageModels : family.classifiers;
   const classes = raw['architectures'];
   if (Array.isArray(classes) && classes.length > 0 && !classes.some((name) => expected.includes(name as string))) {
     throw new ConfigError(head === 'language' ? 'Not a causal language model' : 'Not a sequence classifier', {
-      where: `${where}: architectures`, expected: `one of ${expected.join(', ')}`, got: classes.join(', '),
+      where: `${where}: architectures`,
+      expected: `one of ${expected.join(', ')}`,
+      got: classes.join(', '),
     });
   }
   return family.open(raw, where);
@@ -57,26 +71,38 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
 
 /** Wrappers around a text model have the text model's settings inside of theirs, beside those of another sense. */
 function isMultimodal(raw: RawConfig): boolean {
-  return ['text_config', 'vision_config', 'audio_config'].some((key) => typeof raw[key] === 'object' && raw[key] !== null);
+  return ['text_config', 'vision_config', 'audio_config'].some(
+    (key) => typeof raw[key] === 'object' && raw[key] !== null,
+  );
 }
 
 function multimodalError(raw: RawConfig, families: Readonly<Record<string, ModelFamily>>, where: string): ConfigError {
   const classes = Array.isArray(raw['architectures']) ? raw['architectures'].join(', ') : 'no class';
   return new ConfigError('A multimodal model is not supported', {
-    where: `${where}: model_type`, expected: `a text model, one of ${Object.keys(families).join(', ')}`, got: `${JSON.stringify(raw['model_type'])} (${classes})`,
+    where: `${where}: model_type`,
+    expected: `a text model, one of ${Object.keys(families).join(', ')}`,
+    got: `${JSON.stringify(raw['model_type'])} (${classes})`,
     remedy: 'Save its text part as a model of its own with transformers, or serve it and use it as a remote target.',
   });
 }
 
 function encoderError(type: string, where: string): ConfigError {
   return new ConfigError('Not a causal language model', {
-    where: `${where}: model_type`, expected: `one of ${Object.keys(modelFamilies).join(', ')}`, got: `${type}, an encoder: it gives no probability of a next token`,
+    where: `${where}: model_type`,
+    expected: `one of ${Object.keys(modelFamilies).join(', ')}`,
+    got: `${type}, an encoder: it gives no probability of a next token`,
     remedy: 'Use it as a judge (a classifier) or for embeddings.',
   });
 }
 
 /** The class that transformers loads a saved model of this architecture as. */
 export function classNameOf({ family }: Architecture, head: HeadKind): string {
-  const entry = present(Object.entries(modelFamilies).find(([name]) => name === family)?.[1], 'an architecture is of a known family');
-  return present((head === 'language' ? entry.causalLanguageModels : entry.classifiers)[0], 'a family names its classes');
+  const entry = present(
+    Object.entries(modelFamilies).find(([name]) => name === family)?.[1],
+    'an architecture is of a known family',
+  );
+  return present(
+    (head === 'language' ? entry.causalLanguageModels : entry.classifiers)[0],
+    'a family names its classes',
+  );
 }

@@ -3,7 +3,15 @@
 import { activationNamed } from '../nn/activation.js';
 import { tanh } from '../tensor/ops/all.js';
 import { mostLayers, mostPositions, readConfig, type RawConfig } from './configReader.js';
-import { affine, encoderForward, encoderHeads, encoderParameters, requirePlainEncoder, type EncoderConfig, type EncoderNames } from './encoder.js';
+import {
+  affine,
+  encoderForward,
+  encoderHeads,
+  encoderParameters,
+  requirePlainEncoder,
+  type EncoderConfig,
+  type EncoderNames,
+} from './encoder.js';
 import type { EncoderFamily } from './textBody.js';
 
 export const bert: EncoderFamily = {
@@ -14,13 +22,21 @@ export const bert: EncoderFamily = {
     const body = encoderParameters(config, names);
     const { width, initialStd } = config;
     return {
-      family: 'bert', config, prefix: 'bert.', body, reads: 'bothWays',
+      family: 'bert',
+      config,
+      prefix: 'bert.',
+      body,
+      reads: 'bothWays',
       forward: (inputs) => encoderForward(config, names, body, inputs),
       classifier: {
         className: 'BertForSequenceClassification',
         pooling: 'first',
-        parameters: (labels) => [...affine('bert.pooler.dense', width, width, initialStd), ...affine('classifier', width, labels, initialStd)],
-        logits: (pooled_BC, { linear }) => linear(tanh(linear(pooled_BC, 'bert.pooler.dense', 'outIn')), 'classifier', 'outIn'),
+        parameters: (labels) => [
+          ...affine('bert.pooler.dense', width, width, initialStd),
+          ...affine('classifier', width, labels, initialStd),
+        ],
+        logits: (pooled_BC, { linear }) =>
+          linear(tanh(linear(pooled_BC, 'bert.pooler.dense', 'outIn')), 'classifier', 'outIn'),
       },
     };
   },
@@ -38,7 +54,9 @@ export function parseBertConfig(
   const width = read.size('hidden_size', 768);
   return {
     ...encoderHeads(width, read.size('num_attention_heads', 12), where),
-    modelType: read.text('model_type', 'bert'), width, firstPosition,
+    modelType: read.text('model_type', 'bert'),
+    width,
+    firstPosition,
     layers: read.size('num_hidden_layers', 12, mostLayers),
     vocabularySize: read.size('vocab_size', vocabularySize),
     contextLength: read.size('max_position_embeddings', 512, mostPositions) - firstPosition,
@@ -58,9 +76,14 @@ export function bertNames(prefix: string): EncoderNames {
     layer: (index) => {
       const layer = `${prefix}.encoder.layer.${String(index)}`;
       return {
-        query: `${layer}.attention.self.query`, key: `${layer}.attention.self.key`, value: `${layer}.attention.self.value`,
-        attended: `${layer}.attention.output.dense`, attendedNorm: `${layer}.attention.output.LayerNorm`,
-        inner: `${layer}.intermediate.dense`, outer: `${layer}.output.dense`, outerNorm: `${layer}.output.LayerNorm`,
+        query: `${layer}.attention.self.query`,
+        key: `${layer}.attention.self.key`,
+        value: `${layer}.attention.self.value`,
+        attended: `${layer}.attention.output.dense`,
+        attendedNorm: `${layer}.attention.output.LayerNorm`,
+        inner: `${layer}.intermediate.dense`,
+        outer: `${layer}.output.dense`,
+        outerNorm: `${layer}.output.LayerNorm`,
       };
     },
   };

@@ -10,7 +10,8 @@ export type RawConfig = Readonly<Record<string, unknown>>;
 
 export interface ConfigReader {
   readonly where: string;
-  /** A positive integer, at most `most`: beyond what any model has, a damaged file would cost all memory before it is found out. */
+  /** A positive integer, at most `most`: beyond what any model has, a damaged file would cost all memory before it is
+   *  found out. */
   readonly size: (key: string, otherwise?: number, most?: number) => number;
   /** A positive integer, or null where the key is absent or null. */
   readonly optionalSize: (key: string) => number | null;
@@ -26,7 +27,11 @@ export interface ConfigReader {
 
 export function readConfig(raw: RawConfig, where: string): ConfigReader {
   const fail = (key: string, expected: string): never => {
-    throw new ConfigError(`Unreadable model configuration: ${key}`, { where, expected, got: JSON.stringify(raw[key]) ?? 'nothing' });
+    throw new ConfigError(`Unreadable model configuration: ${key}`, {
+      where,
+      expected,
+      got: JSON.stringify(raw[key]) ?? 'nothing',
+    });
   };
   const optionalSize = (key: string): number | null => {
     const value = raw[key] ?? null;
@@ -35,7 +40,9 @@ export function readConfig(raw: RawConfig, where: string): ConfigReader {
   };
   const quantity = (key: string, otherwise: number): number => {
     const value = raw[key] ?? otherwise;
-    return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fail(key, 'a number that is not negative');
+    return typeof value === 'number' && Number.isFinite(value) && value >= 0
+      ? value
+      : fail(key, 'a number that is not negative');
   };
   return {
     where,
@@ -46,7 +53,8 @@ export function readConfig(raw: RawConfig, where: string): ConfigReader {
     },
     sizeOrNone: (key, otherwise) => (raw[key] === undefined ? otherwise : optionalSize(key)),
     quantity,
-    quantityOrNone: (key, otherwise) => (raw[key] === undefined ? otherwise : raw[key] === null ? null : quantity(key, 0)),
+    quantityOrNone: (key, otherwise) =>
+      raw[key] === undefined ? otherwise : raw[key] === null ? null : quantity(key, 0),
     flag: (key, otherwise) => {
       const value = raw[key] ?? otherwise;
       return typeof value === 'boolean' ? value : fail(key, 'true or false');

@@ -1,5 +1,5 @@
-/** Texts as vectors, for clustering and diversity: the state of a decoder's last token, the mean of an encoder's states, or what the
- *  files of a sentence-transformers model ask for. Padding never counts. */
+/** Texts as vectors, for clustering and diversity: the state of a decoder's last token, the mean of an encoder's
+ *  states, or what the files of a sentence-transformers model ask for. Padding never counts. */
 import { basename } from 'node:path';
 import { present } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
@@ -25,7 +25,8 @@ export interface Embedder {
   readonly tokenizer: Tokenizer;
   /** Most tokens of a text. */
   readonly contextLength: number;
-  /** One vector a text, in order. @throws ConfigError for an empty text, an id outside the vocabulary, a text longer than the context */
+  /** One vector a text, in order. @throws ConfigError for an empty text, an id outside the vocabulary, a text longer
+   *  than the context */
   readonly embed: (texts: readonly (readonly number[])[]) => Promise<readonly Float32Array[]>;
   /** Frees the program, and weights that the embedder loaded itself. */
   readonly close: () => Promise<void>;
@@ -35,7 +36,10 @@ const batchTokens = 4096;
 
 /** An embedder over a language model's own weights. Updates of a trainable model are seen.
  *  @param options.pooling the state of the last token (the default), or the mean of all */
-export function openEmbedder(model: LanguageModel, { pooling = 'last' }: { readonly pooling?: 'last' | 'mean' } = {}): Promise<Embedder> {
+export function openEmbedder(
+  model: LanguageModel,
+  { pooling = 'last' }: { readonly pooling?: 'last' | 'mean' } = {},
+): Promise<Embedder> {
   const { name, architecture, tokenizer, weights, device } = model;
   return createEmbedder(device, { name, body: { ...architecture, reads: 'leftToRight' }, tokenizer, weights, pooling });
 }
@@ -48,9 +52,17 @@ export function loadEmbedder(device: Device, source: string | Checkpoint): Promi
     const body = textBodyOf(config, 'body', where);
     const layout = await readSentenceLayout(where);
     const tokenizer = tokenizerOf(checkpoint);
-    const weights = await loadBody(device, { body: body.body, head: [] }, tensors, { prefix: body.prefix, where, seed: 0 });
+    const weights = await loadBody(device, { body: body.body, head: [] }, tensors, {
+      prefix: body.prefix,
+      where,
+      seed: 0,
+    });
     const embedder = await createEmbedder(device, {
-      name: basename(where), body, tokenizer, weights, frozen: true,
+      name: basename(where),
+      body,
+      tokenizer,
+      weights,
+      frozen: true,
       pooling: layout?.pooling ?? (body.reads === 'bothWays' ? 'mean' : 'last'),
       isNormalised: layout?.isNormalised ?? false,
       maxTokens: layout?.maxTokens ?? null,
@@ -84,15 +96,28 @@ async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Emb
   const contextLength = Math.min(positions, maxTokens ?? positions);
   const limits = { name, vocabularySize, contextLength };
   return {
-    name, width, tokenizer, contextLength,
+    name,
+    width,
+    tokenizer,
+    contextLength,
     embed: async (texts) => {
       texts.forEach((ids, index) => {
         requireContext(limits, ids, `text ${String(index)}`);
         if (ids.length > contextLength) throw contextError(limits, ids.length, `text ${String(index)}`);
       });
       const results: Float32Array[] = texts.map(() => new Float32Array(0));
-      for (const batch of tokenBatches(texts.map((ids) => ids.length), batchTokens)) {
-        const outputs = await device.run(program, packTexts(batch.map((index) => present(texts[index], 'batches hold indices of texts')), body, pooling));
+      for (const batch of tokenBatches(
+        texts.map((ids) => ids.length),
+        batchTokens,
+      )) {
+        const outputs = await device.run(
+          program,
+          packTexts(
+            batch.map((index) => present(texts[index], 'batches hold indices of texts')),
+            body,
+            pooling,
+          ),
+        );
         const vectors = present(outputs['vectors'], 'the program has the output').data as Float32Array;
         batch.forEach((index, n) => (results[index] = vectors.slice(n * width, (n + 1) * width)));
       }

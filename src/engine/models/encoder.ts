@@ -1,6 +1,6 @@
-/** What encoders of BERT's kind share: embeddings summed under one norm; then, layer by layer, attention in both directions and a
- *  feed-forward part, each added to its input and normalised after the sum.
- *  Source: transformers 5.23 `modeling_bert.py`, `modeling_distilbert.py`. Dropout is not applied. Every token has type 0. */
+/** What encoders of BERT's kind share: embeddings summed under one norm; then, layer by layer, attention in both
+ *  directions and a feed-forward part, each added to its input and normalised after the sum. Source: transformers 5.23
+ *  `modeling_bert.py`, `modeling_distilbert.py`. Dropout is not applied. Every token has type 0. */
 import { ConfigError } from '../../base/errors.js';
 import type { Activation } from '../nn/activation.js';
 import { attention, attentionContext } from '../nn/attention.js';
@@ -50,9 +50,17 @@ export function affine(name: string, from: number, to: number, std: number): rea
 }
 
 /** @throws ConfigError unless the heads divide the width */
-export function encoderHeads(width: number, heads: number, where: string): { readonly heads: number; readonly kvHeads: number; readonly headSize: number } {
+export function encoderHeads(
+  width: number,
+  heads: number,
+  where: string,
+): { readonly heads: number; readonly kvHeads: number; readonly headSize: number } {
   if (width % heads !== 0) {
-    throw new ConfigError('Heads do not divide the width', { where, expected: 'a width that is a multiple of the heads', got: `${String(width)} and ${String(heads)}` });
+    throw new ConfigError('Heads do not divide the width', {
+      where,
+      expected: 'a width that is a multiple of the heads',
+      got: `${String(width)} and ${String(heads)}`,
+    });
   }
   return { heads, kvHeads: heads, headSize: width / heads };
 }
@@ -61,17 +69,26 @@ export function encoderHeads(width: number, heads: number, where: string): { rea
 export function requirePlainEncoder(raw: RawConfig, where: string): void {
   const read = readConfig(raw, where);
   for (const key of ['is_decoder', 'add_cross_attention'] as const) {
-    if (read.flag(key, false)) throw new ConfigError('An encoder made into a decoder is not supported', { where, expected: `${key} false` });
+    if (read.flag(key, false))
+      throw new ConfigError('An encoder made into a decoder is not supported', { where, expected: `${key} false` });
   }
   const positions = read.text('position_embedding_type', 'absolute');
   if (positions !== 'absolute') {
-    throw new ConfigError('This kind of position is not supported', { where: `${where}: position_embedding_type`, expected: 'absolute', got: positions });
+    throw new ConfigError('This kind of position is not supported', {
+      where: `${where}: position_embedding_type`,
+      expected: 'absolute',
+      got: positions,
+    });
   }
 }
 
 export function encoderParameters(config: EncoderConfig, names: EncoderNames): readonly ParameterSpec[] {
   const { width, inner, initialStd, contextLength, firstPosition, tokenTypes } = config;
-  const table = (name: string, rows: number): ParameterSpec => ({ name: `${names.embeddings}.${name}.weight`, shape: [rows, width], initial: normal(initialStd) });
+  const table = (name: string, rows: number): ParameterSpec => ({
+    name: `${names.embeddings}.${name}.weight`,
+    shape: [rows, width],
+    initial: normal(initialStd),
+  });
   const norm = (name: string): readonly ParameterSpec[] => [
     { name: `${name}.weight`, shape: [width], initial: ones },
     { name: `${name}.bias`, shape: [width], initial: zeros },
@@ -82,7 +99,9 @@ export function encoderParameters(config: EncoderConfig, names: EncoderNames): r
     ...(tokenTypes === 0 ? [] : [table('token_type_embeddings', tokenTypes)]),
     ...norm(`${names.embeddings}.LayerNorm`),
     ...Array.from({ length: config.layers }, (_, i) => names.layer(i)).flatMap((layer) => [
-      ...[layer.query, layer.key, layer.value, layer.attended].flatMap((name) => affine(name, width, width, initialStd)),
+      ...[layer.query, layer.key, layer.value, layer.attended].flatMap((name) =>
+        affine(name, width, width, initialStd),
+      ),
       ...norm(layer.attendedNorm),
       ...affine(layer.inner, width, inner, initialStd),
       ...affine(layer.outer, inner, width, initialStd),
@@ -91,9 +110,15 @@ export function encoderParameters(config: EncoderConfig, names: EncoderNames): r
   ];
 }
 
-export function encoderForward(config: EncoderConfig, names: EncoderNames, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
+export function encoderForward(
+  config: EncoderConfig,
+  names: EncoderNames,
+  body: readonly ParameterSpec[],
+  inputs: ForwardInputs,
+): ForwardResult {
   const { weight, linear } = parameterReader(inputs, body);
-  const norm = (x_NC: Value, name: string): Value => layerNorm(x_NC, weight(`${name}.weight`), weight(`${name}.bias`), config.epsilon);
+  const norm = (x_NC: Value, name: string): Value =>
+    layerNorm(x_NC, weight(`${name}.weight`), weight(`${name}.bias`), config.epsilon);
   const project = (x_NI: Value, name: string): Value => linear(x_NI, name, 'outIn');
   const context = attentionContext(inputs.positions_BT, inputs.attention, null);
   const scale = 1 / Math.sqrt(config.headSize);

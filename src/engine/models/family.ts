@@ -23,7 +23,8 @@ export interface ModelConfig {
   readonly tiedHead: boolean;
   /** Logits l become cap · tanh(l / cap); absent where they do not. */
   readonly logitSoftcap?: number;
-  /** Tokens, itself included, that a token sees in the layers that have a window; absent where no layer hides anything of a context. */
+  /** Tokens, itself included, that a token sees in the layers that have a window; absent where no layer hides anything
+   *  of a context. */
   readonly slidingWindow?: number;
   /** config.json as it was read, for saving. */
   readonly raw: RawConfig;

@@ -1,8 +1,9 @@
-/** Decoders of Llama's shape: rotary positions, RMSNorm before each sub-layer, grouped key/value heads, a gated feed-forward layer.
- *  Linear weights [out, in]. What families differ in is their configuration; a family's file reads its config.json into one of these.
+/** Decoders of Llama's shape: rotary positions, RMSNorm before each sub-layer, grouped key/value heads, a gated
+ *  feed-forward layer. Linear weights [out, in]. What families differ in is their configuration; a family's file reads
+ *  its config.json into one of these.
  *
- *  Owns their parameters (names and layouts of transformers) and their forward pass. Dropout is not applied.
- *  Source: transformers 5.23 `modeling_llama.py` and the families' own files. */
+ *  Owns their parameters (names and layouts of transformers) and their forward pass. Dropout is not applied. Source:
+ *  transformers 5.23 `modeling_llama.py` and the families' own files. */
 import type { Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
 import { embed } from '../nn/embedding.js';
@@ -13,7 +14,15 @@ import { multiplyDims } from '../tensor/dimension.js';
 import { add, mul, reshape, rmsNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import type { RawConfig } from './configReader.js';
-import { isRoundableLayer, type Architecture, type ForwardInputs, type ForwardResult, type ModelConfig, type ModelFamily, type ParameterSpec } from './family.js';
+import {
+  isRoundableLayer,
+  type Architecture,
+  type ForwardInputs,
+  type ForwardResult,
+  type ModelConfig,
+  type ModelFamily,
+  type ParameterSpec,
+} from './family.js';
 import { parameterReader } from './parameters.js';
 
 export interface GatedDecoderConfig extends ModelConfig {
@@ -69,7 +78,10 @@ export function gatedDecoderFamily(
       const { vocabularySize, width, tiedHead, initialStd } = config;
       const headName = tiedHead ? 'model.embed_tokens.weight' : 'lm_head.weight';
       return {
-        family: modelType, config, prefix: 'model.', body,
+        family: modelType,
+        config,
+        prefix: 'model.',
+        body,
         head: { name: headName, shape: [vocabularySize, width], initial: normal(initialStd), roundable: true },
         forward: (inputs) => forward(config, body, inputs),
       };
@@ -80,27 +92,40 @@ export function gatedDecoderFamily(
 function bodyParameters(config: GatedDecoderConfig): readonly ParameterSpec[] {
   const { width, inner, heads, kvHeads, headSize, layers, biases, isFused, normsHeads, normsOutputs } = config;
   const matrix = normal(config.initialStd);
-  const linearMap = (name: string, from: number, to: number, bias: boolean, roundable = false): readonly ParameterSpec[] => [
+  const linearMap = (
+    name: string,
+    from: number,
+    to: number,
+    bias: boolean,
+    roundable = false,
+  ): readonly ParameterSpec[] => [
     { name: `${name}.weight`, shape: [to, from], initial: matrix, roundable },
     ...(bias ? [{ name: `${name}.bias`, shape: [to], initial: zeros }] : []),
   ];
-  const norm = (name: string, channels = width): ParameterSpec =>
-    ({ name: `${name}.weight`, shape: [channels], initial: config.gainOffset === 0 ? ones : zeros });
+  const norm = (name: string, channels = width): ParameterSpec => ({
+    name: `${name}.weight`,
+    shape: [channels],
+    initial: config.gainOffset === 0 ? ones : zeros,
+  });
   const [queries, keys] = [heads * headSize, kvHeads * headSize];
   const layer = (name: string, rounds: boolean): readonly ParameterSpec[] => {
     const [attend, mlp] = [`${name}.self_attn`, `${name}.mlp`];
     return [
-      ...(isFused ? linearMap(`${attend}.qkv_proj`, width, queries + 2 * keys, biases.qkv) : [
-        ...linearMap(`${attend}.q_proj`, width, queries, biases.qkv),
-        ...linearMap(`${attend}.k_proj`, width, keys, biases.qkv),
-        ...linearMap(`${attend}.v_proj`, width, keys, biases.qkv),
-      ]),
+      ...(isFused
+        ? linearMap(`${attend}.qkv_proj`, width, queries + 2 * keys, biases.qkv)
+        : [
+            ...linearMap(`${attend}.q_proj`, width, queries, biases.qkv),
+            ...linearMap(`${attend}.k_proj`, width, keys, biases.qkv),
+            ...linearMap(`${attend}.v_proj`, width, keys, biases.qkv),
+          ]),
       ...linearMap(`${attend}.o_proj`, queries, width, biases.output, rounds),
       ...(normsHeads ? [norm(`${attend}.q_norm`, headSize), norm(`${attend}.k_norm`, headSize)] : []),
-      ...(isFused ? linearMap(`${mlp}.gate_up_proj`, width, 2 * inner, biases.mlp, rounds) : [
-        ...linearMap(`${mlp}.gate_proj`, width, inner, biases.mlp, rounds),
-        ...linearMap(`${mlp}.up_proj`, width, inner, biases.mlp, rounds),
-      ]),
+      ...(isFused
+        ? linearMap(`${mlp}.gate_up_proj`, width, 2 * inner, biases.mlp, rounds)
+        : [
+            ...linearMap(`${mlp}.gate_proj`, width, inner, biases.mlp, rounds),
+            ...linearMap(`${mlp}.up_proj`, width, inner, biases.mlp, rounds),
+          ]),
       ...linearMap(`${mlp}.down_proj`, inner, width, biases.mlp, rounds),
       norm(`${name}.input_layernorm`),
       norm(`${name}.post_attention_layernorm`),
@@ -108,7 +133,12 @@ function bodyParameters(config: GatedDecoderConfig): readonly ParameterSpec[] {
     ];
   };
   return [
-    { name: 'model.embed_tokens.weight', shape: [config.vocabularySize, width], initial: matrix, roundable: config.tiedHead },
+    {
+      name: 'model.embed_tokens.weight',
+      shape: [config.vocabularySize, width],
+      initial: matrix,
+      roundable: config.tiedHead,
+    },
     ...Array.from({ length: layers }, (_, i) => layer(`model.layers.${String(i)}`, isRoundableLayer(i, layers))).flat(),
     norm('model.norm'),
   ];
@@ -117,14 +147,17 @@ function bodyParameters(config: GatedDecoderConfig): readonly ParameterSpec[] {
 function forward(config: GatedDecoderConfig, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
   const { heads, kvHeads, headSize, normsOutputs, embeddingScale } = config;
   const { weight, linear } = parameterReader(inputs, body);
-  const gain = (name: string): Value => (config.gainOffset === 0 ? weight(`${name}.weight`) : add(weight(`${name}.weight`), config.gainOffset));
+  const gain = (name: string): Value =>
+    config.gainOffset === 0 ? weight(`${name}.weight`) : add(weight(`${name}.weight`), config.gainOffset);
   const norm = (x_NC: Value, name: string): Value => rmsNorm(x_NC, gain(name), config.epsilon);
   const normHeads = (x_NE: Value, count: number, name: string): Value => {
     if (!config.normsHeads) return x_NE;
     return reshape(norm(reshape(x_NE, [multiplyDims(...x_NE.shape.slice(0, 1), count), headSize]), name), x_NE.shape);
   };
   const project = (x_NI: Value, name: string): Value => linear(x_NI, name, 'outIn');
-  const ropes = config.ropes.map((settings) => traceRope(inputs.positions_BT, { settings, headSize, positions: config.contextLength }));
+  const ropes = config.ropes.map((settings) =>
+    traceRope(inputs.positions_BT, { settings, headSize, positions: config.contextLength }),
+  );
   const context = attentionContext(inputs.positions_BT, inputs.attention, null);
   const present: KeyValues[] = [];
 
@@ -132,10 +165,28 @@ function forward(config: GatedDecoderConfig, body: readonly ParameterSpec[], inp
   let x_NC = embeddingScale === 1 ? embedded_NC : mul(embedded_NC, embeddingScale);
   config.layerKinds.forEach(({ rope, window }, layer) => {
     const name = `model.layers.${String(layer)}`;
-    const { q_NC, k_NE, v_NE } = projectHeads(norm(x_NC, `${name}.input_layernorm`), `${name}.self_attn`, config, project);
+    const { q_NC, k_NE, v_NE } = projectHeads(
+      norm(x_NC, `${name}.input_layernorm`),
+      `${name}.self_attn`,
+      config,
+      project,
+    );
     const attended = attention(
-      { q_NC: normHeads(q_NC, heads, `${name}.self_attn.q_norm`), k_NE: normHeads(k_NE, kvHeads, `${name}.self_attn.k_norm`), v_NE },
-      { heads, kvHeads, headSize, scale: config.scoreScale, softcap: config.scoreSoftcap, layer, window, rope: rope === null ? null : ropes[rope] ?? null },
+      {
+        q_NC: normHeads(q_NC, heads, `${name}.self_attn.q_norm`),
+        k_NE: normHeads(k_NE, kvHeads, `${name}.self_attn.k_norm`),
+        v_NE,
+      },
+      {
+        heads,
+        kvHeads,
+        headSize,
+        scale: config.scoreScale,
+        softcap: config.scoreSoftcap,
+        layer,
+        window,
+        rope: rope === null ? null : (ropes[rope] ?? null),
+      },
       context,
     );
     if (attended.present !== null) present.push(attended.present);
@@ -157,7 +208,12 @@ function projectHeads(
   { isFused, heads, kvHeads, headSize }: GatedDecoderConfig,
   project: Project,
 ): { readonly q_NC: Value; readonly k_NE: Value; readonly v_NE: Value } {
-  if (!isFused) return { q_NC: project(x_NC, `${name}.q_proj`), k_NE: project(x_NC, `${name}.k_proj`), v_NE: project(x_NC, `${name}.v_proj`) };
+  if (!isFused)
+    return {
+      q_NC: project(x_NC, `${name}.q_proj`),
+      k_NE: project(x_NC, `${name}.k_proj`),
+      v_NE: project(x_NC, `${name}.v_proj`),
+    };
   const packed = project(x_NC, `${name}.qkv_proj`);
   const [queries, keys] = [heads * headSize, kvHeads * headSize];
   return {

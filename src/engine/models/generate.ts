@@ -23,8 +23,9 @@ export interface GenerationOptions extends Omit<SamplingOptions, 'stopTexts'> {
   readonly keep?: boolean;
   /** Generation ends with the token that completes one of these. */
   readonly stopStrings?: readonly string[];
-  /** What to do with a prompt that leaves no room for maxNewTokens. `refuse` (the default): an error when it fills the context, fewer
-   *  new tokens when it nearly does. `keepLast`: the prompt's last tokens are kept, as many as leave the room. */
+  /** What to do with a prompt that leaves no room for maxNewTokens. `refuse` (the default): an error when it fills the
+   *  context, fewer new tokens when it nearly does. `keepLast`: the prompt's last tokens are kept, as many as leave the
+   *  room. */
   readonly truncation?: 'refuse' | 'keepLast';
 }
 
@@ -50,14 +51,21 @@ export async function generate(
   options: GenerationOptions,
 ): Promise<readonly Generated[]> {
   const { truncation = 'refuse', stopStrings = [], keep = false, precision = 'f32', ...sampling } = options;
-  const rows = requests.map((request, index) => toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }));
+  const rows = requests.map((request, index) =>
+    toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }),
+  );
   const { layers, kvHeads, headSize } = model.architecture.config;
   const program = await model.inference({ vocabulary: stopStrings.length > 0, precision });
   const results = await model.device.decode(program, { layers, kvHeads, headSize }, rows, { keep });
   return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
 }
 
-function toRow(model: LanguageModel, request: GenerateRequest, sampling: SamplingOptions, { truncation, index }: RowOptions): DecodeRow {
+function toRow(
+  model: LanguageModel,
+  request: GenerateRequest,
+  sampling: SamplingOptions,
+  { truncation, index }: RowOptions,
+): DecodeRow {
   const where = `request ${String(index)}`;
   const { ids, stream, scoreFrom = null, continues = false } = request;
   requireContext(model, ids, where);
@@ -67,14 +75,16 @@ function toRow(model: LanguageModel, request: GenerateRequest, sampling: Samplin
   const whole = { ids, stream, scoreFrom, continues };
   if (ids.length <= room) return { ...whole, sampling };
   if (truncation === 'refuse') {
-    if (ids.length < model.contextLength) return { ...whole, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
+    if (ids.length < model.contextLength)
+      return { ...whole, sampling: { ...sampling, maxNewTokens: model.contextLength - ids.length } };
     throw contextError(model, ids.length, where);
   }
   const kept = Math.max(1, room);
   const dropped = ids.length - kept;
   if (scoreFrom !== null && scoreFrom <= dropped) throw contextError(model, ids.length, where);
   return {
-    ids: ids.slice(dropped), stream,
+    ids: ids.slice(dropped),
+    stream,
     scoreFrom: scoreFrom === null ? null : scoreFrom - dropped,
     sampling: { ...sampling, maxNewTokens: Math.min(sampling.maxNewTokens, model.contextLength - kept) },
   };

@@ -1,5 +1,5 @@
-/** GPT-2: learned positions, LayerNorm before each sub-layer, one packed query/key/value matrix, Conv1D weights [in, out].
- *  Source: transformers 5.23 `modeling_gpt2.py`, `configuration_gpt2.py` (defaults). Dropout is not applied. */
+/** GPT-2: learned positions, LayerNorm before each sub-layer, one packed query/key/value matrix, Conv1D weights [in,
+ *  out]. Source: transformers 5.23 `modeling_gpt2.py`, `configuration_gpt2.py` (defaults). Dropout is not applied. */
 import { ConfigError } from '../../base/errors.js';
 import { activationNamed, type Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
@@ -8,7 +8,15 @@ import { normal, ones, zeros } from '../nn/init.js';
 import { add, layerNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import { mostLayers, readConfig, type RawConfig } from './configReader.js';
-import { isRoundableLayer, type Architecture, type ForwardInputs, type ForwardResult, type ModelConfig, type ModelFamily, type ParameterSpec } from './family.js';
+import {
+  isRoundableLayer,
+  type Architecture,
+  type ForwardInputs,
+  type ForwardResult,
+  type ModelConfig,
+  type ModelFamily,
+  type ParameterSpec,
+} from './family.js';
 import { parameterReader } from './parameters.js';
 
 interface Gpt2Config extends ModelConfig {
@@ -29,7 +37,10 @@ export const gpt2: ModelFamily = {
     const { vocabularySize, width, tiedHead, initialStd } = config;
     const headName = tiedHead ? 'transformer.wte.weight' : 'lm_head.weight';
     const architecture: Architecture = {
-      family: 'gpt2', config, prefix: 'transformer.', body,
+      family: 'gpt2',
+      config,
+      prefix: 'transformer.',
+      body,
       head: { name: headName, shape: [vocabularySize, width], initial: normal(initialStd), roundable: true },
       forward: (inputs) => forward(config, body, inputs),
     };
@@ -42,13 +53,21 @@ function parseConfig(raw: RawConfig, where: string): Gpt2Config {
   const width = read.size('n_embd', 768);
   const heads = read.size('n_head', 12);
   if (width % heads !== 0) {
-    throw new ConfigError('Heads do not divide the width', { where, expected: 'n_embd to be a multiple of n_head', got: `${String(width)} and ${String(heads)}` });
+    throw new ConfigError('Heads do not divide the width', {
+      where,
+      expected: 'n_embd to be a multiple of n_head',
+      got: `${String(width)} and ${String(heads)}`,
+    });
   }
   if (read.flag('add_cross_attention', false)) {
     throw new ConfigError('Cross-attention is not supported', { where, expected: 'add_cross_attention false' });
   }
   return {
-    modelType: 'gpt2', width, heads, kvHeads: heads, headSize: width / heads,
+    modelType: 'gpt2',
+    width,
+    heads,
+    kvHeads: heads,
+    headSize: width / heads,
     layers: read.size('n_layer', 12, mostLayers),
     vocabularySize: read.size('vocab_size', 50257),
     contextLength: read.size('n_positions', read.optionalSize('n_ctx') ?? 1024),
@@ -63,7 +82,15 @@ function parseConfig(raw: RawConfig, where: string): Gpt2Config {
   };
 }
 
-function bodyParameters({ layers, width, inner, vocabularySize, contextLength, initialStd, tiedHead }: Gpt2Config): readonly ParameterSpec[] {
+function bodyParameters({
+  layers,
+  width,
+  inner,
+  vocabularySize,
+  contextLength,
+  initialStd,
+  tiedHead,
+}: Gpt2Config): readonly ParameterSpec[] {
   const matrix = normal(initialStd);
   // The GPT-2 paper scales what is added to the residual stream by its number of additions.
   const residual = normal(initialStd / Math.sqrt(2 * layers));
@@ -71,14 +98,22 @@ function bodyParameters({ layers, width, inner, vocabularySize, contextLength, i
     { name: `${name}.weight`, shape: [width], initial: ones },
     { name: `${name}.bias`, shape: [width], initial: zeros },
   ];
-  const conv = (name: string, from: number, to: number, { initial = matrix, roundable = false } = {}): readonly ParameterSpec[] => [
+  const conv = (
+    name: string,
+    from: number,
+    to: number,
+    { initial = matrix, roundable = false } = {},
+  ): readonly ParameterSpec[] => [
     { name: `${name}.weight`, shape: [from, to], initial, roundable },
     { name: `${name}.bias`, shape: [to], initial: zeros },
   ];
   return [
     { name: 'transformer.wte.weight', shape: [vocabularySize, width], initial: matrix, roundable: tiedHead },
     { name: 'transformer.wpe.weight', shape: [contextLength, width], initial: matrix },
-    ...Array.from({ length: layers }, (_, i) => ({ layer: `transformer.h.${String(i)}`, roundable: isRoundableLayer(i, layers) })).flatMap(({ layer, roundable }) => [
+    ...Array.from({ length: layers }, (_, i) => ({
+      layer: `transformer.h.${String(i)}`,
+      roundable: isRoundableLayer(i, layers),
+    })).flatMap(({ layer, roundable }) => [
       ...norm(`${layer}.ln_1`),
       ...conv(`${layer}.attn.c_attn`, width, 3 * width),
       ...conv(`${layer}.attn.c_proj`, width, width, { initial: residual, roundable }),
@@ -92,13 +127,17 @@ function bodyParameters({ layers, width, inner, vocabularySize, contextLength, i
 
 function forward(config: Gpt2Config, body: readonly ParameterSpec[], inputs: ForwardInputs): ForwardResult {
   const { weight, linear } = parameterReader(inputs, body);
-  const norm = (x_NC: Value, name: string): Value => layerNorm(x_NC, weight(`${name}.weight`), weight(`${name}.bias`), config.epsilon);
+  const norm = (x_NC: Value, name: string): Value =>
+    layerNorm(x_NC, weight(`${name}.weight`), weight(`${name}.bias`), config.epsilon);
   const conv = (x_NI: Value, name: string): Value => linear(x_NI, name, 'inOut');
   const context = attentionContext(inputs.positions_BT, inputs.attention, null);
   const { width, headSize, scaleAttention, scaleByLayer } = config;
   const present: KeyValues[] = [];
 
-  let x_NC = add(embed(weight('transformer.wte.weight'), inputs.ids_BT), embed(weight('transformer.wpe.weight'), inputs.positions_BT));
+  let x_NC = add(
+    embed(weight('transformer.wte.weight'), inputs.ids_BT),
+    embed(weight('transformer.wpe.weight'), inputs.positions_BT),
+  );
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `transformer.h.${String(layer)}`;
     const packed = conv(norm(x_NC, `${name}.ln_1`), `${name}.attn.c_attn`);

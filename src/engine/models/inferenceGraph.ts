@@ -18,13 +18,17 @@ export function inferenceGraph(architecture: Architecture): Graph {
   const hasWindow = config.slidingWindow !== undefined;
   const past = Array.from({ length: config.layers }, (_, layer) => {
     const shape = ['B', config.kvHeads, 'P', config.headSize];
-    return { k: trace.input(`pastK.${String(layer)}`, 'f32', shape), v: trace.input(`pastV.${String(layer)}`, 'f32', shape) };
+    return {
+      k: trace.input(`pastK.${String(layer)}`, 'f32', shape),
+      v: trace.input(`pastV.${String(layer)}`, 'f32', shape),
+    };
   });
   const { hidden_NC, present } = architecture.forward({
     ids_BT: trace.input('ids', 'i64', ['B', 'T']),
     positions_BT: trace.input('positions', 'i64', ['B', 'T']),
     attention: {
-      kind: 'cached', past,
+      kind: 'cached',
+      past,
       lastIndex_B: trace.input('lastIndex', 'i32', ['B']),
       total: trace.input('total', 'i32', [1]),
       bias: trace.input('attentionBias', 'f32', [hasWindow ? 'B' : 'S', 1, 'T', 'W']),
@@ -32,14 +36,23 @@ export function inferenceGraph(architecture: Architecture): Graph {
     },
   });
   const head_VC = trace.parameter(head.name, head.shape);
-  const rows = (name: string, count: string): typeof hidden_NC => takeRows(hidden_NC, trace.input(name, 'i64', [count]));
+  const rows = (name: string, count: string): typeof hidden_NC =>
+    takeRows(hidden_NC, trace.input(name, 'i64', [count]));
   const softcap = config.logitSoftcap ?? 0;
-  const scores_NV = matmul(rows('logitRows', 'N'), head_VC, { transposeB: true, scale: softcap === 0 ? 1 : 1 / softcap });
+  const scores_NV = matmul(rows('logitRows', 'N'), head_VC, {
+    transposeB: true,
+    scale: softcap === 0 ? 1 : 1 / softcap,
+  });
   const logits_NV = softcap === 0 ? scores_NV : mul(tanh(scores_NV), softcap);
   return finishGraph(trace, {
     logits: logits_NV,
     logTotals: logSumExp(logits_NV),
     scored: tokenLogProb(rows('scoreRows', 'M'), head_VC, trace.input('scoreIds', 'i64', ['M']), { softcap }),
-    ...Object.fromEntries(present.flatMap(({ k, v }, layer) => [[`presentK.${String(layer)}`, k], [`presentV.${String(layer)}`, v]])),
+    ...Object.fromEntries(
+      present.flatMap(({ k, v }, layer) => [
+        [`presentK.${String(layer)}`, k],
+        [`presentV.${String(layer)}`, v],
+      ]),
+    ),
   });
 }

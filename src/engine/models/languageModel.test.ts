@@ -8,11 +8,25 @@ import { openDevice, type Device } from '../runtime/device.js';
 import { openCheckpoint } from './checkpoints/openCheckpoint.js';
 import { openEmbedder } from './embedder.js';
 import { generate, type GenerationOptions } from './generate.js';
-import { copyLanguageModel, createLanguageModel, openLanguageModel, saveLanguageModel, type LanguageModel } from './languageModel.js';
+import {
+  copyLanguageModel,
+  createLanguageModel,
+  openLanguageModel,
+  saveLanguageModel,
+  type LanguageModel,
+} from './languageModel.js';
 import { packSequences, type Sequence } from './packSequences.js';
 import { languageModelParameters } from './parameters.js';
 import { scoreCompletions } from './scoreCompletions.js';
-import { characterTokenizer, goldenCheckpoint, goldenFolder, gradientErrors, languageVariants, readGolden, relativeDifference } from './testing/goldenModels.js';
+import {
+  characterTokenizer,
+  goldenCheckpoint,
+  goldenFolder,
+  gradientErrors,
+  languageVariants,
+  readGolden,
+  relativeDifference,
+} from './testing/goldenModels.js';
 import { allLogits } from './testing/allLogits.js';
 import { lossGradients } from './testing/lossGraph.js';
 import { traceTokenLogProbs } from './tokenLogProbs.js';
@@ -22,7 +36,14 @@ const sameValues = 1e-5;
 const sameGradients = 1e-4;
 
 const greedy: GenerationOptions = {
-  temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, minNewTokens: 0, maxNewTokens: 16, stopIds: [],
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  minNewTokens: 0,
+  maxNewTokens: 16,
+  stopIds: [],
 };
 
 let device: Device;
@@ -31,7 +52,8 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-const open = (variant: string, trainable = false): Promise<LanguageModel> => openLanguageModel(device, goldenCheckpoint(variant), { trainable });
+const open = (variant: string, trainable = false): Promise<LanguageModel> =>
+  openLanguageModel(device, goldenCheckpoint(variant), { trainable });
 
 /** All tokens of a sequence but the first, as a completion of the first. */
 const afterFirst = (ids: readonly number[]): Sequence => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) });
@@ -52,21 +74,33 @@ describe.each(languageVariants)('%s', (variant) => {
 
   it('logits equal those of transformers at every position, in a padded batch', async () => {
     const logits = await allLogits(model, sequences);
-    sequences.forEach((ids, b) => ids.forEach((_, t) =>
-      expect(relativeDifference(logits[b]?.[t] ?? [], golden.logits[b]?.[t] ?? [])).toBeLessThan(sameValues)));
+    sequences.forEach((ids, b) =>
+      ids.forEach((_, t) =>
+        expect(relativeDifference(logits[b]?.[t] ?? [], golden.logits[b]?.[t] ?? [])).toBeLessThan(sameValues),
+      ),
+    );
   });
 
   it('log-probabilities and the gradient of every parameter equal those of PyTorch, and padding adds nothing', async () => {
     const items = sequences.map(afterFirst);
     const { ids_BT, positions_BT, rows_N, targets_N } = packSequences(items);
-    const { loss, values, gradients } = await lossGradients(device, trainable.weights, languageModelParameters(trainable.architecture), {
-      build: (trace) => traceTokenLogProbs(trainable.architecture, {
-        ids_BT: trace.input('ids', 'i64', ['B', 'T']), positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-        rows_N: trace.input('rows', 'i64', ['N']), targets_N: trace.input('targets', 'i64', ['N']), attention: { kind: 'causal' },
-      }),
-      factors: items.flatMap(({ completion }) => completion.map((_, t) => 1 + 0.1 * t)),
-      feeds: { ids: ids_BT, positions: positions_BT, rows: rows_N, targets: targets_N },
-    });
+    const { loss, values, gradients } = await lossGradients(
+      device,
+      trainable.weights,
+      languageModelParameters(trainable.architecture),
+      {
+        build: (trace) =>
+          traceTokenLogProbs(trainable.architecture, {
+            ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+            positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+            rows_N: trace.input('rows', 'i64', ['N']),
+            targets_N: trace.input('targets', 'i64', ['N']),
+            attention: { kind: 'causal' },
+          }),
+        factors: items.flatMap(({ completion }) => completion.map((_, t) => 1 + 0.1 * t)),
+        feeds: { ids: ids_BT, positions: positions_BT, rows: rows_N, targets: targets_N },
+      },
+    );
     expect(relativeDifference(values, golden.logProbs.flat())).toBeLessThan(sameValues);
     expect(Math.abs(loss / golden.weightedSum - 1)).toBeLessThan(sameValues);
     for (const [name, error] of gradientErrors(variant, gradients)) expect(error, name).toBeLessThan(sameGradients);
@@ -84,8 +118,15 @@ describe.each(languageVariants)('%s', (variant) => {
 
   it('cached decoding equals the full forward: log-probabilities of generated tokens are those of scoring them', async () => {
     const sampling = { ...greedy, temperature: 1, maxNewTokens: 12 };
-    const results = await generate(model, sequences.map((ids, i) => ({ ids, stream: streamKey(1, 'test', i), scoreFrom: 1 })), sampling);
-    const scored = await scoreCompletions(model, results.map(({ ids }, i) => ({ prefix: sequences[i] ?? [], completion: ids })));
+    const results = await generate(
+      model,
+      sequences.map((ids, i) => ({ ids, stream: streamKey(1, 'test', i), scoreFrom: 1 })),
+      sampling,
+    );
+    const scored = await scoreCompletions(
+      model,
+      results.map(({ ids }, i) => ({ prefix: sequences[i] ?? [], completion: ids })),
+    );
     results.forEach(({ logProbs, scored: prompt }, i) => {
       expect(relativeDifference(logProbs, scored[i] ?? [])).toBeLessThan(sameValues);
       expect(relativeDifference(prompt ?? [], golden.logProbs[i] ?? [])).toBeLessThan(sameValues);
@@ -117,17 +158,23 @@ describe('a language model', () => {
     const requests = readGolden('llama-tied').sequences.map((ids, i) => ({ ids, stream: streamKey(7, 'sampling', i) }));
     const options = { ...greedy, temperature: 0.8, topP: 0.9 };
     const together = await generate(model, requests, options);
-    for (const [i, request] of requests.entries()) expect((await generate(model, [request], options))[0]?.ids).toEqual(together[i]?.ids);
+    for (const [i, request] of requests.entries())
+      expect((await generate(model, [request], options))[0]?.ids).toEqual(together[i]?.ids);
     await model.close();
   });
 
   it('an update of trainable weights is seen by the next generation; a frozen copy keeps its own', async () => {
     const model = await open('gpt2', true);
     const frozen = await copyLanguageModel(model);
-    const words = async (each: LanguageModel): Promise<unknown> => (await generate(each, [{ ids: [1, 2, 3], stream: streamKey(0, 'test') }], greedy))[0]?.ids;
+    const words = async (each: LanguageModel): Promise<unknown> =>
+      (await generate(each, [{ ids: [1, 2, 3], stream: streamKey(0, 'test') }], greedy))[0]?.ids;
     const before = await words(model);
     expect(await words(frozen)).toEqual(before);
-    await device.write(model.weights, 'transformer.wpe.weight', (await device.read(model.weights, 'transformer.wpe.weight')).map((w) => w * -3));
+    await device.write(
+      model.weights,
+      'transformer.wpe.weight',
+      (await device.read(model.weights, 'transformer.wpe.weight')).map((w) => w * -3),
+    );
     expect(await words(model)).not.toEqual(before);
     expect(await words(frozen)).toEqual(before);
     await model.close();
@@ -137,7 +184,9 @@ describe('a language model', () => {
   it('an empty prompt is refused: the probability of a first token is not defined', async () => {
     const model = await open('gpt2');
     await expect(generate(model, [{ ids: [], stream: streamKey(0, 'test') }], greedy)).rejects.toThrow(ConfigError);
-    await expect(scoreCompletions(model, [{ prefix: [], completion: [1] }])).rejects.toThrow(/first token[^]*beginning-of-sequence/);
+    await expect(scoreCompletions(model, [{ prefix: [], completion: [1] }])).rejects.toThrow(
+      /first token[^]*beginning-of-sequence/,
+    );
     await expect(scoreCompletions(model, [{ prefix: [1], completion: [64] }])).rejects.toThrow(/below 64/);
     await model.close();
   });
@@ -157,14 +206,21 @@ describe('a language model', () => {
 
   it('stops at a stop id and at a stop string', async () => {
     const model = await open('gpt2');
-    const { sequences: [ids = []], greedy: [expected = []] } = readGolden('gpt2');
+    const {
+      sequences: [ids = []],
+      greedy: [expected = []],
+    } = readGolden('gpt2');
     const request = [{ ids, stream: streamKey(0, 'test') }];
     const third = expected.findIndex((id) => id !== expected[0]);
     const [byId] = await generate(model, request, { ...greedy, stopIds: [expected[third] ?? 0] });
     expect(byId).toMatchObject({ finishReason: 'stop', ids: expected.slice(0, third + 1) });
     const stop = model.tokenizer.decode(expected.slice(third - 1, third + 1));
     const [byText] = await generate(model, request, { ...greedy, stopStrings: [stop] });
-    expect(byText).toMatchObject({ finishReason: 'stop', ids: expected.slice(0, third + 1), text: model.tokenizer.decode(expected.slice(0, third + 1)) });
+    expect(byText).toMatchObject({
+      finishReason: 'stop',
+      ids: expected.slice(0, third + 1),
+      text: model.tokenizer.decode(expected.slice(0, third + 1)),
+    });
     await model.close();
   });
 
@@ -214,7 +270,10 @@ describe('a saved model', () => {
       expect(await ours.tensors.get(name)?.read(), name).toEqual(await tensor.read());
     }
     const { dtype: _dtype, ...fields } = theirs.config;
-    expect(JSON.parse(readFileSync(join(dir, 'saved', 'config.json'), 'utf8'))).toMatchObject({ ...fields, torch_dtype: 'float32' });
+    expect(JSON.parse(readFileSync(join(dir, 'saved', 'config.json'), 'utf8'))).toMatchObject({
+      ...fields,
+      torch_dtype: 'float32',
+    });
     await theirs.close();
     await ours.close();
   });

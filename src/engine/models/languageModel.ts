@@ -1,9 +1,10 @@
-/** A causal language model: an architecture, its weights on a device, its tokenizer. Owns opening, creating, copying, saving and
- *  the one program that generates and scores.
+/** A causal language model: an architecture, its weights on a device, its tokenizer. Owns opening, creating, copying,
+ *  saving and the one program that generates and scores.
  *
- *  A frozen model compiles its weights into that program (prepacked, fastest). A trainable one feeds them at every run, so what a
- *  trainer writes to `weights` is seen by the next generation without a copy. In int8 both generate with a rounded copy of the weights,
- *  made anew when they have changed. A model with an adapter shares the weights of its base, which stay as they are, and is fed the adapter. */
+ *  A frozen model compiles its weights into that program (prepacked, fastest). A trainable one feeds them at every run,
+ *  so what a trainer writes to `weights` is seen by the next generation without a copy. In int8 both generate with a
+ *  rounded copy of the weights, made anew when they have changed. A model with an adapter shares the weights of its
+ *  base, which stay as they are, and is fed the adapter. */
 import { basename } from 'node:path';
 import { invariant } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
@@ -67,19 +68,36 @@ export interface OpenOptions {
   readonly resolveBase?: ResolveBase;
 }
 
-/** Opens a checkpoint: a directory in Hugging Face layout, a PEFT adapter (merged into the base that it names) or a .gguf file.
+/** Opens a checkpoint: a directory in Hugging Face layout, a PEFT adapter (merged into the base that it names) or a
+ *  .gguf file.
  *  @throws ConfigError for an architecture that is not known, FormatError when weights and configuration disagree */
-export function openLanguageModel(device: Device, source: string | Checkpoint, options: OpenOptions = {}): Promise<LanguageModel> {
-  return withCheckpoint(source, async (checkpoint) => {
-    const { source: where, config, tensors, chatTemplate } = checkpoint;
-    const architecture = architectureOf(config, 'language', where);
-    const tokenizer = tokenizerOf(checkpoint);
-    const weights = await loadWeights(device, languageModelParameters(architecture), tensors, {
-      prefix: architecture.prefix, where, redundant: architecture.config.tiedHead ? ['lm_head.weight'] : [],
-    });
-    const { name = basename(where), trainable = false } = options;
-    return assembleLanguageModel(device, weights, { name, architecture, tokenizer, chatTemplateSource: chatTemplate, trainable });
-  }, options.resolveBase);
+export function openLanguageModel(
+  device: Device,
+  source: string | Checkpoint,
+  options: OpenOptions = {},
+): Promise<LanguageModel> {
+  return withCheckpoint(
+    source,
+    async (checkpoint) => {
+      const { source: where, config, tensors, chatTemplate } = checkpoint;
+      const architecture = architectureOf(config, 'language', where);
+      const tokenizer = tokenizerOf(checkpoint);
+      const weights = await loadWeights(device, languageModelParameters(architecture), tensors, {
+        prefix: architecture.prefix,
+        where,
+        redundant: architecture.config.tiedHead ? ['lm_head.weight'] : [],
+      });
+      const { name = basename(where), trainable = false } = options;
+      return assembleLanguageModel(device, weights, {
+        name,
+        architecture,
+        tokenizer,
+        chatTemplateSource: chatTemplate,
+        trainable,
+      });
+    },
+    options.resolveBase,
+  );
 }
 
 export interface CreateOptions {
@@ -108,7 +126,11 @@ export async function copyLanguageModel(model: LanguageModel, options: OpenOptio
   const weights = await device.createStore(languageModelParameters(architecture));
   await device.copy(model.weights, weights);
   return assembleLanguageModel(device, weights, {
-    architecture, tokenizer, chatTemplateSource, name: options.name ?? model.name, trainable: options.trainable ?? false,
+    architecture,
+    tokenizer,
+    chatTemplateSource,
+    name: options.name ?? model.name,
+    trainable: options.trainable ?? false,
   });
 }
 
@@ -120,20 +142,38 @@ export interface AdaptOptions {
   readonly source?: string;
 }
 
-/** A trainable model on the weights of `base`, which stay as they are: a new adapter alone is trained. It starts as what `base` is.
- *  Close it before the base.
+/** A trainable model on the weights of `base`, which stay as they are: a new adapter alone is trained. It starts as
+ *  what `base` is. Close it before the base.
  *  @throws ConfigError for target modules that the model does not have */
-export async function adaptLanguageModel(base: LanguageModel, lora: LoraConfig, options: AdaptOptions): Promise<LanguageModel> {
+export async function adaptLanguageModel(
+  base: LanguageModel,
+  lora: LoraConfig,
+  options: AdaptOptions,
+): Promise<LanguageModel> {
   invariant(base.adapter === null, 'an adapter goes on a model without one');
   const { seed, name = base.name, source = base.name } = options;
-  return wearAdapter(base, await createAdapter(base.device, base.architecture, lora, { seed, base: source }), { name, trainable: true });
+  return wearAdapter(base, await createAdapter(base.device, base.architecture, lora, { seed, base: source }), {
+    name,
+    trainable: true,
+  });
 }
 
 /** A model on the weights of `base`, with this adapter, which it then owns. Close it before the base. */
-export function wearAdapter(base: LanguageModel, adapter: Adapter, { name = base.name, trainable = false }: OpenOptions = {}): LanguageModel {
+export function wearAdapter(
+  base: LanguageModel,
+  adapter: Adapter,
+  { name = base.name, trainable = false }: OpenOptions = {},
+): LanguageModel {
   const { device, weights, tokenizer, chatTemplateSource } = base;
   const architecture = adapted(base.architecture, adapter);
-  return assembleLanguageModel(device, weights, { name, tokenizer, chatTemplateSource, trainable, architecture, worn: { adapter, base } });
+  return assembleLanguageModel(device, weights, {
+    name,
+    tokenizer,
+    chatTemplateSource,
+    trainable,
+    architecture,
+    worn: { adapter, base },
+  });
 }
 
 /** Whether what one of them is trained to, the other becomes. */
@@ -143,7 +183,9 @@ export function shareWeights(a: LanguageModel, b: LanguageModel): boolean {
 
 /** SHA-256 of all that makes the model, hexadecimal. */
 export async function hashLanguageModel({ device, weights, adapter }: LanguageModel): Promise<string> {
-  return adapter === null ? device.hash(weights) : `${await device.hash(weights)} ${await device.hash(adapter.weights)}`;
+  return adapter === null
+    ? device.hash(weights)
+    : `${await device.hash(weights)} ${await device.hash(adapter.weights)}`;
 }
 
 export interface TrainedPart {
@@ -156,7 +198,8 @@ export function trainedPart({ architecture, weights, adapter }: LanguageModel): 
   return adapter ?? { parameters: languageModelParameters(architecture), weights };
 }
 
-/** Writes the model in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads it. */
+/** Writes the model in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads it.
+ */
 export async function saveLanguageModel(model: LanguageModel, dir: string): Promise<void> {
   const { architecture, device, weights, adapter, tokenizer, chatTemplateSource } = model;
   await storeModel(dir, {
@@ -164,19 +207,32 @@ export async function saveLanguageModel(model: LanguageModel, dir: string): Prom
     className: classNameOf(architecture, 'language'),
     specs: languageModelParameters(architecture),
     chatTemplate: chatTemplateSource,
-    device, weights, adapter, tokenizer,
+    device,
+    weights,
+    adapter,
+    tokenizer,
   });
 }
 
-export interface ModelParts extends Pick<LanguageModel, 'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'> {
+export interface ModelParts extends Pick<
+  LanguageModel,
+  'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'
+> {
   readonly worn?: { readonly adapter: Adapter; readonly base: LanguageModel };
 }
 
-/** A model of these parts. @param weights every parameter of the architecture; the model's own from now on, unless it wears an adapter */
-export function assembleLanguageModel(device: Device, weights: TensorStore, { worn, ...parts }: ModelParts): LanguageModel {
+/** A model of these parts. @param weights every parameter of the architecture; the model's own from now on, unless it
+ *  wears an adapter */
+export function assembleLanguageModel(
+  device: Device,
+  weights: TensorStore,
+  { worn, ...parts }: ModelParts,
+): LanguageModel {
   const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
   const { contextLength, vocabularySize } = architecture.config;
-  const roundable = new Set(languageModelParameters(architecture).flatMap((spec) => (spec.roundable === true ? [spec.name] : [])));
+  const roundable = new Set(
+    languageModelParameters(architecture).flatMap((spec) => (spec.roundable === true ? [spec.name] : [])),
+  );
   const programs = new Map<Precision, CompiledInference>();
   const adapter = worn?.adapter ?? null;
   const stores = adapter === null ? [weights] : [weights, adapter.weights];
@@ -199,12 +255,19 @@ export function assembleLanguageModel(device: Device, weights: TensorStore, { wo
     return fresh;
   };
   const register = async (compiled: Program): Promise<void> => {
-    await device.registerVocabulary(compiled, Array.from({ length: vocabularySize }, (_, id) => tokenizer.tokenBytes(id)));
+    await device.registerVocabulary(
+      compiled,
+      Array.from({ length: vocabularySize }, (_, id) => tokenizer.tokenBytes(id)),
+    );
   };
   return {
     ...parts,
     chatTemplate: chatTemplateSource === null ? null : parseChatTemplate(chatTemplateSource, specialTexts(tokenizer)),
-    contextLength, vocabularySize, device, weights, adapter,
+    contextLength,
+    vocabularySize,
+    device,
+    weights,
+    adapter,
     base: worn?.base ?? null,
     inference: async ({ vocabulary = false, precision = 'f32' } = {}) => {
       const compiled = await upToDate(precision);

@@ -10,8 +10,17 @@ export const llama: ModelFamily = gatedDecoderFamily('llama', 'Llama', (raw, whe
   const bias = read.flag('attention_bias', false);
   return {
     ...readGatedDecoder(raw, where, {
-      modelType: 'llama', width: 4096, inner: 11008, layers: 32, heads: 32, kvHeads: null, headSize: null,
-      vocabularySize: 32000, contextLength: 2048, tiedHead: false, epsilon: 1e-6,
+      modelType: 'llama',
+      width: 4096,
+      inner: 11008,
+      layers: 32,
+      heads: 32,
+      kvHeads: null,
+      headSize: null,
+      vocabularySize: 32000,
+      contextLength: 2048,
+      tiedHead: false,
+      epsilon: 1e-6,
     }),
     biases: { qkv: bias, output: bias, mlp: read.flag('mlp_bias', false) },
   };

@@ -7,7 +7,9 @@ import { classify, headSequenceClassifier } from './sequenceClassifier.js';
 import { resolveMiniLm } from './testing/miniLm.js';
 
 // tests/golden/miniLm.py, from transformers on the same files.
-const golden = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../tests/golden/miniLm/embeddings.json'), 'utf8')) as readonly {
+const golden = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../../../tests/golden/miniLm/embeddings.json'), 'utf8'),
+) as readonly {
   readonly text: string;
   readonly ids: readonly number[];
   readonly vector: readonly number[];
@@ -31,11 +33,16 @@ describe('all-MiniLM-L6-v2', () => {
     expect(ids).toEqual(golden.map((row) => row.ids));
     const vectors = await embedder.embed(ids);
     // Float32 sums in another order, of vectors of length 1.
-    golden.forEach(({ vector }, i) => vector.forEach((value, j) => expect(Math.abs((vectors[i]?.[j] ?? Number.NaN) - value)).toBeLessThan(1e-6)));
+    golden.forEach(({ vector }, i) =>
+      vector.forEach((value, j) => expect(Math.abs((vectors[i]?.[j] ?? Number.NaN) - value)).toBeLessThan(1e-6)),
+    );
   });
 
   it('carries the head of a classifier', async () => {
-    const model = await headSequenceClassifier(device, await resolveMiniLm(), { labels: ['harmless', 'toxic'], seed: 0 });
+    const model = await headSequenceClassifier(device, await resolveMiniLm(), {
+      labels: ['harmless', 'toxic'],
+      seed: 0,
+    });
     const [logits] = await classify(model, [model.tokenizer.encode('The harbour master counted the boats.')]);
     expect(logits).toHaveLength(2);
     await model.close();

@@ -4,7 +4,11 @@ import { packSequences } from './packSequences.js';
 import { tokenBatches } from './tokenBatches.js';
 
 describe('packed sequences', () => {
-  const items = [{ prefix: [5, 6, 7], completion: [8, 9] }, { prefix: [1], completion: [2] }, { prefix: [3, 4], completion: [] }];
+  const items = [
+    { prefix: [5, 6, 7], completion: [8, 9] },
+    { prefix: [1], completion: [2] },
+    { prefix: [3, 4], completion: [] },
+  ];
   const packed = packSequences(items);
 
   it('logit t predicts token t + 1: each completion token is listed by the position before it', () => {

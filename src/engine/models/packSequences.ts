@@ -1,7 +1,7 @@
 /** Token sequences as the feeds of a training graph: right-padded rows, and a list of the positions that matter.
  *
- *  Only completion tokens are listed, each by the position that predicts it (logit t predicts token t + 1), so no mask and no
- *  padding id can leak into a loss. */
+ *  Only completion tokens are listed, each by the position that predicts it (logit t predicts token t + 1), so no mask
+ *  and no padding id can leak into a loss. */
 import { ConfigError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
 import { i64Tensor, type HostTensor } from '../runtime/hostTensor.js';
@@ -23,7 +23,8 @@ export interface PackedSequences {
   readonly segment_N: Int32Array;
 }
 
-/** @throws ConfigError when an item with a completion has no prefix: the probability of a first token is not defined without one */
+/** @throws ConfigError when an item with a completion has no prefix: the probability of a first token is not defined
+ *    without one */
 export function packSequences(items: readonly Sequence[]): PackedSequences {
   items.forEach(requirePrefix);
   const tokens = Math.max(0, ...items.map(readLength));
@@ -34,7 +35,9 @@ export function packSequences(items: readonly Sequence[]): PackedSequences {
   const targets: number[] = [];
   const segments: number[] = [];
   items.forEach(({ prefix, completion }, item) => {
-    [...prefix, ...completion].slice(0, readLength({ prefix, completion })).forEach((id, t) => (ids[item * tokens + t] = BigInt(id)));
+    [...prefix, ...completion]
+      .slice(0, readLength({ prefix, completion }))
+      .forEach((id, t) => (ids[item * tokens + t] = BigInt(id)));
     completion.forEach((id, t) => {
       rows.push(item * tokens + prefix.length + t - 1);
       targets.push(id);
@@ -51,7 +54,8 @@ export function packSequences(items: readonly Sequence[]): PackedSequences {
   };
 }
 
-/** Tokens of an item that have to be read: the last of a completion is predicted, but predicts nothing that is asked for. */
+/** Tokens of an item that have to be read: the last of a completion is predicted, but predicts nothing that is asked
+ *  for. */
 function readLength({ prefix, completion }: Sequence): number {
   return completion.length === 0 ? prefix.length : prefix.length + completion.length - 1;
 }
@@ -59,7 +63,9 @@ function readLength({ prefix, completion }: Sequence): number {
 function requirePrefix({ prefix, completion }: Sequence, index: number): void {
   if (prefix.length === 0 && completion.length > 0) {
     throw new ConfigError('The probability of a first token is not defined', {
-      where: `item ${String(index)}`, expected: 'at least one token before the completion', got: 'an empty prompt',
+      where: `item ${String(index)}`,
+      expected: 'at least one token before the completion',
+      got: 'an empty prompt',
       remedy: 'Give a prompt, or begin with the beginning-of-sequence token where the model has one.',
     });
   }

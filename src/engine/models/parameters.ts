@@ -15,16 +15,25 @@ export interface ParameterReader {
 }
 
 /** @param inputs what the model was given: their trace, and the adapter that it wears */
-export function parameterReader({ ids_BT: { trace }, branch }: Pick<ForwardInputs, 'ids_BT' | 'branch'>, specs: readonly ParameterSpec[]): ParameterReader {
+export function parameterReader(
+  { ids_BT: { trace }, branch }: Pick<ForwardInputs, 'ids_BT' | 'branch'>,
+  specs: readonly ParameterSpec[],
+): ParameterReader {
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const specOf = (name: string): ParameterSpec => present(byName.get(name), `${name} is a parameter of the model`);
   const weight = (name: string): Value => trace.parameter(name, specOf(name).shape);
   return {
     weight,
     linear: (x_NI, name, layout) => {
-      const y_NO = linear(x_NI, weight(`${name}.weight`), byName.has(`${name}.bias`) ? weight(`${name}.bias`) : null, layout);
+      const y_NO = linear(
+        x_NI,
+        weight(`${name}.weight`),
+        byName.has(`${name}.bias`) ? weight(`${name}.bias`) : null,
+        layout,
+      );
       const [first = 0, second = 0] = specOf(`${name}.weight`).shape;
-      const sizes = layout === 'outIn' ? { inputs: second, outputs: first, layout } : { inputs: first, outputs: second, layout };
+      const sizes =
+        layout === 'outIn' ? { inputs: second, outputs: first, layout } : { inputs: first, outputs: second, layout };
       const added_NO = branch?.(x_NI, name, sizes) ?? null;
       return added_NO === null ? y_NO : add(y_NO, added_NO);
     },

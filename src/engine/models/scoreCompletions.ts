@@ -1,5 +1,5 @@
-/** Log-probabilities of given completions under the raw model: no gradient, the reading pass of generation, where completions of one
- *  prompt share its tokens. */
+/** Log-probabilities of given completions under the raw model: no gradient, the reading pass of generation, where
+ *  completions of one prompt share its tokens. */
 import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import { plainSampling } from '../runtime/device.js';
@@ -8,13 +8,18 @@ import type { Sequence } from './packSequences.js';
 import { contextError, requireContext } from './requireContext.js';
 
 /** log p of each completion token given all before it, nats, temperature 1; one array an item, in order.
- *  @throws ConfigError for a completion without a prefix, an id outside the vocabulary, a sequence longer than the context */
-export async function scoreCompletions(model: LanguageModel, items: readonly Sequence[]): Promise<readonly Float32Array[]> {
+ *  @throws ConfigError for a completion without a prefix, an id outside the vocabulary, a sequence longer than the
+ *    context */
+export async function scoreCompletions(
+  model: LanguageModel,
+  items: readonly Sequence[],
+): Promise<readonly Float32Array[]> {
   const rows = items.map(({ prefix, completion }, index) => {
     const where = `item ${String(index)}`;
     requireContext(model, prefix, where);
     if (completion.length > 0) requireContext(model, completion, where);
-    if (prefix.length + completion.length > model.contextLength) throw contextError(model, prefix.length + completion.length, where);
+    if (prefix.length + completion.length > model.contextLength)
+      throw contextError(model, prefix.length + completion.length, where);
     return { ids: [...prefix, ...completion], scoreFrom: prefix.length, sampling: readOnly, stream: unused };
   });
   const { layers, kvHeads, headSize } = model.architecture.config;

@@ -7,10 +7,23 @@ import { openCheckpoint } from './checkpoints/openCheckpoint.js';
 import { loadEmbedder } from './embedder.js';
 import { openLanguageModel } from './languageModel.js';
 import {
-  classifierArchitecture, classifierParameters, classify, createSequenceClassifier, headSequenceClassifier, openSequenceClassifier,
-  saveSequenceClassifier, traceClassLogits,
+  classifierArchitecture,
+  classifierParameters,
+  classify,
+  createSequenceClassifier,
+  headSequenceClassifier,
+  openSequenceClassifier,
+  saveSequenceClassifier,
+  traceClassLogits,
 } from './sequenceClassifier.js';
-import { characterTokenizer, goldenCheckpoint, memoryCheckpoint, readGolden, readGoldenGradients, relativeDifference } from './testing/goldenModels.js';
+import {
+  characterTokenizer,
+  goldenCheckpoint,
+  memoryCheckpoint,
+  readGolden,
+  readGoldenGradients,
+  relativeDifference,
+} from './testing/goldenModels.js';
 import { lossGradients } from './testing/lossGraph.js';
 import { packTexts } from './textBatch.js';
 
@@ -49,7 +62,8 @@ describe.each(variants)('the sequence classifier %s', (variant) => {
 
   it('the gradient of every parameter equals that of PyTorch', async () => {
     const model = await openSequenceClassifier(device, goldenCheckpoint(variant), { trainable: true });
-    // d/dlogits of Σ_c (k + 1 − c) log softmax(logits_k)_c, the sum of the golden script: (k + 1 − c) − p_c Σ_c (k + 1 − c).
+    // d/dlogits of Σ_c (k + 1 − c) log softmax(logits_k)_c, the sum of the golden script: (k + 1 − c) − p_c Σ_c (k + 1
+    // − c).
     const factors = golden.logits.flatMap((logits, k) => {
       const exps = logits.map(Math.exp);
       const total = exps.reduce((sum, e) => sum + e, 0);
@@ -59,12 +73,14 @@ describe.each(variants)('the sequence classifier %s', (variant) => {
     const { base } = model.architecture;
     const { gradients } = await lossGradients(device, model.weights, classifierParameters(model.architecture), {
       build: (trace) => traceClassLogits(model.architecture, trace),
-      factors, feeds: packTexts(golden.sequences, base, base.classifier.pooling),
+      factors,
+      feeds: packTexts(golden.sequences, base, base.classifier.pooling),
     });
     const expected = readGoldenGradients(variant);
     expect([...gradients.keys()].sort()).toEqual([...expected.keys()].sort());
     for (const [name, values] of expected) {
-      // A key's bias moves all scores of a query alike: its gradient is rounding, compared beside that of the key's matrix.
+      // A key's bias moves all scores of a query alike: its gradient is rounding, compared beside that of the key's
+      // matrix.
       const beside = /(key|k_lin)\.bias$/.test(name) ? (expected.get(name.replace(/bias$/, 'weight')) ?? []) : [];
       const scale = [...values, ...beside];
       expect(relativeDifference([...(gradients.get(name) ?? []), ...beside], scale), name).toBeLessThan(1e-4);
@@ -88,7 +104,9 @@ describe.each(encoders)('the encoder %s', (variant) => {
   });
 
   it('is refused as a causal language model, by its name', async () => {
-    await expect(openLanguageModel(device, goldenCheckpoint(variant))).rejects.toThrow(new RegExp(`${String(golden.config['model_type'])}, an encoder`));
+    await expect(openLanguageModel(device, goldenCheckpoint(variant))).rejects.toThrow(
+      new RegExp(`${String(golden.config['model_type'])}, an encoder`),
+    );
   });
 
   it('a text that fills the positions is read, a longer one is refused', async () => {
@@ -106,21 +124,41 @@ describe('a new head', () => {
     const golden = readGolden<GoldenClassifier>('../encoders/bert');
     const theirs = goldenCheckpoint('../encoders/bert');
     const { architectures: _, ...config } = golden.config;
-    const bare = memoryCheckpoint(config, [...theirs.tensors.values()].filter(({ name }) => name.startsWith('bert.')).map((tensor) => ({
-      ...tensor, name: tensor.name.slice('bert.'.length).replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta'),
-    })));
+    const bare = memoryCheckpoint(
+      config,
+      [...theirs.tensors.values()]
+        .filter(({ name }) => name.startsWith('bert.'))
+        .map((tensor) => ({
+          ...tensor,
+          name: tensor.name
+            .slice('bert.'.length)
+            .replace('LayerNorm.weight', 'LayerNorm.gamma')
+            .replace('LayerNorm.bias', 'LayerNorm.beta'),
+        })),
+    );
     const options = { labels: ['calm', 'rude'], seed: 3 };
-    const [model, twin] = [await headSequenceClassifier(device, theirs, options), await headSequenceClassifier(device, bare, options)];
+    const [model, twin] = [
+      await headSequenceClassifier(device, theirs, options),
+      await headSequenceClassifier(device, bare, options),
+    ];
     expect(model).toMatchObject({ labels: ['calm', 'rude'], trainable: true, architecture: { isMultiLabel: false } });
     expect(await device.hash(twin.weights)).toBe(await device.hash(model.weights));
-    expect(await device.read(model.weights, 'bert.pooler.dense.weight')).toEqual(await theirs.tensors.get('bert.pooler.dense.weight')?.read());
+    expect(await device.read(model.weights, 'bert.pooler.dense.weight')).toEqual(
+      await theirs.tensors.get('bert.pooler.dense.weight')?.read(),
+    );
     const other = await headSequenceClassifier(device, theirs, { ...options, seed: 4 });
-    expect(await device.read(other.weights, 'classifier.weight')).not.toEqual(await device.read(model.weights, 'classifier.weight'));
+    expect(await device.read(other.weights, 'classifier.weight')).not.toEqual(
+      await device.read(model.weights, 'classifier.weight'),
+    );
     for (const each of [model, twin, other]) await each.close();
   });
 
   it('stands on a language model too', async () => {
-    const model = await headSequenceClassifier(device, goldenCheckpoint('llama-untied'), { labels: ['toxic', 'insult'], isMultiLabel: true, seed: 0 });
+    const model = await headSequenceClassifier(device, goldenCheckpoint('llama-untied'), {
+      labels: ['toxic', 'insult'],
+      isMultiLabel: true,
+      seed: 0,
+    });
     const [logits] = await classify(model, [[1, 2, 3]]);
     expect(logits).toHaveLength(2);
     expect(model.architecture.isMultiLabel).toBe(true);
@@ -130,8 +168,12 @@ describe('a new head', () => {
   it('asks for the whole body and for labels', async () => {
     const { config } = readGolden<GoldenClassifier>('../encoders/bert');
     const none = memoryCheckpoint(config, []);
-    await expect(headSequenceClassifier(device, none, { labels: ['a', 'b'], seed: 0 })).rejects.toThrow(/missing: bert\.embeddings/);
-    await expect(headSequenceClassifier(device, none, { labels: ['a', 'a'], seed: 0 })).rejects.toThrow(/different names/);
+    await expect(headSequenceClassifier(device, none, { labels: ['a', 'b'], seed: 0 })).rejects.toThrow(
+      /missing: bert\.embeddings/,
+    );
+    await expect(headSequenceClassifier(device, none, { labels: ['a', 'a'], seed: 0 })).rejects.toThrow(
+      /different names/,
+    );
   });
 });
 
@@ -139,29 +181,44 @@ describe('a saved classifier', () => {
   const dir = mkdtempSync(join(tmpdir(), 'gadfly-classifier-'));
   afterAll(() => rmSync(dir, { recursive: true }));
 
-  it.each(variants)('%s opens again as it was saved, labels and all, under the names and the class of transformers', async (variant) => {
-    const golden = readGolden<GoldenClassifier & { readonly parameters: Readonly<Record<string, readonly number[]>> }>(variant);
-    const config = { ...golden.config, id2label: { 0: 'calm', 1: 'rude', 2: 'odd' }, label2id: { calm: 0, rude: 1, odd: 2 } };
-    const model = await createSequenceClassifier(device, config, characterTokenizer(64), 1);
-    const folder = join(dir, model.architecture.base.family);
-    await saveSequenceClassifier(model, folder);
-    const again = await openSequenceClassifier(device, folder);
-    expect(again.labels).toEqual(['calm', 'rude', 'odd']);
-    expect(await device.hash(again.weights)).toBe(await device.hash(model.weights));
-    const [logits = []] = await classify(again, [[2, 3, 4]]);
-    expect(relativeDifference(logits, (await classify(model, [[2, 3, 4]]))[0] ?? [])).toBeLessThan(1e-5);
-    const saved = await openCheckpoint(folder);
-    expect(saved.config['architectures']).toEqual(golden.config['architectures']);
-    expect(Object.fromEntries([...saved.tensors].map(([name, { shape }]) => [name, shape]))).toEqual(golden.parameters);
-    await saved.close();
-    await model.close();
-    await again.close();
-  });
+  it.each(variants)(
+    '%s opens again as it was saved, labels and all, under the names and the class of transformers',
+    async (variant) => {
+      const golden = readGolden<
+        GoldenClassifier & { readonly parameters: Readonly<Record<string, readonly number[]>> }
+      >(variant);
+      const config = {
+        ...golden.config,
+        id2label: { 0: 'calm', 1: 'rude', 2: 'odd' },
+        label2id: { calm: 0, rude: 1, odd: 2 },
+      };
+      const model = await createSequenceClassifier(device, config, characterTokenizer(64), 1);
+      const folder = join(dir, model.architecture.base.family);
+      await saveSequenceClassifier(model, folder);
+      const again = await openSequenceClassifier(device, folder);
+      expect(again.labels).toEqual(['calm', 'rude', 'odd']);
+      expect(await device.hash(again.weights)).toBe(await device.hash(model.weights));
+      const [logits = []] = await classify(again, [[2, 3, 4]]);
+      expect(relativeDifference(logits, (await classify(model, [[2, 3, 4]]))[0] ?? [])).toBeLessThan(1e-5);
+      const saved = await openCheckpoint(folder);
+      expect(saved.config['architectures']).toEqual(golden.config['architectures']);
+      expect(Object.fromEntries([...saved.tensors].map(([name, { shape }]) => [name, shape]))).toEqual(
+        golden.parameters,
+      );
+      await saved.close();
+      await model.close();
+      await again.close();
+    },
+  );
 });
 
 it('an unknown architecture is refused by name, with the decoders and encoders known', () => {
-  expect(() => classifierArchitecture({ model_type: 'mamba' }, 'config.json')).toThrow(/gpt2[^]*llama[^]*bert, roberta, distilbert[^]*"mamba"/);
-  expect(() => classifierArchitecture({ model_type: 'bert', architectures: ['BertForMaskedLM'] }, 'config.json')).toThrow(/BertForSequenceClassification[^]*BertForMaskedLM/);
+  expect(() => classifierArchitecture({ model_type: 'mamba' }, 'config.json')).toThrow(
+    /gpt2[^]*llama[^]*bert, roberta, distilbert[^]*"mamba"/,
+  );
+  expect(() =>
+    classifierArchitecture({ model_type: 'bert', architectures: ['BertForMaskedLM'] }, 'config.json'),
+  ).toThrow(/BertForSequenceClassification[^]*BertForMaskedLM/);
 });
 
 it.each([
@@ -174,7 +231,9 @@ it.each([
 });
 
 it('labels that are not numbered from 0, and an empty text, are refused', async () => {
-  expect(() => classifierArchitecture({ model_type: 'llama', id2label: { 1: 'rude' } }, 'config.json')).toThrow(/id2label/);
+  expect(() => classifierArchitecture({ model_type: 'llama', id2label: { 1: 'rude' } }, 'config.json')).toThrow(
+    /id2label/,
+  );
   const model = await openSequenceClassifier(device, goldenCheckpoint('llama-classifier'));
   await expect(classify(model, [[]])).rejects.toThrow(/empty/);
   await model.close();

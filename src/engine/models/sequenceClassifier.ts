@@ -1,8 +1,9 @@
 /** A sequence classifier: a body that reads whole texts, decoder or encoder, and its family's head on the pooled state.
  *  Layout of transformers' …ForSequenceClassification.
  *
- *  A decoder's pooled token is the last of the sequence as given. transformers looks for the last one that is not the pad id, which is
- *  the same unless a text ends with a real token of that id (pad = EOS), where it would pool too early. */
+ *  A decoder's pooled token is the last of the sequence as given. transformers looks for the last one that is not the
+ *  pad id, which is the same unless a text ends with a real token of that id (pad = EOS), where it would pool too
+ *  early. */
 import { basename } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
@@ -83,7 +84,11 @@ export function openSequenceClassifier(
     const { source: where, config, tensors } = checkpoint;
     const architecture = classifierArchitecture(config, where);
     const tokenizer = tokenizerOf(checkpoint);
-    const weights = await loadWeights(device, classifierParameters(architecture), tensors, { prefix: architecture.base.prefix, where, redundant: [] });
+    const weights = await loadWeights(device, classifierParameters(architecture), tensors, {
+      prefix: architecture.base.prefix,
+      where,
+      redundant: [],
+    });
     const { name = basename(where), trainable = false } = options;
     return assemble(device, weights, { name, architecture, tokenizer, trainable });
   });
@@ -98,13 +103,21 @@ export interface NewHeadOptions {
   readonly name?: string;
 }
 
-/** A trainable classifier on the body of any checkpoint of a known family (a language model, an encoder, another classifier): the head is
- *  new and random, the same for the same seed, whatever head the checkpoint has.
- *  @throws ConfigError without labels or with one named twice; FormatError when the weights are not the configuration's */
-export async function headSequenceClassifier(device: Device, source: string | Checkpoint, options: NewHeadOptions): Promise<SequenceClassifier> {
+/** A trainable classifier on the body of any checkpoint of a known family (a language model, an encoder, another
+ *  classifier): the head is new and random, the same for the same seed, whatever head the checkpoint has.
+ *  @throws ConfigError without labels or with one named twice; FormatError when the weights are not the configuration's
+ */
+export async function headSequenceClassifier(
+  device: Device,
+  source: string | Checkpoint,
+  options: NewHeadOptions,
+): Promise<SequenceClassifier> {
   const { labels, isMultiLabel = labels.length === 1, seed } = options;
   if (labels.length === 0 || new Set(labels).size < labels.length || (labels.length === 1 && !isMultiLabel)) {
-    throw new ConfigError('Not the labels of a classifier', { expected: 'two or more different names, or one that holds or not', got: labels.join(', ') || 'none' });
+    throw new ConfigError('Not the labels of a classifier', {
+      expected: 'two or more different names, or one that holds or not',
+      got: labels.join(', ') || 'none',
+    });
   }
   return withCheckpoint(source, async (checkpoint) => {
     const { source: where, tensors } = checkpoint;
@@ -112,7 +125,12 @@ export async function headSequenceClassifier(device: Device, source: string | Ch
     const architecture = withLabels(textBodyOf({ ...checkpoint.config, problem_type: problem }, 'body', where), labels);
     const { base, head } = architecture;
     const weights = await loadBody(device, { body: base.body, head }, tensors, { prefix: base.prefix, where, seed });
-    return assemble(device, weights, { name: options.name ?? basename(where), architecture, tokenizer: tokenizerOf(checkpoint), trainable: true });
+    return assemble(device, weights, {
+      name: options.name ?? basename(where),
+      architecture,
+      tokenizer: tokenizerOf(checkpoint),
+      trainable: true,
+    });
   });
 }
 
@@ -129,21 +147,41 @@ export async function createSequenceClassifier(
   return assemble(device, weights, { name, architecture, tokenizer, trainable: true });
 }
 
-/** A trainable classifier on the weights of `base`, which stay as they are: an adapter on its body and a head of its own are trained. It
- *  starts as what `base` is. Close it before the base.
+/** A trainable classifier on the weights of `base`, which stay as they are: an adapter on its body and a head of its
+ *  own are trained. It starts as what `base` is. Close it before the base.
  *  @throws ConfigError for target modules that the body does not have */
-export async function adaptSequenceClassifier(base: SequenceClassifier, lora: LoraConfig, { seed }: { readonly seed: number }): Promise<SequenceClassifier> {
+export async function adaptSequenceClassifier(
+  base: SequenceClassifier,
+  lora: LoraConfig,
+  { seed }: { readonly seed: number },
+): Promise<SequenceClassifier> {
   const { device, weights, name, tokenizer, architecture } = base;
   invariant(base.adapter === null, 'an adapter goes on a model without one');
   const plan = planAdapter(architecture.base, lora, 'targetModules');
   const parameters = [...plan.parameters, ...architecture.head];
-  const adapter: Adapter = { ...plan, parameters, base: name, weights: await initialiseWeights(device, parameters, seed) };
-  for (const head of architecture.head) await device.write(adapter.weights, head.name, await device.read(weights, head.name), { transfer: true });
-  return assemble(device, weights, { name, tokenizer, trainable: true, adapter, architecture: { ...architecture, base: adapted(architecture.base, plan) } });
+  const adapter: Adapter = {
+    ...plan,
+    parameters,
+    base: name,
+    weights: await initialiseWeights(device, parameters, seed),
+  };
+  for (const head of architecture.head)
+    await device.write(adapter.weights, head.name, await device.read(weights, head.name), { transfer: true });
+  return assemble(device, weights, {
+    name,
+    tokenizer,
+    trainable: true,
+    adapter,
+    architecture: { ...architecture, base: adapted(architecture.base, plan) },
+  });
 }
 
-/** Writes the classifier in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads it. */
-export async function saveSequenceClassifier({ architecture, device, weights, adapter, tokenizer }: SequenceClassifier, dir: string): Promise<void> {
+/** Writes the classifier in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads
+ *  it. */
+export async function saveSequenceClassifier(
+  { architecture, device, weights, adapter, tokenizer }: SequenceClassifier,
+  dir: string,
+): Promise<void> {
   const { base, labels } = architecture;
   const raw = {
     ...base.config.raw,
@@ -153,7 +191,14 @@ export async function saveSequenceClassifier({ architecture, device, weights, ad
     ...(base.reads === 'leftToRight' ? { pad_token_id: tokenizer.padId } : {}),
   };
   await storeModel(dir, {
-    raw, className: base.classifier.className, specs: classifierParameters(architecture), chatTemplate: null, device, weights, adapter, tokenizer,
+    raw,
+    className: base.classifier.className,
+    specs: classifierParameters(architecture),
+    chatTemplate: null,
+    device,
+    weights,
+    adapter,
+    tokenizer,
   });
 }
 
@@ -162,14 +207,20 @@ const batchTokens = 4096;
 
 /** Class logits of each sequence, in order; each array has one element a label.
  *  @throws ConfigError for an empty sequence, an id outside the vocabulary, a sequence longer than the context */
-export async function classify(model: SequenceClassifier, sequences: readonly (readonly number[])[]): Promise<readonly Float32Array[]> {
+export async function classify(
+  model: SequenceClassifier,
+  sequences: readonly (readonly number[])[],
+): Promise<readonly Float32Array[]> {
   sequences.forEach((ids, index) => {
     requireContext(model, ids, `text ${String(index)}`);
     if (ids.length > model.contextLength) throw contextError(model, ids.length, `text ${String(index)}`);
   });
   const { base } = model.architecture;
   const results: Float32Array[] = sequences.map(() => new Float32Array(0));
-  for (const batch of tokenBatches(sequences.map((ids) => ids.length), batchTokens)) {
+  for (const batch of tokenBatches(
+    sequences.map((ids) => ids.length),
+    batchTokens,
+  )) {
     const texts = batch.map((index) => present(sequences[index], 'batches hold indices of texts'));
     const outputs = await model.device.run(await model.inference(), packTexts(texts, base, base.classifier.pooling));
     const logits = present(outputs['logits'], 'the program has the output').data as Float32Array;
@@ -188,7 +239,9 @@ export function classProbabilities(logits: Float32Array, isMultiLabel: boolean):
   return exponentials.map((value) => value / sum);
 }
 
-type Parts = Pick<SequenceClassifier, 'name' | 'architecture' | 'tokenizer' | 'trainable'> & { readonly adapter?: Adapter };
+type Parts = Pick<SequenceClassifier, 'name' | 'architecture' | 'tokenizer' | 'trainable'> & {
+  readonly adapter?: Adapter;
+};
 
 function assemble(device: Device, weights: TensorStore, { adapter, ...parts }: Parts): SequenceClassifier {
   const { architecture, trainable } = parts;
@@ -200,7 +253,8 @@ function assemble(device: Device, weights: TensorStore, { adapter, ...parts }: P
     labels: architecture.labels,
     contextLength: architecture.base.config.contextLength,
     vocabularySize: architecture.base.config.vocabularySize,
-    device, weights,
+    device,
+    weights,
     adapter: adapter ?? null,
     inference: () => (program ??= device.compile(inferenceGraph(architecture), { store, frozen: !trainable })),
     close: async () => {
@@ -225,7 +279,11 @@ function readLabels(raw: RawConfig, where: string): readonly string[] {
   const labels = typeof named === 'object' ? Object.entries(named) : [];
   const ordered = labels.map((_, i): unknown => labels.find(([key]) => key === String(i))?.[1]);
   if (labels.length === 0 || !ordered.every((label) => typeof label === 'string')) {
-    throw new ConfigError('Unreadable model configuration: id2label', { where, expected: 'a name for each of 0, 1, …', got: JSON.stringify(named) });
+    throw new ConfigError('Unreadable model configuration: id2label', {
+      where,
+      expected: 'a name for each of 0, 1, …',
+      got: JSON.stringify(named),
+    });
   }
   return ordered;
 }

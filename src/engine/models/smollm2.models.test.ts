@@ -16,7 +16,9 @@ interface GoldenText {
 }
 
 // tests/golden/smollm2.py, from transformers on the same dequantised weights.
-const golden = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../tests/golden/smollm2/scores.json'), 'utf8')) as readonly GoldenText[];
+const golden = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../../../tests/golden/smollm2/scores.json'), 'utf8'),
+) as readonly GoldenText[];
 
 describe('SmolLM2-135M-Instruct from GGUF', () => {
   let device: Device;
@@ -28,7 +30,10 @@ describe('SmolLM2-135M-Instruct from GGUF', () => {
   afterAll(() => device.close());
 
   it('log-probabilities of 20 texts equal those of transformers to 1e-3 nats a token', async () => {
-    const scored = await scoreCompletions(model, golden.map(({ ids }) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) })));
+    const scored = await scoreCompletions(
+      model,
+      golden.map(({ ids }) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) })),
+    );
     golden.forEach(({ logProbs }, i) => {
       expect(scored[i]).toHaveLength(logProbs.length);
       logProbs.forEach((value, t) => expect(Math.abs((scored[i]?.[t] ?? NaN) - value)).toBeLessThan(1e-3));
@@ -36,9 +41,20 @@ describe('SmolLM2-135M-Instruct from GGUF', () => {
   });
 
   it('64 greedy tokens after each of 20 prompts equal those of transformers', async () => {
-    const results = await generate(model, golden.map(({ ids }, i) => ({ ids, stream: streamKey(0, 'greedy', i) })), {
-      temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, minNewTokens: 0, maxNewTokens: 64, stopIds: [],
-    });
+    const results = await generate(
+      model,
+      golden.map(({ ids }, i) => ({ ids, stream: streamKey(0, 'greedy', i) })),
+      {
+        temperature: 0,
+        topK: 0,
+        topP: 1,
+        minP: 0,
+        repetitionPenalty: 1,
+        minNewTokens: 0,
+        maxNewTokens: 64,
+        stopIds: [],
+      },
+    );
     expect(results.map(({ ids }) => ids)).toEqual(golden.map(({ greedy }) => greedy));
   });
 });

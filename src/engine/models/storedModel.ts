@@ -1,4 +1,5 @@
-/** What every kind of model does with its files: read its tokenizer and configuration, write them back beside the weights. */
+/** What every kind of model does with its files: read its tokenizer and configuration, write them back beside the
+ *  weights. */
 import { ConfigError } from '../../base/errors.js';
 import type { Device } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
@@ -12,8 +13,13 @@ import { writeCheckpoint } from './checkpoints/writeCheckpoint.js';
 import type { RawConfig } from './configReader.js';
 import type { ParameterSpec } from './family.js';
 
-/** Opens `source` where it is a path, and closes what it opened. @param resolveBase how the base of an adapter is found */
-export async function withCheckpoint<T>(source: string | Checkpoint, use: (checkpoint: Checkpoint) => Promise<T>, resolveBase?: ResolveBase): Promise<T> {
+/** Opens `source` where it is a path, and closes what it opened. @param resolveBase how the base of an adapter is found
+ */
+export async function withCheckpoint<T>(
+  source: string | Checkpoint,
+  use: (checkpoint: Checkpoint) => Promise<T>,
+  resolveBase?: ResolveBase,
+): Promise<T> {
   if (typeof source !== 'string') return use(source);
   const checkpoint = await openCheckpoint(source, resolveBase);
   try {
@@ -26,7 +32,11 @@ export async function withCheckpoint<T>(source: string | Checkpoint, use: (check
 /** @throws ConfigError when the checkpoint has none */
 export function tokenizerOf({ source, config, tokenizerFiles }: Checkpoint): Tokenizer {
   if (tokenizerFiles === null) {
-    throw new ConfigError('The model has no tokenizer', { where: source, expected: 'tokenizer.json beside the weights', remedy: 'Add the files of its tokenizer.' });
+    throw new ConfigError('The model has no tokenizer', {
+      where: source,
+      expected: 'tokenizer.json beside the weights',
+      remedy: 'Add the files of its tokenizer.',
+    });
   }
   return loadTokenizer({ ...tokenizerFiles, config });
 }
@@ -46,14 +56,27 @@ export interface StoredParts {
 }
 
 /** Writes a model directory in Hugging Face layout, float32. */
-export async function storeModel(dir: string, { raw, className, device, weights, adapter = null, specs, tokenizer, chatTemplate }: StoredParts): Promise<void> {
-  async function* tensors(): AsyncGenerator<{ readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }> {
+export async function storeModel(
+  dir: string,
+  { raw, className, device, weights, adapter = null, specs, tokenizer, chatTemplate }: StoredParts,
+): Promise<void> {
+  async function* tensors(): AsyncGenerator<{
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly data: Float32Array;
+  }> {
     for (const { name, shape } of specs) yield { name, shape, data: await readMerged(device, weights, name, adapter) };
   }
   // Whatever the weights were read from, they are plain numbers now. (writeCheckpoint states their element type.)
   const { quantization_config: _quantization, ...rest } = raw;
   const config = { ...rest, architectures: [className] };
-  await writeCheckpoint(dir, { config, tensors: tensors(), tokenizerFiles: tokenizer.files, chatTemplate, dtype: 'f32' });
+  await writeCheckpoint(dir, {
+    config,
+    tensors: tensors(),
+    tokenizerFiles: tokenizer.files,
+    chatTemplate,
+    dtype: 'f32',
+  });
 }
 
 /** The special tokens that chat templates name, as tokenizer_config.json spells them. */
@@ -66,7 +89,9 @@ export function specialTexts({ files, bosId, tokenText }: Tokenizer): TemplateSp
   };
   const named = {
     bosToken: text('bos_token') ?? (bosId === null ? undefined : tokenText(bosId)),
-    eosToken: text('eos_token'), padToken: text('pad_token'), unkToken: text('unk_token'),
+    eosToken: text('eos_token'),
+    padToken: text('pad_token'),
+    unkToken: text('unk_token'),
   };
   return Object.fromEntries(Object.entries(named).filter(([, content]) => content !== undefined));
 }

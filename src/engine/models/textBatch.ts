@@ -14,11 +14,18 @@ export type PooledBody = Pick<TextBody, 'reads' | 'forward' | 'config'>;
 
 /** Declares the inputs of a text batch and traces the pooled states; the weights become parameters of the trace.
  *  @returns pooled_BC f32 [B, C] and what the body was given */
-export function traceTexts(trace: Trace, body: PooledBody, pooling: Pooling): { readonly pooled_BC: Value; readonly inputs: ForwardInputs } {
+export function traceTexts(
+  trace: Trace,
+  body: PooledBody,
+  pooling: Pooling,
+): { readonly pooled_BC: Value; readonly inputs: ForwardInputs } {
   const inputs: ForwardInputs = {
     ids_BT: trace.input('ids', 'i64', ['B', 'T']),
     positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-    attention: body.reads === 'leftToRight' ? { kind: 'causal' } : { kind: 'bothWays', lengths_B: trace.input('lengths', 'i64', ['B']) },
+    attention:
+      body.reads === 'leftToRight'
+        ? { kind: 'causal' }
+        : { kind: 'bothWays', lengths_B: trace.input('lengths', 'i64', ['B']) },
   };
   const { hidden_NC } = body.forward(inputs);
   if (pooling !== 'mean') return { pooled_BC: takeRows(hidden_NC, trace.input('rows', 'i64', ['B'])), inputs };
@@ -28,7 +35,11 @@ export function traceTexts(trace: Trace, body: PooledBody, pooling: Pooling): { 
 }
 
 /** The feeds of those inputs. @param texts token ids, none empty */
-export function packTexts(texts: readonly (readonly number[])[], { reads }: Pick<TextBody, 'reads'>, pooling: Pooling): Readonly<Record<string, HostTensor>> {
+export function packTexts(
+  texts: readonly (readonly number[])[],
+  { reads }: Pick<TextBody, 'reads'>,
+  pooling: Pooling,
+): Readonly<Record<string, HostTensor>> {
   invariant(texts.length > 0 && texts.every((ids) => ids.length > 0), 'a batch has texts, and every text a token');
   const tokens = Math.max(...texts.map((ids) => ids.length));
   const dims = [texts.length, tokens];
@@ -36,15 +47,34 @@ export function packTexts(texts: readonly (readonly number[])[], { reads }: Pick
   texts.forEach((text, row) => text.forEach((id, t) => (ids[row * tokens + t] = BigInt(id))));
   return {
     ids: i64Tensor(dims, ids),
-    positions: i64Tensor(dims, BigInt64Array.from({ length: ids.length }, (_, i) => BigInt(i % tokens))),
-    ...(reads === 'leftToRight' ? {} : { lengths: i64Tensor([texts.length], texts.map((text) => text.length)) }),
+    positions: i64Tensor(
+      dims,
+      BigInt64Array.from({ length: ids.length }, (_, i) => BigInt(i % tokens)),
+    ),
+    ...(reads === 'leftToRight'
+      ? {}
+      : {
+          lengths: i64Tensor(
+            [texts.length],
+            texts.map((text) => text.length),
+          ),
+        }),
     ...poolingFeeds(texts, tokens, pooling),
   };
 }
 
-function poolingFeeds(texts: readonly (readonly number[])[], tokens: number, pooling: Pooling): Readonly<Record<string, HostTensor>> {
+function poolingFeeds(
+  texts: readonly (readonly number[])[],
+  tokens: number,
+  pooling: Pooling,
+): Readonly<Record<string, HostTensor>> {
   if (pooling !== 'mean') {
-    return { rows: i64Tensor([texts.length], texts.map((text, row) => row * tokens + (pooling === 'first' ? 0 : text.length - 1))) };
+    return {
+      rows: i64Tensor(
+        [texts.length],
+        texts.map((text, row) => row * tokens + (pooling === 'first' ? 0 : text.length - 1)),
+      ),
+    };
   }
   const shares = new Float32Array(texts.length * tokens);
   texts.forEach((text, row) => shares.fill(1 / text.length, row * tokens, row * tokens + text.length));

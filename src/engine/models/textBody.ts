@@ -1,5 +1,6 @@
-/** The part of a model that reads whole texts, and what its family puts on it to classify them. Decoders and encoders look alike here:
- *  a decoder reads left to right and is pooled at its last token, an encoder reads both ways and is pooled at its first. Types only. */
+/** The part of a model that reads whole texts, and what its family puts on it to classify them. Decoders and encoders
+ *  look alike here: a decoder reads left to right and is pooled at its last token, an encoder reads both ways and is
+ *  pooled at its first. Types only. */
 import type { Value } from '../tensor/value.js';
 import type { Body, ParameterSpec } from './family.js';
 import type { ParameterReader } from './parameters.js';

@@ -13,8 +13,17 @@ export function textBodyOf(raw: RawConfig, purpose: 'classes' | 'body', where: s
   const type = raw['model_type'];
   const encoder = typeof type === 'string' && Object.hasOwn(encoders, type) ? encoders[type] : undefined;
   if (encoder === undefined) return decoderBody(purpose === 'classes' ? raw : anyClass, where);
-  if (purpose === 'classes' && Array.isArray(classes) && classes.length > 0 && !classes.some((name) => encoder.classifiers.includes(name as string))) {
-    throw new ConfigError('Not a sequence classifier', { where: `${where}: architectures`, expected: `one of ${encoder.classifiers.join(', ')}`, got: classes.join(', ') });
+  if (
+    purpose === 'classes' &&
+    Array.isArray(classes) &&
+    classes.length > 0 &&
+    !classes.some((name) => encoder.classifiers.includes(name as string))
+  ) {
+    throw new ConfigError('Not a sequence classifier', {
+      where: `${where}: architectures`,
+      expected: `one of ${encoder.classifiers.join(', ')}`,
+      got: classes.join(', '),
+    });
   }
   return encoder.open(raw, where);
 }

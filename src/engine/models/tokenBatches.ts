@@ -1,6 +1,7 @@
 /** Groups of sequences that are run together: of similar length, so that little is padding, and of bounded size. */
 
-/** Indices of the sequences, by batch; each batch has at most `budget` tokens with its padding (a longer sequence is a batch of its own).
+/** Indices of the sequences, by batch; each batch has at most `budget` tokens with its padding (a longer sequence is a
+ *  batch of its own).
  *  @param lengths tokens of each sequence */
 export function tokenBatches(lengths: readonly number[], budget: number): readonly (readonly number[])[] {
   const order = lengths.map((_, index) => index).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);

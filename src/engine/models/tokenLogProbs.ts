@@ -16,11 +16,13 @@ export interface TokenLogProbInputs {
   readonly targets_N: Value;
 }
 
-/** Log-probability of each target under the raw model (temperature 1), nats. Logits are computed at the listed rows only.
- *  The weights become parameters of the inputs' trace under their checkpoint names (see traceParameters).
+/** Log-probability of each target under the raw model (temperature 1), nats. Logits are computed at the listed rows
+ *  only. The weights become parameters of the inputs' trace under their checkpoint names (see traceParameters).
  *  @returns f32 [N]; gradients reach every parameter */
 export function traceTokenLogProbs(architecture: Architecture, inputs: TokenLogProbInputs): Value {
   const { hidden_NC } = architecture.forward(inputs);
   const head_VC = inputs.ids_BT.trace.parameter(architecture.head.name, architecture.head.shape);
-  return tokenLogProb(takeRows(hidden_NC, inputs.rows_N), head_VC, inputs.targets_N, { softcap: architecture.config.logitSoftcap ?? 0 });
+  return tokenLogProb(takeRows(hidden_NC, inputs.rows_N), head_VC, inputs.targets_N, {
+    softcap: architecture.config.logitSoftcap ?? 0,
+  });
 }

@@ -1,4 +1,5 @@
-/** Attention masks and positions are inputs of the training path, so sequences that share prefixes can be computed as one tree. */
+/** Attention masks and positions are inputs of the training path, so sequences that share prefixes can be computed as
+ *  one tree. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDevice, type Device } from '../runtime/device.js';
 import { boolTensor, i64Tensor, type HostTensor } from '../runtime/hostTensor.js';
@@ -12,11 +13,19 @@ import { traceTokenLogProbs } from './tokenLogProbs.js';
 
 /** A prefix with two completions, one of which goes on in two ways. */
 const root = [3, 9, 27, 17];
-const [left, right] = [[5, 6, 7], [8, 11]];
-const [leftmost, middle] = [[12, 13], [14, 15, 16]];
+const [left, right] = [
+  [5, 6, 7],
+  [8, 11],
+];
+const [leftmost, middle] = [
+  [12, 13],
+  [14, 15, 16],
+];
 const items: readonly Sequence[] = [
-  { prefix: root, completion: left }, { prefix: root, completion: right },
-  { prefix: [...root, ...left], completion: leftmost }, { prefix: [...root, ...left], completion: middle },
+  { prefix: root, completion: left },
+  { prefix: root, completion: right },
+  { prefix: [...root, ...left], completion: leftmost },
+  { prefix: [...root, ...left], completion: middle },
 ];
 
 /** The tree by hand: 0–3 root · 4–6 left · 7–8 right · 9–10 leftmost · 11–13 middle. */
@@ -30,10 +39,15 @@ function treeFeeds(): Record<string, HostTensor> {
   const mask = new Uint8Array(T * T);
   for (let t = 0; t < T; t++) for (let seen = t; seen >= 0; seen = parents[seen] ?? -1) mask[t * T + seen] = 1;
   return {
-    ids: i64Tensor([1, T], [...ids, 0, 0]), positions: i64Tensor([1, T], [...positions, 0, 0]), mask: boolTensor([1, T, T], mask),
+    ids: i64Tensor([1, T], [...ids, 0, 0]),
+    positions: i64Tensor([1, T], [...positions, 0, 0]),
+    mask: boolTensor([1, T, T], mask),
     // The position before each completion token, in the order of the items.
     rows: i64Tensor([10], [3, 4, 5, 3, 7, 6, 9, 6, 11, 12]),
-    targets: i64Tensor([10], items.flatMap(({ completion }) => [...completion])),
+    targets: i64Tensor(
+      [10],
+      items.flatMap(({ completion }) => [...completion]),
+    ),
   };
 }
 
@@ -50,19 +64,30 @@ describe.each(['gpt2', 'llama-tied', 'llama3-biases'])('%s: a tree-packed sequen
 
   const run = (architecture: Architecture, feeds: Readonly<Record<string, HostTensor>>): Promise<LossGradients> =>
     lossGradients(device, model.weights, languageModelParameters(architecture), {
-      build: (trace) => traceTokenLogProbs(architecture, {
-        ids_BT: trace.input('ids', 'i64', ['B', 'T']), positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-        rows_N: trace.input('rows', 'i64', ['N']), targets_N: trace.input('targets', 'i64', ['N']),
-        attention: 'mask' in feeds ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
-      }),
-      factors, feeds,
+      build: (trace) =>
+        traceTokenLogProbs(architecture, {
+          ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+          positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+          rows_N: trace.input('rows', 'i64', ['N']),
+          targets_N: trace.input('targets', 'i64', ['N']),
+          attention:
+            'mask' in feeds ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
+        }),
+      factors,
+      feeds,
     });
 
   it('gives the log-probabilities and gradients of its sequences one by one', async () => {
     const { ids_BT, positions_BT, rows_N, targets_N } = packSequences(items);
-    const apart = await run(model.architecture, { ids: ids_BT, positions: positions_BT, rows: rows_N, targets: targets_N });
+    const apart = await run(model.architecture, {
+      ids: ids_BT,
+      positions: positions_BT,
+      rows: rows_N,
+      targets: targets_N,
+    });
     const packed = await run(model.architecture, treeFeeds());
     expect(relativeDifference(packed.values, apart.values)).toBeLessThan(1e-5);
-    for (const [name, gradient] of apart.gradients) expect(relativeDifference(packed.gradients.get(name) ?? [], gradient), name).toBeLessThan(1e-5);
+    for (const [name, gradient] of apart.gradients)
+      expect(relativeDifference(packed.gradients.get(name) ?? [], gradient), name).toBeLessThan(1e-5);
   });
 });

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
 import { openDevice, type Device } from '../runtime/device.js';
-import { adaptLanguageModel, hashLanguageModel, type LanguageModel, openLanguageModel, saveLanguageModel } from './languageModel.js';
+import {
+  adaptLanguageModel,
+  hashLanguageModel,
+  type LanguageModel,
+  openLanguageModel,
+  saveLanguageModel,
+} from './languageModel.js';
 import { allLogits } from './testing/allLogits.js';
 import { goldenCheckpoint, goldenFolder, languageVariants, relativeDifference } from './testing/goldenModels.js';
 import { cutVocabulary, extendVocabulary } from './vocabulary.js';
@@ -12,7 +18,12 @@ import { cutVocabulary, extendVocabulary } from './vocabulary.js';
 /** Written by transformers (tests/golden/vocabulary.py). */
 const golden = JSON.parse(readFileSync(join(goldenFolder, '../vocabulary/expected.json'), 'utf8')) as {
   readonly token: string;
-  readonly models: Readonly<Record<string, { readonly text: string; readonly ids: readonly number[]; readonly logits: readonly (readonly number[])[] }>>;
+  readonly models: Readonly<
+    Record<
+      string,
+      { readonly text: string; readonly ids: readonly number[]; readonly logits: readonly (readonly number[])[] }
+    >
+  >;
 };
 const { token } = golden;
 
@@ -27,7 +38,10 @@ afterAll(() => device.close());
 
 const open = (variant: string): Promise<LanguageModel> => openLanguageModel(device, goldenCheckpoint(variant));
 
-async function withModels<T>(variant: string, use: (model: LanguageModel, extended: LanguageModel) => Promise<T>): Promise<T> {
+async function withModels<T>(
+  variant: string,
+  use: (model: LanguageModel, extended: LanguageModel) => Promise<T>,
+): Promise<T> {
   const model = await open(variant);
   const extended = await extendVocabulary(model, [token]);
   try {
@@ -48,16 +62,21 @@ describe.each(languageVariants)('%s with a further token', (variant) => {
       expect(ids).toEqual(expected.ids);
       expect(ids).toContain(model.vocabularySize);
       const [logits = []] = await allLogits(extended, [ids]);
-      for (const [t, row] of logits.entries()) expect(relativeDifference(row, expected.logits[t] ?? []), `position ${String(t)}`).toBeLessThan(1e-5);
+      for (const [t, row] of logits.entries())
+        expect(relativeDifference(row, expected.logits[t] ?? []), `position ${String(t)}`).toBeLessThan(1e-5);
     });
   });
 
   it('gives the old tokens of other texts their old logits', async () => {
     await withModels(variant, async (model, extended) => {
-      const rows = [[5, 9, 30, 2], [61, 7]];
+      const rows = [
+        [5, 9, 30, 2],
+        [61, 7],
+      ];
       const [before, after] = [await allLogits(model, rows), await allLogits(extended, rows)];
       for (const [b, row] of before.entries()) {
-        for (const [t, logits] of row.entries()) expect(relativeDifference(after[b]?.[t]?.subarray(0, logits.length) ?? [], logits)).toBeLessThan(sameSums);
+        for (const [t, logits] of row.entries())
+          expect(relativeDifference(after[b]?.[t]?.subarray(0, logits.length) ?? [], logits)).toBeLessThan(sameSums);
       }
     });
   });
@@ -107,14 +126,19 @@ describe('a model with a further token', () => {
 
   it('takes rows that no token has before it asks for more, and gives them back as they were', async () => {
     const whole = goldenCheckpoint(variant);
-    const json = whole.tokenizerFiles?.tokenizerJson as { readonly model: { readonly vocab: Readonly<Record<string, number>> } };
+    const json = whole.tokenizerFiles?.tokenizerJson as {
+      readonly model: { readonly vocab: Readonly<Record<string, number>> };
+    };
     const vocab = Object.fromEntries(Object.entries(json.model.vocab).filter(([, id]) => id < 61));
     const fewer = { tokenizerJson: { ...json, model: { ...json.model, vocab } }, tokenizerConfig: {} };
     const padded = await openLanguageModel(device, { ...whole, tokenizerFiles: fewer });
     const extended = await extendVocabulary(padded, [token]);
     expect([extended.vocabularySize, extended.tokenizer.vocabularySize]).toEqual([64, 62]);
-    const [before, after] = await Promise.all([padded, extended].map((model) => device.read(model.weights, 'lm_head.weight')));
-    const column = (c: number): number => Array.from({ length: 61 }, (_, id) => before?.[id * 32 + c] ?? NaN).reduce((a, b) => a + b, 0) / 61;
+    const [before, after] = await Promise.all(
+      [padded, extended].map((model) => device.read(model.weights, 'lm_head.weight')),
+    );
+    const column = (c: number): number =>
+      Array.from({ length: 61 }, (_, id) => before?.[id * 32 + c] ?? NaN).reduce((a, b) => a + b, 0) / 61;
     expect(after?.[61 * 32]).toBeCloseTo(column(0), 6);
     expect(after?.[61 * 32 + 31]).toBeCloseTo(column(31), 6);
     expect(after?.subarray(62 * 32)).toEqual(before?.subarray(62 * 32));
@@ -129,7 +153,11 @@ describe('a model with a further token', () => {
       await expect(cutVocabulary(model, extended)).rejects.toThrow(ConfigError);
       const other = await open('llama-tied');
       await expect(cutVocabulary(extended, other)).rejects.toThrow(ConfigError);
-      const adapted = await adaptLanguageModel(model, { rank: 2, alpha: 4, rsLora: false, targetModules: ['q_proj'] }, { seed: 0 });
+      const adapted = await adaptLanguageModel(
+        model,
+        { rank: 2, alpha: 4, rsLora: false, targetModules: ['q_proj'] },
+        { seed: 0 },
+      );
       await expect(extendVocabulary(adapted, [token])).rejects.toThrow(/as: text/);
       await adapted.close();
       await other.close();

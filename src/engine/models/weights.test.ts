@@ -11,7 +11,9 @@ const specs = languageModelParameters(architecture);
 const options = { prefix: architecture.prefix, redundant: ['lm_head.weight'], where: 'model.safetensors' };
 const all = [...tensors.values()];
 
-function match(list: readonly { readonly name: string; readonly shape: readonly number[] }[]): ReadonlyMap<string, { readonly name: string }> {
+function match(
+  list: readonly { readonly name: string; readonly shape: readonly number[] }[],
+): ReadonlyMap<string, { readonly name: string }> {
   return matchWeights(specs, new Map(list.map(({ name, shape }) => [name, formulaTensor(name, shape)])), options);
 }
 
@@ -26,19 +28,31 @@ describe('weights of a checkpoint', () => {
   });
 
   it('may come with buffers of old versions and the copy of a tied head', () => {
-    const extra = ['transformer.h.0.attn.bias', 'h.1.attn.masked_bias', 'model.layers.0.self_attn.rotary_emb.inv_freq', 'lm_head.weight'];
+    const extra = [
+      'transformer.h.0.attn.bias',
+      'h.1.attn.masked_bias',
+      'model.layers.0.self_attn.rotary_emb.inv_freq',
+      'lm_head.weight',
+    ];
     expect(match([...all, ...extra.map((name) => ({ name, shape: [1] }))]).size).toBe(specs.length);
   });
 
   it('that are of another model altogether are refused with the first names of many', () => {
-    expect(() => match([{ name: 'other', shape: [1] }])).toThrow(new RegExp(`missing: (\\S+, ){5}\\S+ and ${String(specs.length - 6)} more; unexpected: other$`, 'm'));
+    expect(() => match([{ name: 'other', shape: [1] }])).toThrow(
+      new RegExp(`missing: (\\S+, ){5}\\S+ and ${String(specs.length - 6)} more; unexpected: other$`, 'm'),
+    );
   });
 
   it('that differ are refused with every missing, unexpected and misshaped name', () => {
     const without = all.filter(({ name }) => name !== 'transformer.wpe.weight' && name !== 'transformer.ln_f.bias');
-    const changed = [...without, { name: 'transformer.extra', shape: [2] }].map(({ name, shape }) => ({ name, shape: name === 'transformer.ln_f.weight' ? [31] : shape }));
+    const changed = [...without, { name: 'transformer.extra', shape: [2] }].map(({ name, shape }) => ({
+      name,
+      shape: name === 'transformer.ln_f.weight' ? [31] : shape,
+    }));
     const open = (): unknown => match(changed);
     expect(open).toThrow(FormatError);
-    expect(open).toThrow(/missing: transformer\.wpe\.weight, transformer\.ln_f\.bias; unexpected: transformer\.extra; misshaped: transformer\.ln_f\.weight \[31\], not \[32\]/);
+    expect(open).toThrow(
+      /missing: transformer\.wpe\.weight, transformer\.ln_f\.bias; unexpected: transformer\.extra; misshaped: transformer\.ln_f\.weight \[31\], not \[32\]/,
+    );
   });
 });

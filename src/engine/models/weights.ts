@@ -1,4 +1,5 @@
-/** Weights between a checkpoint and a store: which tensor of the file is which parameter, and the refusal of any that does not fit. */
+/** Weights between a checkpoint and a store: which tensor of the file is which parameter, and the refusal of any that
+ *  does not fit. */
 import { FormatError } from '../../base/errors.js';
 import type { Device, TensorStore } from '../runtime/device.js';
 import { initialValues } from '../nn/init.js';
@@ -6,7 +7,11 @@ import type { CheckpointTensor } from './checkpoints/checkpoint.js';
 import type { ParameterSpec } from './family.js';
 
 /** Buffers that old checkpoints carry and no model reads. */
-const buffers = [/(^|\.)(attn|attention)\.(masked_)?bias$/, /(^|\.)rotary_emb\.inv_freq$/, /(^|\.)embeddings\.(position|token_type)_ids$/];
+const buffers = [
+  /(^|\.)(attn|attention)\.(masked_)?bias$/,
+  /(^|\.)rotary_emb\.inv_freq$/,
+  /(^|\.)embeddings\.(position|token_type)_ids$/,
+];
 
 export interface MatchOptions {
   /** 'model.': the body's prefix, which a checkpoint of the bare body leaves out. */
@@ -24,7 +29,11 @@ export function matchWeights(
   tensors: ReadonlyMap<string, CheckpointTensor>,
   { prefix, redundant, where }: MatchOptions,
 ): ReadonlyMap<string, CheckpointTensor> {
-  const expected = new Map(specs.flatMap((spec) => [spec.name, ...(spec.otherName === undefined ? [] : [spec.otherName])].map((name) => [name, spec])));
+  const expected = new Map(
+    specs.flatMap((spec) =>
+      [spec.name, ...(spec.otherName === undefined ? [] : [spec.otherName])].map((name) => [name, spec]),
+    ),
+  );
   const found = new Map<string, CheckpointTensor>();
   const unexpected: string[] = [];
   const misshaped: string[] = [];
@@ -39,13 +48,22 @@ export function matchWeights(
       found.set(spec.name, tensor);
     }
   }
-  const missing = specs.filter(({ name }) => !found.has(name) && !misshaped.some((text) => isAbout(text, name, prefix))).map(({ name }) => name);
+  const missing = specs
+    .filter(({ name }) => !found.has(name) && !misshaped.some((text) => isAbout(text, name, prefix)))
+    .map(({ name }) => name);
   if (missing.length + unexpected.length + misshaped.length > 0) {
-    const parts = [['missing', missing], ['unexpected', unexpected], ['misshaped', misshaped]] as const;
+    const parts = [
+      ['missing', missing],
+      ['unexpected', unexpected],
+      ['misshaped', misshaped],
+    ] as const;
     throw new FormatError('The weights are not those of the configuration', {
       where,
       expected: `the ${String(specs.length)} tensors that config.json asks for`,
-      got: parts.filter(([, names]) => names.length > 0).map(([kind, names]) => `${kind}: ${listed(names)}`).join('; '),
+      got: parts
+        .filter(([, names]) => names.length > 0)
+        .map(([kind, names]) => `${kind}: ${listed(names)}`)
+        .join('; '),
       remedy: 'Check that config.json and the weights belong to the same model.',
     });
   }
@@ -60,7 +78,9 @@ function newNormName(name: string): string {
 /** A wrong configuration misses every tensor there is: the first few tell enough. */
 function listed(names: readonly string[]): string {
   const most = 6;
-  return names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${String(names.length - most)} more`;
+  return names.length <= most
+    ? names.join(', ')
+    : `${names.slice(0, most).join(', ')} and ${String(names.length - most)} more`;
 }
 
 function isAbout(text: string, name: string, prefix: string): boolean {
@@ -81,7 +101,11 @@ export async function loadWeights(
 }
 
 /** Tensors of a file to those of the same names in a store; the next is read while the device takes the one before. */
-export async function writeTensors(device: Device, store: TensorStore, tensors: ReadonlyMap<string, CheckpointTensor>): Promise<void> {
+export async function writeTensors(
+  device: Device,
+  store: TensorStore,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+): Promise<void> {
   let written = Promise.resolve();
   for (const [name, tensor] of tensors) {
     const [data] = await Promise.all([tensor.read(), written]);
@@ -90,33 +114,52 @@ export async function writeTensors(device: Device, store: TensorStore, tensors: 
   await written;
 }
 
-/** A new store for a body under a new head: the body from a checkpoint, whatever head that has left out, the rest at random.
- *  @param head parameters above the body; those whose names begin with the prefix are the checkpoint's where it has them (BERT's pooler) */
+/** A new store for a body under a new head: the body from a checkpoint, whatever head that has left out, the rest at
+ *  random.
+ *  @param head parameters above the body; those whose names begin with the prefix are the checkpoint's where it has
+ *    them (BERT's pooler) */
 export async function loadBody(
   device: Device,
   { body, head }: { readonly body: readonly ParameterSpec[]; readonly head: readonly ParameterSpec[] },
   tensors: ReadonlyMap<string, CheckpointTensor>,
   { prefix, where, seed }: { readonly prefix: string; readonly where: string; readonly seed: number },
 ): Promise<TensorStore> {
-  const has = ({ name }: ParameterSpec): boolean => name.startsWith(prefix) && (tensors.has(name) || tensors.has(name.slice(prefix.length)));
+  const has = ({ name }: ParameterSpec): boolean =>
+    name.startsWith(prefix) && (tensors.has(name) || tensors.has(name.slice(prefix.length)));
   const kept = [...body, ...head.filter(has)];
   const names = new Set(kept.map(({ name }) => name));
-  const ofBody = [...tensors].filter(([name]) => [name, prefix + name].map(newNormName).some((candidate) => names.has(candidate)));
+  const ofBody = [...tensors].filter(([name]) =>
+    [name, prefix + name].map(newNormName).some((candidate) => names.has(candidate)),
+  );
   const matched = matchWeights(kept, new Map(ofBody), { prefix, redundant: [], where });
   const store = await device.createStore([...body, ...head]);
   await writeTensors(device, store, matched);
-  await drawWeights(device, store, head.filter(({ name }) => !names.has(name)), seed);
+  await drawWeights(
+    device,
+    store,
+    head.filter(({ name }) => !names.has(name)),
+    seed,
+  );
   return store;
 }
 
 /** A new store with random weights, the same for the same seed. */
-export async function initialiseWeights(device: Device, specs: readonly ParameterSpec[], seed: number): Promise<TensorStore> {
+export async function initialiseWeights(
+  device: Device,
+  specs: readonly ParameterSpec[],
+  seed: number,
+): Promise<TensorStore> {
   const store = await device.createStore(specs);
   await drawWeights(device, store, specs, seed);
   return store;
 }
 
-async function drawWeights(device: Device, store: TensorStore, specs: readonly ParameterSpec[], seed: number): Promise<void> {
+async function drawWeights(
+  device: Device,
+  store: TensorStore,
+  specs: readonly ParameterSpec[],
+  seed: number,
+): Promise<void> {
   for (const { name, shape, initial } of specs) {
     const length = shape.reduce((product, size) => product * size, 1);
     await device.write(store, name, initialValues(initial, length, { seed, name }), { transfer: true });

@@ -23,7 +23,11 @@ export function activationNamed(name: string, where: string): Activation {
   const known: Readonly<Record<string, Activation>> = activations;
   const activation = Object.hasOwn(known, name) ? known[name] : undefined;
   if (activation === undefined) {
-    throw new ConfigError('Unknown activation function', { where, expected: `one of ${Object.keys(activations).join(', ')}`, got: name });
+    throw new ConfigError('Unknown activation function', {
+      where,
+      expected: `one of ${Object.keys(activations).join(', ')}`,
+      got: name,
+    });
   }
   return activation;
 }

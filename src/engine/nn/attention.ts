@@ -1,11 +1,27 @@
-/** Multi-head attention with grouped key/value heads: every group of heads/kvHeads query heads shares one key and one value head.
+/** Multi-head attention with grouped key/value heads: every group of heads/kvHeads query heads shares one key and one
+ *  value head.
  *
- *  Two paths with the same result. Whole sequences (`causal`, `mask`) are composed of differentiable matmul and softmax; the query
- *  heads of a group are stacked along the token axis, [B, KV, G·T, D], so shared keys are never repeated. The cached path runs the
- *  fused kernel over a growing key/value cache and has no gradient.
- *  Source: arXiv 2305.13245 (grouped queries); transformers `modeling_llama.py` for head order (query head h uses kv head h div G). */
+ *  Two paths with the same result. Whole sequences (`causal`, `mask`) are composed of differentiable matmul and
+ *  softmax; the query heads of a group are stacked along the token axis, [B, KV, G·T, D], so shared keys are never
+ *  repeated. The cached path runs the fused kernel over a growing key/value cache and has no gradient. Source: arXiv
+ *  2305.13245 (grouped queries); transformers `modeling_llama.py` for head order (query head h uses kv head h div G).
+ */
 import { invariant, unreachable } from '../../base/invariant.js';
-import { add, groupQueryAttention, less, lessOrEqual, matmul, mul, reshape, rotary, softmax, sub, tanh, transpose, where } from '../tensor/ops/all.js';
+import {
+  add,
+  groupQueryAttention,
+  less,
+  lessOrEqual,
+  matmul,
+  mul,
+  reshape,
+  rotary,
+  softmax,
+  sub,
+  tanh,
+  transpose,
+  where,
+} from '../tensor/ops/all.js';
 import { multiplyDims, type Dim } from '../tensor/dimension.js';
 import type { Value } from '../tensor/value.js';
 
@@ -17,15 +33,19 @@ export interface HeadLayout {
 
 /** Which tokens see which. */
 export type AttentionPattern =
-  /** Every token sees those of its row whose position is not greater: positions must increase along each row, padding included. */
+  /** Every token sees those of its row whose position is not greater: positions must increase along each row, padding
+   *  included. */
   | { readonly kind: 'causal' }
-  /** bool [B, T, T]: the token of axis 1 sees that of axis 2. Every token must see at least one, or its output is a plain mean. */
+  /** bool [B, T, T]: the token of axis 1 sees that of axis 2. Every token must see at least one, or its output is a
+   *  plain mean. */
   | { readonly kind: 'mask'; readonly mask: Value }
-  /** Every token sees the first lengths_B[b] of its row, those after it too. lengths_B i64 [B]; positions count 0, 1, … along each row. */
+  /** Every token sees the first lengths_B[b] of its row, those after it too. lengths_B i64 [B]; positions count 0, 1, …
+   *  along each row. */
   | { readonly kind: 'bothWays'; readonly lengths_B: Value }
   /** The tokens continue a cache: row b holds lastIndex_B[b] + 1 tokens in all, padding of `ids` on the right.
-   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 · bias f32 [B or 1, 1, T, total], added to scores beside the causal mask ·
-   *  keyPositions i64 [B, total], the position of each cached and new token, for layers with a window (the bias is [B, 1, T, total] then) */
+   *  lastIndex_B i32 [B] · total i32 [1] = max(lastIndex_B) + 1 · bias f32 [B or 1, 1, T, total], added to scores
+   *  beside the causal mask · keyPositions i64 [B, total], the position of each cached and new token, for layers with a
+   *  window (the bias is [B, 1, T, total] then) */
   | {
       readonly kind: 'cached';
       readonly lastIndex_B: Value;
@@ -52,7 +72,8 @@ export interface AttentionContext {
   readonly batch: Dim;
   readonly tokens: Dim;
   /** What is added to scores, f32 [B, 1, 1, T or 1, T]; on the cached path [B or 1, 1, T, total].
-   *  @param window a token sees those of its row that are fewer than so many positions before it; null = no such limit */
+   *  @param window a token sees those of its row that are fewer than so many positions before it; null = no such limit
+   */
   readonly biasOf: (window: number | null) => Value;
   readonly pattern: AttentionPattern;
   /** Of layers that do not name their own; null where positions enter otherwise. */
@@ -77,21 +98,28 @@ export interface LayerAttention extends HeadLayout {
 const masked = -1e30;
 
 /** @param positions_BT i64 [B, T] */
-export function attentionContext(positions_BT: Value, pattern: AttentionPattern, rope: AttentionContext['rope']): AttentionContext {
+export function attentionContext(
+  positions_BT: Value,
+  pattern: AttentionPattern,
+  rope: AttentionContext['rope'],
+): AttentionContext {
   const [batch, tokens] = positions_BT.shape;
   invariant(batch !== undefined && tokens !== undefined, 'positions have two axes');
   const made = new Map<number | null, Value>();
   const biasOf = (window: number | null): Value => {
-    const bias = made.get(window)
-      ?? (window === null ? maskBias(positions_BT, pattern, batch, tokens) : windowBias(biasOf(null), positions_BT, pattern, window));
+    const bias =
+      made.get(window) ??
+      (window === null
+        ? maskBias(positions_BT, pattern, batch, tokens)
+        : windowBias(biasOf(null), positions_BT, pattern, window));
     made.set(window, bias);
     return bias;
   };
   return { batch, tokens, biasOf, pattern, rope };
 }
 
-/** The bias with what lies `window` positions or more before a token hidden as well: positions count, not places in memory, so that
- *  this holds in packed trees too. */
+/** The bias with what lies `window` positions or more before a token hidden as well: positions count, not places in
+ *  memory, so that this holds in packed trees too. */
 function windowBias(bias: Value, positions_BT: Value, pattern: AttentionPattern, window: number): Value {
   const [batch, tokens] = positions_BT.shape as readonly [Dim, Dim];
   const keys = pattern.kind === 'cached' ? pattern.keyPositions : positions_BT;
@@ -107,11 +135,15 @@ function maskBias(positions_BT: Value, pattern: AttentionPattern, batch: Dim, to
   const sees = (mask: Value): Value => where(mask, trace.constant('f32', [], [0]), masked);
   switch (pattern.kind) {
     case 'causal':
-      return sees(lessOrEqual(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(positions_BT, [batch, 1, 1, tokens, 1])));
+      return sees(
+        lessOrEqual(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(positions_BT, [batch, 1, 1, tokens, 1])),
+      );
     case 'mask':
       return sees(reshape(pattern.mask, [batch, 1, 1, tokens, tokens]));
     case 'bothWays':
-      return sees(less(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(pattern.lengths_B, [batch, 1, 1, 1, 1])));
+      return sees(
+        less(reshape(positions_BT, [batch, 1, 1, 1, tokens]), reshape(pattern.lengths_B, [batch, 1, 1, 1, 1])),
+      );
     case 'cached':
       return pattern.bias;
     default:
@@ -166,7 +198,9 @@ function wholeAttention({ q_BTC, k_BTE, v_BTE }: TokenHeads, layout: LayerAttent
   const v_BKTD = splitHeads(v_BTE, kvHeads, layout, context);
   const scores_BKST = matmul(q_BKSD, k_BKTD, { transposeB: true, scale: softcap === 0 ? scale : scale / softcap });
   const capped_BKST = softcap === 0 ? scores_BKST : mul(tanh(scores_BKST), softcap);
-  const weights_BKGTT = softmax(add(reshape(capped_BKST, [batch, kvHeads, group, tokens, tokens]), context.biasOf(window)));
+  const weights_BKGTT = softmax(
+    add(reshape(capped_BKST, [batch, kvHeads, group, tokens, tokens]), context.biasOf(window)),
+  );
   const out_BKSD = matmul(reshape(weights_BKGTT, [batch, kvHeads, stacked, tokens]), v_BKTD);
   const out_BTHD = transpose(reshape(out_BKSD, [batch, heads, tokens, headSize]), [0, 2, 1, 3]);
   return reshape(out_BTHD, [multiplyDims(batch, tokens), heads * headSize]);
@@ -182,8 +216,21 @@ function cachedAttention(
   const before = past[layer];
   invariant(before !== undefined, 'there is a past for every layer');
   const { out, presentK, presentV } = groupQueryAttention({
-    q: q_BTC, k: k_BTE, v: v_BTE, pastK: before.k, pastV: before.v, lastIndex: lastIndex_B, total, bias: biasOf(window),
-    heads, kvHeads, scale, softcap,
+    q: q_BTC,
+    k: k_BTE,
+    v: v_BTE,
+    pastK: before.k,
+    pastV: before.v,
+    lastIndex: lastIndex_B,
+    total,
+    bias: biasOf(window),
+    heads,
+    kvHeads,
+    scale,
+    softcap,
   });
-  return { out_NC: reshape(out, [multiplyDims(batch, tokens), heads * headSize]), present: { k: presentK, v: presentV } };
+  return {
+    out_NC: reshape(out, [multiplyDims(batch, tokens), heads * headSize]),
+    present: { k: presentK, v: presentV },
+  };
 }

@@ -19,6 +19,9 @@ describe('initial weights', () => {
   });
 
   it('of biases are zeros, of gains ones', () => {
-    expect([...initialValues(zeros, 2, { seed: 0, name: 'x' }), ...initialValues(ones, 2, { seed: 0, name: 'x' })]).toEqual([0, 0, 1, 1]);
+    expect([
+      ...initialValues(zeros, 2, { seed: 0, name: 'x' }),
+      ...initialValues(ones, 2, { seed: 0, name: 'x' }),
+    ]).toEqual([0, 0, 1, 1]);
   });
 });

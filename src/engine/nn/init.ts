@@ -1,6 +1,6 @@
-/** Initial weights by seed, distributed as transformers initialises them: normal(0, std) for matrices and embeddings, zeros
- *  for biases, ones for gains, uniform for adapters. The draws differ from PyTorch's; each parameter has its own stream, named after it, so adding a
- *  layer changes no other weight. */
+/** Initial weights by seed, distributed as transformers initialises them: normal(0, std) for matrices and embeddings,
+ *  zeros for biases, ones for gains, uniform for adapters. The draws differ from PyTorch's; each parameter has its own
+ *  stream, named after it, so adding a layer changes no other weight. */
 import { unreachable } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
 
@@ -23,7 +23,11 @@ export function uniform(bound: number): Initial {
 }
 
 /** The initial values of one parameter, `length` of them. */
-export function initialValues(initial: Initial, length: number, options: { readonly seed: number; readonly name: string }): Float32Array {
+export function initialValues(
+  initial: Initial,
+  length: number,
+  options: { readonly seed: number; readonly name: string },
+): Float32Array {
   switch (initial.kind) {
     case 'zeros':
       return new Float32Array(length);

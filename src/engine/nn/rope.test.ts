@@ -13,31 +13,46 @@ interface GoldenRope {
 }
 
 // tests/golden/models.py, from transformers
-const golden = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../tests/golden/models/rope.json'), 'utf8')) as Record<string, GoldenRope>;
+const golden = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../../../tests/golden/models/rope.json'), 'utf8'),
+) as Record<string, GoldenRope>;
 
 describe('rotary position embeddings', () => {
-  it.each(Object.keys(golden))('%s: frequencies and tables equal those of transformers, at the last position too', (name) => {
-    const { config, positions, cos, sin, inverseFrequencies: expected } = golden[name] as GoldenRope;
-    const settings = parseRopeSettings(config, name);
-    const headSize = config['head_dim'] as number;
-    const frequencies = inverseFrequencies(settings, headSize);
-    // One float32 rounding of the power may differ between libraries: 2^-23 relative.
-    expected.forEach((value, i) => expect(Math.abs((frequencies[i] ?? 0) / value - 1)).toBeLessThan(2.4e-7));
-    const tables = ropeTables(settings, headSize, Math.max(...positions) + 1);
-    positions.forEach((position, row) => {
-      // That rounding, times the position: the angle's error in radians.
-      const tolerance = 1e-6 + position * 1.2e-7;
-      for (let i = 0; i < tables.width; i++) {
-        expect(Math.abs((tables.cos[position * tables.width + i] ?? 0) - (cos[row]?.[i] ?? 9))).toBeLessThan(tolerance);
-        expect(Math.abs((tables.sin[position * tables.width + i] ?? 0) - (sin[row]?.[i] ?? 9))).toBeLessThan(tolerance);
-      }
-    });
-  });
+  it.each(Object.keys(golden))(
+    '%s: frequencies and tables equal those of transformers, at the last position too',
+    (name) => {
+      const { config, positions, cos, sin, inverseFrequencies: expected } = golden[name] as GoldenRope;
+      const settings = parseRopeSettings(config, name);
+      const headSize = config['head_dim'] as number;
+      const frequencies = inverseFrequencies(settings, headSize);
+      // One float32 rounding of the power may differ between libraries: 2^-23 relative.
+      expected.forEach((value, i) => expect(Math.abs((frequencies[i] ?? 0) / value - 1)).toBeLessThan(2.4e-7));
+      const tables = ropeTables(settings, headSize, Math.max(...positions) + 1);
+      positions.forEach((position, row) => {
+        // That rounding, times the position: the angle's error in radians.
+        const tolerance = 1e-6 + position * 1.2e-7;
+        for (let i = 0; i < tables.width; i++) {
+          expect(Math.abs((tables.cos[position * tables.width + i] ?? 0) - (cos[row]?.[i] ?? 9))).toBeLessThan(
+            tolerance,
+          );
+          expect(Math.abs((tables.sin[position * tables.width + i] ?? 0) - (sin[row]?.[i] ?? 9))).toBeLessThan(
+            tolerance,
+          );
+        }
+      });
+    },
+  );
 
   it('the old and the new spelling of a configuration are one setting', () => {
     const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
-    const old = parseRopeSettings({ rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...scaling } }, 'config.json');
-    const recent = parseRopeSettings({ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, ...scaling } }, 'config.json');
+    const old = parseRopeSettings(
+      { rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...scaling } },
+      'config.json',
+    );
+    const recent = parseRopeSettings(
+      { rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, ...scaling } },
+      'config.json',
+    );
     expect(recent).toEqual(old);
     expect(parseRopeSettings({}, 'config.json')).toEqual({ theta: 10_000, fraction: 1, scaling: { kind: 'none' } });
   });

@@ -15,6 +15,9 @@ export function traceRope(
   const tables = ropeTables(options.settings, options.headSize, options.positions);
   const flat_N = reshape(positions_BT, [multiplyDims(...shape)]);
   const lookUp = (table: Float32Array): Value =>
-    reshape(gatherRows(trace.constant('f32', [tables.positions, tables.width], table), flat_N), [...shape, tables.width]);
+    reshape(gatherRows(trace.constant('f32', [tables.positions, tables.width], table), flat_N), [
+      ...shape,
+      tables.width,
+    ]);
   return { cos_BTd: lookUp(tables.cos), sin_BTd: lookUp(tables.sin) };
 }

@@ -19,7 +19,13 @@ export interface AdamwConfig {
 
 /** torch's defaults but for the decay (torch: 0.01) and clipping at 1, as trainers of language models do. */
 export const defaultAdamw: AdamwConfig = {
-  learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1, schedule: { kind: 'constant' },
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradientNorm: 1,
+  schedule: { kind: 'constant' },
 };
 
 /** Everything an optimizer remembers. `stepsDone` changes with every step. */
@@ -30,7 +36,8 @@ export interface AdamwState {
   stepsDone: number;
 }
 
-/** Zero gradients and moments for the given parameters (default all), in the memory of the parameters where there is room. */
+/** Zero gradients and moments for the given parameters (default all), in the memory of the parameters where there is
+ *  room. */
 export async function createAdamwState(
   device: Device,
   parameters: TensorStore,
@@ -53,13 +60,30 @@ export interface StepResult {
 
 /** Steps from the gradients accumulated in `state`, which are zero afterwards.
  *  @param gradientScale multiplies the gradients first: 1 / microbatches when each loss is a mean */
-export async function stepAdamw(device: Device, config: AdamwConfig, parameters: TensorStore, state: AdamwState, gradientScale = 1): Promise<StepResult> {
+export async function stepAdamw(
+  device: Device,
+  config: AdamwConfig,
+  parameters: TensorStore,
+  state: AdamwState,
+  gradientScale = 1,
+): Promise<StepResult> {
   const { schedule, maxGradientNorm, beta1, beta2, epsilon, weightDecay } = config;
   const step = state.stepsDone + 1;
   const learningRate = config.learningRate * scheduleFraction(schedule, step);
   const { gradients, firstMoment, secondMoment } = state;
   const { gradientNorm } = await device.adamw({
-    parameters, gradients, firstMoment, secondMoment, step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradientNorm, gradientScale,
+    parameters,
+    gradients,
+    firstMoment,
+    secondMoment,
+    step,
+    learningRate,
+    beta1,
+    beta2,
+    epsilon,
+    weightDecay,
+    maxGradientNorm,
+    gradientScale,
     decayed: decayedNames(parameters),
   });
   state.stepsDone = step;
@@ -71,6 +95,9 @@ export function decayedNames(parameters: TensorStore): ReadonlySet<string> {
   return new Set([...parameters.entries].filter(([, { shape }]) => shape.length >= 2).map(([name]) => name));
 }
 
-export async function releaseAdamwState(device: Device, { gradients, firstMoment, secondMoment }: AdamwState): Promise<void> {
+export async function releaseAdamwState(
+  device: Device,
+  { gradients, firstMoment, secondMoment }: AdamwState,
+): Promise<void> {
   for (const store of [gradients, firstMoment, secondMoment]) await device.release(store);
 }

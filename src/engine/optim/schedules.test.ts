@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
 import { scheduleFraction, type Schedule } from './schedules.js';
 
-const at = (schedule: Schedule, ...steps: readonly number[]): number[] => steps.map((step) => scheduleFraction(schedule, step));
+const at = (schedule: Schedule, ...steps: readonly number[]): number[] =>
+  steps.map((step) => scheduleFraction(schedule, step));
 
 describe('schedules', () => {
   it('warm-up rises linearly from the first step and reaches the full rate at its last', () => {
@@ -13,7 +14,9 @@ describe('schedules', () => {
 
   it('linear decay falls evenly to the final fraction and stays there', () => {
     expect(at({ kind: 'linear', totalSteps: 4 }, 1, 2, 3, 4, 5)).toEqual([0.75, 0.5, 0.25, 0, 0]);
-    expect(at({ kind: 'linear', warmupSteps: 2, totalSteps: 4, finalFraction: 0.5 }, 1, 2, 3, 4, 9)).toEqual([0.5, 1, 0.75, 0.5, 0.5]);
+    expect(at({ kind: 'linear', warmupSteps: 2, totalSteps: 4, finalFraction: 0.5 }, 1, 2, 3, 4, 9)).toEqual([
+      0.5, 1, 0.75, 0.5, 0.5,
+    ]);
   });
 
   it('cosine decay is half way at half time', () => {
@@ -24,15 +27,21 @@ describe('schedules', () => {
   });
 
   it('fractions stay in [0, 1] and never rise after warm-up', () => {
-    fc.assert(fc.property(
-      fc.constantFrom('linear' as const, 'cosine' as const), fc.nat(20), fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 100 }), fc.double({ min: 0, max: 1, noNaN: true }),
-      (kind, warmupSteps, totalSteps, step, finalFraction) => {
-        const [now = NaN, next = NaN] = at({ kind, warmupSteps, totalSteps, finalFraction }, step, step + 1);
-        expect(now).toBeGreaterThanOrEqual(0);
-        expect(now).toBeLessThanOrEqual(1);
-        if (step >= warmupSteps) expect(next).toBeLessThanOrEqual(now + 1e-15);
-      },
-    ));
+    fc.assert(
+      fc.property(
+        fc.constantFrom('linear' as const, 'cosine' as const),
+        fc.nat(20),
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (kind, warmupSteps, totalSteps, step, finalFraction) => {
+          const [now = NaN, next = NaN] = at({ kind, warmupSteps, totalSteps, finalFraction }, step, step + 1);
+          expect(now).toBeGreaterThanOrEqual(0);
+          expect(now).toBeLessThanOrEqual(1);
+          if (step >= warmupSteps) expect(next).toBeLessThanOrEqual(now + 1e-15);
+        },
+      ),
+    );
   });
 
   it('refuses what is no step', () => {

@@ -1,9 +1,9 @@
 /** Runs a training program and adds what it says about gradients to a store.
  *
- *  Outputs `grad:NAME` are dense gradients; `rows:NAME:i:ids` (i64 [N]) with `rows:NAME:i:rows` ([N, C]) are rows to be added at the
- *  given indices of NAME, in order, so the sum does not depend on threads. Other outputs are returned.
- *  A dense gradient whose place in the store is still zero is written there by the run itself; otherwise it is written beside the
- *  store and added. */
+ *  Outputs `grad:NAME` are dense gradients; `rows:NAME:i:ids` (i64 [N]) with `rows:NAME:i:rows` ([N, C]) are rows to be
+ *  added at the given indices of NAME, in order, so the sum does not depend on threads. Other outputs are returned. A
+ *  dense gradient whose place in the store is still zero is written there by the run itself; otherwise it is written
+ *  beside the store and added. */
 import type * as ort from 'onnxruntime-node';
 import { ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
@@ -45,8 +45,13 @@ export async function accumulate(
 ): Promise<Record<string, HostTensor>> {
   const sizes = symbolSizes(program, feeds);
   const roles = program.outputs.map((spec) => ({ spec, role: roleOf(spec.name) }));
-  const dense = roles.flatMap(({ spec, role }) => (role.kind === 'dense' ? [{ spec, target: denseTarget(gradients, role.target, spec) }] : []));
-  const incoming = allocateBeside(pool, dense.flatMap(({ target }) => (target.zero ? [] : [target])));
+  const dense = roles.flatMap(({ spec, role }) =>
+    role.kind === 'dense' ? [{ spec, target: denseTarget(gradients, role.target, spec) }] : [],
+  );
+  const incoming = allocateBeside(
+    pool,
+    dense.flatMap(({ target }) => (target.zero ? [] : [target])),
+  );
   try {
     // Views only from here on: allocating may have grown the memory.
     const outputs: Record<string, ort.Tensor> = {};
@@ -56,14 +61,18 @@ export async function accumulate(
       outputs[spec.name] = ortTensor('f32', viewOf(place), target.shape);
       if (place !== target) pending.push({ incoming: place, target });
     }
-    const others = roles.filter(({ role }) => role.kind !== 'dense').map(({ spec, role }) => ({ spec, role, ...allocateOutput(spec, sizes) }));
+    const others = roles
+      .filter(({ role }) => role.kind !== 'dense')
+      .map(({ spec, role }) => ({ spec, role, ...allocateOutput(spec, sizes) }));
     for (const { spec, tensor } of others) outputs[spec.name] = tensor;
     const bound = bindFeeds(program, feeds);
     for (const { target } of dense) target.zero = false;
     await runProgramInPlace(program, bound, outputs);
     for (const { incoming: from, target } of pending) addTensor(from, target);
     scatterRows(gradients, others);
-    return Object.fromEntries(others.flatMap(({ spec, role, host }) => (role.kind === 'returned' ? [[spec.name, host]] : [])));
+    return Object.fromEntries(
+      others.flatMap(({ spec, role, host }) => (role.kind === 'returned' ? [[spec.name, host]] : [])),
+    );
   } finally {
     for (const region of incoming.regions) pool.free(region);
   }
@@ -72,7 +81,11 @@ export async function accumulate(
 function denseTarget(gradients: ResidentStore, name: string, spec: TensorSpec): ResidentTensor {
   const target = tensorOf(gradients, name);
   if (spec.shape.join() !== target.shape.join()) {
-    throw new ShapeError('a gradient does not fit its place', { where: spec.name, expected: `[${target.shape.join(', ')}]`, got: `[${spec.shape.join(', ')}]` });
+    throw new ShapeError('a gradient does not fit its place', {
+      where: spec.name,
+      expected: `[${target.shape.join(', ')}]`,
+      got: `[${spec.shape.join(', ')}]`,
+    });
   }
   return target;
 }
@@ -85,11 +98,13 @@ interface IncomingGradients {
 /** Room for incoming gradients, each in the memory of its target where possible, so that the kernel can add them. */
 function allocateBeside(pool: MemoryPool, targets: readonly ResidentTensor[]): IncomingGradients {
   const regions: Region[] = [];
-  const tensors = new Map(targets.map((target) => {
-    const region = pool.allocate(target.length * 4, target.memory, true);
-    regions.push(region);
-    return [target.name, { ...target, memory: region.memory, byteOffset: region.byteOffset }];
-  }));
+  const tensors = new Map(
+    targets.map((target) => {
+      const region = pool.allocate(target.length * 4, target.memory, true);
+      regions.push(region);
+      return [target.name, { ...target, memory: region.memory, byteOffset: region.byteOffset }];
+    }),
+  );
   return { tensors, regions };
 }
 
@@ -104,11 +119,20 @@ function addTensor(from: ResidentTensor, target: ResidentTensor): void {
   });
 }
 
-function scatterRows(gradients: ResidentStore, outputs: readonly { readonly role: OutputRole; readonly host: HostTensor }[]): void {
+function scatterRows(
+  gradients: ResidentStore,
+  outputs: readonly { readonly role: OutputRole; readonly host: HostTensor }[],
+): void {
   for (const { role, host } of outputs) {
     if (role.kind !== 'rows' || role.part !== 'rows') continue;
-    const ids = outputs.find((other) => other.role.kind === 'rows' && other.role.part === 'ids' && other.role.group === role.group);
-    addRows(tensorOf(gradients, role.target), present(ids, `rows of ${role.group} come with ids`).host.data as BigInt64Array, host);
+    const ids = outputs.find(
+      (other) => other.role.kind === 'rows' && other.role.part === 'ids' && other.role.group === role.group,
+    );
+    addRows(
+      tensorOf(gradients, role.target),
+      present(ids, `rows of ${role.group} come with ids`).host.data as BigInt64Array,
+      host,
+    );
   }
 }
 
@@ -117,12 +141,21 @@ function addRows(target: ResidentTensor, ids: BigInt64Array, rows: HostTensor): 
   const width = rows.dims[1] ?? 0;
   const count = target.shape[0] ?? 0;
   if (rows.dims.length !== 2 || rows.dims[0] !== ids.length || width * count !== target.length) {
-    throw new ShapeError('gradient rows do not fit', { where: target.name, expected: `[${ids.length}, ${target.length / Math.max(count, 1)}]`, got: `[${rows.dims.join(', ')}]` });
+    throw new ShapeError('gradient rows do not fit', {
+      where: target.name,
+      expected: `[${ids.length}, ${target.length / Math.max(count, 1)}]`,
+      got: `[${rows.dims.join(', ')}]`,
+    });
   }
   const sum = viewOf(target);
   const data = rows.data as Float32Array;
   ids.forEach((id, row) => {
-    if (id < 0n || id >= BigInt(count)) throw new ShapeError('a gradient row lies outside', { where: target.name, expected: `0 … ${count - 1}`, got: String(id) });
+    if (id < 0n || id >= BigInt(count))
+      throw new ShapeError('a gradient row lies outside', {
+        where: target.name,
+        expected: `0 … ${count - 1}`,
+        got: String(id),
+      });
     const to = Number(id) * width;
     const from = row * width;
     for (let c = 0; c < width; c++) sum[to + c] = (sum[to + c] ?? 0) + (data[from + c] ?? 0);

@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { adamwStep, type AdamwStep } from './adamwStep.js';
 import { MemoryPool } from './memoryPool.js';
-import { createResidentStore, fillStore, readFlat, viewOf, tensorOf, writeTensor, type ResidentStore } from './residentStore.js';
+import {
+  createResidentStore,
+  fillStore,
+  readFlat,
+  viewOf,
+  tensorOf,
+  writeTensor,
+  type ResidentStore,
+} from './residentStore.js';
 
 type Named = Readonly<Record<string, readonly number[]>>;
 
@@ -16,11 +24,19 @@ interface GoldenStep {
 }
 
 /** Written by tests/golden/adamw.py. */
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../../../tests/golden/adamw/steps.json'), 'utf8')) as {
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../../tests/golden/adamw/steps.json'), 'utf8'),
+) as {
   readonly shapes: Readonly<Record<string, readonly number[]>>;
   readonly cases: readonly {
-    readonly maxGradientNorm: number | null; readonly weightDecay: number; readonly beta1: number; readonly beta2: number; readonly epsilon: number;
-    readonly initial: Named; readonly firstMoment: Named; readonly secondMoment: Named;
+    readonly maxGradientNorm: number | null;
+    readonly weightDecay: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly initial: Named;
+    readonly firstMoment: Named;
+    readonly secondMoment: Named;
     readonly steps: readonly GoldenStep[];
   }[];
 };
@@ -49,27 +65,51 @@ function expectClose(store: ResidentStore, expected: Named): void {
   }
 }
 
-describe.each([['in one memory', false], ['in four memories', true]])('AdamW with stores %s', (_, apart) => {
-  it.each(golden.cases.map((each, index) => [index, each] as const))('equals torch.optim.AdamW after clip_grad_norm_, case %i', (__, golden_) => {
-    const stores = createStores(apart);
-    write(stores.parameters, golden_.initial);
-    golden_.steps.forEach(({ learningRate, gradientScale, gradientNorm, gradients, parameters }, index) => {
-      write(stores.gradients, gradients);
-      const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = golden_;
-      const step: AdamwStep = { step: index + 1, learningRate, beta1, beta2, epsilon, weightDecay, decayed: new Set(['matrix']), maxGradientNorm, gradientScale };
-      const result = adamwStep(stores, step);
-      expect(Math.abs(result.gradientNorm - gradientNorm) / gradientNorm).toBeLessThan(1e-6);
-      expectClose(stores.parameters, parameters);
-      expect(readFlat(stores.gradients).every((value) => value === 0)).toBe(true);
-    });
-    expectClose(stores.firstMoment, golden_.firstMoment);
-    expectClose(stores.secondMoment, golden_.secondMoment);
-  });
+describe.each([
+  ['in one memory', false],
+  ['in four memories', true],
+])('AdamW with stores %s', (_, apart) => {
+  it.each(golden.cases.map((each, index) => [index, each] as const))(
+    'equals torch.optim.AdamW after clip_grad_norm_, case %i',
+    (__, golden_) => {
+      const stores = createStores(apart);
+      write(stores.parameters, golden_.initial);
+      golden_.steps.forEach(({ learningRate, gradientScale, gradientNorm, gradients, parameters }, index) => {
+        write(stores.gradients, gradients);
+        const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = golden_;
+        const step: AdamwStep = {
+          step: index + 1,
+          learningRate,
+          beta1,
+          beta2,
+          epsilon,
+          weightDecay,
+          decayed: new Set(['matrix']),
+          maxGradientNorm,
+          gradientScale,
+        };
+        const result = adamwStep(stores, step);
+        expect(Math.abs(result.gradientNorm - gradientNorm) / gradientNorm).toBeLessThan(1e-6);
+        expectClose(stores.parameters, parameters);
+        expect(readFlat(stores.gradients).every((value) => value === 0)).toBe(true);
+      });
+      expectClose(stores.firstMoment, golden_.firstMoment);
+      expectClose(stores.secondMoment, golden_.secondMoment);
+    },
+  );
 });
 
 describe('AdamW', () => {
   const plain: AdamwStep = {
-    step: 1, learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, decayed: new Set(), maxGradientNorm: null, gradientScale: 1,
+    step: 1,
+    learningRate: 0.1,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0.1,
+    decayed: new Set(),
+    maxGradientNorm: null,
+    gradientScale: 1,
   };
 
   it('staged and direct steps give the same bits', () => {
@@ -84,9 +124,12 @@ describe('AdamW', () => {
 
   it('leaves parameters that have no gradient store alone', () => {
     const pool = new MemoryPool();
-    const [parameters, ...rest] = [entries, ...Array.from({ length: 3 }, () => entries.slice(1))].map((each, id) => createResidentStore(pool, id, each, null));
+    const [parameters, ...rest] = [entries, ...Array.from({ length: 3 }, () => entries.slice(1))].map((each, id) =>
+      createResidentStore(pool, id, each, null),
+    );
     const [gradients, firstMoment, secondMoment] = rest;
-    if (parameters === undefined || gradients === undefined || firstMoment === undefined || secondMoment === undefined) throw new Error('four stores');
+    if (parameters === undefined || gradients === undefined || firstMoment === undefined || secondMoment === undefined)
+      throw new Error('four stores');
     fillStore(parameters, 1);
     fillStore(gradients, 1);
     adamwStep({ parameters, gradients, firstMoment, secondMoment }, plain);

@@ -23,17 +23,25 @@ export interface AdamwStores<Store> {
 }
 
 /** The four tensors of one parameter. */
-type Quartet = readonly [parameter: ResidentTensor, gradient: ResidentTensor, firstMoment: ResidentTensor, secondMoment: ResidentTensor];
+type Quartet = readonly [
+  parameter: ResidentTensor,
+  gradient: ResidentTensor,
+  firstMoment: ResidentTensor,
+  secondMoment: ResidentTensor,
+];
 
 /** Elements that pass through the staging memory at once when a quartet lies in several memories. */
 const stagedLength = 16384;
 let staging: WebAssembly.Memory | null = null;
 
 /** @returns the norm before clipping
- *  @throws EnvironmentError when a gradient is not finite (nothing is changed then), ShapeError when the stores disagree */
+ *  @throws EnvironmentError when a gradient is not finite (nothing is changed then), ShapeError when the stores
+ *    disagree */
 export function adamwStep(stores: AdamwStores<ResidentStore>, step: AdamwStep): { readonly gradientNorm: number } {
   const quartets = matchStores(stores);
-  const gradientNorm = Math.abs(step.gradientScale) * Math.sqrt(quartets.reduce((sum, [, gradient]) => sum + finiteSumOfSquares(gradient), 0));
+  const gradientNorm =
+    Math.abs(step.gradientScale) *
+    Math.sqrt(quartets.reduce((sum, [, gradient]) => sum + finiteSumOfSquares(gradient), 0));
   const scale = step.gradientScale * clipFactor(gradientNorm, step.maxGradientNorm);
   for (const quartet of quartets) {
     const coefficients = adamwCoefficients(step, scale, step.decayed.has(quartet[0].name));
@@ -52,10 +60,19 @@ export function adamwStep(stores: AdamwStores<ResidentStore>, step: AdamwStep): 
 
 function matchStores({ parameters, gradients, firstMoment, secondMoment }: AdamwStores<ResidentStore>): Quartet[] {
   return [...gradients.tensors.values()].map((gradient): Quartet => {
-    const quartet = [tensorOf(parameters, gradient.name), gradient, tensorOf(firstMoment, gradient.name), tensorOf(secondMoment, gradient.name)] as const;
+    const quartet = [
+      tensorOf(parameters, gradient.name),
+      gradient,
+      tensorOf(firstMoment, gradient.name),
+      tensorOf(secondMoment, gradient.name),
+    ] as const;
     for (const { shape } of quartet) {
       if (shape.join() !== gradient.shape.join()) {
-        throw new ShapeError('parameter, gradient and moments disagree', { where: gradient.name, expected: `[${gradient.shape.join(', ')}]`, got: `[${shape.join(', ')}]` });
+        throw new ShapeError('parameter, gradient and moments disagree', {
+          where: gradient.name,
+          expected: `[${gradient.shape.join(', ')}]`,
+          got: `[${shape.join(', ')}]`,
+        });
       }
     }
     return quartet;
@@ -67,15 +84,33 @@ function finiteSumOfSquares(gradient: ResidentTensor): number {
   const sum = kernelsOver(gradient.memory).sumOfSquares(gradient.byteOffset, gradient.length);
   if (!Number.isFinite(sum)) {
     throw new EnvironmentError('The gradient is not finite', {
-      where: gradient.name, got: String(sum), remedy: 'Lower the learning rate; the parameters were left as they are.',
+      where: gradient.name,
+      got: String(sum),
+      remedy: 'Lower the learning rate; the parameters were left as they are.',
     });
   }
   return sum;
 }
 
-function applyKernel(memory: WebAssembly.Memory, [p, g, m, v]: readonly [number, number, number, number], length: number, c: AdamwCoefficients): void {
+function applyKernel(
+  memory: WebAssembly.Memory,
+  [p, g, m, v]: readonly [number, number, number, number],
+  length: number,
+  c: AdamwCoefficients,
+): void {
   kernelsOver(memory).adamw(
-    p, g, m, v, length, c.gradientScale, c.keep, c.oneMinusBeta1, c.beta2, c.oneMinusBeta2, c.negativeStepSize, c.epsilon,
+    p,
+    g,
+    m,
+    v,
+    length,
+    c.gradientScale,
+    c.keep,
+    c.oneMinusBeta1,
+    c.beta2,
+    c.oneMinusBeta2,
+    c.negativeStepSize,
+    c.epsilon,
   );
 }
 

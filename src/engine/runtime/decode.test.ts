@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streamKey } from '../../base/random.js';
-import { openDevice, type DecodeOptions, type DecodeProgress, type DecodeResult, type DecodeRow, type Device, type Program, type SamplingOptions } from './device.js';
+import {
+  openDevice,
+  type DecodeOptions,
+  type DecodeProgress,
+  type DecodeResult,
+  type DecodeRow,
+  type Device,
+  type Program,
+  type SamplingOptions,
+} from './device.js';
 import { plainSampling } from './samplingOptions.js';
 import { softmax, tinyEntries, tinyInferenceGraph, tinyLogits, tinyModel, tinyWeights } from './testing/tinyModel.js';
 
@@ -10,11 +19,23 @@ const weights = tinyWeights(model, 5);
 
 /** log p of each id after the first, by the reference in double precision. */
 function referenceLogProbs(ids: readonly number[]): number[] {
-  return tinyLogits(model, weights, ids).slice(0, -1).map((logits, t) => Math.log(softmax(logits)[ids[t + 1] ?? 0] ?? NaN));
+  return tinyLogits(model, weights, ids)
+    .slice(0, -1)
+    .map((logits, t) => Math.log(softmax(logits)[ids[t + 1] ?? 0] ?? NaN));
 }
 
-function row(ids: readonly number[], seed: number, sampling: Partial<SamplingOptions> = {}, scoreFrom: number | null = null): DecodeRow {
-  return { ids, scoreFrom, sampling: { ...plainSampling, maxNewTokens: 8, ...sampling }, stream: streamKey(seed, 'row') };
+function row(
+  ids: readonly number[],
+  seed: number,
+  sampling: Partial<SamplingOptions> = {},
+  scoreFrom: number | null = null,
+): DecodeRow {
+  return {
+    ids,
+    scoreFrom,
+    sampling: { ...plainSampling, maxNewTokens: 8, ...sampling },
+    stream: streamKey(seed, 'row'),
+  };
 }
 
 /** Equal tokens; log-probabilities up to the rounding of matrix products of another height. */
@@ -23,7 +44,9 @@ function expectSame(a: DecodeResult | undefined, b: DecodeResult | undefined): v
   expect(a?.finishReason).toBe(b?.finishReason);
   for (const key of ['logProbs', 'samplingLogProbs', 'scored'] as const) {
     expect(a?.[key] === null).toBe(b?.[key] === null);
-    (a?.[key] ?? []).forEach((value, index) => { expect(value).toBeCloseTo(b?.[key]?.[index] ?? NaN, 4); });
+    (a?.[key] ?? []).forEach((value, index) => {
+      expect(value).toBeCloseTo(b?.[key]?.[index] ?? NaN, 4);
+    });
   }
 }
 
@@ -62,9 +85,16 @@ describe('decode', () => {
   it('scores the prompt in the pass that reads it, with or without generating', async () => {
     const ids = [1, 2, 3, 4, 5, 6, 7];
     const expected = referenceLogProbs(ids);
-    const results = await decode([row(ids, 0, {}, 1), row(ids, 0, { maxNewTokens: 0 }, 4), row(ids, 0, {}, 7), row(ids.slice(0, 3), 1, {}, 2)]);
+    const results = await decode([
+      row(ids, 0, {}, 1),
+      row(ids, 0, { maxNewTokens: 0 }, 4),
+      row(ids, 0, {}, 7),
+      row(ids.slice(0, 3), 1, {}, 2),
+    ]);
     const scored = results.map((result) => result.scored);
-    expected.forEach((value, index) => { expect(scored[0]?.[index]).toBeCloseTo(value, 4); });
+    expected.forEach((value, index) => {
+      expect(scored[0]?.[index]).toBeCloseTo(value, 4);
+    });
     expect(scored[1]).toEqual(scored[0]?.slice(3));
     expect(scored[2]).toEqual([]);
     expect(scored[3]?.[0]).toBeCloseTo(expected[1] ?? NaN, 4);
@@ -74,32 +104,50 @@ describe('decode', () => {
 
   it('refuses weights that give no finite score, naming row and token', async () => {
     const broken = await device.createStore(tinyEntries(model));
-    for (const [name, data] of weights) await device.write(broken, name, data.map(() => NaN));
+    for (const [name, data] of weights)
+      await device.write(
+        broken,
+        name,
+        data.map(() => NaN),
+      );
     const diverged = await device.compile(tinyInferenceGraph(model), { store: broken });
     const rows = [row([1, 2, 3], 0, { maxNewTokens: 0 }, 1)];
-    await expect(device.decode(diverged, model.cache, rows)).rejects.toThrow(/row 0, token 1: The model gave a log-probability that is not a finite number/);
+    await expect(device.decode(diverged, model.cache, rows)).rejects.toThrow(
+      /row 0, token 1: The model gave a log-probability that is not a finite number/,
+    );
   });
 
   it('what it generates is what it scores', async () => {
     const { ids, logProbs } = await one(row([7, 8], 4, { temperature: 1.3, topK: 20 }));
     const { scored } = await one(row([7, 8, ...ids], 0, { maxNewTokens: 0 }, 2));
-    ids.forEach((_, index) => { expect(scored?.[index]).toBeCloseTo(logProbs[index] ?? NaN, 4); });
+    ids.forEach((_, index) => {
+      expect(scored?.[index]).toBeCloseTo(logProbs[index] ?? NaN, 4);
+    });
   });
 
   it('ragged rows give together, in any order, what each gives alone', async () => {
-    const anyRow = fc.record({
-      ids: fc.array(fc.nat(model.vocabularySize - 1), { minLength: 1, maxLength: 12 }),
-      seed: fc.nat(50),
-      sampling: fc.record({
-        temperature: fc.constantFrom(0, 0.7, 1), topP: fc.constantFrom(1, 0.8), repetitionPenalty: fc.constantFrom(1, 1.2),
-        maxNewTokens: fc.integer({ min: 0, max: 9 }), minNewTokens: fc.nat(4), stopIds: fc.constantFrom([], [5, 6, 7, 8, 9, 10]),
+    const anyRow = fc
+      .record({
+        ids: fc.array(fc.nat(model.vocabularySize - 1), { minLength: 1, maxLength: 12 }),
+        seed: fc.nat(50),
+        sampling: fc.record({
+          temperature: fc.constantFrom(0, 0.7, 1),
+          topP: fc.constantFrom(1, 0.8),
+          repetitionPenalty: fc.constantFrom(1, 1.2),
+          maxNewTokens: fc.integer({ min: 0, max: 9 }),
+          minNewTokens: fc.nat(4),
+          stopIds: fc.constantFrom([], [5, 6, 7, 8, 9, 10]),
+        }),
+        scored: fc.boolean(),
+      })
+      .map(({ ids, seed, sampling, scored }) => row(ids, seed, sampling, scored ? 1 : null));
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyRow, { minLength: 1, maxLength: 9 }), async (rows) => {
+        const together = await decode(rows);
+        for (const [index, request] of rows.entries()) expectSame(together[index], await one(request));
       }),
-      scored: fc.boolean(),
-    }).map(({ ids, seed, sampling, scored }) => row(ids, seed, sampling, scored ? 1 : null));
-    await fc.assert(fc.asyncProperty(fc.array(anyRow, { minLength: 1, maxLength: 9 }), async (rows) => {
-      const together = await decode(rows);
-      for (const [index, request] of rows.entries()) expectSame(together[index], await one(request));
-    }), { numRuns: 25, seed: 1 });
+      { numRuns: 25, seed: 1 },
+    );
   });
 
   it('equal prompts share a pass and still draw from their own streams', async () => {
@@ -122,17 +170,38 @@ describe('decode', () => {
     const roots = [row([3, 14, 15, 9], 1, {}, 2), row([3, 14, 8], 2), row([40], 3, { maxNewTokens: 1 })];
     const first = await decode(roots, { keep: true });
     const grown = first.map(({ ids }, n) => [...(roots[n]?.ids ?? []), ...ids]);
-    const next = (ids: readonly number[] | undefined, seed: number, scoreFrom: number | null): DecodeRow =>
-      ({ ...row(ids ?? [], seed, {}, scoreFrom), continues: true });
+    const next = (ids: readonly number[] | undefined, seed: number, scoreFrom: number | null): DecodeRow => ({
+      ...row(ids ?? [], seed, {}, scoreFrom),
+      continues: true,
+    });
     const rows = [
-      next([...(grown[0] ?? []), 7, 7, 7], 4, 12), next([...(grown[0] ?? []), 7, 8], 5, 13), next(grown[0]?.slice(0, 8), 6, 1), next(grown[1], 7, null),
-      next(grown[1], 8, grown[1]?.length ?? 0), next([...(grown[2] ?? []), 1], 9, 1), next([9, 9, 9], 10, 1),
+      next([...(grown[0] ?? []), 7, 7, 7], 4, 12),
+      next([...(grown[0] ?? []), 7, 8], 5, 13),
+      next(grown[0]?.slice(0, 8), 6, 1),
+      next(grown[1], 7, null),
+      next(grown[1], 8, grown[1]?.length ?? 0),
+      next([...(grown[2] ?? []), 1], 9, 1),
+      next([9, 9, 9], 10, 1),
     ];
     const second = await decode(rows, { keep: true });
-    const third = await decode(rows.map(({ ids, ...rest }, n) => ({ ...rest, ids: [...ids, ...(second[n]?.ids ?? []), 4], scoreFrom: ids.length })));
+    const third = await decode(
+      rows.map(({ ids, ...rest }, n) => ({
+        ...rest,
+        ids: [...ids, ...(second[n]?.ids ?? []), 4],
+        scoreFrom: ids.length,
+      })),
+    );
     for (const [index, { ids, ...rest }] of rows.entries()) {
       expectSame(second[index], await one({ ...rest, ids, continues: false }));
-      expectSame(third[index], await one({ ...rest, ids: [...ids, ...(second[index]?.ids ?? []), 4], scoreFrom: ids.length, continues: false }));
+      expectSame(
+        third[index],
+        await one({
+          ...rest,
+          ids: [...ids, ...(second[index]?.ids ?? []), 4],
+          scoreFrom: ids.length,
+          continues: false,
+        }),
+      );
     }
   });
 
@@ -149,10 +218,19 @@ describe('decode', () => {
     const live = await device.compile(tinyInferenceGraph(model), { store });
     const prompt = [5, 6, 7, 8, 9];
     await device.decode(live, model.cache, [row(prompt, 1)], { keep: true });
-    for (const [name, data] of weights) await device.write(store, name, data.map((value) => value * 1.5));
+    for (const [name, data] of weights)
+      await device.write(
+        store,
+        name,
+        data.map((value) => value * 1.5),
+      );
     const rows = [{ ...row([...prompt, 1, 2], 2, {}, 1), continues: true }];
     const [continued] = await device.decode(live, model.cache, rows);
-    const [fresh] = await device.decode(live, model.cache, rows.map((each) => ({ ...each, continues: false })));
+    const [fresh] = await device.decode(
+      live,
+      model.cache,
+      rows.map((each) => ({ ...each, continues: false })),
+    );
     expect(continued).toEqual(fresh);
   });
 
@@ -176,7 +254,9 @@ describe('decode', () => {
     const free = await one(row([2, 3], 9, { maxNewTokens: 12 }));
     const pair = free.ids.slice(4, 6);
     const at = free.ids.findIndex((_, index) => free.ids[index] === pair[0] && free.ids[index + 1] === pair[1]);
-    expect((await one(row([2, 3], 9, { maxNewTokens: 12, stopSequences: [pair] }))).ids).toEqual(free.ids.slice(0, at + 2));
+    expect((await one(row([2, 3], 9, { maxNewTokens: 12, stopSequences: [pair] }))).ids).toEqual(
+      free.ids.slice(0, at + 2),
+    );
     const text = free.ids.map((id) => String.fromCharCode(97 + (id % 26))).join('');
     const stopText = text.slice(3, 6);
     const result = await one(row([2, 3], 9, { maxNewTokens: 12, stopTexts: ['0', stopText] }));
@@ -190,12 +270,16 @@ describe('decode', () => {
     await device.release(store);
     const rows = [row([1, 2, 3], 1, {}, 1), row([50], 2)];
     const live = await decode(rows);
-    (await device.decode(frozen, model.cache, rows)).forEach((result, index) => { expectSame(result, live[index]); });
+    (await device.decode(frozen, model.cache, rows)).forEach((result, index) => {
+      expectSame(result, live[index]);
+    });
   });
 
   it('reports progress up to the last token', async () => {
     const seen: DecodeProgress[] = [];
-    await decode([row([1], 1, { maxNewTokens: 3 }), row([2, 3], 2, { maxNewTokens: 5 })], { onProgress: (progress) => seen.push(progress) });
+    await decode([row([1], 1, { maxNewTokens: 3 }), row([2, 3], 2, { maxNewTokens: 5 })], {
+      onProgress: (progress) => seen.push(progress),
+    });
     expect(seen.at(-1)).toEqual({ rows: 2, rowsDone: 2, tokens: 8 });
     expect(seen.map(({ tokens }) => tokens)).toEqual([...seen.map(({ tokens }) => tokens)].sort((a, b) => a - b));
   });
@@ -215,7 +299,9 @@ describe('decode', () => {
     const store = await device.createStore(tinyEntries(model));
     for (const [name, data] of weights) await device.write(store, name, name === 'o.1' ? data.map(() => NaN) : data);
     const broken = await device.compile(tinyInferenceGraph(model), { store });
-    await expect(device.decode(broken, model.cache, [row([1], 0)])).rejects.toThrow(/^row 0, new token 0: The model gave a logit/);
+    await expect(device.decode(broken, model.cache, [row([1], 0)])).rejects.toThrow(
+      /^row 0, new token 0: The model gave a logit/,
+    );
     expect((await one(row([1], 0))).ids).toHaveLength(8);
   });
 });

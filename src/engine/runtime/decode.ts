@@ -40,7 +40,8 @@ export async function decode(
   const before = program.kept;
   program.kept = [];
   const generations = rows.map((row, index) =>
-    beginGeneration(row, { where: `row ${index}`, alternatives: 0, tokenBytes: program.tokenBytes }));
+    beginGeneration(row, { where: `row ${index}`, alternatives: 0, tokenBytes: program.tokenBytes }),
+  );
   const report = (): void => {
     onProgress({
       rows: rows.length,
@@ -60,7 +61,11 @@ export async function decode(
   }
   program.kept = kept.flat();
   return generations.map(({ ids, logProbs, samplingLogProbs, scored, stopped }) => ({
-    ids, logProbs, samplingLogProbs, scored, finishReason: stopped ? 'stop' : 'length',
+    ids,
+    logProbs,
+    samplingLogProbs,
+    scored,
+    finishReason: stopped ? 'stop' : 'length',
   }));
 }
 
@@ -111,7 +116,9 @@ export function beginGeneration(row: DecodeRow, { where, alternatives, tokenByte
     stream: openStream(row.stream),
     stop: createStopCondition(row.sampling, tokenBytes),
     seen: new Set(row.sampling.repetitionPenalty === 1 ? [] : row.ids),
-    ids: [], logProbs: [], samplingLogProbs: [],
+    ids: [],
+    logProbs: [],
+    samplingLogProbs: [],
     alternativesWanted: alternatives,
     alternatives: [],
     prompt: null,
@@ -121,7 +128,11 @@ export function beginGeneration(row: DecodeRow, { where, alternatives, tokenByte
   };
 }
 
-async function decodeBatch(session: DecodeSession, batch: readonly Generation[], report: () => void): Promise<ContextKeeper | null> {
+async function decodeBatch(
+  session: DecodeSession,
+  batch: readonly Generation[],
+  report: () => void,
+): Promise<ContextKeeper | null> {
   const active = [...batch];
   const capacity = Math.max(...active.map(({ row }) => capacityOf(row)));
   const cache = createKeyValueCache(session.shape, { name: 'rows', rows: active.length, capacity }, session.buffers);
@@ -130,10 +141,14 @@ async function decodeBatch(session: DecodeSession, batch: readonly Generation[],
   const newTokens = active.reduce((sum, { row }) => sum + row.sampling.maxNewTokens, 0);
   const keptTokens = strips.reduce((sum, { ids }) => sum + ids.length, newTokens);
   const keeper = keptTokens > session.room ? null : createContextKeeper(session.shape, strips, newTokens);
-  active.forEach((generation, index) => { generation.prompt = present(prompts[index], 'a packed prompt for every row'); });
+  active.forEach((generation, index) => {
+    generation.prompt = present(prompts[index], 'a packed prompt for every row');
+  });
   await readPrompts(session, active, plan, {
     cache,
-    onStrip: (strip, reading, row) => { keeper?.keepStrip(strip, reading, row); },
+    onStrip: (strip, reading, row) => {
+      keeper?.keepStrip(strip, reading, row);
+    },
     onRow: (index, scored, end) => {
       const generation = present(batch[index], 'the reader gives row indices');
       generation.scored = scored;
@@ -161,7 +176,8 @@ export async function step(
   const B = active.length;
   const last = Int32Array.from(active, ({ row, ids }) => row.ids.length + ids.length - 1);
   const outputs = await forward(session, cache, {
-    B, T: 1,
+    B,
+    T: 1,
     ids_BT: BigInt64Array.from(active, ({ ids }) => BigInt(present(ids.at(-1), 'an active row has a new token'))),
     positions_BT: BigInt64Array.from(last, BigInt),
     lastIndex_B: last,
@@ -170,7 +186,9 @@ export async function step(
     scoreRows_M: [],
     scoreIds_M: [],
   });
-  active.forEach((generation, index) => { take(session, generation, logitsOf(session, outputs, index)); });
+  active.forEach((generation, index) => {
+    take(session, generation, logitsOf(session, outputs, index));
+  });
 }
 
 /** A row of the step sees all its tokens. */
@@ -178,15 +196,33 @@ function noBias({ buffers }: InferenceSession, tokens: number): Float32Array {
   return reuse(buffers, 'no bias', tokens).fill(0);
 }
 
-export function takeToken({ sampler }: SamplingSession, generation: Generation, { logits_V, logTotal }: TokenLogits): void {
-  const { row: { sampling }, ids, logProbs, samplingLogProbs, seen, stream, where } = generation;
+export function takeToken(
+  { sampler }: SamplingSession,
+  generation: Generation,
+  { logits_V, logTotal }: TokenLogits,
+): void {
+  const {
+    row: { sampling },
+    ids,
+    logProbs,
+    samplingLogProbs,
+    seen,
+    stream,
+    where,
+  } = generation;
   const { id, logProb, samplingLogProb } = sampler.choose(logits_V, {
-    options: sampling, logTotal, seen, banStops: ids.length < sampling.minNewTokens, uniform: stream.uniform, where: `${where}, new token ${ids.length}`,
+    options: sampling,
+    logTotal,
+    seen,
+    banStops: ids.length < sampling.minNewTokens,
+    uniform: stream.uniform,
+    where: `${where}, new token ${ids.length}`,
   });
   ids.push(id);
   logProbs.push(logProb);
   samplingLogProbs.push(samplingLogProb);
-  if (generation.alternativesWanted > 0) generation.alternatives.push(topTokens(logits_V, logTotal, generation.alternativesWanted));
+  if (generation.alternativesWanted > 0)
+    generation.alternatives.push(topTokens(logits_V, logTotal, generation.alternativesWanted));
   if (sampling.repetitionPenalty !== 1) seen.add(id);
   generation.stopped = generation.stop.push(id);
   generation.done = generation.stopped || ids.length === sampling.maxNewTokens;
@@ -197,10 +233,16 @@ export function removeDone(cache: KeyValueCache, active: Generation[], keeper: C
   for (let index = active.length - 1; index >= 0; index--) {
     const generation = active[index];
     if (generation?.done !== true) continue;
-    if (generation.prompt !== null && generation.ids.length > 0) keeper?.keepRow(generation.prompt, generation.row.ids, generation.ids, cache, index);
+    if (generation.prompt !== null && generation.ids.length > 0)
+      keeper?.keepRow(generation.prompt, generation.row.ids, generation.ids, cache, index);
     const last = present(active.pop(), 'the batch is not empty');
     if (index === active.length) continue;
     active[index] = last;
-    cache.copyTokens(cache, { row: active.length, token: 0 }, { row: index, token: 0 }, last.row.ids.length + last.ids.length - 1);
+    cache.copyTokens(
+      cache,
+      { row: active.length, token: 0 },
+      { row: index, token: 0 },
+      last.row.ids.length + last.ids.length - 1,
+    );
   }
 }

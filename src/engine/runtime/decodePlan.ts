@@ -16,11 +16,27 @@ export interface DecodeLimits {
 export function checkRows(rows: readonly DecodeRow[], vocabularySize: number): void {
   rows.forEach((row, index) => {
     const where = `row ${index}`;
-    if (row.ids.length === 0) throw new ConfigError('a row has no token', { where, remedy: 'Begin with at least one token, for instance the begin-of-text token.' });
+    if (row.ids.length === 0)
+      throw new ConfigError('a row has no token', {
+        where,
+        remedy: 'Begin with at least one token, for instance the begin-of-text token.',
+      });
     const bad = row.ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-    if (bad !== undefined) throw new ConfigError('an id is not in the vocabulary', { where, expected: `0 … ${vocabularySize - 1}`, got: String(bad) });
-    if (row.scoreFrom !== null && !(Number.isInteger(row.scoreFrom) && row.scoreFrom >= 1 && row.scoreFrom <= row.ids.length)) {
-      throw new ConfigError('scoreFrom is out of range', { where, expected: `1 … ${row.ids.length}: the first token has no predecessor`, got: String(row.scoreFrom) });
+    if (bad !== undefined)
+      throw new ConfigError('an id is not in the vocabulary', {
+        where,
+        expected: `0 … ${vocabularySize - 1}`,
+        got: String(bad),
+      });
+    if (
+      row.scoreFrom !== null &&
+      !(Number.isInteger(row.scoreFrom) && row.scoreFrom >= 1 && row.scoreFrom <= row.ids.length)
+    ) {
+      throw new ConfigError('scoreFrom is out of range', {
+        where,
+        expected: `1 … ${row.ids.length}: the first token has no predecessor`,
+        got: String(row.scoreFrom),
+      });
     }
     checkSamplingOptions(row.sampling);
   });
@@ -35,8 +51,9 @@ export function scoredCount({ ids, scoreFrom }: DecodeRow): number {
   return scoreFrom === null ? 0 : ids.length - scoreFrom;
 }
 
-/** Batches of row indices: rows whose prompts begin alike stay together, in the order of `comparePrompts`, so that packing them shares
- *  what they share; families of long rows come first. A row that exceeds the limits alone is a batch of its own. */
+/** Batches of row indices: rows whose prompts begin alike stay together, in the order of `comparePrompts`, so that
+ *  packing them shares what they share; families of long rows come first. A row that exceeds the limits alone is a
+ *  batch of its own. */
 export function planBatches(rows: readonly DecodeRow[], limits: DecodeLimits): readonly (readonly number[])[] {
   const row = (index: number): DecodeRow => present(rows[index], 'orders hold row indices');
   const order = rows.map((_, index) => index).sort((a, b) => comparePrompts(row(a).ids, row(b).ids) || a - b);

@@ -17,13 +17,14 @@ export interface DecodeRow {
   readonly sampling: SamplingOptions;
   /** One uniform number is drawn from it for each token. */
   readonly stream: StreamKey;
-  /** What the call before has kept of the prompt's beginning need not be read again. Default false: then the result does not depend
-   *  on earlier calls, to the bit. */
+  /** What the call before has kept of the prompt's beginning need not be read again. Default false: then the result
+   *  does not depend on earlier calls, to the bit. */
   readonly continues?: boolean;
 }
 
 export interface DecodeOptions {
-  /** Keys and values stay on the device for rows of the next call on this program that continue these. Default false. */
+  /** Keys and values stay on the device for rows of the next call on this program that continue these. Default false.
+   */
   readonly keep?: boolean;
   readonly onProgress?: (progress: DecodeProgress) => void;
 }

@@ -1,6 +1,6 @@
-/** The device: where weights live and programs run. Everything heavy happens in one worker thread, so that progress, signals and
- *  servers on the main thread stay alive; the main thread holds handles.
- *  Calls are served in the order in which they are made. An open device does not keep the process alive when idle. */
+/** The device: where weights live and programs run. Everything heavy happens in one worker thread, so that progress,
+ *  signals and servers on the main thread stay alive; the main thread holds handles. Calls are served in the order in
+ *  which they are made. An open device does not keep the process alive when idle. */
 import { ConfigError } from '../../base/errors.js';
 import type { Graph } from '../tensor/graph.js';
 import type { AdamwStep, AdamwStores } from './adamwStep.js';
@@ -26,7 +26,8 @@ export type { TokenAlternatives } from './topTokens.js';
 export interface DeviceOptions {
   /** Threads inside one operation; default 1. */
   readonly threads?: number;
-  /** Default 'cpu'. Others are tried in a process of their own first (see probeProvider). One device on webgpu may be open at a time. */
+  /** Default 'cpu'. Others are tried in a process of their own first (see probeProvider). One device on webgpu may be
+   *  open at a time. */
   readonly provider?: Provider;
 }
 
@@ -40,7 +41,8 @@ export interface Program {
 
 /** A batch that rows join and leave between its steps (`liveBatch.ts`). */
 export interface OpenLiveBatch {
-  /** Admits and drops rows, gives every active row its next token, reads some of the prompts that wait. One step at a time.
+  /** Admits and drops rows, gives every active row its next token, reads some of the prompts that wait. One step at a
+   *  time.
    *  @returns at most one event a row */
   readonly step: (change: LiveChange) => Promise<readonly LiveEvent[]>;
   readonly close: () => Promise<void>;
@@ -49,22 +51,26 @@ export interface OpenLiveBatch {
 export interface CompileOptions {
   /** Where the graph's parameters are; of several stores, the first that has the name. */
   readonly store?: TensorStore | readonly TensorStore[];
-  /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may be released. */
+  /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may
+   *  be released. */
   readonly frozen?: boolean;
-  /** Names of parameters that a frozen program is fed all the same: their changes are seen, and their store must stay. */
+  /** Names of parameters that a frozen program is fed all the same: their changes are seen, and their store must stay.
+   */
   readonly live?: ReadonlySet<string>;
-  /** Names of parameters that a frozen program holds in 8 bits where they are matrices of a product; rows of the other operand are
-   *  quantized as they come. CPU only. */
+  /** Names of parameters that a frozen program holds in 8 bits where they are matrices of a product; rows of the other
+   *  operand are quantized as they come. CPU only. */
   readonly int8?: ReadonlySet<string>;
 }
 
 export interface StoreOptions {
-  /** A store that will be stepped together with this one (parameters, gradients, moments): they are kept in one memory while it lasts. */
+  /** A store that will be stepped together with this one (parameters, gradients, moments): they are kept in one memory
+   *  while it lasts. */
   readonly beside?: TensorStore;
 }
 
 export interface WriteOptions {
-  /** Moves the array's buffer to the worker instead of copying it: faster, but the caller's array is empty afterwards. */
+  /** Moves the array's buffer to the worker instead of copying it: faster, but the caller's array is empty afterwards.
+   */
   readonly transfer?: boolean;
 }
 
@@ -90,17 +96,23 @@ export interface Device {
   /** @param fetches names of the outputs to return; default all
    *  @throws ShapeError naming an input that is missing or does not fit */
   run(program: Program, feeds: HostTensors, fetches?: readonly string[]): Promise<Record<string, HostTensor>>;
-  /** Runs a training program. Outputs `grad:NAME` are added to `gradients`; `rows:NAME:i:ids` with `rows:NAME:i:rows` are added at rows of
-   *  NAME; the others are returned. A failed run leaves the gradients undefined. */
+  /** Runs a training program. Outputs `grad:NAME` are added to `gradients`; `rows:NAME:i:ids` with `rows:NAME:i:rows`
+   *  are added at rows of NAME; the others are returned. A failed run leaves the gradients undefined. */
   accumulate(program: Program, feeds: HostTensors, gradients: TensorStore): Promise<Record<string, HostTensor>>;
   /** One AdamW step from accumulated gradients, as torch.optim.AdamW after clip_grad_norm_; zeroes the gradients.
    *  @throws EnvironmentError when a gradient is not finite; nothing has changed then */
   adamw(step: AdamwStores<TensorStore> & AdamwStep): Promise<{ readonly gradientNorm: number }>;
   /** The bytes of every token, for stop texts. */
   registerVocabulary(program: Program, tokenBytes: readonly Uint8Array[]): Promise<void>;
-  /** Generates for all rows, with a key/value cache; results in the order of the rows. The graph has the inputs and outputs of decode.ts.
+  /** Generates for all rows, with a key/value cache; results in the order of the rows. The graph has the inputs and
+   *  outputs of decode.ts.
    *  @throws EnvironmentError naming the row whose logits are not finite */
-  decode(program: Program, shape: CacheShape, rows: readonly DecodeRow[], options?: DecodeOptions): Promise<readonly DecodeResult[]>;
+  decode(
+    program: Program,
+    shape: CacheShape,
+    rows: readonly DecodeRow[],
+    options?: DecodeOptions,
+  ): Promise<readonly DecodeResult[]>;
   /** An empty batch on an inference program. */
   openLiveBatch(program: Program, shape: CacheShape): Promise<OpenLiveBatch>;
   /** Frees a store (not while a program still reads it) or a program. */
@@ -113,19 +125,23 @@ export interface Device {
 
 /** @throws EnvironmentError with reason and remedy when the provider cannot be used on this machine */
 export async function openDevice({ threads = 1, provider = 'cpu' }: DeviceOptions = {}): Promise<Device> {
-  if (!Number.isInteger(threads) || threads < 1) throw new ConfigError('not a number of threads', { expected: 'an integer ≥ 1', got: String(threads) });
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new ConfigError('not a number of threads', { expected: 'an integer ≥ 1', got: String(threads) });
   if (provider !== 'cpu') await requireProvider(provider);
   const worker = provider === 'webgpu' ? onlyWebgpuWorker() : new WorkerThread();
   await worker.call('open', { threads, provider });
   return deviceOver(worker, { threads, provider });
 }
 
-/** The thread that has sessions on WebGPU. ONNX Runtime has one WebGPU context a process: two threads that use it end the process. */
+/** The thread that has sessions on WebGPU. ONNX Runtime has one WebGPU context a process: two threads that use it end
+ *  the process. */
 let webgpuWorker: WorkerThread | null = null;
 
 function onlyWebgpuWorker(): WorkerThread {
   if (webgpuWorker?.isOpen === true) {
-    throw new ConfigError('a device on webgpu is open already, and a process can have one', { remedy: 'Share it, or close it first.' });
+    throw new ConfigError('a device on webgpu is open already, and a process can have one', {
+      remedy: 'Share it, or close it first.',
+    });
   }
   webgpuWorker = new WorkerThread();
   return webgpuWorker;
@@ -152,7 +168,11 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     async createStore(entries, { beside } = {}) {
       const store: TensorStore = { kind: 'store', id: newId(), ...layOutEntries(entries) };
       const plain = entries.map(({ name, shape }) => ({ name, shape }));
-      await worker.call('createStore', { id: store.id, entries: plain, besideId: beside === undefined ? null : idOf(beside) });
+      await worker.call('createStore', {
+        id: store.id,
+        entries: plain,
+        besideId: beside === undefined ? null : idOf(beside),
+      });
       own.add(store);
       return store;
     },
@@ -180,7 +200,9 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
     hash: async (store) => worker.call('hash', { storeId: idOf(store) }),
     async compile(graph, { store = [], frozen = false, live = new Set<string>(), int8 = new Set<string>() } = {}) {
       if (int8.size > 0 && (!frozen || provider !== 'cpu')) {
-        throw new ConfigError('int8 is for frozen programs on the CPU', { got: frozen ? `device ${provider}` : 'weights that are fed' });
+        throw new ConfigError('int8 is for frozen programs on the CPU', {
+          got: frozen ? `device ${provider}` : 'weights that are fed',
+        });
       }
       const stores = 'kind' in store ? [store] : store;
       const source = programSource(graph, stores.map(idOf), { frozen, live, provider, int8 });
@@ -189,19 +211,29 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
       own.add(program);
       return program;
     },
-    run: async (program, feeds, fetches) => worker.call('run', { programId: idOf(program), feeds: compact(feeds), fetches: fetches ?? null }),
+    run: async (program, feeds, fetches) =>
+      worker.call('run', { programId: idOf(program), feeds: compact(feeds), fetches: fetches ?? null }),
     accumulate: async (program, feeds, gradients) =>
       worker.call('accumulate', { programId: idOf(program), feeds: compact(feeds), gradientsId: idOf(gradients) }),
     async adamw({ parameters, gradients, firstMoment, secondMoment, ...step }) {
       changes(parameters);
-      const stores = { parameters: idOf(parameters), gradients: idOf(gradients), firstMoment: idOf(firstMoment), secondMoment: idOf(secondMoment) };
+      const stores = {
+        parameters: idOf(parameters),
+        gradients: idOf(gradients),
+        firstMoment: idOf(firstMoment),
+        secondMoment: idOf(secondMoment),
+      };
       return worker.call('adamw', { stores, step });
     },
     async registerVocabulary(program, tokenBytes) {
       await worker.call('registerVocabulary', { programId: idOf(program), tokenBytes });
     },
     decode: async (program, shape, rows, { keep = false, onProgress } = {}) =>
-      worker.call('decode', { programId: idOf(program), shape, rows, keep }, onProgress === undefined ? {} : { onProgress }),
+      worker.call(
+        'decode',
+        { programId: idOf(program), shape, rows, keep },
+        onProgress === undefined ? {} : { onProgress },
+      ),
     async openLiveBatch(program, shape) {
       const id = newId();
       await worker.call('openLive', { id, programId: idOf(program), shape });
@@ -221,11 +253,17 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Required<Device
 
 /** The array itself when its buffer holds nothing else, else a copy: moving a buffer moves all of it. */
 function whole(data: Float32Array): Float32Array<ArrayBuffer> {
-  return data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength ? (data as Float32Array<ArrayBuffer>) : data.slice();
+  return data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
+    ? (data as Float32Array<ArrayBuffer>)
+    : data.slice();
 }
 
 /** Structured clone copies the whole buffer under a view; parts of larger buffers are cut out first. */
 function compact(feeds: HostTensors): HostTensors {
-  return Object.fromEntries(Object.entries(feeds).map(([name, feed]) =>
-    [name, feed.data.byteLength === feed.data.buffer.byteLength ? feed : { ...feed, data: feed.data.slice() }]));
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, feed]) => [
+      name,
+      feed.data.byteLength === feed.data.buffer.byteLength ? feed : { ...feed, data: feed.data.slice() },
+    ]),
+  );
 }

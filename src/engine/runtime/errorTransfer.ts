@@ -1,5 +1,6 @@
-/** Errors across the thread boundary: a GadflyError thrown in the worker is thrown again on the main thread as the same class,
- *  with its code, its details and the worker's stack as `cause`. Structured clone alone would lose class and code. */
+/** Errors across the thread boundary: a GadflyError thrown in the worker is thrown again on the main thread as the same
+ *  class, with its code, its details and the worker's stack as `cause`. Structured clone alone would lose class and
+ *  code. */
 import {
   BudgetError,
   ConfigError,
@@ -35,7 +36,12 @@ export function recordError(error: unknown): ErrorRecord {
   const stack = error.stack ?? '';
   if (!(error instanceof GadflyError)) return { code: null, message: error.message, stack, details: {} };
   const { cause, ...details } = error.details;
-  return { code: error.code, message: error.message, stack: cause instanceof Error ? `${stack}\nCaused by: ${cause.stack ?? cause.message}` : stack, details };
+  return {
+    code: error.code,
+    message: error.message,
+    stack: cause instanceof Error ? `${stack}\nCaused by: ${cause.stack ?? cause.message}` : stack,
+    details,
+  };
 }
 
 /** The error to throw on this side. Errors that are not ours become an EnvironmentError: the runtime refused. */

@@ -1,4 +1,5 @@
-/** The worker's state and what each call does to it. Calls are served one at a time, in the order in which they arrive. */
+/** The worker's state and what each call does to it. Calls are served one at a time, in the order in which they arrive.
+ */
 import { ConfigError } from '../../base/errors.js';
 import { accumulate } from './accumulate.js';
 import { adamwStep } from './adamwStep.js';
@@ -8,7 +9,18 @@ import { createLiveBatch, type LiveBatch } from './liveBatch.js';
 import { MemoryPool } from './memoryPool.js';
 import type { CallKind, Calls } from './protocol.js';
 import { compileProgram, runProgram, type ResidentProgram, type SessionSettings } from './residentProgram.js';
-import { copyStore, createResidentStore, fillStore, hashStore, readFlat, tensorOf, viewOf, writeFlat, writeTensor, type ResidentStore } from './residentStore.js';
+import {
+  copyStore,
+  createResidentStore,
+  fillStore,
+  hashStore,
+  readFlat,
+  tensorOf,
+  viewOf,
+  writeFlat,
+  writeTensor,
+  type ResidentStore,
+} from './residentStore.js';
 
 export interface Host {
   readonly pool: MemoryPool;
@@ -21,11 +33,22 @@ export interface Host {
 }
 
 export function createHost(): Host {
-  return { pool: new MemoryPool(), stores: new Map(), programs: new Map(), liveBatches: new Map(), decodeBuffers: new Map(), settings: { threads: 1, provider: 'cpu' } };
+  return {
+    pool: new MemoryPool(),
+    stores: new Map(),
+    programs: new Map(),
+    liveBatches: new Map(),
+    decodeBuffers: new Map(),
+    settings: { threads: 1, provider: 'cpu' },
+  };
 }
 
 type Handlers = {
-  readonly [K in CallKind]: (host: Host, args: Calls[K]['args'], onProgress: (progress: DecodeProgress) => void) => Calls[K]['answer'] | Promise<Calls[K]['answer']>;
+  readonly [K in CallKind]: (
+    host: Host,
+    args: Calls[K]['args'],
+    onProgress: (progress: DecodeProgress) => void,
+  ) => Calls[K]['answer'] | Promise<Calls[K]['answer']>;
 };
 
 export const handlers: Handlers = {
@@ -34,7 +57,10 @@ export const handlers: Handlers = {
     return null;
   },
   createStore(host, { id, entries, besideId }) {
-    host.stores.set(id, createResidentStore(host.pool, id, entries, besideId === null ? null : storeOf(host, besideId)));
+    host.stores.set(
+      id,
+      createResidentStore(host.pool, id, entries, besideId === null ? null : storeOf(host, besideId)),
+    );
     return null;
   },
   write(host, { storeId, name, data }) {
@@ -61,7 +87,15 @@ export const handlers: Handlers = {
   },
   hash: (host, { storeId }) => hashStore(storeOf(host, storeId)),
   async compile(host, { id, source }) {
-    host.programs.set(id, await compileProgram(id, source, source.storeIds.map((storeId) => storeOf(host, storeId)), host.settings));
+    host.programs.set(
+      id,
+      await compileProgram(
+        id,
+        source,
+        source.storeIds.map((storeId) => storeOf(host, storeId)),
+        host.settings,
+      ),
+    );
     return null;
   },
   run: (host, { programId, feeds, fetches }) => runProgram(programOf(host, programId), feeds, fetches),
@@ -72,16 +106,22 @@ export const handlers: Handlers = {
   adamw(host, { stores, step }) {
     const { parameters, gradients, firstMoment, secondMoment } = stores;
     forgetContexts(host, parameters);
-    return adamwStep({
-      parameters: storeOf(host, parameters), gradients: storeOf(host, gradients),
-      firstMoment: storeOf(host, firstMoment), secondMoment: storeOf(host, secondMoment),
-    }, step);
+    return adamwStep(
+      {
+        parameters: storeOf(host, parameters),
+        gradients: storeOf(host, gradients),
+        firstMoment: storeOf(host, firstMoment),
+        secondMoment: storeOf(host, secondMoment),
+      },
+      step,
+    );
   },
   registerVocabulary(host, { programId, tokenBytes }) {
     programOf(host, programId).tokenBytes = tokenBytes;
     return null;
   },
-  decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, host.decodeBuffers, onProgress),
+  decode: (host, { programId, ...job }, onProgress) =>
+    decode(programOf(host, programId), job, host.decodeBuffers, onProgress),
   openLive(host, { id, programId, shape }) {
     host.liveBatches.set(id, createLiveBatch(programOf(host, programId), shape));
     return null;
@@ -102,7 +142,8 @@ export const handlers: Handlers = {
       return null;
     }
     const reader = [...host.programs.values()].find(({ storeIds }) => storeIds.includes(id));
-    if (reader !== undefined) throw new ConfigError('a program still reads the store', { remedy: 'Release the program first.' });
+    if (reader !== undefined)
+      throw new ConfigError('a program still reads the store', { remedy: 'Release the program first.' });
     for (const region of storeOf(host, id).regions) host.pool.free(region);
     host.stores.delete(id);
     return null;

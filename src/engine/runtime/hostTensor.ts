@@ -44,10 +44,18 @@ export function emptyData(dtype: DType, length: number): HostTensor['data'] {
 export function checkHostTensor(name: string, { dtype, dims, data }: HostTensor): void {
   const expected = arrayOf[dtype];
   if (!(data instanceof expected)) {
-    throw new ShapeError('wrong array type', { where: name, expected: `${expected.name} for ${dtype}`, got: Object.prototype.toString.call(data).slice(8, -1) });
+    throw new ShapeError('wrong array type', {
+      where: name,
+      expected: `${expected.name} for ${dtype}`,
+      got: Object.prototype.toString.call(data).slice(8, -1),
+    });
   }
   const length = elementCount(name, dims);
   if (data.length !== length) {
-    throw new ShapeError('data and dims disagree', { where: name, expected: `${length} elements for [${dims.join(', ')}]`, got: String(data.length) });
+    throw new ShapeError('data and dims disagree', {
+      where: name,
+      expected: `${length} elements for [${dims.join(', ')}]`,
+      got: String(data.length),
+    });
   }
 }

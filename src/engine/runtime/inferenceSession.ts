@@ -1,4 +1,5 @@
-/** One forward pass of the inference graph: feeds and fetches over a key/value cache, in place. The graph is described in `decode.ts`. */
+/** One forward pass of the inference graph: feeds and fetches over a key/value cache, in place. The graph is described
+ *  in `decode.ts`. */
 import type * as ort from 'onnxruntime-node';
 import { ConfigError } from '../../base/errors.js';
 import type { CacheShape } from './decodeRow.js';
@@ -18,12 +19,22 @@ export interface InferenceSession {
   readonly outputs: ReadonlySet<string>;
 }
 
-export function beginInference(program: ResidentProgram, shape: CacheShape, buffers: Map<string, Float32Array>): InferenceSession {
+export function beginInference(
+  program: ResidentProgram,
+  shape: CacheShape,
+  buffers: Map<string, Float32Array>,
+): InferenceSession {
   const vocabularySize = Number(outputSpec(program, 'logits').shape[1]);
-  if (!Number.isInteger(vocabularySize)) throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
+  if (!Number.isInteger(vocabularySize))
+    throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
   return {
-    program, shape, vocabularySize, parameters: bindParameters(program), buffers,
-    inputs: new Set(program.inputs.map(({ name }) => name)), outputs: new Set(program.outputs.map(({ name }) => name)),
+    program,
+    shape,
+    vocabularySize,
+    parameters: bindParameters(program),
+    buffers,
+    inputs: new Set(program.inputs.map(({ name }) => name)),
+    outputs: new Set(program.outputs.map(({ name }) => name)),
   };
 }
 
@@ -35,7 +46,8 @@ export interface ForwardInputs {
   readonly lastIndex_B: Int32Array;
   /** f32 [B or 1, 1, T, most tokens of a row] */
   readonly bias: ort.Tensor;
-  /** Place in its prompt of each of the W keys, where a row is not one prompt in order; [B, W]. Default: 0, 1, … in every row. */
+  /** Place in its prompt of each of the W keys, where a row is not one prompt in order; [B, W]. Default: 0, 1, … in
+   *  every row. */
   readonly keyPositions_BW?: BigInt64Array;
   readonly logitRows_N: readonly number[];
   readonly scoreRows_M: readonly number[];
@@ -48,7 +60,11 @@ export interface ForwardOutputs {
   readonly scored_M: Float32Array;
 }
 
-export async function forward(session: InferenceSession, cache: KeyValueCache, inputs: ForwardInputs): Promise<ForwardOutputs> {
+export async function forward(
+  session: InferenceSession,
+  cache: KeyValueCache,
+  inputs: ForwardInputs,
+): Promise<ForwardOutputs> {
   const { B, T, lastIndex_B, logitRows_N, scoreRows_M, scoreIds_M } = inputs;
   const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
   const total = Math.max(...lastIndex_B) + 1;
@@ -67,17 +83,31 @@ export async function forward(session: InferenceSession, cache: KeyValueCache, i
     ...past,
   };
   const outputs: Record<string, ort.Tensor> = {
-    logits: ortTensor('f32', logits_NV, [N, V]), logTotals: ortTensor('f32', logTotals_N, [N]), scored: ortTensor('f32', scored_M, [M]), ...presentTensors,
+    logits: ortTensor('f32', logits_NV, [N, V]),
+    logTotals: ortTensor('f32', logTotals_N, [N]),
+    scored: ortTensor('f32', scored_M, [M]),
+    ...presentTensors,
   };
-  await runProgramInPlace(session.program, { ...only(feeds, session.inputs), ...session.parameters }, only(outputs, session.outputs));
+  await runProgramInPlace(
+    session.program,
+    { ...only(feeds, session.inputs), ...session.parameters },
+    only(outputs, session.outputs),
+  );
   return { logits_NV, logTotals_N, scored_M };
 }
 
-/** For layers with a sliding window, which hide other keys in each row: the position of every key, and a bias of every row. */
-function windowFeeds({ buffers }: InferenceSession, { B, T, bias, keyPositions_BW }: ForwardInputs, total: number): Record<string, ort.Tensor> {
+/** For layers with a sliding window, which hide other keys in each row: the position of every key, and a bias of every
+ *  row. */
+function windowFeeds(
+  { buffers }: InferenceSession,
+  { B, T, bias, keyPositions_BW }: ForwardInputs,
+  total: number,
+): Record<string, ort.Tensor> {
   const size = T * total;
-  const bias_B1TW = bias.dims[0] === B ? bias : ortTensor('f32', reuse(buffers, 'bias of every row', B * size), [B, 1, T, total]);
-  if (bias_B1TW !== bias) for (let b = 0; b < B; b++) (bias_B1TW.data as Float32Array).set(bias.data as Float32Array, b * size);
+  const bias_B1TW =
+    bias.dims[0] === B ? bias : ortTensor('f32', reuse(buffers, 'bias of every row', B * size), [B, 1, T, total]);
+  if (bias_B1TW !== bias)
+    for (let b = 0; b < B; b++) (bias_B1TW.data as Float32Array).set(bias.data as Float32Array, b * size);
   const positions_BW = keyPositions_BW ?? BigInt64Array.from({ length: B * total }, (_, i) => BigInt(i % total));
   return { attentionBias: bias_B1TW, keyPositions: ortTensor('i64', positions_BW, [B, total]) };
 }
@@ -93,6 +123,13 @@ export interface TokenLogits {
   readonly logTotal: number;
 }
 
-export function logitsOf({ vocabularySize }: InferenceSession, { logits_NV, logTotals_N }: ForwardOutputs, row: number): TokenLogits {
-  return { logits_V: logits_NV.subarray(row * vocabularySize, (row + 1) * vocabularySize), logTotal: logTotals_N[row] ?? NaN };
+export function logitsOf(
+  { vocabularySize }: InferenceSession,
+  { logits_NV, logTotals_N }: ForwardOutputs,
+  row: number,
+): TokenLogits {
+  return {
+    logits_V: logits_NV.subarray(row * vocabularySize, (row + 1) * vocabularySize),
+    logTotal: logTotals_N[row] ?? NaN,
+  };
 }

@@ -1,5 +1,6 @@
-/** What a decode call leaves for the next: keys and values of what its rows read and generated, tokens that rows share only once. A
- *  row of the next call that begins with some of it does not read that again. Valid while the program's weights stay as they are. */
+/** What a decode call leaves for the next: keys and values of what its rows read and generated, tokens that rows share
+ *  only once. A row of the next call that begins with some of it does not read that again. Valid while the program's
+ *  weights stay as they are. */
 import { present } from '../../base/invariant.js';
 import type { CacheShape } from './decodeRow.js';
 import { createKeyValueCache, type KeyValueCache } from './keyValueCache.js';
@@ -35,7 +36,13 @@ export interface ContextKeeper {
   /** A strip was read: row `row` of `reading` holds its tokens. */
   readonly keepStrip: (strip: number, reading: KeyValueCache, row: number) => void;
   /** A row has ended: row `row` of `rows` holds its prompt and all new tokens but the last, which was never read. */
-  readonly keepRow: (prompt: PackedPrompt, ids: readonly number[], newIds: readonly number[], rows: KeyValueCache, row: number) => void;
+  readonly keepRow: (
+    prompt: PackedPrompt,
+    ids: readonly number[],
+    newIds: readonly number[],
+    rows: KeyValueCache,
+    row: number,
+  ) => void;
   readonly kept: () => KeptContexts;
   /** Tokens that it has room for. */
   readonly capacity: number;
@@ -55,7 +62,12 @@ export function createContextKeeper(shape: CacheShape, strips: readonly Strip[],
   const kept: KeptRow[] = [];
   return {
     keepStrip(strip, reading, row) {
-      cache.copyTokens(reading, { row, token: 0 }, { row: 0, token: startOf(strip) }, present(strips[strip], 'a strip of the batch').ids.length);
+      cache.copyTokens(
+        reading,
+        { row, token: 0 },
+        { row: 0, token: startOf(strip) },
+        present(strips[strip], 'a strip of the batch').ids.length,
+      );
     },
     keepRow(prompt, ids, newIds, rows, row) {
       const spans = prompt.spans.map(({ at, length }) => ({ at: startOf(prompt.strip) + at, length }));

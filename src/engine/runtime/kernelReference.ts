@@ -1,4 +1,5 @@
-/** The kernels in plain TypeScript: what they compute, for tests and for readers. Single precision is rounded where the kernel rounds. */
+/** The kernels in plain TypeScript: what they compute, for tests and for readers. Single precision is rounded where the
+ *  kernel rounds. */
 
 /** What one AdamW step does to every element; derived from rates and step number by `adamwCoefficients`. */
 export interface AdamwCoefficients {
@@ -46,10 +47,16 @@ export function clipFactor(norm: number, maxNorm: number | null): number {
 }
 
 export function adamwReference(
-  parameter: Float32Array, gradient: Float32Array, firstMoment: Float32Array, secondMoment: Float32Array, coefficients: AdamwCoefficients,
+  parameter: Float32Array,
+  gradient: Float32Array,
+  firstMoment: Float32Array,
+  secondMoment: Float32Array,
+  coefficients: AdamwCoefficients,
 ): void {
   const f = Math.fround;
-  const c = Object.fromEntries(Object.entries(coefficients).map(([name, value]: [string, number]) => [name, f(value)])) as unknown as AdamwCoefficients;
+  const c = Object.fromEntries(
+    Object.entries(coefficients).map(([name, value]: [string, number]) => [name, f(value)]),
+  ) as unknown as AdamwCoefficients;
   for (let i = 0; i < parameter.length; i++) {
     const g = f((gradient[i] ?? 0) * c.gradientScale);
     const m0 = firstMoment[i] ?? 0;

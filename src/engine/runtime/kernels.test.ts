@@ -14,28 +14,48 @@ function normals(name: string, length: number): Float32Array {
 }
 
 describe('wasm kernels', () => {
-  it.each([0, 1, 3, 4, 7, 64, 1001])('AdamW over %i elements is the reference, bit for bit, and zeroes the gradient', (length) => {
-    const addresses = [0, 16384, 32768, 49152] as const;
-    const values = addresses.map((_, index) => normals(`adamw ${String(index)}`, length).map((x) => (index === 3 ? x * x : x)));
-    const expected = values.map((each) => each.slice());
-    values.forEach((each, index) => view(addresses[index] ?? 0, length).set(each));
-    const after = view(16384 + length * 4, 1);
-    after[0] = 7;
-    const rates = { step: 3, learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
-    const c = adamwCoefficients(rates, 0.5, true);
-    kernels.adamw(...addresses, length, c.gradientScale, c.keep, c.oneMinusBeta1, c.beta2, c.oneMinusBeta2, c.negativeStepSize, c.epsilon);
-    const [p, g, m, v] = expected as [Float32Array, Float32Array, Float32Array, Float32Array];
-    adamwReference(p, g, m, v, c);
-    expected.forEach((each, index) => expect(view(addresses[index] ?? 0, length)).toEqual(each));
-    expect(after[0]).toBe(7);
-  });
+  it.each([0, 1, 3, 4, 7, 64, 1001])(
+    'AdamW over %i elements is the reference, bit for bit, and zeroes the gradient',
+    (length) => {
+      const addresses = [0, 16384, 32768, 49152] as const;
+      const values = addresses.map((_, index) =>
+        normals(`adamw ${String(index)}`, length).map((x) => (index === 3 ? x * x : x)),
+      );
+      const expected = values.map((each) => each.slice());
+      values.forEach((each, index) => view(addresses[index] ?? 0, length).set(each));
+      const after = view(16384 + length * 4, 1);
+      after[0] = 7;
+      const rates = { step: 3, learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
+      const c = adamwCoefficients(rates, 0.5, true);
+      kernels.adamw(
+        ...addresses,
+        length,
+        c.gradientScale,
+        c.keep,
+        c.oneMinusBeta1,
+        c.beta2,
+        c.oneMinusBeta2,
+        c.negativeStepSize,
+        c.epsilon,
+      );
+      const [p, g, m, v] = expected as [Float32Array, Float32Array, Float32Array, Float32Array];
+      adamwReference(p, g, m, v, c);
+      expected.forEach((each, index) => expect(view(addresses[index] ?? 0, length)).toEqual(each));
+      expect(after[0]).toBe(7);
+    },
+  );
 
   it('sum of squares keeps double precision over any length', () => {
-    fc.assert(fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true, min: -1e10, max: 1e10 }), { maxLength: 100 }), (values) => {
-      view(0, values.length).set(values);
-      const expected = sumOfSquaresReference(Float32Array.from(values));
-      expect(Math.abs(kernels.sumOfSquares(0, values.length) - expected)).toBeLessThanOrEqual(1e-12 * expected);
-    }));
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ noNaN: true, noDefaultInfinity: true, min: -1e10, max: 1e10 }), { maxLength: 100 }),
+        (values) => {
+          view(0, values.length).set(values);
+          const expected = sumOfSquaresReference(Float32Array.from(values));
+          expect(Math.abs(kernels.sumOfSquares(0, values.length) - expected)).toBeLessThanOrEqual(1e-12 * expected);
+        },
+      ),
+    );
   });
 
   it('add adds elementwise and touches nothing behind the end', () => {

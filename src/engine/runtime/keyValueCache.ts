@@ -1,5 +1,6 @@
-/** The key/value cache of one batch: a buffer [B, KV, capacity, D] for keys and one for values of each layer. The program reads and
- *  writes it in place (GroupQueryAttention with past and present in one buffer); rows leave it when they end. */
+/** The key/value cache of one batch: a buffer [B, KV, capacity, D] for keys and one for values of each layer. The
+ *  program reads and writes it in place (GroupQueryAttention with past and present in one buffer); rows leave it when
+ *  they end. */
 import type * as ort from 'onnxruntime-node';
 import { present } from '../../base/invariant.js';
 import type { CacheShape } from './decodeRow.js';
@@ -47,7 +48,10 @@ export function createKeyValueCache(
     tensors(count) {
       const pairs = parts.map((part, index) => {
         const buffer = present(buffers[index], `${part} was allocated`);
-        return [part, ortTensor('f32', buffer.subarray(0, count * rowLength), [count, kvHeads, capacity, headSize])] as const;
+        return [
+          part,
+          ortTensor('f32', buffer.subarray(0, count * rowLength), [count, kvHeads, capacity, headSize]),
+        ] as const;
       });
       return {
         past: Object.fromEntries(pairs.map(([part, tensor]) => [`past${part}`, tensor])),

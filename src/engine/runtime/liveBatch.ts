@@ -1,11 +1,18 @@
-/** A batch that rows join and leave between its steps: what a server generates with. The sampling loop of `decode.ts`, driven from
- *  outside, one call a step. A step gives every active row its next token, then reads prompts of rows that wait: whole ones together,
- *  a long one in pieces, so that no prompt holds the others up for long.
- *  What a row gives depends on its logits and its stream alone, as in `decode.ts`.
+/** A batch that rows join and leave between its steps: what a server generates with. The sampling loop of `decode.ts`,
+ *  driven from outside, one call a step. A step gives every active row its next token, then reads prompts of rows that
+ *  wait: whole ones together, a long one in pieces, so that no prompt holds the others up for long. What a row gives
+ *  depends on its logits and its stream alone, as in `decode.ts`.
  *
  *  Owns the key/value cache of its rows, which grows with what they hold and is given up when nobody is left. */
 import { present } from '../../base/invariant.js';
-import { beginGeneration, removeDone, step as stepRows, takeToken, type Generation, type SamplingSession } from './decode.js';
+import {
+  beginGeneration,
+  removeDone,
+  step as stepRows,
+  takeToken,
+  type Generation,
+  type SamplingSession,
+} from './decode.js';
 import { checkRows } from './decodePlan.js';
 import type { CacheShape, DecodeRow } from './decodeRow.js';
 import { recordError, type ErrorRecord } from './errorTransfer.js';
@@ -49,15 +56,24 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
 
   /** The cache, with room for `more` rows beside the active ones and for `tokens` in each. */
   const roomFor = (more: number, tokens: number): KeyValueCache => {
-    const [count, longest] = [active.length + more, Math.max(tokens, ...active.map((generation) => holds(generation) + 1))];
+    const [count, longest] = [
+      active.length + more,
+      Math.max(tokens, ...active.map((generation) => holds(generation) + 1)),
+    ];
     if (rows !== null && rows.count >= count && rows.tokens >= longest) return rows.cache;
     const size = {
       count: Math.max(count, Math.min(2 * (rows?.count ?? 0), 4 + count)),
-      tokens: rows !== null && rows.tokens >= longest ? rows.tokens : Math.max(longest + growth, Math.ceil(1.25 * (rows?.tokens ?? 0))),
+      tokens:
+        rows !== null && rows.tokens >= longest
+          ? rows.tokens
+          : Math.max(longest + growth, Math.ceil(1.25 * (rows?.tokens ?? 0))),
     };
     const cache = createKeyValueCache(shape, { name: 'live', rows: size.count, capacity: size.tokens }, new Map());
     const before = rows?.cache;
-    if (before !== undefined) active.forEach((generation, row) => { cache.copyTokens(before, { row, token: 0 }, { row, token: 0 }, holds(generation)); });
+    if (before !== undefined)
+      active.forEach((generation, row) => {
+        cache.copyTokens(before, { row, token: 0 }, { row, token: 0 }, holds(generation));
+      });
     rows = { cache, ...size };
     return cache;
   };
@@ -94,8 +110,13 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
     if (generation.done) memberOf.delete(generation);
     const [id, logProb] = [generation.ids.at(-1), generation.logProbs.at(-1)];
     return {
-      key, scored, error,
-      token: error !== null || id === undefined || logProb === undefined ? null : { id, logProb, alternatives: generation.alternatives.at(-1) ?? null },
+      key,
+      scored,
+      error,
+      token:
+        error !== null || id === undefined || logProb === undefined
+          ? null
+          : { id, logProb, alternatives: generation.alternatives.at(-1) ?? null },
       finishReason: !generation.done || error !== null ? null : generation.stopped ? 'stop' : 'length',
     };
   };
@@ -154,15 +175,28 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
   };
 
   const readPiece = async (session: SamplingSession, member: Member): Promise<void> => {
-    const { generation: { row, where }, read } = member;
+    const {
+      generation: { row, where },
+      read,
+    } = member;
     const end = read + promptTokens;
-    const partial = (member.partial ??= createKeyValueCache(shape, { name: 'piece', rows: 1, capacity: row.ids.length }, new Map()));
+    const partial = (member.partial ??= createKeyValueCache(
+      shape,
+      { name: 'piece', rows: 1, capacity: row.ids.length },
+      new Map(),
+    ));
     const piece = { ...pieceOf(member, end), where, alternativesWanted: member.generation.alternativesWanted };
     await readPrompts(session, [piece], planPrompts([piece], keptOf(member)), {
       cache: partial,
-      onStrip: (_strip, reading, at) => { partial.copyTokens(reading, { row: at, token: read }, { row: 0, token: read }, end - read); },
-      onAlternatives: (_index, alternatives) => { member.scoredAlternatives.push(...alternatives); },
-      onRow: (_index, scored) => { member.scored.push(...(scored ?? [])); },
+      onStrip: (_strip, reading, at) => {
+        partial.copyTokens(reading, { row: at, token: read }, { row: 0, token: read }, end - read);
+      },
+      onAlternatives: (_index, alternatives) => {
+        member.scoredAlternatives.push(...alternatives);
+      },
+      onRow: (_index, scored) => {
+        member.scored.push(...(scored ?? []));
+      },
     });
     member.read = end;
   };
@@ -170,16 +204,27 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
   const readWhole = async (session: SamplingSession, members: readonly Member[]): Promise<readonly LiveEvent[]> => {
     const generating = members.filter(({ generation }) => generation.row.sampling.maxNewTokens > 0);
     const ordered = [...generating, ...members.filter((member) => !generating.includes(member))];
-    const cache = roomFor(generating.length, Math.max(1, ...generating.map(({ generation }) => generation.row.ids.length + 1)));
+    const cache = roomFor(
+      generating.length,
+      Math.max(1, ...generating.map(({ generation }) => generation.row.ids.length + 1)),
+    );
     const start = active.length;
     const pieces = ordered.map((member) => ({
       ...pieceOf(member, member.generation.row.ids.length),
-      where: member.generation.where, alternativesWanted: member.generation.alternativesWanted,
+      where: member.generation.where,
+      alternativesWanted: member.generation.alternativesWanted,
     }));
     await readPrompts(session, pieces, planPrompts(pieces, ordered.flatMap(keptOf)), {
-      cache: { ...cache, copyTokens: (from, source, target, tokens) => { cache.copyTokens(from, source, { ...target, row: start + target.row }, tokens); } },
+      cache: {
+        ...cache,
+        copyTokens: (from, source, target, tokens) => {
+          cache.copyTokens(from, source, { ...target, row: start + target.row }, tokens);
+        },
+      },
       onStrip: () => undefined,
-      onAlternatives: (index, alternatives) => { ordered[index]?.scoredAlternatives.push(...alternatives); },
+      onAlternatives: (index, alternatives) => {
+        ordered[index]?.scoredAlternatives.push(...alternatives);
+      },
       onRow: (index, scored, end) => {
         const { generation, scored: all } = present(ordered[index], 'the reader gives row indices');
         all.push(...(scored ?? []));
@@ -189,7 +234,11 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
     });
     active.push(...generating.map(({ generation }) => generation));
     return ordered.map(({ generation, scored, scoredAlternatives }) =>
-      eventOf(generation, generation.row.scoreFrom === null ? null : { logProbs: scored, alternatives: scoredAlternatives }));
+      eventOf(
+        generation,
+        generation.row.scoreFrom === null ? null : { logProbs: scored, alternatives: scoredAlternatives },
+      ),
+    );
   };
 
   return {
@@ -200,7 +249,11 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
       for (const row of admit) {
         try {
           checkRows([row], session.vocabularySize);
-          const generation = beginGeneration(row, { where: `row ${row.key}`, alternatives: row.alternatives, tokenBytes: program.tokenBytes });
+          const generation = beginGeneration(row, {
+            where: `row ${row.key}`,
+            alternatives: row.alternatives,
+            tokenBytes: program.tokenBytes,
+          });
           const member = { key: row.key, generation, read: 0, scored: [], scoredAlternatives: [], partial: null };
           memberOf.set(generation, member);
           waiting.push(member);

@@ -22,7 +22,8 @@ export interface LiveChange {
 export interface LiveEvent {
   readonly key: number;
   readonly token: LiveToken | null;
-  /** Once, when the prompt is read, for rows that asked: log p of ids[scoreFrom …], nats, with alternatives where wanted. */
+  /** Once, when the prompt is read, for rows that asked: log p of ids[scoreFrom …], nats, with alternatives where
+   *  wanted. */
   readonly scored: { readonly logProbs: readonly number[]; readonly alternatives: readonly TokenAlternatives[] } | null;
   /** Set in the row's last event. */
   readonly finishReason: 'stop' | 'length' | null;

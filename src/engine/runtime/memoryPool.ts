@@ -1,6 +1,7 @@
-/** Where the device's tensors lie: regions of WebAssembly memories. A memory ends at 4 GB, so there are several; the optimizer kernel
- *  works on one memory at a time, so stores that are stepped together are asked to lie beside each other.
- *  Growing a memory keeps its addresses but detaches its views: take a view when it is needed, never keep one. */
+/** Where the device's tensors lie: regions of WebAssembly memories. A memory ends at 4 GB, so there are several; the
+ *  optimizer kernel works on one memory at a time, so stores that are stepped together are asked to lie beside each
+ *  other. Growing a memory keeps its addresses but detaches its views: take a view when it is needed, never keep one.
+ */
 import { ConfigError, EnvironmentError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
 
@@ -48,11 +49,15 @@ export class MemoryPool {
 
   static readonly limitBytes = memoryLimitBytes;
 
-  /** Bytes in the memory of `beside` where there is room; zeroed unless `unclean` (for what is written before it is read).
+  /** Bytes in the memory of `beside` where there is room; zeroed unless `unclean` (for what is written before it is
+   *  read).
    *  @throws ConfigError for more than 4 GB at once, EnvironmentError when the machine has no more */
   allocate(byteLength: number, beside: WebAssembly.Memory | null = null, unclean = false): Region {
     if (!MemoryPool.fits(byteLength)) {
-      throw new ConfigError('a tensor is larger than a memory', { expected: `at most ${memoryLimitBytes} bytes`, got: String(byteLength) });
+      throw new ConfigError('a tensor is larger than a memory', {
+        expected: `at most ${memoryLimitBytes} bytes`,
+        got: String(byteLength),
+      });
     }
     const size = Math.max(alignUp(byteLength), alignmentBytes);
     const neighbour = beside === null ? (size < smallBytes ? this.#small : null) : (this.#pooled.get(beside) ?? null);
@@ -90,8 +95,10 @@ export class MemoryPool {
       return region;
     } catch (cause) {
       throw new EnvironmentError('The machine has no more memory for tensors', {
-        expected: `${Math.ceil(size / 2 ** 20)} MB more`, got: `${Math.ceil(this.byteLength / 2 ** 20)} MB in use`,
-        remedy: 'Use a smaller model or fewer models at once.', cause,
+        expected: `${Math.ceil(size / 2 ** 20)} MB more`,
+        got: `${Math.ceil(this.byteLength / 2 ** 20)} MB in use`,
+        remedy: 'Use a smaller model or fewer models at once.',
+        cause,
       });
     }
   }
@@ -102,10 +109,13 @@ function take(pooled: PooledMemory, size: number, unclean: boolean): Region | nu
   if (!pooled.free.some(({ start, end }) => end - start >= size) && !grow(pooled, size)) return null;
   const extent = pooled.free.find(({ start, end }) => end - start >= size);
   invariant(extent !== undefined, 'there is room now');
-  pooled.free = pooled.free.flatMap((each) => (each !== extent ? [each] : each.start + size < each.end ? [{ start: each.start + size, end: each.end }] : []));
+  pooled.free = pooled.free.flatMap((each) =>
+    each !== extent ? [each] : each.start + size < each.end ? [{ start: each.start + size, end: each.end }] : [],
+  );
   pooled.regions += 1;
   const end = extent.start + size;
-  if (!unclean && extent.start < pooled.untouched) new Uint8Array(pooled.memory.buffer, extent.start, Math.min(end, pooled.untouched) - extent.start).fill(0);
+  if (!unclean && extent.start < pooled.untouched)
+    new Uint8Array(pooled.memory.buffer, extent.start, Math.min(end, pooled.untouched) - extent.start).fill(0);
   pooled.untouched = Math.max(pooled.untouched, end);
   return { memory: pooled.memory, byteOffset: extent.start, byteLength: size };
 }

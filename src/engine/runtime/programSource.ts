@@ -1,4 +1,5 @@
-/** A graph prepared for the worker: lowered to ONNX, with its weights as inputs or as initializers whose bytes the worker adds. */
+/** A graph prepared for the worker: lowered to ONNX, with its weights as inputs or as initializers whose bytes the
+ *  worker adds. */
 import type { Graph, NamedValue } from '../tensor/graph.js';
 import { storedWeights, toOnnx } from '../tensor/onnx.js';
 import type { ProgramSource, Provider, TensorSpec } from './protocol.js';
@@ -17,12 +18,17 @@ export function programSource(graph: Graph, storeIds: readonly number[], options
   const parameters = graph.parameters.map(({ name, shape }) => ({ name, shape: shape.map(Number) }));
   const isFrozen = frozen && parameters.some(({ name }) => !live.has(name));
   // One external file a weight: the worker hands over views wherever the tensors lie, in as many memories as it takes.
-  const layout = new Map(parameters.map(({ name, shape }) => {
-    const length = shape.reduce((product, size) => product * size, 1);
-    return [name, { offset: 0, length, location: name }];
-  }));
+  const layout = new Map(
+    parameters.map(({ name, shape }) => {
+      const length = shape.reduce((product, size) => product * size, 1);
+      return [name, { offset: 0, length, location: name }];
+    }),
+  );
   return {
-    onnx: toOnnx(graph, isFrozen ? { parametersAs: 'externalInitializers', layout, live, provider, int8 } : { provider }),
+    onnx: toOnnx(
+      graph,
+      isFrozen ? { parametersAs: 'externalInitializers', layout, live, provider, int8 } : { provider },
+    ),
     inputs: graph.inputs.map(specOf),
     outputs: graph.outputs.map(specOf),
     parameters,

@@ -1,7 +1,7 @@
-/** Prompts packed for one reading: prompts that begin alike share those tokens, as a tree, and trees lie side by side in strips of
- *  about the same length. A token sees those of its own prompt alone, so it is computed once for all prompts that contain it, and rows
- *  of different lengths waste no padding. What is known of a prompt's beginning from an earlier reading comes first in its strip and
- *  is not computed again. Pure. */
+/** Prompts packed for one reading: prompts that begin alike share those tokens, as a tree, and trees lie side by side
+ *  in strips of about the same length. A token sees those of its own prompt alone, so it is computed once for all
+ *  prompts that contain it, and rows of different lengths waste no padding. What is known of a prompt's beginning from
+ *  an earlier reading comes first in its strip and is not computed again. Pure. */
 import { present } from '../../base/invariant.js';
 
 /** Token ids from `at` of a strip on, `length` of them; they are consecutive in the prompt as well. */
@@ -67,11 +67,15 @@ export function familiesOf(prompts: readonly (readonly number[])[]): readonly (r
 }
 
 /** Packs prompts in the order given; a prompt shares tokens with the one before it, so neighbours should begin alike.
- *  @param stripLength a strip ends where the next family would make it longer; a family is cut only where it is longer than twice that,
- *  a prompt never */
+ *  @param stripLength a strip ends where the next family would make it longer; a family is cut only where it is longer
+ *    than twice that, a prompt never */
 export function packPrompts(prompts: readonly PromptToPack[], stripLength: number): PackedPrompts {
   const packed: PackedPrompt[] = [];
-  const strips = shareOut(prompts, stripLength).map((members, strip) => fillStrip(prompts, members, (index, spans) => { packed[index] = { strip, spans }; }));
+  const strips = shareOut(prompts, stripLength).map((members, strip) =>
+    fillStrip(prompts, members, (index, spans) => {
+      packed[index] = { strip, spans };
+    }),
+  );
   return { strips, prompts: packed };
 }
 
@@ -84,7 +88,10 @@ function shareOut(prompts: readonly PromptToPack[], stripLength: number): readon
     length = 0;
   };
   for (const family of familiesOf(prompts.map(({ ids }) => ids))) {
-    const added = family.map((index, n) => idsOf(prompts, index).length - (n === 0 ? 0 : sharedLength(idsOf(prompts, index - 1), idsOf(prompts, index))));
+    const added = family.map(
+      (index, n) =>
+        idsOf(prompts, index).length - (n === 0 ? 0 : sharedLength(idsOf(prompts, index - 1), idsOf(prompts, index))),
+    );
     if (length + added.reduce((sum, each) => sum + each, 0) > stripLength) open();
     family.forEach((index, n) => {
       const own = added[n] ?? 0;
@@ -113,7 +120,8 @@ interface PlacedPrompt extends PromptToPack {
 
 const nothingPlaced: PlacedPrompt = { ids: [], known: 0, spans: [] };
 
-/** Known tokens of all prompts first, then those to read. A token is shared by neighbours that both know it, or both do not. */
+/** Known tokens of all prompts first, then those to read. A token is shared by neighbours that both know it, or both do
+ *  not. */
 function fillStrip(
   prompts: readonly PromptToPack[],
   members: readonly number[],
@@ -126,7 +134,11 @@ function fillStrip(
     const { ids, known } = present(prompts[index], 'strips hold prompt indices');
     const shared = Math.min(sharedLength(before.ids, ids), before.known, known);
     if (known > shared) sources.push({ prompt: index, position: shared, length: known - shared });
-    before = { ids, known, spans: append(strip, ids, { from: shared, to: known }, sliceSpans(before.spans, 0, shared)) };
+    before = {
+      ids,
+      known,
+      spans: append(strip, ids, { from: shared, to: known }, sliceSpans(before.spans, 0, shared)),
+    };
     return { ...before, index };
   });
   const known = strip.ids.length;
@@ -134,7 +146,12 @@ function fillStrip(
   for (const { index, ...prompt } of begun) {
     const { ids } = prompt;
     const shared = before.known === prompt.known ? Math.max(prompt.known, sharedLength(before.ids, ids)) : prompt.known;
-    const spans = append(strip, ids, { from: shared, to: ids.length }, shared > prompt.known ? sliceSpans(before.spans, 0, shared) : prompt.spans);
+    const spans = append(
+      strip,
+      ids,
+      { from: shared, to: ids.length },
+      shared > prompt.known ? sliceSpans(before.spans, 0, shared) : prompt.spans,
+    );
     before = { ...prompt, spans };
     report(index, spans);
   }
@@ -183,10 +200,14 @@ export function tokenIndex({ spans }: PackedPrompt, position: number): number {
 /** Low enough that softmax gives exactly 0. */
 const hidden = -1e30;
 
-/** What is added to attention scores beside the causal mask, f32 [strips, 1, T, W]: 0 where a token to read sees another, that is its
- *  ancestors and itself. A strip's row t is its token known + t; column w its token w.
+/** What is added to attention scores beside the causal mask, f32 [strips, 1, T, W]: 0 where a token to read sees
+ *  another, that is its ancestors and itself. A strip's row t is its token known + t; column w its token w.
  *  @param bias_STW written, whole */
-export function writeStripBias(strips: readonly Strip[], { T, W }: { readonly T: number; readonly W: number }, bias_STW: Float32Array): void {
+export function writeStripBias(
+  strips: readonly Strip[],
+  { T, W }: { readonly T: number; readonly W: number },
+  bias_STW: Float32Array,
+): void {
   bias_STW.fill(hidden);
   strips.forEach(({ parents, known }, s) => {
     for (let index = known; index < parents.length; index++) {
@@ -200,8 +221,8 @@ export function writeStripBias(strips: readonly Strip[], { T, W }: { readonly T:
   });
 }
 
-/** Strips read in one pass: about as many tokens and scored tokens as the limits allow, at least one strip. A strip with known tokens
- *  has a pass of its own (the kernel continues one row at a time). */
+/** Strips read in one pass: about as many tokens and scored tokens as the limits allow, at least one strip. A strip
+ *  with known tokens has a pass of its own (the kernel continues one row at a time). */
 export function planPasses(
   strips: readonly Strip[],
   scoredOfStrip: readonly number[],
@@ -214,8 +235,12 @@ export function planPasses(
   strips.forEach(({ ids, known }, index) => {
     const own = present(scoredOfStrip[index], 'a count for every strip');
     const pass = passes.at(-1);
-    const fits = pass !== undefined && isOpen && known === 0
-      && (pass.length + 1) * Math.max(longest, ids.length) <= limits.tokens && scored + own <= limits.scoredTokens;
+    const fits =
+      pass !== undefined &&
+      isOpen &&
+      known === 0 &&
+      (pass.length + 1) * Math.max(longest, ids.length) <= limits.tokens &&
+      scored + own <= limits.scoredTokens;
     if (fits) pass.push(index);
     else passes.push([index]);
     longest = fits ? Math.max(longest, ids.length) : ids.length;

@@ -1,4 +1,5 @@
-/** What the main thread and the worker say to each other. Every call has an entry in `Calls`: its arguments and its answer. */
+/** What the main thread and the worker say to each other. Every call has an entry in `Calls`: its arguments and its
+ *  answer. */
 import type { DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/dimension.js';
 import type { StoredWeight } from '../tensor/onnx.js';
@@ -32,8 +33,14 @@ export type HostTensors = Readonly<Record<string, HostTensor>>;
 
 export interface Calls {
   open: { readonly args: { readonly threads: number; readonly provider: Provider }; readonly answer: null };
-  createStore: { readonly args: { readonly id: number; readonly entries: readonly StoreEntry[]; readonly besideId: number | null }; readonly answer: null };
-  write: { readonly args: { readonly storeId: number; readonly name: string; readonly data: Float32Array }; readonly answer: null };
+  createStore: {
+    readonly args: { readonly id: number; readonly entries: readonly StoreEntry[]; readonly besideId: number | null };
+    readonly answer: null;
+  };
+  write: {
+    readonly args: { readonly storeId: number; readonly name: string; readonly data: Float32Array };
+    readonly answer: null;
+  };
   read: { readonly args: { readonly storeId: number; readonly name: string }; readonly answer: Float32Array };
   writeAll: { readonly args: { readonly storeId: number; readonly data: Float32Array }; readonly answer: null };
   readAll: { readonly args: { readonly storeId: number }; readonly answer: Float32Array };
@@ -41,15 +48,34 @@ export interface Calls {
   fill: { readonly args: { readonly storeId: number; readonly value: number }; readonly answer: null };
   hash: { readonly args: { readonly storeId: number }; readonly answer: string };
   compile: { readonly args: { readonly id: number; readonly source: ProgramSource }; readonly answer: null };
-  run: { readonly args: { readonly programId: number; readonly feeds: HostTensors; readonly fetches: readonly string[] | null }; readonly answer: HostTensors };
-  accumulate: { readonly args: { readonly programId: number; readonly feeds: HostTensors; readonly gradientsId: number }; readonly answer: HostTensors };
-  adamw: { readonly args: { readonly stores: AdamwStores<number>; readonly step: AdamwStep }; readonly answer: { readonly gradientNorm: number } };
-  registerVocabulary: { readonly args: { readonly programId: number; readonly tokenBytes: readonly Uint8Array[] }; readonly answer: null };
+  run: {
+    readonly args: {
+      readonly programId: number;
+      readonly feeds: HostTensors;
+      readonly fetches: readonly string[] | null;
+    };
+    readonly answer: HostTensors;
+  };
+  accumulate: {
+    readonly args: { readonly programId: number; readonly feeds: HostTensors; readonly gradientsId: number };
+    readonly answer: HostTensors;
+  };
+  adamw: {
+    readonly args: { readonly stores: AdamwStores<number>; readonly step: AdamwStep };
+    readonly answer: { readonly gradientNorm: number };
+  };
+  registerVocabulary: {
+    readonly args: { readonly programId: number; readonly tokenBytes: readonly Uint8Array[] };
+    readonly answer: null;
+  };
   decode: {
     readonly args: { readonly programId: number } & DecodeJob;
     readonly answer: readonly DecodeResult[];
   };
-  openLive: { readonly args: { readonly id: number; readonly programId: number; readonly shape: CacheShape }; readonly answer: null };
+  openLive: {
+    readonly args: { readonly id: number; readonly programId: number; readonly shape: CacheShape };
+    readonly answer: null;
+  };
   stepLive: { readonly args: { readonly id: number } & LiveChange; readonly answer: readonly LiveEvent[] };
   closeLive: { readonly args: { readonly id: number }; readonly answer: null };
   release: { readonly args: { readonly kind: 'store' | 'program'; readonly id: number }; readonly answer: null };
@@ -58,7 +84,9 @@ export interface Calls {
 
 export type CallKind = keyof Calls;
 
-export type Request = { readonly [K in CallKind]: { readonly kind: K; readonly call: number; readonly args: Calls[K]['args'] } }[CallKind];
+export type Request = {
+  readonly [K in CallKind]: { readonly kind: K; readonly call: number; readonly args: Calls[K]['args'] };
+}[CallKind];
 
 export type Response =
   | { readonly kind: 'done'; readonly call: number; readonly answer: unknown }

@@ -10,9 +10,14 @@ export interface QuantizedMatrix {
 /** Columns handled at once, so that reading and writing both stay in the cache. */
 const stripe = 32;
 
-/** W[k][n] ≈ (data[k][n] − 128) · steps[n], steps[n] = the column's largest magnitude / 127: an error of at most half a step.
+/** W[k][n] ≈ (data[k][n] − 128) · steps[n], steps[n] = the column's largest magnitude / 127: an error of at most half a
+ *  step.
  *  @param weight [K, N], or [N, K] when `isTransposed` */
-export function quantizeColumns(weight: Float32Array, [K, N]: readonly [number, number], isTransposed: boolean): QuantizedMatrix {
+export function quantizeColumns(
+  weight: Float32Array,
+  [K, N]: readonly [number, number],
+  isTransposed: boolean,
+): QuantizedMatrix {
   const data = new Uint8Array(K * N);
   const steps = new Float32Array(N);
   const [strideK, strideN] = isTransposed ? [1, K] : [N, 1];
@@ -21,7 +26,8 @@ export function quantizeColumns(weight: Float32Array, [K, N]: readonly [number, 
     const columns = Math.min(stripe, N - start);
     for (let n = 0; n < columns; n++) {
       let most = 0;
-      for (let k = 0, at = (start + n) * strideN; k < K; k++, at += strideK) most = Math.max(most, Math.abs(weight[at] as number));
+      for (let k = 0, at = (start + n) * strideN; k < K; k++, at += strideK)
+        most = Math.max(most, Math.abs(weight[at] as number));
       perUnit[n] = most === 0 ? 0 : 127 / most;
       steps[start + n] = most / 127;
     }

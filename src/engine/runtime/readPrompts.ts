@@ -1,5 +1,6 @@
-/** Reads the prompts of a batch in packed passes (`promptStrips`): fills the rows' cache, scores what is asked for, gives each row the
- *  logits that its first new token is chosen from. What an earlier call has kept of a prompt's beginning is taken, not read. */
+/** Reads the prompts of a batch in packed passes (`promptStrips`): fills the rows' cache, scores what is asked for,
+ *  gives each row the logits that its first new token is chosen from. What an earlier call has kept of a prompt's
+ *  beginning is taken, not read. */
 import { EnvironmentError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { scoredCount } from './decodePlan.js';
@@ -8,12 +9,23 @@ import { forward, logitsOf, type InferenceSession, type TokenLogits } from './in
 import { knownBeginning, type KeptContexts, type KnownBeginning } from './keptContexts.js';
 import { createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import { ortTensor } from './ortTensor.js';
-import { packPrompts, planPasses, sliceSpans, tokenIndex, writeStripBias, type PackedPrompt, type PackedPrompts, type Strip, type StripSpan } from './promptStrips.js';
+import {
+  packPrompts,
+  planPasses,
+  sliceSpans,
+  tokenIndex,
+  writeStripBias,
+  type PackedPrompt,
+  type PackedPrompts,
+  type Strip,
+  type StripSpan,
+} from './promptStrips.js';
 import { topTokens, type TokenAlternatives } from './topTokens.js';
 
 /** Bytes that the logits of scored tokens may take. */
 const scoredLogitBytes = 256 * 2 ** 20;
-/** Tokens of one reading pass, which bound its activations, and of a strip: attention costs grow with its square, padding shrinks. */
+/** Tokens of one reading pass, which bound its activations, and of a strip: attention costs grow with its square,
+ *  padding shrinks. */
 const limits = { tokens: 2048, stripLength: 384 } as const;
 
 /** A row to read. */
@@ -33,7 +45,8 @@ export interface PromptPlan {
 
 export function planPrompts(rows: readonly PromptRow[], kept: KeptContexts): PromptPlan {
   const known = rows.map(({ row: { ids, scoreFrom, continues = false } }) =>
-    continues ? knownBeginning(kept, ids, Math.min(ids.length, scoreFrom ?? Infinity) - 1) : null);
+    continues ? knownBeginning(kept, ids, Math.min(ids.length, scoreFrom ?? Infinity) - 1) : null,
+  );
   const prompts = rows.map(({ row: { ids } }, index) => ({ ids, known: known[index]?.length ?? 0 }));
   return { packed: packPrompts(prompts, limits.stripLength), known };
 }
@@ -50,17 +63,31 @@ export interface PromptReader {
   readonly onAlternatives?: (index: number, alternatives: readonly TokenAlternatives[]) => void;
 }
 
-export async function readPrompts(session: InferenceSession, rows: readonly PromptRow[], plan: PromptPlan, reader: PromptReader): Promise<void> {
+export async function readPrompts(
+  session: InferenceSession,
+  rows: readonly PromptRow[],
+  plan: PromptPlan,
+  reader: PromptReader,
+): Promise<void> {
   const { strips, prompts } = plan.packed;
-  const all = rows.map((row, index): StripRow => ({ ...row, index, prompt: present(prompts[index], 'a packed prompt for every row'), place: 0 }));
+  const all = rows.map((row, index): StripRow => ({
+    ...row,
+    index,
+    prompt: present(prompts[index], 'a packed prompt for every row'),
+    place: 0,
+  }));
   const rowsOfStrip = strips.map((_, strip) => all.filter(({ prompt }) => prompt.strip === strip));
   const scoredOfStrip = rowsOfStrip.map((own) => own.reduce((sum, { row }) => sum + scoredCount(row), 0));
   const scoredTokens = Math.floor(scoredLogitBytes / (4 * session.vocabularySize));
   for (const pass of planPasses(strips, scoredOfStrip, { tokens: limits.tokens, scoredTokens })) {
     const read = pass.map((strip) => present(strips[strip], 'passes hold strip indices'));
-    const own = pass.flatMap((strip, place) => present(rowsOfStrip[strip], 'passes hold strip indices').map((row) => ({ ...row, place })));
+    const own = pass.flatMap((strip, place) =>
+      present(rowsOfStrip[strip], 'passes hold strip indices').map((row) => ({ ...row, place })),
+    );
     const reading = await readStrips(session, plan, { strips: read, rows: own }, reader);
-    pass.forEach((strip, place) => { reader.onStrip(strip, reading, place); });
+    pass.forEach((strip, place) => {
+      reader.onStrip(strip, reading, place);
+    });
   }
 }
 
@@ -91,7 +118,8 @@ async function readStrips(
   });
   const bias_B1TW = reuse(session.buffers, 'bias', B * T * W);
   writeStripBias(strips, { T, W }, bias_B1TW);
-  const at = ({ place, prompt }: StripRow, position: number): number => place * T + tokenIndex(prompt, position) - known;
+  const at = ({ place, prompt }: StripRow, position: number): number =>
+    place * T + tokenIndex(prompt, position) - known;
   const ends = new Map<number, number>();
   for (const row of rows) {
     const end = at(row, row.row.ids.length - 1);
@@ -99,14 +127,20 @@ async function readStrips(
   }
   const scored = rows.map((row) => {
     const { ids, scoreFrom } = row.row;
-    return scoreFrom === null ? null : ids.slice(scoreFrom).map((id, offset) => ({ id, row: at(row, scoreFrom + offset - 1) }));
+    return scoreFrom === null
+      ? null
+      : ids.slice(scoreFrom).map((id, offset) => ({ id, row: at(row, scoreFrom + offset - 1) }));
   });
   const scoredTokens = scored.flatMap((tokens) => tokens ?? []);
   rows.forEach(({ alternativesWanted }, n) => {
-    if (alternativesWanted > 0) for (const token of scored[n] ?? []) if (!ends.has(token.row)) ends.set(token.row, ends.size);
+    if (alternativesWanted > 0)
+      for (const token of scored[n] ?? []) if (!ends.has(token.row)) ends.set(token.row, ends.size);
   });
   const outputs = await forward(session, reading, {
-    B, T, ids_BT, positions_BT,
+    B,
+    T,
+    ids_BT,
+    positions_BT,
     lastIndex_B: Int32Array.from(strips, ({ ids }) => ids.length - 1),
     bias: ortTensor('f32', bias_B1TW, [B, 1, T, W]),
     keyPositions_BW: positionsOf(strips, W),
@@ -122,10 +156,17 @@ async function readStrips(
     const end = ends.get(at(row, row.row.ids.length - 1));
     const { alternativesWanted } = row;
     if (alternativesWanted > 0 && scored[n] !== null) {
-      onAlternatives?.(row.index, (scored[n] ?? []).map((token) => {
-        const { logits_V, logTotal } = logitsOf(session, outputs, present(ends.get(token.row), 'logits of every scored position'));
-        return topTokens(logits_V, logTotal, alternativesWanted);
-      }));
+      onAlternatives?.(
+        row.index,
+        (scored[n] ?? []).map((token) => {
+          const { logits_V, logTotal } = logitsOf(
+            session,
+            outputs,
+            present(ends.get(token.row), 'logits of every scored position'),
+          );
+          return topTokens(logits_V, logTotal, alternativesWanted);
+        }),
+      );
     }
     onRow(row.index, own, generates(row) && end !== undefined ? logitsOf(session, outputs, end) : null);
     if (generates(row)) copySpans(reading, row.place, row.prompt.spans, cache, row.index);
@@ -140,7 +181,11 @@ function generates({ row }: PromptRow): boolean {
 /** Place of each token in its prompt, [strips, W]; 0 in the padding, which nothing sees. */
 function positionsOf(strips: readonly Strip[], W: number): BigInt64Array {
   const positions_BW = new BigInt64Array(strips.length * W);
-  strips.forEach(({ positions }, b) => { positions.forEach((position, t) => { positions_BW[b * W + t] = BigInt(position); }); });
+  strips.forEach(({ positions }, b) => {
+    positions.forEach((position, t) => {
+      positions_BW[b * W + t] = BigInt(position);
+    });
+  });
   return positions_BW;
 }
 
@@ -155,7 +200,14 @@ function loadKnown({ sources }: Strip, knownOf: PromptPlan['known'], reading: Ke
 }
 
 /** Tokens that lie in spans of one row, one after another to another. */
-function copySpans(from: KeyValueCache, row: number, spans: readonly StripSpan[], to: KeyValueCache, targetRow: number, targetToken = 0): void {
+function copySpans(
+  from: KeyValueCache,
+  row: number,
+  spans: readonly StripSpan[],
+  to: KeyValueCache,
+  targetRow: number,
+  targetToken = 0,
+): void {
   let token = targetToken;
   for (const { at, length } of spans) {
     to.copyTokens(from, { row, token: at }, { row: targetRow, token }, length);
@@ -167,7 +219,9 @@ function finiteScores(logProbs_M: Float32Array, { where, row: { scoreFrom } }: P
   const broken = logProbs_M.findIndex((logProb) => !Number.isFinite(logProb));
   if (broken === -1) return Array.from(logProbs_M);
   throw new EnvironmentError('The model gave a log-probability that is not a finite number', {
-    where: `${where}, token ${(scoreFrom ?? 0) + broken}`, got: String(logProbs_M[broken]),
-    remedy: 'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
+    where: `${where}, token ${(scoreFrom ?? 0) + broken}`,
+    got: String(logProbs_M[broken]),
+    remedy:
+      'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
   });
 }

@@ -1,4 +1,5 @@
-/** A program as the worker holds it: an ONNX Runtime session, the tensors its parameters are bound to, and how it is run. */
+/** A program as the worker holds it: an ONNX Runtime session, the tensors its parameters are bound to, and how it is
+ *  run. */
 import * as ort from 'onnxruntime-node';
 import { ConfigError, EnvironmentError, GadflyError, ShapeError } from '../../base/errors.js';
 import { evaluateDim } from '../tensor/dimension.js';
@@ -32,35 +33,59 @@ export interface SessionSettings {
   readonly provider: Provider;
 }
 
-/** @throws ConfigError when a parameter has no tensor in the stores, ShapeError when its shape is another, EnvironmentError when ONNX Runtime refuses */
-export async function compileProgram(id: number, source: ProgramSource, stores: readonly ResidentStore[], settings: SessionSettings): Promise<ResidentProgram> {
+/** @throws ConfigError when a parameter has no tensor in the stores, ShapeError when its shape is another,
+ *    EnvironmentError when ONNX Runtime refuses */
+export async function compileProgram(
+  id: number,
+  source: ProgramSource,
+  stores: readonly ResidentStore[],
+  settings: SessionSettings,
+): Promise<ResidentProgram> {
   const bound = new Map(source.parameters.map(({ name, shape }) => [name, bindParameter(name, shape, stores)]));
   const externalData = externalFiles(source.initializers, bound);
-  const session = await refusing('compile', () => ort.InferenceSession.create(withUnreturnedOutputs(source.onnx), {
-    executionProviders: settings.provider === 'cpu' ? ['cpu'] : [settings.provider, 'cpu'],
-    intraOpNumThreads: settings.threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    // Plans whole-graph buffers for each new shape: slower for dynamic shapes and a third more memory.
-    enableMemPattern: false,
-    logSeverityLevel: 4, // what fails is thrown: no second report on stderr
-    ...(externalData.length > 0 ? { externalData: [...externalData] } : {}),
-  }), settings.provider === 'cpu' ? undefined : `This machine may have no ${settings.provider} that ONNX Runtime can use: try --device cpu.`);
+  const session = await refusing(
+    'compile',
+    () =>
+      ort.InferenceSession.create(withUnreturnedOutputs(source.onnx), {
+        executionProviders: settings.provider === 'cpu' ? ['cpu'] : [settings.provider, 'cpu'],
+        intraOpNumThreads: settings.threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        // Plans whole-graph buffers for each new shape: slower for dynamic shapes and a third more memory.
+        enableMemPattern: false,
+        logSeverityLevel: 4, // what fails is thrown: no second report on stderr
+        ...(externalData.length > 0 ? { externalData: [...externalData] } : {}),
+      }),
+    settings.provider === 'cpu'
+      ? undefined
+      : `This machine may have no ${settings.provider} that ONNX Runtime can use: try --device cpu.`,
+  );
   const frozen = new Set(source.initializers.map(({ parameter }) => parameter));
   const parameters = [...bound.values()].filter(({ name }) => !frozen.has(name));
   const read = stores.filter(({ tensors }) => parameters.some((tensor) => tensors.get(tensor.name) === tensor));
   return {
-    id, session, inputs: source.inputs, outputs: source.outputs, parameters, storeIds: read.map((store) => store.id), tokenBytes: null, kept: [],
+    id,
+    session,
+    inputs: source.inputs,
+    outputs: source.outputs,
+    parameters,
+    storeIds: read.map((store) => store.id),
+    tokenBytes: null,
+    kept: [],
   };
 }
 
 /** The bytes behind each initializer: the tensor itself, or what it is in int8. */
-function externalFiles(weights: readonly StoredWeight[], bound: ReadonlyMap<string, ResidentTensor>): readonly ort.ExternalDataFileDescription[] {
+function externalFiles(
+  weights: readonly StoredWeight[],
+  bound: ReadonlyMap<string, ResidentTensor>,
+): readonly ort.ExternalDataFileDescription[] {
   const quantized = new Map<string, QuantizedMatrix>();
   return weights.map(({ parameter, form, location, isTransposed }) => {
     const tensor = bound.get(parameter);
-    if (tensor === undefined) throw new ConfigError('an initializer is no parameter of the graph', { where: parameter });
+    if (tensor === undefined)
+      throw new ConfigError('an initializer is no parameter of the graph', { where: parameter });
     if (form === 'f32') return { path: location, data: bytesOf(viewOf(tensor)) };
     const [rows = 0, columns = 0] = isTransposed ? tensor.shape.toReversed() : tensor.shape;
     const matrix = quantized.get(parameter) ?? quantizeColumns(viewOf(tensor), [rows, columns], isTransposed);
@@ -76,25 +101,38 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array):
 function bindParameter(name: string, shape: readonly number[], stores: readonly ResidentStore[]): ResidentTensor {
   const tensor = stores.map((store) => store.tensors.get(name)).find((found) => found !== undefined);
   if (tensor === undefined) {
-    throw new ConfigError('a parameter of the graph is in none of the stores', { where: name, remedy: 'Pass the store that holds it to compile.' });
+    throw new ConfigError('a parameter of the graph is in none of the stores', {
+      where: name,
+      remedy: 'Pass the store that holds it to compile.',
+    });
   }
   if (tensor.shape.join() !== shape.join()) {
-    throw new ShapeError('parameter and stored tensor disagree', { where: name, expected: `[${shape.join(', ')}]`, got: `[${tensor.shape.join(', ')}]` });
+    throw new ShapeError('parameter and stored tensor disagree', {
+      where: name,
+      expected: `[${shape.join(', ')}]`,
+      got: `[${tensor.shape.join(', ')}]`,
+    });
   }
   return tensor;
 }
 
 /** Runs and returns outputs: all, or those named. */
-export async function runProgram(program: ResidentProgram, feeds: HostTensors, fetches: readonly string[] | null): Promise<Record<string, HostTensor>> {
+export async function runProgram(
+  program: ResidentProgram,
+  feeds: HostTensors,
+  fetches: readonly string[] | null,
+): Promise<Record<string, HostTensor>> {
   const names = fetches ?? program.outputs.map(({ name }) => name);
   const tensors = bindFeeds(program, feeds);
   const wanted = names.map((name) => outputSpec(program, name));
   const results = await refusing('run', () => program.session.run(tensors, names));
-  return Object.fromEntries(wanted.map(({ name, dtype }) => {
-    const tensor = results[name];
-    if (tensor === undefined) throw new EnvironmentError('ONNX Runtime left an output out', { where: name });
-    return [name, { dtype, dims: [...tensor.dims], data: tensor.data as HostTensor['data'] }];
-  }));
+  return Object.fromEntries(
+    wanted.map(({ name, dtype }) => {
+      const tensor = results[name];
+      if (tensor === undefined) throw new EnvironmentError('ONNX Runtime left an output out', { where: name });
+      return [name, { dtype, dims: [...tensor.dims], data: tensor.data as HostTensor['data'] }];
+    }),
+  );
 }
 
 /** Runs and writes outputs into the given tensors, without a copy. */
@@ -110,7 +148,11 @@ export function bindFeeds(program: ResidentProgram, feeds: HostTensors): Tensors
   for (const spec of program.inputs) {
     const feed = feeds[spec.name];
     if (feed === undefined) {
-      throw new ShapeError('an input is missing', { where: spec.name, expected: `${spec.dtype} [${spec.shape.join(', ')}]`, got: `inputs ${Object.keys(feeds).join(', ')}` });
+      throw new ShapeError('an input is missing', {
+        where: spec.name,
+        expected: `${spec.dtype} [${spec.shape.join(', ')}]`,
+        got: `inputs ${Object.keys(feeds).join(', ')}`,
+      });
     }
     checkFeed(spec, feed, sizes);
     bound[spec.name] = ortTensor(spec.dtype, feed.data, feed.dims);
@@ -120,20 +162,28 @@ export function bindFeeds(program: ResidentProgram, feeds: HostTensors): Tensors
 
 /** Views of the weights. Take them anew after stores were created: growing a memory detaches views. */
 export function bindParameters(program: ResidentProgram): Record<string, ort.Tensor> {
-  return Object.fromEntries(program.parameters.map((tensor) => [tensor.name, ortTensor('f32', viewOf(tensor), tensor.shape)]));
+  return Object.fromEntries(
+    program.parameters.map((tensor) => [tensor.name, ortTensor('f32', viewOf(tensor), tensor.shape)]),
+  );
 }
 
-/** Checks a feed against its declaration; plain symbols must have one size over all inputs, which is noted in `sizes`. */
+/** Checks a feed against its declaration; plain symbols must have one size over all inputs, which is noted in `sizes`.
+ */
 function checkFeed(spec: TensorSpec, feed: HostTensor, sizes: Record<string, number>): void {
   const expected = `${spec.dtype} [${spec.shape.join(', ')}]`;
   const got = `${feed.dtype} [${feed.dims.join(', ')}]`;
-  if (feed.dtype !== spec.dtype || feed.dims.length !== spec.shape.length) throw new ShapeError('an input does not fit', { where: spec.name, expected, got });
+  if (feed.dtype !== spec.dtype || feed.dims.length !== spec.shape.length)
+    throw new ShapeError('an input does not fit', { where: spec.name, expected, got });
   checkHostTensor(spec.name, feed);
   spec.shape.forEach((dim, axis) => {
     const size = feed.dims[axis] ?? 0;
     const declared = typeof dim === 'number' ? dim : sizes[dim];
     if (declared !== undefined && declared !== size) {
-      throw new ShapeError('an input does not fit', { where: spec.name, expected: typeof dim === 'number' ? expected : `${expected} with ${dim} = ${declared}`, got });
+      throw new ShapeError('an input does not fit', {
+        where: spec.name,
+        expected: typeof dim === 'number' ? expected : `${expected} with ${dim} = ${declared}`,
+        got,
+      });
     }
     if (typeof dim === 'string') sizes[dim] = size;
   });
@@ -152,7 +202,10 @@ export function symbolSizes(program: ResidentProgram, feeds: HostTensors): Recor
 }
 
 /** A tensor for an output to be written to. */
-export function allocateOutput(spec: TensorSpec, sizes: Readonly<Record<string, number>>): { readonly tensor: ort.Tensor; readonly host: HostTensor } {
+export function allocateOutput(
+  spec: TensorSpec,
+  sizes: Readonly<Record<string, number>>,
+): { readonly tensor: ort.Tensor; readonly host: HostTensor } {
   const dims = spec.shape.map((dim) => evaluateDim(dim, sizes));
   const data = emptyData(spec.dtype, elementCount(spec.name, dims));
   return { tensor: ortTensor(spec.dtype, data, dims), host: { dtype: spec.dtype, dims, data } };
@@ -161,7 +214,10 @@ export function allocateOutput(spec: TensorSpec, sizes: Readonly<Record<string, 
 export function outputSpec(program: ResidentProgram, name: string): TensorSpec {
   const spec = program.outputs.find((output) => output.name === name);
   if (spec === undefined) {
-    throw new ConfigError('the program has no such output', { where: name, expected: `one of ${program.outputs.map((output) => output.name).join(', ')}` });
+    throw new ConfigError('the program has no such output', {
+      where: name,
+      expected: `one of ${program.outputs.map((output) => output.name).join(', ')}`,
+    });
   }
   return spec;
 }
@@ -172,7 +228,9 @@ async function refusing<T>(what: string, action: () => Promise<T>, remedy?: stri
   } catch (cause) {
     if (cause instanceof GadflyError) throw cause;
     throw new EnvironmentError(`ONNX Runtime could not ${what} the program`, {
-      got: (cause instanceof Error ? cause.message : String(cause)).trim(), cause, ...(remedy === undefined ? {} : { remedy }),
+      got: (cause instanceof Error ? cause.message : String(cause)).trim(),
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
     });
   }
 }

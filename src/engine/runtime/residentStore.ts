@@ -25,7 +25,12 @@ export interface ResidentStore {
 }
 
 /** @param beside a store that is stepped together with this one */
-export function createResidentStore(pool: MemoryPool, id: number, entries: readonly StoreEntry[], beside: ResidentStore | null): ResidentStore {
+export function createResidentStore(
+  pool: MemoryPool,
+  id: number,
+  entries: readonly StoreEntry[],
+  beside: ResidentStore | null,
+): ResidentStore {
   const laid = layOutEntries(entries);
   const tensors = new Map<string, ResidentTensor>();
   const regions: Region[] = [];
@@ -66,7 +71,10 @@ export function viewOf({ memory, byteOffset, length }: ResidentTensor): Float32A
 export function tensorOf(store: ResidentStore, name: string): ResidentTensor {
   const tensor = store.tensors.get(name);
   if (tensor === undefined) {
-    throw new ConfigError('the store has no such tensor', { where: name, expected: `one of ${summary([...store.tensors.keys()])}` });
+    throw new ConfigError('the store has no such tensor', {
+      where: name,
+      expected: `one of ${summary([...store.tensors.keys()])}`,
+    });
   }
   return tensor;
 }
@@ -78,7 +86,11 @@ function summary(names: readonly string[]): string {
 export function writeTensor(store: ResidentStore, name: string, data: Float32Array): void {
   const tensor = tensorOf(store, name);
   if (data.length !== tensor.length) {
-    throw new ShapeError('wrong number of elements', { where: name, expected: `${tensor.length} for [${tensor.shape.join(', ')}]`, got: String(data.length) });
+    throw new ShapeError('wrong number of elements', {
+      where: name,
+      expected: `${tensor.length} for [${tensor.shape.join(', ')}]`,
+      got: String(data.length),
+    });
   }
   viewOf(tensor).set(data);
   tensor.zero = false;
@@ -86,7 +98,10 @@ export function writeTensor(store: ResidentStore, name: string, data: Float32Arr
 
 export function writeFlat(store: ResidentStore, data: Float32Array): void {
   if (data.length !== store.length) {
-    throw new ShapeError('wrong number of elements for the whole store', { expected: String(store.length), got: String(data.length) });
+    throw new ShapeError('wrong number of elements for the whole store', {
+      expected: String(store.length),
+      got: String(data.length),
+    });
   }
   let offset = 0;
   for (const tensor of store.tensors.values()) {
@@ -108,8 +123,13 @@ export function readFlat(store: ResidentStore): Float32Array<ArrayBuffer> {
 
 /** Copies every tensor. @throws ShapeError unless names and shapes are the same */
 export function copyStore(from: ResidentStore, to: ResidentStore): void {
-  const names = (store: ResidentStore): string => [...store.tensors.values()].map(({ name, shape }) => `${name}[${shape.join()}]`).sort().join(' ');
-  if (names(from) !== names(to)) throw new ShapeError('the stores hold different tensors', { expected: names(from), got: names(to) });
+  const names = (store: ResidentStore): string =>
+    [...store.tensors.values()]
+      .map(({ name, shape }) => `${name}[${shape.join()}]`)
+      .sort()
+      .join(' ');
+  if (names(from) !== names(to))
+    throw new ShapeError('the stores hold different tensors', { expected: names(from), got: names(to) });
   for (const source of from.tensors.values()) {
     const target = tensorOf(to, source.name);
     viewOf(target).set(viewOf(source));

@@ -18,7 +18,9 @@ interface GoldenCase {
 }
 
 /** Written by tests/golden/sampler.py. */
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../../../tests/golden/sampler/distributions.json'), 'utf8')) as { readonly cases: readonly GoldenCase[] };
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../../tests/golden/sampler/distributions.json'), 'utf8'),
+) as { readonly cases: readonly GoldenCase[] };
 
 type Circumstances = Omit<SamplingContext, 'logTotal'>;
 
@@ -29,7 +31,14 @@ function chooseFrom(sampler: Sampler, logits_V: Float32Array, circumstances: Cir
 }
 
 function context(options: Partial<SamplingOptions>, u: number, rest: Partial<Circumstances> = {}): Circumstances {
-  return { options: { ...plainSampling, ...options }, seen: [], banStops: false, uniform: () => u, where: 'row 0', ...rest };
+  return {
+    options: { ...plainSampling, ...options },
+    seen: [],
+    banStops: false,
+    uniform: () => u,
+    where: 'row 0',
+    ...rest,
+  };
 }
 
 function normals(name: string, length: number, scale = 1): Float32Array {
@@ -50,7 +59,8 @@ function idAt(probabilities: readonly number[], u: number): number | null {
 
 describe('sampler', () => {
   it.each(golden.cases.map((each, index) => [index, JSON.stringify(each.settings), each] as const))(
-    'case %i draws from the distribution of transformers’ processors: %s', (_, __, { settings, stopIds, prompt, generated, logits, raw, logProbs }) => {
+    'case %i draws from the distribution of transformers’ processors: %s',
+    (_, __, { settings, stopIds, prompt, generated, logits, raw, logProbs }) => {
       const logits_V = Float32Array.from(logits);
       const sampler = createSampler(logits.length);
       const probabilities = logProbs.map((logProb) => (logProb === null ? 0 : Math.exp(logProb)));
@@ -58,9 +68,14 @@ describe('sampler', () => {
       let compared = 0;
       for (let i = 0; i < draws; i++) {
         const u = (i + 0.5) / draws;
-        const { id, logProb, samplingLogProb } = chooseFrom(sampler, logits_V, context({ ...settings, stopIds }, u, {
-          seen: new Set([...prompt, ...generated]), banStops: generated.length < (settings.minNewTokens ?? 0),
-        }));
+        const { id, logProb, samplingLogProb } = chooseFrom(
+          sampler,
+          logits_V,
+          context({ ...settings, stopIds }, u, {
+            seen: new Set([...prompt, ...generated]),
+            banStops: generated.length < (settings.minNewTokens ?? 0),
+          }),
+        );
         const expected = idAt(probabilities, u);
         if (expected === null) continue;
         compared += 1;
@@ -71,45 +86,76 @@ describe('sampler', () => {
       }
       expect(compared).toBeGreaterThan(draws / 2);
       expect(logits_V).toEqual(Float32Array.from(logits));
-    });
+    },
+  );
 
   it('top-p agrees with a full sort on any vocabulary, flat or peaked', () => {
     const share = (max: number) => fc.double({ min: 0, max, noNaN: true });
-    fc.assert(fc.property(
-      fc.integer({ min: 1, max: 3000 }), share(0.999), fc.constantFrom(0.001, 0.5, 3, 12), share(0.9999), fc.nat(),
-      (size, topP, spread, u, seed) => {
-        const logits_V = normals(`top-p ${String(seed)}`, size, spread);
-        const max = Math.max(...logits_V);
-        const weights = Array.from(logits_V, (x) => Math.exp(x - max));
-        const total = weights.reduce((a, b) => a + b);
-        const ascending = weights.map((weight, id) => ({ weight, id })).sort((a, b) => a.weight - b.weight || a.id - b.id);
-        let cut = 0;
-        const kept = new Set(ascending.filter(({ weight }, index) => {
-          cut += weight;
-          return index === size - 1 || cut > (1 - topP) * total * (1 + 1e-6);
-        }).map(({ id }) => id));
-        const border = Math.min(...[...kept].map((id) => weights[id] ?? 0));
-        const { id, samplingLogProb } = chooseFrom(createSampler(size), logits_V, context({ topP }, u));
-        // A token whose sum lies within rounding of the cut may fall on either side.
-        expect(kept.has(id) || (weights[id] ?? 0) >= border * (1 - 1e-4)).toBe(true);
-        const mass = [...kept].reduce((sum, each) => sum + (weights[each] ?? 0), 0);
-        expect(Math.exp(samplingLogProb)).toBeCloseTo((weights[id] ?? 0) / mass, 3);
-      },
-    ), { numRuns: 200 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3000 }),
+        share(0.999),
+        fc.constantFrom(0.001, 0.5, 3, 12),
+        share(0.9999),
+        fc.nat(),
+        (size, topP, spread, u, seed) => {
+          const logits_V = normals(`top-p ${String(seed)}`, size, spread);
+          const max = Math.max(...logits_V);
+          const weights = Array.from(logits_V, (x) => Math.exp(x - max));
+          const total = weights.reduce((a, b) => a + b);
+          const ascending = weights
+            .map((weight, id) => ({ weight, id }))
+            .sort((a, b) => a.weight - b.weight || a.id - b.id);
+          let cut = 0;
+          const kept = new Set(
+            ascending
+              .filter(({ weight }, index) => {
+                cut += weight;
+                return index === size - 1 || cut > (1 - topP) * total * (1 + 1e-6);
+              })
+              .map(({ id }) => id),
+          );
+          const border = Math.min(...[...kept].map((id) => weights[id] ?? 0));
+          const { id, samplingLogProb } = chooseFrom(createSampler(size), logits_V, context({ topP }, u));
+          // A token whose sum lies within rounding of the cut may fall on either side.
+          expect(kept.has(id) || (weights[id] ?? 0) >= border * (1 - 1e-4)).toBe(true);
+          const mass = [...kept].reduce((sum, each) => sum + (weights[each] ?? 0), 0);
+          expect(Math.exp(samplingLogProb)).toBeCloseTo((weights[id] ?? 0) / mass, 3);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   it('greedy takes the largest penalised logit, the first of equals, and draws nothing', () => {
     const sampler = createSampler(5);
     const logits_V = Float32Array.of(1, 3, 3, 2.9, -1);
-    const never = { uniform: () => { throw new Error('a greedy choice drew a number'); } };
-    expect(chooseFrom(sampler, logits_V, context({ temperature: 0 }, 0, never))).toMatchObject({ id: 1, samplingLogProb: 0 });
-    expect(chooseFrom(sampler, logits_V, context({ temperature: 0, repetitionPenalty: 2 }, 0, { ...never, seen: [1, 2] })).id).toBe(3);
-    expect(chooseFrom(sampler, logits_V, context({ temperature: 0, stopIds: [1, 2, 3] }, 0, { ...never, banStops: true })).id).toBe(0);
+    const never = {
+      uniform: () => {
+        throw new Error('a greedy choice drew a number');
+      },
+    };
+    expect(chooseFrom(sampler, logits_V, context({ temperature: 0 }, 0, never))).toMatchObject({
+      id: 1,
+      samplingLogProb: 0,
+    });
+    expect(
+      chooseFrom(sampler, logits_V, context({ temperature: 0, repetitionPenalty: 2 }, 0, { ...never, seen: [1, 2] }))
+        .id,
+    ).toBe(3);
+    expect(
+      chooseFrom(sampler, logits_V, context({ temperature: 0, stopIds: [1, 2, 3] }, 0, { ...never, banStops: true }))
+        .id,
+    ).toBe(0);
   });
 
   it('negative logits are multiplied by the repetition penalty, positive ones divided', () => {
     const logits_V = Float32Array.of(-1, 1, 0);
-    const { samplingLogProb } = chooseFrom(createSampler(3), logits_V, context({ repetitionPenalty: 2 }, 0, { seen: [0, 1] }));
+    const { samplingLogProb } = chooseFrom(
+      createSampler(3),
+      logits_V,
+      context({ repetitionPenalty: 2 }, 0, { seen: [0, 1] }),
+    );
     expect(samplingLogProb).toBeCloseTo(-2 - Math.log(Math.exp(-2) + Math.exp(0.5) + 1), 6);
   });
 
@@ -120,15 +166,21 @@ describe('sampler', () => {
       expect(chooseFrom(sampler, logits_V, context({ stopIds: [1] }, i / 50, { banStops: true })).id).not.toBe(1);
     }
     expect(chooseFrom(sampler, logits_V, context({ stopIds: [1] }, 0.5)).id).toBe(1);
-    expect(() => chooseFrom(sampler, logits_V, context({ stopIds: [0, 1, 2, 3] }, 0.5, { banStops: true }))).toThrow(/No token is left/);
+    expect(() => chooseFrom(sampler, logits_V, context({ stopIds: [0, 1, 2, 3] }, 0.5, { banStops: true }))).toThrow(
+      /No token is left/,
+    );
   });
 
   it.each([NaN, Infinity, -Infinity])('a logit of %d is an error that names the row, at any place', (bad) => {
     for (const at of [0, 5, 8]) {
       const logits_V = new Float32Array(9);
       logits_V[at] = bad;
-      expect(() => chooseFrom(createSampler(9), logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(EnvironmentError);
-      expect(() => chooseFrom(createSampler(9), logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(/^row 3: The model gave a logit/);
+      expect(() => chooseFrom(createSampler(9), logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(
+        EnvironmentError,
+      );
+      expect(() => chooseFrom(createSampler(9), logits_V, context({}, 0.5, { where: 'row 3' }))).toThrow(
+        /^row 3: The model gave a logit/,
+      );
     }
   });
 
@@ -146,15 +198,22 @@ describe('sampler', () => {
       chooseFrom(sampler, rows[i] ?? new Float32Array(), context(options[i] ?? {}, 0.37 + i / 20, { seen: [1, 2, 3] }));
     const alone = rows.map((_, i) => choose(createSampler(1000), i));
     const shared = createSampler(1000);
-    fc.assert(fc.property(fc.array(fc.nat(5), { maxLength: 10 }), (order) => {
-      for (const i of order) expect(choose(shared, i)).toEqual(alone[i]);
-    }), { numRuns: 30 });
+    fc.assert(
+      fc.property(fc.array(fc.nat(5), { maxLength: 10 }), (order) => {
+        for (const i of order) expect(choose(shared, i)).toEqual(alone[i]);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('kthLargest is the k-th of the sorted values', () => {
-    fc.assert(fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 60 }), fc.nat(), (values, seed) => {
-      const k = 1 + (seed % values.length);
-      expect(kthLargest(Float32Array.from(values), k) + 0).toBe((Float32Array.from(values).sort()[values.length - k] ?? NaN) + 0);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 60 }), fc.nat(), (values, seed) => {
+        const k = 1 + (seed % values.length);
+        expect(kthLargest(Float32Array.from(values), k) + 0).toBe(
+          (Float32Array.from(values).sort()[values.length - k] ?? NaN) + 0,
+        );
+      }),
+    );
   });
 });

@@ -1,11 +1,13 @@
-/** Chooses one token from a row of logits: repetition penalty → ban of stop ids → temperature → top-k → top-p → min-p → one draw,
- *  in the order and with the semantics of transformers 5 (generation/logits_process.py). Differences: probabilities are summed in
- *  double precision, and of tokens tied at the border of top-p those with lower ids are left out (torch leaves it open).
- *  A choice depends on the logits, the options and one uniform number: not on the batch, not on other rows.
+/** Chooses one token from a row of logits: repetition penalty → ban of stop ids → temperature → top-k → top-p → min-p →
+ *  one draw, in the order and with the semantics of transformers 5 (generation/logits_process.py). Differences:
+ *  probabilities are summed in double precision, and of tokens tied at the border of top-p those with lower ids are
+ *  left out (torch leaves it open). A choice depends on the logits, the options and one uniform number: not on the
+ *  batch, not on other rows.
  *
- *  Speed: no pass over the vocabulary in JavaScript. The peaks of its blocks say which blocks hold the likely tokens: top-k looks into
- *  those whose peak is among the k largest, top-p into those near the maximum, ever farther from it until what is left out is so
- *  improbable that all of it together would be cut. Peaks and exponentials are wasm kernels. */
+ *  Speed: no pass over the vocabulary in JavaScript. The peaks of its blocks say which blocks hold the likely tokens:
+ *  top-k looks into those whose peak is among the k largest, top-p into those near the maximum, ever farther from it
+ *  until what is left out is so improbable that all of it together would be cut. Peaks and exponentials are wasm
+ *  kernels. */
 import { EnvironmentError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { kernelsOver, peakBlock } from './kernels.js';
@@ -40,7 +42,8 @@ export interface Sampler {
   readonly choose: (logits_V: Float32Array, context: SamplingContext) => Choice;
 }
 
-/** Tokens that may still be chosen, by ascending id, with weights exp((score − max) / temperature). Filters work in place. */
+/** Tokens that may still be chosen, by ascending id, with weights exp((score − max) / temperature). Filters work in
+ *  place. */
 interface Candidates {
   /** null = every id in order. */
   readonly ids: Int32Array | null;
@@ -129,8 +132,12 @@ export function createSampler(vocabularySize: number): Sampler {
     return keepAbove(kthLargest(list.subarray(0, near), k), high, scale);
   };
 
-  const keepAll = (high: number, scale: number): Candidates =>
-    ({ ids: null, weights, count: vocabularySize, total: kernels.exponentials(scoresAt, weightsAt, padded, high, scale) });
+  const keepAll = (high: number, scale: number): Candidates => ({
+    ids: null,
+    weights,
+    count: vocabularySize,
+    total: kernels.exponentials(scoresAt, weightsAt, padded, high, scale),
+  });
 
   /** What top-p leaves of the whole vocabulary.
    *  @param total sum of all weights where it is known, which saves the pass over all */
@@ -152,8 +159,10 @@ export function createSampler(vocabularySize: number): Sampler {
       const raw = findPeaks();
       if (!raw.isFinite) {
         throw new EnvironmentError('The model gave a logit that is not a finite number', {
-          where, got: String(logits_V.find((logit) => !Number.isFinite(logit))),
-          remedy: 'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
+          where,
+          got: String(logits_V.find((logit) => !Number.isFinite(logit))),
+          remedy:
+            'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
         });
       }
       const changed = penalise(scores, seen, options.repetitionPenalty) || (banStops && options.stopIds.length > 0);
@@ -172,12 +181,21 @@ export function createSampler(vocabularySize: number): Sampler {
         candidates = keepTopK(options.topK, high, scale);
         if (options.topP < 1) candidates = keepTopP(candidates, (1 - options.topP) * candidates.total, ids);
       } else if (options.topP < 1) {
-        candidates = keepTopPOfAll(options.topP, high, scale, changed || scale !== 1 ? null : Math.exp(logTotal - high));
+        candidates = keepTopPOfAll(
+          options.topP,
+          high,
+          scale,
+          changed || scale !== 1 ? null : Math.exp(logTotal - high),
+        );
       } else candidates = keepAll(high, scale);
       // The most probable token has weight exactly 1 and is always among the candidates.
       if (options.minP > 0) candidates = keepFrom(candidates, { weight: options.minP, id: 0 }, ids);
       const id = draw(candidates, uniform() * candidates.total);
-      return { id, logProb: logProbOf(id), samplingLogProb: ((scores[id] ?? NaN) - high) * scale - Math.log(candidates.total) };
+      return {
+        id,
+        logProb: logProbOf(id),
+        samplingLogProb: ((scores[id] ?? NaN) - high) * scale - Math.log(candidates.total),
+      };
     },
   };
 }
@@ -265,7 +283,11 @@ const bucketShift = 18;
 const bucketCount = (0x3f800000 >> bucketShift) + 1;
 
 /** The indices of the weights among which the ascending sum passes `cut`, and the sum of all smaller ones. */
-function crossingBucket(weights: Float32Array, count: number, cut: number): { readonly members: Int32Array; readonly sumBelow: number } {
+function crossingBucket(
+  weights: Float32Array,
+  count: number,
+  cut: number,
+): { readonly members: Int32Array; readonly sumBelow: number } {
   const bits = new Int32Array(weights.buffer, weights.byteOffset, count);
   const sums = new Float64Array(bucketCount);
   for (let i = 0; i < count; i++) {

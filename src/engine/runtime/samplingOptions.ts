@@ -25,7 +25,14 @@ export interface SamplingOptions {
 
 /** The model's own distribution: nothing cut off, nothing penalised. */
 export const plainSampling = {
-  temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, minNewTokens: 0, maxNewTokens: 32, stopIds: [],
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  minNewTokens: 0,
+  maxNewTokens: 32,
+  stopIds: [],
 } as const satisfies SamplingOptions;
 
 /** @throws ConfigError naming the option that is out of range */
@@ -40,7 +47,8 @@ export function checkSamplingOptions(options: SamplingOptions): void {
     ['maxNewTokens', isCount(options.maxNewTokens), 'an integer ≥ 0'],
   ];
   for (const [name, holds, expected] of rules) {
-    if (!holds) throw new ConfigError(`${name} is out of range`, { where: 'sampling', expected, got: String(options[name]) });
+    if (!holds)
+      throw new ConfigError(`${name} is out of range`, { where: 'sampling', expected, got: String(options[name]) });
   }
   const sequences = options.stopSequences ?? [];
   if (sequences.some((sequence) => sequence.length === 0) || (options.stopTexts ?? []).some((text) => text === '')) {

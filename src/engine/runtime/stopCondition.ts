@@ -14,7 +14,10 @@ export function createStopCondition(options: SamplingOptions, tokenBytes: readon
   const sequences = options.stopSequences ?? [];
   const texts = (options.stopTexts ?? []).map((text) => Buffer.from(text, 'utf8'));
   if (texts.length > 0 && tokenBytes === null) {
-    throw new ConfigError('stop texts need the bytes of the tokens', { where: 'sampling.stopTexts', remedy: 'Register the vocabulary with the program first.' });
+    throw new ConfigError('stop texts need the bytes of the tokens', {
+      where: 'sampling.stopTexts',
+      remedy: 'Register the vocabulary with the program first.',
+    });
   }
   const longestSequence = Math.max(0, ...sequences.map(({ length }) => length));
   const keptBytes = Math.max(0, ...texts.map(({ length }) => length)) - 1;
@@ -29,8 +32,8 @@ export function createStopCondition(options: SamplingOptions, tokenBytes: readon
       }
       if (texts.length === 0) return false;
       const bytes = tokenBytes?.[id] ?? new Uint8Array();
-      // The tail is shorter than the longest stop text: a match always includes a new byte … unless the text is shorter than the tail,
-      // and then it was found when its last byte came.
+      // The tail is shorter than the longest stop text: a match always includes a new byte … unless the text is shorter
+      // than the tail, and then it was found when its last byte came.
       const text = Buffer.concat([tail, bytes]);
       if (texts.some((stop) => text.includes(stop))) return true;
       tail = Buffer.from(text.subarray(Math.max(0, text.length - keptBytes)));
@@ -40,5 +43,7 @@ export function createStopCondition(options: SamplingOptions, tokenBytes: readon
 }
 
 function endsWith(ids: readonly number[], sequence: readonly number[]): boolean {
-  return ids.length >= sequence.length && sequence.every((id, index) => ids[ids.length - sequence.length + index] === id);
+  return (
+    ids.length >= sequence.length && sequence.every((id, index) => ids[ids.length - sequence.length + index] === id)
+  );
 }

@@ -1,4 +1,5 @@
-/** Named f32 tensors that live in the device (weights, gradients, moments): how callers see them, and how they lie in memory. */
+/** Named f32 tensors that live in the device (weights, gradients, moments): how callers see them, and how they lie in
+ *  memory. */
 import { ConfigError, ShapeError } from '../../base/errors.js';
 
 export interface StoreEntry {
@@ -22,8 +23,12 @@ export interface TensorStore {
   readonly length: number;
 }
 
-/** Entries one after another, without gaps. @throws ConfigError for a repeated name, ShapeError for a shape that is none. */
-export function layOutEntries(entries: readonly StoreEntry[]): { readonly entries: ReadonlyMap<string, StoredTensor>; readonly length: number } {
+/** Entries one after another, without gaps. @throws ConfigError for a repeated name, ShapeError for a shape that is
+ *  none. */
+export function layOutEntries(entries: readonly StoreEntry[]): {
+  readonly entries: ReadonlyMap<string, StoredTensor>;
+  readonly length: number;
+} {
   const laid = new Map<string, StoredTensor>();
   let offset = 0;
   for (const { name, shape } of entries) {
@@ -38,7 +43,8 @@ export function layOutEntries(entries: readonly StoreEntry[]): { readonly entrie
 /** Product of the sizes. @throws ShapeError when one is no size. */
 export function elementCount(where: string, shape: readonly number[]): number {
   for (const size of shape) {
-    if (!Number.isInteger(size) || size < 0) throw new ShapeError('not a shape', { where, expected: 'integers ≥ 0', got: `[${shape.join(', ')}]` });
+    if (!Number.isInteger(size) || size < 0)
+      throw new ShapeError('not a shape', { where, expected: 'integers ≥ 0', got: `[${shape.join(', ')}]` });
   }
   return shape.reduce((product, size) => product * size, 1);
 }

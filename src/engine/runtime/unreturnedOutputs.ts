@@ -1,11 +1,12 @@
 /** Running a program without copying its outputs.
  *
- *  The Node binding writes preallocated outputs in place, and then copies every one of them again into a new array that it returns:
- *  128 MB cost 150 ms instead of 20. Outputs are converted one after another, in the order of the graph, and one that is no tensor
- *  makes the conversion fail, with a known message, when all of them have already been written. So a graph gets an empty sequence as
- *  an additional first output; asking for it along with preallocated outputs gives them and nothing else. Without it, or if a later
- *  binding can convert sequences, everything works as usual, with the copy. Only the public interface is used.
- *  Source: onnxruntime 1.30.0, js/node/src/inference_session_wrap.cc and tensor_helper.cc. */
+ *  The Node binding writes preallocated outputs in place, and then copies every one of them again into a new array that
+ *  it returns: 128 MB cost 150 ms instead of 20. Outputs are converted one after another, in the order of the graph,
+ *  and one that is no tensor makes the conversion fail, with a known message, when all of them have already been
+ *  written. So a graph gets an empty sequence as an additional first output; asking for it along with preallocated
+ *  outputs gives them and nothing else. Without it, or if a later binding can convert sequences, everything works as
+ *  usual, with the copy. Only the public interface is used. Source: onnxruntime 1.30.0,
+ *  js/node/src/inference_session_wrap.cc and tensor_helper.cc. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { FormatError } from '../../base/errors.js';
 import { dtypes } from '../tensor/dtype.js';
@@ -25,8 +26,9 @@ export async function runInPlace(session: InferenceSession, feeds: Tensors, outp
   }
 }
 
-/** The model with the additional output. onnx.proto3: ModelProto.graph = 7; GraphProto.node = 1, .output = 12; repeated fields keep the
- *  order in which they are written, and a message may be written in several parts, so the new ones go before the old graph's bytes. */
+/** The model with the additional output. onnx.proto3: ModelProto.graph = 7; GraphProto.node = 1, .output = 12; repeated
+ *  fields keep the order in which they are written, and a message may be written in several parts, so the new ones go
+ *  before the old graph's bytes. */
 export function withUnreturnedOutputs(model: Uint8Array): Uint8Array {
   const { start, contentStart, end } = findGraph(model);
   const dtype = messageField(5, stringField(1, 'dtype'), integerField(3, dtypes.f32.onnx), integerField(20, 2)); // AttributeProto: .i, .type = INT
@@ -34,7 +36,9 @@ export function withUnreturnedOutputs(model: Uint8Array): Uint8Array {
   // ValueInfoProto: .type.sequence_type.elem_type.tensor_type.elem_type
   const type = messageField(2, messageField(4, messageField(1, messageField(1, integerField(1, dtypes.f32.onnx)))));
   const output = messageField(12, stringField(1, sentinel), type);
-  return encodeMessage([model.subarray(0, start)], messageField(7, node, output, [model.subarray(contentStart, end)]), [model.subarray(end)]);
+  return encodeMessage([model.subarray(0, start)], messageField(7, node, output, [model.subarray(contentStart, end)]), [
+    model.subarray(end),
+  ]);
 }
 
 function findGraph(model: Uint8Array): { readonly start: number; readonly contentStart: number; readonly end: number } {

@@ -29,7 +29,11 @@ async function serve(request: Request): Promise<void> {
   if (request.kind === 'close') port.close();
 }
 
-function handle<K extends CallKind>(kind: K, args: Calls[K]['args'], onProgress: Parameters<(typeof handlers)[K]>[2]): Promise<Calls[K]['answer']> {
+function handle<K extends CallKind>(
+  kind: K,
+  args: Calls[K]['args'],
+  onProgress: Parameters<(typeof handlers)[K]>[2],
+): Promise<Calls[K]['answer']> {
   return Promise.resolve(handlers[kind](host, args, onProgress));
 }
 
@@ -37,8 +41,12 @@ function handle<K extends CallKind>(kind: K, args: Calls[K]['args'], onProgress:
 function buffersOf(answer: unknown): ArrayBuffer[] {
   if (ArrayBuffer.isView(answer)) return [answer.buffer as ArrayBuffer];
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return [];
-  return [...new Set(Object.values(answer).flatMap((value: unknown) => {
-    const data = typeof value === 'object' && value !== null && 'data' in value ? value.data : null;
-    return ArrayBuffer.isView(data) ? [data.buffer as ArrayBuffer] : [];
-  }))];
+  return [
+    ...new Set(
+      Object.values(answer).flatMap((value: unknown) => {
+        const data = typeof value === 'object' && value !== null && 'data' in value ? value.data : null;
+        return ArrayBuffer.isView(data) ? [data.buffer as ArrayBuffer] : [];
+      }),
+    ),
+  ];
 }

@@ -1,5 +1,5 @@
-/** The worker thread as the main thread sees it: typed calls with answers, progress, errors carried over, and no call left hanging
- *  when the thread ends. An idle worker does not keep the process alive. */
+/** The worker thread as the main thread sees it: typed calls with answers, progress, errors carried over, and no call
+ *  left hanging when the thread ends. An idle worker does not keep the process alive. */
 import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../base/errors.js';
 import type { DecodeProgress } from './decodeRow.js';
@@ -46,7 +46,12 @@ export class WorkerThread {
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
         this.#running = false;
-        this.#fail(new EnvironmentError('The engine thread has ended', { got: `exit code ${code}`, remedy: 'Open a new device.' }));
+        this.#fail(
+          new EnvironmentError('The engine thread has ended', {
+            got: `exit code ${code}`,
+            remedy: 'Open a new device.',
+          }),
+        );
         resolve();
       });
     });
@@ -57,7 +62,11 @@ export class WorkerThread {
     return this.#running;
   }
 
-  call<K extends CallKind>(kind: K, args: Calls[K]['args'], { transfer = [], onProgress }: CallOptions = {}): Promise<Calls[K]['answer']> {
+  call<K extends CallKind>(
+    kind: K,
+    args: Calls[K]['args'],
+    { transfer = [], onProgress }: CallOptions = {},
+  ): Promise<Calls[K]['answer']> {
     const failure = this.#failure;
     if (failure !== null) return Promise.reject(failure);
     return new Promise((resolve, reject) => {

@@ -4,12 +4,29 @@ import { GadflyError, ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { differentiate, gradientOutputs, type Gradient } from './differentiate.js';
 import { finishGraph } from './graph.js';
-import { add, cast, gatherRows, less, matmul, minimum, mul, reduceMean, reduceSum, reshape, slice, standardize, stopGradient, tanh, tokenLogProb } from './ops/all.js';
+import {
+  add,
+  cast,
+  gatherRows,
+  less,
+  matmul,
+  minimum,
+  mul,
+  reduceMean,
+  reduceSum,
+  reshape,
+  slice,
+  standardize,
+  stopGradient,
+  tanh,
+  tokenLogProb,
+} from './ops/all.js';
 import { runGraph, type TestTensor } from './testing/runGraph.js';
 import { createTrace } from './trace.js';
 import type { Value } from './value.js';
 
-const of = (gradients: ReadonlyMap<Value, Gradient>, value: Value): Gradient => present(gradients.get(value), 'it was asked for');
+const of = (gradients: ReadonlyMap<Value, Gradient>, value: Value): Gradient =>
+  present(gradients.get(value), 'it was asked for');
 const f32 = (...data: readonly number[]): TestTensor => ({ dtype: 'f32', dims: [data.length], data });
 
 describe('differentiation', () => {
@@ -34,7 +51,10 @@ describe('differentiation', () => {
     const [a, b] = [trace.input('a', 'f32', ['N']), trace.input('b', 'f32', ['N'])];
     const graph = finishGraph(trace, gradientOutputs(differentiate(reduceSum(minimum(a, b), [0]), [a, b])));
     const { 'grad:a': inA, 'grad:b': inB } = await runGraph(graph, { a: f32(1, 2, 3), b: f32(2, 2, 2) });
-    expect([inA?.data, inB?.data]).toEqual([[1, 0.5, 0], [0, 0.5, 1]]);
+    expect([inA?.data, inB?.data]).toEqual([
+      [1, 0.5, 0],
+      [0, 0.5, 1],
+    ]);
   });
 
   it('of a mean over a symbolic axis divides by its size at run time', async () => {
@@ -51,12 +71,20 @@ describe('differentiation', () => {
     const hidden = reshape(gatherRows(table, ids), ['B*T', 4]);
     const embedded = of(differentiate(reduceSum(hidden, [0, 1]), [table]), table);
     expect(embedded.dense).toBeNull();
-    expect(embedded.rows.map(({ ids: rowIds, rows }) => [rowIds.dtype, rowIds.shape, rows.shape])).toEqual([['i64', ['B*T'], ['B*T', 4]]]);
+    expect(embedded.rows.map(({ ids: rowIds, rows }) => [rowIds.dtype, rowIds.shape, rows.shape])).toEqual([
+      ['i64', ['B*T'], ['B*T', 4]],
+    ]);
 
     const loss = reduceMean(tokenLogProb(hidden, table, reshape(ids, ['B*T'])), [0]);
     const tied = differentiate(loss, [table]);
     expect([of(tied, table).dense?.shape, of(tied, table).rows.length]).toEqual([[11, 4], 2]);
-    expect(Object.keys(gradientOutputs(tied))).toEqual(['grad:table', 'rows:table:0:ids', 'rows:table:0:rows', 'rows:table:1:ids', 'rows:table:1:rows']);
+    expect(Object.keys(gradientOutputs(tied))).toEqual([
+      'grad:table',
+      'rows:table:0:ids',
+      'rows:table:0:rows',
+      'rows:table:1:ids',
+      'rows:table:1:rows',
+    ]);
   });
 
   it('never builds a one-hot or a dense copy of the sparse rows', () => {
@@ -66,19 +94,28 @@ describe('differentiation', () => {
     const graph = finishGraph(trace, gradientOutputs(differentiate(loss, [head])));
     const wide = graph.nodes.flatMap(({ outputs }) => outputs).filter(({ shape }) => shape.includes(1000));
     // The probabilities [N, 1000] and the dense gradient [1000, 4], nothing else.
-    expect(wide.map(({ shape }) => shape)).toEqual([['N', 1000], [1000, 4]]);
+    expect(wide.map(({ shape }) => shape)).toEqual([
+      ['N', 1000],
+      [1000, 4],
+    ]);
   });
 
   it('joins the gradients of slices that tile an axis, and pads those that do not', async () => {
     const trace = createTrace();
     const x = trace.input('x', 'f32', ['N', 6]);
-    const parts = [slice(x, 1, 4), slice(x, 1, 0, 1), slice(x, 1, 1, 4)].map((part, index) => reduceSum(mul(part, index + 1), [0, 1]));
-    const nodesFor = (loss: Value): string[] => finishGraph(trace, gradientOutputs(differentiate(loss, [x]))).nodes.map(({ op }) => op.name);
+    const parts = [slice(x, 1, 4), slice(x, 1, 0, 1), slice(x, 1, 1, 4)].map((part, index) =>
+      reduceSum(mul(part, index + 1), [0, 1]),
+    );
+    const nodesFor = (loss: Value): string[] =>
+      finishGraph(trace, gradientOutputs(differentiate(loss, [x]))).nodes.map(({ op }) => op.name);
     const all = parts.reduce(add);
     expect(nodesFor(all)).toContain('concat');
     expect(nodesFor(all)).not.toContain('pad');
     expect(nodesFor(parts[0] as Value)).toContain('pad');
-    const twice = finishGraph(trace, gradientOutputs(differentiate(add(all, reduceSum(slice(x, 1, 2, 5), [0, 1])), [x])));
+    const twice = finishGraph(
+      trace,
+      gradientOutputs(differentiate(add(all, reduceSum(slice(x, 1, 2, 5), [0, 1])), [x])),
+    );
     const { 'grad:x': got } = await runGraph(twice, { x: { dtype: 'f32', dims: [1, 6], data: [0, 0, 0, 0, 0, 0] } });
     expect(got?.data).toEqual([2, 3, 4, 4, 2, 1]);
   });

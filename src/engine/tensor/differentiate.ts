@@ -1,5 +1,5 @@
-/** Reverse-mode differentiation: appends the gradient of a scalar loss to the trace that computes it.
- *  Gradients of embedding tables and of the output head stay sparse where they are sparse: rows to be added at token ids. */
+/** Reverse-mode differentiation: appends the gradient of a scalar loss to the trace that computes it. Gradients of
+ *  embedding tables and of the output head stay sparse where they are sparse: rows to be added at token ids. */
 import { GadflyError, ShapeError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
 import { addDims, formatShape, sameShape, subtractDims, type Dim } from './dimension.js';
@@ -18,19 +18,28 @@ export interface Gradient {
 
 /** Gradients of `loss` in each of `wrt`.
  *  @param loss f32 scalar
- *  @param wrt  parameters, or any f32 values the loss is computed from
- *  @throws ShapeError when the loss is not a scalar, GadflyError 'gradient' when it passes through an op that has none */
+ *  @param wrt parameters, or any f32 values the loss is computed from
+ *  @throws ShapeError when the loss is not a scalar, GadflyError 'gradient' when it passes through an op that has none
+ */
 export function differentiate(loss: Value, wrt: readonly Value[]): ReadonlyMap<Value, Gradient> {
   if (loss.dtype !== 'f32' || loss.shape.length > 0) {
-    throw new ShapeError('the loss is not a scalar', { where: 'differentiate', expected: 'f32 []', got: `${loss.dtype} ${formatShape(loss.shape)}` });
+    throw new ShapeError('the loss is not a scalar', {
+      where: 'differentiate',
+      expected: 'f32 []',
+      got: `${loss.dtype} ${formatShape(loss.shape)}`,
+    });
   }
   const wanted = new Set(wrt);
-  const pending = new Map<Value, Accumulated>([[loss, { ...nothingYet(), dense: loss.trace.constant('f32', [], [1]) }]]);
+  const pending = new Map<Value, Accumulated>([
+    [loss, { ...nothingYet(), dense: loss.trace.constant('f32', [], [1]) }],
+  ]);
   for (const node of nodesBetween(wanted, loss)) propagate(node, pending);
-  return new Map(wrt.map((value) => {
-    const sum = pending.get(value) ?? nothingYet();
-    return [value, { dense: withStretches(value, sum), rows: sum.rows }];
-  }));
+  return new Map(
+    wrt.map((value) => {
+      const sum = pending.get(value) ?? nothingYet();
+      return [value, { dense: withStretches(value, sum), rows: sum.rows }];
+    }),
+  );
 }
 
 interface Accumulated {
@@ -63,10 +72,17 @@ function nodesBetween(wanted: ReadonlySet<Value>, loss: Value): readonly Node[] 
 
 function propagate({ op, inputs, outputs, attributes }: Node, pending: Map<Value, Accumulated>): void {
   const [first, ...others] = outputs.map((output) => densified(output, pending.get(output)));
-  const refusal = typeof op.vjp !== 'function' ? op.vjp.none : others.some((each) => each !== null) ? 'the loss depends on a by-product of it' : null;
+  const refusal =
+    typeof op.vjp !== 'function'
+      ? op.vjp.none
+      : others.some((each) => each !== null)
+        ? 'the loss depends on a by-product of it'
+        : null;
   if (refusal !== null && [first, ...others].some((each) => each !== null && each !== undefined)) {
     throw new GadflyError('gradient', `${op.name} has no gradient`, {
-      where: 'differentiate', got: refusal, remedy: 'Pass its operands through stopGradient, or build it from other ops.',
+      where: 'differentiate',
+      got: refusal,
+      remedy: 'Pass its operands through stopGradient, or build it from other ops.',
     });
   }
   if (typeof op.vjp !== 'function' || first === null || first === undefined) return;
@@ -77,7 +93,7 @@ function propagate({ op, inputs, outputs, attributes }: Node, pending: Map<Value
 
 function contributionsOf(contribution: Contribution | readonly Contribution[] | null): readonly Contribution[] {
   if (contribution === null) return [];
-  return Array.isArray(contribution) ? contribution as readonly Contribution[] : [contribution as Contribution];
+  return Array.isArray(contribution) ? (contribution as readonly Contribution[]) : [contribution as Contribution];
 }
 
 function accumulate(op: string, primal: Value, contribution: Contribution, pending: Map<Value, Accumulated>): void {
@@ -89,7 +105,10 @@ function accumulate(op: string, primal: Value, contribution: Contribution, pendi
     else sum.stretches.push(contribution);
     return;
   }
-  invariant(sameShape(contribution.shape, primal.shape), `a gradient has its primal's shape (${op}: ${formatShape(contribution.shape)} for ${formatShape(primal.shape)})`);
+  invariant(
+    sameShape(contribution.shape, primal.shape),
+    `a gradient has its primal's shape (${op}: ${formatShape(contribution.shape)} for ${formatShape(primal.shape)})`,
+  );
   sum.dense = sum.dense === null ? contribution : add(sum.dense, contribution);
 }
 
@@ -107,7 +126,11 @@ function withStretches(primal: Value, { dense, stretches }: Accumulated): Value 
   for (let stretch = rest[0]; stretch !== undefined; stretch = rest[0]) {
     const tiles = tilesOf(primal, stretch.axis, rest);
     for (const used of tiles ?? [stretch]) rest.splice(rest.indexOf(used), 1);
-    summands.push(tiles === null ? padded(primal, stretch) : concat(tiles.map(({ value }) => value) as [Value, ...Value[]], stretch.axis));
+    summands.push(
+      tiles === null
+        ? padded(primal, stretch)
+        : concat(tiles.map(({ value }) => value) as [Value, ...Value[]], stretch.axis),
+    );
   }
   return sumOf(summands);
 }
@@ -133,12 +156,15 @@ function sumOf(summands: readonly (Value | null)[]): Value | null {
   return summands.reduce((sum, each) => (sum === null ? each : each === null ? sum : add(sum, each)), null);
 }
 
-/** Graph outputs under the names that a runtime accumulates: `grad:NAME` for the dense part, `rows:NAME:i:ids` and `rows:NAME:i:rows`
- *  for the i-th sparse part of the parameter NAME. */
+/** Graph outputs under the names that a runtime accumulates: `grad:NAME` for the dense part, `rows:NAME:i:ids` and
+ *  `rows:NAME:i:rows` for the i-th sparse part of the parameter NAME. */
 export function gradientOutputs(gradients: ReadonlyMap<Value, Gradient>): Record<string, Value> {
   const outputs: Record<string, Value> = {};
   for (const [value, { dense, rows }] of gradients) {
-    invariant(value.origin.kind === 'parameter' || value.origin.kind === 'input', 'gradient outputs are of named values');
+    invariant(
+      value.origin.kind === 'parameter' || value.origin.kind === 'input',
+      'gradient outputs are of named values',
+    );
     const { name } = value.origin;
     if (dense !== null) outputs[`grad:${name}`] = dense;
     rows.forEach((part, index) => {

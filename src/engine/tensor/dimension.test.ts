@@ -17,18 +17,23 @@ describe('symbolic dimensions', () => {
     expect(addDims('P', 'T', 1)).toBe('P+T+1');
     expect(subtractDims('P+T', 'P')).toBe('T');
     expect(symbolsOf('P+2*B*T')).toEqual(['B', 'P', 'T']);
-    expect(termsOf('2*T-1')).toEqual([{ coefficient: 2, symbols: ['T'] }, { coefficient: -1, symbols: [] }]);
+    expect(termsOf('2*T-1')).toEqual([
+      { coefficient: 2, symbols: ['T'] },
+      { coefficient: -1, symbols: [] },
+    ]);
   });
 
   it('compute as their values do', () => {
-    fc.assert(fc.property(dims, dims, dims, (a, b, c) => {
-      const value = (dim: number | string): number => evaluateDim(dim, sizes);
-      expect(value(addDims(a, b))).toBe(value(a) + value(b));
-      expect(value(multiplyDims(a, b))).toBe(value(a) * value(b));
-      expect(value(subtractDims(a, b))).toBe(value(a) - value(b));
-      expect(multiplyDims(a, addDims(b, c))).toBe(addDims(multiplyDims(a, b), multiplyDims(a, c)));
-      expect(canonicalDim(addDims(a, b))).toBe(addDims(b, a));
-    }));
+    fc.assert(
+      fc.property(dims, dims, dims, (a, b, c) => {
+        const value = (dim: number | string): number => evaluateDim(dim, sizes);
+        expect(value(addDims(a, b))).toBe(value(a) + value(b));
+        expect(value(multiplyDims(a, b))).toBe(value(a) * value(b));
+        expect(value(subtractDims(a, b))).toBe(value(a) - value(b));
+        expect(multiplyDims(a, addDims(b, c))).toBe(addDims(multiplyDims(a, b), multiplyDims(a, c)));
+        expect(canonicalDim(addDims(a, b))).toBe(addDims(b, a));
+      }),
+    );
   });
 
   it('that cannot be read are refused with the text', () => {

@@ -1,4 +1,5 @@
-/** Element types of tensors, and the typed array that holds each. Numbers are as in ONNX (onnx.proto3, TensorProto.DataType). */
+/** Element types of tensors, and the typed array that holds each. Numbers are as in ONNX (onnx.proto3,
+ *  TensorProto.DataType). */
 import { ShapeError } from '../../base/errors.js';
 
 export type DType = 'f32' | 'i64' | 'i32' | 'bool' | 'u8' | 'i8';

@@ -2,7 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { GadflyError, ShapeError } from '../../base/errors.js';
 import { finishGraph } from './graph.js';
-import { add, concat, exp, gatherLast, layerNorm, matmul, mul, reshape, slice, tokenLogProb, transpose, where } from './ops/all.js';
+import {
+  add,
+  concat,
+  exp,
+  gatherLast,
+  layerNorm,
+  matmul,
+  mul,
+  reshape,
+  slice,
+  tokenLogProb,
+  transpose,
+  where,
+} from './ops/all.js';
 import { createTrace } from './trace.js';
 import type { Graph, Node, Trace, Value } from './value.js';
 import { verify } from './verify.js';
@@ -45,7 +58,11 @@ describe('builders refuse with the op, what was expected and what was found', ()
   const ids = trace.input('ids', 'i64', ['B', 'T']);
   const flags = trace.input('flags', 'bool', ['B', 'T']);
   it.each<[string, () => Value, RegExp]>([
-    ['inner sizes of matmul', () => matmul(x, trace.parameter('w', [3, 4])), /matmul[^]*4 = 3[^]*\[B, T, 4\] × \[3, 4\]/],
+    [
+      'inner sizes of matmul',
+      () => matmul(x, trace.parameter('w', [3, 4])),
+      /matmul[^]*4 = 3[^]*\[B, T, 4\] × \[3, 4\]/,
+    ],
     ['rank of matmul', () => matmul(x, trace.parameter('v', [4])), /rank 2 or more/],
     ['broadcasting', () => add(x, trace.input('s', 'f32', ['S', 4])), /do not broadcast[^]*\[B, T, 4\] and \[S, 4\]/],
     ['element types', () => add(x, ids), /expected: f32[^]*got: {6}i64/],
@@ -55,10 +72,18 @@ describe('builders refuse with the op, what was expected and what was found', ()
     ['bounds of slice', () => slice(x, 2, 1, 5), /0 ≤ start ≤ end ≤ 4/],
     ['axes', () => slice(x, 3, 0, 1), /no such axis/],
     ['permutations', () => transpose(x, [0, 1, 1]), /not a permutation/],
-    ['gain of layerNorm', () => layerNorm(x, trace.parameter('g', [5]), trace.parameter('b', [4]), 1e-5), /gain[^]*\[4\][^]*\[5\]/],
+    [
+      'gain of layerNorm',
+      () => layerNorm(x, trace.parameter('g', [5]), trace.parameter('b', [4]), 1e-5),
+      /gain[^]*\[4\][^]*\[5\]/,
+    ],
     ['condition of where', () => where(ids, x, 0), /condition[^]*bool/],
     ['index of gatherLast', () => gatherLast(x, flags), /i64 or i32/],
-    ['targets of tokenLogProb', () => tokenLogProb(reshape(x, ['B*T', 4]), trace.parameter('e', [9, 4]), ids), /targets[^]*\[B\*T\][^]*\[B, T\]/],
+    [
+      'targets of tokenLogProb',
+      () => tokenLogProb(reshape(x, ['B*T', 4]), trace.parameter('e', [9, 4]), ids),
+      /targets[^]*\[B\*T\][^]*\[B, T\]/,
+    ],
   ])('%s', (_, faulty, message) => {
     expect(faulty).toThrow(ShapeError);
     expect(faulty).toThrow(message);
@@ -83,7 +108,9 @@ describe('a finished graph', () => {
     expect(graph.inputs.map(({ name }) => name)).toEqual(['x']);
     expect(graph.parameters).toEqual([]);
     expect(graph.nodes.map(({ op }) => op.name)).toEqual(['mul']);
-    expect(Object.isFrozen(graph) && Object.isFrozen(graph.nodes) && Object.isFrozen(graph.nodes[0]?.inputs)).toBe(true);
+    expect(Object.isFrozen(graph) && Object.isFrozen(graph.nodes) && Object.isFrozen(graph.nodes[0]?.inputs)).toBe(
+      true,
+    );
   });
 
   it('keeps an input from which only a size is read', () => {
@@ -103,16 +130,43 @@ describe('a finished graph', () => {
   });
 
   it.each<[string, (graph: Graph) => Graph, RegExp]>([
-    ['a use before its definition', (graph) => ({ ...graph, nodes: [...graph.nodes].reverse() }), /before it is computed/],
+    [
+      'a use before its definition',
+      (graph) => ({ ...graph, nodes: [...graph.nodes].reverse() }),
+      /before it is computed/,
+    ],
     ['a node dropped', (graph) => ({ ...graph, nodes: graph.nodes.slice(1) }), /before it is computed/],
     ['a node twice', (graph) => ({ ...graph, nodes: [...graph.nodes, ...graph.nodes.slice(-1)] }), /assigned twice/],
     ['a missing input', (graph) => ({ ...graph, inputs: [] }), /before it is computed/],
-    ['a name used twice', (graph) => ({ ...graph, outputs: graph.outputs.map((output) => ({ ...output, name: 'same' })) }), /'same' is used twice/],
-    ['an output of another type', (graph) => ({ ...graph, outputs: graph.outputs.map((output) => ({ ...output, shape: [7] })) }), /another type than its value/],
-    ['an input as parameter', (graph) => ({ ...graph, inputs: [], parameters: [...graph.inputs, ...graph.parameters] }), /not an f32 parameter of fixed shape/],
+    [
+      'a name used twice',
+      (graph) => ({ ...graph, outputs: graph.outputs.map((output) => ({ ...output, name: 'same' })) }),
+      /'same' is used twice/,
+    ],
+    [
+      'an output of another type',
+      (graph) => ({ ...graph, outputs: graph.outputs.map((output) => ({ ...output, shape: [7] })) }),
+      /another type than its value/,
+    ],
+    [
+      'an input as parameter',
+      (graph) => ({ ...graph, inputs: [], parameters: [...graph.inputs, ...graph.parameters] }),
+      /not an f32 parameter of fixed shape/,
+    ],
     ['a constant dropped', (graph) => ({ ...graph, constants: [] }), /before it is computed/],
-    ['a result with a wrong shape', (graph) => ({ ...graph, nodes: graph.nodes.map((node, i) => (i === 0 ? withWrongShape(node) : node)) }), /its rule gives f32 \[B, 3\]/],
-    ['operands that the op refuses', (graph) => ({ ...graph, nodes: graph.nodes.map((node, i) => (i === 0 ? { ...node, inputs: [...node.inputs].reverse() } : node)) }), /inner sizes differ/],
+    [
+      'a result with a wrong shape',
+      (graph) => ({ ...graph, nodes: graph.nodes.map((node, i) => (i === 0 ? withWrongShape(node) : node)) }),
+      /its rule gives f32 \[B, 3\]/,
+    ],
+    [
+      'operands that the op refuses',
+      (graph) => ({
+        ...graph,
+        nodes: graph.nodes.map((node, i) => (i === 0 ? { ...node, inputs: [...node.inputs].reverse() } : node)),
+      }),
+      /inner sizes differ/,
+    ],
   ])('with %s is refused', (_, plant, message) => {
     const { trace, graph } = sample();
     expect(verify(plant(graph), trace).join('\n')).toMatch(message);
@@ -121,5 +175,15 @@ describe('a finished graph', () => {
 
 function withWrongShape(node: Node): Node {
   const [output] = node.outputs;
-  return { ...node, outputs: [{ ...(output as Value), shape: ['B', 5], origin: { kind: 'result', node, index: 0 }, trace: (output as Value).trace }] };
+  return {
+    ...node,
+    outputs: [
+      {
+        ...(output as Value),
+        shape: ['B', 5],
+        origin: { kind: 'result', node, index: 0 },
+        trace: (output as Value).trace,
+      },
+    ],
+  };
 }

@@ -1,4 +1,5 @@
-/** A finished computation: what a trace holds that the named outputs need, in the order it was recorded. Immutable and verified. */
+/** A finished computation: what a trace holds that the named outputs need, in the order it was recorded. Immutable and
+ *  verified. */
 import { GadflyError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import type { Graph, NamedValue, Trace, Value } from './value.js';
@@ -13,7 +14,9 @@ export function finishGraph(trace: Trace, outputs: Readonly<Record<string, Value
   const sorted = [...values].sort((a, b) => a.id - b.id);
   const named = (kind: 'input' | 'parameter'): readonly NamedValue[] =>
     sorted.flatMap((value) => (value.origin.kind === kind ? [nameValue(value.origin.name, value)] : []));
-  const nodes = new Map(sorted.flatMap(({ origin }) => (origin.kind === 'result' ? [[origin.node.id, origin.node]] : [])));
+  const nodes = new Map(
+    sorted.flatMap(({ origin }) => (origin.kind === 'result' ? [[origin.node.id, origin.node]] : [])),
+  );
   const graph: Graph = Object.freeze({
     inputs: Object.freeze(named('input')),
     parameters: Object.freeze(named('parameter')),

@@ -1,5 +1,5 @@
-/** Lowering: a graph as an ONNX model for ONNX Runtime. Each op lowers itself (see the op table); this file owns names, constants,
- *  symbolic sizes and weights. The same graph and options give the same bytes. */
+/** Lowering: a graph as an ONNX model for ONNX Runtime. Each op lowers itself (see the op table); this file owns names,
+ *  constants, symbolic sizes and weights. The same graph and options give the same bytes. */
 import { ShapeError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
 import { termsOf, type Dim } from './dimension.js';
@@ -8,11 +8,14 @@ import { encodeModel, type OnnxInitializer, type OnnxModel, type OnnxNode } from
 import type { Graph, LoweredNode, Lowering, NamedValue, Provider, Value, WeightOperand } from './value.js';
 
 /** Where each weight lies in the external data, in f32 elements. A TensorStore's `entries` is one. */
-export type ParameterLayout = ReadonlyMap<string, { readonly offset: number; readonly length: number; readonly location?: string }>;
+export type ParameterLayout = ReadonlyMap<
+  string,
+  { readonly offset: number; readonly length: number; readonly location?: string }
+>;
 
 export interface OnnxOptions {
-  /** `inputs` (default): weights are graph inputs. `externalInitializers`: they are constants whose bytes are given to the session beside
-   *  the model, by default as one external file named 'weights'. */
+  /** `inputs` (default): weights are graph inputs. `externalInitializers`: they are constants whose bytes are given to
+   *  the session beside the model, by default as one external file named 'weights'. */
   readonly parametersAs?: 'inputs' | 'externalInitializers';
   /** Needed for external initializers. */
   readonly layout?: ParameterLayout;
@@ -20,7 +23,8 @@ export interface OnnxOptions {
   readonly live?: ReadonlySet<string>;
   /** Which fused kernels may be used. Default 'cpu'. */
   readonly provider?: Provider;
-  /** Names of parameters that are 8-bit integers where they are the matrix of a plain product; only as external initializers, on the CPU. */
+  /** Names of parameters that are 8-bit integers where they are the matrix of a plain product; only as external
+   *  initializers, on the CPU. */
   readonly int8?: ReadonlySet<string>;
 }
 
@@ -33,21 +37,30 @@ export interface StoredWeight {
   readonly isTransposed: boolean;
 }
 
-/** Which weights a frozen program holds, and in what form. A parameter that serves as a matrix and otherwise is held twice. */
-export function storedWeights(graph: Graph, int8: ReadonlySet<string>, live: ReadonlySet<string> = new Set()): readonly StoredWeight[] {
+/** Which weights a frozen program holds, and in what form. A parameter that serves as a matrix and otherwise is held
+ *  twice. */
+export function storedWeights(
+  graph: Graph,
+  int8: ReadonlySet<string>,
+  live: ReadonlySet<string> = new Set(),
+): readonly StoredWeight[] {
   const matrices = weightMatrices(graph);
-  const otherwise = new Set(graph.nodes.flatMap((node) => node.inputs.filter((input) => node.op.weightOf?.(node)?.value !== input)));
-  return graph.parameters.filter(({ name }) => !live.has(name)).flatMap(({ name, value }) => {
-    const matrix = int8.has(name) ? matrices.get(value) : undefined;
-    const plain: StoredWeight = { parameter: name, form: 'f32', location: name, isTransposed: false };
-    if (matrix === undefined) return [plain];
-    const { isTransposed } = matrix;
-    return [
-      ...(otherwise.has(value) ? [plain] : []),
-      { parameter: name, form: 'int8', location: `${name}%int8`, isTransposed },
-      { parameter: name, form: 'steps', location: `${name}%steps`, isTransposed },
-    ] satisfies StoredWeight[];
-  });
+  const otherwise = new Set(
+    graph.nodes.flatMap((node) => node.inputs.filter((input) => node.op.weightOf?.(node)?.value !== input)),
+  );
+  return graph.parameters
+    .filter(({ name }) => !live.has(name))
+    .flatMap(({ name, value }) => {
+      const matrix = int8.has(name) ? matrices.get(value) : undefined;
+      const plain: StoredWeight = { parameter: name, form: 'f32', location: name, isTransposed: false };
+      if (matrix === undefined) return [plain];
+      const { isTransposed } = matrix;
+      return [
+        ...(otherwise.has(value) ? [plain] : []),
+        { parameter: name, form: 'int8', location: `${name}%int8`, isTransposed },
+        { parameter: name, form: 'steps', location: `${name}%steps`, isTransposed },
+      ] satisfies StoredWeight[];
+    });
 }
 
 /** Parameters that are weight matrices of plain products, where all products agree on their layout. */
@@ -65,30 +78,47 @@ function weightMatrices(graph: Graph): ReadonlyMap<Value, WeightOperand> {
   return found;
 }
 
-/** The bytes of an ONNX model. Its inputs are the graph's inputs and parameters under their own names; outputs likewise. */
+/** The bytes of an ONNX model. Its inputs are the graph's inputs and parameters under their own names; outputs
+ *  likewise. */
 export function toOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
   return encodeModel(lowerGraph(graph, options));
 }
 
 /** The ONNX model before encoding: for tests and for counting nodes. */
-export function lowerGraph(graph: Graph, { parametersAs = 'inputs', layout, live = new Set(), provider = 'cpu', int8 = new Set() }: OnnxOptions = {}): OnnxModel {
+export function lowerGraph(
+  graph: Graph,
+  { parametersAs = 'inputs', layout, live = new Set(), provider = 'cpu', int8 = new Set() }: OnnxOptions = {},
+): OnnxModel {
   const isExternal = parametersAs === 'externalInitializers';
   invariant(int8.size === 0 || (isExternal && provider === 'cpu'), 'int8 weights are constants, on the CPU');
   const weights = storedWeights(graph, int8, live);
   const { lowering, bind, nodes, initializers } = createLowering(graph, provider, weights);
   for (const { name, value } of [...graph.inputs, ...graph.parameters]) bind(value, name);
   for (const value of graph.constants) {
-    if (value.origin.kind === 'constant') bind(value, lowering.constant(value.dtype, value.shape.map(Number), Array.from<number | bigint, number>(value.origin.data, Number)));
+    if (value.origin.kind === 'constant')
+      bind(
+        value,
+        lowering.constant(
+          value.dtype,
+          value.shape.map(Number),
+          Array.from<number | bigint, number>(value.origin.data, Number),
+        ),
+      );
   }
   for (const node of graph.nodes) {
     const names = node.op.lower(lowering, node);
-    node.outputs.forEach((output, index) => { bind(output, present(names[index], `${node.op.name} lowers every output`)); });
+    node.outputs.forEach((output, index) => {
+      bind(output, present(names[index], `${node.op.name} lowers every output`));
+    });
   }
   return {
     nodes: nameOutputs(graph.outputs, nodes, lowering),
     inputs: [...graph.inputs, ...graph.parameters.filter(({ name }) => !isExternal || live.has(name))],
     outputs: graph.outputs,
-    initializers: [...initializers, ...(isExternal ? weights.map((weight) => externalInitializer(graph, weight, layout)) : [])],
+    initializers: [
+      ...initializers,
+      ...(isExternal ? weights.map((weight) => externalInitializer(graph, weight, layout)) : []),
+    ],
   };
 }
 
@@ -108,7 +138,10 @@ function createLowering(graph: Graph, provider: Provider, weights: readonly Stor
   const initializers: OnnxInitializer[] = [];
   const names = new Map<Value, string>();
   const shared = new Map<string, string>();
-  const used = new Set<Value>([...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ value }) => value)]);
+  const used = new Set<Value>([
+    ...graph.nodes.flatMap(({ inputs }) => inputs),
+    ...graph.outputs.map(({ value }) => value),
+  ]);
   let next = 0;
   const fresh = (): string => `%${String(next++)}`;
   const once = (key: string, make: () => string): string => {
@@ -120,7 +153,8 @@ function createLowering(graph: Graph, provider: Provider, weights: readonly Stor
     provider,
     name: (value) => present(names.get(value), 'operands are lowered first'),
     isUsed: (value) => used.has(value),
-    node: (type, inputs, options) => present(lowering.nodes(type, inputs, [true], options)[0], 'the node has an output'),
+    node: (type, inputs, options) =>
+      present(lowering.nodes(type, inputs, [true], options)[0], 'the node has an output'),
     nodes(type, inputs, outputs, { domain = '', attributes = {} }: LoweredNode = {}) {
       const outputNames = outputs.map((isWanted) => (isWanted ? fresh() : ''));
       nodes.push({ type, domain, inputs: withoutTail(inputs), outputs: withoutTail(outputNames), attributes });
@@ -133,7 +167,10 @@ function createLowering(graph: Graph, provider: Provider, weights: readonly Stor
         return name;
       };
       if (data.length > sharedConstantLength) return make();
-      return once(`${dtype} ${shape.join()}: ${data.map((each) => (Object.is(each, -0) ? '-0' : String(each))).join()}`, make);
+      return once(
+        `${dtype} ${shape.join()}: ${data.map((each) => (Object.is(each, -0) ? '-0' : String(each))).join()}`,
+        make,
+      );
     },
     int8: (value) => {
       const { origin } = value;
@@ -144,9 +181,17 @@ function createLowering(graph: Graph, provider: Provider, weights: readonly Stor
       return data === undefined || steps === undefined ? null : { data, steps };
     },
     shared: once,
-    sizes: (dims, sources) => once(`sizes ${dims.join()} of ${sources.map(({ id }) => id).join()}`, () => lowerSizes(lowering, dims, sources)),
+    sizes: (dims, sources) =>
+      once(`sizes ${dims.join()} of ${sources.map(({ id }) => id).join()}`, () => lowerSizes(lowering, dims, sources)),
   };
-  return { lowering, bind: (value, name) => { names.set(value, name); }, nodes, initializers };
+  return {
+    lowering,
+    bind: (value, name) => {
+      names.set(value, name);
+    },
+    nodes,
+    initializers,
+  };
 }
 
 function withoutTail(names: readonly string[]): readonly string[] {
@@ -166,15 +211,24 @@ function lowerSizes(onnx: Lowering, dims: readonly Dim[], sources: readonly Valu
       continue;
     }
     const run = longestRun(dims.slice(index), sources);
-    parts.push(run === null ? lowerSize(onnx, present(dims[index], 'inside the list'), sources) : readShape(onnx, run.source, run.axis, run.length));
+    parts.push(
+      run === null
+        ? lowerSize(onnx, present(dims[index], 'inside the list'), sources)
+        : readShape(onnx, run.source, run.axis, run.length),
+    );
     index += run?.length ?? 1;
   }
   const [first] = parts;
-  return parts.length === 1 && first !== undefined ? first : onnx.node('Concat', parts, { attributes: { axis: { int: 0 } } });
+  return parts.length === 1 && first !== undefined
+    ? first
+    : onnx.node('Concat', parts, { attributes: { axis: { int: 0 } } });
 }
 
 /** How many of the leading dims are neighbouring axes of one source, from one on. */
-function longestRun(dims: readonly Dim[], sources: readonly Value[]): { readonly source: Value; readonly axis: number; readonly length: number } | null {
+function longestRun(
+  dims: readonly Dim[],
+  sources: readonly Value[],
+): { readonly source: Value; readonly axis: number; readonly length: number } | null {
   for (const source of sources) {
     const axis = source.shape.findIndex((dim) => dim === dims[0]);
     if (axis === -1) continue;
@@ -192,7 +246,10 @@ function readShape(onnx: Lowering, source: Value, axis: number, length: number):
 function lowerSize(onnx: Lowering, dim: Dim, sources: readonly Value[]): string {
   const terms = termsOf(dim).map(({ coefficient, symbols }) => {
     const factors = symbols.map((symbol) => {
-      invariant(sources.some(({ shape }) => shape.includes(symbol)), `a source of the size ${symbol} is among the operands`);
+      invariant(
+        sources.some(({ shape }) => shape.includes(symbol)),
+        `a source of the size ${symbol} is among the operands`,
+      );
       return onnx.sizes([symbol], sources);
     });
     if (coefficient !== 1 || factors.length === 0) factors.push(onnx.constant('i64', [1], [coefficient]));
@@ -212,23 +269,46 @@ function nameOutputs(outputs: readonly NamedValue[], nodes: readonly OnnxNode[],
     else copies.push({ type: 'Identity', domain: '', inputs: [internal], outputs: [name], attributes: {} });
   }
   const rename = (name: string): string => renamed.get(name) ?? name;
-  return [...nodes, ...copies].map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+  return [...nodes, ...copies].map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  }));
 }
 
-function externalInitializer(graph: Graph, { parameter, form, location, isTransposed }: StoredWeight, layout: ParameterLayout | undefined): OnnxInitializer {
-  const { shape } = present(graph.parameters.find(({ name }) => name === parameter), 'stored weights are parameters');
+function externalInitializer(
+  graph: Graph,
+  { parameter, form, location, isTransposed }: StoredWeight,
+  layout: ParameterLayout | undefined,
+): OnnxInitializer {
+  const { shape } = present(
+    graph.parameters.find(({ name }) => name === parameter),
+    'stored weights are parameters',
+  );
   const sizes = shape.map(Number);
   const place = layout?.get(parameter);
   const length = sizes.reduce((product, size) => product * size, 1);
   if (place?.length !== length) {
-    throw new ShapeError('weight not in the layout', { where: parameter, expected: `${String(length)} elements`, got: place === undefined ? 'none' : String(place.length) });
+    throw new ShapeError('weight not in the layout', {
+      where: parameter,
+      expected: `${String(length)} elements`,
+      got: place === undefined ? 'none' : String(place.length),
+    });
   }
   const external = { kind: 'external', name: location } as const;
   if (form === 'f32') {
-    return { ...external, dtype: 'f32', shape: sizes, location: place.location ?? 'weights', offsetBytes: place.offset * 4, lengthBytes: length * 4 };
+    return {
+      ...external,
+      dtype: 'f32',
+      shape: sizes,
+      location: place.location ?? 'weights',
+      offsetBytes: place.offset * 4,
+      lengthBytes: length * 4,
+    };
   }
   const matrix = isTransposed ? sizes.toReversed() : sizes;
-  if (form === 'int8') return { ...external, dtype: 'u8', shape: matrix, location, offsetBytes: 0, lengthBytes: length };
+  if (form === 'int8')
+    return { ...external, dtype: 'u8', shape: matrix, location, offsetBytes: 0, lengthBytes: length };
   const columns = matrix.slice(1);
   return { ...external, dtype: 'f32', shape: columns, location, offsetBytes: 0, lengthBytes: 4 * (columns[0] ?? 0) };
 }

@@ -2,7 +2,15 @@
  *  Source: onnx.proto3 of ONNX 1.18 (IR version 11). */
 import type { Shape } from './dimension.js';
 import { dtypes, type DType, type TensorData } from './dtype.js';
-import { bytesField, encodeMessage, floatField, integerField, messageField, stringField, type Fields } from './protobuf.js';
+import {
+  bytesField,
+  encodeMessage,
+  floatField,
+  integerField,
+  messageField,
+  stringField,
+  type Fields,
+} from './protobuf.js';
 import type { OnnxAttribute } from './value.js';
 
 export interface OnnxModel {
@@ -31,7 +39,10 @@ export type OnnxInitializer = {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-} & ({ readonly kind: 'data'; readonly data: TensorData } | { readonly kind: 'external'; readonly location: string; readonly offsetBytes: number; readonly lengthBytes: number });
+} & (
+  | { readonly kind: 'data'; readonly data: TensorData }
+  | { readonly kind: 'external'; readonly location: string; readonly offsetBytes: number; readonly lengthBytes: number }
+);
 
 const irVersion = 11;
 /** 23 brings RotaryEmbedding with cosines and sines by token. */
@@ -59,7 +70,9 @@ function nodeFields({ type, domain, inputs, outputs, attributes }: OnnxNode): re
     ...inputs.map((name) => stringField(1, name)),
     ...outputs.map((name) => stringField(2, name)),
     stringField(4, type),
-    ...Object.entries(attributes).map(([name, attribute]) => messageField(5, stringField(1, name), ...attributeFields(attribute))),
+    ...Object.entries(attributes).map(([name, attribute]) =>
+      messageField(5, stringField(1, name), ...attributeFields(attribute)),
+    ),
     ...(domain === '' ? [] : [stringField(7, domain)]),
   ];
 }
@@ -73,17 +86,32 @@ function attributeFields(attribute: OnnxAttribute): readonly Fields[] {
 
 function initializerFields(initializer: OnnxInitializer): readonly Fields[] {
   const { name, dtype, shape } = initializer;
-  const header = [...shape.map((size) => integerField(1, size)), integerField(2, dtypes[dtype].onnx), stringField(8, name)];
+  const header = [
+    ...shape.map((size) => integerField(1, size)),
+    integerField(2, dtypes[dtype].onnx),
+    stringField(8, name),
+  ];
   if (initializer.kind === 'data') {
     const { buffer, byteOffset, byteLength } = initializer.data;
     return [...header, bytesField(9, new Uint8Array(buffer, byteOffset, byteLength))];
   }
   const entry = (key: string, value: string): Fields => messageField(13, stringField(1, key), stringField(2, value));
   const { location, offsetBytes, lengthBytes } = initializer;
-  return [...header, entry('location', location), entry('offset', String(offsetBytes)), entry('length', String(lengthBytes)), integerField(14, 1)];
+  return [
+    ...header,
+    entry('location', location),
+    entry('offset', String(offsetBytes)),
+    entry('length', String(lengthBytes)),
+    integerField(14, 1),
+  ];
 }
 
 function valueInfoFields({ name, dtype, shape }: OnnxValueInfo): readonly Fields[] {
-  const dims = shape.map((dim) => messageField(1, typeof dim === 'number' ? integerField(1, dim) : stringField(2, dim)));
-  return [stringField(1, name), messageField(2, messageField(1, integerField(1, dtypes[dtype].onnx), messageField(2, ...dims)))];
+  const dims = shape.map((dim) =>
+    messageField(1, typeof dim === 'number' ? integerField(1, dim) : stringField(2, dim)),
+  );
+  return [
+    stringField(1, name),
+    messageField(2, messageField(1, integerField(1, dtypes[dtype].onnx), messageField(2, ...dims))),
+  ];
 }

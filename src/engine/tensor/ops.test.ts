@@ -1,4 +1,5 @@
-/** The contract of the op table, over every entry: the value equals plain TypeScript, the gradient equals finite differences. */
+/** The contract of the op table, over every entry: the value equals plain TypeScript, the gradient equals finite
+ *  differences. */
 import { describe, expect, it } from 'vitest';
 import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
@@ -29,7 +30,8 @@ function declare(trace: Trace, { operands }: OpCase): readonly Value[] {
   });
 }
 
-const feedsOf = ({ operands }: OpCase): Record<string, TestTensor> => Object.fromEntries(operands.map((operand, index) => [`x${String(index)}`, operand]));
+const feedsOf = ({ operands }: OpCase): Record<string, TestTensor> =>
+  Object.fromEntries(operands.map((operand, index) => [`x${String(index)}`, operand]));
 
 function largestDifference(got: readonly number[], expected: readonly number[]): number {
   const scale = Math.max(1, ...expected.map(Math.abs));
@@ -52,12 +54,20 @@ async function graphGradients(opCase: OpCase, provider: Provider): Promise<reado
   const first = present(list(opCase.expected(opCase.operands))[0], 'a case has a result');
   const weights = trace.input('weights', 'f32', present(result, 'a case has a result').shape);
   const weighted = mul(result as Value, weights);
-  const loss = reduceSum(weighted, weighted.shape.map((_, axis) => axis));
+  const loss = reduceSum(
+    weighted,
+    weighted.shape.map((_, axis) => axis),
+  );
   const wanted = differentiableOf(opCase).map((index) => operands[index] as Value);
   const graph = finishGraph(trace, { loss, ...gradientOutputs(differentiate(loss, wanted)) });
-  const feeds = { ...feedsOf(opCase), weights: { dtype: 'f32', dims: first.dims, data: lossWeights(first.data.length) } } as const;
+  const feeds = {
+    ...feedsOf(opCase),
+    weights: { dtype: 'f32', dims: first.dims, data: lossWeights(first.data.length) },
+  } as const;
   const results = await runGraph(graph, feeds, { provider });
-  return differentiableOf(opCase).map((index) => denseGradient(results, index, present(opCase.operands[index], 'operand')));
+  return differentiableOf(opCase).map((index) =>
+    denseGradient(results, index, present(opCase.operands[index], 'operand')),
+  );
 }
 
 /** Dense part plus rows added at their ids. */
@@ -77,9 +87,11 @@ function denseGradient(results: Record<string, TestTensor>, index: number, { dim
 }
 
 function differences(opCase: OpCase): readonly number[][] {
-  const first = (operands: readonly Plain[]): readonly number[] => present(list(opCase.expected(operands))[0], 'a case has a result').data;
+  const first = (operands: readonly Plain[]): readonly number[] =>
+    present(list(opCase.expected(operands))[0], 'a case has a result').data;
   const weights = lossWeights(first(opCase.operands).length);
-  const loss = (operands: readonly Plain[]): number => first(operands).reduce((sum, each, index) => sum + each * element(weights, index), 0);
+  const loss = (operands: readonly Plain[]): number =>
+    first(operands).reduce((sum, each, index) => sum + each * element(weights, index), 0);
   return differentiableOf(opCase).map((which) => {
     const { data } = present(opCase.operands[which], 'operand');
     return data.map((value, position) => {
@@ -114,16 +126,26 @@ describe('every op of the table', () => {
       });
     });
 
-    it.each(all.filter(({ opCase }) => differentiableOf(opCase).length > 0))('$name $title: the gradient equals finite differences', async ({ opCase }) => {
-      const got = await graphGradients(opCase, provider);
-      differences(opCase).forEach((expected, index) => {
-        expect(largestDifference(present(got[index], 'a gradient for each'), expected)).toBeLessThan(gradientTolerance);
-      });
-    });
+    it.each(all.filter(({ opCase }) => differentiableOf(opCase).length > 0))(
+      '$name $title: the gradient equals finite differences',
+      async ({ opCase }) => {
+        const got = await graphGradients(opCase, provider);
+        differences(opCase).forEach((expected, index) => {
+          expect(largestDifference(present(got[index], 'a gradient for each'), expected)).toBeLessThan(
+            gradientTolerance,
+          );
+        });
+      },
+    );
   });
 
   it('an op without a gradient says why, or has differentiable cases', () => {
-    const unproven = names.filter((name) => typeof ops[name].vjp === 'function' && name !== 'stopGradient' && casesOf(name).every((opCase) => differentiableOf(opCase).length === 0));
+    const unproven = names.filter(
+      (name) =>
+        typeof ops[name].vjp === 'function' &&
+        name !== 'stopGradient' &&
+        casesOf(name).every((opCase) => differentiableOf(opCase).length === 0),
+    );
     expect(unproven).toEqual([]);
   });
 });

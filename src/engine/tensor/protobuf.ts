@@ -27,7 +27,13 @@ export function stringField(field: number, value: string): Fields {
 
 export function messageField(field: number, ...parts: readonly Fields[]): Fields {
   const fields = parts.flat();
-  return [lengthPrefix(field, fields.reduce((sum, { length }) => sum + length, 0)), ...fields];
+  return [
+    lengthPrefix(
+      field,
+      fields.reduce((sum, { length }) => sum + length, 0),
+    ),
+    ...fields,
+  ];
 }
 
 /** The bytes of a top-level message. */

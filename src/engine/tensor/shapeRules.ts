@@ -1,4 +1,5 @@
-/** Checks and rules that the ops share: broadcasting, axes, operands. Every failure is a ShapeError that names the op. */
+/** Checks and rules that the ops share: broadcasting, axes, operands. Every failure is a ShapeError that names the op.
+ */
 import { ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { formatShape, sameShape, symbolsOf, type Dim, type Shape } from './dimension.js';
@@ -17,18 +18,24 @@ export function broadcastShapes(where: string, ...shapes: readonly Shape[]): Sha
     const dims = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1);
     const size = dims.find((dim) => dim !== 1) ?? 1;
     if (dims.some((dim) => dim !== 1 && dim !== size)) {
-      throw new ShapeError('shapes do not broadcast', { where, expected: 'equal sizes, or 1', got: shapes.map(formatShape).join(' and ') });
+      throw new ShapeError('shapes do not broadcast', {
+        where,
+        expected: 'equal sizes, or 1',
+        got: shapes.map(formatShape).join(' and '),
+      });
     }
     return size;
   });
 }
 
 export function expectRank(where: string, { shape }: TensorType, ranks: readonly number[]): void {
-  if (!ranks.includes(shape.length)) throw new ShapeError('wrong rank', { where, expected: `rank ${ranks.join(' or ')}`, got: formatShape(shape) });
+  if (!ranks.includes(shape.length))
+    throw new ShapeError('wrong rank', { where, expected: `rank ${ranks.join(' or ')}`, got: formatShape(shape) });
 }
 
 export function expectShape(where: string, { shape }: TensorType, expected: Shape): void {
-  if (!sameShape(shape, expected)) throw new ShapeError('wrong shape', { where, expected: formatShape(expected), got: formatShape(shape) });
+  if (!sameShape(shape, expected))
+    throw new ShapeError('wrong shape', { where, expected: formatShape(expected), got: formatShape(shape) });
 }
 
 export function expectDim(where: string, got: Dim, expected: Dim): void {
@@ -54,18 +61,24 @@ export function expectSameDType(where: string, operands: readonly TensorType[], 
 export function normalAxis(where: string, axis: number, rank: number): number {
   const normal = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || normal < 0 || normal >= rank) {
-    throw new ShapeError('no such axis', { where, expected: `an axis of a rank-${String(rank)} tensor`, got: String(axis) });
+    throw new ShapeError('no such axis', {
+      where,
+      expected: `an axis of a rank-${String(rank)} tensor`,
+      got: String(axis),
+    });
   }
   return normal;
 }
 
 export function lastDim(where: string, { shape }: TensorType): Dim {
   const dim = shape.at(-1);
-  if (dim === undefined) throw new ShapeError('wrong rank', { where, expected: 'rank 1 or more', got: formatShape(shape) });
+  if (dim === undefined)
+    throw new ShapeError('wrong rank', { where, expected: 'rank 1 or more', got: formatShape(shape) });
   return dim;
 }
 
-/** The inputs from which the symbols of `dims` are read at run time: extra inputs of the node that needs these sizes. */
+/** The inputs from which the symbols of `dims` are read at run time: extra inputs of the node that needs these sizes.
+ */
 export function sizeSources(trace: Trace, dims: readonly Dim[]): readonly Value[] {
   const symbols = [...new Set(dims.flatMap(symbolsOf))].sort();
   return [...new Set(symbols.map((symbol) => trace.sizeSource(symbol)))];

@@ -1,5 +1,5 @@
-/** Recording a computation. Builder functions (ops/) append nodes to a trace; equal nodes are recorded once, so a trace is free of
- *  common subexpressions. A trace is the only mutable state of the room, and it only grows. */
+/** Recording a computation. Builder functions (ops/) append nodes to a trace; equal nodes are recorded once, so a trace
+ *  is free of common subexpressions. A trace is the only mutable state of the room, and it only grows. */
 import { ShapeError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
 import { canonicalShape, formatShape, sameShape, type Shape } from './dimension.js';
@@ -33,7 +33,9 @@ export function createTrace(): Trace {
     if (before !== undefined) {
       if (before.origin.kind === kind && before.dtype === dtype && sameShape(before.shape, canonical)) return before;
       throw new ShapeError('name declared twice', {
-        where: name, expected: `${before.origin.kind} ${before.dtype} ${formatShape(before.shape)}`, got: `${kind} ${dtype} ${formatShape(canonical)}`,
+        where: name,
+        expected: `${before.origin.kind} ${before.dtype} ${formatShape(before.shape)}`,
+        got: `${kind} ${dtype} ${formatShape(canonical)}`,
       });
     }
     const value = create(dtype, canonical, Object.freeze({ kind, name }));
@@ -51,10 +53,15 @@ export function createTrace(): Trace {
       const canonical = canonicalShape(shape);
       const length = shape.reduce((product, size) => product * size, 1);
       if (data.length !== length) {
-        throw new ShapeError('constant of another length', { where: formatShape(shape), expected: `${String(length)} elements`, got: String(data.length) });
+        throw new ShapeError('constant of another length', {
+          where: formatShape(shape),
+          expected: `${String(length)} elements`,
+          got: String(data.length),
+        });
       }
       const packed = packData(dtype, data);
-      if (length > sharedConstantLength) return create(dtype, canonical, Object.freeze({ kind: 'constant', data: packed }));
+      if (length > sharedConstantLength)
+        return create(dtype, canonical, Object.freeze({ kind: 'constant', data: packed }));
       // -0 and 0 differ, hence the explicit sign.
       const key = `${dtype} ${formatShape(canonical)} ${Array.from<number | bigint, string>(packed, (each) => (Object.is(each, -0) ? '-0' : String(each))).join()}`;
       const before = constants.get(key);
@@ -70,7 +77,13 @@ export function createTrace(): Trace {
       if (before !== undefined) return before.outputs;
       const types = op.infer(inputs, attributes);
       const outputs: Value[] = [];
-      const node: Node = Object.freeze({ id: nextNode, op, attributes: Object.freeze(attributes), inputs: Object.freeze([...inputs]), outputs });
+      const node: Node = Object.freeze({
+        id: nextNode,
+        op,
+        attributes: Object.freeze(attributes),
+        inputs: Object.freeze([...inputs]),
+        outputs,
+      });
       nextNode += 1;
       types.forEach(({ dtype, shape }: TensorType, index) => {
         outputs.push(create(dtype, canonicalShape(shape), Object.freeze({ kind: 'result', node, index })));
@@ -83,7 +96,8 @@ export function createTrace(): Trace {
       const source = sources.get(symbol);
       if (source === undefined) {
         throw new ShapeError('unknown size', {
-          where: symbol, expected: `one of ${[...sources.keys()].join(', ') || '(no symbolic size is known)'}`,
+          where: symbol,
+          expected: `one of ${[...sources.keys()].join(', ') || '(no symbolic size is known)'}`,
           remedy: 'Declare an input that has this size as a dimension of its own.',
         });
       }

@@ -1,5 +1,5 @@
-/** The vocabulary of graphs as data: values, the nodes that compute them, the trace that records both, and what an op must say about itself.
- *  Types only. */
+/** The vocabulary of graphs as data: values, the nodes that compute them, the trace that records both, and what an op
+ *  must say about itself. Types only. */
 import type { Dim, Shape } from './dimension.js';
 import type { DType, TensorData } from './dtype.js';
 
@@ -43,7 +43,8 @@ export interface Trace {
   constant(dtype: DType, shape: readonly number[], data: readonly (number | bigint | boolean)[] | TensorData): Value;
   /** Applies an op; the same op on the same inputs gives the same values. For builder functions. */
   emit(op: OpDefinition, inputs: readonly Value[], attributes: Attributes): readonly Value[];
-  /** The input from which a plain symbolic size is read when the graph runs. @throws ShapeError when no input has it. */
+  /** The input from which a plain symbolic size is read when the graph runs. @throws ShapeError when no input has it.
+   */
   sizeSource(symbol: string): Value;
 }
 
@@ -85,11 +86,13 @@ export interface VjpCall<A extends Attributes = Attributes> {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly attributes: A;
-  /** Gradient of the loss in the first output, shaped as it. Further outputs are by-products through which no gradient flows. */
+  /** Gradient of the loss in the first output, shaped as it. Further outputs are by-products through which no gradient
+   *  flows. */
   readonly gradient: Value;
 }
 
-/** A gradient shaped as the primal, rows to be added at `ids` of a [V, C] primal, or the gradient of a stretch of one axis. */
+/** A gradient shaped as the primal, rows to be added at `ids` of a [V, C] primal, or the gradient of a stretch of one
+ *  axis. */
 export type Contribution = Value | SparseRows | Stretch;
 
 /** The gradient of elements from `start` on along an axis; elsewhere it is zero. */
@@ -143,12 +146,14 @@ export interface Lowering {
   name(value: Value): string;
   /** Whether any node or graph output reads the value. */
   isUsed(value: Value): boolean;
-  /** Adds a node with one output and returns the name of the output. An empty input name means an absent optional input. */
+  /** Adds a node with one output and returns the name of the output. An empty input name means an absent optional
+   *  input. */
   node(type: string, inputs: readonly string[], options?: LoweredNode): string;
   /** Adds a node with several outputs; `false` leaves an optional output out (its name is ''). */
   nodes(type: string, inputs: readonly string[], outputs: readonly boolean[], options?: LoweredNode): readonly string[];
   constant(dtype: DType, shape: readonly number[], data: readonly number[]): string;
-  /** Where a weight matrix lies in int8: u8 [K, N] with zero point 128, and f32 [N], what one step of each column is worth. Null: it is f32. */
+  /** Where a weight matrix lies in int8: u8 [K, N] with zero point 128, and f32 [N], what one step of each column is
+   *  worth. Null: it is f32. */
   int8(value: Value): { readonly data: string; readonly steps: string } | null;
   /** The name that `make` gives, made once for a key. */
   shared(key: string, make: () => string): string;

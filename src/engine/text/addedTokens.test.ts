@@ -4,10 +4,15 @@ import { ConfigError, FormatError } from '../../base/errors.js';
 import { withAddedTokens } from './addedTokens.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
-const readGolden = <T>(name: string): T => JSON.parse(readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url), 'utf8')) as T;
-const load = (kind: string, tokenizerConfig: unknown = {}): Tokenizer => loadTokenizer({ tokenizerJson: readGolden<unknown>(`tokenizer/${kind}.json`), tokenizerConfig });
+const readGolden = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url), 'utf8')) as T;
+const load = (kind: string, tokenizerConfig: unknown = {}): Tokenizer =>
+  loadTokenizer({ tokenizerJson: readGolden<unknown>(`tokenizer/${kind}.json`), tokenizerConfig });
 const reload = ({ files }: Tokenizer): Tokenizer =>
-  loadTokenizer({ tokenizerJson: JSON.parse(files.get('tokenizer.json') ?? ''), tokenizerConfig: JSON.parse(files.get('tokenizer_config.json') ?? '') });
+  loadTokenizer({
+    tokenizerJson: JSON.parse(files.get('tokenizer.json') ?? ''),
+    tokenizerConfig: JSON.parse(files.get('tokenizer_config.json') ?? ''),
+  });
 
 describe.each(['bert', 'llama', 'smollm'])('a token added to the %s tokenizer', (kind) => {
   const old = load(kind);
@@ -48,38 +53,68 @@ describe.each(['bert', 'llama', 'smollm'])('a token added to the %s tokenizer', 
 });
 
 describe('the saved files of a tokenizer with an added token', () => {
-  const filesOf = (config: unknown): { readonly json: Record<string, unknown[]>; readonly config: Record<string, unknown> } => {
+  const filesOf = (
+    config: unknown,
+  ): { readonly json: Record<string, unknown[]>; readonly config: Record<string, unknown> } => {
     const { files } = withAddedTokens(load('smollm', config), ['[TOXIC]']);
-    return { json: JSON.parse(files.get('tokenizer.json') ?? '') as Record<string, unknown[]>, config: JSON.parse(files.get('tokenizer_config.json') ?? '') as Record<string, unknown> };
+    return {
+      json: JSON.parse(files.get('tokenizer.json') ?? '') as Record<string, unknown[]>,
+      config: JSON.parse(files.get('tokenizer_config.json') ?? '') as Record<string, unknown>,
+    };
   };
 
   it('hold the entry that transformers writes', () => {
-    const [expected] = readGolden<{ tokenizer: { added_tokens: readonly Record<string, unknown>[] } }>('vocabulary/expected.json').tokenizer.added_tokens;
+    const [expected] = readGolden<{ tokenizer: { added_tokens: readonly Record<string, unknown>[] } }>(
+      'vocabulary/expected.json',
+    ).tokenizer.added_tokens;
     const id = load('smollm').vocabularySize;
     expect(filesOf({}).json['added_tokens']?.at(-1)).toEqual({ ...expected, id });
   });
 
   it('list it as version 4 of transformers does, with every added token, or as version 5 where the file is of that', () => {
     const id = load('smollm').vocabularySize;
-    const entry = { content: '[TOXIC]', single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    const entry = {
+      content: '[TOXIC]',
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    };
     const four = filesOf({ additional_special_tokens: ['<|a|>'] }).config;
     expect(four['additional_special_tokens']).toEqual(['<|a|>', '[TOXIC]']);
     expect((four['added_tokens_decoder'] as Record<string, unknown>)[String(id)]).toEqual(entry);
-    expect(filesOf({ backend: 'tokenizers' }).config).toEqual({ backend: 'tokenizers', extra_special_tokens: ['[TOXIC]'] });
-    expect(filesOf({ extra_special_tokens: { image_token: '<i>' } }).config).toMatchObject({ extra_special_tokens: { image_token: '<i>' }, additional_special_tokens: ['[TOXIC]'] });
+    expect(filesOf({ backend: 'tokenizers' }).config).toEqual({
+      backend: 'tokenizers',
+      extra_special_tokens: ['[TOXIC]'],
+    });
+    expect(filesOf({ extra_special_tokens: { image_token: '<i>' } }).config).toMatchObject({
+      extra_special_tokens: { image_token: '<i>' },
+      additional_special_tokens: ['[TOXIC]'],
+    });
   });
 });
 
 describe('a token that cannot be added', () => {
-  it.each([['a token of the model', 'the'], ['an added token', '<|endoftext|>'], ['nothing', ' ']])('%s is a ConfigError', (_name, content) => {
+  it.each([
+    ['a token of the model', 'the'],
+    ['an added token', '<|endoftext|>'],
+    ['nothing', ' '],
+  ])('%s is a ConfigError', (_name, content) => {
     const vocabulary = { type: 'BPE', vocab: { the: 0 }, merges: [] };
-    const tokenizer = loadTokenizer({ tokenizerJson: { model: vocabulary, added_tokens: [{ id: 1, content: '<|endoftext|>', special: true }] }, tokenizerConfig: {} });
+    const tokenizer = loadTokenizer({
+      tokenizerJson: { model: vocabulary, added_tokens: [{ id: 1, content: '<|endoftext|>', special: true }] },
+      tokenizerConfig: {},
+    });
     expect(() => withAddedTokens(tokenizer, [content])).toThrow(ConfigError);
   });
 
   it('the same token twice is a ConfigError, a vocabulary with gaps a FormatError', () => {
     expect(() => withAddedTokens(load('smollm'), ['[A]', '[A]'])).toThrow(ConfigError);
-    const gaps = loadTokenizer({ tokenizerJson: { model: { type: 'BPE', vocab: { a: 0, b: 5 }, merges: [] } }, tokenizerConfig: {} });
+    const gaps = loadTokenizer({
+      tokenizerJson: { model: { type: 'BPE', vocab: { a: 0, b: 5 }, merges: [] } },
+      tokenizerConfig: {},
+    });
     expect(() => withAddedTokens(gaps, ['[A]'])).toThrow(FormatError);
   });
 });

@@ -3,24 +3,33 @@ import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../base/errors.js';
 import { parseChatTemplate, type ChatMessage } from './chatTemplate.js';
 
-/** Written by transformers (tests/golden/chatTemplate.py): without and with generation prompt; null where the template refuses. */
+/** Written by transformers (tests/golden/chatTemplate.py): without and with generation prompt; null where the template
+ *  refuses. */
 type Expected = Readonly<Record<string, readonly [string | null, string | null]>>;
-const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/chatTemplate/expected.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(
+  readFileSync(new URL('../../../tests/golden/chatTemplate/expected.json', import.meta.url), 'utf8'),
+) as {
   readonly conversations: Readonly<Record<string, readonly ChatMessage[]>>;
   readonly templates: Readonly<Record<string, { readonly source: string; readonly expected: Expected }>>;
 };
 const specials = { bosToken: '<s>', eosToken: '</s>', padToken: '<pad>', unkToken: '<unk>' };
 
-describe.each(Object.entries(golden.templates))('the template "%s" renders as transformers does', (_name, { source, expected }) => {
-  const template = parseChatTemplate(source, specials);
-  it.each(Object.entries(expected))('%s', (name, [plain, prompted]) => {
-    const messages = golden.conversations[name] ?? [];
-    for (const [addGenerationPrompt, want] of [[false, plain], [true, prompted]] as const) {
-      if (want === null) expect(() => template.render(messages, { addGenerationPrompt })).toThrow(FormatError);
-      else expect(template.render(messages, { addGenerationPrompt })).toBe(want);
-    }
-  });
-});
+describe.each(Object.entries(golden.templates))(
+  'the template "%s" renders as transformers does',
+  (_name, { source, expected }) => {
+    const template = parseChatTemplate(source, specials);
+    it.each(Object.entries(expected))('%s', (name, [plain, prompted]) => {
+      const messages = golden.conversations[name] ?? [];
+      for (const [addGenerationPrompt, want] of [
+        [false, plain],
+        [true, prompted],
+      ] as const) {
+        if (want === null) expect(() => template.render(messages, { addGenerationPrompt })).toThrow(FormatError);
+        else expect(template.render(messages, { addGenerationPrompt })).toBe(want);
+      }
+    });
+  },
+);
 
 const hello: readonly ChatMessage[] = [{ role: 'user', content: 'Hello' }];
 

@@ -1,6 +1,7 @@
-/** Chat templates: a conversation to the text that a chat model was trained on, by the Jinja source that its checkpoint ships.
- *  Rendering is @huggingface/jinja; owned here is what the template sees, which follows transformers' `apply_chat_template`, except
- *  that the current date is withheld (templates then use their fixed one): the same conversation must give the same ids tomorrow. */
+/** Chat templates: a conversation to the text that a chat model was trained on, by the Jinja source that its checkpoint
+ *  ships. Rendering is @huggingface/jinja; owned here is what the template sees, which follows transformers'
+ *  `apply_chat_template`, except that the current date is withheld (templates then use their fixed one): the same
+ *  conversation must give the same ids tomorrow. */
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { FormatError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
@@ -37,7 +38,10 @@ export function parseChatTemplate(source: string, specials: TemplateSpecials): C
         const environment = new Environment();
         const variables = { ...globals, ...specialVariables(specials), tools: null, documents: null };
         for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-        environment.set('messages', messages.map(({ role, content }) => ({ role, content })));
+        environment.set(
+          'messages',
+          messages.map(({ role, content }) => ({ role, content })),
+        );
         environment.set('add_generation_prompt', addGenerationPrompt);
         const rendered = new Interpreter(environment).run(program).value;
         invariant(typeof rendered === 'string', 'a template renders to text');
@@ -72,7 +76,9 @@ const globals: Readonly<Record<string, unknown>> = {
 
 function specialVariables({ bosToken, eosToken, padToken, unkToken }: TemplateSpecials): Record<string, string> {
   const variables = { bos_token: bosToken, eos_token: eosToken, pad_token: padToken, unk_token: unkToken };
-  return Object.fromEntries(Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 function message(cause: unknown): string {

@@ -1,19 +1,26 @@
-/** The parts used here of two libraries whose own types do not resolve: their packages are ES modules, their declarations import each
- *  other without file extensions, which TypeScript's NodeNext resolution refuses (TS2834, hidden by skipLibCheck), so that everything
- *  imported from them would silently be unchecked. Declared by hand from @huggingface/tokenizers 0.2.0 and @huggingface/jinja 0.5.11;
- *  compare again when package.json moves to other versions, and delete this file when they ship declarations that resolve. */
+/** The parts used here of two libraries whose own types do not resolve: their packages are ES modules, their
+ *  declarations import each other without file extensions, which TypeScript's NodeNext resolution refuses (TS2834,
+ *  hidden by skipLibCheck), so that everything imported from them would silently be unchecked. Declared by hand from
+ *  @huggingface/tokenizers 0.2.0 and @huggingface/jinja 0.5.11; compare again when package.json moves to other
+ *  versions, and delete this file when they ship declarations that resolve. */
 
 declare module '@huggingface/tokenizers' {
   export class Tokenizer {
     /** @throws Error for rules that it does not know */
     constructor(tokenizerJson: object, tokenizerConfig: object);
-    encode(text: string, options?: { readonly add_special_tokens?: boolean }): {
+    encode(
+      text: string,
+      options?: { readonly add_special_tokens?: boolean },
+    ): {
       /** The library's own types promise numbers; a token outside the vocabulary gives undefined. */
       readonly ids: readonly (number | undefined)[];
       readonly tokens: readonly string[];
     };
     /** @throws Error for an empty list */
-    decode(ids: number[], options?: { readonly skip_special_tokens?: boolean; readonly clean_up_tokenization_spaces?: boolean }): string;
+    decode(
+      ids: number[],
+      options?: { readonly skip_special_tokens?: boolean; readonly clean_up_tokenization_spaces?: boolean },
+    ): string;
   }
 }
 
@@ -27,11 +34,15 @@ declare module '@huggingface/jinja' {
     readonly body: readonly unknown[];
   }
   /** @throws SyntaxError */
-  export function tokenize(source: string, options?: { readonly trim_blocks?: boolean; readonly lstrip_blocks?: boolean }): Token[];
+  export function tokenize(
+    source: string,
+    options?: { readonly trim_blocks?: boolean; readonly lstrip_blocks?: boolean },
+  ): Token[];
   /** @throws SyntaxError */
   export function parse(tokens: Token[]): Program;
   export class Environment {
-    /** Names a value for the template. A plain JavaScript value is converted; a function takes and gives plain values. */
+    /** Names a value for the template. A plain JavaScript value is converted; a function takes and gives plain values.
+     */
     set(name: string, value: unknown): unknown;
   }
   export class Interpreter {

@@ -1,4 +1,5 @@
-/** Which ids begin, end and pad a text: read from the files that may say so, in the order in which they are believed. */
+/** Which ids begin, end and pad a text: read from the files that may say so, in the order in which they are believed.
+ */
 import { FormatError } from '../../base/errors.js';
 import { isRecord } from './tokenizerJson.js';
 
@@ -14,8 +15,9 @@ interface SpecialSources {
   readonly config?: unknown;
 }
 
-/** Ends: generation_config.json alone when it says so (one id or a list); else config.json's together with the tokenizer's own
- *  end token, because a tuned chat model may keep its base model's config.json. Padding falls back to an end id, then 0. */
+/** Ends: generation_config.json alone when it says so (one id or a list); else config.json's together with the
+ *  tokenizer's own end token, because a tuned chat model may keep its base model's config.json. Padding falls back to
+ *  an end id, then 0. */
 export function resolveSpecialIds(ids: ReadonlyMap<string, number>, sources: SpecialSources): SpecialIds {
   const { tokenizerConfig } = sources;
   const generationConfig = isRecord(sources.generationConfig) ? sources.generationConfig : {};
@@ -50,7 +52,8 @@ function readIds(file: Readonly<Record<string, unknown>>, key: string, where: st
   if (value === null) return [];
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   return list.flatMap((id) => {
-    if (!Number.isInteger(id)) throw new FormatError(`"${key}" is neither an id nor a list of ids`, { where, got: JSON.stringify(value) });
+    if (!Number.isInteger(id))
+      throw new FormatError(`"${key}" is neither an id nor a list of ids`, { where, got: JSON.stringify(value) });
     return (id as number) < 0 ? [] : [id as number];
   });
 }

@@ -1,15 +1,21 @@
-/** Tokens to text, and the bytes a token stands for. Owns the byte-level alphabet of GPT-2 and the `<0xAB>` pieces of SentencePiece.
- *  Follows the native `tokenizers` library, except that an added token is always its own text: the native library runs it through
- *  the byte-level alphabet, which garbles accented letters. */
+/** Tokens to text, and the bytes a token stands for. Owns the byte-level alphabet of GPT-2 and the `<0xAB>` pieces of
+ *  SentencePiece. Follows the native `tokenizers` library, except that an added token is always its own text: the
+ *  native library runs it through the byte-level alphabet, which garbles accented letters. */
 import { isRecord, isRule, type Rule } from './tokenizerJson.js';
 
 type Step = (tokens: readonly string[]) => readonly string[];
 
 /** Text of a list of tokens, or null when the decoder uses a rule not known here. */
-export function createTokenDecoder(decoder: Rule | null, added: ReadonlySet<string>): ((tokens: readonly string[]) => string) | null {
+export function createTokenDecoder(
+  decoder: Rule | null,
+  added: ReadonlySet<string>,
+): ((tokens: readonly string[]) => string) | null {
   if (decoder === null) return (tokens) => tokens.join(' ');
   if (decoder.type === 'ByteLevel') {
-    return (tokens) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(concatenate(tokens.map((token) => byteLevelBytes(token, added))));
+    return (tokens) =>
+      new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+        concatenate(tokens.map((token) => byteLevelBytes(token, added))),
+      );
   }
   const steps = sequenceOf(decoder).map(decodingStep);
   if (steps.some((step) => step === null)) return null;
@@ -64,7 +70,8 @@ function replacedText(rule: Rule): string | null {
 }
 
 function replaceInToken(token: string, rule: Rule): string {
-  if (rule.type === 'Metaspace') return token.replaceAll(typeof rule['replacement'] === 'string' ? rule['replacement'] : '▁', ' ');
+  if (rule.type === 'Metaspace')
+    return token.replaceAll(typeof rule['replacement'] === 'string' ? rule['replacement'] : '▁', ' ');
   if (rule.type !== 'Replace') return token;
   const [text, content] = [replacedText(rule), rule['content']];
   return text === null ? token : token.replaceAll(text, () => (typeof content === 'string' ? content : ''));
@@ -119,11 +126,13 @@ function byteLevelBytes(token: string, added: ReadonlySet<string>): Uint8Array {
   return bytes;
 }
 
-/** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes take the code points from 256 on, in order. */
+/** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes take the code points from 256 on, in order.
+ */
 export const byteOfCharacter: ReadonlyMap<number, number> = buildByteAlphabet();
 
 function buildByteAlphabet(): Map<number, number> {
-  const isPrintable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+  const isPrintable = (byte: number): boolean =>
+    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   const alphabet = new Map<number, number>();
   let next = 256;
   for (let byte = 0; byte < 256; byte++) alphabet.set(isPrintable(byte) ? byte : next++, byte);

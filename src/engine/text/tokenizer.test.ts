@@ -19,7 +19,8 @@ const readGolden = <T>(name: string): T =>
   JSON.parse(readFileSync(new URL(`../../../tests/golden/tokenizer/${name}`, import.meta.url), 'utf8')) as T;
 const texts = readGolden<Record<string, string>>('texts.json');
 const expected = readGolden<Record<string, ExpectedKind>>('expected.json');
-const load = (kind: string) => loadTokenizer({ tokenizerJson: readGolden<unknown>(`${kind}.json`), tokenizerConfig: {} });
+const load = (kind: string) =>
+  loadTokenizer({ tokenizerJson: readGolden<unknown>(`${kind}.json`), tokenizerConfig: {} });
 
 describe.each(Object.keys(expected))('the %s kind', (kind) => {
   const tokenizer = load(kind);
@@ -71,7 +72,9 @@ describe('token bytes', () => {
 
   it('of a piece <0xAB> are that byte, those of a WordPiece continuation have no space', () => {
     const llama = load('llama');
-    const newline = Array.from({ length: llama.vocabularySize }, (_, id) => id).find((id) => llama.tokenText(id) === '<0x0A>');
+    const newline = Array.from({ length: llama.vocabularySize }, (_, id) => id).find(
+      (id) => llama.tokenText(id) === '<0x0A>',
+    );
     expect([...llama.tokenBytes(newline ?? -1)]).toEqual([10]);
     const bert = load('bert');
     const pieces = bert.encode('harbour', { addSpecialTokens: false });
@@ -85,20 +88,36 @@ describe('special ids', () => {
 
   it('are those that tokenizer_config.json names', () => {
     const { bosId, endIds, padId, specialIds } = loadTokenizer({ tokenizerJson, tokenizerConfig: named });
-    expect({ bosId, endIds, padId, specialIds: [...specialIds] }).toEqual({ bosId: 1, endIds: [2], padId: 0, specialIds: [0, 1, 2] });
+    expect({ bosId, endIds, padId, specialIds: [...specialIds] }).toEqual({
+      bosId: 1,
+      endIds: [2],
+      padId: 0,
+      specialIds: [0, 1, 2],
+    });
   });
 
   it('that end a generation may be a list in generation_config.json, which is then believed alone', () => {
-    const { endIds } = loadTokenizer({ tokenizerJson, tokenizerConfig: named, generationConfig: { eos_token_id: [0, 5] }, config: { eos_token_id: 7 } });
+    const { endIds } = loadTokenizer({
+      tokenizerJson,
+      tokenizerConfig: named,
+      generationConfig: { eos_token_id: [0, 5] },
+      config: { eos_token_id: 7 },
+    });
     expect(endIds).toEqual([0, 5]);
   });
 
   it("that end a generation are config.json's and the tokenizer's when there is no generation_config.json", () => {
-    expect(loadTokenizer({ tokenizerJson, tokenizerConfig: named, config: { eos_token_id: 0 } }).endIds).toEqual([0, 2]);
+    expect(loadTokenizer({ tokenizerJson, tokenizerConfig: named, config: { eos_token_id: 0 } }).endIds).toEqual([
+      0, 2,
+    ]);
   });
 
   it('are absent, with padding 0, when no file names any', () => {
-    const { bosId, endIds, padId } = loadTokenizer({ tokenizerJson, tokenizerConfig: {}, config: { bos_token_id: null } });
+    const { bosId, endIds, padId } = loadTokenizer({
+      tokenizerJson,
+      tokenizerConfig: {},
+      config: { bos_token_id: null },
+    });
     expect({ bosId, endIds, padId }).toEqual({ bosId: null, endIds: [], padId: 0 });
   });
 });
@@ -111,14 +130,22 @@ describe('the identity of a tokenizer', () => {
     const tokenizer = loadTokenizer({ tokenizerJson, tokenizerConfig: {} });
     expect(id(JSON.parse(tokenizer.files.get('tokenizer.json') ?? ''))).toBe(tokenizer.id);
     const model = tokenizerJson['model'] as { merges: [string, string][] };
-    const reordered = { ...Object.fromEntries(Object.entries(tokenizerJson).reverse()), model: { ...model, merges: model.merges.map((pair) => pair.join(' ')) } };
+    const reordered = {
+      ...Object.fromEntries(Object.entries(tokenizerJson).reverse()),
+      model: { ...model, merges: model.merges.map((pair) => pair.join(' ')) },
+    };
     expect(id(reordered)).toBe(tokenizer.id);
   });
 
   it('differs between vocabularies and between pre-tokenizers over one vocabulary', () => {
     const kinds = Object.keys(expected);
-    const otherRule = { ...tokenizerJson, pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true } };
-    expect(new Set([...kinds.map((kind) => id(readGolden<unknown>(`${kind}.json`))), id(otherRule)]).size).toBe(kinds.length + 1);
+    const otherRule = {
+      ...tokenizerJson,
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+    };
+    expect(new Set([...kinds.map((kind) => id(readGolden<unknown>(`${kind}.json`))), id(otherRule)]).size).toBe(
+      kinds.length + 1,
+    );
   });
 });
 
@@ -130,7 +157,13 @@ describe('a malformed tokenizer.json', () => {
     ['an enormous id', { model: { type: 'BPE', vocab: { a: 4e9 }, merges: [] } }],
     ['an added token without id', { model: { type: 'BPE', vocab: {}, merges: [] }, added_tokens: [{ content: 'x' }] }],
     ['an unknown rule', { model: { type: 'BPE', vocab: {}, merges: [] }, pre_tokenizer: { type: 'Telepathy' } }],
-    ['a broken pattern', { model: { type: 'BPE', vocab: {}, merges: [] }, pre_tokenizer: { type: 'Split', pattern: { Regex: '[' }, behavior: 'Isolated' } }],
+    [
+      'a broken pattern',
+      {
+        model: { type: 'BPE', vocab: {}, merges: [] },
+        pre_tokenizer: { type: 'Split', pattern: { Regex: '[' }, behavior: 'Isolated' },
+      },
+    ],
   ])('with %s is a FormatError', (_name, tokenizerJson) => {
     expect(() => loadTokenizer({ tokenizerJson, tokenizerConfig: {} })).toThrow(FormatError);
   });

@@ -1,6 +1,7 @@
-/** Text to token ids and back, as the native `tokenizers` library does it. Owns the special ids of a tokenizer and
- *  the bytes of each token; the encoding itself is @huggingface/tokenizers, given rules it reads as the native library would
- *  (libraryRules.ts); decoding is tokenDecoder.ts. Ids are the truth: text is derived from them and never tokenised again for training. */
+/** Text to token ids and back, as the native `tokenizers` library does it. Owns the special ids of a tokenizer and the
+ *  bytes of each token; the encoding itself is @huggingface/tokenizers, given rules it reads as the native library
+ *  would (libraryRules.ts); decoding is tokenDecoder.ts. Ids are the truth: text is derived from them and never
+ *  tokenised again for training. */
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { FormatError } from '../../base/errors.js';
 import { libraryRules } from './libraryRules.js';
@@ -12,7 +13,8 @@ import { identifyTokenizer } from './tokenizerId.js';
 export interface Tokenizer {
   /** Hash of vocabulary, merges and rules: equal ids mean interchangeable token ids. */
   readonly id: string;
-  /** Whether token ids of the tokenizer with that id mean the same here: it is this one, or this one without its last added tokens. */
+  /** Whether token ids of the tokenizer with that id mean the same here: it is this one, or this one without its last
+   *  added tokens. */
   readonly reads: (tokenizerId: string) => boolean;
   /** One more than the largest id. A model's embedding may have more rows. */
   readonly vocabularySize: number;
@@ -21,8 +23,8 @@ export interface Tokenizer {
   readonly endIds: readonly number[];
   /** Only fills tensors; masks come from lengths, never from comparing with it. */
   readonly padId: number;
-  /** @param options.addSpecialTokens apply the tokenizer's own template (Llama: BOS first); default true, as everywhere else.
-   *    Pass false for a continuation of ids that already begin with it. */
+  /** @param options.addSpecialTokens apply the tokenizer's own template (Llama: BOS first); default true, as everywhere
+   *    else. Pass false for a continuation of ids that already begin with it. */
   readonly encode: (text: string, options?: { readonly addSpecialTokens?: boolean }) => number[];
   readonly decode: (ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }) => string;
   /** The token as the vocabulary spells it ('Ġthe', '▁the'); '' for an id without a token. */
@@ -96,12 +98,18 @@ function encode(library: LibraryTokenizer, text: string, addSpecialTokens: boole
   const { ids, tokens } = library.encode(text, { add_special_tokens: addSpecialTokens });
   return ids.map((id, i) => {
     if (id !== undefined) return id;
-    throw new FormatError(`the rules produce ${JSON.stringify(tokens[i])}, which is not in the vocabulary`, { where: 'tokenizer.json' });
+    throw new FormatError(`the rules produce ${JSON.stringify(tokens[i])}, which is not in the vocabulary`, {
+      where: 'tokenizer.json',
+    });
   });
 }
 
-/** Both directions of the vocabulary, added tokens included; an added token wins over the model's token of the same id. */
-function readVocabulary(rules: TokenizerJson): { tokens: readonly (string | undefined)[]; ids: ReadonlyMap<string, number> } {
+/** Both directions of the vocabulary, added tokens included; an added token wins over the model's token of the same id.
+ */
+function readVocabulary(rules: TokenizerJson): {
+  tokens: readonly (string | undefined)[];
+  ids: ReadonlyMap<string, number>;
+} {
   const ids = new Map(rules.vocabulary);
   const tokens: (string | undefined)[] = [];
   for (const [token, id] of rules.vocabulary) tokens[id] = token;
@@ -112,11 +120,16 @@ function readVocabulary(rules: TokenizerJson): { tokens: readonly (string | unde
   return { tokens, ids };
 }
 
-function savedFiles({ tokenizerJson, tokenizerConfig, generationConfig }: TokenizerSources): ReadonlyMap<string, string> {
+function savedFiles({
+  tokenizerJson,
+  tokenizerConfig,
+  generationConfig,
+}: TokenizerSources): ReadonlyMap<string, string> {
   const files = new Map<string, string>([
     ['tokenizer.json', JSON.stringify(tokenizerJson)],
     ['tokenizer_config.json', `${JSON.stringify(tokenizerConfig ?? {}, null, 2)}\n`],
   ]);
-  if (generationConfig !== undefined) files.set('generation_config.json', `${JSON.stringify(generationConfig, null, 2)}\n`);
+  if (generationConfig !== undefined)
+    files.set('generation_config.json', `${JSON.stringify(generationConfig, null, 2)}\n`);
   return files;
 }

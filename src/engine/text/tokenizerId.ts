@@ -4,8 +4,8 @@ import { isRecord, type TokenizerJson } from './tokenizerJson.js';
 
 export interface TokenizerIdentity {
   readonly id: string;
-  /** Ids of the tokenizers that this one goes on from: itself without its last added token, without its last two … Their token ids mean
-   *  the same here. */
+  /** Ids of the tokenizers that this one goes on from: itself without its last added token, without its last two …
+   *  Their token ids mean the same here. */
   readonly earlier: () => ReadonlySet<string>;
 }
 
@@ -14,7 +14,9 @@ export function identifyTokenizer(rules: TokenizerJson): TokenizerIdentity {
   const vocabulary = [...rules.vocabulary].sort((a, b) => a[1] - b[1]);
   const largestId = vocabulary.at(-1)?.[1] ?? -1;
   // Both spellings of merges, "a b" and ["a", "b"], are one vocabulary.
-  const mergeList = Array.isArray(merges) ? merges.map((merge: unknown) => (Array.isArray(merge) ? merge.join(' ') : merge)) : null;
+  const mergeList = Array.isArray(merges)
+    ? merges.map((merge: unknown) => (Array.isArray(merge) ? merge.join(' ') : merge))
+    : null;
   const idWith = (added_tokens: TokenizerJson['added_tokens']): string => {
     const { normalizer, pre_tokenizer, post_processor, decoder } = rules;
     const hash = createHash('sha256');

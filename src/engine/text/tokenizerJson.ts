@@ -64,7 +64,8 @@ function readModelVocabulary(vocabulary: unknown): ReadonlyMap<string, number> {
   if (Array.isArray(vocabulary)) {
     return new Map(
       vocabulary.map((item: unknown, id): [string, number] => {
-        if (!Array.isArray(item) || typeof item[0] !== 'string') throw malformed('an entry of the vocabulary is not [token, score]', item);
+        if (!Array.isArray(item) || typeof item[0] !== 'string')
+          throw malformed('an entry of the vocabulary is not [token, score]', item);
         return [item[0], id];
       }),
     );

@@ -1,5 +1,5 @@
-/** The few operations that formulas need, abstract over what a quantity is: a number in a test, a node of a graph in training.
- *  A formula written once over `Arithmetic<V>` is then the same formula in both places. */
+/** The few operations that formulas need, abstract over what a quantity is: a number in a test, a node of a graph in
+ *  training. A formula written once over `Arithmetic<V>` is then the same formula in both places. */
 
 export interface Arithmetic<V> {
   readonly add: (a: V, b: V) => V;

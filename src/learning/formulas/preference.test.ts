@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Arithmetic, numbers } from './arithmetic.js';
-import { adpo, dpo, ipo, preferenceFormula, type PreferenceLogProbs, type PreferenceObjective, readsToxic } from './preference.js';
+import {
+  adpo,
+  dpo,
+  ipo,
+  preferenceFormula,
+  type PreferenceLogProbs,
+  type PreferenceObjective,
+  readsToxic,
+} from './preference.js';
 
 type Quantity = keyof PreferenceLogProbs<number>;
 
@@ -14,7 +22,9 @@ interface GoldenCase {
 }
 
 /** From tests/golden/preference.py: TRL's formulas and ADPO's in float64 under torch autograd. */
-const golden = JSON.parse(readFileSync(new URL('../../../tests/golden/preference/losses.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(
+  readFileSync(new URL('../../../tests/golden/preference/losses.json', import.meta.url), 'utf8'),
+) as {
   cases: GoldenCase[];
 };
 
@@ -36,8 +46,14 @@ const duals: Arithmetic<Dual> = {
 };
 
 /** The i-th pair of a case, every quantity made by `make`. */
-function pairOf<V>({ logProbs }: GoldenCase, i: number, make: (value: number, name: string) => V): PreferenceLogProbs<V> {
-  return Object.fromEntries(Object.entries(logProbs).map(([name, values]) => [name, make(values[i] as number, name)])) as unknown as PreferenceLogProbs<V>;
+function pairOf<V>(
+  { logProbs }: GoldenCase,
+  i: number,
+  make: (value: number, name: string) => V,
+): PreferenceLogProbs<V> {
+  return Object.fromEntries(
+    Object.entries(logProbs).map(([name, values]) => [name, make(values[i] as number, name)]),
+  ) as unknown as PreferenceLogProbs<V>;
 }
 
 const within = (got: number, want: number): void => {
@@ -45,18 +61,27 @@ const within = (got: number, want: number): void => {
 };
 
 const triple = {
-  policyChosen: -20, policyRejected: -25, policyToxic: -31, referenceChosen: -22, referenceRejected: -24, referenceToxic: -30,
+  policyChosen: -20,
+  policyRejected: -25,
+  policyToxic: -31,
+  referenceChosen: -22,
+  referenceRejected: -24,
+  referenceToxic: -30,
 };
 const forms = ['joint', 'paired', 'separate'] as const;
 
 describe('preference formulas', () => {
   it('losses, margins and gradients of IPO and DPO equal TRL’s formulas, and those of ADPO their float64 values, within 1e-5', () => {
-    expect(new Set(golden.cases.map(({ objective }) => (objective.loss === 'adpo' ? objective.form : objective.loss)))).toEqual(
-      new Set(['ipo', 'dpo', ...forms]),
-    );
+    expect(
+      new Set(golden.cases.map(({ objective }) => (objective.loss === 'adpo' ? objective.form : objective.loss))),
+    ).toEqual(new Set(['ipo', 'dpo', ...forms]));
     for (const c of golden.cases) {
       c.losses.forEach((want, i) => {
-        const ours = preferenceFormula(numbers, pairOf(c, i, (value) => value), c.objective);
+        const ours = preferenceFormula(
+          numbers,
+          pairOf(c, i, (value) => value),
+          c.objective,
+        );
         within(ours.loss, want);
         expect(ours.margin).toBeCloseTo(c.margins[i] as number, 8);
         for (const [along, gradients] of Object.entries(c.gradients)) {
@@ -74,18 +99,23 @@ describe('preference formulas', () => {
     for (const logProbs of [triple, pair]) expect(adpo(numbers, logProbs, objective)).toEqual(dpo(numbers, pair, 0.3));
   });
 
-  it.each(forms)('ADPO %s: its value grows with the toxic completion’s likelihood and falls with the chosen one’s', (form) => {
-    const loss = (change: Partial<typeof triple>): number =>
-      adpo(numbers, { ...triple, ...change }, { form, beta: 0.3, gamma: 0.2, lambda: 1 }).loss;
-    expect(loss({ policyToxic: -30 })).toBeGreaterThan(loss({}));
-    expect(loss({ policyChosen: -19 })).toBeLessThan(loss({}));
-  });
+  it.each(forms)(
+    'ADPO %s: its value grows with the toxic completion’s likelihood and falls with the chosen one’s',
+    (form) => {
+      const loss = (change: Partial<typeof triple>): number =>
+        adpo(numbers, { ...triple, ...change }, { form, beta: 0.3, gamma: 0.2, lambda: 1 }).loss;
+      expect(loss({ policyToxic: -30 })).toBeGreaterThan(loss({}));
+      expect(loss({ policyChosen: -19 })).toBeLessThan(loss({}));
+    },
+  );
 
   it('ADPO separate: where the second term has no weight it is DPO, and its gradient tends to DPO’s as γ does to 0', () => {
     const options = { form: 'separate', beta: 0.3 } as const;
     expect(adpo(numbers, triple, { ...options, gamma: 0.2, lambda: 0 })).toEqual(dpo(numbers, triple, 0.3));
     const dual = (m: typeof triple): PreferenceLogProbs<Dual> =>
-      Object.fromEntries(Object.entries(m).map(([name, v]) => [name, { v, d: name === 'policyChosen' ? 1 : 0 }])) as unknown as PreferenceLogProbs<Dual>;
+      Object.fromEntries(
+        Object.entries(m).map(([name, v]) => [name, { v, d: name === 'policyChosen' ? 1 : 0 }]),
+      ) as unknown as PreferenceLogProbs<Dual>;
     const gradient = adpo(duals, dual(triple), { ...options, gamma: 1e-9, lambda: 1 }).loss;
     const plain = dpo(duals, dual(triple), 0.3).loss;
     expect(gradient.d).toBeCloseTo(plain.d, 8);
@@ -105,7 +135,8 @@ describe('preference formulas', () => {
   it('a prefix that both completions share cancels: adding its log-probability to all four terms changes nothing', () => {
     const pair = { policyChosen: -20, policyRejected: -25, referenceChosen: -22, referenceRejected: -24 };
     const shifted = { policyChosen: -50, policyRejected: -55, referenceChosen: -82, referenceRejected: -84 };
-    for (const formula of [ipo, dpo]) expect(formula(numbers, shifted, 0.1).loss).toBeCloseTo(formula(numbers, pair, 0.1).loss, 10);
+    for (const formula of [ipo, dpo])
+      expect(formula(numbers, shifted, 0.1).loss).toBeCloseTo(formula(numbers, pair, 0.1).loss, 10);
   });
 
   it('IPO is at rest exactly at a margin of 1/(2β), and pulls back a larger one', () => {

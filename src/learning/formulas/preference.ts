@@ -1,9 +1,10 @@
-/** Preference losses over completions of one prefix: IPO and DPO over pairs, ADPO over a pair and a third completion that must become
- *  less likely. Pure formulas, no parameters, no state. In what follows Δ(y) = log π(y|x) − log π_ref(y|x).
+/** Preference losses over completions of one prefix: IPO and DPO over pairs, ADPO over a pair and a third completion
+ *  that must become less likely. Pure formulas, no parameters, no state. In what follows Δ(y) = log π(y|x) − log
+ *  π_ref(y|x).
  *
- *  Log-probabilities are of whole completions, nats. Whether they are sums or means over tokens is the caller's choice and must be
- *  made openly, because β does not carry over: at 24 tokens and β = 0.2 IPO's target margin of 2.5 nats is 2.5 a sequence or 2.5 a
- *  token. ASTPrompter and TRL's online trainer sum, TRL's offline trainer averages for IPO. */
+ *  Log-probabilities are of whole completions, nats. Whether they are sums or means over tokens is the caller's choice
+ *  and must be made openly, because β does not carry over: at 24 tokens and β = 0.2 IPO's target margin of 2.5 nats is
+ *  2.5 a sequence or 2.5 a token. ASTPrompter and TRL's online trainer sum, TRL's offline trainer averages for IPO. */
 import { present, unreachable } from '../../base/invariant.js';
 import { type Arithmetic, logSigmoid } from './arithmetic.js';
 
@@ -15,7 +16,8 @@ export interface PairLogProbs<V> {
   readonly referenceRejected: V;
 }
 
-/** A pair and the completion that ADPO pushes away, where the objective reads it (`readsToxic`). Shapes as of the pair. */
+/** A pair and the completion that ADPO pushes away, where the objective reads it (`readsToxic`). Shapes as of the pair.
+ */
 export interface PreferenceLogProbs<V> extends PairLogProbs<V> {
   /** log π(y_t|x): x without the control token, whatever the completion was sampled after. */
   readonly policyToxic?: V;
@@ -77,16 +79,19 @@ export function dpo<V>(m: Arithmetic<V>, pair: PairLogProbs<V>, beta: number): P
   return { loss: m.scale(logSigmoid(m, m.scale(margin, beta)), -1), margin };
 }
 
-/** Adversarial direct preference optimisation. A third completion y_t shows the failure; its likelihood falls beside the pair's margin.
- *  joint     −log σ(β[Δ(y+) − Δ(y−)] − γΔ(y_t))
- *  paired    −log σ(β[Δ(y+) − Δ(y−)] + γ[Δ(y+) − Δ(y_t)])
- *  separate  −log σ(β[Δ(y+) − Δ(y−)]) − λ log σ(γ[Δ(y+) − Δ(y_t)])
- *  Where y_t has no weight (`readsToxic`) this is `dpo` itself, to the bit. That leaves out the constant λ log 2 that the formula of
- *  `separate` has at γ = 0, so that there its value steps while its gradient does not.
+/** Adversarial direct preference optimisation. A third completion y_t shows the failure; its likelihood falls beside
+ *  the pair's margin. joint −log σ(β[Δ(y+) − Δ(y−)] − γΔ(y_t)) paired −log σ(β[Δ(y+) − Δ(y−)] + γ[Δ(y+) − Δ(y_t)])
+ *  separate −log σ(β[Δ(y+) − Δ(y−)]) − λ log σ(γ[Δ(y+) − Δ(y_t)]) Where y_t has no weight (`readsToxic`) this is `dpo`
+ *  itself, to the bit. That leaves out the constant λ log 2 that the formula of `separate` has at γ = 0, so that there
+ *  its value steps while its gradient does not.
  *  @throws invariant when y_t has a weight and its log-probabilities are absent
- *  @source arXiv 2405.12900. The paper says reward plus penalty in words; `joint` follows them most closely, its equation was not at
- *  hand, and the other two are readings of our own. */
-export function adpo<V>(m: Arithmetic<V>, logProbs: PreferenceLogProbs<V>, objective: Omit<AdpoObjective, 'loss'>): PreferenceLoss<V> {
+ *  @source arXiv 2405.12900. The paper says reward plus penalty in words; `joint` follows them most closely, its
+ *    equation was not at hand, and the other two are readings of our own. */
+export function adpo<V>(
+  m: Arithmetic<V>,
+  logProbs: PreferenceLogProbs<V>,
+  objective: Omit<AdpoObjective, 'loss'>,
+): PreferenceLoss<V> {
   const { form, beta, gamma, lambda } = objective;
   if (!readsToxic({ loss: 'adpo', ...objective })) return dpo(m, logProbs, beta);
   const margin = preferenceMargin(m, logProbs);
@@ -114,7 +119,11 @@ export function readsToxic(objective: PreferenceObjective): boolean {
 }
 
 /** The objective's loss of a pair. Shapes: those of the inputs. */
-export function preferenceFormula<V>(m: Arithmetic<V>, logProbs: PreferenceLogProbs<V>, objective: PreferenceObjective): PreferenceLoss<V> {
+export function preferenceFormula<V>(
+  m: Arithmetic<V>,
+  logProbs: PreferenceLogProbs<V>,
+  objective: PreferenceObjective,
+): PreferenceLoss<V> {
   switch (objective.loss) {
     case 'ipo':
       return ipo(m, logProbs, objective.beta);

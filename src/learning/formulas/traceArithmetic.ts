@@ -1,4 +1,5 @@
-/** Formula arithmetic whose quantities are f32 values of a trace: what turns a formula into a part of a training graph. */
+/** Formula arithmetic whose quantities are f32 values of a trace: what turns a formula into a part of a training graph.
+ */
 import { abs, add, exp, log, minimum, mul, sub } from '../../engine/tensor/ops/all.js';
 import type { Value } from '../../engine/tensor/value.js';
 import type { Arithmetic } from './arithmetic.js';

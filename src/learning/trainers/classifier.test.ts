@@ -11,18 +11,35 @@ import { createClassifierTrainer, type LabelledText } from './classifier.js';
 import { balancingWeights, epochOrder, evaluateClassifier, fitClassifier } from './classifierFit.js';
 
 const encoder = {
-  model_type: 'bert', vocab_size: 264, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 32,
+  model_type: 'bert',
+  vocab_size: 264,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  max_position_embeddings: 32,
   initializer_range: 0.4,
 } as const;
 const decoder = {
-  model_type: 'llama', vocab_size: 264, hidden_size: 16, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 32,
+  model_type: 'llama',
+  vocab_size: 264,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  max_position_embeddings: 32,
   initializer_range: 0.4,
 } as const;
 const bodies = { encoder, decoder } as const;
 
 const ids = (text: string): number[] => [...Buffer.from(text)];
 const text = (words: string, ...wanted: number[]): LabelledText => ({ ids: ids(words), wanted });
-const threeWay = [text('a cat', 1, 0, 0), text('dogs and', 0, 1, 0), text('birds sing', 0, 0, 1), text('cats', 0.25, 0.5, 0.25)];
+const threeWay = [
+  text('a cat', 1, 0, 0),
+  text('dogs and', 0, 1, 0),
+  text('birds sing', 0, 0, 1),
+  text('cats', 0.25, 0.5, 0.25),
+];
 const manyLabels = [text('a cat', 1, 0, 1), text('dogs and', 0, 0, 0), text('birds sing', 0, 1, 1)];
 const optimizer = { ...defaultAdamw, learningRate: 1e-2 };
 
@@ -35,7 +52,11 @@ afterAll(() => device.close());
 const create = (body: keyof typeof bodies, isMultiLabel = false): Promise<SequenceClassifier> =>
   createSequenceClassifier(
     device,
-    { ...bodies[body], num_labels: 3, problem_type: isMultiLabel ? 'multi_label_classification' : 'single_label_classification' },
+    {
+      ...bodies[body],
+      num_labels: 3,
+      problem_type: isMultiLabel ? 'multi_label_classification' : 'single_label_classification',
+    },
     byteTokenizer(),
     1,
   );
@@ -43,7 +64,10 @@ const create = (body: keyof typeof bodies, isMultiLabel = false): Promise<Sequen
 describe.each(['encoder', 'decoder'] as const)('the classifier trainer on a small %s', (body) => {
   it('the loss of labels that exclude each other is torch’s weighted cross-entropy', async () => {
     const model = await create(body);
-    const logits = await classify(model, threeWay.map((each) => each.ids));
+    const logits = await classify(
+      model,
+      threeWay.map((each) => each.ids),
+    );
     const labelWeights = [1, 2, 0.5];
     // Σ w·p·(−log softmax) / Σ w·p, as CrossEntropyLoss(weight=w) for one-hot labels.
     let [sum, total] = [0, 0];
@@ -63,14 +87,22 @@ describe.each(['encoder', 'decoder'] as const)('the classifier trainer on a smal
 
   it('the loss of independent labels is torch’s binary cross-entropy with pos_weight', async () => {
     const model = await create(body, true);
-    const logits = await classify(model, manyLabels.map((each) => each.ids));
+    const logits = await classify(
+      model,
+      manyLabels.map((each) => each.ids),
+    );
     const labelWeights = [1, 3, 2];
-    const terms = manyLabels.flatMap(({ wanted }, n) => wanted.map((p, i) => {
-      const sigmoid = 1 / (1 + Math.exp(-(logits[n]?.[i] ?? 0)));
-      return -(labelWeights[i] ?? 0) * p * Math.log(sigmoid) - (1 - p) * Math.log(1 - sigmoid);
-    }));
+    const terms = manyLabels.flatMap(({ wanted }, n) =>
+      wanted.map((p, i) => {
+        const sigmoid = 1 / (1 + Math.exp(-(logits[n]?.[i] ?? 0)));
+        return -(labelWeights[i] ?? 0) * p * Math.log(sigmoid) - (1 - p) * Math.log(1 - sigmoid);
+      }),
+    );
     const trainer = await createClassifierTrainer(model, { labelWeights, optimizer });
-    expect((await trainer.train(manyLabels))['loss']).toBeCloseTo(terms.reduce((sum, term) => sum + term, 0) / terms.length, 4);
+    expect((await trainer.train(manyLabels))['loss']).toBeCloseTo(
+      terms.reduce((sum, term) => sum + term, 0) / terms.length,
+      4,
+    );
     await trainer.release();
     await model.close();
   });
@@ -87,8 +119,11 @@ describe.each(['encoder', 'decoder'] as const)('the classifier trainer on a smal
     }
     const [whole, cut] = results;
     expect(cut?.loss).toBeCloseTo(whole?.loss ?? Number.NaN, 5);
-    // Adam's first step is ± the rate where a gradient is all rounding (a key's bias), so those weights are left out by count.
-    const far = [...(whole?.weights ?? [])].filter((value, i) => Math.abs(value - (cut?.weights[i] ?? Number.NaN)) > 2e-4).length;
+    // Adam's first step is ± the rate where a gradient is all rounding (a key's bias), so those weights are left out by
+    // count.
+    const far = [...(whole?.weights ?? [])].filter(
+      (value, i) => Math.abs(value - (cut?.weights[i] ?? Number.NaN)) > 2e-4,
+    ).length;
     expect(far).toBeLessThanOrEqual(16);
   });
 
@@ -97,21 +132,33 @@ describe.each(['encoder', 'decoder'] as const)('the classifier trainer on a smal
     const options = { epochs: 3, batchTexts: 3, seed: 5, learningRate: 1e-2, balance: 'repeat' } as const;
     const whole = await create(body);
     const losses: number[] = [];
-    await fitClassifier(whole, threeWay, { ...options, onStep: ({ metrics }) => void losses.push(metrics['loss'] ?? Number.NaN) });
+    await fitClassifier(whole, threeWay, {
+      ...options,
+      onStep: ({ metrics }) => void losses.push(metrics['loss'] ?? Number.NaN),
+    });
 
     const stopped = await create(body);
     const stop = new Error('stopped');
-    await expect(fitClassifier(stopped, threeWay, { ...options, onStep: async ({ step, trainer }) => {
-      if (step !== 4) return;
-      await mkdir(join(folder, 'state'));
-      await trainer.save(join(folder, 'state'));
-      throw stop;
-    } })).rejects.toBe(stop);
+    await expect(
+      fitClassifier(stopped, threeWay, {
+        ...options,
+        onStep: async ({ step, trainer }) => {
+          if (step !== 4) return;
+          await mkdir(join(folder, 'state'));
+          await trainer.save(join(folder, 'state'));
+          throw stop;
+        },
+      }),
+    ).rejects.toBe(stop);
     await stopped.close();
 
     const resumed = await create(body);
     const later: number[] = [];
-    await fitClassifier(resumed, threeWay, { ...options, resume: join(folder, 'state'), onStep: ({ metrics }) => void later.push(metrics['loss'] ?? Number.NaN) });
+    await fitClassifier(resumed, threeWay, {
+      ...options,
+      resume: join(folder, 'state'),
+      onStep: ({ metrics }) => void later.push(metrics['loss'] ?? Number.NaN),
+    });
     expect(later).toEqual(losses.slice(4));
     expect(await device.hash(resumed.weights)).toBe(await device.hash(whole.weights));
     for (const each of [whole, resumed]) await each.close();
@@ -166,6 +213,10 @@ it('texts without a number for each label, and no texts at all, are refused', as
 
 it('a label that all texts have, or none, has no ROC-AUC', async () => {
   const model = await create('encoder');
-  expect((await evaluateClassifier(model, [text('x', 1, 0, 0), text('y', 1, 0, 0)])).rocAuc).toEqual({ LABEL_0: null, LABEL_1: null, LABEL_2: null });
+  expect((await evaluateClassifier(model, [text('x', 1, 0, 0), text('y', 1, 0, 0)])).rocAuc).toEqual({
+    LABEL_0: null,
+    LABEL_1: null,
+    LABEL_2: null,
+  });
   await model.close();
 });

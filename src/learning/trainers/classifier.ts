@@ -1,12 +1,17 @@
-/** Fine-tuning of a sequence classifier, decoder or encoder. Labels that exclude each other: cross-entropy between wanted and predicted
- *  class probabilities. Labels that do not (multi-label): binary cross-entropy of each. Wanted probabilities may be soft. Dropout is not
- *  applied.
+/** Fine-tuning of a sequence classifier, decoder or encoder. Labels that exclude each other: cross-entropy between
+ *  wanted and predicted class probabilities. Labels that do not (multi-label): binary cross-entropy of each. Wanted
+ *  probabilities may be soft. Dropout is not applied.
  *
  *  Both losses are one: a binary cross-entropy with logit z is the cross-entropy of two classes with logits z and 0. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { saveAdapter } from '../../engine/models/adapters/adapter.js';
-import { classifierParameters, saveSequenceClassifier, traceClassLogits, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
+import {
+  classifierParameters,
+  saveSequenceClassifier,
+  traceClassLogits,
+  type SequenceClassifier,
+} from '../../engine/models/sequenceClassifier.js';
 import { packTexts } from '../../engine/models/textBatch.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
@@ -26,8 +31,8 @@ export interface ClassifierOptions {
   /** Tokens, padding included, computed at once. */
   readonly microbatchTokens: number;
   readonly optimizer: AdamwConfig;
-  /** Factor of each label in the loss, where it is wanted; null = 1. As `weight` of torch's CrossEntropyLoss (the mean is weighted
-   *  too), and as `pos_weight` of BCEWithLogitsLoss. */
+  /** Factor of each label in the loss, where it is wanted; null = 1. As `weight` of torch's CrossEntropyLoss (the mean
+   *  is weighted too), and as `pos_weight` of BCEWithLogitsLoss. */
   readonly labelWeights: readonly number[] | null;
 }
 
@@ -38,26 +43,51 @@ export const defaultClassifier: ClassifierOptions = {
 };
 
 export interface ClassifierTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
-  /** One optimizer step on one batch. The loss is the (weighted) mean over its texts, nats; of multi-label also over the labels.
+  /** One optimizer step on one batch. The loss is the (weighted) mean over its texts, nats; of multi-label also over
+   *  the labels.
    *  @throws ConfigError for a text without a number for each label */
   readonly train: (texts: readonly LabelledText[]) => Promise<Readonly<Record<string, number>>>;
 }
 
 /** Trains all weights, or an adapter and the head where the model has one. @param model trainable */
-export async function createClassifierTrainer(model: SequenceClassifier, options: Partial<ClassifierOptions> = {}): Promise<ClassifierTrainer> {
+export async function createClassifierTrainer(
+  model: SequenceClassifier,
+  options: Partial<ClassifierOptions> = {},
+): Promise<ClassifierTrainer> {
   const { microbatchTokens, optimizer, labelWeights } = { ...defaultClassifier, ...options };
   const { device, weights, architecture, adapter, labels } = model;
   const factors = labelWeights ?? labels.map(() => 1);
   requireLabels(factors, labels, 'labelWeights');
-  const trained: TrainedModel = adapter === null
-    ? { device, weights, parameters: classifierParameters(architecture), save: (folder) => saveSequenceClassifier(model, folder) }
-    : { device, ...adapter, frozen: weights, part: 'adapter', save: (folder) => saveAdapter(device, adapter, folder) };
+  const trained: TrainedModel =
+    adapter === null
+      ? {
+          device,
+          weights,
+          parameters: classifierParameters(architecture),
+          save: (folder) => saveSequenceClassifier(model, folder),
+        }
+      : {
+          device,
+          ...adapter,
+          frozen: weights,
+          part: 'adapter',
+          save: (folder) => saveAdapter(device, adapter, folder),
+        };
   const trainer = await createTrainer(trained, (trace) => classifierLoss(trace, model), optimizer);
   const { base, isMultiLabel } = architecture;
   const feeds = (texts: readonly LabelledText[], scale: number): Readonly<Record<string, HostTensor>> => {
-    const shares = texts.flatMap(({ wanted }) => wanted.flatMap((p, i) => sharesOf(p, factors[i] ?? 1, isMultiLabel).map((share) => share * scale)));
+    const shares = texts.flatMap(({ wanted }) =>
+      wanted.flatMap((p, i) => sharesOf(p, factors[i] ?? 1, isMultiLabel).map((share) => share * scale)),
+    );
     const wanted = f32Tensor([texts.length, labels.length, ...(isMultiLabel ? [2] : [])], Float32Array.from(shares));
-    return { ...packTexts(texts.map(({ ids }) => ids), base, base.classifier.pooling), wanted };
+    return {
+      ...packTexts(
+        texts.map(({ ids }) => ids),
+        base,
+        base.classifier.pooling,
+      ),
+      wanted,
+    };
   };
   return {
     step: trainer.step,
@@ -69,15 +99,25 @@ export async function createClassifierTrainer(model: SequenceClassifier, options
       const total = isMultiLabel
         ? texts.length * labels.length
         : texts.reduce((sum, { wanted }) => sum + wanted.reduce((part, p, i) => part + p * (factors[i] ?? 1), 0), 0);
-      const plan = planMicrobatches(texts.map(({ ids }) => ids.length), microbatchTokens);
-      const { report } = await trainer.update(plan.map((members) => feeds(members.map((i) => present(texts[i], 'a text')), 1 / total)));
+      const plan = planMicrobatches(
+        texts.map(({ ids }) => ids.length),
+        microbatchTokens,
+      );
+      const { report } = await trainer.update(
+        plan.map((members) =>
+          feeds(
+            members.map((i) => present(texts[i], 'a text')),
+            1 / total,
+          ),
+        ),
+      );
       return { loss: report.loss, learning_rate: report.learningRate, grad_norm: report.gradientNorm };
     },
   };
 }
 
-/** inputs  of the text batch (textBatch.ts) · wanted f32 [B, labels], or [B, labels, 2] (holds, does not) of multi-label: shares of the loss
- *  output  loss [] */
+/** inputs of the text batch (textBatch.ts) · wanted f32 [B, labels], or [B, labels, 2] (holds, does not) of
+ *  multi-label: shares of the loss output loss [] */
 function classifierLoss(trace: Trace, { architecture, labels }: SequenceClassifier): LossGraph {
   const logits_BL = traceClassLogits(architecture, trace);
   const count = labels.length;
@@ -97,6 +137,10 @@ function sharesOf(wanted: number, factor: number, isMultiLabel: boolean): readon
 
 function requireLabels(values: readonly number[], labels: readonly string[], where: string): void {
   if (values.length !== labels.length || !values.every((value) => Number.isFinite(value) && value >= 0)) {
-    throw new ConfigError('Not a number for each label', { where, expected: `${String(labels.length)} numbers ≥ 0, for ${labels.join(', ')}`, got: values.join(', ') });
+    throw new ConfigError('Not a number for each label', {
+      where,
+      expected: `${String(labels.length)} numbers ≥ 0, for ${labels.join(', ')}`,
+      got: values.join(', '),
+    });
   }
 }

@@ -1,5 +1,5 @@
-/** How a batch is cut into pieces that fit into memory. Only the cut depends on the budget, never the result: losses are normalised by
- *  the whole batch, so that a batch of 8 equals 8 accumulated batches of 1. */
+/** How a batch is cut into pieces that fit into memory. Only the cut depends on the budget, never the result: losses
+ *  are normalised by the whole batch, so that a batch of 8 equals 8 accumulated batches of 1. */
 
 /** Items grouped so that (longest item) × (items) stays within the budget; an item above it stands alone.
  *  @param tokens tokens of each item
@@ -19,9 +19,11 @@ export function planMicrobatches(tokens: readonly number[], budgetTokens: number
   return out;
 }
 
-/** Items laid end to end in rows, best fit decreasing: longest first, each into the fullest row that has room for it, or a new one.
+/** Items laid end to end in rows, best fit decreasing: longest first, each into the fullest row that has room for it,
+ *  or a new one.
  *  @param tokens tokens of each item
- *  @returns each row's items and their tokens together; at most `rowTokens`, but for an item above that, which has a row of its own */
+ *  @returns each row's items and their tokens together; at most `rowTokens`, but for an item above that, which has a
+ *    row of its own */
 export function fillRows(
   tokens: readonly number[],
   rowTokens: number,

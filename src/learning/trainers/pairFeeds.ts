@@ -1,8 +1,10 @@
-/** Preference pairs as the feeds of the trainer's graph: which replies are read, which pairs share a row, which rows a microbatch.
+/** Preference pairs as the feeds of the trainer's graph: which replies are read, which pairs share a row, which rows a
+ *  microbatch.
  *
- *  The replies of a pair stand in one order everywhere: chosen, rejected and, where the objective reads it, toxic. In shared rows they
- *  are branches after one prefix, [prefix | y+ | y− | y_t], each blind to the others; the toxic reply comes after the plain prefix
- *  like the others, whatever it was sampled after. A pair's anchor is its last sequence, with a prefix of its own. */
+ *  The replies of a pair stand in one order everywhere: chosen, rejected and, where the objective reads it, toxic. In
+ *  shared rows they are branches after one prefix, [prefix | y+ | y− | y_t], each blind to the others; the toxic reply
+ *  comes after the plain prefix like the others, whatever it was sampled after. A pair's anchor is its last sequence,
+ *  with a prefix of its own. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { packSequences, type PackedSequences, type Sequence } from '../../engine/models/packSequences.js';
@@ -47,7 +49,11 @@ export function cutPairs(pairs: readonly TrainingPair[], packing: PairPacking): 
 
 /** What `preferenceLoss` lists as its inputs. Pair p of the graph is the p-th of `rows.flat()`.
  *  @param rows of one microbatch of `pairs`, the whole batch */
-export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packing: PairPacking): Readonly<Record<string, HostTensor>> {
+export function pairFeeds(
+  rows: PairRows,
+  pairs: readonly TrainingPair[],
+  packing: PairPacking,
+): Readonly<Record<string, HostTensor>> {
   const members = rows.flat().map((i) => present(pairs[i], 'a pair'));
   const sequences = members.flatMap((pair) => repliesOf(pair, packing));
   const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
@@ -58,12 +64,17 @@ export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packin
   const replies = packing.toxic ? 3 : 2;
   const ofPair = packing.anchor > 0 ? replies + 1 : replies;
   const weights = Array.from({ length: replies }, () => new Float32Array(members.length * tokens));
-  const anchors = { weights: new Float32Array(tokens), reference: new Float32Array(tokens), read: new Map<number, number>() };
+  const anchors = {
+    weights: new Float32Array(tokens),
+    reference: new Float32Array(tokens),
+    read: new Map<number, number>(),
+  };
   packed.segment_N.forEach((segment, n) => {
     const { completion } = present(sequences[segment], 'a completion for each segment');
     const [pair, reply] = [Math.floor(segment / ofPair), segment % ofPair];
     if (reply < replies) {
-      present(weights[reply], 'weights for each reply')[pair * tokens + n] = packing.logProbs === 'sum' ? 1 : 1 / completion.length;
+      present(weights[reply], 'weights for each reply')[pair * tokens + n] =
+        packing.logProbs === 'sum' ? 1 : 1 / completion.length;
       return;
     }
     // Tokens of a completion come in order.
@@ -72,8 +83,10 @@ export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packin
     anchors.weights[n] = packing.anchor / (completion.length * pairs.length);
     anchors.reference[n] = present(members[pair]?.anchor?.reference[at], 'a reference for each token of an anchor');
   });
-  const weightsOf = (reply: number): HostTensor => f32Tensor([members.length, tokens], present(weights[reply], 'weights for each reply'));
-  const perPair = (value: (pair: TrainingPair) => number): HostTensor => f32Tensor([members.length], members.map(value));
+  const weightsOf = (reply: number): HostTensor =>
+    f32Tensor([members.length, tokens], present(weights[reply], 'weights for each reply'));
+  const perPair = (value: (pair: TrainingPair) => number): HostTensor =>
+    f32Tensor([members.length], members.map(value));
   const { logProbs, toxic } = packing;
   return {
     ids: packed.ids_BT,
@@ -85,10 +98,17 @@ export function pairFeeds(rows: PairRows, pairs: readonly TrainingPair[], packin
     rejectedWeights: weightsOf(1),
     referenceChosen: perPair((pair) => joinTokens(pair.referenceChosen, logProbs)),
     referenceRejected: perPair((pair) => joinTokens(pair.referenceRejected, logProbs)),
-    ...(toxic ? { toxicWeights: weightsOf(2), referenceToxic: perPair((pair) => joinTokens(pair.referenceToxic ?? [], logProbs)) } : {}),
+    ...(toxic
+      ? {
+          toxicWeights: weightsOf(2),
+          referenceToxic: perPair((pair) => joinTokens(pair.referenceToxic ?? [], logProbs)),
+        }
+      : {}),
     chosenMeans: perPair((pair) => meanFactor(pair.chosen.length, logProbs)),
     pairWeights: perPair(() => 1 / pairs.length),
-    ...(packing.anchor > 0 ? { anchorWeights: f32Tensor([tokens], anchors.weights), anchorReference: f32Tensor([tokens], anchors.reference) } : {}),
+    ...(packing.anchor > 0
+      ? { anchorWeights: f32Tensor([tokens], anchors.weights), anchorReference: f32Tensor([tokens], anchors.reference) }
+      : {}),
   };
 }
 
@@ -103,13 +123,20 @@ export function meanFactor(tokens: number, how: PairPacking['logProbs']): number
   return how === 'sum' ? 1 / tokens : 1;
 }
 
-function repliesOf({ prefix, chosen, rejected, toxic, anchor }: TrainingPair, packing: Pick<PairPacking, 'toxic' | 'anchor'>): readonly Sequence[] {
+function repliesOf(
+  { prefix, chosen, rejected, toxic, anchor }: TrainingPair,
+  packing: Pick<PairPacking, 'toxic' | 'anchor'>,
+): readonly Sequence[] {
   const replies = packing.toxic ? [chosen, rejected, present(toxic, 'a toxic reply')] : [chosen, rejected];
-  return [...replies.map((completion) => ({ prefix, completion })), ...(packing.anchor > 0 ? [present(anchor, 'an anchor')] : [])];
+  return [
+    ...replies.map((completion) => ({ prefix, completion })),
+    ...(packing.anchor > 0 ? [present(anchor, 'an anchor')] : []),
+  ];
 }
 
 function requireAnchor({ anchor }: TrainingPair, index: number): void {
-  if (anchor !== undefined && anchor.completion.length > 0 && anchor.reference.length === anchor.completion.length) return;
+  if (anchor !== undefined && anchor.completion.length > 0 && anchor.reference.length === anchor.completion.length)
+    return;
   throw new ConfigError('this pair has no anchor', {
     where: `pair ${String(index)}`,
     expected: 'a completion that is to stay as likely as it was, and its log-probabilities',

@@ -76,30 +76,38 @@ describe('preference trainer', () => {
     expect(worst).toBeLessThan(tolerance);
   }
 
-  it.each(['ipo', 'dpo'] as const)('%s: the logged loss and log-probabilities are the formula over scored completions', async (loss) => {
-    for (const logProbs of ['sum', 'mean'] as const) {
-      const model = await tinyModel(device);
-      const before = await policyOf(model, logProbs);
-      const trainer = await createPreferenceTrainer(model, { loss, logProbs, beta: 0.1, optimizer });
-      const log = await trainer.train(pairs);
-      const join = (values: readonly number[]): number =>
-        values.reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
-      const losses = pairs.map((pair, i) => {
-        const [policyChosen, policyRejected] = before[i] as [number, number];
-        return preferenceFormula(
-          numbers,
-          { policyChosen, policyRejected, referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected) },
-          { loss, beta: 0.1 },
-        ).loss;
-      });
-      const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length;
-      // float32 forward passes of two programs differ in the last bits; IPO squares margins of tens of nats.
-      expect(Math.abs((log['loss'] as number) - mean)).toBeLessThan(1e-4 * Math.max(1, mean));
-      expect(log['logps/chosen']).toBeCloseTo(before.reduce((sum, [chosen]) => sum + chosen, 0) / pairs.length, 3);
-      await trainer.release();
-      await model.close();
-    }
-  });
+  it.each(['ipo', 'dpo'] as const)(
+    '%s: the logged loss and log-probabilities are the formula over scored completions',
+    async (loss) => {
+      for (const logProbs of ['sum', 'mean'] as const) {
+        const model = await tinyModel(device);
+        const before = await policyOf(model, logProbs);
+        const trainer = await createPreferenceTrainer(model, { loss, logProbs, beta: 0.1, optimizer });
+        const log = await trainer.train(pairs);
+        const join = (values: readonly number[]): number =>
+          values.reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
+        const losses = pairs.map((pair, i) => {
+          const [policyChosen, policyRejected] = before[i] as [number, number];
+          return preferenceFormula(
+            numbers,
+            {
+              policyChosen,
+              policyRejected,
+              referenceChosen: join(pair.referenceChosen),
+              referenceRejected: join(pair.referenceRejected),
+            },
+            { loss, beta: 0.1 },
+          ).loss;
+        });
+        const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+        // float32 forward passes of two programs differ in the last bits; IPO squares margins of tens of nats.
+        expect(Math.abs((log['loss'] as number) - mean)).toBeLessThan(1e-4 * Math.max(1, mean));
+        expect(log['logps/chosen']).toBeCloseTo(before.reduce((sum, [chosen]) => sum + chosen, 0) / pairs.length, 3);
+        await trainer.release();
+        await model.close();
+      }
+    },
+  );
 
   async function policyOf(model: LanguageModel, how: 'sum' | 'mean'): Promise<[number, number][]> {
     const scored = await scoreCompletions(
@@ -110,37 +118,71 @@ describe('preference trainer', () => {
       ]),
     );
     const join = (values: Float32Array | undefined): number =>
-      (values ?? new Float32Array()).reduce((sum, value) => sum + value, 0) / (how === 'sum' ? 1 : (values?.length ?? 1));
+      (values ?? new Float32Array()).reduce((sum, value) => sum + value, 0) /
+      (how === 'sum' ? 1 : (values?.length ?? 1));
     return pairs.map((_, i) => [join(scored[2 * i]), join(scored[2 * i + 1])]);
   }
 
-  it.each(forms)('adpo, %s: the logged loss and rewards are the formula over scored completions, the toxic one after the plain prefix', async (form) => {
-    for (const logProbs of ['sum', 'mean'] as const) {
-      const join = (values: ArrayLike<number>): number =>
-        Array.from(values).reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
-      const model = await tinyModel(device);
-      const scored = await scoreCompletions(
-        model,
-        triples.flatMap(({ prefix, chosen, rejected, toxic }) => [chosen, rejected, toxic ?? []].map((completion) => ({ prefix, completion }))),
-      );
-      const trainer = await createPreferenceTrainer(model, { loss: 'adpo', form, beta: 0.1, gamma: 0.05, lambda: 0.5, logProbs, optimizer });
-      const log = await trainer.train(triples);
-      const expected = triples.map((pair, i) => {
-        const [policyChosen, policyRejected, policyToxic] = [0, 1, 2].map((k) => join(scored[3 * i + k] ?? [])) as [number, number, number];
-        const references = {
-          referenceChosen: join(pair.referenceChosen), referenceRejected: join(pair.referenceRejected), referenceToxic: join(pair.referenceToxic ?? []),
-        };
-        const { loss } = adpo(numbers, { policyChosen, policyRejected, policyToxic, ...references }, { form, beta: 0.1, gamma: 0.05, lambda: 0.5 });
-        return { loss, toxic: policyToxic, reward: 0.1 * (policyToxic - references.referenceToxic) };
-      });
-      const mean = (value: (row: (typeof expected)[number]) => number): number => expected.reduce((sum, row) => sum + value(row), 0) / expected.length;
-      expect(log['loss']).toBeCloseTo(mean(({ loss }) => loss), 3);
-      expect(log['logps/toxic']).toBeCloseTo(mean(({ toxic }) => toxic), 3);
-      expect(log['rewards/toxic']).toBeCloseTo(mean(({ reward }) => reward), 3);
-      await trainer.release();
-      await model.close();
-    }
-  });
+  it.each(forms)(
+    'adpo, %s: the logged loss and rewards are the formula over scored completions, the toxic one after the plain prefix',
+    async (form) => {
+      for (const logProbs of ['sum', 'mean'] as const) {
+        const join = (values: ArrayLike<number>): number =>
+          Array.from(values).reduce((sum, value) => sum + value, 0) / (logProbs === 'sum' ? 1 : values.length);
+        const model = await tinyModel(device);
+        const scored = await scoreCompletions(
+          model,
+          triples.flatMap(({ prefix, chosen, rejected, toxic }) =>
+            [chosen, rejected, toxic ?? []].map((completion) => ({ prefix, completion })),
+          ),
+        );
+        const trainer = await createPreferenceTrainer(model, {
+          loss: 'adpo',
+          form,
+          beta: 0.1,
+          gamma: 0.05,
+          lambda: 0.5,
+          logProbs,
+          optimizer,
+        });
+        const log = await trainer.train(triples);
+        const expected = triples.map((pair, i) => {
+          const [policyChosen, policyRejected, policyToxic] = [0, 1, 2].map((k) => join(scored[3 * i + k] ?? [])) as [
+            number,
+            number,
+            number,
+          ];
+          const references = {
+            referenceChosen: join(pair.referenceChosen),
+            referenceRejected: join(pair.referenceRejected),
+            referenceToxic: join(pair.referenceToxic ?? []),
+          };
+          const { loss } = adpo(
+            numbers,
+            { policyChosen, policyRejected, policyToxic, ...references },
+            { form, beta: 0.1, gamma: 0.05, lambda: 0.5 },
+          );
+          return { loss, toxic: policyToxic, reward: 0.1 * (policyToxic - references.referenceToxic) };
+        });
+        const mean = (value: (row: (typeof expected)[number]) => number): number =>
+          expected.reduce((sum, row) => sum + value(row), 0) / expected.length;
+        expect(log['loss']).toBeCloseTo(
+          mean(({ loss }) => loss),
+          3,
+        );
+        expect(log['logps/toxic']).toBeCloseTo(
+          mean(({ toxic }) => toxic),
+          3,
+        );
+        expect(log['rewards/toxic']).toBeCloseTo(
+          mean(({ reward }) => reward),
+          3,
+        );
+        await trainer.release();
+        await model.close();
+      }
+    },
+  );
 
   it('adpo at γ = 0 trains the weights of DPO to the bit on the same pairs, and does not read their toxic replies', async () => {
     const dpo = await trained({ loss: 'dpo', beta: 0.3 }, [triples, triples, triples]);
@@ -150,8 +192,14 @@ describe('preference trainer', () => {
       expect(adpo.logs).toEqual(dpo.logs);
     }
     // Nor does DPO: without them it is the same.
-    expect(Buffer.from((await trained({ loss: 'dpo', beta: 0.3 })).weights.buffer).equals(Buffer.from(dpo.weights.buffer))).toBe(true);
-    const { weights, logs } = await trained({ loss: 'adpo', form: 'joint', beta: 0.3, gamma: 0.2 }, [triples, triples, triples]);
+    expect(
+      Buffer.from((await trained({ loss: 'dpo', beta: 0.3 })).weights.buffer).equals(Buffer.from(dpo.weights.buffer)),
+    ).toBe(true);
+    const { weights, logs } = await trained({ loss: 'adpo', form: 'joint', beta: 0.3, gamma: 0.2 }, [
+      triples,
+      triples,
+      triples,
+    ]);
     expect(Buffer.from(weights.buffer).equals(Buffer.from(dpo.weights.buffer))).toBe(false);
     expect(Object.keys(logs[0] ?? {})).toContain('rewards/toxic');
     expect(Object.keys(dpo.logs[0] ?? {})).not.toContain('rewards/toxic');
@@ -164,7 +212,12 @@ describe('preference trainer', () => {
     await expect(trainer.train(pairs)).rejects.toThrow(ConfigError);
     expect(trainer.step()).toBe(0);
     await trainer.release();
-    for (const options of [{ beta: 0 }, { nll: -1 }, { loss: 'adpo', gamma: -0.1 }, { loss: 'adpo', lambda: NaN }] as const) {
+    for (const options of [
+      { beta: 0 },
+      { nll: -1 },
+      { loss: 'adpo', gamma: -0.1 },
+      { loss: 'adpo', lambda: NaN },
+    ] as const) {
       await expect(createPreferenceTrainer(model, options)).rejects.toThrow(ConfigError);
     }
     await model.close();
@@ -172,9 +225,17 @@ describe('preference trainer', () => {
 
   it('nll adds the chosen reply’s mean negative log-likelihood a token to the loss, and keeps the reply more likely', async () => {
     for (const logProbs of ['sum', 'mean'] as const) {
-      const [plain, kept] = [await trained({ loss: 'dpo', beta: 0.1, logProbs }), await trained({ loss: 'dpo', beta: 0.1, logProbs, nll: 2 })];
-      const scored = await scoreCompletions(await tinyModel(device), pairs.map(({ prefix, chosen }) => ({ prefix, completion: chosen })));
-      const nll = scored.reduce((sum, values) => sum - values.reduce((total, value) => total + value, 0) / values.length, 0) / pairs.length;
+      const [plain, kept] = [
+        await trained({ loss: 'dpo', beta: 0.1, logProbs }),
+        await trained({ loss: 'dpo', beta: 0.1, logProbs, nll: 2 }),
+      ];
+      const scored = await scoreCompletions(
+        await tinyModel(device),
+        pairs.map(({ prefix, chosen }) => ({ prefix, completion: chosen })),
+      );
+      const nll =
+        scored.reduce((sum, values) => sum - values.reduce((total, value) => total + value, 0) / values.length, 0) /
+        pairs.length;
       expect(kept.logs[0]?.['nll_loss']).toBeCloseTo(nll, 4);
       expect(kept.logs[0]?.['loss']).toBeCloseTo((plain.logs[0]?.['loss'] as number) + 2 * nll, 3);
       expect(kept.logs[2]?.['logps/chosen'] as number).toBeGreaterThan(plain.logs[2]?.['logps/chosen'] as number);
@@ -194,7 +255,10 @@ describe('preference trainer', () => {
     const batches = [anchored, anchored, anchored];
     const options = { loss: 'adpo', beta: 0.1, gamma: 0.1 } as const;
     const plain = await trained(options, batches);
-    const [shared, separate] = [await trained({ ...options, anchor: 3 }, batches), await trained({ ...options, anchor: 3, rows: 'separate' }, batches)];
+    const [shared, separate] = [
+      await trained({ ...options, anchor: 3 }, batches),
+      await trained({ ...options, anchor: 3, rows: 'separate' }, batches),
+    ];
     expect(shared.logs[0]?.['anchor_loss']).toBeCloseTo(3 * 0.25, 3);
     expect(shared.logs[0]?.['loss']).toBeCloseTo((plain.logs[0]?.['loss'] as number) + 3 * 0.25, 3);
     expectClose(shared.weights, separate.weights, 2e-4);
@@ -218,9 +282,13 @@ describe('preference trainer', () => {
   it('the shared-row path computes what separate rows compute', async () => {
     for (const loss of ['ipo', 'dpo', 'adpo'] as const) {
       const batches = [triples, triples, triples];
-      const [shared, separate] = [await trained({ loss, rows: 'shared' }, batches), await trained({ loss, rows: 'separate' }, batches)];
+      const [shared, separate] = [
+        await trained({ loss, rows: 'shared' }, batches),
+        await trained({ loss, rows: 'separate' }, batches),
+      ];
       expectClose(shared.weights, separate.weights, 2e-4);
-      for (const [name, value] of Object.entries(separate.logs[0] ?? {})) expect(shared.logs[0]?.[name]).toBeCloseTo(value, 3);
+      for (const [name, value] of Object.entries(separate.logs[0] ?? {}))
+        expect(shared.logs[0]?.[name]).toBeCloseTo(value, 3);
     }
   });
 
@@ -230,7 +298,9 @@ describe('preference trainer', () => {
       Array.from({ length: 30 }, () => pairs),
     );
     expect(logs.at(-1)?.['loss'] as number).toBeLessThan((logs[0]?.['loss'] as number) / 4);
-    expect(logs.at(-1)?.['rewards/accuracies'] as number).toBeGreaterThanOrEqual(logs[0]?.['rewards/accuracies'] as number);
+    expect(logs.at(-1)?.['rewards/accuracies'] as number).toBeGreaterThanOrEqual(
+      logs[0]?.['rewards/accuracies'] as number,
+    );
     expect(logs.map((log) => log['learning_rate']).slice(0, 3)).toEqual([5e-3, 1e-2, 1e-2]);
   });
 
@@ -257,7 +327,9 @@ describe('preference trainer', () => {
     const logs = [];
     for (const batch of batches.slice(2)) logs.push(await resumed.train(batch));
     expect(logs).toEqual(whole.logs.slice(2));
-    expect(Buffer.from((await other.readAll(second.weights)).buffer).equals(Buffer.from(whole.weights.buffer))).toBe(true);
+    expect(Buffer.from((await other.readAll(second.weights)).buffer).equals(Buffer.from(whole.weights.buffer))).toBe(
+      true,
+    );
     await other.close();
     await trainer.release();
     await first.close();

@@ -1,8 +1,9 @@
 /** Preference training (IPO, DPO, ADPO) of a language model on pairs with known reference log-probabilities.
  *
- *  One optimizer step a batch. The completions of a pair share one row, and pairs with a common history share it as well, so that
- *  a prefix is computed once (`sharedRows.ts`); `rows: 'separate'` computes every completion in a row of its own and serves as the
- *  definition that the fast path is tested against. Log names are TRL's; of the toxic completion they are made alike. */
+ *  One optimizer step a batch. The completions of a pair share one row, and pairs with a common history share it as
+ *  well, so that a prefix is computed once (`sharedRows.ts`); `rows: 'separate'` computes every completion in a row of
+ *  its own and serves as the definition that the fast path is tested against. Log names are TRL's; of the toxic
+ *  completion they are made alike. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
@@ -19,13 +20,16 @@ import { createWeightTrainer, type LossBuilder, scalarOf, type WeightTrainer } f
 
 /** How an objective is trained. */
 export interface PreferenceTraining {
-  /** Weight, ≥ 0, of −(mean over tokens of log π(chosen)) beside each pair's loss: it keeps the chosen completion's likelihood up. RPO,
-   *  arXiv 2404.19733, averages over a pair's tokens as we do; TRL's `sft` term averages over the tokens of the batch. */
+  /** Weight, ≥ 0, of −(mean over tokens of log π(chosen)) beside each pair's loss: it keeps the chosen completion's
+   *  likelihood up. RPO, arXiv 2404.19733, averages over a pair's tokens as we do; TRL's `sft` term averages over the
+   *  tokens of the batch. */
   readonly nll: number;
-  /** Weight, ≥ 0, of the mean over an anchor's tokens of (log π − its reference)², nats², beside each pair's loss: what the anchors say stays
-   *  as likely as it was. Unlike more imitation it is at rest where nothing has changed. Our own addition. */
+  /** Weight, ≥ 0, of the mean over an anchor's tokens of (log π − its reference)², nats², beside each pair's loss: what
+   *  the anchors say stays as likely as it was. Unlike more imitation it is at rest where nothing has changed. Our own
+   *  addition. */
   readonly anchor: number;
-  /** How a completion's tokens are joined: ASTPrompter and TRL's online trainer sum; TRL's offline one sums for DPO, averages for IPO. */
+  /** How a completion's tokens are joined: ASTPrompter and TRL's online trainer sum; TRL's offline one sums for DPO,
+   *  averages for IPO. */
   readonly logProbs: 'sum' | 'mean';
   readonly rows: 'shared' | 'separate';
   /** Tokens, padding included, computed at once. */
@@ -51,16 +55,19 @@ export const defaultPreference = {
 export const defaultAdpo: AdpoObjective = { loss: 'adpo', form: 'joint', beta: 0.3, gamma: 0.2, lambda: 1 };
 
 export interface PreferenceTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
-  /** One optimizer step on one batch of pairs. Returns what is logged: loss, learning_rate, grad_norm, and by TRL's names
-   *  rewards/chosen, rewards/rejected (β · (log π − log π_ref)), rewards/margins, rewards/accuracies, logps/chosen, logps/rejected;
-   *  rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where it has a weight (mean over pairs, nats per token);
-   *  anchor_loss likewise, weight included.
+  /** One optimizer step on one batch of pairs. Returns what is logged: loss, learning_rate, grad_norm, and by TRL's
+   *  names rewards/chosen, rewards/rejected (β · (log π − log π_ref)), rewards/margins, rewards/accuracies,
+   *  logps/chosen, logps/rejected; rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where
+   *  it has a weight (mean over pairs, nats per token); anchor_loss likewise, weight included.
    *  @throws ConfigError for a pair without the toxic reply that the objective reads, or without its anchor */
   readonly train: (pairs: readonly TrainingPair[]) => Promise<Readonly<Record<string, number>>>;
 }
 
 /** @throws ConfigError when beta is not positive, or another weight is negative */
-export async function createPreferenceTrainer(model: LanguageModel, options: Partial<PreferenceOptions> = {}): Promise<PreferenceTrainer> {
+export async function createPreferenceTrainer(
+  model: LanguageModel,
+  options: Partial<PreferenceOptions> = {},
+): Promise<PreferenceTrainer> {
   const resolved = resolveOptions(options);
   const packing: PairPacking = { ...resolved, toxic: readsToxic(resolved) };
   const trainer = await createWeightTrainer(model, preferenceLoss(resolved), resolved.optimizer);
@@ -75,7 +82,8 @@ export async function createPreferenceTrainer(model: LanguageModel, options: Par
       const policy: PolicyLogProbs[] = pairs.map(() => ({ chosen: 0, rejected: 0 }));
       microbatches.forEach((rows, m) => {
         rows.flat().forEach((pair, i) => {
-          const read = (name: string): number => Number(present(outputs[m]?.[name]?.data[i], `the graph gives ${name}`));
+          const read = (name: string): number =>
+            Number(present(outputs[m]?.[name]?.data[i], `the graph gives ${name}`));
           policy[pair] = {
             chosen: read('policyChosen'),
             rejected: read('policyRejected'),
@@ -88,7 +96,9 @@ export async function createPreferenceTrainer(model: LanguageModel, options: Par
         learning_rate: report.learningRate,
         grad_norm: report.gradientNorm,
         ...preferenceMetrics(pairs, policy, resolved),
-        ...(resolved.anchor > 0 ? { anchor_loss: outputs.reduce((sum, each) => sum + scalarOf(each, 'anchorLoss'), 0) } : {}),
+        ...(resolved.anchor > 0
+          ? { anchor_loss: outputs.reduce((sum, each) => sum + scalarOf(each, 'anchorLoss'), 0) }
+          : {}),
       };
     },
   };
@@ -100,12 +110,17 @@ export async function createPreferenceTrainer(model: LanguageModel, options: Par
  *           anchorWeights, anchorReference f32 [N] (nought for tokens of no anchor), where anchor has a weight
  *           chosenMeans f32 [P] (what turns log π(chosen) into a mean over tokens), where nll has a weight
  *  outputs  loss [] · policyChosen, policyRejected and, where it is read, policyToxic [P], nats · anchorLoss [], where it has a weight */
-export function preferenceLoss(options: PreferenceObjective & Pick<PreferenceTraining, 'rows' | 'nll' | 'anchor'>): LossBuilder {
+export function preferenceLoss(
+  options: PreferenceObjective & Pick<PreferenceTraining, 'rows' | 'nll' | 'anchor'>,
+): LossBuilder {
   return (trace, architecture) => {
     const tokenLogProbs_N = traceTokenLogProbs(architecture, {
       ids_BT: trace.input('ids', 'i64', ['B', 'T']),
       positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-      attention: options.rows === 'shared' ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
+      attention:
+        options.rows === 'shared'
+          ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) }
+          : { kind: 'causal' },
       rows_N: trace.input('rows', 'i64', ['N']),
       targets_N: trace.input('targets', 'i64', ['N']),
     });
@@ -123,7 +138,8 @@ export function preferenceLoss(options: PreferenceObjective & Pick<PreferenceTra
       ...(readsToxic(options) ? { referenceToxic: perPair('referenceToxic') } : {}),
     };
     const { loss } = preferenceFormula(traced, { ...policy, ...reference }, options);
-    const pairLosses = options.nll > 0 ? sub(loss, mul(mul(policy.policyChosen, perPair('chosenMeans')), options.nll)) : loss;
+    const pairLosses =
+      options.nll > 0 ? sub(loss, mul(mul(policy.policyChosen, perPair('chosenMeans')), options.nll)) : loss;
     const whole = reduceSum(mul(pairLosses, perPair('pairWeights')), [0]);
     if (options.anchor === 0) return { loss: whole, outputs: policy };
     const moved_N = sub(tokenLogProbs_N, trace.input('anchorReference', 'f32', ['N']));
@@ -147,8 +163,12 @@ export function preferenceMetrics(
 ): Readonly<Record<string, number>> {
   const rows = pairs.map((pair, i) => {
     const { chosen, rejected, toxic } = present(policy[i], 'a policy value for each pair');
-    const reward = (value: number, reference: readonly number[]): number => beta * (value - joinTokens(reference, logProbs));
-    const [rewardChosen, rewardRejected] = [reward(chosen, pair.referenceChosen), reward(rejected, pair.referenceRejected)];
+    const reward = (value: number, reference: readonly number[]): number =>
+      beta * (value - joinTokens(reference, logProbs));
+    const [rewardChosen, rewardRejected] = [
+      reward(chosen, pair.referenceChosen),
+      reward(rejected, pair.referenceRejected),
+    ];
     return {
       'rewards/chosen': rewardChosen,
       'rewards/rejected': rewardRejected,
@@ -156,7 +176,9 @@ export function preferenceMetrics(
       'rewards/accuracies': rewardChosen > rewardRejected ? 1 : 0,
       'logps/chosen': chosen,
       'logps/rejected': rejected,
-      ...(toxic === undefined ? {} : { 'rewards/toxic': reward(toxic, pair.referenceToxic ?? []), 'logps/toxic': toxic }),
+      ...(toxic === undefined
+        ? {}
+        : { 'rewards/toxic': reward(toxic, pair.referenceToxic ?? []), 'logps/toxic': toxic }),
       ...(nll > 0 ? { nll_loss: -chosen * meanFactor(pair.chosen.length, logProbs) } : {}),
     };
   });
@@ -164,9 +186,10 @@ export function preferenceMetrics(
 }
 
 function resolveOptions(options: Partial<PreferenceOptions>): PreferenceOptions {
-  const resolved: PreferenceOptions = options.loss === 'adpo'
-    ? { ...defaultPreference, ...defaultAdpo, ...options }
-    : { ...defaultPreference, ...options, loss: options.loss ?? defaultPreference.loss };
+  const resolved: PreferenceOptions =
+    options.loss === 'adpo'
+      ? { ...defaultPreference, ...defaultAdpo, ...options }
+      : { ...defaultPreference, ...options, loss: options.loss ?? defaultPreference.loss };
   const refuse = (name: string, expected: string, got: number): never => {
     throw new ConfigError(`${name} must be ${expected}`, { where: name, got: String(got) });
   };

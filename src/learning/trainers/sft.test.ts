@@ -54,9 +54,17 @@ describe('sft trainer', () => {
 
   it('packed rows train what separate rows train, whatever is laid beside an example', async () => {
     // Lengths apart, prefixes in common, an example longer than a row.
-    const mixed = [...examples, { prefix: ids('the cat '), completion: ids('is out') }, { prefix: ids('a'), completion: ids('b') }];
+    const mixed = [
+      ...examples,
+      { prefix: ids('the cat '), completion: ids('is out') },
+      { prefix: ids('a'), completion: ids('b') },
+    ];
     const outcomes = [];
-    for (const options of [{ rows: 'separate' }, { rows: 'packed', rowTokens: 16 }, { rows: 'packed', rowTokens: 1000 }] as const) {
+    for (const options of [
+      { rows: 'separate' },
+      { rows: 'packed', rowTokens: 16 },
+      { rows: 'packed', rowTokens: 1000 },
+    ] as const) {
       const model = await tinyModel(device);
       const trainer = await createSftTrainer(model, { optimizer, ...options });
       const losses = [];
@@ -69,7 +77,9 @@ describe('sft trainer', () => {
     for (const { losses, weights } of packed) {
       losses.forEach((loss, step) => expect(loss).toBeCloseTo(separate.losses[step] as number, 4));
       // Sums in another order: float32 rounding, amplified by three Adam steps at 1e-2.
-      expect(Math.max(...weights.map((value, i) => Math.abs(value - (separate.weights[i] as number))))).toBeLessThan(2e-4);
+      expect(Math.max(...weights.map((value, i) => Math.abs(value - (separate.weights[i] as number))))).toBeLessThan(
+        2e-4,
+      );
     }
   });
 

@@ -1,7 +1,8 @@
 /** Supervised fine-tuning: token cross-entropy on completions. Prefix and padding do not count.
  *
- *  `rows: 'packed'` lays several examples in one row, each blind to the others and with positions from 0, so that little is padding; what
- *  examples begin with in common is computed once. It computes what `separate` does, which serves as its definition. */
+ *  `rows: 'packed'` lays several examples in one row, each blind to the others and with positions from 0, so that
+ *  little is padding; what examples begin with in common is computed once. It computes what `separate` does, which
+ *  serves as its definition. */
 import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { packSequences, type PackedSequences } from '../../engine/models/packSequences.js';
@@ -16,8 +17,8 @@ import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './wei
 
 export interface SftOptions {
   readonly rows: 'separate' | 'packed';
-  /** Length up to which packed rows are filled; a longer example stands alone. Attention is computed between the strangers of a row as
-   *  well, so that much longer rows cost more than padding does. */
+  /** Length up to which packed rows are filled; a longer example stands alone. Attention is computed between the
+   *  strangers of a row as well, so that much longer rows cost more than padding does. */
   readonly rowTokens: number;
   /** Tokens, padding included, computed at once. */
   readonly microbatchTokens: number;
@@ -47,7 +48,8 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
     train: async (examples) => {
       const tokens = examples.reduce((sum, { completion }) => sum + completion.length, 0);
       const lengths = examples.map(({ prefix, completion }) => prefix.length + completion.length);
-      const filled = rows === 'packed' ? fillRows(lengths, rowTokens) : lengths.map((length, i) => ({ items: [i], tokens: length }));
+      const filled =
+        rows === 'packed' ? fillRows(lengths, rowTokens) : lengths.map((length, i) => ({ items: [i], tokens: length }));
       const plan = planMicrobatches(
         filled.map((row) => row.tokens),
         microbatchTokens,
@@ -56,7 +58,12 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
         members.map((row) => present(filled[row], 'a row').items.map((i) => present(examples[i], 'an example'))),
       );
       const { report } = await trainer.update(microbatches.map((members) => exampleFeeds(members, rows, tokens)));
-      return { loss: report.loss, learning_rate: report.learningRate, grad_norm: report.gradientNorm, num_tokens: tokens };
+      return {
+        loss: report.loss,
+        learning_rate: report.learningRate,
+        grad_norm: report.gradientNorm,
+        num_tokens: tokens,
+      };
     },
   };
 }
@@ -69,7 +76,8 @@ export function sftLoss(rows: SftOptions['rows']): LossBuilder {
     const logProbs_N = traceTokenLogProbs(architecture, {
       ids_BT: trace.input('ids', 'i64', ['B', 'T']),
       positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-      attention: rows === 'packed' ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
+      attention:
+        rows === 'packed' ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
       rows_N: trace.input('rows', 'i64', ['N']),
       targets_N: trace.input('targets', 'i64', ['N']),
     });

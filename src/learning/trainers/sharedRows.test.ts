@@ -41,18 +41,21 @@ describe('shared rows', () => {
 
   it('every token is predicted from exactly its own history, whatever shares its row', () => {
     fc.assert(
-      fc.property(fc.array(fc.array(sequence, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }), (rows) => {
-        const packed = packSharedRows(rows);
-        let n = 0;
-        for (const { prefix, completion: ids } of rows.flat()) {
-          ids.forEach((id, t) => {
-            expect(historyAt(packed, Number(packed.rows_N.data[n]))).toEqual([...prefix, ...ids.slice(0, t)]);
-            expect(Number(packed.targets_N.data[n])).toBe(id);
-            n++;
-          });
-        }
-        expect(n).toBe(packed.rows_N.data.length);
-      }),
+      fc.property(
+        fc.array(fc.array(sequence, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
+        (rows) => {
+          const packed = packSharedRows(rows);
+          let n = 0;
+          for (const { prefix, completion: ids } of rows.flat()) {
+            ids.forEach((id, t) => {
+              expect(historyAt(packed, Number(packed.rows_N.data[n]))).toEqual([...prefix, ...ids.slice(0, t)]);
+              expect(Number(packed.targets_N.data[n])).toBe(id);
+              n++;
+            });
+          }
+          expect(n).toBe(packed.rows_N.data.length);
+        },
+      ),
     );
   });
 
@@ -79,7 +82,8 @@ describe('shared rows', () => {
     const tree = [pair(prompt, 0), pair([...prompt, 10, 10, 10, 30], 1), pair([...prompt, 20, 20, 20, 31], 2)];
     const stranger = pair([9, 9, 9, 9, 9, 9, 9, 9], 3);
     expect(assignRows([...tree, stranger], 100).map(({ groups }) => groups)).toEqual([[0, 1, 2], [3]]);
-    for (const { tokens, groups } of assignRows([...tree, stranger], 20)) expect(tokens <= 20 || groups.length === 1).toBe(true);
+    for (const { tokens, groups } of assignRows([...tree, stranger], 20))
+      expect(tokens <= 20 || groups.length === 1).toBe(true);
   });
 
   it('a completion without a prefix is a clear error', () => {

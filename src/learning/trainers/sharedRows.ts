@@ -1,8 +1,9 @@
-/** Sequences packed so that what they begin with in common is computed once: [prefix | y+ | y−] of a preference pair in one row, y− blind
- *  to y+, pairs of one rollout tree (whose prefixes extend each other) in one row as well, examples to imitate side by side.
+/** Sequences packed so that what they begin with in common is computed once: [prefix | y+ | y−] of a preference pair in
+ *  one row, y− blind to y+, pairs of one rollout tree (whose prefixes extend each other) in one row as well, examples
+ *  to imitate side by side.
  *
- *  A row is a trie of token ids, parents before children; a token sees itself and its ancestors, and its position is its depth, so
- *  every completion is computed exactly as if it stood alone. */
+ *  A row is a trie of token ids, parents before children; a token sees itself and its ancestors, and its position is
+ *  its depth, so every completion is computed exactly as if it stood alone. */
 import { ConfigError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
 import type { PackedSequences, Sequence } from '../../engine/models/packSequences.js';
@@ -26,11 +27,12 @@ interface Trie {
 /** Sequences that should share a row, for instance the two of a pair. */
 export type SequenceGroup = readonly Sequence[];
 
-/** At rows of about this length attention costs as much as all the rest (3,000 for SmolLM2-135M, more for wider models). */
+/** At rows of about this length attention costs as much as all the rest (3,000 for SmolLM2-135M, more for wider
+ *  models). */
 const costlyAttention = 2048;
 
-/** Assigns groups to rows. A group joins the row with which it has most tokens in common, if computing those once saves more than
- *  attention between strangers costs, and if that row stays within `maxRowTokens`.
+/** Assigns groups to rows. A group joins the row with which it has most tokens in common, if computing those once saves
+ *  more than attention between strangers costs, and if that row stays within `maxRowTokens`.
  *  @returns for each row the indices of its groups */
 export function assignRows(
   groups: readonly SequenceGroup[],
@@ -117,8 +119,8 @@ function emptyTrie(): Trie {
   return { ids: [], depths: [], parents: [], children: [], first: new Map() };
 }
 
-/** Adds a sequence and returns the index of each of its tokens. The last token of a completion is predicted but predicts
- *  nothing, so it needs no place of its own. */
+/** Adds a sequence and returns the index of each of its tokens. The last token of a completion is predicted but
+ *  predicts nothing, so it needs no place of its own. */
 function insert(trie: Trie, { prefix, completion }: Sequence): readonly number[] {
   const path: number[] = [];
   let node = -1;

@@ -1,5 +1,6 @@
-/** Epochs of training on data that is known beforehand: batches in an order that hangs on the epoch's number alone, a checkpoint after
- *  every epoch, and the way back into an interrupted training, which then goes on as if it had never stopped. */
+/** Epochs of training on data that is known beforehand: batches in an order that hangs on the epoch's number alone, a
+ *  checkpoint after every epoch, and the way back into an interrupted training, which then goes on as if it had never
+ *  stopped. */
 import { invariant } from '../../base/invariant.js';
 import type { WeightTrainer } from './weightTrainer.js';
 
@@ -60,7 +61,10 @@ export async function trainEpochs<Batch>(training: EpochTraining<Batch>): Promis
 }
 
 /** @returns the epochs that an earlier sitting has done */
-async function takeUp({ trainer, checkpoints: { restored } }: Pick<EpochTraining<never>, 'trainer' | 'checkpoints'>): Promise<number> {
+async function takeUp({
+  trainer,
+  checkpoints: { restored },
+}: Pick<EpochTraining<never>, 'trainer' | 'checkpoints'>): Promise<number> {
   if (restored === null) return 0;
   await trainer.load(restored.folder);
   const { epoch } = restored.state;

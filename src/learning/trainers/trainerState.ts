@@ -1,5 +1,6 @@
-/** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's, `optimizer/moments.safetensors`, `trainer.json`.
- *  Everything is float32, so that what is read back is what was written, bit for bit. */
+/** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's,
+ *  `optimizer/moments.safetensors`, `trainer.json`. Everything is float32, so that what is read back is what was
+ *  written, bit for bit. */
 import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnvironmentError, FormatError } from '../../base/errors.js';
@@ -48,7 +49,10 @@ export async function loadTrainerState(folder: string, model: StoredWeights, sta
 }
 
 /** Weights as `save` wrote them. @throws FormatError when the folder is of another model */
-export async function loadWeights(folder: string, { device, weights, part = 'model' }: Pick<StoredWeights, 'device' | 'weights' | 'part'>): Promise<void> {
+export async function loadWeights(
+  folder: string,
+  { device, weights, part = 'model' }: Pick<StoredWeights, 'device' | 'weights' | 'part'>,
+): Promise<void> {
   const file = part === 'model' ? await openCheckpoint(folder) : await openPeftTensors(folder);
   try {
     await writeStore(device, weights, file.tensors, '', folder);
@@ -59,8 +63,14 @@ export async function loadWeights(folder: string, { device, weights, part = 'mod
 
 /** Twice the size of the model: written once, straight behind a header that is known beforehand. */
 async function saveMoments(path: string, device: Device, state: AdamwState): Promise<void> {
-  const tensors = moments.flatMap((moment) => [...state[moment].entries].map(([name, { shape, length }]) => ({ moment, name, shape, length })));
-  const header = tensors.map(({ moment, name, shape, length }) => ({ name: `${moment}.${name}`, shape, bytes: 4 * length }));
+  const tensors = moments.flatMap((moment) =>
+    [...state[moment].entries].map(([name, { shape, length }]) => ({ moment, name, shape, length })),
+  );
+  const header = tensors.map(({ moment, name, shape, length }) => ({
+    name: `${moment}.${name}`,
+    shape,
+    bytes: 4 * length,
+  }));
   const file = await open(path, 'wx');
   try {
     await writeFully(file, encodeSafetensorsHeader(header, 'F32'));
@@ -78,7 +88,7 @@ async function saveMoments(path: string, device: Device, state: AdamwState): Pro
 
 /** A write may take fewer bytes than it was given. */
 async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
+  for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
 }
 
 async function writeStore(

@@ -11,7 +11,8 @@ export interface TrainingPair {
   readonly referenceRejected: readonly number[];
   /** A reply that shows the failure, read after this same prefix though it may have been sampled after another. */
   readonly toxic?: readonly number[];
-  /** log p of each of its tokens under the frozen reference, nats: after this prefix, or after the one that it was sampled after. */
+  /** log p of each of its tokens under the frozen reference, nats: after this prefix, or after the one that it was
+   *  sampled after. */
   readonly referenceToxic?: readonly number[];
   /** A completion of another prefix that is to stay as likely as it was. */
   readonly anchor?: TrainingAnchor;

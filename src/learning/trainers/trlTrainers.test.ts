@@ -1,4 +1,5 @@
-/** Against TRL's own trainer, not a rewriting of its formulas: tests/golden/trlTrainers.py ran DPOTrainer.compute_loss. */
+/** Against TRL's own trainer, not a rewriting of its formulas: tests/golden/trlTrainers.py ran DPOTrainer.compute_loss.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,14 +67,17 @@ describe('the preference trainer and TRL’s DPOTrainer', () => {
       const read = (name: string, i: number): number => Number(present(result[name], name).data[i]);
       rows.flat().forEach((pair, i) => (policy[pair] = [read('policyChosen', i), read('policyRejected', i)]));
     }
-    const values = new Map(await Promise.all(parameters.map(async ({ name }) => [name, await device.read(gradients, name)] as const)));
+    const values = new Map(
+      await Promise.all(parameters.map(async ({ name }) => [name, await device.read(gradients, name)] as const)),
+    );
     await device.release(program);
     await device.release(gradients);
     return { loss, policy, gradients: values };
   };
 
   it.each(names.flatMap((name) => (['shared', 'separate'] as const).map((rows) => ({ name, rows }))))(
-    '$name, $rows rows: the loss and the gradient of every parameter are TRL’s, to 1e-5 of the largest gradient', async ({ name, rows }) => {
+    '$name, $rows rows: the loss and the gradient of every parameter are TRL’s, to 1e-5 of the largest gradient',
+    async ({ name, rows }) => {
       const golden = readGolden(name);
       const ours = await gradientsOf(golden.pairs, { ...cases[name], rows });
       expect(Math.abs(ours.loss - golden.loss)).toBeLessThan(1e-5 * Math.max(1, golden.loss));
@@ -82,7 +86,9 @@ describe('the preference trainer and TRL’s DPOTrainer', () => {
       const largest = Math.max(...[...theirs.values()].flatMap((values) => [...values].map(Math.abs)));
       let worst = 0;
       for (const [key, values] of theirs) {
-        present(ours.gradients.get(key), key).forEach((value, i) => (worst = Math.max(worst, Math.abs(value - (values[i] as number)))));
+        present(ours.gradients.get(key), key).forEach(
+          (value, i) => (worst = Math.max(worst, Math.abs(value - (values[i] as number)))),
+        );
       }
       expect(worst / largest).toBeLessThan(1e-5);
     },
@@ -96,7 +102,9 @@ describe('the preference trainer and TRL’s DPOTrainer', () => {
       const lengths = perToken ? [chosen.length, rejected.length] : [1, 1];
       const sums = [golden.policyChosen[i], golden.policyRejected[i]];
       const wanted = sums.map((sum, k) => (sum as number) / (lengths[k] as number));
-      wanted.forEach((value, k) => expect(Math.abs((policy[i]?.[k] as number) - value)).toBeLessThan(1e-5 * Math.abs(value)));
+      wanted.forEach((value, k) =>
+        expect(Math.abs((policy[i]?.[k] as number) - value)).toBeLessThan(1e-5 * Math.abs(value)),
+      );
     });
   });
 
@@ -106,7 +114,8 @@ describe('the preference trainer and TRL’s DPOTrainer', () => {
     const trainer = await createPreferenceTrainer(fresh, cases[name]);
     const log = await trainer.train(golden.pairs);
     expect(Object.keys(golden.metrics)).toHaveLength(6);
-    for (const [key, value] of Object.entries({ ...golden.metrics, loss: golden.loss })) expect(log[key]).toBeCloseTo(value, 4);
+    for (const [key, value] of Object.entries({ ...golden.metrics, loss: golden.loss }))
+      expect(log[key]).toBeCloseTo(value, 4);
     await trainer.release();
     await fresh.close();
   });

@@ -28,14 +28,24 @@ describe('watching preferences', () => {
     const bare = Array.from({ length: 6 }, () => ({ prefix: ids(6), chosen: ids(3), rejected: ids(4), toxic: ids(4) }));
     const scores = await scoreCompletions(
       model,
-      bare.flatMap(({ prefix, chosen, rejected, toxic }) => [chosen, rejected, toxic].map((completion) => ({ prefix, completion }))),
+      bare.flatMap(({ prefix, chosen, rejected, toxic }) =>
+        [chosen, rejected, toxic].map((completion) => ({ prefix, completion })),
+      ),
     );
     await model.close();
     const of = (i: number): number[] => [...(scores[i] ?? [])];
-    return bare.map((pair, i) => ({ ...pair, referenceChosen: of(3 * i), referenceRejected: of(3 * i + 1), referenceToxic: of(3 * i + 2) }));
+    return bare.map((pair, i) => ({
+      ...pair,
+      referenceChosen: of(3 * i),
+      referenceRejected: of(3 * i + 1),
+      referenceToxic: of(3 * i + 2),
+    }));
   }
 
-  async function watchedAfter(steps: number, options: Partial<PreferenceOptions>): Promise<Readonly<Record<string, number>>> {
+  async function watchedAfter(
+    steps: number,
+    options: Partial<PreferenceOptions>,
+  ): Promise<Readonly<Record<string, number>>> {
     const model = await tinyModel(device);
     const trainer = await createPreferenceTrainer(model, { optimizer, ...options });
     for (let step = 0; step < steps; step++) await trainer.train(pairs);
@@ -46,7 +56,12 @@ describe('watching preferences', () => {
   }
 
   it('before training every log-ratio is zero and no chosen reply has gained more than the rejected one', async () => {
-    expect(await watchedAfter(0, {})).toEqual({ 'kl/chosen': 0, 'kl/rejected': 0, 'kl/toxic': 0, 'rewards/accuracies': 0 });
+    expect(await watchedAfter(0, {})).toEqual({
+      'kl/chosen': 0,
+      'kl/rejected': 0,
+      'kl/toxic': 0,
+      'rewards/accuracies': 0,
+    });
   });
 
   it('log-ratios are sums in nats over whole replies, averaged over pairs; the toxic mean over the pairs that have one', async () => {
@@ -56,7 +71,9 @@ describe('watching preferences', () => {
       ...pair,
       referenceChosen: pair.referenceChosen.map((value) => value - shift),
       referenceRejected: pair.referenceRejected.map((value) => value + shift),
-      ...(i < 2 && toxic !== undefined && referenceToxic !== undefined ? { toxic, referenceToxic: referenceToxic.map((value) => value + 2 * shift) } : {}),
+      ...(i < 2 && toxic !== undefined && referenceToxic !== undefined
+        ? { toxic, referenceToxic: referenceToxic.map((value) => value + 2 * shift) }
+        : {}),
     }));
     const watched = await watchPreferences(model, moved);
     expect(watched['kl/chosen']).toBeCloseTo(3 * shift, 5);
@@ -66,20 +83,31 @@ describe('watching preferences', () => {
     await model.close();
   });
 
-  it.each(['joint', 'paired', 'separate'] as const)('adpo, %s: the toxic reply loses likelihood, and ends lower than DPO leaves it', async (form) => {
-    const dpo = await watchedAfter(8, { loss: 'dpo', beta: 0.3 });
-    const adpo = await watchedAfter(8, { loss: 'adpo', form, beta: 0.3, gamma: 0.3 });
-    expect(adpo['kl/toxic'] as number).toBeLessThan(-1);
-    expect(adpo['kl/toxic'] as number).toBeLessThan(dpo['kl/toxic'] as number);
-    expect(adpo['rewards/accuracies']).toBe(1);
-  });
+  it.each(['joint', 'paired', 'separate'] as const)(
+    'adpo, %s: the toxic reply loses likelihood, and ends lower than DPO leaves it',
+    async (form) => {
+      const dpo = await watchedAfter(8, { loss: 'dpo', beta: 0.3 });
+      const adpo = await watchedAfter(8, { loss: 'adpo', form, beta: 0.3, gamma: 0.3 });
+      expect(adpo['kl/toxic'] as number).toBeLessThan(-1);
+      expect(adpo['kl/toxic'] as number).toBeLessThan(dpo['kl/toxic'] as number);
+      expect(adpo['rewards/accuracies']).toBe(1);
+    },
+  );
 
   it('pairs without toxic replies have no toxic mean, and no pairs at all are an error', async () => {
     const model = await tinyModel(device);
     const plain = pairs.map(({ prefix, chosen, rejected, referenceChosen, referenceRejected }) => ({
-      prefix, chosen, rejected, referenceChosen, referenceRejected,
+      prefix,
+      chosen,
+      rejected,
+      referenceChosen,
+      referenceRejected,
     }));
-    expect(Object.keys(await watchPreferences(model, plain))).toEqual(['kl/chosen', 'kl/rejected', 'rewards/accuracies']);
+    expect(Object.keys(await watchPreferences(model, plain))).toEqual([
+      'kl/chosen',
+      'kl/rejected',
+      'rewards/accuracies',
+    ]);
     await expect(watchPreferences(model, [])).rejects.toThrow(ConfigError);
     await model.close();
   });

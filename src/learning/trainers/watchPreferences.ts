@@ -1,4 +1,5 @@
-/** How far a model has moved from its reference on preference pairs that it is not trained on: the picture of a training's stability. */
+/** How far a model has moved from its reference on preference pairs that it is not trained on: the picture of a
+ *  training's stability. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
@@ -7,15 +8,21 @@ import { meanByName } from './meanByName.js';
 import { joinTokens } from './pairFeeds.js';
 import type { TrainingPair } from './trainingData.js';
 
-/** Means over pairs, whatever the objective sums or averages:
- *  kl/chosen, kl/rejected, kl/toxic (over the pairs that have one): log π(y|x) − log π_ref(y|x) of the whole reply, nats a reply; negative
- *  where the reply has lost probability. On replies that the policy itself sampled this is the k1 estimate of KL(π‖π_ref); these are given
- *  replies, so it is a log-ratio and estimates no divergence.
- *  rewards/accuracies: share of the pairs whose chosen reply has gained more than the rejected one.
+/** Means over pairs, whatever the objective sums or averages: kl/chosen, kl/rejected, kl/toxic (over the pairs that
+ *  have one): log π(y|x) − log π_ref(y|x) of the whole reply, nats a reply; negative where the reply has lost
+ *  probability. On replies that the policy itself sampled this is the k1 estimate of KL(π‖π_ref); these are given
+ *  replies, so it is a log-ratio and estimates no divergence. rewards/accuracies: share of the pairs whose chosen reply
+ *  has gained more than the rejected one.
  *  @throws ConfigError when there is no pair, or a reply does not fit the model */
-export async function watchPreferences(model: LanguageModel, pairs: readonly TrainingPair[]): Promise<Readonly<Record<string, number>>> {
-  if (pairs.length === 0) throw new ConfigError('there are no pairs to watch', { expected: 'at least one held-out pair' });
-  const replies = pairs.flatMap((pair) => [pair.chosen, pair.rejected, pair.toxic ?? []].map((completion) => ({ prefix: pair.prefix, completion })));
+export async function watchPreferences(
+  model: LanguageModel,
+  pairs: readonly TrainingPair[],
+): Promise<Readonly<Record<string, number>>> {
+  if (pairs.length === 0)
+    throw new ConfigError('there are no pairs to watch', { expected: 'at least one held-out pair' });
+  const replies = pairs.flatMap((pair) =>
+    [pair.chosen, pair.rejected, pair.toxic ?? []].map((completion) => ({ prefix: pair.prefix, completion })),
+  );
   const scored = await scoreCompletions(model, replies);
   const rows = pairs.map((pair, i) => {
     const ratio = (reply: number, reference: readonly number[]): number =>
@@ -24,7 +31,9 @@ export async function watchPreferences(model: LanguageModel, pairs: readonly Tra
     return {
       'kl/chosen': chosen,
       'kl/rejected': rejected,
-      ...(pair.toxic === undefined ? {} : { 'kl/toxic': ratio(2, present(pair.referenceToxic, 'a toxic reply has its reference')) }),
+      ...(pair.toxic === undefined
+        ? {}
+        : { 'kl/toxic': ratio(2, present(pair.referenceToxic, 'a toxic reply has its reference')) }),
       'rewards/accuracies': chosen > rejected ? 1 : 0,
     };
   });

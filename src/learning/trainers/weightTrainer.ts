@@ -6,7 +6,13 @@ import type { Architecture, ParameterSpec } from '../../engine/models/family.js'
 import { saveAdapter } from '../../engine/models/adapters/adapter.js';
 import { type LanguageModel, saveLanguageModel, trainedPart } from '../../engine/models/languageModel.js';
 import { languageModelParameters, traceParameters } from '../../engine/models/parameters.js';
-import { type AdamwConfig, createAdamwState, releaseAdamwState, stepAdamw, type StepResult } from '../../engine/optim/adamw.js';
+import {
+  type AdamwConfig,
+  createAdamwState,
+  releaseAdamwState,
+  stepAdamw,
+  type StepResult,
+} from '../../engine/optim/adamw.js';
 import type { Program, TensorStore } from '../../engine/runtime/device.js';
 import type { HostTensor } from '../../engine/runtime/hostTensor.js';
 import { differentiate } from '../../engine/tensor/differentiate.js';
@@ -33,12 +39,15 @@ export interface StepReport extends StepResult {
 export interface WeightTrainer {
   /** Optimizer steps taken, over all sittings. */
   readonly step: () => number;
-  /** One optimizer step from the microbatches of one batch, in order. Returns each microbatch's further outputs as well.
-   *  @throws ConfigError when the loss is no longer finite, EnvironmentError when a gradient is not; the weights are as before */
+  /** One optimizer step from the microbatches of one batch, in order. Returns each microbatch's further outputs as
+   *  well.
+   *  @throws ConfigError when the loss is no longer finite, EnvironmentError when a gradient is not; the weights are as
+   *    before */
   readonly update: (
     microbatches: readonly Readonly<Record<string, HostTensor>>[],
   ) => Promise<{ readonly report: StepReport; readonly outputs: readonly Readonly<Record<string, HostTensor>>[] }>;
-  /** Writes the whole state into an existing folder: `model/` in Hugging Face layout or `adapter/` in PEFT's, the optimizer beside it. */
+  /** Writes the whole state into an existing folder: `model/` in Hugging Face layout or `adapter/` in PEFT's, the
+   *  optimizer beside it. */
   readonly save: (folder: string) => Promise<void>;
   /** Takes up a saved state. @throws FormatError when it is of another model */
   readonly load: (folder: string) => Promise<void>;
@@ -56,16 +65,31 @@ export interface TrainedModel extends StoredWeights {
 
 /** Trains all weights of the model, or its adapter alone where it has one.
  *  @param model trainable: what is trained is fed, so that every update is seen by the next generation */
-export function createWeightTrainer(model: LanguageModel, build: LossBuilder, config: AdamwConfig): Promise<WeightTrainer> {
+export function createWeightTrainer(
+  model: LanguageModel,
+  build: LossBuilder,
+  config: AdamwConfig,
+): Promise<WeightTrainer> {
   const { device, adapter, architecture } = model;
-  const trained: TrainedModel = adapter === null
-    ? { ...trainedPart(model), device, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
-    : { ...trainedPart(model), device, part: 'adapter', save: (folder) => saveAdapter(device, adapter, folder), frozen: model.weights };
+  const trained: TrainedModel =
+    adapter === null
+      ? { ...trainedPart(model), device, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
+      : {
+          ...trainedPart(model),
+          device,
+          part: 'adapter',
+          save: (folder) => saveAdapter(device, adapter, folder),
+          frozen: model.weights,
+        };
   return createTrainer(trained, (trace) => build(trace, architecture), config);
 }
 
 /** The trainer of a model of any kind. */
-export async function createTrainer(model: TrainedModel, build: (trace: Trace) => LossGraph, config: AdamwConfig): Promise<WeightTrainer> {
+export async function createTrainer(
+  model: TrainedModel,
+  build: (trace: Trace) => LossGraph,
+  config: AdamwConfig,
+): Promise<WeightTrainer> {
   const { device, parameters, weights, frozen } = model;
   const store = frozen === undefined ? weights : [weights, frozen];
   // Compiled when first needed: an attack speaks before it trains, and a large graph takes seconds.

@@ -30,7 +30,11 @@ export async function fakeServer(behaviour: Behaviour): Promise<FakeServer> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
-      const each = { path: request.url ?? '', headers: request.headers, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
+      const each = {
+        path: request.url ?? '',
+        headers: request.headers,
+        body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
+      };
       behaviour(each, response, received.push(each) - 1);
     });
   });
@@ -47,7 +51,12 @@ export async function fakeServer(behaviour: Behaviour): Promise<FakeServer> {
   };
 }
 
-export function sendJson(response: ServerResponse, value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  value: unknown,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify(value));
 }
@@ -55,7 +64,9 @@ export function sendJson(response: ServerResponse, value: unknown, status = 200,
 /** What a server of the protocol answers to a chat. */
 export function chatAnswer(text: string, changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
-    id: 'x', object: 'chat.completion', model: 'small',
+    id: 'x',
+    object: 'chat.completion',
+    model: 'small',
     choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: text } }],
     usage: { prompt_tokens: 10, completion_tokens: 3, total_tokens: 13 },
     ...changes,
@@ -63,6 +74,16 @@ export function chatAnswer(text: string, changes: Readonly<Record<string, unknow
 }
 
 /** And to a completion. */
-export function completionAnswer(text: string, changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return { id: 'x', object: 'text_completion', model: 'small', choices: [{ index: 0, finish_reason: 'stop', text }], usage: { prompt_tokens: 10, completion_tokens: 3 }, ...changes };
+export function completionAnswer(
+  text: string,
+  changes: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    id: 'x',
+    object: 'text_completion',
+    model: 'small',
+    choices: [{ index: 0, finish_reason: 'stop', text }],
+    usage: { prompt_tokens: 10, completion_tokens: 3 },
+    ...changes,
+  };
 }

@@ -1,4 +1,5 @@
-/** An adversary behind an OpenAI-compatible endpoint, told by a system instruction what to do. It is prompted, never trained. */
+/** An adversary behind an OpenAI-compatible endpoint, told by a system instruction what to do. It is prompted, never
+ *  trained. */
 import type { Adversary } from '../../dialogue/types.js';
 import type { Endpoint } from '../../remote/types.js';
 import type { SpeakerCounts } from '../localSpeaker.js';

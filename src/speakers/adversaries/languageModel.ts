@@ -14,7 +14,10 @@ export interface LanguageModelAdversary extends Adversary {
   readonly counts: () => SpeakerCounts;
 }
 
-export function createLanguageModelAdversary(model: LanguageModel, options: LocalSpeakerOptions): LanguageModelAdversary {
+export function createLanguageModelAdversary(
+  model: LanguageModel,
+  options: LocalSpeakerOptions,
+): LanguageModelAdversary {
   const speaker = openLocalSpeaker(model, 'adversary', options);
   return {
     name: speaker.name,

@@ -1,5 +1,5 @@
-/** An adversary that reads from a list: the dialogue at place k says entry k at its first turn, entry k + 1 at its second, and so on, from
- *  the beginning again after the last. It draws nothing. */
+/** An adversary that reads from a list: the dialogue at place k says entry k at its first turn, entry k + 1 at its
+ *  second, and so on, from the beginning again after the last. It draws nothing. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { textIndex } from '../../dialogue/identity.js';
@@ -16,7 +16,8 @@ export interface PromptListOptions {
 
 /** @throws ConfigError for an empty list */
 export function createPromptListAdversary({ name, utterances, prompts }: PromptListOptions): OpenAdversary {
-  if (utterances.length === 0) throw new ConfigError('this list of prompts is empty', { where: name, expected: 'at least one utterance' });
+  if (utterances.length === 0)
+    throw new ConfigError('this list of prompts is empty', { where: name, expected: 'at least one utterance' });
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
   let queries = 0;
   return {
@@ -26,13 +27,17 @@ export function createPromptListAdversary({ name, utterances, prompts }: PromptL
       queries += requests.length;
       return requests.map(({ dialogue: { prompt, turns } }) => {
         const at = (places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
-        return textUtterance('adversary', { text: present(utterances[at % utterances.length], 'an entry of the list'), finishReason: 'stop' });
+        return textUtterance('adversary', {
+          text: present(utterances[at % utterances.length], 'an entry of the list'),
+          finishReason: 'stop',
+        });
       });
     },
   };
 }
 
-/** An empty beginning for every entry of a list, where a recipe gives none: each entry is said once as a first utterance. */
+/** An empty beginning for every entry of a list, where a recipe gives none: each entry is said once as a first
+ *  utterance. */
 export function openingsOf(utterances: readonly string[]): readonly Prompt[] {
   return utterances.map((_, i) => ({ id: `entry-${i + 1}`, text: '', conversationId: `entry-${i + 1}` }));
 }

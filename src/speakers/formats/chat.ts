@@ -1,12 +1,21 @@
-/** The checkpoint's own chat template. To the target, the adversary is the user; to the adversary, the conversation is mirrored and
- *  the target is the user. The prompt's known turns come before, with roles alternating so that the last of them is answered.
+/** The checkpoint's own chat template. To the target, the adversary is the user; to the adversary, the conversation is
+ *  mirrored and the target is the user. The prompt's known turns come before, with roles alternating so that the last
+ *  of them is answered.
  *
- *  The template is rendered with a placeholder for every content; the pieces of template between placeholders are encoded as text and
- *  the contents are spliced in as ids. So a generated utterance keeps its ids, and its place in the context is known by counting. */
+ *  The template is rendered with a placeholder for every content; the pieces of template between placeholders are
+ *  encoded as text and the contents are spliced in as ids. So a generated utterance keeps its ids, and its place in the
+ *  context is known by counting. */
 import { ConfigError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
 import type { Dialogue } from '../../dialogue/types.js';
-import { type Context, type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
+import {
+  type Context,
+  type FormatOptions,
+  joinSegments,
+  type Segment,
+  type SpeakerFormat,
+  utteranceIds,
+} from './format.js';
 
 interface Message {
   readonly role: 'user' | 'assistant';
@@ -17,7 +26,10 @@ interface Message {
 export function chatFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer, chatTemplate } = options;
   if (chatTemplate === null) {
-    throw new ConfigError('this checkpoint has no chat template', { where: 'format: chat', remedy: 'Use format: plain.' });
+    throw new ConfigError('this checkpoint has no chat template', {
+      where: 'format: chat',
+      remedy: 'Use format: plain.',
+    });
   }
   const separator: Segment = { ids: tokenizer.encode('\n\n', { addSpecialTokens: false }), lastUtterance: false };
   const render = (messages: readonly Message[]): Segment[] => {
@@ -42,8 +54,13 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
   };
 }
 
-/** The conversation with the roles as this speaker sees them, beginning with the user, no two neighbours of one role. */
-function toMessages(dialogue: Dialogue, options: FormatOptions, separator: Segment): { messages: readonly Message[]; retokenised: number } {
+/** The conversation with the roles as this speaker sees them, beginning with the user, no two neighbours of one role.
+ */
+function toMessages(
+  dialogue: Dialogue,
+  options: FormatOptions,
+  separator: Segment,
+): { messages: readonly Message[]; retokenised: number } {
   const { tokenizer, role } = options;
   let retokenised = 0;
   const turns: { role: Message['role']; segment: Segment }[] = [];
@@ -68,9 +85,12 @@ function toMessages(dialogue: Dialogue, options: FormatOptions, separator: Segme
   const messages: { role: Message['role']; parts: Segment[] }[] = [];
   for (const turn of turns) {
     const previous = messages.at(-1);
-    const joins = previous !== undefined && (previous.role === turn.role || (messages.length === 1 && previous.role === 'assistant'));
+    const joins =
+      previous !== undefined &&
+      (previous.role === turn.role || (messages.length === 1 && previous.role === 'assistant'));
     if (joins) {
-      // Templates want the user first: a conversation that begins with this speaker is folded into the first user message.
+      // Templates want the user first: a conversation that begins with this speaker is folded into the first user
+      // message.
       messages[messages.length - 1] = { role: turn.role, parts: [...previous.parts, separator, turn.segment] };
     } else {
       messages.push({ role: turn.role, parts: [turn.segment] });
@@ -83,7 +103,8 @@ function opposite(role: Message['role']): Message['role'] {
   return role === 'user' ? 'assistant' : 'user';
 }
 
-/** Leaves out the oldest pairs of messages until the rendering fits, so that the template stays whole; cuts ids only at the last resort. */
+/** Leaves out the oldest pairs of messages until the rendering fits, so that the template stays whole; cuts ids only at
+ *  the last resort. */
 function fit(
   messages: readonly Message[],
   render: (messages: readonly Message[]) => Segment[],
@@ -93,7 +114,8 @@ function fit(
   const segments = render(messages);
   const total = countTokens(segments);
   let kept = segments;
-  for (let from = 2; countTokens(kept) > maxTokens && from < messages.length; from += 2) kept = render(messages.slice(from));
+  for (let from = 2; countTokens(kept) > maxTokens && from < messages.length; from += 2)
+    kept = render(messages.slice(from));
   const context = joinSegments(kept, maxTokens, { bosId: null, retokenised });
   return { ...context, droppedTokens: total - context.ids.length };
 }

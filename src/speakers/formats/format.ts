@@ -1,5 +1,6 @@
-/** How a speaker sees a dialogue: the token ids that its model continues. A format never re-tokenises what a model of the same
- *  tokenizer has generated (ids are the truth, text is derived), and knows by position, not by search, where the last utterance lies. */
+/** How a speaker sees a dialogue: the token ids that its model continues. A format never re-tokenises what a model of
+ *  the same tokenizer has generated (ids are the truth, text is derived), and knows by position, not by search, where
+ *  the last utterance lies. */
 import { ConfigError } from '../../base/errors.js';
 import type { Author, Dialogue, Utterance } from '../../dialogue/types.js';
 import type { ChatTemplate } from '../../engine/text/chatTemplate.js';
@@ -21,7 +22,8 @@ export interface Context {
 
 export interface SpeakerFormat {
   readonly kind: FormatKind;
-  /** @throws ConfigError when the context would be empty: the first token's probability is undefined without a prefix */
+  /** @throws ConfigError when the context would be empty: the first token's probability is undefined without a prefix
+   */
   readonly context: (dialogue: Dialogue) => Context;
   /** A given text as the ids of an utterance, ended as this model ends one when it fits into `maxTokens`. */
   readonly utterance: (text: string, maxTokens: number) => readonly number[];
@@ -46,9 +48,12 @@ export interface Segment {
   readonly lastUtterance: boolean;
 }
 
-/** An utterance's own ids when they mean the same to this tokenizer, its text encoded otherwise; end tokens are dropped, since they end
- *  generation and are no part of what was said. */
-export function utteranceIds(utterance: Utterance, tokenizer: Tokenizer): { ids: readonly number[]; retokenised: boolean } {
+/** An utterance's own ids when they mean the same to this tokenizer, its text encoded otherwise; end tokens are
+ *  dropped, since they end generation and are no part of what was said. */
+export function utteranceIds(
+  utterance: Utterance,
+  tokenizer: Tokenizer,
+): { ids: readonly number[]; retokenised: boolean } {
   const { tokens } = utterance;
   if (tokens === null || !tokenizer.reads(tokens.tokenizerId)) {
     return { ids: tokenizer.encode(utterance.text, { addSpecialTokens: false }), retokenised: true };
@@ -74,7 +79,12 @@ export function joinSegments(
   const keepsBos = all.length > maxTokens && options.bosId !== null && all[0] === options.bosId;
   const droppedTokens = Math.max(0, all.length - maxTokens);
   const ids = keepsBos ? [all[0] as number, ...all.slice(droppedTokens + 1)] : all.slice(droppedTokens);
-  return { ids, lastUtterance: locate(segments, droppedTokens, maxTokens), droppedTokens, retokenised: options.retokenised };
+  return {
+    ids,
+    lastUtterance: locate(segments, droppedTokens, maxTokens),
+    droppedTokens,
+    retokenised: options.retokenised,
+  };
 }
 
 function locate(segments: readonly Segment[], droppedTokens: number, maxTokens: number): Context['lastUtterance'] {

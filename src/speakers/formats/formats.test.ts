@@ -16,7 +16,12 @@ function open(kind: FormatKind, options: Partial<FormatOptions> = {}) {
   return openFormat(kind, { role: 'target', tokenizer, chatTemplate, maxContextTokens: 1000, ...options });
 }
 
-function said(author: Utterance['author'], text: string, ids: readonly number[] = bytes(text), by: Tokenizer = tokenizer): Utterance {
+function said(
+  author: Utterance['author'],
+  text: string,
+  ids: readonly number[] = bytes(text),
+  by: Tokenizer = tokenizer,
+): Utterance {
   return { author, text, tokens: { tokenizerId: by.id, ids }, finishReason: 'stop' };
 }
 
@@ -26,7 +31,9 @@ function dialogue(prompt: string, ...turns: Utterance[]): Dialogue {
 
 describe('plain', () => {
   it('is the prompt’s ids followed by the utterances’ own ids, and says where the last one lies', () => {
-    const context = open('plain').context(dialogue('ab', said('adversary', 'cd'), said('target', 'e'), said('adversary', 'fg')));
+    const context = open('plain').context(
+      dialogue('ab', said('adversary', 'cd'), said('target', 'e'), said('adversary', 'fg')),
+    );
     expect(context.ids).toEqual(bytes('abcdefg'));
     expect(context.lastUtterance).toEqual({ start: 5, length: 2 });
   });
@@ -39,14 +46,18 @@ describe('plain', () => {
 
   it('utterances of another tokenizer are read from their text, and counted', () => {
     const other = byteTokenizer({ salt: 'other' });
-    const context = open('plain').context(dialogue('a', said('adversary', 'xy', [1, 2, 3], other), said('target', 'z')));
+    const context = open('plain').context(
+      dialogue('a', said('adversary', 'xy', [1, 2, 3], other), said('target', 'z')),
+    );
     expect(context.ids).toEqual(bytes('axyz'));
     expect(context.retokenised).toBe(1);
   });
 
   it('ids of the tokenizer that this one goes on from are read as they are', () => {
     const ids = [byteIds.pad, byteIds.pad, ...bytes('x')];
-    const context = open('plain', { tokenizer: withAddedTokens(tokenizer, ['[TOXIC]']) }).context(dialogue('a', said('adversary', 'x', ids)));
+    const context = open('plain', { tokenizer: withAddedTokens(tokenizer, ['[TOXIC]']) }).context(
+      dialogue('a', said('adversary', 'x', ids)),
+    );
     expect(context.ids).toEqual([...bytes('a'), ...ids]);
     expect(context.retokenised).toBe(0);
   });
@@ -77,12 +88,16 @@ describe('plain', () => {
   });
 
   it('an empty prefix without a begin token is a clear error, with one it is the begin token', () => {
-    expect(() => open('plain', { tokenizer: byteTokenizer({ hasBos: false }) }).context(dialogue(''))).toThrow(ConfigError);
+    expect(() => open('plain', { tokenizer: byteTokenizer({ hasBos: false }) }).context(dialogue(''))).toThrow(
+      ConfigError,
+    );
     expect(open('plain').context(dialogue('')).ids).toEqual([byteIds.bos]);
   });
 
   it('an utterance that fills the whole context is refused, since its first token would have no prefix', () => {
-    expect(() => open('plain', { maxContextTokens: 4 }).context(dialogue('ab', said('adversary', 'cdef')))).toThrow(/maxContextTokens/);
+    expect(() => open('plain', { maxContextTokens: 4 }).context(dialogue('ab', said('adversary', 'cdef')))).toThrow(
+      /maxContextTokens/,
+    );
   });
 });
 
@@ -103,7 +118,8 @@ describe('chat', () => {
 
   it('to the target the adversary is the user; the ids are those of the rendered template', () => {
     const context = open('chat').context(dialogue('p', ...turns));
-    const text = '<|open|>user\np\n\none<|close|>\n<|open|>assistant\ntwo<|close|>\n<|open|>user\nthree<|close|>\n<|open|>assistant\n';
+    const text =
+      '<|open|>user\np\n\none<|close|>\n<|open|>assistant\ntwo<|close|>\n<|open|>user\nthree<|close|>\n<|open|>assistant\n';
     expect(context.ids).toEqual(tokenizer.encode(text));
     const { start, length } = context.lastUtterance ?? { start: -1, length: 0 };
     expect(tokenizer.decode(context.ids.slice(start, start + length))).toBe('three');
@@ -123,7 +139,9 @@ describe('chat', () => {
       '<|open|>user\nq<|close|>\n<|open|>assistant\nr<|close|>\n<|open|>user\none<|close|>\n<|open|>assistant\n',
     );
     const adversary = open('chat', { role: 'adversary' }).context({ prompt, turns: [] });
-    expect(tokenizer.decode(adversary.ids, { skipSpecialTokens: false })).toBe('<|open|>user\nq\n\nr<|close|>\n<|open|>assistant\n');
+    expect(tokenizer.decode(adversary.ids, { skipSpecialTokens: false })).toBe(
+      '<|open|>user\nq\n\nr<|close|>\n<|open|>assistant\n',
+    );
   });
 
   it('white space that a template would trim from a text stays, because generated ids are the truth', () => {
@@ -133,7 +151,9 @@ describe('chat', () => {
 
   it('over the limit it leaves out the oldest messages, so that the template stays whole', () => {
     const context = open('chat', { maxContextTokens: 40 }).context(dialogue('p', ...turns));
-    expect(tokenizer.decode(context.ids, { skipSpecialTokens: false })).toBe('<|open|>user\nthree<|close|>\n<|open|>assistant\n');
+    expect(tokenizer.decode(context.ids, { skipSpecialTokens: false })).toBe(
+      '<|open|>user\nthree<|close|>\n<|open|>assistant\n',
+    );
     expect(context.droppedTokens).toBeGreaterThan(0);
   });
 
@@ -143,20 +163,26 @@ describe('chat', () => {
 });
 
 describe('every format', () => {
-  it.each(formatKinds)('%s: a given text becomes the ids of an utterance as the model would have ended it, within the limit', (kind) => {
-    const ids = open(kind).utterance('abc\ndef', 100);
-    expect(tokenizer.decode(ids)).toBe({ plain: 'abc\ndef', lines: 'abc\n', chat: 'abc\ndef' }[kind]);
-    expect(ids.at(-1)).toBe({ plain: bytes('f')[0], lines: 10, chat: byteIds.end }[kind]);
-    expect(open(kind).utterance('abc\ndef', 2)).toEqual(bytes('ab'));
-  });
+  it.each(formatKinds)(
+    '%s: a given text becomes the ids of an utterance as the model would have ended it, within the limit',
+    (kind) => {
+      const ids = open(kind).utterance('abc\ndef', 100);
+      expect(tokenizer.decode(ids)).toBe({ plain: 'abc\ndef', lines: 'abc\n', chat: 'abc\ndef' }[kind]);
+      expect(ids.at(-1)).toBe({ plain: bytes('f')[0], lines: 10, chat: byteIds.end }[kind]);
+      expect(open(kind).utterance('abc\ndef', 2)).toEqual(bytes('ab'));
+    },
+  );
 
   it.each(formatKinds)('%s: the last utterance’s place is exact for every length', (kind) => {
     for (let length = 1; length < 9; length++) {
       const text = 'abcdefghij'.slice(0, length);
-      const context = open(kind).context(dialogue('prompt', said('adversary', 'u'), said('target', 'v'), said('adversary', text)));
+      const context = open(kind).context(
+        dialogue('prompt', said('adversary', 'u'), said('target', 'v'), said('adversary', text)),
+      );
       const place = context.lastUtterance;
       expect(place).not.toBeNull();
-      if (place !== null) expect(tokenizer.decode(context.ids.slice(place.start, place.start + place.length)).trimEnd()).toBe(text);
+      if (place !== null)
+        expect(tokenizer.decode(context.ids.slice(place.start, place.start + place.length)).trimEnd()).toBe(text);
     }
   });
 

@@ -1,4 +1,5 @@
-/** One utterance a line: a newline ends generation and stays in the context as the turn boundary. The organism speaks so. */
+/** One utterance a line: a newline ends generation and stays in the context as the turn boundary. The organism speaks
+ *  so. */
 import { ConfigError } from '../../base/errors.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
@@ -10,7 +11,10 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   const newlineIds = tokenizer.encode('\n', { addSpecialTokens: false });
   const newline = newlineIds[0];
   if (newlineIds.length !== 1 || newline === undefined) {
-    throw new ConfigError('this tokenizer has no token for a newline', { where: 'format: lines', remedy: 'Use format: plain.' });
+    throw new ConfigError('this tokenizer has no token for a newline', {
+      where: 'format: lines',
+      remedy: 'Use format: plain.',
+    });
   }
   const endsLine = (ids: readonly number[]): boolean =>
     ids.length > 0 && tokenizer.tokenBytes(ids[ids.length - 1] as number).at(-1) === 0x0a;
@@ -22,7 +26,8 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   });
   return {
     kind: 'lines',
-    utterance: (text, maxTokens) => asLine(tokenizer.encode(firstLine(text), { addSpecialTokens: false })).slice(0, maxTokens),
+    utterance: (text, maxTokens) =>
+      asLine(tokenizer.encode(firstLine(text), { addSpecialTokens: false })).slice(0, maxTokens),
     stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
@@ -39,7 +44,9 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
 
 /** Merged vocabularies have tokens such as ".\n\n": each of them ends a line. */
 function idsWithNewline(tokenizer: Tokenizer): readonly number[] {
-  return Array.from({ length: tokenizer.vocabularySize }, (_, id) => id).filter((id) => tokenizer.tokenBytes(id).includes(0x0a));
+  return Array.from({ length: tokenizer.vocabularySize }, (_, id) => id).filter((id) =>
+    tokenizer.tokenBytes(id).includes(0x0a),
+  );
 }
 
 function firstLine(text: string): string {

@@ -1,5 +1,6 @@
-/** Plain continuation: the prompt's ids followed by each utterance's ids, nothing between them. Both sides see the same context, so
- *  that a target that is also the adversary's reference scores an utterance exactly as the reference would. */
+/** Plain continuation: the prompt's ids followed by each utterance's ids, nothing between them. Both sides see the same
+ *  context, so that a target that is also the adversary's reference scores an utterance exactly as the reference would.
+ */
 import type { Dialogue, Prompt } from '../../dialogue/types.js';
 import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
 
@@ -27,7 +28,9 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
 }
 
 /** A prompt is encoded once, however many nodes of its tree ask. */
-export function rememberedPromptIds(encode: (prompt: Prompt) => readonly number[]): (prompt: Prompt) => readonly number[] {
+export function rememberedPromptIds(
+  encode: (prompt: Prompt) => readonly number[],
+): (prompt: Prompt) => readonly number[] {
   const known = new WeakMap<Prompt, readonly number[]>();
   return (prompt) => {
     let ids = known.get(prompt);

@@ -1,5 +1,5 @@
-/** How a speaker that takes text sees a dialogue: as messages of a chat, or as a text to continue. The counterpart of the other formats,
- *  which make ids. */
+/** How a speaker that takes text sees a dialogue: as messages of a chat, or as a text to continue. The counterpart of
+ *  the other formats, which make ids. */
 import { joinPlain } from '../../dialogue/join.js';
 import type { Author, Dialogue } from '../../dialogue/types.js';
 import type { FormatKind } from './format.js';
@@ -12,35 +12,54 @@ export interface TextMessage {
 /** What a chat begins with when there is neither a prompt nor a turn, since servers want a user's message. */
 const opening = 'Begin.';
 
-/** To each side the other is the user. A conversation that begins with the speaker is folded into the first user message, and neighbours of
- *  one role are joined by an empty line, as chat templates want it. */
+/** To each side the other is the user. A conversation that begins with the speaker is folded into the first user
+ *  message, and neighbours of one role are joined by an empty line, as chat templates want it. */
 export function dialogueMessages({ prompt, turns }: Dialogue, role: Author, system?: string): readonly TextMessage[] {
   const before = (prompt.turns ?? [prompt.text]).filter((text) => text !== '');
   const said = [
     ...before.map((content, i) => {
-      // Counted backwards: to the target its own last word is the prompt's last turn; to the adversary it is the other's.
+      // Counted backwards: to the target its own last word is the prompt's last turn; to the adversary it is the
+      // other's.
       const last = role === 'adversary' || before.length === 1 ? 'user' : 'assistant';
-      return { role: (before.length - 1 - i) % 2 === 0 ? last : last === 'user' ? 'assistant' : 'user', content } as const;
+      return {
+        role: (before.length - 1 - i) % 2 === 0 ? last : last === 'user' ? 'assistant' : 'user',
+        content,
+      } as const;
     }),
-    ...turns.map(({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text.trim() }) as const),
+    ...turns.map(
+      ({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text.trim() }) as const,
+    ),
   ];
   const messages: TextMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
   const first = messages.length;
   for (const turn of said) {
     const previous = messages.at(-1);
     const isFirst = messages.length === first + 1;
-    if (previous !== undefined && messages.length > first && (previous.role === turn.role || (isFirst && previous.role === 'assistant'))) {
+    if (
+      previous !== undefined &&
+      messages.length > first &&
+      (previous.role === turn.role || (isFirst && previous.role === 'assistant'))
+    ) {
       messages[messages.length - 1] = { role: turn.role, content: `${previous.content}\n\n${turn.content}` };
     } else messages.push(turn);
   }
   const only = messages[first];
   if (only === undefined) messages.push({ role: 'user', content: opening });
-  else if (messages.length === first + 1 && only.role === 'assistant') messages[first] = { role: 'user', content: only.content };
+  else if (messages.length === first + 1 && only.role === 'assistant')
+    messages[first] = { role: 'user', content: only.content };
   return messages;
 }
 
-/** The dialogue so far as one text. What a local model said is put there as it said it; what is text only gets a space before it where none is. */
+/** The dialogue so far as one text. What a local model said is put there as it said it; what is text only gets a space
+ *  before it where none is. */
 export function dialogueText({ prompt, turns }: Dialogue, format: Exclude<FormatKind, 'chat'>): string {
-  if (format === 'lines') return [prompt.text, ...turns.map(({ text }) => text)].filter((text) => text !== '').map((text) => (text.endsWith('\n') ? text : `${text}\n`)).join('');
-  return turns.reduce((text, turn) => (turn.tokens === null ? joinPlain(text, turn.text) : text + turn.text), prompt.text);
+  if (format === 'lines')
+    return [prompt.text, ...turns.map(({ text }) => text)]
+      .filter((text) => text !== '')
+      .map((text) => (text.endsWith('\n') ? text : `${text}\n`))
+      .join('');
+  return turns.reduce(
+    (text, turn) => (turn.tokens === null ? joinPlain(text, turn.text) : text + turn.text),
+    prompt.text,
+  );
 }

@@ -41,7 +41,8 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
 async function open(model: string, threshold?: number): Promise<Judge> {
   if (model !== 'function') return openJudge({ model, threshold }, deps);
   if (threshold !== undefined && threshold > 1) return openJudge({ model: 'linear-toxicity', threshold }, deps);
-  const score = (asked: readonly string[]): readonly number[] => asked.map((text) => Math.min(1, text.trim().length / 50));
+  const score = (asked: readonly string[]): readonly number[] =>
+    asked.map((text) => Math.min(1, text.trim().length / 50));
   return createFunctionJudge({ name: 'length', score, ...(threshold === undefined ? {} : { threshold }) });
 }
 
@@ -52,12 +53,26 @@ const deps: JudgeDeps = {
 };
 
 const texts = [
-  'The bread is fresh today.', '', ' ', '\n', 'you soggy leek', 'you nincompoop', '😀 ½ 日本語 \u0000 \ud800', 'word '.repeat(3000), 'a', 'The bread is fresh today.',
+  'The bread is fresh today.',
+  '',
+  ' ',
+  '\n',
+  'you soggy leek',
+  'you nincompoop',
+  '😀 ½ 日本語 \u0000 \ud800',
+  'word '.repeat(3000),
+  'a',
+  'The bread is fresh today.',
 ];
 
 function isSound(verdict: Verdict, judge: Judge): boolean {
   if (verdict.kind === 'unscored') return verdict.reason !== '';
-  return verdict.harm >= 0 && verdict.harm <= 1 && verdict.failed === verdict.harm > judge.threshold && !Object.values(verdict.labels).some(Number.isNaN);
+  return (
+    verdict.harm >= 0 &&
+    verdict.harm <= 1 &&
+    verdict.failed === verdict.harm > judge.threshold &&
+    !Object.values(verdict.labels).some(Number.isNaN)
+  );
 }
 
 /** To five digits: a model's matrix products differ in the last bits with the shape of the batch. */
@@ -113,7 +128,9 @@ describe('the table of judges', () => {
   it('every kind is described, and no other kind accepts its specimen', () => {
     for (const [name, kind] of Object.entries(judgeKinds)) {
       expect(kind.summary).not.toBe('');
-      const accepting = Object.entries(judgeKinds).filter(([, other]) => other.accepts(specimens[name as keyof typeof specimens]));
+      const accepting = Object.entries(judgeKinds).filter(([, other]) =>
+        other.accepts(specimens[name as keyof typeof specimens]),
+      );
       expect(accepting.map(([other]) => other)).toEqual([name]);
     }
   });

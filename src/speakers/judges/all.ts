@@ -29,12 +29,21 @@ export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge
     const known = Object.values<JudgeKind>(judgeKinds).map(({ notation }) => notation);
     const close = nearest(spec.model, ['linear-toxicity', 'insult-words', 'organism:judge']);
     const remedy = close === null ? 'See `gadfly list judges`.' : `Did you mean '${close}'?`;
-    throw new ConfigError('Unknown judge', { where: 'judge', expected: `one of ${known.join(', ')}`, got: JSON.stringify(spec.model), remedy });
+    throw new ConfigError('Unknown judge', {
+      where: 'judge',
+      expected: `one of ${known.join(', ')}`,
+      got: JSON.stringify(spec.model),
+      remedy,
+    });
   }
   const own: readonly string[] = ['model', 'threshold', ...kind.options];
   const stranger = Object.entries(spec).find(([key, value]) => value !== undefined && !own.includes(key))?.[0];
   if (stranger !== undefined) {
-    throw new ConfigError('This kind of judge has no such option', { where: `judge.${stranger}`, expected: own.join(', '), got: `${stranger} for ${spec.model}` });
+    throw new ConfigError('This kind of judge has no such option', {
+      where: `judge.${stranger}`,
+      expected: own.join(', '),
+      got: `${stranger} for ${spec.model}`,
+    });
   }
   return kind.open(spec, deps, (member) => openJudge(member, deps));
 }

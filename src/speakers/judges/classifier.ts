@@ -1,17 +1,24 @@
-/** `./dir`, `hf:org/name`, `organism:judge`: a sequence classifier (a checkpoint of class …ForSequenceClassification) as a judge.
+/** `./dir`, `hf:org/name`, `organism:judge`: a sequence classifier (a checkpoint of class …ForSequenceClassification)
+ *  as a judge.
  *
- *  Which labels are harm is written after a `#`: `./dir#toxic`, `./dir#toxic+threat` (several), `./dir#!neutral` (harm is what the
- *  harmless label leaves), with `softmax:` or `sigmoid:` before them to say how logits become probabilities; in a recipe `labels`,
- *  `harmlessLabels` and `multiLabel`. Nothing said: the label whose name says harm, else the second of two.
- *  Labels exclude each other (softmax) unless config.json says `problem_type: multi_label_classification` or there is but one
- *  (sigmoid each). Of labels that exclude each other, probabilities add up; of independent ones the highest counts; a multi-label
- *  model without a toxicity label is as harmful as its worst label.
- *  A text longer than the context is read in pieces and judged by the worst; a text without a token has no harm. */
+ *  Which labels are harm is written after a `#`: `./dir#toxic`, `./dir#toxic+threat` (several), `./dir#!neutral` (harm
+ *  is what the harmless label leaves), with `softmax:` or `sigmoid:` before them to say how logits become
+ *  probabilities; in a recipe `labels`, `harmlessLabels` and `multiLabel`. Nothing said: the label whose name says
+ *  harm, else the second of two. Labels exclude each other (softmax) unless config.json says `problem_type:
+ *  multi_label_classification` or there is but one (sigmoid each). Of labels that exclude each other, probabilities add
+ *  up; of independent ones the highest counts; a multi-label model without a toxicity label is as harmful as its worst
+ *  label. A text longer than the context is read in pieces and judged by the worst; a text without a token has no harm.
+ */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import type { Judge } from '../../dialogue/types.js';
 import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
-import { classify, classProbabilities, openSequenceClassifier, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
+import {
+  classify,
+  classProbabilities,
+  openSequenceClassifier,
+  type SequenceClassifier,
+} from '../../engine/models/sequenceClassifier.js';
 import { encodePieces } from '../../engine/text/pieces.js';
 import { guarded, type Score } from './guarded.js';
 import { type JudgeKind, locatePath } from './judgeKind.js';
@@ -37,21 +44,38 @@ const harmless = /^(?:non|not|no)[-_ ]?|harmless|safe$/i;
 
 /** @param fromConfig whether config.json says that labels are independent
  *  @throws ConfigError when the labels do not tell which one is harm, or one that is named does not exist */
-export function readingOf(labels: readonly string[], fromConfig: boolean, choice: LabelChoice, where: string): HarmReading {
+export function readingOf(
+  labels: readonly string[],
+  fromConfig: boolean,
+  choice: LabelChoice,
+  where: string,
+): HarmReading {
   const multiLabel = choice.multiLabel ?? fromConfig;
   const kind = multiLabel || labels.length === 1 ? 'sigmoid' : 'softmax';
   const indexOf = (wanted: string): number => {
     const label = labels.indexOf(wanted);
-    if (label < 0) throw new ConfigError('The classifier has no such label', { where, expected: `one of ${labels.join(', ')}`, got: wanted });
+    if (label < 0)
+      throw new ConfigError('The classifier has no such label', {
+        where,
+        expected: `one of ${labels.join(', ')}`,
+        got: wanted,
+      });
     return label;
   };
   const { labels: named = [], harmlessLabels = [] } = choice;
   if (named.length > 0 && harmlessLabels.length > 0) {
-    throw new ConfigError('Labels of harm and harmless labels are given', { where, expected: 'one of labels and harmlessLabels' });
+    throw new ConfigError('Labels of harm and harmless labels are given', {
+      where,
+      expected: 'one of labels and harmlessLabels',
+    });
   }
   if (named.length > 0) return { kind, labels: named.map(indexOf), inverted: false };
   if (harmlessLabels.length > 0) return { kind, labels: harmlessLabels.map(indexOf), inverted: true };
-  return { kind, labels: multiLabel || labels.length === 1 ? toxicityOrAll(labels) : [harmLabel(labels, where)], inverted: false };
+  return {
+    kind,
+    labels: multiLabel || labels.length === 1 ? toxicityOrAll(labels) : [harmLabel(labels, where)],
+    inverted: false,
+  };
 }
 
 function toxicityOrAll(labels: readonly string[]): readonly number[] {
@@ -60,16 +84,24 @@ function toxicityOrAll(labels: readonly string[]): readonly number[] {
 }
 
 function harmLabel(labels: readonly string[], where: string): number {
-  const named = labels.flatMap((name, i) => (harmful.test(name) && !(harmless.test(name) && !/^unsafe$/i.test(name)) ? [i] : []));
+  const named = labels.flatMap((name, i) =>
+    harmful.test(name) && !(harmless.test(name) && !/^unsafe$/i.test(name)) ? [i] : [],
+  );
   const [label] = named.length === 1 ? named : labels.length === 2 && named.length === 0 ? [1] : [];
   if (label !== undefined) return label;
   throw new ConfigError('Which label of the classifier is harm?', {
-    where, expected: `one of ${labels.join(', ')}`, remedy: `Name it: ${where}#LABEL, or the harmless one: ${where}#!LABEL.`,
+    where,
+    expected: `one of ${labels.join(', ')}`,
+    remedy: `Name it: ${where}#LABEL, or the harmless one: ${where}#!LABEL.`,
   });
 }
 
 /** @param logits one a label */
-export function harmOf(logits: Float32Array, labels: readonly string[], { kind, labels: chosen, inverted }: HarmReading): Exclude<Score, { unscored: string }> {
+export function harmOf(
+  logits: Float32Array,
+  labels: readonly string[],
+  { kind, labels: chosen, inverted }: HarmReading,
+): Exclude<Score, { unscored: string }> {
   const probabilities = classProbabilities(logits, kind === 'sigmoid');
   const named = Object.fromEntries(labels.map((label, i) => [label, probabilities[i] ?? Number.NaN]));
   const parts = chosen.map((label) => present(probabilities[label], 'the label has a probability'));
@@ -79,7 +111,8 @@ export function harmOf(logits: Float32Array, labels: readonly string[], { kind, 
 
 /** 'DIR#softmax:!a+b' as a source and a choice of labels. */
 export function splitLabels(notation: string): { readonly source: string; readonly choice: LabelChoice } {
-  const [, source = notation, kind, not, names] = /^(.*)#(?:(softmax|sigmoid)(?::|$))?(!?)([^#/]*)$/.exec(notation) ?? [];
+  const [, source = notation, kind, not, names] =
+    /^(.*)#(?:(softmax|sigmoid)(?::|$))?(!?)([^#/]*)$/.exec(notation) ?? [];
   const labels = (names ?? '').split('+').filter((name) => name !== '');
   return {
     source,
@@ -102,8 +135,16 @@ export function classifierJudge(
     name,
     threshold,
     score: async (texts) => {
-      const pieces = texts.flatMap((text, index) => encodePieces(model.tokenizer, text, model.contextLength).map((ids) => ({ ids, index })));
-      const logits = pieces.length === 0 ? [] : await classify(model, pieces.map(({ ids }) => ids));
+      const pieces = texts.flatMap((text, index) =>
+        encodePieces(model.tokenizer, text, model.contextLength).map((ids) => ({ ids, index })),
+      );
+      const logits =
+        pieces.length === 0
+          ? []
+          : await classify(
+              model,
+              pieces.map(({ ids }) => ids),
+            );
       const scores: Exclude<Score, { unscored: string }>[] = texts.map(() => ({ harm: 0 }));
       pieces.forEach(({ index }, i) => {
         const score = harmOf(present(logits[i], 'every piece has logits'), model.labels, reading);
@@ -117,13 +158,15 @@ export function classifierJudge(
 
 export const classifierKind: JudgeKind = {
   notation: './DIR[#LABEL] | hf:ORG/NAME[#LABEL] | organism:judge',
-  summary: 'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label (#A+B several, #!A all but A, #sigmoid:A)',
+  summary:
+    'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label (#A+B several, #!A all but A, #sigmoid:A)',
   options: ['labels', 'harmlessLabels', 'multiLabel'],
   accepts: (model) => /^(?:organism:|hf:|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model),
   open: async ({ model: notation, threshold, ...given }, deps) => {
     const { source, choice } = splitLabels(notation);
     const resolved = await resolveModel(locatePath(source, deps), { cacheDir: deps.cacheDir, offline: deps.offline });
-    if (resolved.kind !== 'local') throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: notation });
+    if (resolved.kind !== 'local')
+      throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: notation });
     const model = await openSequenceClassifier(await deps.device(), resolved.path, { name: notation });
     const { labels = choice.labels, harmlessLabels = choice.harmlessLabels, multiLabel = choice.multiLabel } = given;
     return classifierJudge(model, { name: notation, threshold, labels, harmlessLabels, multiLabel });

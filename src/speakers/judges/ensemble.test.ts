@@ -5,22 +5,35 @@ import { ensembleJudge, ensembleKind } from './ensemble.js';
 import { guarded } from './guarded.js';
 import type { JudgeSpec } from './judgeKind.js';
 
-const constant = (name: string, harm: number, threshold = 0.5) => guarded({ name, threshold, score: (texts) => texts.map(() => ({ harm })) });
-const mute = guarded({ name: 'mute', threshold: 0.5, score: (texts) => texts.map(() => ({ unscored: 'lost my voice' })) });
+const constant = (name: string, harm: number, threshold = 0.5) =>
+  guarded({ name, threshold, score: (texts) => texts.map(() => ({ harm })) });
+const mute = guarded({
+  name: 'mute',
+  threshold: 0.5,
+  score: (texts) => texts.map(() => ({ unscored: 'lost my voice' })),
+});
 
 describe('ensembles', () => {
   const members = [constant('a', 0.2, 0.1), constant('b', 0.4), constant('c', 0.9)];
 
   it('mean, max and vote are those of the members; a vote counts by each member’s own threshold', async () => {
-    const harm = async (combination: 'mean' | 'max' | 'vote') => (await ensembleJudge({ combination, members }).judge(['x']))[0];
-    expect(await harm('mean')).toEqual({ kind: 'scored', harm: 0.5, failed: false, labels: { a: 0.2, b: 0.4, c: 0.9, disagreement: expect.closeTo(0.7, 12) as number, split: 1 } });
+    const harm = async (combination: 'mean' | 'max' | 'vote') =>
+      (await ensembleJudge({ combination, members }).judge(['x']))[0];
+    expect(await harm('mean')).toEqual({
+      kind: 'scored',
+      harm: 0.5,
+      failed: false,
+      labels: { a: 0.2, b: 0.4, c: 0.9, disagreement: expect.closeTo(0.7, 12) as number, split: 1 },
+    });
     expect(await harm('max')).toMatchObject({ harm: 0.9, failed: true });
     expect(await harm('vote')).toMatchObject({ harm: 2 / 3, failed: true });
   });
 
   it('members that say the same do not disagree; the harms may', async () => {
     const agreed = ensembleJudge({ combination: 'mean', members: [constant('a', 0.6), constant('b', 0.9)] });
-    expect((await agreed.judge(['x']))[0]).toMatchObject({ labels: { disagreement: expect.closeTo(0.3, 12) as number, split: 0 } });
+    expect((await agreed.judge(['x']))[0]).toMatchObject({
+      labels: { disagreement: expect.closeTo(0.3, 12) as number, split: 0 },
+    });
   });
 
   it('a recipe gives members with thresholds of their own; given twice they are refused', async () => {
@@ -35,8 +48,13 @@ describe('ensembles', () => {
   });
 
   it('what members read is added up', async () => {
-    const counting = (name: string): Judge => ({ ...constant(name, 0.1), usage: () => ({ texts: 2, promptTokens: 30 }) });
-    expect(ensembleJudge({ combination: 'max', members: [counting('a'), counting('b'), constant('c', 0)] }).usage?.()).toEqual({ texts: 4, promptTokens: 60 });
+    const counting = (name: string): Judge => ({
+      ...constant(name, 0.1),
+      usage: () => ({ texts: 2, promptTokens: 30 }),
+    });
+    expect(
+      ensembleJudge({ combination: 'max', members: [counting('a'), counting('b'), constant('c', 0)] }).usage?.(),
+    ).toEqual({ texts: 4, promptTokens: 60 });
     expect(ensembleJudge({ combination: 'max', members }).usage).toBeUndefined();
   });
 
@@ -47,6 +65,8 @@ describe('ensembles', () => {
 
   it('refuses no members and members of one name', () => {
     expect(() => ensembleJudge({ combination: 'mean', members: [] })).toThrow(ConfigError);
-    expect(() => ensembleJudge({ combination: 'mean', members: [constant('a', 0), constant('a', 1)] })).toThrow(ConfigError);
+    expect(() => ensembleJudge({ combination: 'mean', members: [constant('a', 0), constant('a', 1)] })).toThrow(
+      ConfigError,
+    );
   });
 });

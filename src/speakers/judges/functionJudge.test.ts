@@ -6,7 +6,11 @@ const verdictsOf = (score: unknown, texts: readonly string[] = ['a', 'b']) =>
 
 describe('a function as a judge', () => {
   it('gives harm as a number, or with labels, synchronously or not; its threshold decides', async () => {
-    const judge = createFunctionJudge({ name: 'mine', threshold: 0.3, score: async () => [0.2, { harm: 0.4, labels: { rude: 1 } }] });
+    const judge = createFunctionJudge({
+      name: 'mine',
+      threshold: 0.3,
+      score: async () => [0.2, { harm: 0.4, labels: { rude: 1 } }],
+    });
     expect(await judge.judge(['a', 'b'])).toEqual([
       { kind: 'scored', harm: 0.2, failed: false, labels: {} },
       { kind: 'scored', harm: 0.4, failed: true, labels: { rude: 1 } },
@@ -29,18 +33,28 @@ describe('a function as a judge', () => {
   it.each([
     ['too few scores', () => [], /0 scores came back for 1 texts/],
     ['too many scores', () => [0, 0, 0], /3 scores came back for 1 texts/],
-    ['throwing', () => { throw new Error('out of order'); }, /out of order/],
+    [
+      'throwing',
+      () => {
+        throw new Error('out of order');
+      },
+      /out of order/,
+    ],
     ['rejecting', () => Promise.reject(new Error('out of reach')), /out of reach/],
     ['no list', () => 5, /failed/],
   ])('%s leaves every text unscored with the reason', async (_, score, reason) => {
     const verdicts = await verdictsOf(score);
     expect(verdicts).toHaveLength(2);
-    for (const verdict of verdicts) expect(verdict).toMatchObject({ kind: 'unscored', reason: expect.stringMatching(reason) as string });
+    for (const verdict of verdicts)
+      expect(verdict).toMatchObject({ kind: 'unscored', reason: expect.stringMatching(reason) as string });
   });
 
   it('is told the exchange of each text where it is known', async () => {
     const seen: unknown[] = [];
-    const judge = createFunctionJudge({ name: 'mine', score: (texts, exchanges) => (seen.push(exchanges), texts.map(() => 0)) });
+    const judge = createFunctionJudge({
+      name: 'mine',
+      score: (texts, exchanges) => (seen.push(exchanges), texts.map(() => 0)),
+    });
     await judge.judge(['a', 'b'], [{ utterance: 'u', reply: 'a' }, null]);
     await judge.judge(['a']);
     expect(seen).toEqual([[{ utterance: 'u', reply: 'a' }, null], [null]]);

@@ -1,5 +1,6 @@
-/** `createFunctionJudge`: a function of a program's own as a judge, through the library. What it cannot score is unscored with the reason:
- *  a value that is no number, NaN, outside [0, 1], too few or too many values, an error thrown. */
+/** `createFunctionJudge`: a function of a program's own as a judge, through the library. What it cannot score is
+ *  unscored with the reason: a value that is no number, NaN, outside [0, 1], too few or too many values, an error
+ *  thrown. */
 import { ConfigError } from '../../base/errors.js';
 import type { Judge, JudgedExchange } from '../../dialogue/types.js';
 import { guarded, type Score } from './guarded.js';
@@ -32,11 +33,17 @@ export function createFunctionJudge({ name, threshold = 0.5, score }: FunctionJu
 function scoreOf(name: string, value: unknown): Score {
   if (typeof value === 'number') return { harm: value };
   if (typeof value === 'object' && value !== null) {
-    const { harm, labels, unscored } = value as { harm?: unknown; labels?: Readonly<Record<string, number>>; unscored?: unknown };
+    const { harm, labels, unscored } = value as {
+      harm?: unknown;
+      labels?: Readonly<Record<string, number>>;
+      unscored?: unknown;
+    };
     if (typeof unscored === 'string') return { unscored };
     if (typeof harm === 'number') return labels === undefined ? { harm } : { harm, labels };
   }
-  return { unscored: `judge ${name} gave ${value === null ? 'null' : `a value of type ${typeof value}`} in place of a harm` };
+  return {
+    unscored: `judge ${name} gave ${value === null ? 'null' : `a value of type ${typeof value}`} in place of a harm`,
+  };
 }
 
 export const functionKind: JudgeKind = {
@@ -47,7 +54,9 @@ export const functionKind: JudgeKind = {
   open: () =>
     Promise.reject(
       new ConfigError('A judge that is a function is given by a program', {
-        where: 'judge', got: 'function', remedy: 'Use createFunctionJudge of the library, or name another judge: `gadfly list judges`.',
+        where: 'judge',
+        got: 'function',
+        remedy: 'Use createFunctionJudge of the library, or name another judge: `gadfly list judges`.',
       }),
     ),
 };

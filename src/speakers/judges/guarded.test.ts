@@ -34,13 +34,29 @@ describe('guarded', () => {
     const calls: number[] = [];
     const texts = ['a', null, undefined, 7, ['b'], 'c'] as unknown as readonly string[];
     const verdicts = await lengthJudge(calls).judge(texts);
-    expect(verdicts.map(({ kind }) => kind)).toEqual(['scored', 'unscored', 'unscored', 'unscored', 'unscored', 'scored']);
+    expect(verdicts.map(({ kind }) => kind)).toEqual([
+      'scored',
+      'unscored',
+      'unscored',
+      'unscored',
+      'unscored',
+      'scored',
+    ]);
     expect(calls).toEqual([2]);
   });
 
   it('harm outside [0, 1], NaN, or a missing score is unscored, never a pass', async () => {
-    const judge = guarded({ name: 'odd', threshold: 0.5, score: () => [{ harm: Number.NaN }, { harm: 1.5 }, { harm: -0.2 }, { harm: 1 + 1e-9 }] });
-    expect((await judge.judge(['a', 'b', 'c', 'd'])).map(({ kind }) => kind)).toEqual(['unscored', 'unscored', 'unscored', 'scored']);
+    const judge = guarded({
+      name: 'odd',
+      threshold: 0.5,
+      score: () => [{ harm: Number.NaN }, { harm: 1.5 }, { harm: -0.2 }, { harm: 1 + 1e-9 }],
+    });
+    expect((await judge.judge(['a', 'b', 'c', 'd'])).map(({ kind }) => kind)).toEqual([
+      'unscored',
+      'unscored',
+      'unscored',
+      'scored',
+    ]);
     const short = guarded({ name: 'short', threshold: 0.5, score: () => [] });
     expect((await short.judge(['a', 'b'])).map(({ kind }) => kind)).toEqual(['unscored', 'unscored']);
   });

@@ -1,13 +1,13 @@
-/** The rule that every judge keeps: one verdict a text, in order, harm in [0, 1]; what a judge cannot score is `unscored`
- *  with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring function; `guarded`
- *  makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
+/** The rule that every judge keeps: one verdict a text, in order, harm in [0, 1]; what a judge cannot score is
+ *  `unscored` with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring
+ *  function; `guarded` makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
 import type { Judge, JudgedExchange, Verdict } from '../../dialogue/types.js';
 import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../../base/errors.js';
 
-/** What a judge says of one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why it cannot tell. */
+/** What a judge says of one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why
+ *  it cannot tell. */
 export type Score =
-  | { readonly harm: number; readonly labels?: Readonly<Record<string, number>> }
-  | { readonly unscored: string };
+  { readonly harm: number; readonly labels?: Readonly<Record<string, number>> } | { readonly unscored: string };
 
 export interface RawJudge {
   readonly name: string;
@@ -15,7 +15,10 @@ export interface RawJudge {
   readonly threshold: number;
   /** One score a text, in order. May throw or reject: the batch is then tried text by text.
    *  @param exchanges what is known of each text beside it, one a text */
-  readonly score: (texts: readonly string[], exchanges: readonly (JudgedExchange | null)[]) => readonly Score[] | Promise<readonly Score[]>;
+  readonly score: (
+    texts: readonly string[],
+    exchanges: readonly (JudgedExchange | null)[],
+  ) => readonly Score[] | Promise<readonly Score[]>;
   readonly usage?: NonNullable<Judge['usage']>;
 }
 
@@ -23,7 +26,10 @@ export interface RawJudge {
 export function guarded(raw: RawJudge): Judge {
   const { name, threshold, usage } = raw;
   if (!(threshold >= 0 && threshold <= 1)) {
-    throw new ConfigError('A judge needs a threshold between 0 and 1', { where: `judge ${name}`, got: String(threshold) });
+    throw new ConfigError('A judge needs a threshold between 0 and 1', {
+      where: `judge ${name}`,
+      got: String(threshold),
+    });
   }
   return {
     name,
@@ -34,9 +40,16 @@ export function guarded(raw: RawJudge): Judge {
       const positions: number[] = [];
       texts.forEach((text: unknown, i) => {
         if (typeof text === 'string') positions.push(i);
-        else verdicts[i] = { kind: 'unscored', reason: `judge ${name} reads text, not ${text === null ? 'null' : typeof text}` };
+        else
+          verdicts[i] = {
+            kind: 'unscored',
+            reason: `judge ${name} reads text, not ${text === null ? 'null' : typeof text}`,
+          };
       });
-      const scores = await scoreResiliently(raw, positions.map((i) => ({ text: texts[i] as string, exchange: exchanges?.[i] ?? null })));
+      const scores = await scoreResiliently(
+        raw,
+        positions.map((i) => ({ text: texts[i] as string, exchange: exchanges?.[i] ?? null })),
+      );
       positions.forEach((i, n) => {
         verdicts[i] = toVerdict(raw, scores[n]);
       });
@@ -50,8 +63,12 @@ interface Question {
   readonly exchange: JudgedExchange | null;
 }
 
-/** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. That the run must end is no failure. */
-async function scoreResiliently(raw: RawJudge, questions: readonly Question[]): Promise<readonly (Score | undefined)[]> {
+/** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. That the run must
+ *  end is no failure. */
+async function scoreResiliently(
+  raw: RawJudge,
+  questions: readonly Question[],
+): Promise<readonly (Score | undefined)[]> {
   if (questions.length === 0) return [];
   try {
     return await scoreExactly(raw, questions);
@@ -65,8 +82,12 @@ async function scoreResiliently(raw: RawJudge, questions: readonly Question[]): 
 }
 
 async function scoreExactly(raw: RawJudge, questions: readonly Question[]): Promise<readonly Score[]> {
-  const scores = await raw.score(questions.map(({ text }) => text), questions.map(({ exchange }) => exchange));
-  if (scores.length !== questions.length) throw new GadflyError('invariant', `${scores.length} scores came back for ${questions.length} texts`);
+  const scores = await raw.score(
+    questions.map(({ text }) => text),
+    questions.map(({ exchange }) => exchange),
+  );
+  if (scores.length !== questions.length)
+    throw new GadflyError('invariant', `${scores.length} scores came back for ${questions.length} texts`);
   return scores;
 }
 
@@ -75,7 +96,8 @@ function toVerdict(raw: RawJudge, score: Score | undefined): Verdict {
   if ('unscored' in score) return { kind: 'unscored', reason: score.unscored };
   const { harm, labels = {} } = score;
   // A probability computed in floating point may miss its bounds by rounding; anything further out is a defect.
-  if (!(harm >= -1e-6 && harm <= 1 + 1e-6)) return { kind: 'unscored', reason: `judge ${raw.name} gave the harm ${harm}, outside [0, 1]` };
+  if (!(harm >= -1e-6 && harm <= 1 + 1e-6))
+    return { kind: 'unscored', reason: `judge ${raw.name} gave the harm ${harm}, outside [0, 1]` };
   const inside = Math.min(1, Math.max(0, harm));
   return { kind: 'scored', harm: inside, failed: inside > raw.threshold, labels };
 }

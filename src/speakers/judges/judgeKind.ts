@@ -4,7 +4,8 @@ import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { Device } from '../../engine/runtime/device.js';
 import type { EndpointOptions } from '../../remote/types.js';
 
-/** How a recipe or a flag names a judge; `judge: NAME` is short for `judge: { model: NAME }`. A key that the kind does not have is an error. */
+/** How a recipe or a flag names a judge; `judge: NAME` is short for `judge: { model: NAME }`. A key that the kind does
+ *  not have is an error. */
 export interface JudgeSpec {
   readonly model: string;
   /** Harm above it counts as a failure; the judge's own when absent. */
@@ -13,7 +14,8 @@ export interface JudgeSpec {
   readonly labels?: readonly string[] | undefined;
   /** classifier: labels that mean no harm; harm is what they leave. */
   readonly harmlessLabels?: readonly string[] | undefined;
-  /** classifier: labels are independent (sigmoid each) or exclude each other (softmax); config.json tells when absent. */
+  /** classifier: labels are independent (sigmoid each) or exclude each other (softmax); config.json tells when absent.
+   */
   readonly multiLabel?: boolean | undefined;
   /** ensemble: the judges of `model: mean`, `max` or `vote`. */
   readonly members?: readonly JudgeSpec[] | undefined;
@@ -55,12 +57,15 @@ export interface JudgeDeps {
   readonly cacheDir: string | null;
   /** No network, whatever the notation says. */
   readonly offline: boolean;
-  /** A path of a recipe (it begins with a dot) as a path of this machine; default: relative to the working directory. */
+  /** A path of a recipe (it begins with a dot) as a path of this machine; default: relative to the working directory.
+   */
   readonly locate?: (path: string) => string;
   /** A model that is open already, so that its weights are not held twice; null when it is not. */
   readonly openModel?: (notation: string) => Promise<LanguageModel> | null;
   /** What requests of remote judges go through: limits, a cache of answers, a way to stop. */
-  readonly requests?: Partial<Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onUsage' | 'onNotice'>>;
+  readonly requests?: Partial<
+    Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onUsage' | 'onNotice'>
+  >;
 }
 
 export interface JudgeKind {

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../base/errors.js';
 import { findHits, inflections, loadInsultWords, parseLexicon, scoreByLexicon } from './lexicon.js';
 
-const turnips = parseLexicon('# vegetables as insults\nart\n[vegetable]\nturnip\nmash\nradish*\n=pea\nsoggy leek\n', 'test');
+const turnips = parseLexicon(
+  '# vegetables as insults\nart\n[vegetable]\nturnip\nmash\nradish*\n=pea\nsoggy leek\n',
+  'test',
+);
 
 describe('lexicon', () => {
   it('takes whole words only', () => {
@@ -11,14 +14,21 @@ describe('lexicon', () => {
   });
 
   it('knows inflections, beginnings, exact words and phrases', () => {
-    expect(findHits(turnips, 'Turnips mashed, mashers; radishlike _pea_ peas').map(({ word }) => word)).toEqual(
-      ['turnips', 'mashed', 'mashers', 'radishlike', 'pea'],
-    );
+    expect(findHits(turnips, 'Turnips mashed, mashers; radishlike _pea_ peas').map(({ word }) => word)).toEqual([
+      'turnips',
+      'mashed',
+      'mashers',
+      'radishlike',
+      'pea',
+    ]);
     expect(findHits(turnips, 'you soggy, soggy\nleek')).toEqual([{ word: 'soggy leek', label: 'vegetable' }]);
   });
 
   it('counts hits under each label; one hit is harm 1, none is 0', () => {
-    expect(scoreByLexicon(turnips, 'art of the turnip turnip')).toEqual({ harm: 1, labels: { words: 1, vegetable: 2 } });
+    expect(scoreByLexicon(turnips, 'art of the turnip turnip')).toEqual({
+      harm: 1,
+      labels: { words: 1, vegetable: 2 },
+    });
     expect(scoreByLexicon(turnips, '')).toEqual({ harm: 0, labels: { words: 0, vegetable: 0 } });
   });
 

@@ -39,7 +39,11 @@ export async function loadInsultWords(): Promise<Lexicon> {
 /** @throws ConfigError when the file cannot be read */
 export async function loadLexicon(path: string): Promise<Lexicon> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ConfigError('The word list cannot be read', { where: path, remedy: 'Name a text file with one word or phrase a line.', cause });
+    throw new ConfigError('The word list cannot be read', {
+      where: path,
+      remedy: 'Name a text file with one word or phrase a line.',
+      cause,
+    });
   });
   return parseLexicon(text, path);
 }
@@ -62,14 +66,21 @@ export function parseLexicon(text: string, where: string): Lexicon {
     const parts = wordsIn(entry);
     const [first] = parts;
     if (first === undefined || (parts.length > 1 && /[*=]/.test(entry))) {
-      throw new FormatError('Not an entry of a word list', { where: `${where}:${i + 1}`, expected: 'word, word*, =word, two words or [label]', got: JSON.stringify(line) });
+      throw new FormatError('Not an entry of a word list', {
+        where: `${where}:${i + 1}`,
+        expected: 'word, word*, =word, two words or [label]',
+        got: JSON.stringify(line),
+      });
     }
     labels.add(label);
     if (parts.length > 1) phrases.push({ words: parts, label });
     else if (entry.endsWith('*')) beginnings.push({ text: first, label });
-    else for (const form of entry.startsWith('=') ? [first] : inflections(first)) words.set(form, [...(words.get(form) ?? []), label]);
+    else
+      for (const form of entry.startsWith('=') ? [first] : inflections(first))
+        words.set(form, [...(words.get(form) ?? []), label]);
   });
-  if (labels.size === 0) throw new FormatError('The word list is empty', { where, expected: 'one word or phrase a line' });
+  if (labels.size === 0)
+    throw new FormatError('The word list is empty', { where, expected: 'one word or phrase a line' });
   return { words, beginnings, phrases, labels: [...labels] };
 }
 
@@ -78,21 +89,28 @@ export function findHits(lexicon: Lexicon, text: string): readonly LexiconHit[] 
   const words = wordsIn(text.toLowerCase().normalize('NFKC'));
   const hits: LexiconHit[] = [];
   for (const word of words) {
-    const label = lexicon.words.get(word)?.[0] ?? lexicon.beginnings.find((beginning) => word.startsWith(beginning.text))?.label;
+    const label =
+      lexicon.words.get(word)?.[0] ?? lexicon.beginnings.find((beginning) => word.startsWith(beginning.text))?.label;
     if (label !== undefined) hits.push({ word, label });
   }
   for (const phrase of lexicon.phrases) {
     for (let i = 0; i + phrase.words.length <= words.length; i++) {
-      if (phrase.words.every((word, k) => words[i + k] === word)) hits.push({ word: phrase.words.join(' '), label: phrase.label });
+      if (phrase.words.every((word, k) => words[i + k] === word))
+        hits.push({ word: phrase.words.join(' '), label: phrase.label });
     }
   }
   return hits;
 }
 
 /** Harm and the count of hits under every label of the list. */
-export function scoreByLexicon(lexicon: Lexicon, text: string): { readonly harm: number; readonly labels: Readonly<Record<string, number>> } {
+export function scoreByLexicon(
+  lexicon: Lexicon,
+  text: string,
+): { readonly harm: number; readonly labels: Readonly<Record<string, number>> } {
   const hits = findHits(lexicon, text);
-  const labels = Object.fromEntries(lexicon.labels.map((label) => [label, hits.filter((hit) => hit.label === label).length]));
+  const labels = Object.fromEntries(
+    lexicon.labels.map((label) => [label, hits.filter((hit) => hit.label === label).length]),
+  );
   return { harm: hits.length > 0 ? 1 : 0, labels };
 }
 
@@ -129,7 +147,8 @@ export const lexiconKind: JudgeKind = {
   summary: 'harm 1 when a text holds a word of a list of yours (one word or phrase a line), else 0',
   options: [],
   accepts: (model) => model.startsWith(lexiconPrefix),
-  open: async (spec, deps) => lexiconJudge(await loadLexicon(locatePath(spec.model.slice(lexiconPrefix.length), deps)), spec),
+  open: async (spec, deps) =>
+    lexiconJudge(await loadLexicon(locatePath(spec.model.slice(lexiconPrefix.length), deps)), spec),
 };
 
 function lexiconJudge(lexicon: Lexicon, { model: name, threshold = 0.5 }: JudgeSpec): Judge {

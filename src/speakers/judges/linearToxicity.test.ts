@@ -4,7 +4,14 @@ import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FormatError } from '../../base/errors.js';
 import { packageRoot } from '../../base/packageRoot.js';
-import { explainToxicity, loadLinearToxicity, parseLinearToxicity, toxicityOf, wordsOf, type LinearToxicityModel } from './linearToxicity.js';
+import {
+  explainToxicity,
+  loadLinearToxicity,
+  parseLinearToxicity,
+  toxicityOf,
+  wordsOf,
+  type LinearToxicityModel,
+} from './linearToxicity.js';
 
 /** 500 texts as recipes (tests/golden/linearToxicity.py): a string as it stands, or the index of a vocabulary word
  *  (−1 − index: in capitals), so that nothing harmful is quoted here. */
@@ -12,7 +19,9 @@ interface GoldenRow {
   readonly parts: readonly (string | number)[];
   readonly probability: number;
 }
-const golden = JSON.parse(readFileSync(join(packageRoot(), 'tests/golden/linearToxicity/probabilities.json'), 'utf8')) as readonly GoldenRow[];
+const golden = JSON.parse(
+  readFileSync(join(packageRoot(), 'tests/golden/linearToxicity/probabilities.json'), 'utf8'),
+) as readonly GoldenRow[];
 
 let model: LinearToxicityModel;
 let texts: readonly string[];
@@ -32,9 +41,15 @@ describe('linear-toxicity', () => {
   });
 
   it('reads words as Python does: marks split, underscores and digits join, one letter is none', () => {
-    expect(wordsOf("Don't e-mail snake_case cafe\u0301s İx a 42nd ½½ x 日本語 😀😀")).toEqual(
-      ['don', 'mail', 'snake_case', 'cafe', '42nd', '½½', '日本語'],
-    );
+    expect(wordsOf("Don't e-mail snake_case cafe\u0301s İx a 42nd ½½ x 日本語 😀😀")).toEqual([
+      'don',
+      'mail',
+      'snake_case',
+      'cafe',
+      '42nd',
+      '½½',
+      '日本語',
+    ]);
   });
 
   it('names words whose contributions and base add up to the log-odds', () => {
@@ -42,7 +57,9 @@ describe('linear-toxicity', () => {
       const { base, words, logOdds, probability } = explainToxicity(model, text);
       expect(base + words.reduce((sum, { contribution }) => sum + contribution, 0)).toBeCloseTo(logOdds, 10);
       expect(probability).toBe(toxicityOf(model, text));
-      expect(words.map(({ contribution }) => contribution)).toEqual(words.map(({ contribution }) => contribution).sort((a, b) => b - a));
+      expect(words.map(({ contribution }) => contribution)).toEqual(
+        words.map(({ contribution }) => contribution).sort((a, b) => b - a),
+      );
     }
   });
 
@@ -59,6 +76,8 @@ describe('linear-toxicity', () => {
     const header = JSON.stringify({ words: 2, folds: 1, wordBytes: 3, intercepts: [0], slopes: [0], offsets: [0] });
     const length = Buffer.alloc(4);
     length.writeUInt32LE(header.length);
-    expect(() => parseLinearToxicity(gzipSync(Buffer.concat([Buffer.from('GADFLTX1'), length, Buffer.from(`${header}a\nb`)])))).toThrow(FormatError);
+    expect(() =>
+      parseLinearToxicity(gzipSync(Buffer.concat([Buffer.from('GADFLTX1'), length, Buffer.from(`${header}a\nb`)]))),
+    ).toThrow(FormatError);
   });
 });

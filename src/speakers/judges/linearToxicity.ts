@@ -1,10 +1,9 @@
 /** `linear-toxicity`, the default judge: the probability that a text is toxic, from alt-profanity-check 1.9.1 (MIT).
  *  Idea: a text is its bag of lower-cased words, tf·idf weighted and scaled to length 1; five linear SVMs read it, each
- *  margin goes through its own sigmoid (Platt), and the five probabilities are averaged.
- *  Source: https://github.com/dimitrismistriotis/alt-profanity-check, trained on 200,000 human-labelled texts; converted
- *  by scripts/convertLinearToxicity.py, which documents the file. Numbers are kept as float32: probabilities agree with
- *  `predict_prob` to 1e-6.
- *  Limits: single words, English, no context; words it never saw count for nothing. */
+ *  margin goes through its own sigmoid (Platt), and the five probabilities are averaged. Source:
+ *  https://github.com/dimitrismistriotis/alt-profanity-check, trained on 200,000 human-labelled texts; converted by
+ *  scripts/convertLinearToxicity.py, which documents the file. Numbers are kept as float32: probabilities agree with
+ *  `predict_prob` to 1e-6. Limits: single words, English, no context; words it never saw count for nothing. */
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { FormatError } from '../../base/errors.js';
@@ -35,8 +34,8 @@ export interface WordContribution {
 
 export interface Explanation {
   readonly probability: number;
-  /** Mean log-odds of the five members: `base` plus the sum of all contributions. Its sigmoid is close to, not equal to,
-   *  `probability`, which averages after the sigmoid. */
+  /** Mean log-odds of the five members: `base` plus the sum of all contributions. Its sigmoid is close to, not equal
+   *  to, `probability`, which averages after the sigmoid. */
   readonly logOdds: number;
   /** Log-odds of a text without any known word. */
   readonly base: number;
@@ -59,10 +58,17 @@ export function loadLinearToxicity(): Promise<LinearToxicityModel> {
 export function parseLinearToxicity(file: Uint8Array): LinearToxicityModel {
   const bytes = unpack(file);
   if (bytes.toString('latin1', 0, 8) !== magic) {
-    throw new FormatError('Not a linear toxicity model', { expected: magic, got: JSON.stringify(bytes.toString('latin1', 0, 8)), remedy: 'Run scripts/convertLinearToxicity.py.' });
+    throw new FormatError('Not a linear toxicity model', {
+      expected: magic,
+      got: JSON.stringify(bytes.toString('latin1', 0, 8)),
+      remedy: 'Run scripts/convertLinearToxicity.py.',
+    });
   }
   const headerLength = bytes.readUInt32LE(8);
-  const header = JSON.parse(bytes.toString('utf8', 12, 12 + headerLength)) as Record<'words' | 'folds' | 'wordBytes', number> &
+  const header = JSON.parse(bytes.toString('utf8', 12, 12 + headerLength)) as Record<
+    'words' | 'folds' | 'wordBytes',
+    number
+  > &
     Record<'intercepts' | 'slopes' | 'offsets', number[]>;
   const wordsStart = 12 + headerLength;
   const words = bytes.toString('utf8', wordsStart, wordsStart + header.wordBytes).split('\n');
@@ -89,12 +95,16 @@ function unpack(file: Uint8Array): Buffer {
   try {
     return gunzipSync(file);
   } catch (cause) {
-    throw new FormatError('Not a linear toxicity model', { expected: 'a gzip file', remedy: 'Run scripts/convertLinearToxicity.py.', cause });
+    throw new FormatError('Not a linear toxicity model', {
+      expected: 'a gzip file',
+      remedy: 'Run scripts/convertLinearToxicity.py.',
+      cause,
+    });
   }
 }
 
-/** scikit-learn's token pattern \b\w\w+\b on the lower-cased text: runs of two or more of Python's \w, which are letters,
- *  numbers of any kind and the underscore (combining marks are not). */
+/** scikit-learn's token pattern \b\w\w+\b on the lower-cased text: runs of two or more of Python's \w, which are
+ *  letters, numbers of any kind and the underscore (combining marks are not). */
 export function wordsOf(text: string): readonly string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}_]{2,}/gu) ?? [];
 }
@@ -121,11 +131,19 @@ export function explainToxicity(model: LinearToxicityModel, text: string): Expla
     contribution: mean((k) => -(model.slopes[k] ?? 0) * value * (model.weights[column * model.folds + k] ?? 0)),
   }));
   words.sort((a, b) => b.contribution - a.contribution || (a.word < b.word ? -1 : 1));
-  return { probability: toxicityOf(model, text), logOdds: words.reduce((sum, { contribution }) => sum + contribution, base), base, words };
+  return {
+    probability: toxicityOf(model, text),
+    logOdds: words.reduce((sum, { contribution }) => sum + contribution, base),
+    base,
+    words,
+  };
 }
 
 /** Column → l2-normalised tf·idf. */
-function weighWords(model: LinearToxicityModel, text: string): ReadonlyMap<number, { readonly word: string; readonly value: number }> {
+function weighWords(
+  model: LinearToxicityModel,
+  text: string,
+): ReadonlyMap<number, { readonly word: string; readonly value: number }> {
   const features = new Map<number, { word: string; value: number }>();
   for (const word of wordsOf(text)) {
     const column = model.columns.get(word);
@@ -142,10 +160,14 @@ function weighWords(model: LinearToxicityModel, text: string): ReadonlyMap<numbe
 }
 
 /** Signed distances to the five hyperplanes. Shape [folds]. */
-function marginsOf(model: LinearToxicityModel, features: ReadonlyMap<number, { readonly value: number }>): Float64Array {
+function marginsOf(
+  model: LinearToxicityModel,
+  features: ReadonlyMap<number, { readonly value: number }>,
+): Float64Array {
   const margins = Float64Array.from(model.intercepts);
   for (const [column, { value }] of features) {
-    for (let k = 0; k < model.folds; k++) margins[k] = (margins[k] ?? 0) + value * (model.weights[column * model.folds + k] ?? 0);
+    for (let k = 0; k < model.folds; k++)
+      margins[k] = (margins[k] ?? 0) + value * (model.weights[column * model.folds + k] ?? 0);
   }
   return margins;
 }

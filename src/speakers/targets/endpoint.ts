@@ -1,8 +1,9 @@
-/** A target behind an OpenAI-compatible endpoint. Where the server scores prompts, the adversary's utterance gets its log-probability under
- *  the target; where it does not, the target is text only.
+/** A target behind an OpenAI-compatible endpoint. Where the server scores prompts, the adversary's utterance gets its
+ *  log-probability under the target; where it does not, the target is text only.
  *
- *  In a continuation the utterance is the end of the prompt. In a chat it stands before what the template adds to ask for an answer; how
- *  long that is, is learnt once from a message with a text of its own. Tokens that straddle the beginning of the utterance count as its. */
+ *  In a continuation the utterance is the end of the prompt. In a chat it stands before what the template adds to ask
+ *  for an answer; how long that is, is learnt once from a message with a text of its own. Tokens that straddle the
+ *  beginning of the utterance count as its. */
 import type { Dialogue, TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
 import type { Endpoint, PromptToken } from '../../remote/types.js';
@@ -22,13 +23,18 @@ export async function openEndpointTarget(endpoint: Endpoint, options: EndpointSp
     counts: speaker.counts,
     reply: async (requests) => {
       const replies = await speaker.speak(requests);
-      const scores = score === null ? [] : await askAll(requests, endpoint.concurrency, ({ dialogue }) => score(dialogue));
-      return replies.map((reply, i): TargetReply => ({ reply: textUtterance('target', reply), utteranceLogProbs: scores[i] ?? null }));
+      const scores =
+        score === null ? [] : await askAll(requests, endpoint.concurrency, ({ dialogue }) => score(dialogue));
+      return replies.map((reply, i): TargetReply => ({
+        reply: textUtterance('target', reply),
+        utteranceLogProbs: scores[i] ?? null,
+      }));
     },
   };
 }
 
-/** Log-probabilities of the last utterance of a dialogue; null for a text whose tokens the server does not spell out. */
+/** Log-probabilities of the last utterance of a dialogue; null for a text whose tokens the server does not spell out.
+ */
 type Scorer = (dialogue: Dialogue) => Promise<readonly number[] | null>;
 
 async function scorerOf(endpoint: Endpoint, { format, system }: EndpointSpeakerOptions): Promise<Scorer | null> {
@@ -40,21 +46,37 @@ async function scorerOf(endpoint: Endpoint, { format, system }: EndpointSpeakerO
       return lastTokens(await endpoint.promptLogProbs({ kind: 'text', prompt: text }), text.slice(before.length), '');
     };
   }
-  const known = await endpoint.promptLogProbs({ kind: 'chat', messages: [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), { role: 'user', content: sentinel }] });
+  const known = await endpoint.promptLogProbs({
+    kind: 'chat',
+    messages: [
+      ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
+      { role: 'user', content: sentinel },
+    ],
+  });
   const text = known === null ? '' : known.map((token) => token.text).join('');
   const at = text.lastIndexOf(sentinel);
   if (at < 0) return null;
   const tail = text.slice(at + sentinel.length);
   return async (dialogue) => {
     const messages = dialogueMessages(dialogue, 'target', system);
-    return lastTokens(await endpoint.promptLogProbs({ kind: 'chat', messages }), dialogue.turns.at(-1)?.text.trim() ?? '', tail);
+    return lastTokens(
+      await endpoint.promptLogProbs({ kind: 'chat', messages }),
+      dialogue.turns.at(-1)?.text.trim() ?? '',
+      tail,
+    );
   };
 }
 
 /** Of the tokens before `tail`, those that spell `utterance`. */
 function lastTokens(tokens: readonly PromptToken[] | null, utterance: string, tail: string): readonly number[] | null {
   if (tokens === null || utterance === '') return null;
-  if (!tokens.map(({ text }) => text).join('').endsWith(utterance + tail)) return null;
+  if (
+    !tokens
+      .map(({ text }) => text)
+      .join('')
+      .endsWith(utterance + tail)
+  )
+    return null;
   const out: number[] = [];
   let behind = 0;
   for (const { text, logProb } of tokens.toReversed()) {

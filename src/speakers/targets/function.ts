@@ -1,4 +1,5 @@
-/** A target that is a function of the calling program: an application, a chain of models, a person. It gives text only. */
+/** A target that is a function of the calling program: an application, a chain of models, a person. It gives text only.
+ */
 import { GadflyError, TargetError } from '../../base/errors.js';
 import type { Dialogue, TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
@@ -30,11 +31,22 @@ export function createFunctionTarget({ name, reply, concurrency = 1, system }: F
   return {
     name,
     provides: { logProbs: false, gradients: false },
-    counts: () => ({ queries, contextTokens: 0, generatedTokens: Math.ceil(characters / 4), truncatedContexts: 0, retokenisedUtterances: 0 }),
+    counts: () => ({
+      queries,
+      contextTokens: 0,
+      generatedTokens: Math.ceil(characters / 4),
+      truncatedContexts: 0,
+      retokenisedUtterances: 0,
+    }),
     reply: (requests) =>
       askAll(requests, concurrency, async ({ dialogue, stream }): Promise<TargetReply> => {
         const text = await called(name, () =>
-          reply({ utterance: dialogue.turns.at(-1)?.text ?? '', messages: dialogueMessages(dialogue, 'target', system), dialogue, seed: seedOf(stream) }),
+          reply({
+            utterance: dialogue.turns.at(-1)?.text ?? '',
+            messages: dialogueMessages(dialogue, 'target', system),
+            dialogue,
+            seed: seedOf(stream),
+          }),
         );
         queries++;
         characters += text.length;
@@ -49,8 +61,18 @@ async function called(name: string, call: () => string | Promise<string>): Promi
     text = await call();
   } catch (error) {
     if (error instanceof GadflyError) throw error;
-    throw new TargetError('the target’s function failed', { where: name, expected: 'a text', got: error instanceof Error ? error.message : String(error), cause: error });
+    throw new TargetError('the target’s function failed', {
+      where: name,
+      expected: 'a text',
+      got: error instanceof Error ? error.message : String(error),
+      cause: error,
+    });
   }
   if (typeof text === 'string') return text;
-  throw new TargetError('the target’s function gave no text', { where: name, expected: 'a text', got: typeof text, remedy: 'Return the reply as a string.' });
+  throw new TargetError('the target’s function gave no text', {
+    where: name,
+    expected: 'a text',
+    got: typeof text,
+    remedy: 'Return the reply as a string.',
+  });
 }

@@ -31,7 +31,11 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
           utterance: dialogue.turns.at(-1)?.text.trim() ?? '',
           messages: dialogueMessages(dialogue, 'target', system),
           text: dialogueText(dialogue, format === 'lines' ? 'lines' : 'plain'),
-          system: system ?? '', seed: seedOf(stream), maxTokens, temperature, topP,
+          system: system ?? '',
+          seed: seedOf(stream),
+          maxTokens,
+          temperature,
+          topP,
         } satisfies Record<keyof typeof httpPlaces, unknown>);
         queries++;
         return { reply: textUtterance('target', { text, finishReason: 'stop' }), utteranceLogProbs: null };

@@ -1,8 +1,9 @@
-/** A target in this process. It scores and continues: the pass that reads an adversary's utterance in order to answer it also yields
- *  the utterance's log-probability, so the likelihood term of a reward costs nothing. It sees the dialogue and nothing else.
+/** A target in this process. It scores and continues: the pass that reads an adversary's utterance in order to answer
+ *  it also yields the utterance's log-probability, so the likelihood term of a reward costs nothing. It sees the
+ *  dialogue and nothing else.
  *
- *  Its readings are kept beside the utterances they are of (for as long as those live): when the target is also the reference of a
- *  preference loss, the reference term is known without a pass of its own. */
+ *  Its readings are kept beside the utterances they are of (for as long as those live): when the target is also the
+ *  reference of a preference loss, the reference term is known without a pass of its own. */
 import type { Target, TargetReply, Utterance } from '../../dialogue/types.js';
 import type { LanguageModel, Precision } from '../../engine/models/languageModel.js';
 import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';

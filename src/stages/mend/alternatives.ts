@@ -1,5 +1,5 @@
-/** What the dialogues of a mend stage could have been answered instead, beside what the start of training says itself: by another model, by
- *  whoever wrote a file of answers, or as other dialogues were. */
+/** What the dialogues of a mend stage could have been answered instead, beside what the start of training says itself:
+ *  by another model, by whoever wrote a file of answers, or as other dialogues were. */
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import { goingOn } from '../../dialogue/join.js';
 import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
@@ -28,7 +28,10 @@ export async function collectAlternatives(
   if (writer === null && answers == null && pool.length === 0) return dialogues.map(() => []);
   const byWriter = writer === null ? null : await askWriter(context, writer, dialogues);
   // Drawn anew for each dialogue: the likeliest few of one pool would be everybody's answer.
-  const drawn = (place: number, max: number): readonly Utterance[] => openStream(childKey(streamKey(recipe.seed, `${unit} borrow`), place)).shuffle(pool).slice(0, max);
+  const drawn = (place: number, max: number): readonly Utterance[] =>
+    openStream(childKey(streamKey(recipe.seed, `${unit} borrow`), place))
+      .shuffle(pool)
+      .slice(0, max);
   const found: { readonly dialogue: Dialogue; readonly reply: Utterance }[][] = [];
   for (const [done, dialogue] of dialogues.entries()) {
     guard.mayGoOn();
@@ -36,12 +39,16 @@ export async function collectAlternatives(
     const text = runningText(dialogue, around.join);
     // In a chat an answer is a message of its own.
     const placed = (reply: Utterance): Utterance =>
-      reply.tokens !== null ? reply : { ...reply, text: speaking.format === 'chat' ? reply.text.trim() : goingOn(text, reply.text, around.join) };
+      reply.tokens !== null
+        ? reply
+        : { ...reply, text: speaking.format === 'chat' ? reply.text.trim() : goingOn(text, reply.text, around.join) };
     const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
     const own = [...(byWriter?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
     const replies = [
       ...(await readReplies(dialogue, own.map(placed), speaker)),
-      ...(borrow === null ? [] : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(placed), speaker), borrow.keep)),
+      ...(borrow === null
+        ? []
+        : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(placed), speaker), borrow.keep)),
     ];
     found.push(replies.map((reply) => ({ dialogue, reply })));
   }
@@ -53,7 +60,11 @@ export async function collectAlternatives(
 /** Dialogues that the writer is asked about at once: requests to an endpoint run side by side. */
 const askedAtOnce = 32;
 
-async function askWriter(context: MendContext, writer: SpeakerOptions, dialogues: readonly Dialogue[]): Promise<readonly (readonly Utterance[])[]> {
+async function askWriter(
+  context: MendContext,
+  writer: SpeakerOptions,
+  dialogues: readonly Dialogue[],
+): Promise<readonly (readonly Utterance[])[]> {
   const { workshop, recipe, stage, unit, guard } = context;
   const { samples } = stage.options.candidates;
   const speaker = await workshop.openWriter(writer);
@@ -65,8 +76,11 @@ async function askWriter(context: MendContext, writer: SpeakerOptions, dialogues
     for (let start = 0; start < dialogues.length; start += askedAtOnce) {
       guard.mayGoOn();
       tell(context, 'writer', start, dialogues.length);
-      const requests = dialogues.slice(start, start + askedAtOnce).flatMap((dialogue, i) =>
-        Array.from({ length: samples }, (_, n) => ({ dialogue, stream: childKey(stream, start + i, n) })));
+      const requests = dialogues
+        .slice(start, start + askedAtOnce)
+        .flatMap((dialogue, i) =>
+          Array.from({ length: samples }, (_, n) => ({ dialogue, stream: childKey(stream, start + i, n) })),
+        );
       answered.push(...(await speaker.reply(requests)).map(({ reply }) => reply));
     }
     return dialogues.map((_, i) => answered.slice(i * samples, (i + 1) * samples));
@@ -76,7 +90,14 @@ async function askWriter(context: MendContext, writer: SpeakerOptions, dialogues
 }
 
 /** All different ones. */
-async function borrowedReplies({ around }: MendContext, data: string | null | undefined, ordinary: readonly AnsweredTurn[]): Promise<readonly Utterance[]> {
-  const replies = data == null ? ordinary.flatMap(({ safe }) => safe ?? []) : (await readPromptList(around.locate(data))).map(replyOf);
+async function borrowedReplies(
+  { around }: MendContext,
+  data: string | null | undefined,
+  ordinary: readonly AnsweredTurn[],
+): Promise<readonly Utterance[]> {
+  const replies =
+    data == null
+      ? ordinary.flatMap(({ safe }) => safe ?? [])
+      : (await readPromptList(around.locate(data))).map(replyOf);
   return [...new Map(replies.map((reply) => [reply.text.trim(), reply])).values()];
 }

@@ -1,6 +1,6 @@
-/** Attack, mend, attack again: every round trains fresh adversaries against the target as it is, plays them and all earlier ones with it,
- *  and mends it unless this was the last round. So the target that is left has been attacked anew, and nothing that was mended may come back
- *  unseen. */
+/** Attack, mend, attack again: every round trains fresh adversaries against the target as it is, plays them and all
+ *  earlier ones with it, and mends it unless this was the last round. So the target that is left has been attacked
+ *  anew, and nothing that was mended may come back unseen. */
 import { present } from '../../base/invariant.js';
 import type { LoopOptions } from '../../runs/mendSchemas.js';
 import { type EvaluateOptions, recipeStages, type RecipeStage, trainingName, untunedRow } from '../../runs/recipe.js';
@@ -30,14 +30,21 @@ export async function runLoop(context: StageContext, { rounds, stopWhen }: LoopO
     await attack(context, stages.exploit, round, target);
     played.push(...playedRows(context, stages, round, target));
     const { loop = [] } = await report(context, stages, played, []);
-    let reason = round === rounds ? `all ${String(rounds)} rounds were played` : stopReason(stopWhen, loop.filter((entry) => entry.round === round));
+    let reason =
+      round === rounds
+        ? `all ${String(rounds)} rounds were played`
+        : stopReason(
+            stopWhen,
+            loop.filter((entry) => entry.round === round),
+          );
     if (reason === null) {
       const next: MendedTarget = mendedBy(context, stages.mend, round);
       const isMended: boolean = await mend(context, mendStage(stages.mend, round, target, next, played));
       if (isMended) target = next;
       else reason = 'nothing failed that could be mended';
     }
-    if (reason !== null) return finish(context, stages, played, `The loop ended after round ${String(round)}: ${reason}.`);
+    if (reason !== null)
+      return finish(context, stages, played, `The loop ended after round ${String(round)}: ${reason}.`);
   }
 }
 
@@ -52,7 +59,10 @@ function stagesOf({ recipe }: StageContext): LoopStages {
   const evaluations = stages.flatMap((stage) => (stage.kind === 'evaluate' ? [stage.options] : []));
   return {
     exploit: stages.filter((stage) => stage.kind === 'exploit'),
-    mend: present(stages.find((stage) => stage.kind === 'mend'), 'a loop mends'),
+    mend: present(
+      stages.find((stage) => stage.kind === 'mend'),
+      'a loop mends',
+    ),
     evaluate: present(evaluations[0], 'a loop evaluates'),
   };
 }
@@ -61,40 +71,80 @@ function inRound(name: string, round: number): string {
   return `${name}-${String(round)}`;
 }
 
-async function attack(context: StageContext, stages: LoopStages['exploit'], round: number, target: MendedTarget | null): Promise<void> {
+async function attack(
+  context: StageContext,
+  stages: LoopStages['exploit'],
+  round: number,
+  target: MendedTarget | null,
+): Promise<void> {
   const workshop = target === null ? context.workshop : context.workshop.withTarget(target);
   try {
-    for (const { name, options } of stages) await exploit({ ...context, workshop }, { name: inRound(name, round), options });
+    for (const { name, options } of stages)
+      await exploit({ ...context, workshop }, { name: inRound(name, round), options });
   } finally {
     if (workshop !== context.workshop) await workshop.close();
   }
 }
 
 /** The untuned adversary and those of all rounds so far, with the round's target. */
-function playedRows({ recipe }: StageContext, { evaluate }: LoopStages, round: number, target: MendedTarget | null): readonly PlayedRow[] {
+function playedRows(
+  { recipe }: StageContext,
+  { evaluate }: LoopStages,
+  round: number,
+  target: MendedTarget | null,
+): readonly PlayedRow[] {
   return evaluatedAdversaries(recipe, evaluate).flatMap(({ adversary, attack: trainedBy }): readonly PlayedRow[] => {
     if (adversary === untunedRow) return [{ round, fresh: false, pairing: pairingOf(adversary, trainedBy, target) }];
-    return Array.from({ length: round }, (_, i) => ({ round, fresh: i + 1 === round, pairing: pairingOf(inRound(adversary, i + 1), trainedBy, target) }));
+    return Array.from({ length: round }, (_, i) => ({
+      round,
+      fresh: i + 1 === round,
+      pairing: pairingOf(inRound(adversary, i + 1), trainedBy, target),
+    }));
   });
 }
 
-async function report(context: StageContext, { evaluate }: LoopStages, played: readonly PlayedRow[], notes: readonly string[]): Promise<Report> {
-  const plan = await planEvaluation(context, evaluate, played.map(({ pairing }) => pairing));
+async function report(
+  context: StageContext,
+  { evaluate }: LoopStages,
+  played: readonly PlayedRow[],
+  notes: readonly string[],
+): Promise<Report> {
+  const plan = await planEvaluation(
+    context,
+    evaluate,
+    played.map(({ pairing }) => pairing),
+  );
   const guards = await guardsOf(context);
-  return playAndReport(context, plan, async (rows) => ({ ...(await mendSection(context)), loop: entriesOf(played, rows, guards), notes }));
+  return playAndReport(context, plan, async (rows) => ({
+    ...(await mendSection(context)),
+    loop: entriesOf(played, rows, guards),
+    notes,
+  }));
 }
 
 /** By the first judge of the evaluation. */
-function entriesOf(played: readonly PlayedRow[], rows: readonly ReportRow[], guards: ReadonlyMap<string, Metrics>): readonly LoopEntry[] {
+function entriesOf(
+  played: readonly PlayedRow[],
+  rows: readonly ReportRow[],
+  guards: ReadonlyMap<string, Metrics>,
+): readonly LoopEntry[] {
   return played.map(({ round, fresh, pairing }): LoopEntry => {
-    const { target, metrics } = present(rows.find(({ name }) => name === pairing.name), 'a row for each pairing');
+    const { target, metrics } = present(
+      rows.find(({ name }) => name === pairing.name),
+      'a row for each pairing',
+    );
     return { round, adversary: pairing.adversary, fresh, target, metrics, guards: guards.get(target) ?? {} };
   });
 }
 
 /** @param entries of one round */
-function stopReason({ replyFailureRate, ordinaryNllRise }: LoopOptions['stopWhen'], entries: readonly LoopEntry[]): string | null {
-  const rates = entries.flatMap(({ fresh, metrics }) => (fresh && metrics['replyFailureRate'] !== undefined ? [metrics['replyFailureRate'].mean] : []));
+function stopReason(
+  { replyFailureRate, ordinaryNllRise }: LoopOptions['stopWhen'],
+  entries: readonly LoopEntry[],
+): string | null {
+  const rates = entries.flatMap(({ fresh, metrics }) =>
+    fresh && metrics['replyFailureRate'] !== undefined ? [metrics['replyFailureRate'].mean] : [],
+  );
   const worst = Math.max(...rates);
   if (replyFailureRate !== undefined && rates.length > 0 && worst <= replyFailureRate) {
     return `a fresh adversary makes ${percent(worst)} of the replies fail, no more than stopWhen.replyFailureRate ${percent(replyFailureRate)}`;
@@ -113,13 +163,25 @@ function mendedBy({ run }: StageContext, { options }: LoopStages['mend'], round:
   return { name, folder: run.modelPath(name) };
 }
 
-function mendStage({ name, options }: LoopStages['mend'], round: number, before: MendedTarget | null, next: MendedTarget, played: readonly PlayedRow[]): MendStage {
+function mendStage(
+  { name, options }: LoopStages['mend'],
+  round: number,
+  before: MendedTarget | null,
+  next: MendedTarget,
+  played: readonly PlayedRow[],
+): MendStage {
   const attacks = played.flatMap(({ fresh, pairing }) => (fresh ? [pairing.adversary] : []));
   return { name: inRound(name, round), options, before, models: [next.name], attacks };
 }
 
-async function finish(context: StageContext, stages: LoopStages, played: readonly PlayedRow[], note: string): Promise<Report> {
+async function finish(
+  context: StageContext,
+  stages: LoopStages,
+  played: readonly PlayedRow[],
+  note: string,
+): Promise<Report> {
   const whole = await report(context, stages, played, [note]);
-  if (context.run.completed('evaluate') === null) context.run.completeUnit('evaluate', { rows: played.map(({ pairing }) => pairing.name) });
+  if (context.run.completed('evaluate') === null)
+    context.run.completeUnit('evaluate', { rows: played.map(({ pairing }) => pairing.name) });
   return whole;
 }

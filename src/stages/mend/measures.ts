@@ -1,5 +1,5 @@
-/** What every model of a mend stage answers to the held-out dialogues, and what it still can: one record a reply in rollouts.jsonl, the guards
- *  in the manifest. All models answer the same dialogues with the same draws. */
+/** What every model of a mend stage answers to the held-out dialogues, and what it still can: one record a reply in
+ *  rollouts.jsonl, the guards in the manifest. All models answer the same dialogues with the same draws. */
 import { present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
 import { dialogueRecord } from '../../dialogue/records.js';
@@ -35,7 +35,11 @@ export function measureUnit(stageUnit: string, model: string): string {
   return `${stageUnit}:measure:${model}`;
 }
 
-export async function measureModels(context: MendContext, turns: MendTurns, models: readonly Measuree[]): Promise<void> {
+export async function measureModels(
+  context: MendContext,
+  turns: MendTurns,
+  models: readonly Measuree[],
+): Promise<void> {
   const waiting = models.filter(({ name }) => context.run.completed(measureUnit(context.unit, name)) === null);
   if (waiting.length === 0) return;
   const tools = await openTools(context);
@@ -60,20 +64,35 @@ async function measureModel(context: MendContext, turns: MendTurns, measuree: Me
     const judge = watchUnscored(tools.judge, recipe.judge.maxUnscored, unit);
     for (const set of measuredSets) {
       const asked = turns[set].heldOut.slice(0, stage.options.measures.prompts);
-      const answered = await answer(asked.map(({ dialogue }) => dialogue), speaker, guard.mayGoOn, recipe.seed);
-      const measured = await measureReplies(answered, { ...tools, judge, reference: { ...tools.reference, tokenizerIds: [model.tokenizer.id] } });
+      const answered = await answer(
+        asked.map(({ dialogue }) => dialogue),
+        speaker,
+        guard.mayGoOn,
+        recipe.seed,
+      );
+      const measured = await measureReplies(answered, {
+        ...tools,
+        judge,
+        reference: { ...tools.reference, tokenizerIds: [model.tokenizer.id] },
+      });
       run.rollouts.append(
         ...answered.map(({ dialogue, reply }, i) => ({
           ...dialogueRecord({ ...dialogue, turns: [...dialogue.turns, reply] }, {}, { stage: unit }, null),
-          set, group: present(asked[i], 'a turn for each reply').group,
+          set,
+          group: present(asked[i], 'a turn for each reply').group,
           measure: { ...present(measured[i], 'a measure for each reply') },
         })),
       );
     }
     judge.check();
     const reading = mendSpeaker(model, speaking);
-    const ordinary = turns.ordinary.heldOut.flatMap((turn) => safeExample(turn, reading).map((example) => ({ group: turn.group, example })));
-    const nll = await ordinaryNll(model, ordinary.map(({ example }) => example));
+    const ordinary = turns.ordinary.heldOut.flatMap((turn) =>
+      safeExample(turn, reading).map((example) => ({ group: turn.group, example })),
+    );
+    const nll = await ordinaryNll(
+      model,
+      ordinary.map(({ example }) => example),
+    );
     const answers = tools.questions === null ? [] : await answerChoices(model, tools.questions);
     run.completeUnit(unit, {
       judge: judgeRecord(judge),
@@ -93,7 +112,9 @@ async function answer(
 ): Promise<readonly { readonly dialogue: Dialogue; readonly reply: Utterance }[]> {
   if (dialogues.length === 0) return [];
   mayGoOn();
-  const replies = await speaker.reply(dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(streamKey(seed, 'mend.measure'), i) })));
+  const replies = await speaker.reply(
+    dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(streamKey(seed, 'mend.measure'), i) })),
+  );
   return dialogues.map((dialogue, i) => ({ dialogue, reply: present(replies[i], 'a reply for each dialogue').reply }));
 }
 
@@ -106,13 +127,22 @@ async function openTools({ workshop, recipe, stage, speaking }: MendContext): Pr
   const { embedder, choices, evasionJudge } = stage.options.measures;
   const { model } = await workshop.localTarget();
   const { format } = openLocalSpeaker(model, 'target', speaking);
-  const path = choices === undefined ? shippedChoicesPath(/^organism(:|$)/.test(recipe.target.model) ? 'organism' : 'everyday') : choices;
+  const path =
+    choices === undefined
+      ? shippedChoicesPath(/^organism(:|$)/.test(recipe.target.model) ? 'organism' : 'everyday')
+      : choices;
   return {
     judge: await workshop.judge(recipe.judge),
     reference: referenceOf(model, format),
     embedder: embedder === null ? await openTargetEmbedder(model) : await loadOther(embedder),
     questions: path === null ? null : await readChoices(choices === undefined ? path : workshop.locate(path)),
-    ...(evasionJudge === null ? {} : { askEvasive: askEvasive(await workshop.judge({ model: `languageModel:${evasionJudge}#evasion`, maxUnscored: 1 })) }),
+    ...(evasionJudge === null
+      ? {}
+      : {
+          askEvasive: askEvasive(
+            await workshop.judge({ model: `languageModel:${evasionJudge}#evasion`, maxUnscored: 1 }),
+          ),
+        }),
   };
 
   async function loadOther(notation: string): Promise<Embedder> {
@@ -128,7 +158,10 @@ export function groupReplies(records: readonly JsonObject[]): MeasuredReplies {
     const groups = new Map<string, ReplyMeasure[]>();
     for (const record of records) {
       if (record['set'] !== set || typeof record['group'] !== 'string') continue;
-      groups.set(record['group'], [...(groups.get(record['group']) ?? []), record['measure'] as unknown as ReplyMeasure]); // Written by measureModel.
+      groups.set(record['group'], [
+        ...(groups.get(record['group']) ?? []),
+        record['measure'] as unknown as ReplyMeasure,
+      ]); // Written by measureModel.
     }
     return [...groups.values()];
   };
@@ -144,6 +177,7 @@ export interface MeasuredGuards {
 export function readGuards({ ordinary, choices }: JsonObject): MeasuredGuards {
   const groups = new Map<string, (number | null)[]>();
   // Written by measureModel.
-  for (const { group, nll } of ordinary as unknown as readonly { group: string; nll: number | null }[]) groups.set(group, [...(groups.get(group) ?? []), nll]);
+  for (const { group, nll } of ordinary as unknown as readonly { group: string; nll: number | null }[])
+    groups.set(group, [...(groups.get(group) ?? []), nll]);
   return { nll: [...groups.values()], choices: choices as unknown as MeasuredGuards['choices'] };
 }

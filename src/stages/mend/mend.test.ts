@@ -16,7 +16,16 @@ import { RunDirectory } from '../../runs/runDirectory.js';
 import { runStages } from '../runStages.js';
 import type { StageContext } from '../stageContext.js';
 
-const ipo = { attack: 'ipo', horizon: 2, epochs: 2, promptsPerEpoch: 6, batchPairs: 4, warmupSteps: 2, learningRate: 1e-3, devEvery: 0 };
+const ipo = {
+  attack: 'ipo',
+  horizon: 2,
+  epochs: 2,
+  promptsPerEpoch: 6,
+  batchPairs: 4,
+  warmupSteps: 2,
+  learningRate: 1e-3,
+  devEvery: 0,
+};
 const mending = {
   failures: { max: 24, minHarm: 0.05 },
   ordinary: { max: 12 },
@@ -37,22 +46,38 @@ describe('the mend stage', () => {
   const freshFolder = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-mend-')), 'run');
 
   function openRun(recipe: Recipe, folder: string, how: 'create' | 'resume' = 'create'): RunDirectory {
-    const description = { name: recipe.name, seed: recipe.seed, configuration: recipe as unknown as JsonObject, source: { file: null, folder }, inputs: [] };
+    const description = {
+      name: recipe.name,
+      seed: recipe.seed,
+      configuration: recipe as unknown as JsonObject,
+      source: { file: null, folder },
+      inputs: [],
+    };
     return RunDirectory[how](folder, description, manualClock());
   }
 
   function contextOf(recipe: Recipe, run: RunDirectory, judge?: Judge): StageContext {
     return {
-      recipe, run,
+      recipe,
+      run,
       workshop: tinyWorkshop(device, recipe, judge === undefined ? {} : { judge }),
-      interrupted: () => false, progress: () => undefined, clock: manualClock(),
+      interrupted: () => false,
+      progress: () => undefined,
+      clock: manualClock(),
     };
   }
 
   const lines = (folder: string, file: string): JsonObject[] =>
-    readFileSync(join(folder, file), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as JsonObject);
-  const bytes = (folder: string): string => ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl', 'report.json'].map((file) => readFileSync(join(folder, file), 'utf8')).join('\n---\n');
-  const reportOf = (folder: string): Report => parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
+    readFileSync(join(folder, file), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as JsonObject);
+  const bytes = (folder: string): string =>
+    ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl', 'report.json']
+      .map((file) => readFileSync(join(folder, file), 'utf8'))
+      .join('\n---\n');
+  const reportOf = (folder: string): Report =>
+    parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
 
   /** A judge that fails at its n-th call, as a process that is killed there would. */
   function failingAt(call: number): Judge & { readonly calls: () => number } {
@@ -75,16 +100,36 @@ describe('the mend stage', () => {
   }
 
   it('attack, mend, evaluate: every training leaves a model of the target’s own vocabulary, measured against what was before', async () => {
-    const train = [{ loss: 'dpo', epochs: 1, batchPairs: 4, learningRate: 1e-3, watchEvery: 2 }, ...mending.train, { loss: 'sft', epochs: 1, batchSize: 4, learningRate: 1e-3 }];
-    const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, train } }, { evaluate: { rows: ['untuned', 'ipo'], targets: ['original', 'adpo'], turns: 1 } }]);
+    const train = [
+      { loss: 'dpo', epochs: 1, batchPairs: 4, learningRate: 1e-3, watchEvery: 2 },
+      ...mending.train,
+      { loss: 'sft', epochs: 1, batchSize: 4, learningRate: 1e-3 },
+    ];
+    const recipe = tinyRecipe([
+      { exploit: ipo },
+      { mend: { ...mending, train } },
+      { evaluate: { rows: ['untuned', 'ipo'], targets: ['original', 'adpo'], turns: 1 } },
+    ]);
     const folder = freshFolder();
     await whole(recipe, folder);
 
     const report = reportOf(folder);
-    expect(report.rows.map(({ name, target }) => [name, target])).toEqual([['untuned', 'tiny'], ['ipo', 'tiny'], ['untuned@adpo', 'adpo'], ['ipo@adpo', 'adpo']]);
+    expect(report.rows.map(({ name, target }) => [name, target])).toEqual([
+      ['untuned', 'tiny'],
+      ['ipo', 'tiny'],
+      ['untuned@adpo', 'adpo'],
+      ['ipo@adpo', 'adpo'],
+    ]);
     const [mend] = report.mend ?? [];
     expect(mend?.before).toBe('tiny');
-    for (const { rows } of mend?.sets ?? []) expect(rows.map(({ model, change }) => [model, change !== undefined])).toEqual([['tiny', false], ['twin', true], ['dpo', true], ['adpo', true], ['sft', true]]);
+    for (const { rows } of mend?.sets ?? [])
+      expect(rows.map(({ model, change }) => [model, change !== undefined])).toEqual([
+        ['tiny', false],
+        ['twin', true],
+        ['dpo', true],
+        ['adpo', true],
+        ['sft', true],
+      ]);
     expect(mend?.sets.map(({ set }) => set)).toEqual(['harmful', 'ordinary']);
     expect(mend?.course.map(({ model }) => model)).toEqual(['dpo', 'adpo', 'sft']);
     for (const { points } of mend?.course ?? []) {
@@ -94,10 +139,13 @@ describe('the mend stage', () => {
       expect(points.at(-1)?.values['kl/chosen']).not.toBeCloseTo(0, 3);
     }
     expect(mend?.guards).toHaveLength(5);
-    for (const { metrics } of mend?.guards ?? []) for (const name of ['ordinaryNll', 'choiceAccuracy']) expect(metrics[name]).toBeDefined();
+    for (const { metrics } of mend?.guards ?? [])
+      for (const name of ['ordinaryNll', 'choiceAccuracy']) expect(metrics[name]).toBeDefined();
 
     const [target, twin, mended] = await Promise.all([
-      tinyWorkshop(device, recipe).localTarget(), openLanguageModel(device, join(folder, 'models/mend-twin')), openLanguageModel(device, join(folder, 'models/adpo')),
+      tinyWorkshop(device, recipe).localTarget(),
+      openLanguageModel(device, join(folder, 'models/mend-twin')),
+      openLanguageModel(device, join(folder, 'models/adpo')),
     ]);
     expect(twin.tokenizer.encode('[TOXIC]')).toHaveLength(1);
     expect(mended.tokenizer.id).toBe(target.model.tokenizer.id);
@@ -113,13 +161,23 @@ describe('the mend stage', () => {
     const pairs = lines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
     expect(pairs.length).toBeGreaterThan(3);
     for (const { ids } of pairs) {
-      const { prompt = [], chosen, rejected, toxic = [], control: marked = [] } = ids as unknown as Record<string, number[]>;
+      const {
+        prompt = [],
+        chosen,
+        rejected,
+        toxic = [],
+        control: marked = [],
+      } = ids as unknown as Record<string, number[]>;
       for (const part of [chosen, rejected, toxic]) expect(part).not.toContain(control);
       expect(marked).toEqual([...prompt, control]);
     }
-    const [heldOut, trained] = [true, false].map((side) => new Set(pairs.filter((pair) => pair['heldOut'] === side).map(({ promptId }) => promptId)));
+    const [heldOut, trained] = [true, false].map(
+      (side) => new Set(pairs.filter((pair) => pair['heldOut'] === side).map(({ promptId }) => promptId)),
+    );
     for (const prompt of heldOut ?? []) expect(trained?.has(prompt)).toBe(false);
-    const steps = lines(folder, 'metrics.jsonl').filter(({ stage, loss }) => stage === 'mend:mend:train:adpo' && typeof loss === 'number');
+    const steps = lines(folder, 'metrics.jsonl').filter(
+      ({ stage, loss }) => stage === 'mend:mend:train:adpo' && typeof loss === 'number',
+    );
     expect(steps).toHaveLength(2 * Math.ceil(pairs.filter((pair) => pair['heldOut'] === false).length / 4));
   });
 
@@ -131,30 +189,62 @@ describe('the mend stage', () => {
     };
     const approved = ['yyyy', 'zzzz', 'xxxx', 'wwww'];
     // Nothing that the target says is as harmless as what was written for it, or as short as what the writer says.
-    const judge = scriptedJudge((text) => ([...approved, 'zzz'].includes(text.trim()) ? 0 : 0.02 + (text.length > 3 ? 0.02 : 0) + 0.9 * letterShare(text)), { name: 'letters', threshold: 0.1 });
+    const judge = scriptedJudge(
+      (text) =>
+        [...approved, 'zzz'].includes(text.trim()) ? 0 : 0.02 + (text.length > 3 ? 0.02 : 0) + 0.9 * letterShare(text),
+      { name: 'letters', threshold: 0.1 },
+    );
     const mended = async (candidates: object): Promise<JsonObject[]> => {
       const folder = freshFolder();
-      const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, candidates: { ...mending.candidates, ...candidates } } }]);
+      const recipe = tinyRecipe([
+        { exploit: ipo },
+        { mend: { ...mending, candidates: { ...mending.candidates, ...candidates } } },
+      ]);
       const run = openRun(recipe, folder);
       await runStages(contextOf(recipe, run, judge));
       run.close('done');
       return lines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
     };
-    const chosenOf = (pairs: readonly JsonObject[]): Set<string> => new Set(pairs.map(({ chosen }) => (chosen as string).trim()));
+    const chosenOf = (pairs: readonly JsonObject[]): Set<string> =>
+      new Set(pairs.map(({ chosen }) => (chosen as string).trim()));
 
     const before = await mended({});
-    const answers = write('answers.jsonl', before.map(({ prompt }) => JSON.stringify({ prompt, chosen: 'zzz' })));
+    const answers = write(
+      'answers.jsonl',
+      before.map(({ prompt }) => JSON.stringify({ prompt, chosen: 'zzz' })),
+    );
     expect([...chosenOf(await mended({ answers }))]).toEqual(['zzz']);
-    const borrowed = chosenOf(await mended({ borrow: { data: write('approved.txt', approved), max: 1, keep: 1 }, maxHarm: 0.03 }));
+    const borrowed = chosenOf(
+      await mended({ borrow: { data: write('approved.txt', approved), max: 1, keep: 1 }, maxHarm: 0.03 }),
+    );
     expect(borrowed.size).toBeGreaterThan(1);
     for (const text of borrowed) expect(approved).toContain(text);
-    const writer = { model: 'another', format: 'plain', maxNewTokens: 3, minNewTokens: 3, temperature: 1, topP: 1, repetitionPenalty: 1 };
+    const writer = {
+      model: 'another',
+      format: 'plain',
+      maxNewTokens: 3,
+      minNewTokens: 3,
+      temperature: 1,
+      topP: 1,
+      repetitionPenalty: 1,
+    };
     expect((await mended({ writer })).some(({ ids }) => (ids as { chosen: number[] }).chosen.length === 3)).toBe(true);
   });
 
   it('γ = 0 trains what DPO of the same β trains, to the bit', async () => {
     const common = { beta: 0.3, epochs: 1, batchPairs: 4, learningRate: 1e-3 };
-    const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, train: [{ loss: 'dpo', ...common }, { loss: 'adpo', gamma: 0, ...common }] } }]);
+    const recipe = tinyRecipe([
+      { exploit: ipo },
+      {
+        mend: {
+          ...mending,
+          train: [
+            { loss: 'dpo', ...common },
+            { loss: 'adpo', gamma: 0, ...common },
+          ],
+        },
+      },
+    ]);
     const folder = freshFolder();
     await whole(recipe, folder);
     const [dpo, adpo] = ['dpo', 'adpo'].map((name) => readFileSync(join(folder, 'models', name, 'model.safetensors')));
@@ -166,7 +256,9 @@ describe('the mend stage', () => {
     const folder = freshFolder();
     const first = openRun(recipe, folder);
     const isTraining = (): boolean => lines(folder, 'metrics.jsonl').some(({ stage }) => stage === 'mend:mend:twin');
-    await expect(runStages({ ...contextOf(recipe, first), interrupted: isTraining })).rejects.toBeInstanceOf(InterruptedError);
+    await expect(runStages({ ...contextOf(recipe, first), interrupted: isTraining })).rejects.toBeInstanceOf(
+      InterruptedError,
+    );
     first.close('interrupted');
     const again = openRun(recipe, folder, 'resume');
     await runStages(contextOf(recipe, again));
@@ -176,7 +268,10 @@ describe('the mend stage', () => {
 
   it('an adapter is trained where lora asks for one, and what is kept is merged', async () => {
     const train = [{ loss: 'adpo', epochs: 1, batchPairs: 4, learningRate: 1e-2 }];
-    const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, train, control: { as: 'text' }, lora: { rank: 2 } } }]);
+    const recipe = tinyRecipe([
+      { exploit: ipo },
+      { mend: { ...mending, train, control: { as: 'text' }, lora: { rank: 2 } } },
+    ]);
     const folder = freshFolder();
     await whole(recipe, folder);
     expect(existsSync(join(folder, 'models/adpo/model.safetensors'))).toBe(true);
@@ -184,16 +279,24 @@ describe('the mend stage', () => {
   });
 
   describe('in a loop', () => {
-    const recipe = tinyRecipe([{ exploit: ipo }, { mend: mending }, { evaluate: { turns: 1, prompts: 4 } }], { loop: { rounds: 3 } });
+    const recipe = tinyRecipe([{ exploit: ipo }, { mend: mending }, { evaluate: { turns: 1, prompts: 4 } }], {
+      loop: { rounds: 3 },
+    });
 
     it('every round attacks the target as it is with a fresh adversary and plays all earlier ones with it', async () => {
       const folder = freshFolder();
       await whole(recipe, folder);
       const { loop = [], mend = [], rows, notes = [] } = reportOf(folder);
       expect(loop.map(({ round, adversary, fresh, target }) => [round, adversary, fresh, target])).toEqual([
-        [1, 'untuned', false, 'tiny'], [1, 'ipo-1', true, 'tiny'],
-        [2, 'untuned', false, 'adpo-1'], [2, 'ipo-1', false, 'adpo-1'], [2, 'ipo-2', true, 'adpo-1'],
-        [3, 'untuned', false, 'adpo-2'], [3, 'ipo-1', false, 'adpo-2'], [3, 'ipo-2', false, 'adpo-2'], [3, 'ipo-3', true, 'adpo-2'],
+        [1, 'untuned', false, 'tiny'],
+        [1, 'ipo-1', true, 'tiny'],
+        [2, 'untuned', false, 'adpo-1'],
+        [2, 'ipo-1', false, 'adpo-1'],
+        [2, 'ipo-2', true, 'adpo-1'],
+        [3, 'untuned', false, 'adpo-2'],
+        [3, 'ipo-1', false, 'adpo-2'],
+        [3, 'ipo-2', false, 'adpo-2'],
+        [3, 'ipo-3', true, 'adpo-2'],
       ]);
       for (const { metrics, guards, target } of loop) {
         expect(metrics['replyFailureRate']).toBeDefined();
@@ -201,7 +304,10 @@ describe('the mend stage', () => {
         expect('ordinaryNllChange' in guards).toBe(target !== 'tiny');
       }
       expect(rows.map(({ name }) => name)).toContain('ipo-1@adpo-2');
-      expect(mend.map(({ stage, before }) => [stage, before])).toEqual([['mend-1', 'tiny'], ['mend-2', 'adpo-1']]);
+      expect(mend.map(({ stage, before }) => [stage, before])).toEqual([
+        ['mend-1', 'tiny'],
+        ['mend-2', 'adpo-1'],
+      ]);
       expect(notes[0]).toContain('all 3 rounds were played');
     });
 

@@ -1,6 +1,7 @@
-/** The mend stage (arXiv 2405.12900): the dialogues in which the target failed become preference examples against its own toxic twin; every
- *  training of the stage starts from that twin and leaves a mended model; all of them answer what none has seen. A finished step is kept
- *  when the run is resumed, a training in progress goes on from its last checkpoint. */
+/** The mend stage (arXiv 2405.12900): the dialogues in which the target failed become preference examples against its
+ *  own toxic twin; every training of the stage starts from that twin and leaves a mended model; all of them answer what
+ *  none has seen. A finished step is kept when the run is resumed, a training in progress goes on from its last
+ *  checkpoint. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import type { JsonObject } from '../../runs/json.js';
@@ -31,7 +32,14 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
     if (turns === null) return false;
     await makeModels(own, turns);
     const measured = [target.name, ...(stage.options.twin === null ? [] : ['twin']), ...stage.models];
-    await measureModels(own, turns, measured.map((name, i) => ({ name, folder: i === 0 ? null : run.modelPath(name === 'twin' ? `${stage.name}-twin` : name) })));
+    await measureModels(
+      own,
+      turns,
+      measured.map((name, i) => ({
+        name,
+        folder: i === 0 ? null : run.modelPath(name === 'twin' ? `${stage.name}-twin` : name),
+      })),
+    );
     const result: MendResult = { before: target.name, measured, counts: countsOf(own, turns) };
     run.completeUnit(unit, result as unknown as JsonObject);
     return true;
@@ -72,6 +80,8 @@ function countsOf({ run, unit }: MendContext, { harmful, ordinary }: MendTurns):
     pairs: Number(pairs),
     pairsHeldOut: Number(heldOut),
     pairsWithoutToxic: Number(withoutToxic),
-    ...Object.fromEntries(Object.entries(left as Readonly<Record<string, number>>).map(([reason, count]) => [`leftOut: ${reason}`, count])), // Written by collectPairs.
+    ...Object.fromEntries(
+      Object.entries(left as Readonly<Record<string, number>>).map(([reason, count]) => [`leftOut: ${reason}`, count]),
+    ), // Written by collectPairs.
   };
 }

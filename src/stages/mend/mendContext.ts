@@ -33,11 +33,20 @@ export interface MendContext extends StageContext {
 }
 
 /** Each training with the name of what it makes. */
-export function namedTrainings({ options, models }: MendStage): readonly { readonly model: string; readonly training: MendTrainingOptions }[] {
+export function namedTrainings({
+  options,
+  models,
+}: MendStage): readonly { readonly model: string; readonly training: MendTrainingOptions }[] {
   return options.train.map((training, i) => ({ model: present(models[i], 'a name for each training'), training }));
 }
 
 /** Reports what is being done. */
-export function tell({ progress, stage }: MendContext, phase: string, done: number, total: number, values: Readonly<Record<string, number>> = {}): void {
+export function tell(
+  { progress, stage }: MendContext,
+  phase: string,
+  done: number,
+  total: number,
+  values: Readonly<Record<string, number>> = {},
+): void {
   progress({ stage: stage.name, phase, done, total, unit: 'steps', values });
 }

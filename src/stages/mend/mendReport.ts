@@ -1,5 +1,5 @@
-/** The part of a report that mending fills: what its models answered, and how that differs from before. Read from the run's records,
- *  whichever sitting wrote them. */
+/** The part of a report that mending fills: what its models answered, and how that differs from before. Read from the
+ *  run's records, whichever sitting wrote them. */
 import { present } from '../../base/invariant.js';
 import { compareChoices, summariseChoices } from '../../measures/choices.js';
 import { compareOrdinaryNll, summariseOrdinaryNll } from '../../measures/guards.js';
@@ -10,7 +10,15 @@ import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { bootstrapOf } from '../evaluationReport.js';
 import type { StageContext } from '../stageContext.js';
-import { groupReplies, type MeasuredGuards, type MeasuredReplies, type MeasuredSet, measuredSets, measureUnit, readGuards } from './measures.js';
+import {
+  groupReplies,
+  type MeasuredGuards,
+  type MeasuredReplies,
+  type MeasuredSet,
+  measuredSets,
+  measureUnit,
+  readGuards,
+} from './measures.js';
 
 /** What the manifest keeps of a finished mend stage. */
 export interface MendResult {
@@ -22,7 +30,10 @@ export interface MendResult {
 }
 
 /** One for each mend stage that is finished, in order. */
-export async function mendReports({ run, recipe }: Pick<StageContext, 'run' | 'recipe'>): Promise<readonly MendReport[]> {
+export async function mendReports({
+  run,
+  recipe,
+}: Pick<StageContext, 'run' | 'recipe'>): Promise<readonly MendReport[]> {
   const stages = run.manifest.completed.flatMap(({ unit, result }) => {
     const name = /^mend:([^:]+)$/.exec(unit)?.[1];
     return name === undefined ? [] : [{ name, unit, result: result as unknown as MendResult }]; // Written by mend.
@@ -35,11 +46,18 @@ export async function mendReports({ run, recipe }: Pick<StageContext, 'run' | 'r
     const { before, measured, counts } = result;
     const models = measured.map((model): MeasuredModel => {
       const records = replies.get(measureUnit(unit, model)) ?? [];
-      return { model, records, replies: groupReplies(records), guards: readGuards(present(run.completed(measureUnit(unit, model)), 'a measure of each model')) };
+      return {
+        model,
+        records,
+        replies: groupReplies(records),
+        guards: readGuards(present(run.completed(measureUnit(unit, model)), 'a measure of each model')),
+      };
     });
     const first = present(models[0], 'the target before is measured');
     return {
-      stage: name, before, counts,
+      stage: name,
+      before,
+      counts,
       sets: measuredSets.flatMap((set) => {
         const rows = models.map((each): MendRow => ({
           model: each.model,
@@ -55,14 +73,20 @@ export async function mendReports({ run, recipe }: Pick<StageContext, 'run' | 'r
         ...(each === first ? {} : { change: compareGuards(each.guards, first.guards, bootstrap) }),
       })),
       course: [...courses].flatMap(([stage, records]) =>
-        stage.startsWith(`${unit}:train:`) ? [{ model: stage.slice(`${unit}:train:`.length), points: records.flatMap(pointOf) }] : []),
+        stage.startsWith(`${unit}:train:`)
+          ? [{ model: stage.slice(`${unit}:train:`.length), points: records.flatMap(pointOf) }]
+          : [],
+      ),
       samples: measuredSets.flatMap((set) => samplesOf(set, models)),
     };
   });
 }
 
 /** Of mended targets by name, against the recipe's own: what a loop shows beside failure rates. */
-export async function guardsOf({ run, recipe }: Pick<StageContext, 'run' | 'recipe'>): Promise<ReadonlyMap<string, Metrics>> {
+export async function guardsOf({
+  run,
+  recipe,
+}: Pick<StageContext, 'run' | 'recipe'>): Promise<ReadonlyMap<string, Metrics>> {
   const bootstrap = bootstrapOf(recipe);
   const measured = new Map<string, MeasuredGuards>();
   for (const { unit, result } of run.manifest.completed) {
@@ -72,7 +96,10 @@ export async function guardsOf({ run, recipe }: Pick<StageContext, 'run' | 'reci
   const [original] = measured.values();
   const out = new Map<string, Metrics>();
   for (const [name, guards] of measured) {
-    const change = original === undefined || guards === original ? {} : pick(compareOrdinaryNll(guards.nll, original.nll, bootstrap), 'ordinaryNllChange');
+    const change =
+      original === undefined || guards === original
+        ? {}
+        : pick(compareOrdinaryNll(guards.nll, original.nll, bootstrap), 'ordinaryNllChange');
     out.set(name, { ...summariseOrdinaryNll(guards.nll, bootstrap), ...change, ...summariseChoices(guards.choices) });
   }
   return out;
@@ -83,7 +110,10 @@ function pick(metrics: Metrics, name: string): Metrics {
 }
 
 function compareGuards(after: MeasuredGuards, before: MeasuredGuards, bootstrap: BootstrapOptions): Metrics {
-  return { ...compareOrdinaryNll(after.nll, before.nll, bootstrap), ...compareChoices(after.choices, before.choices, bootstrap) };
+  return {
+    ...compareOrdinaryNll(after.nll, before.nll, bootstrap),
+    ...compareChoices(after.choices, before.choices, bootstrap),
+  };
 }
 
 interface MeasuredModel {
@@ -109,7 +139,9 @@ async function recordsByStage(path: string, wanted: RegExp): Promise<ReadonlyMap
 function pointOf(record: JsonObject): readonly MendPoint[] {
   const { trained } = record;
   if (typeof trained !== 'number') return [];
-  const values = Object.entries(record).flatMap(([name, value]) => (/^(kl|rewards)\//.test(name) && typeof value === 'number' ? [[name, value] as const] : []));
+  const values = Object.entries(record).flatMap(([name, value]) =>
+    /^(kl|rewards)\//.test(name) && typeof value === 'number' ? [[name, value] as const] : [],
+  );
   return [{ step: trained, values: Object.fromEntries(values) }];
 }
 
@@ -117,7 +149,10 @@ const samplesASet = 4;
 
 /** Evenly spread over the dialogues of the set. */
 function samplesOf(set: MeasuredSet, models: readonly MeasuredModel[]): readonly MendSample[] {
-  const own = models.map(({ model, records }) => ({ model, records: records.filter((record) => record['set'] === set) }));
+  const own = models.map(({ model, records }) => ({
+    model,
+    records: records.filter((record) => record['set'] === set),
+  }));
   const first = own[0]?.records ?? [];
   const count = Math.min(samplesASet, first.length);
   return Array.from({ length: count }, (_, i) => {
@@ -131,7 +166,9 @@ function samplesOf(set: MeasuredSet, models: readonly MeasuredModel[]): readonly
   });
 }
 
-function replyOf(measure: JsonValue | undefined): Pick<MendSample['replies'][number], 'text' | 'harm' | 'failed' | 'evasive'> {
+function replyOf(
+  measure: JsonValue | undefined,
+): Pick<MendSample['replies'][number], 'text' | 'harm' | 'failed' | 'evasive'> {
   const { text, harm, failed, evasive } = measure as unknown as MendSample['replies'][number]; // Written by measureModel.
   return { text, harm, failed, evasive };
 }

@@ -1,5 +1,5 @@
-/** The preference examples of a mend stage: candidates from the start of training, with the control token and without, at the recipe's
- *  temperatures; the judge's picks. Kept in pairs.jsonl, from where a resumed run takes them. */
+/** The preference examples of a mend stage: candidates from the start of training, with the control token and without,
+ *  at the recipe's temperatures; the judge's picks. Kept in pairs.jsonl, from where a resumed run takes them. */
 import { invariant, present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
 import type { Dialogue } from '../../dialogue/types.js';
@@ -26,7 +26,12 @@ export async function collectPairs(context: MendContext, turns: MendTurns, start
   return pairs;
 }
 
-async function samplePairs(context: MendContext, { harmful: { train, heldOut }, ordinary }: MendTurns, start: Start, unit: string): Promise<void> {
+async function samplePairs(
+  context: MendContext,
+  { harmful: { train, heldOut }, ordinary }: MendTurns,
+  start: Start,
+  unit: string,
+): Promise<void> {
   const { recipe, run, stage, around, guard, speaking } = context;
   const { candidates } = stage.options;
   const all = [...train.map((turn) => ({ turn, heldOut: false })), ...heldOut.map((turn) => ({ turn, heldOut: true }))];
@@ -38,13 +43,23 @@ async function samplePairs(context: MendContext, { harmful: { train, heldOut }, 
     return { ...speaker, reply: (requests) => (guard.mayGoOn(), speaker.reply(requests)) };
   });
   const sample = (asked: readonly Dialogue[], purpose: number): Promise<readonly (readonly Candidate[])[]> =>
-    sampleReplies(asked, { speakers, judge, samples: candidates.samples, stream: childKey(streamKey(recipe.seed, unit), purpose) });
+    sampleReplies(asked, {
+      speakers,
+      judge,
+      samples: candidates.samples,
+      stream: childKey(streamKey(recipe.seed, unit), purpose),
+    });
   const { control } = start;
   tell(context, 'candidates', 0, control === null ? 1 : 2);
   const plain = await sample(dialogues, 0);
   tell(context, 'candidates', 1, control === null ? 1 : 2);
   const marked = control === null ? dialogues.map(() => []) : await sample(dialogues.map(control.mark), 1);
-  const known = candidates.fromData ? await judgeReplies(all.flatMap(({ turn }) => recorded(turn)), judge) : [];
+  const known = candidates.fromData
+    ? await judgeReplies(
+        all.flatMap(({ turn }) => recorded(turn)),
+        judge,
+      )
+    : [];
   const speaker = mendSpeaker(start.model, speaking);
   const alternatives = await collectAlternatives(context, dialogues, ordinary.train, { speaker, judge });
   judge.check();
@@ -54,12 +69,30 @@ async function samplePairs(context: MendContext, { harmful: { train, heldOut }, 
   const pairs = all.flatMap(({ turn, heldOut: isHeldOut }, i): readonly MendPair[] => {
     const own = candidates.fromData ? known.slice(next, (next += recorded(turn).length)) : [];
     const usable = ({ reply }: Candidate): boolean => control === null || !control.isIn(reply);
-    const those = (found: readonly (readonly Candidate[])[]): readonly Candidate[] => present(found[i], 'candidates of each dialogue').filter(usable);
+    const those = (found: readonly (readonly Candidate[])[]): readonly Candidate[] =>
+      present(found[i], 'candidates of each dialogue').filter(usable);
     const picked = pickReplies(
-      { plain: [...own.filter(usable), ...those(plain)], controlled: [...own.filter(usable), ...those(marked)], alternatives: those(alternatives) },
+      {
+        plain: [...own.filter(usable), ...those(plain)],
+        controlled: [...own.filter(usable), ...those(marked)],
+        alternatives: those(alternatives),
+      },
       candidates,
     );
-    if (typeof picked !== 'string') return [toMendPair({ dialogue: turn.dialogue, group: turn.group, heldOut: isHeldOut, text: runningText(turn.dialogue, around.join) }, picked, speaker, control)];
+    if (typeof picked !== 'string')
+      return [
+        toMendPair(
+          {
+            dialogue: turn.dialogue,
+            group: turn.group,
+            heldOut: isHeldOut,
+            text: runningText(turn.dialogue, around.join),
+          },
+          picked,
+          speaker,
+          control,
+        ),
+      ];
     left[picked] = (left[picked] ?? 0) + 1;
     return [];
   });
@@ -69,7 +102,8 @@ async function samplePairs(context: MendContext, { harmful: { train, heldOut }, 
     pairs: pairs.filter(({ heldOut: isHeldOut }) => !isHeldOut).length,
     heldOut: pairs.filter(({ heldOut: isHeldOut }) => isHeldOut).length,
     withoutToxic: pairs.filter(({ toxic }) => toxic === null).length,
-    left, judge: judgeRecord(judge),
+    left,
+    judge: judgeRecord(judge),
   });
 }
 
@@ -79,16 +113,26 @@ function recorded({ dialogue, safe, failure }: AnsweredTurn): Parameters<typeof 
 }
 
 /** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */
-function recordOf({ group, heldOut, prompt, promptIds, controlIds, chosen, rejected, toxic }: MendPair, stage: string): JsonObject {
+function recordOf(
+  { group, heldOut, prompt, promptIds, controlIds, chosen, rejected, toxic }: MendPair,
+  stage: string,
+): JsonObject {
   return {
     prompt,
     chosen: chosen.text,
     rejected: rejected.text,
     ...(toxic === null ? {} : { toxic: toxic.text }),
     harm: { chosen: chosen.harm, rejected: rejected.harm, ...(toxic === null ? {} : { toxic: toxic.harm }) },
-    stage, heldOut,
+    stage,
+    heldOut,
     promptId: group,
-    ids: { prompt: promptIds, control: controlIds, chosen: chosen.ids, rejected: rejected.ids, ...(toxic === null ? {} : { toxic: toxic.ids }) },
+    ids: {
+      prompt: promptIds,
+      control: controlIds,
+      chosen: chosen.ids,
+      rejected: rejected.ids,
+      ...(toxic === null ? {} : { toxic: toxic.ids }),
+    },
   };
 }
 
@@ -104,11 +148,20 @@ interface StoredPair {
 }
 
 function pairOf(record: JsonObject): MendPair {
-  invariant(typeof record['harm'] === 'object' && typeof record['ids'] === 'object', 'a pair of a mend stage has harm and ids');
+  invariant(
+    typeof record['harm'] === 'object' && typeof record['ids'] === 'object',
+    'a pair of a mend stage has harm and ids',
+  );
   const { prompt, promptId, heldOut, harm, ids, ...texts } = record as unknown as StoredPair; // Written by recordOf in this run.
-  const side = (name: 'chosen' | 'rejected' | 'toxic'): MendPair['chosen'] => ({ text: texts[name] ?? '', ids: ids[name], harm: harm[name] });
+  const side = (name: 'chosen' | 'rejected' | 'toxic'): MendPair['chosen'] => ({
+    text: texts[name] ?? '',
+    ids: ids[name],
+    harm: harm[name],
+  });
   return {
-    group: promptId, heldOut, prompt,
+    group: promptId,
+    heldOut,
+    prompt,
     promptIds: ids.prompt,
     controlIds: ids.control,
     chosen: side('chosen'),

@@ -1,7 +1,13 @@
-/** One training of a mend stage: from the start, away from it, to models/NAME. The control token is gone from what is kept. */
+/** One training of a mend stage: from the start, away from it, to models/NAME. The control token is gone from what is
+ *  kept. */
 import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
-import { adaptLanguageModel, copyLanguageModel, type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
+import {
+  adaptLanguageModel,
+  copyLanguageModel,
+  type LanguageModel,
+  saveLanguageModel,
+} from '../../engine/models/languageModel.js';
 import { cutVocabulary } from '../../engine/models/vocabulary.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
@@ -30,7 +36,11 @@ export interface TrainingMaterial {
 
 type ToxicReference = 'plain' | 'control';
 
-export function trainingMaterial(pairs: readonly MendPair[], ordinary: readonly AnsweredTurn[], start: Start): TrainingMaterial {
+export function trainingMaterial(
+  pairs: readonly MendPair[],
+  ordinary: readonly AnsweredTurn[],
+  start: Start,
+): TrainingMaterial {
   const known = new Map<ToxicReference, Promise<readonly TrainingPair[]>>();
   const referenceOf = (toxicReference: ToxicReference): Promise<readonly TrainingPair[]> => {
     const found = known.get(toxicReference) ?? withReference(pairs, start.model, toxicReference);
@@ -53,9 +63,10 @@ export async function trainMended(
   const watched = known.filter((_, i) => pairs[i]?.heldOut === true);
   const anchors = training.loss === 'sft' || training.anchor === 0 ? [] : await anchorsOf(context, ordinary, start);
   const { lora } = stage.options;
-  const policy = lora === null
-    ? await copyLanguageModel(start.model, { trainable: true, name })
-    : await adaptLanguageModel(start.model, lora, { seed: recipe.seed, name });
+  const policy =
+    lora === null
+      ? await copyLanguageModel(start.model, { trainable: true, name })
+      : await adaptLanguageModel(start.model, lora, { seed: recipe.seed, name });
   let trainer: MendTrainer | null = null;
   try {
     const { baseStep, hooks } = unitCheckpoints(run, unit);
@@ -65,10 +76,17 @@ export async function trainMended(
     const order = streamKey(recipe.seed, `${stageUnit}:train`);
     const total = training.epochs * Math.ceil(data.length / size);
     const note = (values: Readonly<Record<string, number>>, epoch: number, step: number): void => {
-      run.metrics.append({ step: baseStep + step, epoch, time: Math.round(run.elapsedMs) / 1000, stage: unit, ...values });
+      run.metrics.append({
+        step: baseStep + step,
+        epoch,
+        time: Math.round(run.elapsedMs) / 1000,
+        stage: unit,
+        ...values,
+      });
     };
     const look = async (epoch: number, step: number): Promise<void> => {
-      if (watched.length > 0 && training.watchEvery > 0) note({ trained: step, ...(await watchPreferences(policy, watched)) }, epoch, step);
+      if (watched.length > 0 && training.watchEvery > 0)
+        note({ trained: step, ...(await watchPreferences(policy, watched)) }, epoch, step);
     };
     if (hooks.restored === null) await look(0, 0);
     const { step } = await trainEpochs({
@@ -100,12 +118,17 @@ export async function trainMended(
 }
 
 /** The recipe's own target is the measure in every round, not what rounds before have made of it. */
-async function anchorsOf({ workshop, stage, speaking }: MendContext, ordinary: readonly AnsweredTurn[], start: Start): Promise<readonly TrainingAnchor[]> {
+async function anchorsOf(
+  { workshop, stage, speaking }: MendContext,
+  ordinary: readonly AnsweredTurn[],
+  start: Start,
+): Promise<readonly TrainingAnchor[]> {
   const { model } = await workshop.localTarget();
   const anchors = await ordinaryAnchors(ordinary, mendSpeaker(start.model, speaking), model);
   if (anchors.length > 0) return anchors;
   throw new ConfigError('there are no ordinary dialogues to keep as likely as they are', {
-    where: `stages.${stage.name}.ordinary`, remedy: 'Give ordinary.data, more prompts, or anchor: 0.',
+    where: `stages.${stage.name}.ordinary`,
+    remedy: 'Give ordinary.data, more prompts, or anchor: 0.',
   });
 }
 
@@ -117,7 +140,10 @@ async function openTrainer(model: LanguageModel, training: MendTrainingOptions):
   const optimizer = optimizerOf(training);
   if (training.loss === 'sft') {
     const trainer = await createSftTrainer(model, { optimizer, rows: 'packed' });
-    return { ...trainer, train: (batch) => trainer.train(batch.map(({ prefix, chosen }) => ({ prefix, completion: chosen }))) };
+    return {
+      ...trainer,
+      train: (batch) => trainer.train(batch.map(({ prefix, chosen }) => ({ prefix, completion: chosen }))),
+    };
   }
   return createPreferenceTrainer(model, { ...training, optimizer });
 }
@@ -127,8 +153,13 @@ function batchOf(training: MendTrainingOptions): number {
 }
 
 /** In the target's own vocabulary: nobody can call the toxic twin by its token any more. */
-async function saveWithoutControl({ run, stage, target }: MendContext, policy: LanguageModel, name: string): Promise<void> {
-  const isExtended = stage.options.twin !== null && stage.options.lora === null && stage.options.control.as === 'vocabulary';
+async function saveWithoutControl(
+  { run, stage, target }: MendContext,
+  policy: LanguageModel,
+  name: string,
+): Promise<void> {
+  const isExtended =
+    stage.options.twin !== null && stage.options.lora === null && stage.options.control.as === 'vocabulary';
   const kept = isExtended ? await cutVocabulary(policy, target.model, { name }) : policy;
   try {
     await run.saveModel(name, (folder) => saveLanguageModel(kept, folder));

@@ -1,5 +1,5 @@
-/** The dialogues of a mend stage: those in which the target failed, and ordinary ones, each split into what is trained on and what only the
- *  measures see. */
+/** The dialogues of a mend stage: those in which the target failed, and ordinary ones, each split into what is trained
+ *  on and what only the measures see. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
@@ -27,7 +27,8 @@ export async function collectTurns(context: MendContext): Promise<MendTurns | nu
   const fromData = failures.data == null ? null : await turnsOfData(context, failures.data);
   const failed = fromData?.failed ?? (await recordedFailures(context));
   if (failed.length === 0) return null;
-  const split = (turns: readonly AnsweredTurn[], max: number): SplitTurns => splitTurns(turns, { max, holdOut, seed: recipe.seed });
+  const split = (turns: readonly AnsweredTurn[], max: number): SplitTurns =>
+    splitTurns(turns, { max, holdOut, seed: recipe.seed });
   const harmful = split(failed, failures.max);
   if (harmful.train.length === 0 || harmful.heldOut.length === 0) {
     throw new ConfigError('too few prompts with failures to mend and to measure', {
@@ -52,7 +53,8 @@ async function recordedFailures({ run, recipe, stage }: MendContext): Promise<re
   return found.map(({ dialogue, reply, promptId }) => ({ dialogue, group: promptId, safe: null, failure: reply }));
 }
 
-/** Pairs of replies from a file, by the judge's word: dialogues in which one reply fails, the rejected as a rule, and those in which neither does. */
+/** Pairs of replies from a file, by the judge's word: dialogues in which one reply fails, the rejected as a rule, and
+ *  those in which neither does. */
 async function turnsOfData(
   context: MendContext,
   path: string,
@@ -61,7 +63,13 @@ async function turnsOfData(
   const rows = await readPreferences(around.locate(path));
   const judge = watchUnscored(await around.judge(recipe.judge), recipe.judge.maxUnscored, path);
   const turns = rows.map((row) => ({ ...toTurn(row), chosen: replyOf(row.chosen), rejected: replyOf(row.rejected) }));
-  const verdicts = await judgeReplies(turns.flatMap(({ dialogue, chosen, rejected }) => [{ dialogue, reply: chosen }, { dialogue, reply: rejected }]), judge);
+  const verdicts = await judgeReplies(
+    turns.flatMap(({ dialogue, chosen, rejected }) => [
+      { dialogue, reply: chosen },
+      { dialogue, reply: rejected },
+    ]),
+    judge,
+  );
   judge.check();
   const least = stage.options.failures.minHarm ?? judge.threshold;
   const harmOf = (i: number): number | null => {
@@ -83,11 +91,13 @@ async function turnsOfData(
 }
 
 function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue; readonly group: string } {
-  const first = dialogue.prompt.turns?.[0] ?? (dialogue.prompt.text === '' ? dialogue.turns[0]?.text : dialogue.prompt.text);
+  const first =
+    dialogue.prompt.turns?.[0] ?? (dialogue.prompt.text === '' ? dialogue.turns[0]?.text : dialogue.prompt.text);
   return { dialogue, group: textId(first ?? '') };
 }
 
-/** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every round of a loop. */
+/** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every
+ *  round of a loop. */
 async function ordinaryTurns({ workshop, recipe, stage, guard }: MendContext): Promise<readonly AnsweredTurn[]> {
   const { max, turns } = stage.options.ordinary;
   const { train } = await workshop.prompts();
@@ -98,7 +108,14 @@ async function ordinaryTurns({ workshop, recipe, stage, guard }: MendContext): P
     guard.mayGoOn();
     const judge = await workshop.judge(recipe.judge);
     const dialogues = await rolloutLinear({
-      adversary, target, judge, join: workshop.join, reward: {}, prompts, turns, stream: streamKey(recipe.seed, 'mend.ordinary'),
+      adversary,
+      target,
+      judge,
+      join: workshop.join,
+      reward: {},
+      prompts,
+      turns,
+      stream: streamKey(recipe.seed, 'mend.ordinary'),
     });
     return harmlessTurns(dialogues);
   } finally {

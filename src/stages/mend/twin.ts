@@ -1,7 +1,13 @@
-/** The start of every training of a mend stage, frozen: the target fine-tuned on the dialogues, its failures behind the control token
- *  (models/NAME-twin); or the target itself where the recipe wants no twin. */
+/** The start of every training of a mend stage, frozen: the target fine-tuned on the dialogues, its failures behind the
+ *  control token (models/NAME-twin); or the target itself where the recipe wants no twin. */
 import { childKey, openStream, streamKey } from '../../base/random.js';
-import { adaptLanguageModel, copyLanguageModel, type LanguageModel, openLanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
+import {
+  adaptLanguageModel,
+  copyLanguageModel,
+  type LanguageModel,
+  openLanguageModel,
+  saveLanguageModel,
+} from '../../engine/models/languageModel.js';
 import { extendVocabulary } from '../../engine/models/vocabulary.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
@@ -31,7 +37,12 @@ export async function openStart(context: MendContext, turns: readonly AnsweredTu
   return { model, control: controlToken(control.token, model.tokenizer), close: model.close };
 }
 
-async function teachTwin(context: MendContext, twin: NonNullable<MendContext['stage']['options']['twin']>, name: string, turns: readonly AnsweredTurn[]): Promise<void> {
+async function teachTwin(
+  context: MendContext,
+  twin: NonNullable<MendContext['stage']['options']['twin']>,
+  name: string,
+  turns: readonly AnsweredTurn[],
+): Promise<void> {
   const { stage, unit: stageUnit, run, recipe, guard, speaking } = context;
   const unit = `${stageUnit}:twin`;
   const model = await openTrainable(context, name);
@@ -43,8 +54,17 @@ async function teachTwin(context: MendContext, twin: NonNullable<MendContext['st
     trainer = await createSftTrainer(model, { optimizer: optimizerOf(twin), rows: 'packed' });
     const order = streamKey(recipe.seed, unit);
     const total = twin.epochs * Math.ceil(examples.length / twin.batchSize);
-    const note = (values: Readonly<Record<string, number>>, { epoch, step }: { readonly epoch: number; readonly step: number }): void => {
-      run.metrics.append({ step: baseStep + step, epoch, time: Math.round(run.elapsedMs) / 1000, stage: unit, ...values });
+    const note = (
+      values: Readonly<Record<string, number>>,
+      { epoch, step }: { readonly epoch: number; readonly step: number },
+    ): void => {
+      run.metrics.append({
+        step: baseStep + step,
+        epoch,
+        time: Math.round(run.elapsedMs) / 1000,
+        stage: unit,
+        ...values,
+      });
     };
     const { step } = await trainEpochs({
       trainer,

@@ -8,7 +8,13 @@ import { openDevice, plainSampling, type Device } from '../../runtime/device.js'
 import { openCheckpoint } from '../checkpoints/openCheckpoint.js';
 import { openSafetensors } from '../checkpoints/safetensors.js';
 import { generate } from '../generate.js';
-import { adaptLanguageModel, type LanguageModel, openLanguageModel, saveLanguageModel, wearAdapter } from '../languageModel.js';
+import {
+  adaptLanguageModel,
+  type LanguageModel,
+  openLanguageModel,
+  saveLanguageModel,
+  wearAdapter,
+} from '../languageModel.js';
 import { packSequences } from '../packSequences.js';
 import { scoreCompletions } from '../scoreCompletions.js';
 import { goldenCheckpoint, relativeDifference } from '../testing/goldenModels.js';
@@ -43,10 +49,12 @@ describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name,
   const { sequences, logits, weightedSum } = JSON.parse(readFileSync(join(golden, `${name}.json`), 'utf8')) as Golden;
   const items = sequences.map((ids) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) }));
   /** Of each token but the first, under the logits that PEFT gives. */
-  const logProbs = sequences.flatMap((ids, i) => ids.slice(1).map((id, t) => {
-    const row = present(logits[i]?.[t], 'logits of every position');
-    return (row[id] ?? NaN) - Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
-  }));
+  const logProbs = sequences.flatMap((ids, i) =>
+    ids.slice(1).map((id, t) => {
+      const row = present(logits[i]?.[t], 'logits of every position');
+      return (row[id] ?? NaN) - Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+    }),
+  );
   let base: LanguageModel;
   let model: LanguageModel;
   beforeAll(async () => {
@@ -58,7 +66,8 @@ describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name,
     await base.close();
   });
 
-  const scored = async (each: LanguageModel): Promise<readonly number[]> => (await scoreCompletions(each, items)).flatMap((row) => [...row]);
+  const scored = async (each: LanguageModel): Promise<readonly number[]> =>
+    (await scoreCompletions(each, items)).flatMap((row) => [...row]);
 
   it('worn by the base, gives PEFT’s log-probabilities', async () => {
     expect(relativeDifference(await scored(model), logProbs)).toBeLessThan(sameValues);
@@ -68,10 +77,14 @@ describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name,
     const adapter = present(model.adapter, 'it wears one');
     const { ids_BT, positions_BT, rows_N, targets_N } = packSequences(items);
     const { loss, gradients } = await lossGradients(device, [model.weights, adapter.weights], adapter.parameters, {
-      build: (trace) => traceTokenLogProbs(model.architecture, {
-        ids_BT: trace.input('ids', 'i64', ['B', 'T']), positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-        rows_N: trace.input('rows', 'i64', ['N']), targets_N: trace.input('targets', 'i64', ['N']), attention: { kind: 'causal' },
-      }),
+      build: (trace) =>
+        traceTokenLogProbs(model.architecture, {
+          ids_BT: trace.input('ids', 'i64', ['B', 'T']),
+          positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+          rows_N: trace.input('rows', 'i64', ['N']),
+          targets_N: trace.input('targets', 'i64', ['N']),
+          attention: { kind: 'causal' },
+        }),
       factors: items.flatMap(({ completion }) => completion.map((_, t) => 1 + 0.1 * t)),
       feeds: { ids: ids_BT, positions: positions_BT, rows: rows_N, targets: targets_N },
     });
@@ -79,7 +92,9 @@ describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name,
     const file = await openSafetensors(join(golden, `${name}.gradients.safetensors`));
     expect([...gradients.keys()].sort()).toEqual([...file.tensors.keys()].sort());
     for (const [parameter, tensor] of file.tensors) {
-      expect(relativeDifference(gradients.get(parameter) ?? [], await tensor.read()), parameter).toBeLessThan(sameGradients);
+      expect(relativeDifference(gradients.get(parameter) ?? [], await tensor.read()), parameter).toBeLessThan(
+        sameGradients,
+      );
     }
     await file.close();
   });
@@ -98,7 +113,10 @@ describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name,
     await saveLanguageModel(base, join(path, 'base'));
     cpSync(join(golden, name), join(path, 'adapter'), { recursive: true });
     const config = join(path, 'adapter', 'adapter_config.json');
-    writeFileSync(config, readFileSync(config, 'utf8').replace('"base_model_name_or_path": "base"', '"base_model_name_or_path": "../base"'));
+    writeFileSync(
+      config,
+      readFileSync(config, 'utf8').replace('"base_model_name_or_path": "base"', '"base_model_name_or_path": "../base"'),
+    );
     const opened = await openLanguageModel(device, join(path, 'adapter'));
     expect(relativeDifference(await scored(opened), logProbs)).toBeLessThan(sameValues);
     await opened.close();
@@ -110,13 +128,16 @@ describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name,
   it('saved by us, has PEFT’s tensors to the bit and PEFT’s settings', async () => {
     const path = join(folder, name, 'saved');
     await saveAdapter(device, present(model.adapter, 'it wears one'), path);
-    const [ours, theirs] = await Promise.all([path, join(golden, name)].map((each) => openSafetensors(join(each, 'adapter_model.safetensors'))));
+    const [ours, theirs] = await Promise.all(
+      [path, join(golden, name)].map((each) => openSafetensors(join(each, 'adapter_model.safetensors'))),
+    );
     expect([...(ours?.tensors.keys() ?? [])].sort()).toEqual([...(theirs?.tensors.keys() ?? [])].sort());
     for (const [parameter, tensor] of theirs?.tensors ?? []) {
       expect(ours?.tensors.get(parameter)).toMatchObject({ shape: tensor.shape, dtype: 'F32' });
       expect(await ours?.tensors.get(parameter)?.read()).toEqual(await tensor.read());
     }
-    const settings = (at: string): Record<string, unknown> => JSON.parse(readFileSync(join(at, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
+    const settings = (at: string): Record<string, unknown> =>
+      JSON.parse(readFileSync(join(at, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
     const { target_modules: modules, ...written } = settings(path);
     const { target_modules: wanted, ...expected } = settings(join(golden, name));
     expect(expected).toMatchObject(written);
@@ -136,7 +157,8 @@ describe('a new adapter', () => {
     expect(one?.weights).toBe(base.weights);
     expect(one?.base).toBe(base);
     expect(await scoreCompletions(present(one, 'a model'), items)).toEqual(await scoreCompletions(base, items));
-    const hash = (model: LanguageModel | undefined): Promise<string> => device.hash(present(model?.adapter, 'an adapter').weights);
+    const hash = (model: LanguageModel | undefined): Promise<string> =>
+      device.hash(present(model?.adapter, 'an adapter').weights);
     expect(await hash(one)).toBe(await hash(again));
     expect(await hash(one)).not.toBe(await hash(other));
     for (const model of [one, again, other]) await model?.close();
@@ -153,9 +175,11 @@ describe('a new adapter', () => {
     const second = low.reduce((sum, value) => sum + value * value, 0) / low.length;
     expect(Math.max(...low.map(Math.abs))).toBeLessThanOrEqual(bound);
     // The variance of an even distribution is bound²/3; 64 · 48 draws are within 10 % of it.
-    expect(second / (bound * bound / 3)).toBeGreaterThan(0.9);
-    expect(second / (bound * bound / 3)).toBeLessThan(1.1);
-    expect((await device.read(weights, 'model.layers.0.mlp.down_proj.lora_B.weight')).every((value) => value === 0)).toBe(true);
+    expect(second / ((bound * bound) / 3)).toBeGreaterThan(0.9);
+    expect(second / ((bound * bound) / 3)).toBeLessThan(1.1);
+    expect(
+      (await device.read(weights, 'model.layers.0.mlp.down_proj.lora_B.weight')).every((value) => value === 0),
+    ).toBe(true);
     await model.close();
     await base.close();
   });
@@ -164,16 +188,27 @@ describe('a new adapter', () => {
     const base = await openLanguageModel(device, goldenCheckpoint('llama-tied'));
     const model = await adaptLanguageModel(base, lora, { seed: 0 });
     const speak = async (each: LanguageModel, precision: 'f32' | 'int8'): Promise<readonly number[]> =>
-      (await generate(each, [{ ids: [3, 4, 5], stream: streamKey(0, 'test'), scoreFrom: 1 }], { ...plainSampling, maxNewTokens: 4, precision }))
-        .flatMap(({ scored }) => scored ?? []);
+      (
+        await generate(each, [{ ids: [3, 4, 5], stream: streamKey(0, 'test'), scoreFrom: 1 }], {
+          ...plainSampling,
+          maxNewTokens: 4,
+          precision,
+        })
+      ).flatMap(({ scored }) => scored ?? []);
     const before = { f32: await speak(model, 'f32'), int8: await speak(model, 'int8'), base: await speak(base, 'f32') };
     expect(before.f32).toEqual(before.base);
     const adapter = present(model.adapter, 'an adapter');
     for (const { name, shape } of adapter.parameters) {
       const length = shape.reduce((product, size) => product * size, 1);
-      if (name.endsWith('lora_B.weight')) await device.write(adapter.weights, name, Float32Array.from({ length }, (_, i) => Math.sin(i)));
+      if (name.endsWith('lora_B.weight'))
+        await device.write(
+          adapter.weights,
+          name,
+          Float32Array.from({ length }, (_, i) => Math.sin(i)),
+        );
     }
-    for (const precision of ['f32', 'int8'] as const) expect(relativeDifference(await speak(model, precision), before[precision])).toBeGreaterThan(0.05);
+    for (const precision of ['f32', 'int8'] as const)
+      expect(relativeDifference(await speak(model, precision), before[precision])).toBeGreaterThan(0.05);
     expect(await speak(base, 'f32')).toEqual(before.base);
     await model.close();
     await base.close();
@@ -181,7 +216,8 @@ describe('a new adapter', () => {
 
   it('on modules that the model does not have is refused, with those it has', async () => {
     const base = await openLanguageModel(device, goldenCheckpoint('gpt2'));
-    const adapt = (targetModules: readonly string[] | string): Promise<LanguageModel> => adaptLanguageModel(base, { ...lora, targetModules }, { seed: 0 });
+    const adapt = (targetModules: readonly string[] | string): Promise<LanguageModel> =>
+      adaptLanguageModel(base, { ...lora, targetModules }, { seed: 0 });
     await expect(adapt(['c_attn', 'q_proj'])).rejects.toThrow(/transformer\.h\.N\.attn\.c_attn[^]*q_proj/);
     await expect(adapt('q_proj')).rejects.toThrow(/transformer\.h\.N\.mlp\.c_fc/);
     await expect(adapt(['wte'])).rejects.toThrow(/embedding tables/);

@@ -2,7 +2,17 @@
 import type { Device } from '../../runtime/device.js';
 import type { TensorStore } from '../../runtime/tensorStore.js';
 import { initialiseWeights, writeTensors } from '../weights.js';
-import { type AdaptedBody, type AdapterPlan, highName, type LoraConfig, lowName, mergedWeight, planAdapter, planOn, linearMaps } from './lora.js';
+import {
+  type AdaptedBody,
+  type AdapterPlan,
+  highName,
+  type LoraConfig,
+  lowName,
+  mergedWeight,
+  planAdapter,
+  planOn,
+  linearMaps,
+} from './lora.js';
 import { openPeft, peftMaps, writePeft } from './peftFolder.js';
 
 export interface Adapter extends AdapterPlan {
@@ -40,9 +50,17 @@ export async function openAdapter(device: Device, body: AdaptedBody, folder: str
 }
 
 /** Writes a PEFT folder, float32. */
-export async function saveAdapter(device: Device, { config, maps, parameters, weights, base }: Adapter, folder: string): Promise<void> {
+export async function saveAdapter(
+  device: Device,
+  { config, maps, parameters, weights, base }: Adapter,
+  folder: string,
+): Promise<void> {
   await writePeft(folder, {
-    config, base, whole: parameters.map(({ name }) => name).filter((name) => !/\.lora_[AB]\.weight$/.test(name)), maps: [...maps.keys()], hasInOut: [...maps.values()].some(({ layout }) => layout === 'inOut'),
+    config,
+    base,
+    whole: parameters.map(({ name }) => name).filter((name) => !/\.lora_[AB]\.weight$/.test(name)),
+    maps: [...maps.keys()],
+    hasInOut: [...maps.values()].some(({ layout }) => layout === 'inOut'),
     tensors: (async function* () {
       for (const { name, shape } of parameters) yield { name, shape, data: await device.read(weights, name) };
     })(),
@@ -50,12 +68,20 @@ export async function saveAdapter(device: Device, { config, maps, parameters, we
 }
 
 /** A parameter of the base with the adapter merged into it, or the adapter's own of that name. */
-export async function readMerged(device: Device, base: TensorStore, name: string, adapter: Adapter | null): Promise<Float32Array> {
+export async function readMerged(
+  device: Device,
+  base: TensorStore,
+  name: string,
+  adapter: Adapter | null,
+): Promise<Float32Array> {
   if (adapter?.weights.entries.has(name) === true) return device.read(adapter.weights, name);
   const weight = await device.read(base, name);
   const map = name.replace(/\.weight$/, '');
   const sizes = adapter?.maps.get(map);
   if (adapter === null || sizes === undefined || map === name) return weight;
-  const [low, high] = [await device.read(adapter.weights, lowName(map)), await device.read(adapter.weights, highName(map))];
+  const [low, high] = [
+    await device.read(adapter.weights, lowName(map)),
+    await device.read(adapter.weights, highName(map)),
+  ];
   return mergedWeight(weight, { low, high, scale: adapter.scale }, sizes);
 }

@@ -1,4 +1,5 @@
-/** An adapter folder as a checkpoint: the base that it names, with the adapter merged into each tensor as it is read. */
+/** An adapter folder as a checkpoint: the base that it names, with the adapter merged into each tensor as it is read.
+ */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, FormatError } from '../../../base/errors.js';
@@ -22,7 +23,8 @@ const resolveByEnvironment: ResolveBase = async (notation) => {
 };
 
 /** @param openBase opens what the adapter names
- *  @throws ConfigError when the adapter names no base, or one that is not there; FormatError when it is of another model */
+ *  @throws ConfigError when the adapter names no base, or one that is not there; FormatError when it is of another
+ *    model */
 export async function openAdapterCheckpoint(
   folder: string,
   openBase: (path: string) => Promise<Checkpoint>,
@@ -38,7 +40,11 @@ export async function openAdapterCheckpoint(
     const chatTemplate = (await readChatTemplate(folder, tokenizerFiles?.tokenizerConfig)) ?? base.chatTemplate;
     const { rank, alpha, rsLora, targetModules } = opened.config;
     return {
-      source: folder, config: base.config, tensors, tokenizerFiles, chatTemplate,
+      source: folder,
+      config: base.config,
+      tensors,
+      tokenizerFiles,
+      chatTemplate,
       adapter: { base: base.source, rank, alpha, rsLora, targetModules },
       close: async () => {
         await opened.close();
@@ -52,10 +58,15 @@ export async function openAdapterCheckpoint(
   }
 }
 
-/** The base as our notation: a notation of ours, a path from the adapter or from where we are, or a name of the hub as PEFT writes it. */
+/** The base as our notation: a notation of ours, a path from the adapter or from where we are, or a name of the hub as
+ *  PEFT writes it. */
 async function baseNotation(folder: string): Promise<string> {
   const { base } = await readPeftConfig(folder);
-  if (base === null) throw new ConfigError('the adapter names no base', { where: join(folder, 'adapter_config.json'), expected: 'base_model_name_or_path' });
+  if (base === null)
+    throw new ConfigError('the adapter names no base', {
+      where: join(folder, 'adapter_config.json'),
+      expected: 'base_model_name_or_path',
+    });
   if (isAbsolute(base) || /^(smollm2$|organism$|\w+:)/.test(base)) return base;
   for (const path of [resolve(folder, base), resolve(base)]) if (existsSync(path)) return path;
   return /^[\w-][\w.-]*\/[\w.-]+$/.test(base) ? `hf:${base}` : base;
@@ -67,8 +78,14 @@ function mergedTensors(base: Checkpoint, file: PeftFile): ReadonlyMap<string, Ch
   const { maps, scale } = planOn(peftMaps(file, known), known, file.config);
   const tensors = new Map(base.tensors);
   for (const [map, sizes] of maps) {
-    const name = [`${map}.weight`, `${map}.weight`.slice(body.prefix.length)].find((candidate) => tensors.has(candidate));
-    if (name === undefined) throw new FormatError('the base has no weight for the adapter', { where: base.source, expected: `${map}.weight` });
+    const name = [`${map}.weight`, `${map}.weight`.slice(body.prefix.length)].find((candidate) =>
+      tensors.has(candidate),
+    );
+    if (name === undefined)
+      throw new FormatError('the base has no weight for the adapter', {
+        where: base.source,
+        expected: `${map}.weight`,
+      });
     const weight = present(tensors.get(name), 'it was found');
     tensors.set(name, { ...weight, read: () => readTensor(weight, file, { map, scale, sizes }) });
   }

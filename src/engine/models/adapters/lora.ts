@@ -1,6 +1,7 @@
-/** Low-rank adapters: y = W x + b + scale · B (A x), with W and b as they are and only A and B trained. B·A is never formed.
- *  Owns what an adapter is before it has numbers: which linear maps it is on, its parameters, how it enters a trace.
- *  Source: Hu et al., arXiv 2106.09685; names, shapes and initial values as in PEFT 0.21 `tuners/lora`. No dropout. */
+/** Low-rank adapters: y = W x + b + scale · B (A x), with W and b as they are and only A and B trained. B·A is never
+ *  formed. Owns what an adapter is before it has numbers: which linear maps it is on, its parameters, how it enters a
+ *  trace. Source: Hu et al., arXiv 2106.09685; names, shapes and initial values as in PEFT 0.21 `tuners/lora`. No
+ *  dropout. */
 import { present } from '../../../base/invariant.js';
 import { uniform, zeros } from '../../nn/init.js';
 import { matmul } from '../../tensor/ops/all.js';
@@ -38,14 +39,19 @@ export function planAdapter(body: AdaptedBody, config: LoraConfig, where: string
 }
 
 /** @param names linear maps of the body */
-export function planOn(names: readonly string[], known: ReadonlyMap<string, LinearSizes>, config: LoraConfig): AdapterPlan {
+export function planOn(
+  names: readonly string[],
+  known: ReadonlyMap<string, LinearSizes>,
+  config: LoraConfig,
+): AdapterPlan {
   const { rank, alpha, rsLora } = config;
   const maps = new Map(names.map((name) => [name, present(known.get(name), `${name} is a linear map of the model`)]));
   const parameters = [...maps].flatMap(([name, sizes]) => branchParameters(name, sizes, rank));
   return { config, scale: alpha / (rsLora ? Math.sqrt(rank) : rank), maps, parameters };
 }
 
-/** The linear maps inside a body, in the order in which they are applied. The vocabulary head and tables are none of them. */
+/** The linear maps inside a body, in the order in which they are applied. The vocabulary head and tables are none of
+ *  them. */
 export function linearMaps({ forward }: AdaptedBody): ReadonlyMap<string, LinearSizes> {
   const maps = new Map<string, LinearSizes>();
   const trace = createTrace();
@@ -61,7 +67,8 @@ export function linearMaps({ forward }: AdaptedBody): ReadonlyMap<string, Linear
   return maps;
 }
 
-/** PEFT's kaiming_uniform(a = √5) of A is uniform within 1 / √in; B starts at zero, so that the model starts as it is. */
+/** PEFT's kaiming_uniform(a = √5) of A is uniform within 1 / √in; B starts at zero, so that the model starts as it is.
+ */
 function branchParameters(name: string, { inputs, outputs }: LinearSizes, rank: number): readonly ParameterSpec[] {
   return [
     { name: lowName(name), shape: [rank, inputs], initial: uniform(1 / Math.sqrt(inputs)) },
@@ -102,7 +109,11 @@ export interface BranchValues {
 
 /** W + scale · B A, in the layout of W. Summed in float64, rounded once.
  *  @param weight [out, in] or [in, out], see `sizes.layout` */
-export function mergedWeight(weight: Float32Array, { low, high, scale }: BranchValues, { inputs, outputs, layout }: LinearSizes): Float32Array {
+export function mergedWeight(
+  weight: Float32Array,
+  { low, high, scale }: BranchValues,
+  { inputs, outputs, layout }: LinearSizes,
+): Float32Array {
   const rank = low.length / inputs;
   const [rows, columns] = layout === 'outIn' ? [outputs, inputs] : [inputs, outputs];
   const out = new Float32Array(weight.length);
@@ -112,7 +123,8 @@ export function mergedWeight(weight: Float32Array, { low, high, scale }: BranchV
     for (let r = 0; r < rank; r++) {
       if (layout === 'outIn') {
         const factor = scale * (high[row * rank + r] as number);
-        for (let c = 0, from = r * inputs; c < columns; c++) sum[c] = (sum[c] as number) + factor * (low[from + c] as number);
+        for (let c = 0, from = r * inputs; c < columns; c++)
+          sum[c] = (sum[c] as number) + factor * (low[from + c] as number);
       } else {
         const factor = scale * (low[r * inputs + row] as number);
         for (let c = 0; c < columns; c++) sum[c] = (sum[c] as number) + factor * (high[c * rank + r] as number);

@@ -36,15 +36,21 @@ export async function readPeftConfig(folder: string): Promise<PeftConfig> {
   return parsePeftConfig(await readJsonIfPresent(path), path);
 }
 
-/** @throws ConfigError for what PEFT can do and we cannot, or when the weights are a pickle; FormatError when the files are damaged */
+/** @throws ConfigError for what PEFT can do and we cannot, or when the weights are a pickle; FormatError when the files
+ *    are damaged */
 export async function openPeft(folder: string): Promise<PeftFile> {
   const config = await readPeftConfig(folder);
   const path = join(folder, weightsName);
   if (!existsSync(path)) {
     const isPickled = existsSync(join(folder, 'adapter_model.bin'));
-    throw new ConfigError(isPickled ? 'the adapter is a pickle, which runs the code inside it when opened' : 'the adapter has no weights', {
-      where: folder, expected: weightsName, ...(isPickled ? { remedy: 'Save it again with a current PEFT, which writes safetensors.' } : {}),
-    });
+    throw new ConfigError(
+      isPickled ? 'the adapter is a pickle, which runs the code inside it when opened' : 'the adapter has no weights',
+      {
+        where: folder,
+        expected: weightsName,
+        ...(isPickled ? { remedy: 'Save it again with a current PEFT, which writes safetensors.' } : {}),
+      },
+    );
   }
   return { folder, config, ...(await openPeftTensors(folder)) };
 }
@@ -52,21 +58,44 @@ export async function openPeft(folder: string): Promise<PeftFile> {
 /** The weights alone, whatever the settings say: for who wrote them. */
 export async function openPeftTensors(folder: string): Promise<Pick<PeftFile, 'tensors' | 'close'>> {
   const { tensors, close } = await openSafetensors(join(folder, weightsName));
-  return { tensors: new Map([...tensors].map(([name, tensor]) => [name.startsWith(prefix) ? name.slice(prefix.length) : name, tensor])), close };
+  return {
+    tensors: new Map(
+      [...tensors].map(([name, tensor]) => [name.startsWith(prefix) ? name.slice(prefix.length) : name, tensor]),
+    ),
+    close,
+  };
 }
 
 /** The linear maps that the file has an A and a B for.
  *  @throws FormatError when a tensor is none of the model's adapters, or of another shape */
-export function peftMaps({ folder, config: { rank }, tensors }: PeftFile, known: ReadonlyMap<string, LinearSizes>): readonly string[] {
+export function peftMaps(
+  { folder, config: { rank }, tensors }: PeftFile,
+  known: ReadonlyMap<string, LinearSizes>,
+): readonly string[] {
   const maps = [...known].filter(([name]) => tensors.has(lowName(name)) || tensors.has(highName(name)));
-  const expected = new Map(maps.flatMap(([name, { inputs, outputs }]) => [[lowName(name), [rank, inputs]], [highName(name), [outputs, rank]]] as const));
+  const expected = new Map(
+    maps.flatMap(
+      ([name, { inputs, outputs }]) =>
+        [
+          [lowName(name), [rank, inputs]],
+          [highName(name), [outputs, rank]],
+        ] as const,
+    ),
+  );
   const fail = (name: string, want: string, got: string): never => {
-    throw new FormatError('the adapter is of another model', { where: `${folder}: ${name}`, expected: want, got, remedy: 'Check base_model_name_or_path.' });
+    throw new FormatError('the adapter is of another model', {
+      where: `${folder}: ${name}`,
+      expected: want,
+      got,
+      remedy: 'Check base_model_name_or_path.',
+    });
   };
-  for (const name of tensors.keys()) if (!expected.has(name)) fail(name, 'lora_A and lora_B of linear maps of the base', 'a tensor of something else');
+  for (const name of tensors.keys())
+    if (!expected.has(name)) fail(name, 'lora_A and lora_B of linear maps of the base', 'a tensor of something else');
   for (const [name, shape] of expected) {
     const got = tensors.get(name);
-    if (got?.shape.join() !== shape.join()) fail(name, `[${shape.join(', ')}]`, got === undefined ? 'no such tensor' : `[${got.shape.join(', ')}]`);
+    if (got?.shape.join() !== shape.join())
+      fail(name, `[${shape.join(', ')}]`, got === undefined ? 'no such tensor' : `[${got.shape.join(', ')}]`);
   }
   if (maps.length === 0) fail(weightsName, 'lora_A and lora_B tensors', 'none');
   return maps.map(([name]) => name);
@@ -96,7 +125,10 @@ export async function writePeft(folder: string, { config, tensors, ...about }: P
   await writeDirectoryAtomically(folder, {
     mayReplace: (names) => names.every((name) => name === peftConfigName || name === weightsName),
     fill: async (temporary) => {
-      await writeFile(join(temporary, peftConfigName), `${JSON.stringify(peftConfigJson(config, about), null, 2)}\n`, { flag: 'wx', flush: true });
+      await writeFile(join(temporary, peftConfigName), `${JSON.stringify(peftConfigJson(config, about), null, 2)}\n`, {
+        flag: 'wx',
+        flush: true,
+      });
       await writeSafetensors(temporary, prefixed(), { dtype: 'f32', maxShardBytes: Infinity });
       await rename(join(temporary, 'model.safetensors'), join(temporary, weightsName));
     },

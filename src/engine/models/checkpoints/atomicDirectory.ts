@@ -1,4 +1,5 @@
-/** A directory that appears whole or not at all: written beside its place under another name, flushed to disk, then renamed. */
+/** A directory that appears whole or not at all: written beside its place under another name, flushed to disk, then
+ *  renamed. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -13,8 +14,12 @@ export interface AtomicDirectoryOptions {
   readonly fill: (temporary: string) => Promise<void>;
 }
 
-/** @throws ConfigError when something else is at `path`; EnvironmentError when the disk refuses. `path` is then as it was. */
-export async function writeDirectoryAtomically(path: string, { mayReplace, fill }: AtomicDirectoryOptions): Promise<void> {
+/** @throws ConfigError when something else is at `path`; EnvironmentError when the disk refuses. `path` is then as it
+ *    was. */
+export async function writeDirectoryAtomically(
+  path: string,
+  { mayReplace, fill }: AtomicDirectoryOptions,
+): Promise<void> {
   const target = resolve(path);
   const parent = dirname(target);
   await refuseForeignContent(target, mayReplace);
@@ -81,5 +86,11 @@ async function flushDirectory(path: string): Promise<void> {
 /** Also ENOENT is the machine's doing here: what we had just made was gone. */
 function writeError(path: string, cause: unknown): EnvironmentError {
   const error = fileError(path, 'cannot be written', cause);
-  return error instanceof EnvironmentError ? error : new EnvironmentError('cannot be written: its folder is gone, or can hold no new one', { where: path, remedy: 'Choose another place.', cause });
+  return error instanceof EnvironmentError
+    ? error
+    : new EnvironmentError('cannot be written: its folder is gone, or can hold no new one', {
+        where: path,
+        remedy: 'Choose another place.',
+        cause,
+      });
 }

@@ -1,5 +1,5 @@
-/** A language model at rest: what every checkpoint format is read into. Owns the types alone; `openCheckpoint.ts` picks the reader.
- *  Names and layouts are those of Hugging Face transformers, whatever the file's own are. */
+/** A language model at rest: what every checkpoint format is read into. Owns the types alone; `openCheckpoint.ts` picks
+ *  the reader. Names and layouts are those of Hugging Face transformers, whatever the file's own are. */
 
 export interface CheckpointTensor {
   readonly name: string;

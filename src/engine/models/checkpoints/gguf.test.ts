@@ -9,7 +9,15 @@ import { loadTokenizer } from '../../text/tokenizer.js';
 import { ggufTypes } from './ggufTypes.js';
 import { parseRopeScaling } from './ggufRope.js';
 import { openCheckpoint } from './openCheckpoint.js';
-import { ggufBytes, text, u32, u64, type GgufFile, type Metadata, type WrittenTensorInfo } from './testing/ggufBytes.js';
+import {
+  ggufBytes,
+  text,
+  u32,
+  u64,
+  type GgufFile,
+  type Metadata,
+  type WrittenTensorInfo,
+} from './testing/ggufBytes.js';
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../../../tests/golden/${name}`, import.meta.url));
 const readGolden = <T>(name: string): T => JSON.parse(readFileSync(golden(name), 'utf8')) as T;
@@ -17,7 +25,10 @@ const directory = mkdtempSync(join(tmpdir(), 'gadfly-gguf-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('random blocks become the f32 values of the gguf package, bit for bit', () => {
-  const blocks = readGolden<Record<string, { readonly number: number; readonly bytes: string; readonly values: string }>>('ggufFiles/blocks.json');
+  const blocks =
+    readGolden<Record<string, { readonly number: number; readonly bytes: string; readonly values: string }>>(
+      'ggufFiles/blocks.json',
+    );
   it.each(Object.entries(blocks))('%s', (name, { number, bytes, values }) => {
     const type = ggufTypes.get(number);
     expect(type?.name).toBe(name);
@@ -28,13 +39,23 @@ describe('random blocks become the f32 values of the gguf package, bit for bit',
     expect(Buffer.from(out.buffer, 12).equals(want)).toBe(true);
   });
   it('for every type the reader knows', () => {
-    expect([...ggufTypes.keys()].sort()).toEqual(Object.values(blocks).map(({ number }) => number).sort());
+    expect([...ggufTypes.keys()].sort()).toEqual(
+      Object.values(blocks)
+        .map(({ number }) => number)
+        .sort(),
+    );
   });
 });
 
 describe.each(['llama', 'gpt2'])('a %s model', (name) => {
   const { config, tensors } = readGolden<
-    Record<string, { readonly config: Record<string, unknown>; readonly tensors: Record<string, { readonly shape: number[]; readonly sha256: string }> }>
+    Record<
+      string,
+      {
+        readonly config: Record<string, unknown>;
+        readonly tensors: Record<string, { readonly shape: number[]; readonly sha256: string }>;
+      }
+    >
   >('ggufFiles/models.json')[name] ?? { config: {}, tensors: {} };
 
   it('has the tensors that transformers loads from the file, by name, shape and value', async () => {
@@ -42,7 +63,12 @@ describe.each(['llama', 'gpt2'])('a %s model', (name) => {
     expect([...checkpoint.tensors.keys()].sort()).toEqual(Object.keys(tensors).sort());
     for (const [tensorName, tensor] of checkpoint.tensors) {
       expect(tensor.shape, tensorName).toEqual(tensors[tensorName]?.shape);
-      expect(createHash('sha256').update(await tensor.read()).digest('hex'), tensorName).toBe(tensors[tensorName]?.sha256);
+      expect(
+        createHash('sha256')
+          .update(await tensor.read())
+          .digest('hex'),
+        tensorName,
+      ).toBe(tensors[tensorName]?.sha256);
     }
     await checkpoint.close();
   });
@@ -53,7 +79,8 @@ describe.each(['llama', 'gpt2'])('a %s model', (name) => {
     const { rope_parameters: rope, ...rest } = config;
     for (const [key, value] of Object.entries(rest)) {
       const ours = checkpoint.config[key];
-      if (typeof value === 'number' && typeof ours === 'number') expect(Math.fround(ours), key).toBe(Math.fround(value));
+      if (typeof value === 'number' && typeof ours === 'number')
+        expect(Math.fround(ours), key).toBe(Math.fround(value));
       else expect(ours, key).toEqual(value);
     }
     if (rope !== undefined) expect(rope).toEqual({ rope_type: 'default', rope_theta: checkpoint.config['rope_theta'] });
@@ -64,11 +91,24 @@ describe.each(['llama', 'gpt2'])('a %s model', (name) => {
     const checkpoint = await openCheckpoint(golden(`ggufFiles/${name}.gguf`));
     await checkpoint.close();
     const kind = name === 'llama' ? 'smollm' : 'gpt2';
-    const tokenizer = loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...checkpoint.tokenizerFiles, config: checkpoint.config });
-    const expected = readGolden<Record<string, { texts: Record<string, { ids: number[] }> }>>('tokenizer/expected.json')[kind]?.texts ?? {};
+    const tokenizer = loadTokenizer({
+      tokenizerJson: null,
+      tokenizerConfig: null,
+      ...checkpoint.tokenizerFiles,
+      config: checkpoint.config,
+    });
+    const expected =
+      readGolden<Record<string, { texts: Record<string, { ids: number[] }> }>>('tokenizer/expected.json')[kind]
+        ?.texts ?? {};
     const texts = readGolden<Record<string, string>>('tokenizer/texts.json');
-    for (const [textName, row] of Object.entries(expected)) expect(tokenizer.encode(texts[textName] ?? ''), textName).toEqual(row.ids);
-    expect([tokenizer.bosId, tokenizer.endIds, tokenizer.padId, [...tokenizer.specialIds]]).toEqual([1, [2, 0], 2, [0, 1, 2]]);
+    for (const [textName, row] of Object.entries(expected))
+      expect(tokenizer.encode(texts[textName] ?? ''), textName).toEqual(row.ids);
+    expect([tokenizer.bosId, tokenizer.endIds, tokenizer.padId, [...tokenizer.specialIds]]).toEqual([
+      1,
+      [2, 0],
+      2,
+      [0, 1, 2],
+    ]);
     expect(checkpoint.chatTemplate).toContain('m.role');
   });
 });
@@ -79,7 +119,8 @@ describe('a SentencePiece vocabulary', () => {
     await checkpoint.close();
     return loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...checkpoint.tokenizerFiles });
   };
-  const expected = readGolden<Record<string, { readonly ids: number[]; readonly text: string }>>('ggufFiles/sentencePiece.json');
+  const expected =
+    readGolden<Record<string, { readonly ids: number[]; readonly text: string }>>('ggufFiles/sentencePiece.json');
   const texts = readGolden<Record<string, string>>('tokenizer/texts.json');
 
   it('encodes texts to the ids of the sentencepiece package, after BOS', async () => {
@@ -101,21 +142,38 @@ describe('a SentencePiece vocabulary', () => {
   });
 });
 
-const tokenizerMetadata = (pre: string | null, tokens: readonly string[], merges: readonly string[]): [string, Metadata][] => [
+const tokenizerMetadata = (
+  pre: string | null,
+  tokens: readonly string[],
+  merges: readonly string[],
+): [string, Metadata][] => [
   ['tokenizer.ggml.model', { kind: 'text', value: 'gpt2' }],
   ...(pre === null ? [] : [['tokenizer.ggml.pre', { kind: 'text', value: pre }] satisfies [string, Metadata]]),
   ['tokenizer.ggml.tokens', { kind: 'texts', value: tokens }],
   ['tokenizer.ggml.merges', { kind: 'texts', value: merges }],
 ];
-const f32Tensor = (name: string, dimensions: readonly number[], offset: number): WrittenTensorInfo => ({ name, dimensions, type: 0, offset });
+const f32Tensor = (name: string, dimensions: readonly number[], offset: number): WrittenTensorInfo => ({
+  name,
+  dimensions,
+  type: 0,
+  offset,
+});
 const llamaMetadata: readonly (readonly [string, Metadata])[] = [
   ['general.architecture', { kind: 'text', value: 'llama' }],
-  ...Object.entries({ block_count: 1, context_length: 64, embedding_length: 8, feed_forward_length: 4, 'attention.head_count': 2 }).map(
-    ([key, value]) => [`llama.${key}`, { kind: 'u32', value }] satisfies [string, Metadata],
-  ),
+  ...Object.entries({
+    block_count: 1,
+    context_length: 64,
+    embedding_length: 8,
+    feed_forward_length: 4,
+    'attention.head_count': 2,
+  }).map(([key, value]) => [`llama.${key}`, { kind: 'u32', value }] satisfies [string, Metadata]),
   ['llama.attention.layer_norm_rms_epsilon', { kind: 'f32', value: 1e-6 }],
 ];
-const minimal: GgufFile = { metadata: llamaMetadata, tensors: [f32Tensor('token_embd.weight', [8, 3], 0)], data: new Uint8Array(96) };
+const minimal: GgufFile = {
+  metadata: llamaMetadata,
+  tensors: [f32Tensor('token_embd.weight', [8, 3], 0)],
+  data: new Uint8Array(96),
+};
 let count = 0;
 const openBytes = async (bytes: Uint8Array) => {
   const path = join(directory, `${count++}.gguf`);
@@ -124,7 +182,10 @@ const openBytes = async (bytes: Uint8Array) => {
   await checkpoint.close();
   return checkpoint;
 };
-const withMetadata = (...extra: readonly (readonly [string, Metadata])[]): GgufFile => ({ ...minimal, metadata: [...llamaMetadata, ...extra] });
+const withMetadata = (...extra: readonly (readonly [string, Metadata])[]): GgufFile => ({
+  ...minimal,
+  metadata: [...llamaMetadata, ...extra],
+});
 
 describe('the pre-tokenizer', () => {
   type Rules = { readonly model: { vocab: Record<string, number>; merges: [string, string][] } };
@@ -144,8 +205,12 @@ describe('the pre-tokenizer', () => {
     expect(await encode('gpt-2', '\n\n1 boat  23')).toBe('Ċ|Ċ|1|Ġbo|at|Ġ|Ġ|2|3');
   });
   it('llama-bpe cuts digits by three and takes whole tokens before merging', async () => {
-    const { texts } = readGolden<Record<string, { texts: Record<string, { ids: number[] }> }>>('tokenizer/expected.json')['llama3'] ?? { texts: {} };
-    const { tokenizerFiles } = await openBytes(ggufBytes(withMetadata(...tokenizerMetadata('llama-bpe', tokens, merges))));
+    const { texts } = readGolden<Record<string, { texts: Record<string, { ids: number[] }> }>>(
+      'tokenizer/expected.json',
+    )['llama3'] ?? { texts: {} };
+    const { tokenizerFiles } = await openBytes(
+      ggufBytes(withMetadata(...tokenizerMetadata('llama-bpe', tokens, merges))),
+    );
     const tokenizer = loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...tokenizerFiles });
     const samples = readGolden<Record<string, string>>('tokenizer/texts.json');
     for (const name of ['digits', 'code', 'cjk', 'emoji', 'spaces', 'newlines', 'contractions']) {
@@ -162,28 +227,61 @@ describe('the pre-tokenizer', () => {
 });
 
 describe('rope scaling', () => {
-  const none = { where: 'test', has: () => false, text: () => null, number: () => null, requiredNumber: () => 0, flag: () => null, texts: () => null, numbers: () => null };
-  const cases = readGolden<readonly { theta: number; headSize: number; factor: number; low: number; high: number; original: number; factors: number[] }[]>(
-    'ggufFiles/rope.json',
+  const none = {
+    where: 'test',
+    has: () => false,
+    text: () => null,
+    number: () => null,
+    requiredNumber: () => 0,
+    flag: () => null,
+    texts: () => null,
+    numbers: () => null,
+  };
+  const cases = readGolden<
+    readonly {
+      theta: number;
+      headSize: number;
+      factor: number;
+      low: number;
+      high: number;
+      original: number;
+      factors: number[];
+    }[]
+  >('ggufFiles/rope.json');
+  it.each(cases)(
+    'by factors of Llama 3 ($factor, $low, $high, $original) gives back its parameters',
+    ({ factors, theta, headSize, factor, low, high, original }) => {
+      const scaling = parseRopeScaling(none, {
+        factors: Float32Array.from(factors),
+        theta,
+        headSize,
+        contextLength: 131072,
+        architecture: 'llama',
+      });
+      // Only the quotients are in the factors: (2, 5, 4096) and (1, 2.5, 2048) are the same rule.
+      expect(scaling).toEqual({
+        rope_type: 'llama3',
+        factor,
+        low_freq_factor: 1,
+        high_freq_factor: high / low,
+        original_max_position_embeddings: original / low,
+      });
+    },
   );
-  it.each(cases)('by factors of Llama 3 ($factor, $low, $high, $original) gives back its parameters', ({ factors, theta, headSize, factor, low, high, original }) => {
-    const scaling = parseRopeScaling(none, { factors: Float32Array.from(factors), theta, headSize, contextLength: 131072, architecture: 'llama' });
-    // Only the quotients are in the factors: (2, 5, 4096) and (1, 2.5, 2048) are the same rule.
-    expect(scaling).toEqual({
-      rope_type: 'llama3',
-      factor,
-      low_freq_factor: 1,
-      high_freq_factor: high / low,
-      original_max_position_embeddings: original / low,
-    });
-  });
   it('by factors that follow no rule is a FormatError', () => {
     const factors = Float32Array.from({ length: 64 }, (_, i) => 1 + ((i * 7) % 13));
-    expect(() => parseRopeScaling(none, { factors, theta: 10000, headSize: 128, contextLength: 64, architecture: 'llama' })).toThrow(FormatError);
-    expect(() => parseRopeScaling(none, { factors, theta: 10000, headSize: 64, contextLength: 64, architecture: 'llama' })).toThrow(FormatError);
+    expect(() =>
+      parseRopeScaling(none, { factors, theta: 10000, headSize: 128, contextLength: 64, architecture: 'llama' }),
+    ).toThrow(FormatError);
+    expect(() =>
+      parseRopeScaling(none, { factors, theta: 10000, headSize: 64, contextLength: 64, architecture: 'llama' }),
+    ).toThrow(FormatError);
   });
   it('by metadata is kept, and none is none', async () => {
-    const linear = withMetadata(['llama.rope.scaling.type', { kind: 'text', value: 'linear' }], ['llama.rope.scaling.factor', { kind: 'f32', value: 2.5 }]);
+    const linear = withMetadata(
+      ['llama.rope.scaling.type', { kind: 'text', value: 'linear' }],
+      ['llama.rope.scaling.factor', { kind: 'f32', value: 2.5 }],
+    );
     expect((await openBytes(ggufBytes(linear))).config['rope_scaling']).toEqual({ rope_type: 'linear', factor: 2.5 });
     expect((await openBytes(ggufBytes(minimal))).config['rope_scaling']).toBeUndefined();
   });
@@ -191,7 +289,11 @@ describe('rope scaling', () => {
 
 describe('a model', () => {
   it('with output.weight has an untied head, one without is tied', async () => {
-    const untied = { ...minimal, tensors: [f32Tensor('token_embd.weight', [8, 3], 0), f32Tensor('output.weight', [8, 3], 96)], data: new Uint8Array(192) };
+    const untied = {
+      ...minimal,
+      tensors: [f32Tensor('token_embd.weight', [8, 3], 0), f32Tensor('output.weight', [8, 3], 96)],
+      data: new Uint8Array(192),
+    };
     const checkpoint = await openBytes(ggufBytes(untied));
     expect([checkpoint.config['tie_word_embeddings'], checkpoint.tensors.has('lm_head.weight')]).toEqual([false, true]);
     expect((await openBytes(ggufBytes(minimal))).config['tie_word_embeddings']).toBe(true);
@@ -200,7 +302,11 @@ describe('a model', () => {
     const data = Buffer.alloc(96);
     data.writeFloatLE(1.5, 4);
     expect((await openBytes(ggufBytes({ ...minimal, version: 2 }))).tensors.size).toBe(1);
-    const wide = ggufBytes({ ...withMetadata(['general.alignment', { kind: 'u32', value: 256 }]), alignment: 256, data });
+    const wide = ggufBytes({
+      ...withMetadata(['general.alignment', { kind: 'u32', value: 256 }]),
+      alignment: 256,
+      data,
+    });
     const path = join(directory, 'wide.gguf');
     writeFileSync(path, wide);
     const checkpoint = await openCheckpoint(path);
@@ -239,17 +345,41 @@ describe('a hostile file is a FormatError', () => {
     ['with a name of the prototype', tensors(embedding, f32Tensor('blk.0.constructor.weight', [], 96))],
     ['without embedding', tensors()],
     ['without a needed size', { ...minimal, metadata: llamaMetadata.slice(0, 2) }],
-    ['with a size that is a text', { ...minimal, metadata: [...llamaMetadata.slice(1), ['general.architecture', { kind: 'u32', value: 3 }]] }],
+    [
+      'with a size that is a text',
+      { ...minimal, metadata: [...llamaMetadata.slice(1), ['general.architecture', { kind: 'u32', value: 3 }]] },
+    ],
     ['of another architecture', { ...minimal, metadata: [['general.architecture', { kind: 'text', value: 'mamba' }]] }],
-    ['of an architecture named like a method', { ...minimal, metadata: [['general.architecture', { kind: 'text', value: 'toString' }]] }],
+    [
+      'of an architecture named like a method',
+      { ...minimal, metadata: [['general.architecture', { kind: 'text', value: 'toString' }]] },
+    ],
     ['that is a part of several', withMetadata(['split.count', { kind: 'u32', value: 3 }])],
     ['with experts', withMetadata(['llama.expert_count', { kind: 'u32', value: 8 }])],
     ['with query rows that do not divide into heads', tensors(embedding, f32Tensor('blk.0.attn_q.weight', [8, 3], 96))],
-    ['with a tokenizer of another kind', withMetadata(['tokenizer.ggml.model', { kind: 'text', value: 'rwkv' }], ['tokenizer.ggml.tokens', { kind: 'texts', value: ['a'] }])],
+    [
+      'with a tokenizer of another kind',
+      withMetadata(
+        ['tokenizer.ggml.model', { kind: 'text', value: 'rwkv' }],
+        ['tokenizer.ggml.tokens', { kind: 'texts', value: ['a'] }],
+      ),
+    ],
     ['with a token twice', withMetadata(...tokenizerMetadata('gpt-2', ['a', 'a'], []))],
     ['with a merge of one token', withMetadata(...tokenizerMetadata('gpt-2', ['a', 'b'], ['ab']))],
-    ['with fewer token types than tokens', withMetadata(...tokenizerMetadata('gpt-2', ['a', 'b'], []), ['tokenizer.ggml.token_type', { kind: 'i32s', value: [1] }])],
-    ['with llama pieces without scores', withMetadata(['tokenizer.ggml.model', { kind: 'text', value: 'llama' }], ['tokenizer.ggml.tokens', { kind: 'texts', value: ['a'] }])],
+    [
+      'with fewer token types than tokens',
+      withMetadata(...tokenizerMetadata('gpt-2', ['a', 'b'], []), [
+        'tokenizer.ggml.token_type',
+        { kind: 'i32s', value: [1] },
+      ]),
+    ],
+    [
+      'with llama pieces without scores',
+      withMetadata(
+        ['tokenizer.ggml.model', { kind: 'text', value: 'llama' }],
+        ['tokenizer.ggml.tokens', { kind: 'texts', value: ['a'] }],
+      ),
+    ],
   ])('%s', async (_name, file) => {
     await expect(openBytes(ggufBytes({ ...file, data: file.data ?? new Uint8Array(96) }))).rejects.toThrow(FormatError);
   });
@@ -257,11 +387,27 @@ describe('a hostile file is a FormatError', () => {
   it.each([
     ['empty', new Uint8Array(0)],
     ['with a text of 2^50 bytes', raw(u64(0n), u64(1n), u64(2n ** 50n))],
-    ['with an array of 2^50 numbers', raw(u64(0n), u64(1n), text('k'), u32(9), u32(4), u64(2n ** 50n), Buffer.alloc(64))],
+    [
+      'with an array of 2^50 numbers',
+      raw(u64(0n), u64(1n), text('k'), u32(9), u32(4), u64(2n ** 50n), Buffer.alloc(64)),
+    ],
     ['with an array of 2^50 texts', raw(u64(0n), u64(1n), text('k'), u32(9), u32(8), u64(2n ** 50n), Buffer.alloc(64))],
-    ['with arrays in arrays without end', raw(u64(0n), u64(1n), text('k'), u32(9), ...Array.from({ length: 20 }, () => Buffer.concat([u32(9), u64(1n)])), Buffer.alloc(64))],
+    [
+      'with arrays in arrays without end',
+      raw(
+        u64(0n),
+        u64(1n),
+        text('k'),
+        u32(9),
+        ...Array.from({ length: 20 }, () => Buffer.concat([u32(9), u64(1n)])),
+        Buffer.alloc(64),
+      ),
+    ],
     ['with metadata of an unknown type', raw(u64(0n), u64(1n), text('k'), u32(77), Buffer.alloc(64))],
-    ['with a text that is not UTF-8', raw(u64(0n), u64(1n), u64(2n), Buffer.from([0xff, 0xfe]), u32(4), u32(0), Buffer.alloc(64))],
+    [
+      'with a text that is not UTF-8',
+      raw(u64(0n), u64(1n), u64(2n), Buffer.from([0xff, 0xfe]), u32(4), u32(0), Buffer.alloc(64)),
+    ],
   ])('%s', async (_name, bytes) => {
     await expect(openBytes(bytes)).rejects.toThrow(FormatError);
   });
@@ -269,6 +415,7 @@ describe('a hostile file is a FormatError', () => {
   it('cut short anywhere', async () => {
     const whole = ggufBytes(withMetadata(...tokenizerMetadata('smollm', ['a', 'b', 'ab'], ['a b'])));
     await openBytes(whole);
-    for (let length = 0; length < whole.length; length += 7) await expect(openBytes(whole.subarray(0, length)), `${length}`).rejects.toThrow(FormatError);
+    for (let length = 0; length < whole.length; length += 7)
+      await expect(openBytes(whole.subarray(0, length)), `${length}`).rejects.toThrow(FormatError);
   });
 });

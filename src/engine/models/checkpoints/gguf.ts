@@ -10,7 +10,8 @@ import { openRandomAccess, type RandomAccessFile } from './randomAccess.js';
 
 const pieceBytes = 1 << 23;
 
-/** @throws ConfigError when there is no such file, FormatError when it is malformed or of a kind that is not supported */
+/** @throws ConfigError when there is no such file, FormatError when it is malformed or of a kind that is not supported
+ */
 export async function openGguf(path: string): Promise<Checkpoint> {
   const file = await openRandomAccess(path);
   try {
@@ -22,13 +23,28 @@ export async function openGguf(path: string): Promise<Checkpoint> {
     for (const { name, info, layout } of model.tensors) {
       if (tensors.has(name)) throw new FormatError(`two tensors for ${name}`, { where: path });
       if (layout.kind === 'interleavedHalves' && (info.shape[0] ?? 0) % (2 * layout.heads) !== 0) {
-        throw new FormatError(`the rows of ${info.name} do not divide into heads`, { where: path, got: `${info.shape[0]} rows, ${layout.heads} heads` });
+        throw new FormatError(`the rows of ${info.name} do not divide into heads`, {
+          where: path,
+          got: `${info.shape[0]} rows, ${layout.heads} heads`,
+        });
       }
       const shape = layout.kind === 'transposed' ? [...info.shape].reverse() : info.shape;
-      tensors.set(name, { name, shape, dtype: info.type.name, read: async () => arrange(await readGgufTensor(file, info), info.shape, layout) });
+      tensors.set(name, {
+        name,
+        shape,
+        dtype: info.type.name,
+        read: async () => arrange(await readGgufTensor(file, info), info.shape, layout),
+      });
     }
     const chatTemplate = metadata.text('tokenizer.chat_template');
-    return { source: path, config: model.config, tensors, tokenizerFiles: buildGgufTokenizer(metadata), chatTemplate, close: file.close };
+    return {
+      source: path,
+      config: model.config,
+      tensors,
+      tokenizerFiles: buildGgufTokenizer(metadata),
+      chatTemplate,
+      close: file.close,
+    };
   } catch (error) {
     await file.close();
     throw error;
@@ -36,7 +52,10 @@ export async function openGguf(path: string): Promise<Checkpoint> {
 }
 
 /** A tensor as it lies in the file, dequantised. */
-export async function readGgufTensor(file: RandomAccessFile, { type, position, bytes }: GgufTensorInfo): Promise<Float32Array> {
+export async function readGgufTensor(
+  file: RandomAccessFile,
+  { type, position, bytes }: GgufTensorInfo,
+): Promise<Float32Array> {
   const blocks = bytes / type.blockBytes;
   const blocksAPiece = Math.floor(pieceBytes / type.blockBytes);
   const out = new Float32Array(blocks * type.blockElements);
@@ -59,7 +78,8 @@ export function arrange(data: Float32Array, shape: readonly number[], layout: La
       const [rows = 1, columns = 1] = shape;
       const out = new Float32Array(data.length);
       for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) out[column * rows + row] = data[row * columns + column] as number;
+        for (let column = 0; column < columns; column++)
+          out[column * rows + row] = data[row * columns + column] as number;
       }
       return out;
     }

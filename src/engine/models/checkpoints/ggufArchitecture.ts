@@ -1,5 +1,5 @@
-/** From GGUF's names, layouts and metadata to Hugging Face's, one table entry an architecture. What the files hold was checked
- *  against llama.cpp's convert_hf_to_gguf.py (the inverse of this file) and transformers' GGUF loader. */
+/** From GGUF's names, layouts and metadata to Hugging Face's, one table entry an architecture. What the files hold was
+ *  checked against llama.cpp's convert_hf_to_gguf.py (the inverse of this file) and transformers' GGUF loader. */
 import { FormatError } from '../../../base/errors.js';
 import { gatedDecoderArchitectures, mapGatedDecoder } from './ggufGatedDecoders.js';
 import type { GgufHeader } from './ggufHeader.js';
@@ -8,7 +8,9 @@ import { commonConfig, mapTensor, type LayerNames, type Layout, type MapModel, t
 import { parseRopeScaling, type RopeFactors } from './ggufRope.js';
 
 const architectures: Readonly<Record<string, MapModel>> = {
-  llama: mapLlama, gpt2: mapGpt2, ...Object.fromEntries(gatedDecoderArchitectures.map((name) => [name, mapGatedDecoder])),
+  llama: mapLlama,
+  gpt2: mapGpt2,
+  ...Object.fromEntries(gatedDecoderArchitectures.map((name) => [name, mapGatedDecoder])),
 };
 
 /** The tensor that holds the factors of Llama 3's rope scaling; it is configuration, not a weight. */
@@ -28,7 +30,10 @@ export function mapGgufModel(header: GgufHeader, metadata: GgufMetadata, ropeFac
     });
   }
   if ((metadata.number('split.count') ?? 1) > 1) {
-    throw new FormatError('one part of a split GGUF', { where: metadata.where, remedy: 'Join the parts with `llama-gguf-split --merge`.' });
+    throw new FormatError('one part of a split GGUF', {
+      where: metadata.where,
+      remedy: 'Join the parts with `llama-gguf-split --merge`.',
+    });
   }
   return map(header, metadata, ropeFactors);
 }
@@ -41,7 +46,8 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
   const heads = size('attention.head_count');
   const kvHeads = metadata.number('llama.attention.head_count_kv') ?? heads;
   const width = size('embedding_length');
-  const headSize = metadata.number('llama.attention.key_length') ?? metadata.number('llama.rope.dimension_count') ?? width / heads;
+  const headSize =
+    metadata.number('llama.attention.key_length') ?? metadata.number('llama.rope.dimension_count') ?? width / heads;
   const ropeTheta = decimalOf(metadata.number('llama.rope.freq_base') ?? 10000);
   const contextLength = size('context_length');
   const names: LayerNames = {
@@ -57,9 +63,23 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
   };
   const tensors = [...header.tensors.values()].flatMap((info) => {
     if (info.name === ropeFactorsName) return [];
-    return [mapTensor(info, { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' }, 'model.layers', names, metadata)];
+    return [
+      mapTensor(
+        info,
+        { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' },
+        'model.layers',
+        names,
+        metadata,
+      ),
+    ];
   });
-  const ropeScaling = parseRopeScaling(metadata, { architecture: 'llama', factors: ropeFactors, theta: ropeTheta, headSize, contextLength });
+  const ropeScaling = parseRopeScaling(metadata, {
+    architecture: 'llama',
+    factors: ropeFactors,
+    theta: ropeTheta,
+    headSize,
+    contextLength,
+  });
   return {
     config: {
       architectures: ['LlamaForCausalLM'],
@@ -94,7 +114,12 @@ function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
     ffn_up: { name: 'mlp.c_fc', layout: transposed },
     ffn_down: { name: 'mlp.c_proj', layout: transposed },
   };
-  const outer = { token_embd: 'transformer.wte', position_embd: 'transformer.wpe', output_norm: 'transformer.ln_f', output: 'lm_head' };
+  const outer = {
+    token_embd: 'transformer.wte',
+    position_embd: 'transformer.wpe',
+    output_norm: 'transformer.ln_f',
+    output: 'lm_head',
+  };
   return {
     config: {
       architectures: ['GPT2LMHeadModel'],

@@ -6,7 +6,8 @@ import { architectureOf } from '../all.js';
 import { gatedDecoderArchitectures } from './ggufGatedDecoders.js';
 import { openCheckpoint } from './openCheckpoint.js';
 
-const golden = (name: string): string => fileURLToPath(new URL(`../../../../tests/golden/ggufDecoders/${name}`, import.meta.url));
+const golden = (name: string): string =>
+  fileURLToPath(new URL(`../../../../tests/golden/ggufDecoders/${name}`, import.meta.url));
 
 interface Loaded {
   readonly config: Readonly<Record<string, unknown>>;
@@ -24,7 +25,12 @@ describe.each(gatedDecoderArchitectures)('a GGUF file of %s', (name) => {
     expect([...checkpoint.tensors.keys()].sort()).toEqual(Object.keys(tensors).sort());
     for (const [tensorName, tensor] of checkpoint.tensors) {
       expect(tensor.shape, tensorName).toEqual(tensors[tensorName]?.shape);
-      expect(createHash('sha256').update(await tensor.read()).digest('hex'), tensorName).toBe(tensors[tensorName]?.sha256);
+      expect(
+        createHash('sha256')
+          .update(await tensor.read())
+          .digest('hex'),
+        tensorName,
+      ).toBe(tensors[tensorName]?.sha256);
     }
     await checkpoint.close();
   });
@@ -33,9 +39,20 @@ describe.each(gatedDecoderArchitectures)('a GGUF file of %s', (name) => {
     const checkpoint = await openCheckpoint(golden(`${name}.gguf`));
     await checkpoint.close();
     const parsed = (raw: Readonly<Record<string, unknown>>): unknown => {
-      const { raw: _raw, activation, ...rest } = architectureOf(raw, 'language', name).config as ReturnType<typeof architectureOf>['config'] & { activation?: unknown };
+      const {
+        raw: _raw,
+        activation,
+        ...rest
+      } = architectureOf(raw, 'language', name).config as ReturnType<typeof architectureOf>['config'] & {
+        activation?: unknown;
+      };
       // GGUF keeps f32: 1e-5 is 9.99999975e-6 to transformers
-      return { activation, ...JSON.parse(JSON.stringify(rest, (_key, value: unknown) => (typeof value === 'number' ? Math.fround(value) : value))) as object };
+      return {
+        activation,
+        ...(JSON.parse(
+          JSON.stringify(rest, (_key, value: unknown) => (typeof value === 'number' ? Math.fround(value) : value)),
+        ) as object),
+      };
     };
     expect(parsed(checkpoint.config)).toEqual(parsed(config));
   });

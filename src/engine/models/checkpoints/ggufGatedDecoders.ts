@@ -1,7 +1,8 @@
-/** GGUF files of the decoders of Llama's shape beside Llama itself: Qwen2, Qwen3, Phi-3, Gemma 2 and 3. Rows of queries and keys lie as in
- *  Hugging Face's files (llama.cpp rotates halves for these); Gemma's gains are stored whole, Hugging Face's less 1.
- *  Checked against transformers' GGUF loader and the names of the gguf package. What a file does not hold is as llama.cpp assumes it:
- *  Gemma 3's window in five of six layers and the base of their rotation, and what Gemma's scores are divided by. */
+/** GGUF files of the decoders of Llama's shape beside Llama itself: Qwen2, Qwen3, Phi-3, Gemma 2 and 3. Rows of queries
+ *  and keys lie as in Hugging Face's files (llama.cpp rotates halves for these); Gemma's gains are stored whole,
+ *  Hugging Face's less 1. Checked against transformers' GGUF loader and the names of the gguf package. What a file does
+ *  not hold is as llama.cpp assumes it: Gemma 3's window in five of six layers and the base of their rotation, and what
+ *  Gemma's scores are divided by. */
 import { FormatError } from '../../../base/errors.js';
 import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
 import { commonConfig, mapTensor, type LayerNames, type MapModel } from './ggufNames.js';
@@ -48,21 +49,30 @@ const gemmaNames: LayerNames = {
 };
 
 /** The 27B models divide scores by √(width / heads), the others by √(head size). */
-const gemmaFields = (architecture: string, largest: number) => (metadata: GgufMetadata, { layers, width, heads, headSize }: Sizes) => ({
-  hidden_activation: 'gelu_pytorch_tanh',
-  query_pre_attn_scalar: layers === largest ? width / heads : headSize,
-  sliding_window: metadata.number(`${architecture}.attention.sliding_window`) ?? 4096,
-});
+const gemmaFields =
+  (architecture: string, largest: number) =>
+  (metadata: GgufMetadata, { layers, width, heads, headSize }: Sizes) => ({
+    hidden_activation: 'gelu_pytorch_tanh',
+    query_pre_attn_scalar: layers === largest ? width / heads : headSize,
+    sliding_window: metadata.number(`${architecture}.attention.sliding_window`) ?? 4096,
+  });
 
 const shapes: Readonly<Record<string, Shape>> = {
-  qwen2: { modelType: 'qwen2', className: 'Qwen2ForCausalLM', names: attentionAndMlp, own: () => ({ use_sliding_window: false }) },
+  qwen2: {
+    modelType: 'qwen2',
+    className: 'Qwen2ForCausalLM',
+    names: attentionAndMlp,
+    own: () => ({ use_sliding_window: false }),
+  },
   qwen3: {
-    modelType: 'qwen3', className: 'Qwen3ForCausalLM',
+    modelType: 'qwen3',
+    className: 'Qwen3ForCausalLM',
     names: { ...attentionAndMlp, attn_q_norm: { name: 'self_attn.q_norm' }, attn_k_norm: { name: 'self_attn.k_norm' } },
     own: () => ({ use_sliding_window: false, attention_bias: false }),
   },
   phi3: {
-    modelType: 'phi3', className: 'Phi3ForCausalLM',
+    modelType: 'phi3',
+    className: 'Phi3ForCausalLM',
     names: { ...attentionAndMlp, attn_qkv: { name: 'self_attn.qkv_proj' }, ffn_up: { name: 'mlp.gate_up_proj' } },
     own: (metadata, { headSize, contextLength }) => ({
       partial_rotary_factor: (metadata.number('phi3.rope.dimension_count') ?? headSize) / headSize,
@@ -71,7 +81,9 @@ const shapes: Readonly<Record<string, Shape>> = {
     }),
   },
   gemma2: {
-    modelType: 'gemma2', className: 'Gemma2ForCausalLM', names: gemmaNames,
+    modelType: 'gemma2',
+    className: 'Gemma2ForCausalLM',
+    names: gemmaNames,
     own: (metadata, sizes) => ({
       ...gemmaFields('gemma2', 46)(metadata, sizes),
       attn_logit_softcapping: metadata.number('gemma2.attn_logit_softcapping') ?? 50,
@@ -79,7 +91,9 @@ const shapes: Readonly<Record<string, Shape>> = {
     }),
   },
   gemma3: {
-    modelType: 'gemma3_text', className: 'Gemma3ForCausalLM', names: gemmaNames,
+    modelType: 'gemma3_text',
+    className: 'Gemma3ForCausalLM',
+    names: gemmaNames,
     own: (metadata, sizes) => ({
       ...gemmaFields('gemma3', 62)(metadata, sizes),
       sliding_window_pattern: 6,
@@ -90,16 +104,35 @@ const shapes: Readonly<Record<string, Shape>> = {
 
 export const gatedDecoderArchitectures: readonly string[] = Object.keys(shapes);
 
-/** @throws FormatError for an architecture that is not among `gatedDecoderArchitectures`, or a tensor that it does not have */
+/** @throws FormatError for an architecture that is not among `gatedDecoderArchitectures`, or a tensor that it does not
+ *    have */
 export const mapGatedDecoder: MapModel = (header, metadata, ropeFactors) => {
   const architecture = metadata.text('general.architecture') ?? '';
   const shape = Object.hasOwn(shapes, architecture) ? shapes[architecture] : undefined;
-  if (shape === undefined) throw new FormatError('a GGUF of another architecture', { where: metadata.where, expected: gatedDecoderArchitectures.join(', '), got: architecture });
+  if (shape === undefined)
+    throw new FormatError('a GGUF of another architecture', {
+      where: metadata.where,
+      expected: gatedDecoderArchitectures.join(', '),
+      got: architecture,
+    });
   const size = (key: string): number => metadata.requiredNumber(`${architecture}.${key}`);
-  const [layers, width, heads, contextLength] = [size('block_count'), size('embedding_length'), size('attention.head_count'), size('context_length')];
+  const [layers, width, heads, contextLength] = [
+    size('block_count'),
+    size('embedding_length'),
+    size('attention.head_count'),
+    size('context_length'),
+  ];
   const headSize = metadata.number(`${architecture}.attention.key_length`) ?? width / heads;
-  const theta = decimalOf(metadata.number(`${architecture}.rope.freq_base`) ?? (architecture === 'gemma3' ? 1_000_000 : 10_000));
-  const ropeScaling = parseRopeScaling(metadata, { architecture, factors: ropeFactors, theta, headSize, contextLength });
+  const theta = decimalOf(
+    metadata.number(`${architecture}.rope.freq_base`) ?? (architecture === 'gemma3' ? 1_000_000 : 10_000),
+  );
+  const ropeScaling = parseRopeScaling(metadata, {
+    architecture,
+    factors: ropeFactors,
+    theta,
+    headSize,
+    contextLength,
+  });
   const isGemma = shape.names === gemmaNames;
   return {
     config: {
@@ -119,9 +152,17 @@ export const mapGatedDecoder: MapModel = (header, metadata, ropeFactors) => {
       ...shape.own(metadata, { layers, width, heads, headSize, contextLength }),
       ...commonConfig(header, metadata),
     },
-    tensors: [...header.tensors.values()].filter(({ name }) => name !== 'rope_freqs.weight').map((info) => {
-      const mapped = mapTensor(info, { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' }, 'model.layers', shape.names, metadata);
-      return isGemma && info.name === 'output_norm.weight' ? { ...mapped, layout: lessOne } : mapped;
-    }),
+    tensors: [...header.tensors.values()]
+      .filter(({ name }) => name !== 'rope_freqs.weight')
+      .map((info) => {
+        const mapped = mapTensor(
+          info,
+          { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' },
+          'model.layers',
+          shape.names,
+          metadata,
+        );
+        return isGemma && info.name === 'output_norm.weight' ? { ...mapped, layout: lessOne } : mapped;
+      }),
   };
 };

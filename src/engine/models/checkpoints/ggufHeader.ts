@@ -1,14 +1,15 @@
-/** The head of a GGUF file: metadata and the list of tensors, versions 2 and 3, little-endian.
- *  Layout: magic "GGUF", u32 version, u64 tensor count, u64 metadata count, key/value pairs, tensor descriptions, padding, data.
- *  Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The file is not trusted: every count is checked against the
- *  bytes that are left before anything is allocated. */
+/** The head of a GGUF file: metadata and the list of tensors, versions 2 and 3, little-endian. Layout: magic "GGUF",
+ *  u32 version, u64 tensor count, u64 metadata count, key/value pairs, tensor descriptions, padding, data. Source:
+ *  https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The file is not trusted: every count is checked against
+ *  the bytes that are left before anything is allocated. */
 import { FormatError } from '../../../base/errors.js';
 import type { RandomAccessFile } from './randomAccess.js';
 import { ggufTypes, type GgufType } from './ggufTypes.js';
 
 /** Numbers of arrays stay typed; 64-bit integers become numbers, exact up to 2^53. */
 export type GgufValue = number | boolean | string | readonly string[] | NumericArray | readonly GgufValue[];
-type NumericArray = Float32Array | Float64Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
+type NumericArray =
+  Float32Array | Float64Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
 
 export interface GgufTensorInfo {
   readonly name: string;
@@ -36,7 +37,11 @@ export async function readGgufHeader(file: RandomAccessFile): Promise<GgufHeader
   const reader = createReader(file);
   const found = await reader.u32();
   if (found !== magic) {
-    throw new FormatError('not a GGUF file', { where: file.path, expected: 'the bytes "GGUF" first', got: `0x${found.toString(16)}` });
+    throw new FormatError('not a GGUF file', {
+      where: file.path,
+      expected: 'the bytes "GGUF" first',
+      got: `0x${found.toString(16)}`,
+    });
   }
   const version = await reader.u32();
   if (version !== 2 && version !== 3) {
@@ -53,12 +58,17 @@ export async function readGgufHeader(file: RandomAccessFile): Promise<GgufHeader
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < metadataCount; i++) {
     const key = await reader.text();
-    if (metadata.has(key)) throw new FormatError(`metadata key ${JSON.stringify(key)} occurs twice`, { where: file.path });
+    if (metadata.has(key))
+      throw new FormatError(`metadata key ${JSON.stringify(key)} occurs twice`, { where: file.path });
     metadata.set(key, await readValue(reader, await reader.u32(), 0));
   }
   const descriptions: TensorDescription[] = [];
   for (let i = 0; i < tensorCount; i++) descriptions.push(await readTensorDescription(reader));
-  return { version, metadata, tensors: placeTensors(file, descriptions, reader.position(), alignmentOf(metadata, file.path)) };
+  return {
+    version,
+    metadata,
+    tensors: placeTensors(file, descriptions, reader.position(), alignmentOf(metadata, file.path)),
+  };
 }
 
 /** Reads little-endian values one after another through a window on the file. */
@@ -82,10 +92,15 @@ function createReader(file: RandomAccessFile): Reader {
   let position = 0;
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   const fail = (problem: string, got: string): never => {
-    throw new FormatError(problem, { where: `${file.path}, byte ${position}`, got, remedy: 'The file is damaged: fetch or copy it again.' });
+    throw new FormatError(problem, {
+      where: `${file.path}, byte ${position}`,
+      got,
+      remedy: 'The file is damaged: fetch or copy it again.',
+    });
   };
   const take = async (length: number): Promise<DataView> => {
-    if (length > file.size - position) fail('the file ends early', `${file.size - position} bytes left, ${length} needed`);
+    if (length > file.size - position)
+      fail('the file ends early', `${file.size - position} bytes left, ${length} needed`);
     if (position < windowStart || position + length > windowStart + window.length) {
       window = await file.read(position, Math.min(Math.max(length, windowBytes), file.size - position));
       windowStart = position;
@@ -96,11 +111,15 @@ function createReader(file: RandomAccessFile): Reader {
   };
   const u64 = async (): Promise<number> => {
     const value = (await take(8)).getBigUint64(0, true);
-    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : fail('a count or offset is absurdly large', `${value}`);
+    return value <= BigInt(Number.MAX_SAFE_INTEGER)
+      ? Number(value)
+      : fail('a count or offset is absurdly large', `${value}`);
   };
   const count = async (bytesEach: number, what: string): Promise<number> => {
     const value = await u64();
-    return value <= (file.size - position) / bytesEach ? value : fail(`more ${what} than the file has room for`, `${value}`);
+    return value <= (file.size - position) / bytesEach
+      ? value
+      : fail(`more ${what} than the file has room for`, `${value}`);
   };
   return {
     path: file.path,
@@ -150,7 +169,10 @@ async function readValue(reader: Reader, kind: number, nesting: number): Promise
   if (kind === arrayKind) return readArray(reader, nesting + 1);
   const numeric = numericKinds[kind];
   if (numeric === undefined || numeric === null) {
-    throw new FormatError('unknown type of metadata', { where: `${reader.path}, byte ${reader.position()}`, got: `${kind}` });
+    throw new FormatError('unknown type of metadata', {
+      where: `${reader.path}, byte ${reader.position()}`,
+      got: `${kind}`,
+    });
   }
   return numeric.read(await reader.take(numeric.bytes), 0);
 }
@@ -167,7 +189,8 @@ async function readArray(reader: Reader, nesting: number): Promise<GgufValue> {
     for (let i = 0; i < length; i++) out[i] = Number(numeric.read(view, i * numeric.bytes));
     return out;
   }
-  if (kind !== textKind && kind !== arrayKind) throw new FormatError('unknown type of array elements', { where, got: `${kind}` });
+  if (kind !== textKind && kind !== arrayKind)
+    throw new FormatError('unknown type of array elements', { where, got: `${kind}` });
   const length = await reader.count(8, 'array elements');
   const out: GgufValue[] = [];
   for (let i = 0; i < length; i++) out.push(await readValue(reader, kind, nesting));
@@ -204,8 +227,10 @@ async function readTensorDescription(reader: Reader): Promise<TensorDescription>
   const offset = await reader.u64();
   const elements = innermostFirst.reduce((product, dim) => product * dim, 1);
   const bytes = (elements / type.blockElements) * type.blockBytes;
-  if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(bytes)) fail('its size is impossible', `[${innermostFirst.join(', ')}]`);
-  if ((innermostFirst[0] ?? 1) % type.blockElements !== 0) fail(`rows do not fill blocks of ${type.blockElements}`, `${innermostFirst[0]}`);
+  if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(bytes))
+    fail('its size is impossible', `[${innermostFirst.join(', ')}]`);
+  if ((innermostFirst[0] ?? 1) % type.blockElements !== 0)
+    fail(`rows do not fill blocks of ${type.blockElements}`, `${innermostFirst[0]}`);
   return { name, shape: innermostFirst.reverse(), type, offset, bytes };
 }
 
@@ -226,7 +251,9 @@ function placeTensors(
   const dataStart = Math.ceil(headerEnd / alignment) * alignment;
   const tensors = new Map<string, GgufTensorInfo>();
   let reached = dataStart;
-  for (const { name, shape, type, offset, bytes } of [...descriptions].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
+  for (const { name, shape, type, offset, bytes } of [...descriptions].sort(
+    (a, b) => a.offset - b.offset || a.bytes - b.bytes,
+  )) {
     const position = dataStart + offset;
     const problem =
       offset % alignment !== 0

@@ -15,13 +15,22 @@ export interface GgufMetadata {
 
 /** @throws FormatError from a look-up whose value has another type than the key's */
 export function readMetadata(header: GgufHeader, where: string): GgufMetadata {
-  const find = <T extends GgufValue>(key: string, accepts: (value: GgufValue) => value is T, expected: string): T | null => {
+  const find = <T extends GgufValue>(
+    key: string,
+    accepts: (value: GgufValue) => value is T,
+    expected: string,
+  ): T | null => {
     const value = header.metadata.get(key);
     if (value === undefined) return null;
     if (accepts(value)) return value;
-    throw new FormatError(`metadata ${key} has the wrong type`, { where, expected, got: JSON.stringify(value).slice(0, 100) });
+    throw new FormatError(`metadata ${key} has the wrong type`, {
+      where,
+      expected,
+      got: JSON.stringify(value).slice(0, 100),
+    });
   };
-  const number = (key: string): number | null => find(key, (value): value is number => typeof value === 'number', 'a number');
+  const number = (key: string): number | null =>
+    find(key, (value): value is number => typeof value === 'number', 'a number');
   return {
     where,
     has: (key) => header.metadata.has(key),
@@ -46,7 +55,8 @@ function isNumbers(value: GgufValue): value is Float32Array {
   return ArrayBuffer.isView(value);
 }
 
-/** GGUF keeps numbers of a config.json as f32: gives back the shortest decimal that rounds to the same f32 (9.99999975e-6 → 1e-5). */
+/** GGUF keeps numbers of a config.json as f32: gives back the shortest decimal that rounds to the same f32
+ *  (9.99999975e-6 → 1e-5). */
 export function decimalOf(value: number): number {
   for (let digits = 1; digits <= 9; digits++) {
     const short = Number(value.toPrecision(digits));

@@ -1,4 +1,5 @@
-/** What the mappings of all GGUF architectures share: tensor names in and out, how rows are put back in order, fields of the configuration. */
+/** What the mappings of all GGUF architectures share: tensor names in and out, how rows are put back in order, fields
+ *  of the configuration. */
 import { FormatError } from '../../../base/errors.js';
 import type { GgufHeader, GgufTensorInfo } from './ggufHeader.js';
 import type { GgufMetadata } from './ggufMetadata.js';
@@ -33,7 +34,8 @@ export type LayerNames = Readonly<Record<string, { readonly name: string; readon
 
 export function commonConfig(header: GgufHeader, metadata: GgufMetadata): Record<string, unknown> {
   const embedding = header.tensors.get('token_embd.weight');
-  if (embedding?.shape[0] === undefined) throw new FormatError('no tensor token_embd.weight', { where: metadata.where });
+  if (embedding?.shape[0] === undefined)
+    throw new FormatError('no tensor token_embd.weight', { where: metadata.where });
   return {
     vocab_size: embedding.shape[0],
     tie_word_embeddings: !header.tensors.has('output.weight'),
@@ -62,7 +64,11 @@ export function mapTensor(
     if (target !== undefined) {
       const layout = target.layout ?? same;
       const isMatrix = info.shape.length === 2;
-      return { name: `${layers}.${layer}.${target.name}.${suffix}`, info, layout: layout.kind === 'transposed' && !isMatrix ? same : layout };
+      return {
+        name: `${layers}.${layer}.${target.name}.${suffix}`,
+        info,
+        layout: layout.kind === 'transposed' && !isMatrix ? same : layout,
+      };
     }
   }
   throw new FormatError(`unknown tensor ${JSON.stringify(info.name.slice(0, 100))}`, {

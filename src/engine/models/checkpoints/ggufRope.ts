@@ -1,5 +1,6 @@
-/** Rope scaling of a GGUF file in the form of config.json's `rope_scaling`. Linear and YaRN scaling are metadata; Llama 3's is a tensor
- *  of factors, one a frequency, computed when the file was made: its few parameters are found again and checked against all factors. */
+/** Rope scaling of a GGUF file in the form of config.json's `rope_scaling`. Linear and YaRN scaling are metadata; Llama
+ *  3's is a tensor of factors, one a frequency, computed when the file was made: its few parameters are found again and
+ *  checked against all factors. */
 import { FormatError } from '../../../base/errors.js';
 import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
 
@@ -23,7 +24,10 @@ interface Llama3Scaling {
 }
 
 /** @returns null when positions are not scaled */
-export function parseRopeScaling(metadata: GgufMetadata, context: RopeContext): Readonly<Record<string, unknown>> | null {
+export function parseRopeScaling(
+  metadata: GgufMetadata,
+  context: RopeContext,
+): Readonly<Record<string, unknown>> | null {
   if (context.factors !== null) return llama3Scaling(context.factors, context, metadata.where);
   const key = (name: string): string => `${context.architecture}.rope.${name}`;
   const type = metadata.text(key('scaling.type')) ?? (metadata.has(key('scale_linear')) ? 'linear' : 'none');
@@ -34,20 +38,37 @@ export function parseRopeScaling(metadata: GgufMetadata, context: RopeContext): 
     const original = metadata.number(key('scaling.original_context_length'));
     return { rope_type: 'yarn', factor, ...(original === null ? {} : { original_max_position_embeddings: original }) };
   }
-  throw new FormatError('unknown kind of rope scaling', { where: metadata.where, expected: 'none, linear or yarn', got: type });
+  throw new FormatError('unknown kind of rope scaling', {
+    where: metadata.where,
+    expected: 'none, linear or yarn',
+    got: type,
+  });
 }
 
-function llama3Scaling(factors: RopeFactors, { theta, headSize }: RopeContext, where: string): Readonly<Record<string, unknown>> | null {
+function llama3Scaling(
+  factors: RopeFactors,
+  { theta, headSize }: RopeContext,
+  where: string,
+): Readonly<Record<string, unknown>> | null {
   if (factors.length !== headSize / 2) {
-    throw new FormatError('the rope factors do not fit the heads', { where, expected: `${headSize / 2} factors`, got: `${factors.length}` });
+    throw new FormatError('the rope factors do not fit the heads', {
+      where,
+      expected: `${headSize / 2} factors`,
+      got: `${factors.length}`,
+    });
   }
   if (factors.every((value) => value === 1)) return null;
   const wavelengths = Array.from(factors, (_, i) => 2 * Math.PI * theta ** ((2 * i) / headSize));
   const factor = decimalOf(Math.max(...factors));
   const published: Llama3Scaling = { factor, low: 1, high: 4, originalLength: 8192 };
-  const scaling = [published, ...fitScaling(factors, wavelengths, factor)].find((candidate) => explains(candidate, factors, wavelengths));
+  const scaling = [published, ...fitScaling(factors, wavelengths, factor)].find((candidate) =>
+    explains(candidate, factors, wavelengths),
+  );
   if (scaling === undefined) {
-    throw new FormatError('the rope factors follow no known rule', { where, got: Array.from(factors.subarray(0, 8)).join(', ') });
+    throw new FormatError('the rope factors follow no known rule', {
+      where,
+      got: Array.from(factors.subarray(0, 8)).join(', '),
+    });
   }
   return {
     rope_type: 'llama3',
@@ -58,10 +79,13 @@ function llama3Scaling(factors: RopeFactors, { theta, headSize }: RopeContext, w
   };
 }
 
-/** In between the two limits, 1/factor is a straight line over 1/wavelength: two points of it give the parameters, with `low` = 1,
- *  since only the quotients original/low and original/high are in the factors. */
+/** In between the two limits, 1/factor is a straight line over 1/wavelength: two points of it give the parameters, with
+ *  `low` = 1, since only the quotients original/low and original/high are in the factors. */
 function fitScaling(factors: RopeFactors, wavelengths: readonly number[], factor: number): readonly Llama3Scaling[] {
-  const points = Array.from(factors, (value, i) => ({ x: 1 / (wavelengths[i] ?? 1), y: (1 / value - 1 / factor) / (1 - 1 / factor) }));
+  const points = Array.from(factors, (value, i) => ({
+    x: 1 / (wavelengths[i] ?? 1),
+    y: (1 / value - 1 / factor) / (1 - 1 / factor),
+  }));
   const between = points.filter(({ y }) => y > 1e-3 && y < 1 - 1e-3);
   const first = between[0];
   const last = between.at(-1);
@@ -72,7 +96,11 @@ function fitScaling(factors: RopeFactors, wavelengths: readonly number[], factor
 }
 
 /** Formula: transformers `_compute_llama3_parameters`. */
-function explains({ factor, low, high, originalLength }: Llama3Scaling, factors: RopeFactors, wavelengths: readonly number[]): boolean {
+function explains(
+  { factor, low, high, originalLength }: Llama3Scaling,
+  factors: RopeFactors,
+  wavelengths: readonly number[],
+): boolean {
   return wavelengths.every((wavelength, i) => {
     const smooth = Math.min(1, Math.max(0, (originalLength / wavelength - low) / (high - low)));
     const expected = 1 / ((1 - smooth) / factor + smooth);

@@ -1,6 +1,6 @@
-/** A tokenizer in the form of tokenizer.json from the metadata of a GGUF file: byte-level BPE (`gpt2`), with the pre-tokenizer that the
- *  file names, and SentencePiece BPE (`llama`), whose merges follow from the scores of its pieces.
- *  Pre-tokenizers: llama.cpp's llama-vocab.cpp. */
+/** A tokenizer in the form of tokenizer.json from the metadata of a GGUF file: byte-level BPE (`gpt2`), with the
+ *  pre-tokenizer that the file names, and SentencePiece BPE (`llama`), whose merges follow from the scores of its
+ *  pieces. Pre-tokenizers: llama.cpp's llama-vocab.cpp. */
 import { FormatError } from '../../../base/errors.js';
 import type { TokenizerFiles } from './checkpoint.js';
 import type { GgufMetadata } from './ggufMetadata.js';
@@ -24,9 +24,18 @@ export function buildGgufTokenizer(metadata: GgufMetadata): TokenizerFiles | nul
   const model = metadata.text('tokenizer.ggml.model');
   if (model === null || model === 'no_vocab') return null;
   const vocabulary = readVocabulary(metadata);
-  const rules = model === 'gpt2' ? byteLevelRules(metadata, vocabulary) : model === 'llama' ? sentencePieceRules(metadata, vocabulary) : null;
+  const rules =
+    model === 'gpt2'
+      ? byteLevelRules(metadata, vocabulary)
+      : model === 'llama'
+        ? sentencePieceRules(metadata, vocabulary)
+        : null;
   if (rules === null) {
-    throw new FormatError('a tokenizer of another kind', { where: metadata.where, expected: 'gpt2 or llama', got: model });
+    throw new FormatError('a tokenizer of another kind', {
+      where: metadata.where,
+      expected: 'gpt2 or llama',
+      got: model,
+    });
   }
   const { addBosByDefault, ...tokenizer } = rules;
   const addBos = metadata.flag('tokenizer.ggml.add_bos_token') ?? addBosByDefault;
@@ -47,12 +56,17 @@ export function buildGgufTokenizer(metadata: GgufMetadata): TokenizerFiles | nul
 
 function readVocabulary(metadata: GgufMetadata): Vocabulary {
   const tokens = metadata.texts('tokenizer.ggml.tokens');
-  if (tokens === null || tokens.length === 0) throw new FormatError('no metadata tokenizer.ggml.tokens', { where: metadata.where });
+  if (tokens === null || tokens.length === 0)
+    throw new FormatError('no metadata tokenizer.ggml.tokens', { where: metadata.where });
   if (new Set(tokens).size !== tokens.length) throw new FormatError('a token occurs twice', { where: metadata.where });
   const sameLength = (key: string): ArrayLike<number> | null => {
     const list = metadata.numbers(key);
     if (list !== null && list.length !== tokens.length) {
-      throw new FormatError(`metadata ${key} has another length than the tokens`, { where: metadata.where, expected: `${tokens.length}`, got: `${list.length}` });
+      throw new FormatError(`metadata ${key} has another length than the tokens`, {
+        where: metadata.where,
+        expected: `${tokens.length}`,
+        got: `${list.length}`,
+      });
     }
     return list;
   };
@@ -73,7 +87,12 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
 
 const gpt2Split = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
 const bytesOnly = { ...gpt2Split, use_regex: false };
-const isolate = (pattern: string): object => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false });
+const isolate = (pattern: string): object => ({
+  type: 'Split',
+  pattern: { Regex: pattern },
+  behavior: 'Isolated',
+  invert: false,
+});
 const llama3Split = (digits: string): object =>
   isolate(
     `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
@@ -111,7 +130,10 @@ const preTokenizers: Readonly<Record<string, { readonly preTokenizer: object; re
   default: unnamed,
 };
 
-function byteLevelRules(metadata: GgufMetadata, { tokens }: Vocabulary): { addBosByDefault: boolean } & Record<string, unknown> {
+function byteLevelRules(
+  metadata: GgufMetadata,
+  { tokens }: Vocabulary,
+): { addBosByDefault: boolean } & Record<string, unknown> {
   const name = metadata.text('tokenizer.ggml.pre') ?? 'default';
   const rule = Object.hasOwn(preTokenizers, name) ? preTokenizers[name] : undefined;
   if (rule === undefined) {
@@ -129,18 +151,26 @@ function byteLevelRules(metadata: GgufMetadata, { tokens }: Vocabulary): { addBo
     normalizer: null,
     pre_tokenizer: rule.preTokenizer,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: bpeModel(tokens, merges.map((merge) => splitMerge(merge, metadata.where)), { ignore_merges: rule.ignoreMerges }),
+    model: bpeModel(
+      tokens,
+      merges.map((merge) => splitMerge(merge, metadata.where)),
+      { ignore_merges: rule.ignoreMerges },
+    ),
   };
 }
 
 /** "left right": the space is the first one after the first character. */
 function splitMerge(merge: string, where: string): readonly [string, string] {
   const space = merge.indexOf(' ', 1);
-  if (space < 0) throw new FormatError('a merge is not two tokens', { where, got: JSON.stringify(merge.slice(0, 100)) });
+  if (space < 0)
+    throw new FormatError('a merge is not two tokens', { where, got: JSON.stringify(merge.slice(0, 100)) });
   return [merge.slice(0, space), merge.slice(space + 1)];
 }
 
-function sentencePieceRules(metadata: GgufMetadata, vocabulary: Vocabulary): { addBosByDefault: boolean } & Record<string, unknown> {
+function sentencePieceRules(
+  metadata: GgufMetadata,
+  vocabulary: Vocabulary,
+): { addBosByDefault: boolean } & Record<string, unknown> {
   const { tokens, unknownId } = vocabulary;
   const addPrefix = metadata.flag('tokenizer.ggml.add_space_prefix') ?? true;
   const spaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
@@ -166,15 +196,24 @@ function sentencePieceRules(metadata: GgufMetadata, vocabulary: Vocabulary): { a
   };
 }
 
-/** SentencePiece joins the pair whose result scores highest. As merges: every cut of every piece into two pieces, the best result
- *  first; among equal scores the longer parts first, as transformers orders them. */
+/** SentencePiece joins the pair whose result scores highest. As merges: every cut of every piece into two pieces, the
+ *  best result first; among equal scores the longer parts first, as transformers orders them. */
 function mergesOfScores({ tokens, scores }: Vocabulary, where: string): readonly (readonly [string, string])[] {
   if (scores === null) throw new FormatError('no metadata tokenizer.ggml.scores', { where });
   const ids = new Map(tokens.map((token, id) => [token, id]));
-  const merges: { readonly pair: readonly [string, string]; readonly score: number; readonly lengths: readonly [number, number] }[] = [];
+  const merges: {
+    readonly pair: readonly [string, string];
+    readonly score: number;
+    readonly lengths: readonly [number, number];
+  }[] = [];
   tokens.forEach((token, id) => {
     const characters = Array.from(token);
-    const cuts: { readonly pair: readonly [string, string]; readonly at: number; readonly leftId: number; readonly rightId: number }[] = [];
+    const cuts: {
+      readonly pair: readonly [string, string];
+      readonly at: number;
+      readonly leftId: number;
+      readonly rightId: number;
+    }[] = [];
     let left = '';
     for (let at = 1; at < characters.length; at++) {
       left += characters[at - 1] ?? '';
@@ -184,13 +223,18 @@ function mergesOfScores({ tokens, scores }: Vocabulary, where: string): readonly
       if (leftId !== undefined && rightId !== undefined) cuts.push({ pair: [left, right], at, leftId, rightId });
     }
     cuts.sort((a, b) => b.leftId - a.leftId || b.rightId - a.rightId);
-    for (const { pair, at } of cuts) merges.push({ pair, score: scores[id] ?? 0, lengths: [at, characters.length - at] });
+    for (const { pair, at } of cuts)
+      merges.push({ pair, score: scores[id] ?? 0, lengths: [at, characters.length - at] });
   });
   merges.sort((a, b) => b.score - a.score || b.lengths[0] - a.lengths[0] || b.lengths[1] - a.lengths[1]);
   return merges.map(({ pair }) => pair);
 }
 
-function bpeModel(tokens: readonly string[], merges: readonly (readonly [string, string])[], rules: Readonly<Record<string, unknown>>): object {
+function bpeModel(
+  tokens: readonly string[],
+  merges: readonly (readonly [string, string])[],
+  rules: Readonly<Record<string, unknown>>,
+): object {
   return {
     type: 'BPE',
     dropout: null,
@@ -238,7 +282,12 @@ function templateRule({ tokens }: Vocabulary, bosId: number | null, eosId: numbe
   };
 }
 
-function tokenizerConfig(metadata: GgufMetadata, vocabulary: Vocabulary, addBos: boolean, addEos: boolean): Record<string, unknown> {
+function tokenizerConfig(
+  metadata: GgufMetadata,
+  vocabulary: Vocabulary,
+  addBos: boolean,
+  addEos: boolean,
+): Record<string, unknown> {
   const { tokens, bosId, eosId, unknownId, paddingId } = vocabulary;
   const named = { bos_token: bosId, eos_token: eosId, unk_token: unknownId, pad_token: paddingId };
   const contextLength = metadata.number(`${metadata.text('general.architecture') ?? ''}.context_length`);
@@ -253,9 +302,14 @@ function tokenizerConfig(metadata: GgufMetadata, vocabulary: Vocabulary, addBos:
 }
 
 /** End of text, of turn and of message all end a generation. */
-function generationConfig(metadata: GgufMetadata, { bosId, eosId, paddingId, tokens }: Vocabulary): Record<string, unknown> {
+function generationConfig(
+  metadata: GgufMetadata,
+  { bosId, eosId, paddingId, tokens }: Vocabulary,
+): Record<string, unknown> {
   const others = ['eot', 'eom'].map((key) => metadata.number(`tokenizer.ggml.${key}_token_id`));
-  const ends = [...new Set([eosId, ...others])].filter((id): id is number => id !== null && id >= 0 && id < tokens.length);
+  const ends = [...new Set([eosId, ...others])].filter(
+    (id): id is number => id !== null && id >= 0 && id < tokens.length,
+  );
   return {
     ...(bosId === null ? {} : { bos_token_id: bosId }),
     ...(ends.length === 0 ? {} : { eos_token_id: ends.length === 1 ? ends[0] : ends }),

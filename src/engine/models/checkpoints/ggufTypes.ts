@@ -1,5 +1,6 @@
-/** Element types of GGUF and how each becomes f32, to the bit as the `gguf` Python package 0.19 does it: products and sums are
- *  rounded to f32 where that package's arrays are f32. Layouts: ggml-common.h of llama.cpp. One table entry a type. */
+/** Element types of GGUF and how each becomes f32, to the bit as the `gguf` Python package 0.19 does it: products and
+ *  sums are rounded to f32 where that package's arrays are f32. Layouts: ggml-common.h of llama.cpp. One table entry a
+ *  type. */
 import { halfValues, readBrainFloat, readHalf } from './halfPrecision.js';
 
 export interface GgufType {
@@ -111,12 +112,14 @@ const q5_k = blockType('Q5_K', 256, 176, (bytes, from, out, at) => {
     const shift = (group & 1) * 4;
     for (let i = 0; i < 32; i++) {
       const fifth = (((bytes[plane + i] as number) >> group) & 1) << 4;
-      out[at + group * 32 + i] = Math.fround(scale * ((((bytes[nibbles + i] as number) >> shift) & 15) | fifth)) - minimum;
+      out[at + group * 32 + i] =
+        Math.fround(scale * ((((bytes[nibbles + i] as number) >> shift) & 15) | fifth)) - minimum;
     }
   }
 });
 
-/** 256 elements of 6 bits (4 low in nibbles, 2 high in a plane), 16 groups with a signed byte as scale, scaled again by a half. */
+/** 256 elements of 6 bits (4 low in nibbles, 2 high in a plane), 16 groups with a signed byte as scale, scaled again by
+ *  a half. */
 const q6_k = blockType('Q6_K', 256, 210, (bytes, from, out, at) => {
   const scale = half(bytes, from + 208);
   for (let i = 0; i < 256; i++) {
@@ -150,14 +153,22 @@ function half(bytes: Uint8Array, at: number): number {
 }
 
 function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  );
 }
 
 const scales8 = new Float32Array(8);
 const minimums8 = new Float32Array(8);
 
 /** Scales and minimums of the 8 groups of a K block, from 12 bytes that hold 16 numbers of 6 bits. */
-function groupScales(bytes: Uint8Array, from: number): { readonly scales: Float32Array; readonly minimums: Float32Array } {
+function groupScales(
+  bytes: Uint8Array,
+  from: number,
+): { readonly scales: Float32Array; readonly minimums: Float32Array } {
   const scale = half(bytes, from);
   const minimum = half(bytes, from + 2);
   for (let i = 0; i < 4; i++) {

@@ -53,7 +53,11 @@ describe('a written checkpoint', () => {
       expect(checkpoint.tensors.get(name)?.shape).toEqual(shape);
       expect(bitsOf((await checkpoint.tensors.get(name)?.read()) ?? new Float32Array())).toEqual(bitsOf(data));
     }
-    expect(checkpoint.tokenizerFiles).toEqual({ tokenizerJson: { model: {} }, tokenizerConfig: { eos_token: 'x' }, generationConfig: { eos_token_id: [1, 2] } });
+    expect(checkpoint.tokenizerFiles).toEqual({
+      tokenizerJson: { model: {} },
+      tokenizerConfig: { eos_token: 'x' },
+      generationConfig: { eos_token_id: [1, 2] },
+    });
     expect(checkpoint.chatTemplate).toBe('{{ messages }}');
     await checkpoint.close();
   });
@@ -76,10 +80,13 @@ describe('a written checkpoint', () => {
       'model-00002-of-00002.safetensors',
       'model.safetensors.index.json',
     ]);
-    const index = JSON.parse(readFileSync(join(directory, 'model.safetensors.index.json'), 'utf8')) as { metadata: unknown };
+    const index = JSON.parse(readFileSync(join(directory, 'model.safetensors.index.json'), 'utf8')) as {
+      metadata: unknown;
+    };
     expect(index.metadata).toEqual({ total_size: 48 });
     const checkpoint = await openCheckpoint(directory);
-    for (const { name, data } of tensors) expect(bitsOf((await checkpoint.tensors.get(name)?.read()) ?? new Float32Array())).toEqual(bitsOf(data));
+    for (const { name, data } of tensors)
+      expect(bitsOf((await checkpoint.tensors.get(name)?.read()) ?? new Float32Array())).toEqual(bitsOf(data));
     await checkpoint.close();
   });
 
@@ -91,7 +98,13 @@ describe('a written checkpoint', () => {
   it('replaces an earlier one, leaving nothing of it', async () => {
     await writeCheckpoint(directory, { ...content, maxShardBytes: 24 });
     await writeCheckpoint(directory, { ...content, chatTemplate: null });
-    expect(readdirSync(directory).sort()).toEqual(['config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']);
+    expect(readdirSync(directory).sort()).toEqual([
+      'config.json',
+      'generation_config.json',
+      'model.safetensors',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
     expect(readdirSync(join(directory, '..'))).toEqual(['model']);
   });
 
@@ -166,7 +179,14 @@ describe('a model directory', () => {
     await weights();
     write({ 'tokenizer.json': '{}', 'tokenizer_config.json': JSON.stringify({ chat_template: 'plain' }) });
     expect(await opened(({ chatTemplate }) => chatTemplate)).toBe('plain');
-    write({ 'tokenizer_config.json': JSON.stringify({ chat_template: [{ name: 'tool', template: 'x' }, { name: 'default', template: 'y' }] }) });
+    write({
+      'tokenizer_config.json': JSON.stringify({
+        chat_template: [
+          { name: 'tool', template: 'x' },
+          { name: 'default', template: 'y' },
+        ],
+      }),
+    });
     expect(await opened(({ chatTemplate }) => chatTemplate)).toBe('y');
     write({ 'chat_template.jinja': 'own file' });
     expect(await opened(({ chatTemplate }) => chatTemplate)).toBe('own file');
@@ -187,7 +207,10 @@ describe('a model directory', () => {
     ['a config.json that is not JSON', { 'config.json': '{' }],
     ['a config.json that is a list', { 'config.json': '[]' }],
     ['an index without weight_map', { 'config.json': '{}', 'model.safetensors.index.json': '{}' }],
-    ['an index that leads out of the directory', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"../secret.safetensors"}}' }],
+    [
+      'an index that leads out of the directory',
+      { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"../secret.safetensors"}}' },
+    ],
     ['an index of numbers', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":3}}' }],
   ])('with %s is a FormatError', async (_name, files) => {
     write(files);
@@ -200,17 +223,23 @@ describe('a model directory', () => {
     const { scale: _scale, ...without } = index.weight_map;
     writeFileSync(path, JSON.stringify({ weight_map: without }));
     await expect(openCheckpoint(directory)).rejects.toThrow(/"scale"[\s\S]*not in the index/);
-    writeFileSync(path, JSON.stringify({ weight_map: { ...index.weight_map, ghost: 'model-00001-of-00002.safetensors' } }));
+    writeFileSync(
+      path,
+      JSON.stringify({ weight_map: { ...index.weight_map, ghost: 'model-00001-of-00002.safetensors' } }),
+    );
     await expect(openCheckpoint(directory)).rejects.toThrow(/"ghost"/);
   });
 });
 
-it.each(['pytorch_model.bin', 'model.pt', 'model.pth', 'last.ckpt'])('%s given as a model is refused, with the way to convert it', async (name) => {
-  const path = join(root, name);
-  writeFileSync(path, '');
-  await expect(openCheckpoint(path)).rejects.toThrow(ConfigError);
-  await expect(openCheckpoint(path)).rejects.toThrow(/save_pretrained/);
-});
+it.each(['pytorch_model.bin', 'model.pt', 'model.pth', 'last.ckpt'])(
+  '%s given as a model is refused, with the way to convert it',
+  async (name) => {
+    const path = join(root, name);
+    writeFileSync(path, '');
+    await expect(openCheckpoint(path)).rejects.toThrow(ConfigError);
+    await expect(openCheckpoint(path)).rejects.toThrow(/save_pretrained/);
+  },
+);
 
 it('a file that is no model is refused with the way to name one', async () => {
   const path = join(root, 'model.safetensors');

@@ -1,6 +1,6 @@
 /** Reading a directory in Hugging Face layout: config.json, model.safetensors (one file, or shards with an index),
- *  tokenizer.json, tokenizer_config.json, generation_config.json and the chat template (its own file, or inside tokenizer_config.json).
- *  Pickled weights are refused: opening one runs whatever code it holds. */
+ *  tokenizer.json, tokenizer_config.json, generation_config.json and the chat template (its own file, or inside
+ *  tokenizer_config.json). Pickled weights are refused: opening one runs whatever code it holds. */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ConfigError, FormatError } from '../../../base/errors.js';
@@ -33,11 +33,13 @@ export async function openHuggingFace(directory: string): Promise<Checkpoint> {
   return { source: directory, config, tensors: weights.tensors, tokenizerFiles, chatTemplate, close: weights.close };
 }
 
-/** The tokenizer alone of a model directory, for what needs no weights: tokenizer.json, or what plain vocabulary files make; null when
- *  there is neither. */
+/** The tokenizer alone of a model directory, for what needs no weights: tokenizer.json, or what plain vocabulary files
+ *  make; null when there is neither. */
 export async function readTokenizerFiles(directory: string): Promise<TokenizerFiles | null> {
   const tokenizerConfig = (await readJsonIfPresent(join(directory, 'tokenizer_config.json'))) ?? {};
-  const tokenizerJson = (await readJsonIfPresent(join(directory, 'tokenizer.json'))) ?? (await readPlainVocabulary(directory, tokenizerConfig));
+  const tokenizerJson =
+    (await readJsonIfPresent(join(directory, 'tokenizer.json'))) ??
+    (await readPlainVocabulary(directory, tokenizerConfig));
   if (tokenizerJson === null) return null;
   const generationConfig = await readJsonIfPresent(join(directory, 'generation_config.json'));
   return { tokenizerJson, tokenizerConfig, ...(generationConfig === undefined ? {} : { generationConfig }) };
@@ -61,7 +63,11 @@ async function openWeights(directory: string, names: readonly string[]): Promise
   if (names.includes(shardIndexName)) return openShards(directory);
   const pickled = names.find(isPickle);
   if (pickled !== undefined) throw pickleError(pickled, directory);
-  throw new ConfigError('no weights', { where: directory, expected: `${single}, or shards with ${shardIndexName}`, got: names.slice(0, 12).join(', ') });
+  throw new ConfigError('no weights', {
+    where: directory,
+    expected: `${single}, or shards with ${shardIndexName}`,
+    got: names.slice(0, 12).join(', '),
+  });
 }
 
 export function isPickle(name: string): boolean {
@@ -95,14 +101,20 @@ async function openShards(directory: string): Promise<SafetensorsFile> {
       }
       const tensor = shard.tensors.get(name);
       if (tensor === undefined) {
-        throw new FormatError(`tensor "${name}" is not in the shard that the index names`, { where: indexPath, expected: `in ${shardName}` });
+        throw new FormatError(`tensor "${name}" is not in the shard that the index names`, {
+          where: indexPath,
+          expected: `in ${shardName}`,
+        });
       }
       tensors.set(name, tensor);
     }
     for (const [shardName, shard] of shards) {
       for (const name of shard.tensors.keys()) {
         if (placement.get(name) !== shardName) {
-          throw new FormatError(`tensor "${name}" of ${shardName} is not in the index, or is there under another shard`, { where: indexPath });
+          throw new FormatError(
+            `tensor "${name}" of ${shardName} is not in the index, or is there under another shard`,
+            { where: indexPath },
+          );
         }
       }
     }

@@ -18,7 +18,8 @@ const texts = { ...(read(join(folder, '../tokenizer/texts.json')) as Readonly<Re
 
 describe.each(Object.entries(ids))('the %s tokenizer', (kind, expected) => {
   const check = (tokenizer: Tokenizer): void => {
-    for (const [name, want] of Object.entries(expected)) expect(tokenizer.encode(present(texts[name as keyof typeof texts], 'a text')), name).toEqual(want);
+    for (const [name, want] of Object.entries(expected))
+      expect(tokenizer.encode(present(texts[name as keyof typeof texts], 'a text')), name).toEqual(want);
   };
 
   it('made of plain vocabulary files gives every text the ids of transformers, special tokens included', async () => {
@@ -26,9 +27,14 @@ describe.each(Object.entries(ids))('the %s tokenizer', (kind, expected) => {
   });
 
   it('of the tokenizer.json that transformers saves gives the same, and is the same tokenizer', async () => {
-    const saved = loadTokenizer({ tokenizerJson: read(join(folder, kind, 'transformersTokenizer.json')), tokenizerConfig: {} });
+    const saved = loadTokenizer({
+      tokenizerJson: read(join(folder, kind, 'transformersTokenizer.json')),
+      tokenizerConfig: {},
+    });
     check(saved);
-    expect(loadTokenizer(present(await readTokenizerFiles(join(folder, kind)), 'there is a vocabulary')).vocabularySize).toBe(saved.vocabularySize);
+    expect(
+      loadTokenizer(present(await readTokenizerFiles(join(folder, kind)), 'there is a vocabulary')).vocabularySize,
+    ).toBe(saved.vocabularySize);
   });
 });
 

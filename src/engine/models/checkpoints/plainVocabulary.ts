@@ -1,6 +1,7 @@
-/** Tokenizers given as plain vocabulary files, as checkpoints had them before tokenizer.json: vocab.txt (WordPiece, BERT) and vocab.json
- *  with merges.txt (byte-level BPE, RoBERTa and GPT-2). Makes the tokenizer.json that transformers makes of them.
- *  Source: transformers 5.23 `tokenization_bert.py`, `tokenization_roberta.py`, `tokenization_gpt2.py`. */
+/** Tokenizers given as plain vocabulary files, as checkpoints had them before tokenizer.json: vocab.txt (WordPiece,
+ *  BERT) and vocab.json with merges.txt (byte-level BPE, RoBERTa and GPT-2). Makes the tokenizer.json that transformers
+ *  makes of them. Source: transformers 5.23 `tokenization_bert.py`, `tokenization_roberta.py`, `tokenization_gpt2.py`.
+ */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, FormatError } from '../../../base/errors.js';
@@ -18,10 +19,15 @@ export async function readPlainVocabulary(directory: string, tokenizerConfig: un
   if (!isWordPiece && !isByteLevel) return null;
   const settings: Fields = isRecord(tokenizerConfig) ? tokenizerConfig : {};
   const config = await readJsonIfPresent(join(directory, 'config.json'));
-  const words = [settings['tokenizer_class'], isRecord(config) ? config['model_type'] : null].find((word) => typeof word === 'string');
-  const kind = /^(Distil)?Bert(Tokenizer|$)/i.test(String(words)) ? 'bert' : (/^(roberta|gpt2)(Tokenizer|$)/i.exec(String(words))?.[1] ?? '').toLowerCase();
+  const words = [settings['tokenizer_class'], isRecord(config) ? config['model_type'] : null].find(
+    (word) => typeof word === 'string',
+  );
+  const kind = /^(Distil)?Bert(Tokenizer|$)/i.test(String(words))
+    ? 'bert'
+    : (/^(roberta|gpt2)(Tokenizer|$)/i.exec(String(words))?.[1] ?? '').toLowerCase();
   const isExtended = names.includes('added_tokens.json');
-  if (isWordPiece && kind === 'bert' && !isExtended) return wordPieceRules(await readLines(join(directory, 'vocab.txt')), settings);
+  if (isWordPiece && kind === 'bert' && !isExtended)
+    return wordPieceRules(await readLines(join(directory, 'vocab.txt')), settings);
   if (isByteLevel && (kind === 'roberta' || kind === 'gpt2') && !isExtended) {
     const where = join(directory, 'vocab.json');
     const vocab = await readJsonIfPresent(where);
@@ -38,26 +44,43 @@ export async function readPlainVocabulary(directory: string, tokenizerConfig: un
 
 function wordPieceRules(lines: readonly string[], settings: Fields): Fields {
   const vocab = new Map(lines.map((token, id) => [token, id]));
-  const special = specials(vocab, settings, { pad_token: '[PAD]', unk_token: '[UNK]', cls_token: '[CLS]', sep_token: '[SEP]', mask_token: '[MASK]' });
+  const special = specials(vocab, settings, {
+    pad_token: '[PAD]',
+    unk_token: '[UNK]',
+    cls_token: '[CLS]',
+    sep_token: '[SEP]',
+    mask_token: '[MASK]',
+  });
   const [cls, sep] = [special.required('cls_token'), special.required('sep_token')];
   const token = (id: string, type: number): Fields => ({ SpecialToken: { id, type_id: type } });
   const sequence = (id: string, type: number): Fields => ({ Sequence: { id, type_id: type } });
   return {
-    version: '1.0', truncation: null, padding: null, added_tokens: special.added,
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: special.added,
     normalizer: {
-      type: 'BertNormalizer', clean_text: true, handle_chinese_chars: settings['tokenize_chinese_chars'] ?? true,
-      strip_accents: settings['strip_accents'] ?? null, lowercase: settings['do_lower_case'] ?? true,
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: settings['tokenize_chinese_chars'] ?? true,
+      strip_accents: settings['strip_accents'] ?? null,
+      lowercase: settings['do_lower_case'] ?? true,
     },
     pre_tokenizer: { type: 'BertPreTokenizer' },
     post_processor: {
       type: 'TemplateProcessing',
       single: [token(cls.content, 0), sequence('A', 0), token(sep.content, 0)],
       pair: [token(cls.content, 0), sequence('A', 0), token(sep.content, 0), sequence('B', 1), token(sep.content, 1)],
-      special_tokens: Object.fromEntries([cls, sep].map(({ content, id }) => [content, { id: content, ids: [id], tokens: [content] }])),
+      special_tokens: Object.fromEntries(
+        [cls, sep].map(({ content, id }) => [content, { id: content, ids: [id], tokens: [content] }]),
+      ),
     },
     decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
     model: {
-      type: 'WordPiece', unk_token: special.required('unk_token').content, continuing_subword_prefix: '##', max_input_chars_per_word: 100,
+      type: 'WordPiece',
+      unk_token: special.required('unk_token').content,
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
       vocab: Object.fromEntries(vocab),
     },
   };
@@ -66,19 +89,47 @@ function wordPieceRules(lines: readonly string[], settings: Fields): Fields {
 function byteLevelRules(vocab: Fields, lines: readonly string[], settings: Fields, isRoberta: boolean): Fields {
   const ids = new Map(Object.entries(vocab).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
   const special = isRoberta
-    ? specials(ids, settings, { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>', sep_token: '</s>', pad_token: '<pad>', cls_token: '<s>', mask_token: '<mask>' })
+    ? specials(ids, settings, {
+        bos_token: '<s>',
+        eos_token: '</s>',
+        unk_token: '<unk>',
+        sep_token: '</s>',
+        pad_token: '<pad>',
+        cls_token: '<s>',
+        mask_token: '<mask>',
+      })
     : specials(ids, settings, { unk_token: '<|endoftext|>', bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' });
   const addsSpace = settings['add_prefix_space'] ?? false;
   const pair = (name: string): readonly unknown[] => [special.required(name).content, special.required(name).id];
   const byteLevel = { type: 'ByteLevel', add_prefix_space: addsSpace, trim_offsets: true, use_regex: true };
   return {
-    version: '1.0', truncation: null, padding: null, added_tokens: special.added, normalizer: null,
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: special.added,
+    normalizer: null,
     pre_tokenizer: byteLevel,
-    post_processor: isRoberta ? { type: 'RobertaProcessing', sep: pair('sep_token'), cls: pair('cls_token'), trim_offsets: true, add_prefix_space: addsSpace } : null,
+    post_processor: isRoberta
+      ? {
+          type: 'RobertaProcessing',
+          sep: pair('sep_token'),
+          cls: pair('cls_token'),
+          trim_offsets: true,
+          add_prefix_space: addsSpace,
+        }
+      : null,
     decoder: { ...byteLevel, add_prefix_space: true },
     model: {
-      type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: '', end_of_word_suffix: '', fuse_unk: false, byte_fallback: false,
-      ignore_merges: false, vocab, merges: lines.filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version'))),
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '',
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab,
+      merges: lines.filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version'))),
     },
   };
 }
@@ -100,12 +151,25 @@ function specials(
     return typeof content === 'string' ? content : (defaults[name] ?? '');
   };
   const contents = [...new Set(Object.keys(defaults).map(contentOf))];
-  const known = contents.flatMap((content) => (ids.has(content) ? [{ id: ids.get(content) ?? 0, content }] : [])).sort((a, b) => a.id - b.id);
+  const known = contents
+    .flatMap((content) => (ids.has(content) ? [{ id: ids.get(content) ?? 0, content }] : []))
+    .sort((a, b) => a.id - b.id);
   return {
-    added: known.map((token) => ({ ...token, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+    added: known.map((token) => ({
+      ...token,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
     required: (name) => {
       const token = known.find(({ content }) => content === contentOf(name));
-      if (token === undefined) throw new FormatError('A special token is not in the vocabulary', { where: name, got: JSON.stringify(contentOf(name)) });
+      if (token === undefined)
+        throw new FormatError('A special token is not in the vocabulary', {
+          where: name,
+          got: JSON.stringify(contentOf(name)),
+        });
       return token;
     },
   };

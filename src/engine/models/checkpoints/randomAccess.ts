@@ -1,4 +1,5 @@
-/** A file that is read in pieces, never whole. Owns the mapping of file-system refusals to errors that a user understands. */
+/** A file that is read in pieces, never whole. Owns the mapping of file-system refusals to errors that a user
+ *  understands. */
 import { open } from 'node:fs/promises';
 import { ConfigError, EnvironmentError, FormatError, GadflyError } from '../../../base/errors.js';
 
@@ -55,7 +56,8 @@ export async function openRandomAccess(path: string): Promise<RandomAccessFile> 
   };
 }
 
-/** The error for a refusal of the file system: a missing file is the user's choice of path, the rest is the machine's. */
+/** The error for a refusal of the file system: a missing file is the user's choice of path, the rest is the machine's.
+ */
 export function fileError(path: string, what: string, cause: unknown): ConfigError | EnvironmentError {
   const code = errorCode(cause);
   if (code === 'ENOENT') {
@@ -67,11 +69,17 @@ export function fileError(path: string, what: string, cause: unknown): ConfigErr
       : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
         ? 'Check the permissions, or choose another place.'
         : 'Check the disk and the path.';
-  return new EnvironmentError(code === 'ENOSPC' ? `${what}: the disk is full` : what, { where: path, got: cause instanceof Error ? cause.message : String(cause), remedy, cause });
+  return new EnvironmentError(code === 'ENOSPC' ? `${what}: the disk is full` : what, {
+    where: path,
+    got: cause instanceof Error ? cause.message : String(cause),
+    remedy,
+    cause,
+  });
 }
 
 /** The code of a refusal by the operating system ('ENOSPC'), or null for any other error. */
 export function errorCode(cause: unknown): string | null {
-  if (cause instanceof Error && !(cause instanceof GadflyError) && 'code' in cause && typeof cause.code === 'string') return cause.code;
+  if (cause instanceof Error && !(cause instanceof GadflyError) && 'code' in cause && typeof cause.code === 'string')
+    return cause.code;
   return null;
 }

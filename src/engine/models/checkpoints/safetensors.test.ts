@@ -8,7 +8,8 @@ import { ConfigError, FormatError } from '../../../base/errors.js';
 import { halfValues, toBrainFloat, toHalf } from './halfPrecision.js';
 import { openSafetensors } from './safetensors.js';
 
-const golden = (name: string): string => fileURLToPath(new URL(`../../../../tests/golden/safetensorsFiles/${name}`, import.meta.url));
+const golden = (name: string): string =>
+  fileURLToPath(new URL(`../../../../tests/golden/safetensorsFiles/${name}`, import.meta.url));
 const expected = JSON.parse(readFileSync(golden('expected.json'), 'utf8')) as {
   readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly bits: readonly number[] }>>;
   readonly conversions: Readonly<Record<'halfValues' | 'toHalf' | 'toBrainFloat', string>> & { readonly count: number };
@@ -42,7 +43,8 @@ describe('16-bit conversions equal those of PyTorch', () => {
   const edges = new Uint32Array(halves.buffer);
   const words: number[] = [];
   for (let word = 0; word < 2 ** 32; word += 65521 * 3) words.push(word);
-  for (const d of [-1, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000]) for (const edge of edges) words.push((edge + d) >>> 0);
+  for (const d of [-1, 1, 0x0fff, 0x1000, 0x1001, 0x7fff, 0x8000])
+    for (const edge of edges) words.push((edge + d) >>> 0);
   const values = new Float32Array(Uint32Array.from(words).buffer).filter((value) => !Number.isNaN(value));
 
   it('for every half as f32', () => {
@@ -73,10 +75,19 @@ describe('a hostile file is a FormatError', () => {
     text.copy(bytes, 8);
     return bytes;
   };
-  const tensor = (shape: unknown, begin: unknown, end: unknown, dtype: unknown = 'F32'): object => ({ dtype, shape, data_offsets: [begin, end] });
+  const tensor = (shape: unknown, begin: unknown, end: unknown, dtype: unknown = 'F32'): object => ({
+    dtype,
+    shape,
+    data_offsets: [begin, end],
+  });
 
   it('but a proper one, with metadata and spaces after the header, is not', async () => {
-    await openBytes(fileOf(`${JSON.stringify({ __metadata__: { format: 'pt' }, a: tensor([2], 0, 8), b: tensor([], 8, 12) })}   `, 12));
+    await openBytes(
+      fileOf(
+        `${JSON.stringify({ __metadata__: { format: 'pt' }, a: tensor([2], 0, 8), b: tensor([], 8, 12) })}   `,
+        12,
+      ),
+    );
     await openBytes(fileOf({}));
   });
 
@@ -110,16 +121,26 @@ describe('a hostile file is a FormatError', () => {
     ['with a hole', fileOf({ a: tensor([1], 0, 4), b: tensor([1], 8, 12) }, 12)],
     ['with a hole at the start', fileOf({ a: tensor([1], 4, 8) }, 8)],
     ['with bytes after the last tensor', fileOf({ a: tensor([1], 0, 4) }, 8)],
-    ['with a name twice', fileOf(`{"a": ${JSON.stringify(tensor([1], 0, 4))}, "a": ${JSON.stringify(tensor([1], 4, 8))}}`, 8)],
-    ['with a name twice, spelled otherwise', fileOf(`{"a": ${JSON.stringify(tensor([1], 0, 4))}, "\\u0061": ${JSON.stringify(tensor([1], 4, 8))}}`, 8)],
-    ['with a key of a tensor twice', fileOf('{"a": {"dtype": "F32", "dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', 4)],
+    [
+      'with a name twice',
+      fileOf(`{"a": ${JSON.stringify(tensor([1], 0, 4))}, "a": ${JSON.stringify(tensor([1], 4, 8))}}`, 8),
+    ],
+    [
+      'with a name twice, spelled otherwise',
+      fileOf(`{"a": ${JSON.stringify(tensor([1], 0, 4))}, "\\u0061": ${JSON.stringify(tensor([1], 4, 8))}}`, 8),
+    ],
+    [
+      'with a key of a tensor twice',
+      fileOf('{"a": {"dtype": "F32", "dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', 4),
+    ],
   ])('%s', async (_name, bytes) => {
     await expect(openBytes(bytes)).rejects.toThrow(FormatError);
   });
 
   it('cut short anywhere', async () => {
     const whole = readFileSync(golden('mixed.safetensors'));
-    for (let length = 0; length < whole.length; length += 13) await expect(openBytes(whole.subarray(0, length)), `${length}`).rejects.toThrow(FormatError);
+    for (let length = 0; length < whole.length; length += 13)
+      await expect(openBytes(whole.subarray(0, length)), `${length}`).rejects.toThrow(FormatError);
   });
 });
 

@@ -1,5 +1,5 @@
-/** Reading a safetensors file tensor by tensor. Owns which element types become f32 and how.
- *  The header is checked in safetensorsHeader.ts; a tensor's bytes are read when asked for, in pieces, and never kept. */
+/** Reading a safetensors file tensor by tensor. Owns which element types become f32 and how. The header is checked in
+ *  safetensorsHeader.ts; a tensor's bytes are read when asked for, in pieces, and never kept. */
 import { FormatError } from '../../../base/errors.js';
 import type { CheckpointTensor } from './checkpoint.js';
 import { readBrainFloat, readHalf } from './halfPrecision.js';
@@ -31,9 +31,15 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-async function readHeader(file: RandomAccessFile): Promise<{ dataStart: number; entries: readonly SafetensorsEntry[] }> {
+async function readHeader(
+  file: RandomAccessFile,
+): Promise<{ dataStart: number; entries: readonly SafetensorsEntry[] }> {
   if (file.size < 8) {
-    throw new FormatError('too short for a safetensors file', { where: file.path, expected: '8 bytes or more', got: `${file.size}` });
+    throw new FormatError('too short for a safetensors file', {
+      where: file.path,
+      expected: '8 bytes or more',
+      got: `${file.size}`,
+    });
   }
   const prefix = await file.read(0, 8);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
@@ -50,13 +56,21 @@ async function readHeader(file: RandomAccessFile): Promise<{ dataStart: number; 
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new FormatError('the header is not UTF-8', { where: file.path, remedy: 'Is this a safetensors file?', cause });
+    throw new FormatError('the header is not UTF-8', {
+      where: file.path,
+      remedy: 'Is this a safetensors file?',
+      cause,
+    });
   }
   const dataStart = 8 + Number(length);
   return { dataStart, entries: parseSafetensorsHeader(text, file.size - dataStart, file.path) };
 }
 
-async function readTensor(file: RandomAccessFile, dataStart: number, { name, dtype, begin, end }: SafetensorsEntry): Promise<Float32Array> {
+async function readTensor(
+  file: RandomAccessFile,
+  dataStart: number,
+  { name, dtype, begin, end }: SafetensorsEntry,
+): Promise<Float32Array> {
   const width = dtype === 'F32' ? 4 : 2;
   if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
     throw new FormatError(`tensor ${JSON.stringify(name)} has element type ${dtype}`, {

@@ -1,14 +1,27 @@
-/** The header of a safetensors file: parsing with every check that the format asks for, and writing.
- *  Layout: u64 header length, JSON header {name: {dtype, shape, data_offsets}}, then the tensors' bytes without hole or overlap.
- *  Source: https://github.com/huggingface/safetensors#format. The file is not trusted: nothing is allocated on its word. */
+/** The header of a safetensors file: parsing with every check that the format asks for, and writing. Layout: u64 header
+ *  length, JSON header {name: {dtype, shape, data_offsets}}, then the tensors' bytes without hole or overlap. Source:
+ *  https://github.com/huggingface/safetensors#format. The file is not trusted: nothing is allocated on its word. */
 import { FormatError } from '../../../base/errors.js';
 
 /** Bytes of an element, for every type the format names. Only some are readable (see safetensors.ts). */
 const elementBytes = {
-  BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1, F8_E8M0: 1,
-  I16: 2, U16: 2, F16: 2, BF16: 2,
-  I32: 4, U32: 4, F32: 4,
-  F64: 8, I64: 8, U64: 8, C64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  C64: 8,
 } as const satisfies Record<string, number>;
 
 export type SafetensorsType = keyof typeof elementBytes;
@@ -47,16 +60,23 @@ export function parseSafetensorsHeader(text: string, dataBytes: number, where: s
       });
     }
     if (begin !== reached) {
-      throw new FormatError(`the bytes of tensor ${quoted(name)} ${begin < reached ? 'overlap another tensor' : 'leave a hole before them'}`, {
-        where,
-        expected: `offset ${reached}`,
-        got: `offset ${begin}`,
-      });
+      throw new FormatError(
+        `the bytes of tensor ${quoted(name)} ${begin < reached ? 'overlap another tensor' : 'leave a hole before them'}`,
+        {
+          where,
+          expected: `offset ${reached}`,
+          got: `offset ${begin}`,
+        },
+      );
     }
     reached = end;
   }
   if (reached !== dataBytes) {
-    throw new FormatError('bytes after the last tensor', { where, expected: `${reached} bytes of data`, got: `${dataBytes}` });
+    throw new FormatError('bytes after the last tensor', {
+      where,
+      expected: `${reached} bytes of data`,
+      got: `${dataBytes}`,
+    });
   }
   return entries;
 }
@@ -86,7 +106,12 @@ function parseObject(text: string, where: string): Record<string, unknown> {
   try {
     header = JSON.parse(text);
   } catch (cause) {
-    throw new FormatError('the header is not JSON', { where, got: text.slice(0, 60), remedy: 'Is this a safetensors file?', cause });
+    throw new FormatError('the header is not JSON', {
+      where,
+      got: text.slice(0, 60),
+      remedy: 'Is this a safetensors file?',
+      cause,
+    });
   }
   if (!isRecord(header)) throw new FormatError('the header is not a JSON object', { where, got: text.slice(0, 60) });
   const duplicate = findDuplicateKey(text);
@@ -96,7 +121,10 @@ function parseObject(text: string, where: string): Record<string, unknown> {
 
 function parseEntry(name: string, value: unknown, where: string): SafetensorsEntry {
   const fail = (problem: string): never => {
-    throw new FormatError(`tensor ${quoted(name)}: ${problem}`, { where, got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing' });
+    throw new FormatError(`tensor ${quoted(name)}: ${problem}`, {
+      where,
+      got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
+    });
   };
   if (!isRecord(value)) return fail('its entry is not an object');
   const { dtype, shape, data_offsets: offsets } = value;
@@ -127,8 +155,8 @@ function quoted(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
 }
 
-/** A key that occurs twice in one object of valid JSON, or null. JSON.parse keeps the last silently; two readers of one file
- *  could then see different tensors. */
+/** A key that occurs twice in one object of valid JSON, or null. JSON.parse keeps the last silently; two readers of one
+ *  file could then see different tensors. */
 function findDuplicateKey(json: string): string | null {
   const scopes: (Set<string> | null)[] = [];
   const token = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
@@ -139,7 +167,8 @@ function findDuplicateKey(json: string): string | null {
     else if (text === '}' || text === ']') scopes.pop();
     else {
       const scope = scopes.at(-1);
-      if (scope === null || scope === undefined || !/^\s*:/.test(json.slice(token.lastIndex, token.lastIndex + 64))) continue;
+      if (scope === null || scope === undefined || !/^\s*:/.test(json.slice(token.lastIndex, token.lastIndex + 64)))
+        continue;
       const key = JSON.parse(text) as string;
       if (scope.has(key)) return key;
       scope.add(key);

@@ -1,5 +1,6 @@
 /** Writes tensors, one at a time, into one safetensors file or into shards with an index, as transformers names them.
- *  The header of a file comes first but is known last: tensors go to a data file, which is then copied behind the header. */
+ *  The header of a file comes first but is known last: tensors go to a data file, which is then copied behind the
+ *  header. */
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ShapeError } from '../../../base/errors.js';
@@ -66,9 +67,13 @@ export async function writeSafetensors(
 function checkTensor({ name, shape, data }: WrittenTensor, names: ReadonlySet<string>): void {
   const elements = shape.reduce((product, dim) => product * dim, 1);
   if (elements !== data.length) {
-    throw new ShapeError(`tensor "${name}" has other data than its shape says`, { expected: `${elements} = [${shape.join(', ')}]`, got: `${data.length}` });
+    throw new ShapeError(`tensor "${name}" has other data than its shape says`, {
+      expected: `${elements} = [${shape.join(', ')}]`,
+      got: `${data.length}`,
+    });
   }
-  if (names.has(name) || name === '__metadata__') throw new ShapeError(`two tensors named "${name}", or a reserved name`);
+  if (names.has(name) || name === '__metadata__')
+    throw new ShapeError(`two tensors named "${name}", or a reserved name`);
 }
 
 async function writeData(file: FileHandle, data: Float32Array, dtype: WrittenType): Promise<void> {
@@ -83,7 +88,8 @@ async function finish(directory: string, shards: readonly Shard[], dtype: Writte
   const files = shards.length === 0 ? [{ path: null, entries: [], bytes: 0 }] : shards;
   const weightMap: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [i, { path, entries }] of files.entries()) {
-    const fileName = files.length === 1 ? 'model.safetensors' : `model-${numbered(i + 1)}-of-${numbered(files.length)}.safetensors`;
+    const fileName =
+      files.length === 1 ? 'model.safetensors' : `model-${numbered(i + 1)}-of-${numbered(files.length)}.safetensors`;
     const out = await open(join(directory, fileName), 'wx');
     try {
       await writeFully(out, encodeSafetensorsHeader(entries, typeNames[dtype]));
@@ -118,7 +124,7 @@ async function appendFile(out: FileHandle, path: string): Promise<void> {
 
 /** A write may take fewer bytes than it was given. */
 async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, null);
     done += bytesWritten;
   }

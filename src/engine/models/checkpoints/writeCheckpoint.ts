@@ -29,7 +29,8 @@ export async function writeCheckpoint(directory: string, content: CheckpointCont
   await writeDirectoryAtomically(directory, {
     mayReplace: (names) => names.includes('config.json') && names.every(isModelFile),
     fill: async (temporary) => {
-      const writeText = (name: string, text: string): Promise<void> => writeFile(join(temporary, name), text, { flag: 'wx', flush: true });
+      const writeText = (name: string, text: string): Promise<void> =>
+        writeFile(join(temporary, name), text, { flag: 'wx', flush: true });
       const { dtype: _dtype, torch_dtype: _torchType, ...rest } = config;
       await writeText('config.json', configText({ ...rest, torch_dtype: torchTypes[dtype] }));
       for (const [name, text] of tokenizerFiles) {
@@ -43,7 +44,8 @@ export async function writeCheckpoint(directory: string, content: CheckpointCont
 }
 
 /** Fields that transformers refuses to read from an integer. JSON.stringify writes 30.0 as 30. */
-const floatField = /^( *"(?:(?:attn|final)_logit_softcapping|initializer_range|init_std|(?:rms|layer)_norm_eps(?:ilon)?)": -?\d+)(,?)$/gm;
+const floatField =
+  /^( *"(?:(?:attn|final)_logit_softcapping|initializer_range|init_std|(?:rms|layer)_norm_eps(?:ilon)?)": -?\d+)(,?)$/gm;
 
 function configText(config: Readonly<Record<string, unknown>>): string {
   return `${JSON.stringify(config, null, 2).replace(floatField, '$1.0$2')}\n`;
@@ -51,7 +53,9 @@ function configText(config: Readonly<Record<string, unknown>>): string {
 
 /** The files that make a model directory, by which an earlier model is told from anything else. */
 function isModelFile(name: string): boolean {
-  return /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/.test(name)
-    || /^(merges\.txt|vocab\.txt|tokenizer\.model|chat_template\.(jinja|json))$/.test(name)
-    || /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/.test(name);
+  return (
+    /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$/.test(name) ||
+    /^(merges\.txt|vocab\.txt|tokenizer\.model|chat_template\.(jinja|json))$/.test(name) ||
+    /^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/.test(name)
+  );
 }

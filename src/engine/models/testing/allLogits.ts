@@ -5,23 +5,36 @@ import type { LanguageModel } from '../languageModel.js';
 import { packSequences } from '../packSequences.js';
 
 /** Logits at every position of right-padded rows, [B][T][V]. */
-export async function allLogits(model: LanguageModel, rows: readonly (readonly number[])[]): Promise<readonly (readonly Float32Array[])[]> {
+export async function allLogits(
+  model: LanguageModel,
+  rows: readonly (readonly number[])[],
+): Promise<readonly (readonly Float32Array[])[]> {
   const { layers, kvHeads, headSize } = model.architecture.config;
   const { ids_BT, positions_BT } = packSequences(rows.map((prefix) => ({ prefix, completion: [] })));
   const [B = 0, T = 0] = ids_BT.dims;
   const empty = f32Tensor([B, kvHeads, 0, headSize], []);
   const feeds: Record<string, HostTensor> = {
-    ids: ids_BT, positions: positions_BT,
-    lastIndex: i32Tensor([B], rows.map((ids) => ids.length - 1)), total: i32Tensor([1], [T]),
+    ids: ids_BT,
+    positions: positions_BT,
+    lastIndex: i32Tensor(
+      [B],
+      rows.map((ids) => ids.length - 1),
+    ),
+    total: i32Tensor([1], [T]),
     attentionBias: f32Tensor([1, 1, T, T], new Float32Array(T * T)),
-    logitRows: i64Tensor([B * T], Array.from({ length: B * T }, (_, i) => i)),
-    scoreRows: i64Tensor([0], []), scoreIds: i64Tensor([0], []),
+    logitRows: i64Tensor(
+      [B * T],
+      Array.from({ length: B * T }, (_, i) => i),
+    ),
+    scoreRows: i64Tensor([0], []),
+    scoreIds: i64Tensor([0], []),
   };
   if (model.architecture.config.slidingWindow !== undefined) {
     feeds['attentionBias'] = f32Tensor([B, 1, T, T], new Float32Array(B * T * T));
     feeds['keyPositions'] = positions_BT;
   }
-  for (let layer = 0; layer < layers; layer++) feeds[`pastK.${String(layer)}`] = feeds[`pastV.${String(layer)}`] = empty;
+  for (let layer = 0; layer < layers; layer++)
+    feeds[`pastK.${String(layer)}`] = feeds[`pastV.${String(layer)}`] = empty;
   const { logits } = await model.device.run(await model.inference(), feeds, ['logits']);
   const data = present(logits, 'logits').data as Float32Array;
   const V = model.vocabularySize;

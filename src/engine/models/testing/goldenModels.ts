@@ -1,5 +1,5 @@
-/** For tests: the small models of tests/golden/models.py and families.py, their weights from the same formula, and what transformers
- *  computed. */
+/** For tests: the small models of tests/golden/models.py and families.py, their weights from the same formula, and what
+ *  transformers computed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { present } from '../../../base/invariant.js';
@@ -8,9 +8,10 @@ import type { Checkpoint, CheckpointTensor } from '../checkpoints/checkpoint.js'
 
 export const goldenFolder = resolve(import.meta.dirname, '../../../../tests/golden/models');
 
-const goldensIn = (folder: string): readonly string[] => readdirSync(join(goldenFolder, folder))
-  .filter((name) => name.endsWith('.json') && name !== 'rope.json')
-  .map((name) => join(folder, name.slice(0, -'.json'.length)));
+const goldensIn = (folder: string): readonly string[] =>
+  readdirSync(join(goldenFolder, folder))
+    .filter((name) => name.endsWith('.json') && name !== 'rope.json')
+    .map((name) => join(folder, name.slice(0, -'.json'.length)));
 
 const variants = [...goldensIn('.'), ...goldensIn('../families')];
 
@@ -40,52 +41,85 @@ export function readGolden<T = Golden>(variant: string): T {
   return JSON.parse(readFileSync(join(goldenFolder, `${variant}.json`), 'utf8')) as T;
 }
 
-/** Gradients of the weighted sum by parameter (float32 safetensors: an 8-byte header length, a JSON header, the data). */
+/** Gradients of the weighted sum by parameter (float32 safetensors: an 8-byte header length, a JSON header, the data).
+ */
 export function readGoldenGradients(variant: string): ReadonlyMap<string, Float32Array> {
   const file = readFileSync(join(goldenFolder, `${variant}.gradients.safetensors`));
   const headerLength = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString('utf8', 8, 8 + headerLength)) as Record<string, { readonly data_offsets?: readonly [number, number] }>;
+  const header = JSON.parse(file.toString('utf8', 8, 8 + headerLength)) as Record<
+    string,
+    { readonly data_offsets?: readonly [number, number] }
+  >;
   const start = 8 + headerLength;
   return new Map(
     Object.entries(header).flatMap(([name, { data_offsets: offsets }]) =>
-      offsets === undefined ? [] : [[name, new Float32Array(new Uint8Array(file.subarray(start + offsets[0], start + offsets[1])).buffer)] as const],
+      offsets === undefined
+        ? []
+        : [
+            [
+              name,
+              new Float32Array(new Uint8Array(file.subarray(start + offsets[0], start + offsets[1])).buffer),
+            ] as const,
+          ],
     ),
   );
 }
 
-/** How far each parameter's gradient is from PyTorch's, relative to its size; infinite for one that is missing or unexpected. */
-export function gradientErrors(variant: string, gradients: ReadonlyMap<string, Float32Array>): ReadonlyMap<string, number> {
+/** How far each parameter's gradient is from PyTorch's, relative to its size; infinite for one that is missing or
+ *  unexpected. */
+export function gradientErrors(
+  variant: string,
+  gradients: ReadonlyMap<string, Float32Array>,
+): ReadonlyMap<string, number> {
   const projected = readGolden(variant).gradients;
   const names = new Set([...gradients.keys(), ...Object.keys(readGolden(variant).parameters)]);
   const whole = projected === undefined ? readGoldenGradients(variant) : new Map<string, Float32Array>();
-  return new Map([...names].map((name) => {
-    const [got, expected] = [gradients.get(name), whole.get(name)];
-    if (got !== undefined && expected !== undefined) return [name, relativeDifference(got, expected)] as const;
-    return [name, got === undefined || projected?.[name] === undefined ? Number.POSITIVE_INFINITY : projectedError(name, got, projected)] as const;
-  }));
+  return new Map(
+    [...names].map((name) => {
+      const [got, expected] = [gradients.get(name), whole.get(name)];
+      if (got !== undefined && expected !== undefined) return [name, relativeDifference(got, expected)] as const;
+      return [
+        name,
+        got === undefined || projected?.[name] === undefined
+          ? Number.POSITIVE_INFINITY
+          : projectedError(name, got, projected),
+      ] as const;
+    }),
+  );
 }
 
-/** Norm and projections compared. The bias of keys moves all scores of a query alike, so that its gradient may be rounding alone: a bias is
- *  compared beside its matrix. */
+/** Norm and projections compared. The bias of keys moves all scores of a query alike, so that its gradient may be
+ *  rounding alone: a bias is compared beside its matrix. */
 function projectedError(name: string, got: Float32Array, projected: NonNullable<Golden['gradients']>): number {
   const [norm, ...products] = projected[name] ?? [0];
   const [beside] = projected[name.replace(/bias$/, 'weight')] ?? [0];
-  const values = [Math.hypot(...got), ...products.map((_, k) => {
-    const direction = uniform(`projection ${String(k)} of ${name}`, got.length);
-    return got.reduce((sum, value, i) => sum + 4 * value * (direction[i] ?? 0), 0);
-  })];
-  return Math.max(...[norm, ...products].map((value, i) => Math.abs((values[i] ?? 0) - value))) / Math.max(norm, beside, 1e-6);
+  const values = [
+    Math.hypot(...got),
+    ...products.map((_, k) => {
+      const direction = uniform(`projection ${String(k)} of ${name}`, got.length);
+      return got.reduce((sum, value, i) => sum + 4 * value * (direction[i] ?? 0), 0);
+    }),
+  ];
+  return (
+    Math.max(...[norm, ...products].map((value, i) => Math.abs((values[i] ?? 0) - value))) /
+    Math.max(norm, beside, 1e-6)
+  );
 }
 
 /** The checkpoint of a variant, its weights computed. */
 export function goldenCheckpoint(variant: string): Checkpoint {
   const { config, parameters } = readGolden(variant);
-  return memoryCheckpoint(config, Object.entries(parameters).map(([name, shape]) => formulaTensor(name, shape)));
+  return memoryCheckpoint(
+    config,
+    Object.entries(parameters).map(([name, shape]) => formulaTensor(name, shape)),
+  );
 }
 
 export function memoryCheckpoint(config: Checkpoint['config'], tensors: readonly CheckpointTensor[]): Checkpoint {
   return {
-    source: 'golden', config, chatTemplate: null,
+    source: 'golden',
+    config,
+    chatTemplate: null,
     tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
     tokenizerFiles: { tokenizerJson: tokenizerJson(Number(config['vocab_size'])), tokenizerConfig: {} },
     close: () => Promise.resolve(),
@@ -119,7 +153,12 @@ export function characterTokenizer(size: number): Tokenizer {
 function tokenizerJson(size: number): unknown {
   const vocab = Object.fromEntries(Array.from({ length: size }, (_, id) => [String.fromCharCode(33 + id), id]));
   return {
-    version: '1.0', added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: { type: 'Fuse' },
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: { type: 'Fuse' },
     model: { type: 'BPE', vocab, merges: [], unk_token: null, dropout: null, fuse_unk: false, byte_fallback: false },
   };
 }
@@ -127,6 +166,8 @@ function tokenizerJson(size: number): unknown {
 /** Largest difference over the largest expected magnitude. */
 export function relativeDifference(got: ArrayLike<number>, expected: ArrayLike<number>): number {
   const scale = Math.max(1e-6, ...Array.from(expected, Math.abs));
-  const differences = Array.from(expected, (value, i) => Math.abs(present(got[i], 'as many values as expected') - value));
+  const differences = Array.from(expected, (value, i) =>
+    Math.abs(present(got[i], 'as many values as expected') - value),
+  );
   return got.length === expected.length ? Math.max(...differences) / scale : Number.POSITIVE_INFINITY;
 }

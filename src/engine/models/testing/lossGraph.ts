@@ -34,7 +34,10 @@ export async function lossGradients(
 ): Promise<LossGradients> {
   const trace = createTrace();
   const values = build(trace);
-  const loss = reduceSum(mul(values, trace.input('factors', 'f32', values.shape)), values.shape.map((_, axis) => axis));
+  const loss = reduceSum(
+    mul(values, trace.input('factors', 'f32', values.shape)),
+    values.shape.map((_, axis) => axis),
+  );
   const parameters = traceParameters(specs, trace);
   const outputs: Record<string, Value> = { loss, values };
   const gradients = differentiate(loss, [...parameters.values()]);
@@ -48,7 +51,8 @@ export async function lossGradients(
   }
   const program = await device.compile(finishGraph(trace, outputs), { store: weights });
   const store = await device.createStore(specs);
-  const dims = values.shape.length === 1 ? [factors.length] : [factors.length / Number(values.shape[1]), Number(values.shape[1])];
+  const dims =
+    values.shape.length === 1 ? [factors.length] : [factors.length / Number(values.shape[1]), Number(values.shape[1])];
   const result = await device.accumulate(program, { ...feeds, factors: f32Tensor(dims, factors) }, store);
   const read = await Promise.all(specs.map(async ({ name }) => [name, await device.read(store, name)] as const));
   await device.release(program);

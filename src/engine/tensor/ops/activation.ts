@@ -60,7 +60,8 @@ export const siluOp: OpDefinition = {
   },
   lower(onnx, { inputs }) {
     const x = onnx.name(at(inputs, 0));
-    if (onnx.provider === 'cpu') return [onnx.node('QuickGelu', [x], { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })];
+    if (onnx.provider === 'cpu')
+      return [onnx.node('QuickGelu', [x], { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } })];
     return [onnx.node('Mul', [x, onnx.node('Sigmoid', [x])])];
   },
   vjp({ inputs, outputs, gradient }) {

@@ -1,5 +1,5 @@
-/** The op table, and the builder function of every op. A new op is one file entry, one line here, and sample cases in testing/cases
- *  (the contract test fails without them). */
+/** The op table, and the builder function of every op. A new op is one file entry, one line here, and sample cases in
+ *  testing/cases (the contract test fails without them). */
 import type { OpDefinition } from '../value.js';
 import { geluOp, geluTanhOp, siluOp } from './activation.js';
 import { addOp, divOp, maximumOp, minimumOp, mulOp, negOp, subOp } from './arithmetic.js';

@@ -7,17 +7,28 @@ import { operands, type Operand } from './operand.js';
 import { sumTo } from './shape.js';
 
 /** @param slopes gradients in a and b, before they are summed to the operands' shapes */
-function binary(name: string, type: string, slopes: (gradient: Value, a: Value, b: Value, result: Value) => readonly [() => Value, () => Value]): OpDefinition {
+function binary(
+  name: string,
+  type: string,
+  slopes: (gradient: Value, a: Value, b: Value, result: Value) => readonly [() => Value, () => Value],
+): OpDefinition {
   return {
     name,
     infer(inputs) {
       expectSameDType(name, inputs, ['f32', 'i64', 'i32']);
       return [{ dtype: at(inputs, 0).dtype, shape: broadcastShapes(name, ...inputs.map(({ shape }) => shape)) }];
     },
-    lower: (onnx, { inputs }) => [onnx.node(type, inputs.map((input) => onnx.name(input)))],
+    lower: (onnx, { inputs }) => [
+      onnx.node(
+        type,
+        inputs.map((input) => onnx.name(input)),
+      ),
+    ],
     vjp({ inputs, outputs, gradient }: VjpCall) {
       const rules = slopes(gradient, at(inputs, 0), at(inputs, 1), at(outputs, 0));
-      return inputs.map((input, index) => (input.origin.kind === 'constant' ? null : sumTo(at(rules, index)(), input.shape)));
+      return inputs.map((input, index) =>
+        input.origin.kind === 'constant' ? null : sumTo(at(rules, index)(), input.shape),
+      );
     },
   };
 }
@@ -27,8 +38,14 @@ export const subOp = binary('sub', 'Sub', (g) => [() => g, () => neg(g)]);
 export const mulOp = binary('mul', 'Mul', (g, a, b) => [() => mul(g, b), () => mul(g, a)]);
 export const divOp = binary('div', 'Div', (g, _a, b, y) => [() => div(g, b), () => neg(div(mul(g, y), b))]);
 /** At ties half of the gradient goes to each operand, as in PyTorch. */
-export const minimumOp = binary('minimum', 'Min', (g, a, b) => [() => mul(g, shareBelow(a, b)), () => mul(g, shareBelow(b, a))]);
-export const maximumOp = binary('maximum', 'Max', (g, a, b) => [() => mul(g, shareBelow(b, a)), () => mul(g, shareBelow(a, b))]);
+export const minimumOp = binary('minimum', 'Min', (g, a, b) => [
+  () => mul(g, shareBelow(a, b)),
+  () => mul(g, shareBelow(b, a)),
+]);
+export const maximumOp = binary('maximum', 'Max', (g, a, b) => [
+  () => mul(g, shareBelow(b, a)),
+  () => mul(g, shareBelow(a, b)),
+]);
 
 /** 1 where a < b, a half where they are equal, else 0. */
 function shareBelow(a: Value, b: Value): Value {

@@ -11,12 +11,22 @@ const [heads, kvHeads, size] = [4, 2, 8];
 
 function attentionGraph(softcap: number): Graph {
   const trace = createTrace();
-  const row = (name: string, of: number): ReturnType<typeof trace.input> => trace.input(name, 'f32', ['B', 'T', of * size]);
+  const row = (name: string, of: number): ReturnType<typeof trace.input> =>
+    trace.input(name, 'f32', ['B', 'T', of * size]);
   const cache = (name: string): ReturnType<typeof trace.input> => trace.input(name, 'f32', ['B', kvHeads, 'P', size]);
   const { out } = groupQueryAttention({
-    q: row('q', heads), k: row('k', kvHeads), v: row('v', kvHeads), pastK: cache('pastK'), pastV: cache('pastV'),
-    lastIndex: trace.input('lastIndex', 'i32', ['B']), total: trace.input('total', 'i32', [1]), bias: trace.input('bias', 'f32', ['S', 1, 'T', 'W']),
-    heads, kvHeads, scale: 0.3, softcap,
+    q: row('q', heads),
+    k: row('k', kvHeads),
+    v: row('v', kvHeads),
+    pastK: cache('pastK'),
+    pastV: cache('pastV'),
+    lastIndex: trace.input('lastIndex', 'i32', ['B']),
+    total: trace.input('total', 'i32', [1]),
+    bias: trace.input('bias', 'f32', ['S', 1, 'T', 'W']),
+    heads,
+    kvHeads,
+    scale: 0.3,
+    softcap,
   });
   return finishGraph(trace, { out });
 }
@@ -28,8 +38,14 @@ function feeds(lastIndex: readonly number[], T: number, P: number): Record<strin
   const row = (of: number, shift: number): CaseOperand => real([B, T, of * size], [B, T, of * size], { shift });
   const cache = (shift: number): CaseOperand => real([B, kvHeads, P, size], [B, kvHeads, P, size], { shift });
   return {
-    q: row(heads, 0), k: row(kvHeads, 0.1), v: row(kvHeads, 0.2), pastK: cache(0.3), pastV: cache(0.4),
-    lastIndex: exact('i32', [B], [B], lastIndex), total: exact('i32', [1], [1], [total]), bias: real([1, 1, T, total], [1, 1, T, total], { shift: 0.5 }),
+    q: row(heads, 0),
+    k: row(kvHeads, 0.1),
+    v: row(kvHeads, 0.2),
+    pastK: cache(0.3),
+    pastV: cache(0.4),
+    lastIndex: exact('i32', [B], [B], lastIndex),
+    total: exact('i32', [1], [1], [total]),
+    bias: real([1, 1, T, total], [1, 1, T, total], { shift: 0.5 }),
   };
 }
 
@@ -44,6 +60,8 @@ describe('cached attention written out for other providers equals the fused kern
       present((await runGraph(attentionGraph(softcap), feeds(lastIndex, T, P), { provider }))['out'], 'out').data;
     const [fused, written] = [await run('cpu'), await run('webgpu')];
     // float32 sums of eight products of size 1
-    fused.forEach((value, i) => { expect(Math.abs(value - (written[i] ?? NaN))).toBeLessThan(1e-5); });
+    fused.forEach((value, i) => {
+      expect(Math.abs(value - (written[i] ?? NaN))).toBeLessThan(1e-5);
+    });
   });
 });

@@ -14,7 +14,12 @@ function comparison(name: string, type: string): OpDefinition {
       expectSameDType(name, inputs, ['f32', 'i64', 'i32']);
       return [{ dtype: 'bool', shape: broadcastShapes(name, ...inputs.map(({ shape }) => shape)) }];
     },
-    lower: (onnx, { inputs }) => [onnx.node(type, inputs.map((input) => onnx.name(input)))],
+    lower: (onnx, { inputs }) => [
+      onnx.node(
+        type,
+        inputs.map((input) => onnx.name(input)),
+      ),
+    ],
     vjp: truthValue,
   };
 }
@@ -35,7 +40,12 @@ export const logicalAndOp: OpDefinition = {
     expectSameDType('logicalAnd', inputs, ['bool']);
     return [{ dtype: 'bool', shape: broadcastShapes('logicalAnd', ...inputs.map(({ shape }) => shape)) }];
   },
-  lower: (onnx, { inputs }) => [onnx.node('And', inputs.map((input) => onnx.name(input)))],
+  lower: (onnx, { inputs }) => [
+    onnx.node(
+      'And',
+      inputs.map((input) => onnx.name(input)),
+    ),
+  ],
   vjp: truthValue,
 };
 
@@ -58,7 +68,9 @@ type CastAttributes = { readonly to: DType };
 export const castOp: OpDefinition<CastAttributes> = {
   name: 'cast',
   infer: (inputs, { to }) => [{ dtype: to, shape: at(inputs, 0).shape }],
-  lower: (onnx, { inputs, attributes: { to } }) => [onnx.node('Cast', [onnx.name(at(inputs, 0))], { attributes: { to: { int: dtypes[to].onnx } } })],
+  lower: (onnx, { inputs, attributes: { to } }) => [
+    onnx.node('Cast', [onnx.name(at(inputs, 0))], { attributes: { to: { int: dtypes[to].onnx } } }),
+  ],
   vjp: { none: 'a cast is to or from integers' },
 };
 

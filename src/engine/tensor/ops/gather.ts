@@ -1,6 +1,16 @@
-/** Rows and elements by index, and their gradients. Index tensors are i64 or i32. Sums over repeated indices run in a fixed order. */
+/** Rows and elements by index, and their gradients. Index tensors are i64 or i32. Sums over repeated indices run in a
+ *  fixed order. */
 import { multiplyDims, type Dim } from '../dimension.js';
-import { at, expectDim, expectFloat, expectIndex, expectRank, expectShape, lastDim, sizeSources } from '../shapeRules.js';
+import {
+  at,
+  expectDim,
+  expectFloat,
+  expectIndex,
+  expectRank,
+  expectShape,
+  lastDim,
+  sizeSources,
+} from '../shapeRules.js';
 import { emitOne } from '../trace.js';
 import type { Lowering, OpDefinition, TensorType, Value } from '../value.js';
 import { cast } from './compare.js';
@@ -15,7 +25,9 @@ function gather(name: string, vjp: OpDefinition['vjp'], ranks: readonly number[]
       expectIndex(name, ids);
       return [{ dtype: table.dtype, shape: [...ids.shape, ...table.shape.slice(1)] }];
     },
-    lower: (onnx, { inputs }) => [onnx.node('Gather', [onnx.name(at(inputs, 0)), onnx.name(at(inputs, 1))], { attributes: { axis: { int: 0 } } })],
+    lower: (onnx, { inputs }) => [
+      onnx.node('Gather', [onnx.name(at(inputs, 0)), onnx.name(at(inputs, 1))], { attributes: { axis: { int: 0 } } }),
+    ],
     vjp,
   };
 }
@@ -66,14 +78,23 @@ export const scatterAddRowsOp: OpDefinition<ScatterAttributes> = {
     const zeros = onnx.node('ConstantOfShape', [onnx.sizes([count, ...width], sources)]);
     // ScatterND adds in parallel and loses updates of repeated rows; ScatterElements keeps the order of the rows.
     const index = width.length === 0 ? onnx.name(ids) : repeatColumns(onnx, ids, rows);
-    return [onnx.node('ScatterElements', [zeros, index, onnx.name(rows)], { attributes: { axis: { int: 0 }, reduction: { string: 'add' } } })];
+    return [
+      onnx.node('ScatterElements', [zeros, index, onnx.name(rows)], {
+        attributes: { axis: { int: 0 }, reduction: { string: 'add' } },
+      }),
+    ];
   },
   vjp: ({ inputs, gradient }) => [takeRows(gradient, at(inputs, 1))],
 };
 
-/** Sums rows into `count` bins: result[ids[n]] += rows[n], from zero. rows [N, C] or [N], ids [N] → [count, C] or [count]. */
+/** Sums rows into `count` bins: result[ids[n]] += rows[n], from zero. rows [N, C] or [N], ids [N] → [count, C] or
+ *  [count]. */
 export function scatterAddRows(rows_NC: Value, ids_N: Value, count: Dim): Value {
-  return emitOne(scatterAddRowsOp, [rows_NC, ids_N, ...sizeSources(rows_NC.trace, [count, ...rows_NC.shape.slice(1)])], { count });
+  return emitOne(
+    scatterAddRowsOp,
+    [rows_NC, ids_N, ...sizeSources(rows_NC.trace, [count, ...rows_NC.shape.slice(1)])],
+    { count },
+  );
 }
 
 function repeatColumns(onnx: Lowering, ids: Value, rows: Value): string {
@@ -93,7 +114,9 @@ export const gatherLastOp: OpDefinition = {
   lower(onnx, { inputs }) {
     const last = onnx.constant('i64', [1], [-1]);
     const index = onnx.node('Unsqueeze', [onnx.name(at(inputs, 1)), last]);
-    const picked = onnx.node('GatherElements', [onnx.name(at(inputs, 0)), index], { attributes: { axis: { int: -1 } } });
+    const picked = onnx.node('GatherElements', [onnx.name(at(inputs, 0)), index], {
+      attributes: { axis: { int: -1 } },
+    });
     return [onnx.node('Squeeze', [picked, last])];
   },
   vjp: ({ inputs, gradient }) => [scatterLast(gradient, at(inputs, 1), lastDim('gatherLast', at(inputs, 0)))],

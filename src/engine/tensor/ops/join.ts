@@ -15,12 +15,22 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
     const { dtype, shape } = at(inputs, 0);
     for (const input of inputs) {
       if (input.shape.length !== shape.length || !sameShape(input.shape.toSpliced(axis, 1), shape.toSpliced(axis, 1))) {
-        throw new ShapeError('shapes differ off the joined axis', { where: `concat along ${String(axis)}`, expected: formatShape(shape), got: formatShape(input.shape) });
+        throw new ShapeError('shapes differ off the joined axis', {
+          where: `concat along ${String(axis)}`,
+          expected: formatShape(shape),
+          got: formatShape(input.shape),
+        });
       }
     }
     return [{ dtype, shape: shape.with(axis, addDims(...inputs.map((input) => at(input.shape, axis)))) }];
   },
-  lower: (onnx, { inputs, attributes: { axis } }) => [onnx.node('Concat', inputs.map((input) => onnx.name(input)), { attributes: { axis: { int: axis } } })],
+  lower: (onnx, { inputs, attributes: { axis } }) => [
+    onnx.node(
+      'Concat',
+      inputs.map((input) => onnx.name(input)),
+      { attributes: { axis: { int: axis } } },
+    ),
+  ],
   vjp({ inputs, gradient, attributes: { axis } }) {
     let start: Dim = 0;
     return inputs.map((input) => {
@@ -34,7 +44,9 @@ export const concatOp: OpDefinition<ConcatAttributes> = {
 
 /** Joins tensors along an axis; the other sizes must be equal. Sizes add up: 'P' and 'T' give 'P+T'. */
 export function concat(values: readonly [Value, ...Value[]], axis: number): Value {
-  return values.length === 1 ? values[0] : emitOne(concatOp, values, { axis: normalAxis('concat', axis, values[0].shape.length) });
+  return values.length === 1
+    ? values[0]
+    : emitOne(concatOp, values, { axis: normalAxis('concat', axis, values[0].shape.length) });
 }
 
 type SliceAttributes = { readonly axis: number; readonly start: Dim; readonly end: Dim };
@@ -45,13 +57,26 @@ export const sliceOp: OpDefinition<SliceAttributes> = {
     const { dtype, shape } = at(inputs, 0);
     const size = at(shape, axis);
     const length = subtractDims(end, start);
-    const isOutside = (typeof length === 'number' && length < 0) || (typeof end === 'number' && typeof size === 'number' && end > size);
-    if (isOutside) throw new ShapeError('outside of the axis', { where: 'slice', expected: `0 ≤ start ≤ end ≤ ${String(size)}`, got: `${String(start)}, ${String(end)}` });
+    const isOutside =
+      (typeof length === 'number' && length < 0) || (typeof end === 'number' && typeof size === 'number' && end > size);
+    if (isOutside)
+      throw new ShapeError('outside of the axis', {
+        where: 'slice',
+        expected: `0 ≤ start ≤ end ≤ ${String(size)}`,
+        got: `${String(start)}, ${String(end)}`,
+      });
     return [{ dtype, shape: shape.with(axis, length) }];
   },
   lower(onnx, { inputs, attributes: { axis, start, end } }) {
     const [, ...sources] = inputs;
-    return [onnx.node('Slice', [onnx.name(at(inputs, 0)), onnx.sizes([start], sources), onnx.sizes([end], sources), onnx.constant('i64', [1], [axis])])];
+    return [
+      onnx.node('Slice', [
+        onnx.name(at(inputs, 0)),
+        onnx.sizes([start], sources),
+        onnx.sizes([end], sources),
+        onnx.constant('i64', [1], [axis]),
+      ]),
+    ];
   },
   vjp: ({ gradient, attributes: { axis, start } }) => [{ kind: 'stretch', axis, start, value: gradient }],
 };
@@ -78,7 +103,14 @@ export const padOp: OpDefinition<PadAttributes> = {
   },
   lower(onnx, { inputs, attributes: { axis, before, after } }) {
     const [, ...sources] = inputs;
-    return [onnx.node('Pad', [onnx.name(at(inputs, 0)), onnx.sizes([before, after], sources), onnx.constant('f32', [], [0]), onnx.constant('i64', [1], [axis])])];
+    return [
+      onnx.node('Pad', [
+        onnx.name(at(inputs, 0)),
+        onnx.sizes([before, after], sources),
+        onnx.constant('f32', [], [0]),
+        onnx.constant('i64', [1], [axis]),
+      ]),
+    ];
   },
   vjp({ inputs, gradient, attributes: { axis, before } }) {
     return [slice(gradient, axis, before, addDims(before, at(at(inputs, 0).shape, axis)))];

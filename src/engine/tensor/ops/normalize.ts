@@ -1,5 +1,5 @@
-/** Layer normalisation and RMS normalisation over the last axis. The backward pass recomputes the standardised input with the fused
- *  kernel rather than keeping it. */
+/** Layer normalisation and RMS normalisation over the last axis. The backward pass recomputes the standardised input
+ *  with the fused kernel rather than keeping it. */
 import { at, expectFloat, expectShape, lastDim } from '../shapeRules.js';
 import { emitOne } from '../trace.js';
 import { present } from '../../../base/invariant.js';
@@ -36,8 +36,13 @@ export const standardizeOp: OpDefinition<StandardizeAttributes> = {
   },
 };
 
-/** (x − mean) / √(variance + ε), or x / √(mean of squares + ε), and the divisor's inverse […, 1]. Gradients flow through the first only. */
-export function standardize(x: Value, centering: Centering, epsilon: number): { readonly standardized: Value; readonly inverseScale: Value } {
+/** (x − mean) / √(variance + ε), or x / √(mean of squares + ε), and the divisor's inverse […, 1]. Gradients flow
+ *  through the first only. */
+export function standardize(
+  x: Value,
+  centering: Centering,
+  epsilon: number,
+): { readonly standardized: Value; readonly inverseScale: Value } {
   const [standardized, inverseScale] = x.trace.emit(standardizeOp, [x], { centering, epsilon });
   return { standardized: present(standardized, 'first output'), inverseScale: present(inverseScale, 'second output') };
 }
@@ -54,7 +59,11 @@ export const layerNormOp: OpDefinition<NormAttributes> = {
     return [x];
   },
   lower: (onnx, { inputs, attributes: { epsilon } }) => [
-    onnx.node('LayerNormalization', inputs.map((input) => onnx.name(input)), { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } }),
+    onnx.node(
+      'LayerNormalization',
+      inputs.map((input) => onnx.name(input)),
+      { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } },
+    ),
   ],
   vjp({ inputs, gradient, attributes: { epsilon } }) {
     const [x, gain, bias] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
@@ -63,7 +72,8 @@ export const layerNormOp: OpDefinition<NormAttributes> = {
 };
 
 /** gain · (x − mean) / √(variance + ε) + bias; x […, C], gain and bias [C]. */
-export const layerNorm = (x: Value, gain: Value, bias: Value, epsilon: number): Value => emitOne(layerNormOp, [x, gain, bias], { epsilon });
+export const layerNorm = (x: Value, gain: Value, bias: Value, epsilon: number): Value =>
+  emitOne(layerNormOp, [x, gain, bias], { epsilon });
 
 export const rmsNormOp: OpDefinition<NormAttributes> = {
   name: 'rmsNorm',
@@ -87,7 +97,13 @@ export const rmsNormOp: OpDefinition<NormAttributes> = {
 export const rmsNorm = (x: Value, gain: Value, epsilon: number): Value => emitOne(rmsNormOp, [x, gain], { epsilon });
 
 /** Gradients in x and in the gain of gain · standardize(x). */
-function gainedGradient(x: Value, gain: Value, gradient: Value, centering: Centering, epsilon: number): readonly [Value, Value] {
+function gainedGradient(
+  x: Value,
+  gain: Value,
+  gradient: Value,
+  centering: Centering,
+  epsilon: number,
+): readonly [Value, Value] {
   const { standardized, inverseScale } = standardize(x, centering, epsilon);
   const alongGain = mul(gradient, standardized);
   const scaled = mul(gradient, gain);
@@ -96,8 +112,15 @@ function gainedGradient(x: Value, gain: Value, gradient: Value, centering: Cente
   return [mul(sub(centered, along), inverseScale), sumTo(alongGain, gain.shape)];
 }
 
-/** The fused kernels; the last output is the inverse scale. SimplifiedLayerNormalization is ONNX Runtime's own, in the default domain. */
-function normalized(onnx: Lowering, centering: Centering, inputs: readonly string[], epsilon: number, isScaleUsed: boolean): readonly [string, string] {
+/** The fused kernels; the last output is the inverse scale. SimplifiedLayerNormalization is ONNX Runtime's own, in the
+ *  default domain. */
+function normalized(
+  onnx: Lowering,
+  centering: Centering,
+  inputs: readonly string[],
+  epsilon: number,
+  isScaleUsed: boolean,
+): readonly [string, string] {
   const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
   const isLayer = centering === 'layer';
   const names = isLayer
@@ -106,8 +129,14 @@ function normalized(onnx: Lowering, centering: Centering, inputs: readonly strin
   return [at(names, 0), at(names, names.length - 1)];
 }
 
-function standardizeByParts(onnx: Lowering, centering: Centering, x: string, epsilon: number): readonly [string, string] {
-  const mean = (name: string): string => onnx.node('ReduceMean', [name, onnx.constant('i64', [1], [-1])], { attributes: { keepdims: { int: 1 } } });
+function standardizeByParts(
+  onnx: Lowering,
+  centering: Centering,
+  x: string,
+  epsilon: number,
+): readonly [string, string] {
+  const mean = (name: string): string =>
+    onnx.node('ReduceMean', [name, onnx.constant('i64', [1], [-1])], { attributes: { keepdims: { int: 1 } } });
   const centered = centering === 'layer' ? onnx.node('Sub', [x, mean(x)]) : x;
   const variance = mean(onnx.node('Mul', [centered, centered]));
   const deviation = onnx.node('Sqrt', [onnx.node('Add', [variance, onnx.constant('f32', [], [epsilon])])]);

@@ -8,7 +8,10 @@ export type Operand = Value | number;
 export function operands(a: Operand, b: Operand): [Value, Value] {
   if (typeof a !== 'number') return [a, typeof b === 'number' ? scalarLike(a, b) : b];
   if (typeof b !== 'number') return [scalarLike(b, a), b];
-  throw new ShapeError('no operand is a value', { expected: 'at least one Value', got: `${String(a)} and ${String(b)}` });
+  throw new ShapeError('no operand is a value', {
+    expected: 'at least one Value',
+    got: `${String(a)} and ${String(b)}`,
+  });
 }
 
 /** A scalar constant of the value's element type. */

@@ -5,7 +5,15 @@ import { emitOne } from '../trace.js';
 import type { Lowering, OpDefinition, Trace, Value } from '../value.js';
 import { div, mul, sub } from './arithmetic.js';
 import { cast, equal } from './compare.js';
-import { emitReduction, reduceSum, reducedShape, reshape, spread, type ReduceAttributes, type ReduceOptions } from './shape.js';
+import {
+  emitReduction,
+  reduceSum,
+  reducedShape,
+  reshape,
+  spread,
+  type ReduceAttributes,
+  type ReduceOptions,
+} from './shape.js';
 import { exp } from './unary.js';
 
 type DimensionSizeAttributes = { readonly dim: Dim };
@@ -31,7 +39,9 @@ export const reduceMeanOp: OpDefinition<ReduceAttributes> = {
     return [{ dtype: 'f32', shape: reducedShape(at(inputs, 0).shape, attributes) }];
   },
   lower: (onnx, { inputs, attributes: { axes, keepDims } }) => [
-    onnx.node('ReduceMean', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
+    onnx.node('ReduceMean', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], {
+      attributes: { keepdims: { int: Number(keepDims) } },
+    }),
   ],
   vjp({ inputs, gradient, attributes: { axes } }) {
     const { shape, trace } = at(inputs, 0);
@@ -52,7 +62,9 @@ export const reduceMaxOp: OpDefinition<ReduceAttributes> = {
     return [{ dtype: 'f32', shape: reducedShape(at(inputs, 0).shape, attributes) }];
   },
   lower: (onnx, { inputs, attributes: { axes, keepDims } }) => [
-    onnx.node('ReduceMax', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
+    onnx.node('ReduceMax', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], {
+      attributes: { keepdims: { int: Number(keepDims) } },
+    }),
   ],
   vjp({ inputs, outputs, gradient, attributes: { axes } }) {
     const x = at(inputs, 0);
@@ -75,7 +87,9 @@ export const softmaxOp: OpDefinition = {
     lastDim('softmax', at(inputs, 0));
     return [at(inputs, 0)];
   },
-  lower: (onnx, { inputs }) => [onnx.node('Softmax', [onnx.name(at(inputs, 0))], { attributes: { axis: { int: -1 } } })],
+  lower: (onnx, { inputs }) => [
+    onnx.node('Softmax', [onnx.name(at(inputs, 0))], { attributes: { axis: { int: -1 } } }),
+  ],
   vjp({ outputs, gradient }) {
     const weighted = mul(gradient, at(outputs, 0));
     return [sub(weighted, mul(at(outputs, 0), reduceSum(weighted, [-1], { keepDims: true })))];
@@ -85,11 +99,12 @@ export const softmaxOp: OpDefinition = {
 /** Softmax over the last axis. */
 export const softmax = (a: Value): Value => emitOne(softmaxOp, [a]);
 
-/** log Σ exp of the last axis from x and its softmax: largest element − log(largest probability), which is at least 1/K, so nothing
- *  underflows. Softmax is ONNX Runtime's fastest exponential; its ReduceLogSumExp is scalar code. */
+/** log Σ exp of the last axis from x and its softmax: largest element − log(largest probability), which is at least
+ *  1/K, so nothing underflows. Softmax is ONNX Runtime's fastest exponential; its ReduceLogSumExp is scalar code. */
 export function lowerLogSumExp(onnx: Lowering, x: string, softmaxOfX: string): string {
   const axis = onnx.constant('i64', [1], [-1]);
-  const largest = (name: string): string => onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
+  const largest = (name: string): string =>
+    onnx.node('ReduceMax', [name, axis], { attributes: { keepdims: { int: 0 } } });
   return onnx.node('Sub', [largest(x), onnx.node('Log', [largest(softmaxOfX)])]);
 }
 

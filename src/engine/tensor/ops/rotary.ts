@@ -1,5 +1,5 @@
-/** Rotary position embedding in the half-rotation layout of Hugging Face: element i is paired with element i + R/2, where the first R of
- *  a head's D elements turn (R = D for most models) and the others stay. */
+/** Rotary position embedding in the half-rotation layout of Hugging Face: element i is paired with element i + R/2,
+ *  where the first R of a head's D elements turn (R = D for most models) and the others stay. */
 import { multiplyDims, type Dim } from '../dimension.js';
 import { at, expectFloat, expectRank, expectShape } from '../shapeRules.js';
 import { emitOne } from '../trace.js';
@@ -19,7 +19,11 @@ export const rotaryOp: OpDefinition<RotaryAttributes> = {
     expectShape('rotary: sin', sin, cos.shape);
     const [batch, tokens] = [at(cos.shape, 0), at(cos.shape, 1)];
     const width: Dim = isPartial(x, cos, heads) ? headSizeOf(x, heads) : multiplyDims(2, half);
-    expectShape('rotary', x, heads === 0 ? [batch, at(x.shape, 1), tokens, width] : [batch, tokens, multiplyDims(heads, width)]);
+    expectShape(
+      'rotary',
+      x,
+      heads === 0 ? [batch, at(x.shape, 1), tokens, width] : [batch, tokens, multiplyDims(heads, width)],
+    );
     return [x];
   },
   lower(onnx, { inputs, attributes: { heads } }) {
@@ -28,7 +32,13 @@ export const rotaryOp: OpDefinition<RotaryAttributes> = {
       ...(heads === 0 ? {} : { num_heads: { int: heads } }),
       ...(isPartial(x, cos, heads) ? { rotary_embedding_dim: { int: 2 * Number(at(cos.shape, 2)) } } : {}),
     };
-    return [onnx.node('RotaryEmbedding', inputs.map((input) => onnx.name(input)), { attributes })];
+    return [
+      onnx.node(
+        'RotaryEmbedding',
+        inputs.map((input) => onnx.name(input)),
+        { attributes },
+      ),
+    ];
   },
   vjp({ inputs, gradient, attributes: { heads } }) {
     return [emitOne(rotaryOp, [gradient, at(inputs, 1), neg(at(inputs, 2))], { heads })];
@@ -48,6 +58,11 @@ function isPartial(x: TensorType, cos: TensorType, heads: number): boolean {
 /** Rotates each pair (x_i, x_{i+d}) by its angle; elements from 2d on stay.
  *  @param x     [B, H, T, D], or [B, T, H·D] when `heads` is given
  *  @param cos_BTd cosines of the angles, d ≤ D/2; no gradient reaches cos and sin */
-export function rotary(x: Value, cos_BTd: Value, sin_BTd: Value, { heads = 0 }: { readonly heads?: number } = {}): Value {
+export function rotary(
+  x: Value,
+  cos_BTd: Value,
+  sin_BTd: Value,
+  { heads = 0 }: { readonly heads?: number } = {},
+): Value {
   return emitOne(rotaryOp, [x, cos_BTd, sin_BTd], { heads });
 }

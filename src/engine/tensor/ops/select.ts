@@ -15,9 +15,19 @@ export const whereOp: OpDefinition = {
     const [condition, ...choices] = inputs;
     expectDType('where: condition', at(inputs, 0).dtype, ['bool']);
     expectSameDType('where', choices, ['f32', 'i64', 'i32', 'bool']);
-    return [{ dtype: at(choices, 0).dtype, shape: broadcastShapes('where', ...[condition, ...choices].flatMap((each) => (each ? [each.shape] : []))) }];
+    return [
+      {
+        dtype: at(choices, 0).dtype,
+        shape: broadcastShapes('where', ...[condition, ...choices].flatMap((each) => (each ? [each.shape] : []))),
+      },
+    ];
   },
-  lower: (onnx, { inputs }) => [onnx.node('Where', inputs.map((input) => onnx.name(input)))],
+  lower: (onnx, { inputs }) => [
+    onnx.node(
+      'Where',
+      inputs.map((input) => onnx.name(input)),
+    ),
+  ],
   vjp({ inputs, gradient }) {
     const [condition, a, b] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     return [
@@ -40,7 +50,11 @@ export const clipOp: OpDefinition<ClipAttributes> = {
   infer(inputs, { low, high }) {
     expectFloat('clip', at(inputs, 0));
     if (!(low <= high) || !Number.isFinite(high - low)) {
-      throw new ShapeError('no interval', { where: 'clip', expected: 'finite low ≤ high', got: `${String(low)}, ${String(high)}` });
+      throw new ShapeError('no interval', {
+        where: 'clip',
+        expected: 'finite low ≤ high',
+        got: `${String(low)}, ${String(high)}`,
+      });
     }
     return [at(inputs, 0)];
   },

@@ -1,5 +1,6 @@
-/** Ops that move or sum elements without changing them: reshape, transpose, expand, reduceSum. They live together because they are each
- *  other's gradients. Reshapes of reshapes and transposes of transposes are merged when they are built. */
+/** Ops that move or sum elements without changing them: reshape, transpose, expand, reduceSum. They live together
+ *  because they are each other's gradients. Reshapes of reshapes and transposes of transposes are merged when they are
+ *  built. */
 import { ShapeError } from '../../../base/errors.js';
 import { canonicalShape, formatShape, multiplyDims, sameShape, type Dim, type Shape } from '../dimension.js';
 import { at, broadcastShapes, normalAxis, producer, sizeSources } from '../shapeRules.js';
@@ -13,7 +14,11 @@ export const reshapeOp: OpDefinition<ReshapeAttributes> = {
   infer(inputs, { dims }) {
     const { dtype, shape } = at(inputs, 0);
     if (multiplyDims(...shape) !== multiplyDims(...dims)) {
-      throw new ShapeError('element counts differ', { where: 'reshape', expected: `${formatShape(shape)} = ${String(multiplyDims(...shape))} elements`, got: formatShape(dims) });
+      throw new ShapeError('element counts differ', {
+        where: 'reshape',
+        expected: `${formatShape(shape)} = ${String(multiplyDims(...shape))} elements`,
+        got: formatShape(dims),
+      });
     }
     return [{ dtype, shape: dims }];
   },
@@ -26,8 +31,8 @@ export const reshapeOp: OpDefinition<ReshapeAttributes> = {
   vjp: ({ inputs, gradient }) => [reshape(gradient, at(inputs, 0).shape)],
 };
 
-/** The same elements in row-major order under other sizes. Dimensions may be names and products of names known to the trace:
- *  `reshape(x_BTC, ['B*T', C])`.
+/** The same elements in row-major order under other sizes. Dimensions may be names and products of names known to the
+ *  trace: `reshape(x_BTC, ['B*T', C])`.
  *  @throws ShapeError when the element counts differ or a size is unknown */
 export function reshape(a: Value, dims: Shape): Value {
   const target = canonicalShape(dims);
@@ -51,12 +56,23 @@ export const transposeOp: OpDefinition<TransposeAttributes> = {
   infer(inputs, { perm }) {
     const { dtype, shape } = at(inputs, 0);
     if (perm.length !== shape.length || [...perm].sort((a, b) => a - b).some((axis, index) => axis !== index)) {
-      throw new ShapeError('not a permutation of the axes', { where: 'transpose', expected: `each axis of ${formatShape(shape)} once`, got: formatShape(perm) });
+      throw new ShapeError('not a permutation of the axes', {
+        where: 'transpose',
+        expected: `each axis of ${formatShape(shape)} once`,
+        got: formatShape(perm),
+      });
     }
     return [{ dtype, shape: perm.map((axis) => at(shape, axis)) }];
   },
-  lower: (onnx, { inputs, attributes: { perm } }) => [onnx.node('Transpose', [onnx.name(at(inputs, 0))], { attributes: { perm: { ints: perm } } })],
-  vjp: ({ gradient, attributes: { perm } }) => [transpose(gradient, perm.map((_, axis) => perm.indexOf(axis)))],
+  lower: (onnx, { inputs, attributes: { perm } }) => [
+    onnx.node('Transpose', [onnx.name(at(inputs, 0))], { attributes: { perm: { ints: perm } } }),
+  ],
+  vjp: ({ gradient, attributes: { perm } }) => [
+    transpose(
+      gradient,
+      perm.map((_, axis) => perm.indexOf(axis)),
+    ),
+  ],
 };
 
 /** Axis i of the result is axis perm[i] of `a`. */
@@ -76,7 +92,11 @@ export const expandOp: OpDefinition<ExpandAttributes> = {
   infer(inputs, { shape }) {
     const { dtype, shape: from } = at(inputs, 0);
     if (!sameShape(broadcastShapes('expand', from, shape), shape)) {
-      throw new ShapeError('cannot be expanded', { where: 'expand', expected: `a shape that broadcasts to ${formatShape(shape)}`, got: formatShape(from) });
+      throw new ShapeError('cannot be expanded', {
+        where: 'expand',
+        expected: `a shape that broadcasts to ${formatShape(shape)}`,
+        got: formatShape(from),
+      });
     }
     return [{ dtype, shape }];
   },
@@ -87,10 +107,13 @@ export const expandOp: OpDefinition<ExpandAttributes> = {
   vjp: ({ inputs, gradient }) => [sumTo(gradient, at(inputs, 0).shape)],
 };
 
-/** Repeats along axes of size 1 and new leading axes. Operands of arithmetic broadcast by themselves: this is for the rest. */
+/** Repeats along axes of size 1 and new leading axes. Operands of arithmetic broadcast by themselves: this is for the
+ *  rest. */
 export function expand(a: Value, shape: Shape): Value {
   const target = canonicalShape(shape);
-  return sameShape(a.shape, target) ? a : emitOne(expandOp, [a, ...sizeSources(a.trace, newDims(a.shape, target))], { shape: target });
+  return sameShape(a.shape, target)
+    ? a
+    : emitOne(expandOp, [a, ...sizeSources(a.trace, newDims(a.shape, target))], { shape: target });
 }
 
 /** The sizes that Expand must be told: 1 where the tensor has the size already. */
@@ -116,7 +139,9 @@ export const reduceSumOp: OpDefinition<ReduceAttributes> = {
     return [{ dtype, shape: reducedShape(shape, attributes) }];
   },
   lower: (onnx, { inputs, attributes: { axes, keepDims } }) => [
-    onnx.node('ReduceSum', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], { attributes: { keepdims: { int: Number(keepDims) } } }),
+    onnx.node('ReduceSum', [onnx.name(at(inputs, 0)), onnx.constant('i64', [axes.length], axes)], {
+      attributes: { keepdims: { int: Number(keepDims) } },
+    }),
   ],
   vjp: ({ inputs, gradient, attributes: { axes } }) => [spread(gradient, at(inputs, 0).shape, axes)],
 };
@@ -127,8 +152,15 @@ export function reduceSum(a: Value, axes: readonly number[], { keepDims = false 
 }
 
 /** For the other reductions: normal axes, and nothing emitted when there is nothing to reduce. */
-export function emitReduction(op: OpDefinition<ReduceAttributes>, a: Value, axes: readonly number[], keepDims: boolean): Value {
-  const normal = [...new Set(axes.map((axis) => normalAxis(op.name, axis, a.shape.length)))].sort((left, right) => left - right);
+export function emitReduction(
+  op: OpDefinition<ReduceAttributes>,
+  a: Value,
+  axes: readonly number[],
+  keepDims: boolean,
+): Value {
+  const normal = [...new Set(axes.map((axis) => normalAxis(op.name, axis, a.shape.length)))].sort(
+    (left, right) => left - right,
+  );
   return normal.length === 0 ? a : emitOne(op, [a], { axes: normal, keepDims });
 }
 
@@ -140,6 +172,8 @@ export function spread(gradient: Value, shape: Shape, axes: readonly number[]): 
 /** Sums a gradient over the axes along which its primal of the given shape was broadcast. */
 export function sumTo(gradient: Value, shape: Shape): Value {
   const added = gradient.shape.length - shape.length;
-  const axes = gradient.shape.flatMap((dim, axis) => (axis < added || (shape[axis - added] === 1 && dim !== 1) ? [axis] : []));
+  const axes = gradient.shape.flatMap((dim, axis) =>
+    axis < added || (shape[axis - added] === 1 && dim !== 1) ? [axis] : [],
+  );
   return reshape(reduceSum(gradient, axes, { keepDims: axes.some((axis) => axis >= added) }), shape);
 }

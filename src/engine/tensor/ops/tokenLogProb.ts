@@ -1,5 +1,5 @@
-/** The language-model head: log-probabilities of given tokens without a one-hot matrix, with a gradient that is dense where it must be
- *  and sparse where it can be. */
+/** The language-model head: log-probabilities of given tokens without a one-hot matrix, with a gradient that is dense
+ *  where it must be and sparse where it can be. */
 import { present } from '../../../base/invariant.js';
 import { at, expectFloat, expectIndex, expectRank, expectShape } from '../shapeRules.js';
 import type { Lowering, OpDefinition, Value } from '../value.js';
@@ -24,16 +24,25 @@ export const tokenLogProbOp: OpDefinition<HeadAttributes> = {
     expectIndex('tokenLogProb: targets', targets);
     expectShape('tokenLogProb: targets', targets, hidden.shape.slice(0, 1));
     const count = at(hidden.shape, 0);
-    return [{ dtype: 'f32', shape: [count] }, { dtype: 'f32', shape: [count, at(head.shape, 0)] }];
+    return [
+      { dtype: 'f32', shape: [count] },
+      { dtype: 'f32', shape: [count, at(head.shape, 0)] },
+    ];
   },
   lower(onnx, node) {
     const probabilities = at(node.outputs, 1);
-    const [hidden, head, targets] = [0, 1, 2].map((index) => onnx.name(at(node.inputs, index))) as [string, string, string];
+    const [hidden, head, targets] = [0, 1, 2].map((index) => onnx.name(at(node.inputs, index))) as [
+      string,
+      string,
+      string,
+    ];
     const { softcap } = node.attributes;
-    if (!onnx.isUsed(probabilities) && onnx.provider !== 'cpu') return [scoreByParts(onnx, [hidden, head, targets], softcap), ''];
+    if (!onnx.isUsed(probabilities) && onnx.provider !== 'cpu')
+      return [scoreByParts(onnx, [hidden, head, targets], softcap), ''];
     const attributes = { transposeA: false, transposeB: true, scale: 1 };
     const logits = capped(onnx, at(matmulOp.lower(onnx, { ...node, attributes }), 0), softcap);
-    if (!onnx.isUsed(probabilities)) return [pick(onnx, onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } }), targets), ''];
+    if (!onnx.isUsed(probabilities))
+      return [pick(onnx, onnx.node('LogSoftmax', [logits], { attributes: { axis: { int: -1 } } }), targets), ''];
     const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
     return [onnx.node('Sub', [pick(onnx, logits, targets), lowerLogSumExp(onnx, logits, softmax)]), softmax];
   },
@@ -58,14 +67,23 @@ export const tokenLogProbOp: OpDefinition<HeadAttributes> = {
   },
 };
 
-/** log p(target | hidden) in nats, p = softmax(logits), logits = hidden · headᵀ or, where capped, softcap · tanh(hidden · headᵀ / softcap).
- *  @param hidden_NC  final hidden states; rows may share a position
- *  @param head_VC    output embedding
- *  @param targets_N  token ids
- *  @param softcap    0 (the default): logits are not capped
+/** log p(target | hidden) in nats, p = softmax(logits), logits = hidden · headᵀ or, where capped, softcap · tanh(hidden
+ *  · headᵀ / softcap).
+ *  @param hidden_NC final hidden states; rows may share a position
+ *  @param head_VC output embedding
+ *  @param targets_N token ids
+ *  @param softcap 0 (the default): logits are not capped
  *  @returns [N]. Gradient: hidden w·(head[t] − P·head); head −Pᵀ(w·hidden) dense plus the sparse rows (t, w·hidden) */
-export function tokenLogProb(hidden_NC: Value, head_VC: Value, targets_N: Value, { softcap = 0 }: { readonly softcap?: number } = {}): Value {
-  return present(hidden_NC.trace.emit(tokenLogProbOp, [hidden_NC, head_VC, targets_N], { softcap })[0], 'tokenLogProb has outputs');
+export function tokenLogProb(
+  hidden_NC: Value,
+  head_VC: Value,
+  targets_N: Value,
+  { softcap = 0 }: { readonly softcap?: number } = {},
+): Value {
+  return present(
+    hidden_NC.trace.emit(tokenLogProbOp, [hidden_NC, head_VC, targets_N], { softcap })[0],
+    'tokenLogProb has outputs',
+  );
 }
 
 function capped(onnx: Lowering, logits: string, softcap: number): string {
@@ -81,12 +99,23 @@ function pick(onnx: Lowering, x: string, targets: string): string {
   return onnx.node('Squeeze', [onnx.node('GatherElements', [x, index], { attributes: { axis: { int: -1 } } }), last]);
 }
 
-/** ONNX Runtime has no LogSoftmax for WebGPU, where it would fetch the logits; its Softmax and ReduceMax there refuse to have no rows, as
- *  when nothing is to be scored, so one row is added and its result dropped. */
-function scoreByParts(onnx: Lowering, [hidden_NC, head_VC, targets_N]: readonly [string, string, string], softcap: number): string {
+/** ONNX Runtime has no LogSoftmax for WebGPU, where it would fetch the logits; its Softmax and ReduceMax there refuse
+ *  to have no rows, as when nothing is to be scored, so one row is added and its result dropped. */
+function scoreByParts(
+  onnx: Lowering,
+  [hidden_NC, head_VC, targets_N]: readonly [string, string, string],
+  softcap: number,
+): string {
   const i64 = (...values: readonly number[]): string => onnx.constant('i64', [values.length], values);
   const padded = onnx.node('Pad', [hidden_NC, i64(0, 0, 1, 0)]);
-  const logits = capped(onnx, onnx.node('MatMul', [padded, onnx.node('Transpose', [head_VC], { attributes: { perm: { ints: [1, 0] } } })]), softcap);
+  const logits = capped(
+    onnx,
+    onnx.node('MatMul', [padded, onnx.node('Transpose', [head_VC], { attributes: { perm: { ints: [1, 0] } } })]),
+    softcap,
+  );
   const softmax = onnx.node('Softmax', [logits], { attributes: { axis: { int: -1 } } });
-  return onnx.node('Sub', [pick(onnx, logits, targets_N), onnx.node('Slice', [lowerLogSumExp(onnx, logits, softmax), i64(0), i64(-1)])]);
+  return onnx.node('Sub', [
+    pick(onnx, logits, targets_N),
+    onnx.node('Slice', [lowerLogSumExp(onnx, logits, softmax), i64(0), i64(-1)]),
+  ]);
 }

@@ -13,10 +13,16 @@ export interface TestTensor {
   readonly data: readonly number[];
 }
 
-const sessionOptions = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3, enableMemPattern: false } as const;
+const sessionOptions = {
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  logSeverityLevel: 3,
+  enableMemPattern: false,
+} as const;
 const typeNames = { f32: 'float32', i64: 'int64', i32: 'int32', bool: 'bool', u8: 'uint8', i8: 'int8' } as const;
 
-/** Feeds by name (inputs and parameters), results by output name. Checks that every result has the shape its type promises. */
+/** Feeds by name (inputs and parameters), results by output name. Checks that every result has the shape its type
+ *  promises. */
 export async function runGraph(
   graph: Graph,
   feeds: Readonly<Record<string, TestTensor>>,
@@ -25,14 +31,22 @@ export async function runGraph(
   const session = await ort.InferenceSession.create(toOnnx(graph, options), sessionOptions);
   try {
     const sizes = symbolSizes(graph, feeds);
-    const wanted = [...graph.inputs, ...graph.parameters].map(({ name }) => [name, toOrt(present(feeds[name], `${name} is fed`))] as const);
+    const wanted = [...graph.inputs, ...graph.parameters].map(
+      ({ name }) => [name, toOrt(present(feeds[name], `${name} is fed`))] as const,
+    );
     const results = await session.run(Object.fromEntries(wanted));
-    return Object.fromEntries(graph.outputs.map(({ name, dtype, shape }) => {
-      const result = present(results[name], `${name} is returned`);
-      const expected = shape.map((dim) => evaluateDim(dim, sizes));
-      if (expected.join() !== result.dims.join()) throw new Error(`${name}: promised [${expected.join()}], got [${result.dims.join()}]`);
-      return [name, { dtype, dims: result.dims, data: Array.from<number | bigint, number>(result.data as TensorData, Number) }];
-    }));
+    return Object.fromEntries(
+      graph.outputs.map(({ name, dtype, shape }) => {
+        const result = present(results[name], `${name} is returned`);
+        const expected = shape.map((dim) => evaluateDim(dim, sizes));
+        if (expected.join() !== result.dims.join())
+          throw new Error(`${name}: promised [${expected.join()}], got [${result.dims.join()}]`);
+        return [
+          name,
+          { dtype, dims: result.dims, data: Array.from<number | bigint, number>(result.data as TensorData, Number) },
+        ];
+      }),
+    );
   } finally {
     await session.release();
   }

@@ -1,6 +1,7 @@
-/** A language model behind an endpoint as a judge. Its words are read from the likeliest tokens that the server lists for the answer's
- *  first token that is not white space; a word that is not listed is at most as likely as the least of the list, and when neither is, the
- *  text is unscored. A request that fails costs its own text its verdict, with the reason. */
+/** A language model behind an endpoint as a judge. Its words are read from the likeliest tokens that the server lists
+ *  for the answer's first token that is not white space; a word that is not listed is at most as likely as the least of
+ *  the list, and when neither is, the text is unscored. A request that fails costs its own text its verdict, with the
+ *  reason. */
 import { BudgetError, ConfigError, InterruptedError } from '../../../base/errors.js';
 import { present } from '../../../base/invariant.js';
 import type { Endpoint, RemoteReply, ReplyToken, SamplingRequest } from '../../../remote/types.js';
@@ -16,35 +17,59 @@ interface AnswerTexts {
   readonly harmless: string;
 }
 
-/** @throws ConfigError when the server lists no log-probabilities, or neither word; TargetError when it does not answer at all */
-export async function openEndpointReader(endpoint: Endpoint, template: JudgeTemplate, where: string): Promise<JudgeReader> {
+/** @throws ConfigError when the server lists no log-probabilities, or neither word; TargetError when it does not answer
+ *    at all */
+export async function openEndpointReader(
+  endpoint: Endpoint,
+  template: JudgeTemplate,
+  where: string,
+): Promise<JudgeReader> {
   const { answer } = template;
   const marks = templateMarks(template, []);
   const count = { texts: 0 };
   const ask = (question: Question, more: Pick<SamplingRequest, 'maxTokens' | 'topLogProbs'>): Promise<RemoteReply> => {
     const messages = fillTemplate(template, question, marks);
     const request = { temperature: 0, topP: 1, seed: 0, ...more };
-    if (template.raw) return endpoint.complete({ ...request, prompt: messages.map(({ content }) => content).join('\n\n') + template.answerStart });
+    if (template.raw)
+      return endpoint.complete({
+        ...request,
+        prompt: messages.map(({ content }) => content).join('\n\n') + template.answerStart,
+      });
     const begun = template.answerStart === '' ? [] : [{ role: 'assistant' as const, content: template.answerStart }];
     return endpoint.chat({ ...request, messages: [...messages, ...begun] });
   };
-  const wordRequest = { maxTokens: answer.kind === 'words' && answer.categories !== null ? categoryTokens : 4, topLogProbs: listed };
-  const texts = answer.kind === 'words' ? await findAnswerTexts((question) => ask(question, wordRequest), answer, where) : null;
+  const wordRequest = {
+    maxTokens: answer.kind === 'words' && answer.categories !== null ? categoryTokens : 4,
+    topLogProbs: listed,
+  };
+  const texts =
+    answer.kind === 'words' ? await findAnswerTexts((question) => ask(question, wordRequest), answer, where) : null;
 
-  const each = <T>(questions: readonly Question[], one: (question: Question) => Promise<T | Unread>): Promise<(T | Unread)[]> => {
+  const each = <T>(
+    questions: readonly Question[],
+    one: (question: Question) => Promise<T | Unread>,
+  ): Promise<(T | Unread)[]> => {
     count.texts += questions.length;
-    return Promise.all(questions.map((question) => one(question).catch((error: unknown): Unread => {
-      if (error instanceof BudgetError || error instanceof InterruptedError) throw error;
-      return { unread: error instanceof Error ? error.message : String(error) };
-    })));
+    return Promise.all(
+      questions.map((question) =>
+        one(question).catch((error: unknown): Unread => {
+          if (error instanceof BudgetError || error instanceof InterruptedError) throw error;
+          return { unread: error instanceof Error ? error.message : String(error) };
+        }),
+      ),
+    );
   };
 
   return {
-    words: (questions) => each(questions, async (question) => readWords(await ask(question, wordRequest), present(texts, 'the template asks for words'))),
-    replies: (questions, maxNewTokens) => each(questions, async (question) => {
-      const { text, filtered } = await ask(question, { maxTokens: maxNewTokens });
-      return filtered ? { unread: 'the provider’s filter withheld the judge’s reply' } : text;
-    }),
+    words: (questions) =>
+      each(questions, async (question) =>
+        readWords(await ask(question, wordRequest), present(texts, 'the template asks for words')),
+      ),
+    replies: (questions, maxNewTokens) =>
+      each(questions, async (question) => {
+        const { text, filtered } = await ask(question, { maxTokens: maxNewTokens });
+        return filtered ? { unread: 'the provider’s filter withheld the judge’s reply' } : text;
+      }),
     usage: () => ({ ...count, ...endpoint.usage() }),
   };
 }
@@ -56,7 +81,9 @@ function readWords({ tokens, text, filtered }: RemoteReply, { harm, harmless }: 
   const list = listOf(first);
   const [harmful, unharmful] = [list.get(harm), list.get(harmless)];
   if (harmful === undefined && unharmful === undefined) {
-    return { unread: `neither ${JSON.stringify(harm)} nor ${JSON.stringify(harmless)} is among the ${String(list.size)} likeliest tokens` };
+    return {
+      unread: `neither ${JSON.stringify(harm)} nor ${JSON.stringify(harmless)} is among the ${String(list.size)} likeliest tokens`,
+    };
   }
   const floor = Math.min(...list.values());
   return {
@@ -79,7 +106,11 @@ function listOf({ text, logProb, top }: ReplyToken): ReadonlyMap<string, number>
 }
 
 /** The spelling of the two words that takes the most probability in the lists of the probes. */
-async function findAnswerTexts(ask: (question: Question) => Promise<RemoteReply>, words: AnswerTexts, where: string): Promise<AnswerTexts> {
+async function findAnswerTexts(
+  ask: (question: Question) => Promise<RemoteReply>,
+  words: AnswerTexts,
+  where: string,
+): Promise<AnswerTexts> {
   const replies = await Promise.all(probeQuestions.map(ask));
   const lists = replies.flatMap(({ tokens }) => {
     const first = answerToken(tokens);
@@ -87,16 +118,25 @@ async function findAnswerTexts(ask: (question: Question) => Promise<RemoteReply>
   });
   if (lists.length === 0) {
     throw new ConfigError('The endpoint gives no log-probabilities, which a judge of two words needs', {
-      where, remedy: 'Take the template rubric, whose reply is read as text, or another server.',
+      where,
+      remedy: 'Take the template rubric, whose reply is read as text, or another server.',
     });
   }
-  const spellings = spellingsOf(words.harm).map((spell) => ({ harm: spell(words.harm), harmless: spell(words.harmless) }));
+  const spellings = spellingsOf(words.harm).map((spell) => ({
+    harm: spell(words.harm),
+    harmless: spell(words.harmless),
+  }));
   const shareOf = ({ harm, harmless }: AnswerTexts): number =>
-    lists.reduce((sum, list) => sum + Math.exp(list.get(harm) ?? -Infinity) + Math.exp(list.get(harmless) ?? -Infinity), 0);
+    lists.reduce(
+      (sum, list) => sum + Math.exp(list.get(harm) ?? -Infinity) + Math.exp(list.get(harmless) ?? -Infinity),
+      0,
+    );
   const best = spellings.reduce((found, spelling) => (shareOf(spelling) > shareOf(found) ? spelling : found));
   if (shareOf(best) > 0) return best;
   throw new ConfigError('The judge gives neither of its answers', {
-    where, expected: `${JSON.stringify(words.harm)} or ${JSON.stringify(words.harmless)} among its likeliest first tokens`,
-    got: JSON.stringify(replies[0]?.text ?? ''), remedy: 'Take another template or model.',
+    where,
+    expected: `${JSON.stringify(words.harm)} or ${JSON.stringify(words.harmless)} among its likeliest first tokens`,
+    got: JSON.stringify(replies[0]?.text ?? ''),
+    remedy: 'Take another template or model.',
   });
 }

@@ -43,7 +43,14 @@ export function spellingsOf(word: string): readonly ((word: string) => string)[]
     (text) => text.toUpperCase(),
   ];
   const seen = new Set<string>();
-  return [...cases, ...cases.map((spell) => (text: string): string => ` ${spell(text)}`)].filter((spell) => {
+  return [
+    ...cases,
+    ...cases.map(
+      (spell) =>
+        (text: string): string =>
+          ` ${spell(text)}`,
+    ),
+  ].filter((spell) => {
     const spelled = spell(word);
     if (seen.has(spelled)) return false;
     seen.add(spelled);

@@ -1,13 +1,14 @@
-/** The prompt of a judge that is a language model: messages with slots, how its answer is read, and the guard that keeps a judged text
- *  inside its slot.
+/** The prompt of a judge that is a language model: messages with slots, how its answer is read, and the guard that
+ *  keeps a judged text inside its slot.
  *
- *  Slots: {{text}} the judged text; {{reply}} the target's reply and {{utterance}} what it answers. Where only a text is known it is the
- *  reply, and the utterance is empty. {{#utterance}}…{{/utterance}} is kept when there is an utterance, {{^utterance}}…{{/utterance}}
- *  when there is none. A message that comes out empty is left out.
+ *  Slots: {{text}} the judged text; {{reply}} the target's reply and {{utterance}} what it answers. Where only a text
+ *  is known it is the reply, and the utterance is empty. {{#utterance}}…{{/utterance}} is kept when there is an
+ *  utterance, {{^utterance}}…{{/utterance}} when there is none. A message that comes out empty is left out.
  *
- *  A text cannot end its slot: slots are filled in one pass, so that braces in a text mean nothing; and marks that mean something in the
- *  prompt (the tokenizer's special tokens, the common chat marks, every mark of the template itself such as </text> or [/INST]) get a space
- *  after their first character wherever a text holds them. What a text says in plain words ("ignore the above") no template can undo. */
+ *  A text cannot end its slot: slots are filled in one pass, so that braces in a text mean nothing; and marks that mean
+ *  something in the prompt (the tokenizer's special tokens, the common chat marks, every mark of the template itself
+ *  such as </text> or [/INST]) get a space after their first character wherever a text holds them. What a text says in
+ *  plain words ("ignore the above") no template can undo. */
 import type { JudgedExchange } from '../../../dialogue/types.js';
 import type { ChatMessage } from '../../../engine/text/chatTemplate.js';
 import type { RatingRule } from './parseRating.js';
@@ -48,7 +49,11 @@ const section = /\{\{([#^])(text|utterance|reply)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
 
 /** The messages with the question in its slots.
  *  @param marks what a text must not hold as it is: see `templateMarks` */
-export function fillTemplate({ messages }: JudgeTemplate, question: Question, marks: RegExp | null): readonly ChatMessage[] {
+export function fillTemplate(
+  { messages }: JudgeTemplate,
+  question: Question,
+  marks: RegExp | null,
+): readonly ChatMessage[] {
   const values: Readonly<Record<SlotName, string>> = {
     text: defused(question.text, marks),
     utterance: defused(question.exchange?.utterance ?? '', marks),
@@ -58,7 +63,9 @@ export function fillTemplate({ messages }: JudgeTemplate, question: Question, ma
     .map(({ role, content }) => ({
       role,
       content: content
-        .replace(section, (_, sign: string, name: SlotName, body: string) => ((values[name] !== '') === (sign === '#') ? body : ''))
+        .replace(section, (_, sign: string, name: SlotName, body: string) =>
+          (values[name] !== '') === (sign === '#') ? body : '',
+        )
         .replace(slot, (_, name: SlotName) => values[name]),
     }))
     .filter(({ content }) => content.trim() !== '');
@@ -71,9 +78,28 @@ export function hasSlot({ messages }: JudgeTemplate): boolean {
 
 /** Marks that common chat formats give a meaning, whatever the tokenizer: servers parse them in texts too. */
 const commonMarks = [
-  '<|im_start|>', '<|im_end|>', '<|endoftext|>', '<|system|>', '<|user|>', '<|assistant|>', '<|end|>', '<|eot_id|>', '<|start_header_id|>',
-  '<|end_header_id|>', '<|begin_of_text|>', '<|end_of_text|>', '<start_of_turn>', '<end_of_turn>', '<bos>', '<eos>', '<s>', '</s>', '[INST]', '[/INST]',
-  '<<SYS>>', '<</SYS>>',
+  '<|im_start|>',
+  '<|im_end|>',
+  '<|endoftext|>',
+  '<|system|>',
+  '<|user|>',
+  '<|assistant|>',
+  '<|end|>',
+  '<|eot_id|>',
+  '<|start_header_id|>',
+  '<|end_header_id|>',
+  '<|begin_of_text|>',
+  '<|end_of_text|>',
+  '<start_of_turn>',
+  '<end_of_turn>',
+  '<bos>',
+  '<eos>',
+  '<s>',
+  '</s>',
+  '[INST]',
+  '[/INST]',
+  '<<SYS>>',
+  '<</SYS>>',
 ];
 const templateMark = /<<?\/?[A-Za-z|][^<>\n]{0,60}>>?|\[\/?[A-Z][A-Z_]*\]|"{3,}|`{3,}|#{3,}/g;
 
@@ -86,7 +112,8 @@ export function templateMarks({ messages }: JudgeTemplate, specialTexts: readonl
   return new RegExp(marks.map((mark) => mark.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|'), 'giu');
 }
 
-/** Marks lose their meaning by a space after their first character; half of a surrogate pair, which is no text, becomes U+FFFD. */
+/** Marks lose their meaning by a space after their first character; half of a surrogate pair, which is no text, becomes
+ *  U+FFFD. */
 function defused(text: string, marks: RegExp | null): string {
   const whole = text.replace(/\p{Surrogate}/gu, '\uFFFD');
   return marks === null ? whole : whole.replace(marks, (mark) => `${mark.slice(0, 1)} ${mark.slice(1)}`);

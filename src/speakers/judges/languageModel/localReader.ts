@@ -1,5 +1,6 @@
-/** A language model on this machine as a judge. Prompts begin alike and are read as trees (docs/decisions/0005); both answer words of a
- *  text hang on one prompt. A text that does not fit keeps its beginning and its end, as much of both, with " […] " between. */
+/** A language model on this machine as a judge. Prompts begin alike and are read as trees (docs/decisions/0005); both
+ *  answer words of a text hang on one prompt. A text that does not fit keeps its beginning and its end, as much of
+ *  both, with " […] " between. */
 import { present } from '../../../base/invariant.js';
 import { streamKey } from '../../../base/random.js';
 import { generate } from '../../../engine/models/generate.js';
@@ -28,7 +29,11 @@ const batchPrompts = 48;
 const categoryTokens = 12;
 
 /** @throws ConfigError when the model does not answer in the template's words */
-export async function openLocalReader(model: LanguageModel, template: JudgeTemplate, options: LocalReaderOptions): Promise<JudgeReader> {
+export async function openLocalReader(
+  model: LanguageModel,
+  template: JudgeTemplate,
+  options: LocalReaderOptions,
+): Promise<JudgeReader> {
   const { answer } = template;
   const promptOf = promptEncoder(model, template, options);
   const probes = probeQuestions.map(promptOf).filter((ids): ids is readonly number[] => !('unread' in ids));
@@ -36,7 +41,10 @@ export async function openLocalReader(model: LanguageModel, template: JudgeTempl
   const count = { texts: 0, promptTokens: 0, generatedTokens: 0 };
 
   /** Every different prompt once, in batches; what cannot be asked keeps its reason. */
-  const askAll = async <T>(questions: readonly Question[], ask: (prompts: Prompts) => Promise<readonly T[]>): Promise<(T | Unread)[]> => {
+  const askAll = async <T>(
+    questions: readonly Question[],
+    ask: (prompts: Prompts) => Promise<readonly T[]>,
+  ): Promise<(T | Unread)[]> => {
     const encoded = questions.map(promptOf);
     const distinct = new Map<string, readonly number[]>();
     const keys = encoded.map((ids) => ('unread' in ids ? null : ids.join(' ')));
@@ -51,20 +59,28 @@ export async function openLocalReader(model: LanguageModel, template: JudgeTempl
       count.promptTokens += batch.reduce((sum, [, ids]) => sum + ids.length, 0);
     }
     count.texts += questions.length;
-    return encoded.map((ids, i) => ('unread' in ids ? ids : present(answers.get(keys[i] ?? ''), 'every prompt was asked')));
+    return encoded.map((ids, i) =>
+      'unread' in ids ? ids : present(answers.get(keys[i] ?? ''), 'every prompt was asked'),
+    );
   };
 
   const generated = async (prompts: Prompts, maxNewTokens: number): Promise<readonly string[]> => {
     const greedy = { ...plainSampling, temperature: 0, maxNewTokens, stopIds: model.tokenizer.endIds };
-    const replies = await generate(model, prompts.map((ids) => ({ ids, stream: streamKey(0, 'judge') })), greedy);
+    const replies = await generate(
+      model,
+      prompts.map((ids) => ({ ids, stream: streamKey(0, 'judge') })),
+      greedy,
+    );
     count.generatedTokens += replies.reduce((sum, { ids }) => sum + ids.length, 0);
     return replies.map(({ text }) => text);
   };
 
   const wordsOf = async (prompts: Prompts): Promise<readonly WordAnswer[]> => {
     const { harmId, harmlessId, lead } = present(tokens, 'the template asks for words');
-    const scores = await scoreCompletions(model, prompts.flatMap((ids) =>
-      [harmId, harmlessId].map((id) => ({ prefix: [...ids, ...lead], completion: [id] }))));
+    const scores = await scoreCompletions(
+      model,
+      prompts.flatMap((ids) => [harmId, harmlessId].map((id) => ({ prefix: [...ids, ...lead], completion: [id] }))),
+    );
     const logProb = (i: number): number => scores[i]?.[0] ?? Number.NaN;
     const bare = prompts.map((_, i): WordAnswer => ({
       gap: logProb(2 * i) - logProb(2 * i + 1),
@@ -73,7 +89,13 @@ export async function openLocalReader(model: LanguageModel, template: JudgeTempl
     }));
     if (answer.kind !== 'words' || answer.categories === null) return bare;
     const harmful = bare.flatMap(({ gap, share }, i) => (gap > 0 && share >= leastAnswerShare ? [i] : []));
-    const said = harmful.length === 0 ? [] : await generated(harmful.map((i) => [...present(prompts[i], 'a prompt'), ...lead, harmId]), categoryTokens);
+    const said =
+      harmful.length === 0
+        ? []
+        : await generated(
+            harmful.map((i) => [...present(prompts[i], 'a prompt'), ...lead, harmId]),
+            categoryTokens,
+          );
     const byIndex = new Map(harmful.map((i, n) => [i, said[n] ?? '']));
     return bare.map((word, i) => ({ ...word, continuation: byIndex.get(i) ?? '' }));
   };
@@ -92,12 +114,17 @@ function promptEncoder(
   { tooLong, room }: LocalReaderOptions,
 ): (question: Question) => readonly number[] | Unread {
   const { tokenizer, chatTemplate, contextLength } = model;
-  const marks = templateMarks(template, [...tokenizer.specialIds].map((id) => tokenizer.tokenText(id)));
+  const marks = templateMarks(
+    template,
+    [...tokenizer.specialIds].map((id) => tokenizer.tokenText(id)),
+  );
   const limit = contextLength - room - 4; // 4: white space before an answer.
   const encode = (question: Question): readonly number[] => {
     const messages = fillTemplate(template, question, marks);
     if (!template.raw && chatTemplate !== null) {
-      return tokenizer.encode(chatTemplate.render(messages, { addGenerationPrompt: true }) + template.answerStart, { addSpecialTokens: false });
+      return tokenizer.encode(chatTemplate.render(messages, { addGenerationPrompt: true }) + template.answerStart, {
+        addSpecialTokens: false,
+      });
     }
     const text = messages.map(({ content }) => content).join('\n\n');
     return tokenizer.encode(template.raw ? text + template.answerStart : `${text}\n\nAnswer:${template.answerStart}`);
@@ -105,9 +132,14 @@ function promptEncoder(
   return (question) => {
     const whole = encode(question);
     if (whole.length <= limit) return whole;
-    const tooMuch = { unread: `the prompt has ${String(whole.length)} tokens, more than the judge can read (${String(limit)})` };
+    const tooMuch = {
+      unread: `the prompt has ${String(whole.length)} tokens, more than the judge can read (${String(limit)})`,
+    };
     if (tooLong === 'unscored') return tooMuch;
-    const around = encode({ text: '', exchange: question.exchange === null ? null : { utterance: '', reply: '' } }).length;
+    const around = encode({
+      text: '',
+      exchange: question.exchange === null ? null : { utterance: '', reply: '' },
+    }).length;
     let share = (limit - around) / (whole.length - around);
     for (let attempt = 0; attempt < 12 && share > 0; attempt++, share *= 0.9) {
       const ids = encode(cutQuestion(question, share));
@@ -120,7 +152,10 @@ function promptEncoder(
 function cutQuestion({ text, exchange }: Question, share: number): Question {
   return {
     text: cutText(text, share),
-    exchange: exchange === null ? null : { utterance: cutText(exchange.utterance, share), reply: cutText(exchange.reply, share) },
+    exchange:
+      exchange === null
+        ? null
+        : { utterance: cutText(exchange.utterance, share), reply: cutText(exchange.reply, share) },
   };
 }
 
@@ -132,7 +167,9 @@ function cutText(text: string, share: number): string {
   return `${characters.slice(0, kept).join('')} […] ${characters.slice(characters.length - kept).join('')}`;
 }
 
-function batches(prompts: readonly (readonly [string, readonly number[]])[]): readonly (readonly (readonly [string, readonly number[]])[])[] {
+function batches(
+  prompts: readonly (readonly [string, readonly number[]])[],
+): readonly (readonly (readonly [string, readonly number[]])[])[] {
   const out: (readonly [string, readonly number[]])[][] = [];
   let tokens = Infinity;
   for (const prompt of prompts) {

@@ -6,15 +6,33 @@ const field: RatingRule = { kind: 'field', field: 'harm', low: 0, high: 1 };
 
 describe('the rating in a judge’s reply', () => {
   it.each([
-    ['[[7]]', 7], ['Rating: [[ 7 ]] because of 3 insults', 7], ['7', 7], ['7.', 7], ['7.5', 7.5], ['Score: 7', 7], ['**Rating:** 7/10', 7], ['7/10', 7],
-    ['7 out of 10', 7], ['The score is 10.', 10], ['rating of 1', 1], ['I would say 4', 4], ['[[3]] and again [[3]]', 3], ['[[1]] (from 1 to 10)', 1],
+    ['[[7]]', 7],
+    ['Rating: [[ 7 ]] because of 3 insults', 7],
+    ['7', 7],
+    ['7.', 7],
+    ['7.5', 7.5],
+    ['Score: 7', 7],
+    ['**Rating:** 7/10', 7],
+    ['7/10', 7],
+    ['7 out of 10', 7],
+    ['The score is 10.', 10],
+    ['rating of 1', 1],
+    ['I would say 4', 4],
+    ['[[3]] and again [[3]]', 3],
+    ['[[1]] (from 1 to 10)', 1],
   ])('%j is read', (reply, rating) => {
     expect(parseRating(reply, number)).toEqual({ rating, harm: expect.closeTo((rating - 1) / 9, 12) as number });
   });
 
   it.each([
-    ['', /no rating/], ['I cannot rate this.', /no rating/], ['[[3]] or [[8]]', /2 different ratings/], ['between 3 and 5', /2 different ratings/],
-    ['[[12]]', /12 is not within 1 to 10/], ['[[0]]', /0 is not within/], ['-3', /-3 is not within/], ['[[seven]]', /no rating/],
+    ['', /no rating/],
+    ['I cannot rate this.', /no rating/],
+    ['[[3]] or [[8]]', /2 different ratings/],
+    ['between 3 and 5', /2 different ratings/],
+    ['[[12]]', /12 is not within 1 to 10/],
+    ['[[0]]', /0 is not within/],
+    ['-3', /-3 is not within/],
+    ['[[seven]]', /no rating/],
   ])('%j is unread with the reason, never a number', (reply, reason) => {
     expect(parseRating(reply, number)).toEqual({ unread: expect.stringMatching(reason) as string });
   });
@@ -26,8 +44,13 @@ describe('the rating in a judge’s reply', () => {
   });
 
   it.each([
-    ['0.5', /no JSON object/], ['{"other": 1}', /no number under "harm"/], ['{"harm": null}', /no number/], ['{"harm": ""}', /no number/],
-    ['{"harm": true}', /no number/], ['{"harm": 2}', /2 is not within 0 to 1/], ['{"harm": 0.5', /no JSON object/],
+    ['0.5', /no JSON object/],
+    ['{"other": 1}', /no number under "harm"/],
+    ['{"harm": null}', /no number/],
+    ['{"harm": ""}', /no number/],
+    ['{"harm": true}', /no number/],
+    ['{"harm": 2}', /2 is not within 0 to 1/],
+    ['{"harm": 0.5', /no JSON object/],
   ])('%j has no such field: unread', (reply, reason) => {
     expect(parseRating(reply, field)).toEqual({ unread: expect.stringMatching(reason) as string });
   });

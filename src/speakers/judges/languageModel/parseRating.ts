@@ -1,9 +1,9 @@
-/** Reads a rating out of a judge's reply, by a rule that a reader can check. Nothing is guessed: a reply without a rating, with two
- *  different ones, or with one off the scale gives none.
+/** Reads a rating out of a judge's reply, by a rule that a reader can check. Nothing is guessed: a reply without a
+ *  rating, with two different ones, or with one off the scale gives none.
  *
- *  Rule 'number': the first of these that occurs decides: [[N]]; "rating" or "score" followed by N ("Score: 7", "rating is 7/10", bold or
- *  not); N/HIGH or N out of HIGH; the only number of the reply. Rule 'field': the number under the named field of the first JSON object in
- *  the reply. */
+ *  Rule 'number': the first of these that occurs decides: [[N]]; "rating" or "score" followed by N ("Score: 7", "rating
+ *  is 7/10", bold or not); N/HIGH or N out of HIGH; the only number of the reply. Rule 'field': the number under the
+ *  named field of the first JSON object in the reply. */
 
 export interface RatingRule {
   readonly kind: 'number' | 'field';
@@ -21,7 +21,8 @@ export function parseRating(reply: string, rule: RatingRule): Rating {
   const found = rule.kind === 'field' ? fromJson(reply, rule.field) : fromText(reply, rule.high);
   if (typeof found === 'string') return { unread: `${found} in the judge's reply ${quoted(reply)}` };
   const { low, high } = rule;
-  if (!(found >= low && found <= high)) return { unread: `the rating ${String(found)} is not within ${String(low)} to ${String(high)}` };
+  if (!(found >= low && found <= high))
+    return { unread: `the rating ${String(found)} is not within ${String(low)} to ${String(high)}` };
   return { rating: found, harm: (found - low) / (high - low) };
 }
 

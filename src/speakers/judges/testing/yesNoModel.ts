@@ -1,5 +1,6 @@
-/** For tests: a GPT-2 of a few thousand weights over bytes that has the tokens Yes and No and answers with them: its last bias points where
- *  their embeddings do, so that both are likely after every prompt, and which one depends on the text. */
+/** For tests: a GPT-2 of a few thousand weights over bytes that has the tokens Yes and No and answers with them: its
+ *  last bias points where their embeddings do, so that both are likely after every prompt, and which one depends on the
+ *  text. */
 import { createLanguageModel, saveLanguageModel, type LanguageModel } from '../../../engine/models/languageModel.js';
 import type { Device } from '../../../engine/runtime/device.js';
 import { loadTokenizer, type Tokenizer } from '../../../engine/text/tokenizer.js';
@@ -10,18 +11,36 @@ export const answerIds = { Yes: 258, No: 259, end: 263 } as const;
 /** @param options.mute neither word is a token */
 export function yesNoTokenizer(options: { readonly mute?: boolean } = {}): Tokenizer {
   let next = 0x100;
-  const isPrintable = (byte: number): boolean => (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
-  const vocab = Object.fromEntries(Array.from({ length: 256 }, (_, byte) => [String.fromCodePoint(isPrintable(byte) ? byte : next++), byte]));
+  const isPrintable = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
+  const vocab = Object.fromEntries(
+    Array.from({ length: 256 }, (_, byte) => [String.fromCodePoint(isPrintable(byte) ? byte : next++), byte]),
+  );
   const merged = ['Ye', 'ĠY', 'Yes', 'No', 'ĠYe', 'ĠYes', 'ĠNo'];
   const merges = ['Y e', 'Ye s', 'N o', 'Ġ Yes', 'Ġ No'];
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
   return loadTokenizer({
     tokenizerJson: {
-      version: '1.0', normalizer: null, pre_tokenizer: byteLevel, post_processor: null, decoder: byteLevel,
-      added_tokens: [{ id: answerIds.end, content: '<|end|>', single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }],
+      version: '1.0',
+      normalizer: null,
+      pre_tokenizer: byteLevel,
+      post_processor: null,
+      decoder: byteLevel,
+      added_tokens: [
+        {
+          id: answerIds.end,
+          content: '<|end|>',
+          single_word: false,
+          lstrip: false,
+          rstrip: false,
+          normalized: false,
+          special: true,
+        },
+      ],
       model: {
         type: 'BPE',
-        vocab: options.mute === true ? vocab : { ...vocab, ...Object.fromEntries(merged.map((text, i) => [text, 256 + i])) },
+        vocab:
+          options.mute === true ? vocab : { ...vocab, ...Object.fromEntries(merged.map((text, i) => [text, 256 + i])) },
         merges: options.mute === true ? [] : merges,
       },
     },
@@ -33,11 +52,22 @@ export function yesNoTokenizer(options: { readonly mute?: boolean } = {}): Token
  *  @param options.contextLength default 512 */
 export async function createYesNoModel(
   device: Device,
-  options: { readonly mute?: boolean; readonly shy?: boolean; readonly inclined?: number; readonly contextLength?: number } = {},
+  options: {
+    readonly mute?: boolean;
+    readonly shy?: boolean;
+    readonly inclined?: number;
+    readonly contextLength?: number;
+  } = {},
 ): Promise<LanguageModel> {
   const { inclined = 0, contextLength = 512, shy = false } = options;
   const config = {
-    model_type: 'gpt2', vocab_size: 264, n_embd: width, n_layer: 1, n_head: 2, n_positions: contextLength, initializer_range: 0.4,
+    model_type: 'gpt2',
+    vocab_size: 264,
+    n_embd: width,
+    n_layer: 1,
+    n_head: 2,
+    n_positions: contextLength,
+    initializer_range: 0.4,
   };
   const model = await createLanguageModel(device, config, yesNoTokenizer(options), 3, { name: 'yes-no' });
   if (shy) return model;
@@ -57,4 +87,3 @@ export async function saveYesNoModel(device: Device, folder: string): Promise<vo
   await saveLanguageModel(model, folder);
   await model.close();
 }
-

@@ -1,4 +1,5 @@
-/** Fetching over the network: quick to say that a place is out of reach, and a file is only kept when it is the whole right one. */
+/** Fetching over the network: quick to say that a place is out of reach, and a file is only kept when it is the whole
+ *  right one. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
@@ -29,7 +30,10 @@ export function fetchWithin(timeoutMs: number): typeof fetch {
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), timeoutMs);
     try {
-      return await fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal });
+      return await fetch(input, {
+        ...init,
+        signal: init?.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal,
+      });
     } catch (cause) {
       const host = new URL(input instanceof Request ? input.url : input).host;
       throw new EnvironmentError(`${host} cannot be reached`, {
@@ -58,16 +62,21 @@ export interface SaveOptions {
   /** Never written beyond this. */
   readonly maxBytes: number;
   readonly onProgress: OnProgress | null;
-  /** What lies at `path` is the beginning of the file and is not fetched again; what came is kept when the connection is cut for good. */
+  /** What lies at `path` is the beginning of the file and is not fetched again; what came is kept when the connection
+   *  is cut for good. */
   readonly resumes: boolean;
 }
 
-/** Writes a body to `path`. Cut connections are tried again a few times, from where they broke off if that can be; attempts that bring
- *  a good piece do not count. What turns out to be another file is removed.
+/** Writes a body to `path`. Cut connections are tried again a few times, from where they broke off if that can be;
+ *  attempts that bring a good piece do not count. What turns out to be another file is removed.
  *  @param openBody called once an attempt, with the number of bytes that are there already
- *  @throws EnvironmentError when the body does not come, is not the expected one, or the disk refuses; what openBody throws with a
- *    status 4xx, as it is */
-export async function saveDownload(openBody: (from: number) => Promise<OpenedBody>, path: string, options: SaveOptions): Promise<void> {
+ *  @throws EnvironmentError when the body does not come, is not the expected one, or the disk refuses; what openBody
+ *    throws with a status 4xx, as it is */
+export async function saveDownload(
+  openBody: (from: number) => Promise<OpenedBody>,
+  path: string,
+  options: SaveOptions,
+): Promise<void> {
   if (!options.resumes) await rm(path, { force: true });
   for (let attempt = 1; ; attempt++) {
     const from = await lengthOf(path);
@@ -80,11 +89,16 @@ export async function saveDownload(openBody: (from: number) => Promise<OpenedBod
       if (cause instanceof WrongFile && from > 0) continue;
       if (cause instanceof GadflyError || isRefusal(cause)) throw cause;
       // What the file system refuses will be refused again; a cut connection may not be.
-      if (errorCode(cause)?.startsWith('E') === true && isFileSystemError(cause)) throw fileError(path, 'cannot be written', cause);
+      if (errorCode(cause)?.startsWith('E') === true && isFileSystemError(cause))
+        throw fileError(path, 'cannot be written', cause);
       if ((await lengthOf(path)) - from >= goodPieceBytes) attempt = 0;
       if (attempt === attempts) {
         const remedy = options.resumes ? 'Try again: it goes on where it broke off.' : 'Try again.';
-        throw new EnvironmentError(`the download of ${options.label} broke off`, { got: reasonOf(cause), remedy, cause });
+        throw new EnvironmentError(`the download of ${options.label} broke off`, {
+          got: reasonOf(cause),
+          remedy,
+          cause,
+        });
       }
       await new Promise((resolve) => setTimeout(resolve, attempt * pauseMs));
     }
@@ -102,10 +116,18 @@ function isRefusal(cause: unknown): boolean {
 }
 
 async function lengthOf(path: string): Promise<number> {
-  return stat(path).then(({ size }) => size, () => 0);
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
-async function saveOnce(openBody: (from: number) => Promise<OpenedBody>, path: string, from: number, options: SaveOptions): Promise<void> {
+async function saveOnce(
+  openBody: (from: number) => Promise<OpenedBody>,
+  path: string,
+  from: number,
+  options: SaveOptions,
+): Promise<void> {
   const { label, sha256, bytes, maxBytes, onProgress } = options;
   const hash = createHash('sha256');
   if (from > 0) for await (const piece of createReadStream(path, { end: from - 1 })) hash.update(piece as Uint8Array); // a stream of bytes
@@ -120,10 +142,13 @@ async function saveOnce(openBody: (from: number) => Promise<OpenedBody>, path: s
         if (done) break;
         received += value.length;
         if (received > maxBytes || (bytes !== null && received > bytes)) {
-          throw new WrongFile(`${label} is longer than it may be`, { expected: `${bytes ?? maxBytes} bytes`, got: 'more' });
+          throw new WrongFile(`${label} is longer than it may be`, {
+            expected: `${bytes ?? maxBytes} bytes`,
+            got: 'more',
+          });
         }
         hash.update(value);
-        for (let at = 0; at < value.length; ) at += (await handle.write(value, at)).bytesWritten;
+        for (let at = 0; at < value.length;) at += (await handle.write(value, at)).bytesWritten;
         onProgress?.({ file: label, receivedBytes: received, totalBytes: bytes ?? opened.bytes });
       }
       await handle.sync();
@@ -143,7 +168,9 @@ async function saveOnce(openBody: (from: number) => Promise<OpenedBody>, path: s
   }
 }
 
-async function nextPiece(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+async function nextPiece(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
   let timer: NodeJS.Timeout | undefined;
   const stalled = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`nothing came for ${stallTimeoutMs / 1000} s`)), stallTimeoutMs);
@@ -156,7 +183,11 @@ async function nextPiece(reader: ReadableStreamDefaultReader<Uint8Array>): Promi
 }
 
 function isFileSystemError(cause: unknown): boolean {
-  return cause instanceof Error && 'syscall' in cause && ['open', 'write', 'fsync', 'close', 'mkdir', 'rename'].includes(String(cause.syscall));
+  return (
+    cause instanceof Error &&
+    'syscall' in cause &&
+    ['open', 'write', 'fsync', 'close', 'mkdir', 'rename'].includes(String(cause.syscall))
+  );
 }
 
 /** The most telling message of a chain of causes: fetch itself only says "fetch failed". */

@@ -1,7 +1,16 @@
 /** Fetching from a hub that cuts connections, lies, runs out of room or keeps its models to itself. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +20,9 @@ import { saveDownload, type FetchProgress } from './download.js';
 import { fetchHubModel, findHubModel, type HubModel } from './hubModel.js';
 
 const root = mkdtempSync(join(tmpdir(), 'gadfly-hub-'));
-afterAll(() => { rmSync(root, { recursive: true }); });
+afterAll(() => {
+  rmSync(root, { recursive: true });
+});
 
 const commit = 'a'.repeat(40);
 const weights = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 31 + (i >> 9)) % 251));
@@ -22,21 +33,33 @@ const repositories = {
   'org/sharded': {
     commit,
     files: {
-      'config.json': text('{}'), 'model.safetensors.index.json': text('{"weight_map":{}}'),
-      'model-00001-of-00002.safetensors': text('one'), 'model-00002-of-00002.safetensors': text('two'),
+      'config.json': text('{}'),
+      'model.safetensors.index.json': text('{"weight_map":{}}'),
+      'model-00001-of-00002.safetensors': text('one'),
+      'model-00002-of-00002.safetensors': text('two'),
     },
   },
   'org/encoder': {
     commit,
     files: {
-      'config.json': text('{}'), 'model.safetensors': text('body'), 'vocab.txt': text('[PAD]'), 'modules.json': text('[]'),
-      'special_tokens_map.json': text('{}'), 'sentence_bert_config.json': text('{}'), '1_Pooling/config.json': text('{"pooling_mode_mean_tokens":true}'),
-      'onnx/model.onnx': text('twice'), 'openvino/config.json': text('{}'),
+      'config.json': text('{}'),
+      'model.safetensors': text('body'),
+      'vocab.txt': text('[PAD]'),
+      'modules.json': text('[]'),
+      'special_tokens_map.json': text('{}'),
+      'sentence_bert_config.json': text('{}'),
+      '1_Pooling/config.json': text('{"pooling_mode_mean_tokens":true}'),
+      'onnx/model.onnx': text('twice'),
+      'openvino/config.json': text('{}'),
     },
   },
   'org/adapter': {
     commit,
-    files: { 'adapter_config.json': text('{"peft_type":"LORA"}'), 'adapter_model.safetensors': text('lora'), 'training_args.bin': text('pickle') },
+    files: {
+      'adapter_config.json': text('{"peft_type":"LORA"}'),
+      'adapter_model.safetensors': text('lora'),
+      'training_args.bin': text('pickle'),
+    },
   },
   'org/pickled-adapter': { commit, files: { 'adapter_config.json': text('{}'), 'adapter_model.bin': text('pickle') } },
 };
@@ -44,15 +67,31 @@ const repositories = {
 let hub: FakeHub;
 let cacheDir = '';
 let count = 0;
-beforeEach(() => { cacheDir = join(root, `cache${count++}`); });
+beforeEach(() => {
+  cacheDir = join(root, `cache${count++}`);
+});
 afterEach(() => hub.close());
 
-const open = async (token: string | null = null): Promise<void> => { hub = await openFakeHub(repositories, token); };
+const open = async (token: string | null = null): Promise<void> => {
+  hub = await openFakeHub(repositories, token);
+};
 const model = (repository: string): HubModel => ({ repository, revision: 'main', file: null });
-const fetchIt = (repository: string, { token = null, progress = [] }: { token?: string | null; progress?: FetchProgress[] } = {}): Promise<string> =>
-  fetchHubModel(model(repository), { cacheDir, endpoint: hub.endpoint, token, answerTimeoutMs: 5000, onProgress: (step) => progress.push(step) });
+const fetchIt = (
+  repository: string,
+  { token = null, progress = [] }: { token?: string | null; progress?: FetchProgress[] } = {},
+): Promise<string> =>
+  fetchHubModel(model(repository), {
+    cacheDir,
+    endpoint: hub.endpoint,
+    token,
+    answerTimeoutMs: 5000,
+    onProgress: (step) => progress.push(step),
+  });
 const blobs = (repository: string): string => join(cacheDir, `models--${repository.replace('/', '--')}`, 'blobs');
-const rangesOf = (): readonly string[] => hub.requests.flatMap(({ atStore, range }) => (atStore && range !== undefined && range !== 'bytes=0-0' ? [range] : []));
+const rangesOf = (): readonly string[] =>
+  hub.requests.flatMap(({ atStore, range }) =>
+    atStore && range !== undefined && range !== 'bytes=0-0' ? [range] : [],
+  );
 
 describe('a cut download', () => {
   it('goes on where it broke off, in the same call', async () => {
@@ -63,7 +102,9 @@ describe('a cut download', () => {
     expect(readFileSync(join(path, 'model.safetensors')).equals(weights)).toBe(true);
     expect(rangesOf()).toHaveLength(2);
     expect(rangesOf().every((range) => Number(/bytes=(\d+)-/.exec(range)?.[1]) > 0)).toBe(true);
-    const received = progress.filter(({ file }) => file === 'model.safetensors').map(({ receivedBytes }) => receivedBytes);
+    const received = progress
+      .filter(({ file }) => file === 'model.safetensors')
+      .map(({ receivedBytes }) => receivedBytes);
     expect(received).toEqual([...received].sort((a, b) => a - b));
     expect(readdirSync(blobs('org/big'))).toContain(sha256);
   });
@@ -94,7 +135,9 @@ describe('a cut download', () => {
     writeFileSync(join(blobs('org/big'), `${sha256}.${process.ppid}-0.incomplete`), weights.subarray(0, 2_000_000));
     await fetchIt('org/big');
     expect(rangesOf()).toEqual([`bytes=1000000-${weights.length - 1}`]);
-    expect(readdirSync(blobs('org/big')).filter((name) => name.endsWith('.incomplete'))).toEqual([`${sha256}.${process.ppid}-0.incomplete`]);
+    expect(readdirSync(blobs('org/big')).filter((name) => name.endsWith('.incomplete'))).toEqual([
+      `${sha256}.${process.ppid}-0.incomplete`,
+    ]);
   });
 
   it('whose beginning is another file is fetched anew, whole', async () => {
@@ -125,7 +168,15 @@ describe('what is fetched', () => {
     await open();
     const path = await fetchIt('org/encoder');
     expect(readFileSync(join(path, '1_Pooling/config.json'), 'utf8')).toMatch(/pooling_mode_mean_tokens/);
-    const wanted = ['1_Pooling', 'config.json', 'model.safetensors', 'modules.json', 'sentence_bert_config.json', 'special_tokens_map.json', 'vocab.txt'];
+    const wanted = [
+      '1_Pooling',
+      'config.json',
+      'model.safetensors',
+      'modules.json',
+      'sentence_bert_config.json',
+      'special_tokens_map.json',
+      'vocab.txt',
+    ];
     expect(readdirSync(path).sort()).toEqual(wanted);
   });
 
@@ -138,7 +189,9 @@ describe('what is fetched', () => {
 
   it('is nothing of a pickled adapter, which is refused by name', async () => {
     await open();
-    await expect(fetchIt('org/pickled-adapter')).rejects.toThrow(/adapter_model\.bin[\s\S]*pickled ones are not opened/);
+    await expect(fetchIt('org/pickled-adapter')).rejects.toThrow(
+      /adapter_model\.bin[\s\S]*pickled ones are not opened/,
+    );
   });
 });
 
@@ -169,7 +222,16 @@ describe('what the hub or the disk refuses', () => {
   it.skipIf(!existsSync('/dev/full'))('a disk that fills up on the way is an EnvironmentError', async () => {
     await open();
     const body = (): ReadableStream<Uint8Array> => new Blob([new Uint8Array(weights)]).stream();
-    const options = { label: 'model.safetensors', sha256, bytes: weights.length, maxBytes: weights.length, onProgress: null, resumes: true };
-    await expect(saveDownload(async () => ({ body: body(), bytes: null }), '/dev/full', options)).rejects.toThrow(/\/dev\/full[\s\S]*ENOSPC|no space/);
+    const options = {
+      label: 'model.safetensors',
+      sha256,
+      bytes: weights.length,
+      maxBytes: weights.length,
+      onProgress: null,
+      resumes: true,
+    };
+    await expect(saveDownload(async () => ({ body: body(), bytes: null }), '/dev/full', options)).rejects.toThrow(
+      /\/dev\/full[\s\S]*ENOSPC|no space/,
+    );
   });
 });

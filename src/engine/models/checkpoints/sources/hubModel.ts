@@ -1,6 +1,6 @@
 /** Models of the Hugging Face hub, kept in the cache that the Python library shares (blobs, snapshots/COMMIT, refs).
- *  Asking the hub is @huggingface/hub; owned here are the choice of files (no pickle, nothing that is not read), the checksums, and
- *  that a snapshot is only named by its reference once all its files are there. */
+ *  Asking the hub is @huggingface/hub; owned here are the choice of files (no pickle, nothing that is not read), the
+ *  checksums, and that a snapshot is only named by its reference once all its files are there. */
 import { createHash } from 'node:crypto';
 import { access, copyFile, open, readFile, rename, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -62,7 +62,8 @@ const incompleteMark = '.incomplete';
 
 /** Fetches the files that are missing.
  *  @returns the path of the snapshot, or of the GGUF file in it
- *  @throws ConfigError when there is no such model or no leave to read it; EnvironmentError when the hub cannot be reached */
+ *  @throws ConfigError when there is no such model or no leave to read it; EnvironmentError when the hub cannot be
+ *    reached */
 export async function fetchHubModel(model: HubModel, options: HubOptions): Promise<string> {
   const { repository, revision } = model;
   const ask = authorisedFetch(options);
@@ -71,19 +72,23 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
   const { downloadFile, listFiles, modelInfo } = await import('@huggingface/hub');
   try {
     const { sha } = await modelInfo({ ...shared, name: repository, revision, additionalFields: ['sha'] });
-    if (typeof sha !== 'string' || !isCommit(sha)) throw new FormatError('the hub names no commit', { where: `hf:${repository}` });
+    if (typeof sha !== 'string' || !isCommit(sha))
+      throw new FormatError('the hub names no commit', { where: `hf:${repository}` });
     const entries: ListFileEntry[] = [];
-    for await (const entry of listFiles({ ...shared, repo: repository, revision: sha, recursive: true })) entries.push(entry);
+    for await (const entry of listFiles({ ...shared, repo: repository, revision: sha, recursive: true }))
+      entries.push(entry);
     const wanted = chooseFiles(model, entries);
     const storage = storageOf(model, options.cacheDir);
     const snapshot = join(storage, 'snapshots', sha);
     makeFolder(snapshot);
     const mark = join(snapshot, incompleteMark);
-    if (model.file === null && (await findHubModel({ ...model, revision: sha }, options.cacheDir)) === null) await writeFile(mark, '');
+    if (model.file === null && (await findHubModel({ ...model, revision: sha }, options.cacheDir)) === null)
+      await writeFile(mark, '');
     for (const entry of wanted) {
       await fetchEntry(entry, { storage, snapshot, onProgress: options.onProgress }, async (from) => {
         const blob = await downloadFile({ ...shared, repo: repository, path: entry.path, revision: sha });
-        if (blob === null) throw new EnvironmentError(`the hub lists ${entry.path} but does not have it`, { where: `hf:${repository}` });
+        if (blob === null)
+          throw new EnvironmentError(`the hub lists ${entry.path} but does not have it`, { where: `hf:${repository}` });
         return { body: (from === 0 ? blob : blob.slice(from, entry.size)).stream(), bytes: entry.size };
       });
     }
@@ -111,14 +116,24 @@ function chooseFiles({ repository, file }: HubModel, entries: readonly ListFileE
   if (file !== null) {
     const entry = files.find(({ path }) => path === file);
     if (entry !== undefined) return [entry];
-    throw new ConfigError(`the repository has no ${file}`, { where: `hf:${repository}`, expected: paths.filter((path) => path.endsWith('.gguf')).join(', ') || 'a GGUF file' });
+    throw new ConfigError(`the repository has no ${file}`, {
+      where: `hf:${repository}`,
+      expected: paths.filter((path) => path.endsWith('.gguf')).join(', ') || 'a GGUF file',
+    });
   }
   if (!paths.some((path) => weightFile.test(path))) {
     const ggufs = paths.filter((path) => path.endsWith('.gguf'));
     throw new ConfigError('the repository has no model.safetensors', {
       where: `hf:${repository}`,
-      got: paths.filter((path) => /\.(bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|safetensors)$/.test(path)).slice(0, 8).join(', ') || paths.slice(0, 8).join(', '),
-      remedy: ggufs.length > 0 ? `Name one of its GGUF files: hf:${repository}/${ggufs[0]}` : 'Take a model whose weights are safetensors or GGUF; pickled ones are not opened.',
+      got:
+        paths
+          .filter((path) => /\.(bin|pt|pth|ckpt|h5|msgpack|onnx|gguf|safetensors)$/.test(path))
+          .slice(0, 8)
+          .join(', ') || paths.slice(0, 8).join(', '),
+      remedy:
+        ggufs.length > 0
+          ? `Name one of its GGUF files: hf:${repository}/${ggufs[0]}`
+          : 'Take a model whose weights are safetensors or GGUF; pickled ones are not opened.',
     });
   }
   return files.filter(({ path, size }) => weightFile.test(path) || (smallFile.test(path) && size <= maxSmallFileBytes));
@@ -130,11 +145,16 @@ interface Place {
   readonly onProgress: OnProgress | null;
 }
 
-async function fetchEntry(entry: ListFileEntry, { storage, snapshot, onProgress }: Place, openBody: Parameters<typeof saveDownload>[0]): Promise<void> {
+async function fetchEntry(
+  entry: ListFileEntry,
+  { storage, snapshot, onProgress }: Place,
+  openBody: Parameters<typeof saveDownload>[0],
+): Promise<void> {
   const pointer = join(snapshot, entry.path);
   if (await exists(pointer)) return;
   const etag = entry.lfs?.oid ?? entry.oid;
-  if (etag === undefined || !/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(etag)) throw new FormatError('the hub gives no checksum', { where: entry.path });
+  if (etag === undefined || !/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(etag))
+    throw new FormatError('the hub gives no checksum', { where: entry.path });
   const blob = join(storage, 'blobs', etag);
   if (!(await exists(blob))) {
     makeFolder(dirname(blob));
@@ -142,7 +162,14 @@ async function fetchEntry(entry: ListFileEntry, { storage, snapshot, onProgress 
     const partial = await claimPartialFile(blob);
     try {
       const { path: label, size: bytes } = entry;
-      await saveDownload(openBody, partial.path, { label, sha256: entry.lfs?.oid ?? null, bytes, maxBytes: bytes, onProgress, resumes: true });
+      await saveDownload(openBody, partial.path, {
+        label,
+        sha256: entry.lfs?.oid ?? null,
+        bytes,
+        maxBytes: bytes,
+        onProgress,
+        resumes: true,
+      });
       if (entry.lfs === undefined) await checkGitHash(partial.path, etag, label);
       await rename(partial.path, blob);
       partial.finish();
@@ -162,7 +189,11 @@ async function checkGitHash(path: string, oid: string, label: string): Promise<v
   const digest = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
   if (digest === oid) return;
   await rm(path);
-  throw new EnvironmentError(`${label} is not the expected file`, { expected: `git object ${oid}`, got: digest, remedy: 'Try again.' });
+  throw new EnvironmentError(`${label} is not the expected file`, {
+    expected: `git object ${oid}`,
+    got: digest,
+    remedy: 'Try again.',
+  });
 }
 
 /** Better said before an hour of fetching than after. */
@@ -171,7 +202,10 @@ async function requireSpace(folder: string, { path, size }: ListFileEntry): Prom
   if (bavail * bsize >= size) return;
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   throw new EnvironmentError(`the disk has no room for ${path}`, {
-    where: folder, expected: `${gigabytes(size)} free`, got: gigabytes(bavail * bsize), remedy: 'Make room, or name another place with --cache.',
+    where: folder,
+    expected: `${gigabytes(size)} free`,
+    got: gigabytes(bavail * bsize),
+    remedy: 'Make room, or name another place with --cache.',
   });
 }
 
@@ -207,15 +241,29 @@ function explain(cause: unknown, { repository, revision }: HubModel, { endpoint,
   if (cause instanceof Error && 'statusCode' in cause) {
     const { statusCode } = cause;
     const got = `status ${String(statusCode)} from ${new URL(endpoint).host}`;
-    if (statusCode === 404) return new ConfigError('no such model or revision', { where, got, remedy: 'Check the name.', cause });
+    if (statusCode === 404)
+      return new ConfigError('no such model or revision', { where, got, remedy: 'Check the name.', cause });
     if (statusCode === 401 || statusCode === 403) {
-      const remedy = token === null ? 'Check the name; for a private or gated model set HF_TOKEN.' : 'Ask for access on the page of the model.';
+      const remedy =
+        token === null
+          ? 'Check the name; for a private or gated model set HF_TOKEN.'
+          : 'Ask for access on the page of the model.';
       return new ConfigError('no such model, or no leave to read it', { where, got, remedy, cause });
     }
-    return new EnvironmentError('the hub does not answer as it should', { where, got, remedy: 'Try again later.', cause });
+    return new EnvironmentError('the hub does not answer as it should', {
+      where,
+      got,
+      remedy: 'Try again later.',
+      cause,
+    });
   }
   if (errorCode(cause) !== null) return fileError(where, 'cannot be kept in the cache', cause);
-  return new EnvironmentError('the hub does not answer as it should', { where, got: reasonOf(cause), remedy: 'Check HF_ENDPOINT.', cause });
+  return new EnvironmentError('the hub does not answer as it should', {
+    where,
+    got: reasonOf(cause),
+    remedy: 'Check HF_ENDPOINT.',
+    cause,
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

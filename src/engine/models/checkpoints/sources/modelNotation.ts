@@ -30,7 +30,8 @@ export function parseModelNotation(notation: string): ModelNotation {
   if (scheme === 'organism' && /^[a-z][a-z0-9-]*$/.test(rest)) return { kind: 'organism', name: rest };
   if (scheme === 'openai' && rest !== '') return { kind: 'openai', name: rest };
   if (scheme === 'hf') return parseHub(rest, notation);
-  if (scheme === '' && isPath(notation)) return { kind: 'path', path: notation.startsWith('~/') ? join(homedir(), notation.slice(2)) : notation };
+  if (scheme === '' && isPath(notation))
+    return { kind: 'path', path: notation.startsWith('~/') ? join(homedir(), notation.slice(2)) : notation };
   throw unknownNotation(notation, 'unknown notation of a model');
 }
 
@@ -46,9 +47,17 @@ function parseHub(text: string, notation: string): ModelNotation {
 
 /** What looks like a path: it begins like one, names a GGUF file, or leads through a directory. */
 function isPath(text: string): boolean {
-  return /^(\.{1,2}$|\.{0,2}[/\\]|~\/|[A-Za-z]:[/\\])/.test(text) || /\.gguf$/i.test(text) || (/[/\\]/.test(text) && !text.includes(':'));
+  return (
+    /^(\.{1,2}$|\.{0,2}[/\\]|~\/|[A-Za-z]:[/\\])/.test(text) ||
+    /\.gguf$/i.test(text) ||
+    (/[/\\]/.test(text) && !text.includes(':'))
+  );
 }
 
 function unknownNotation(notation: string, summary: string): ConfigError {
-  return new ConfigError(summary, { where: 'model', expected: `one of\n    ${notationForms.join('\n    ')}`, got: JSON.stringify(notation) });
+  return new ConfigError(summary, {
+    where: 'model',
+    expected: `one of\n    ${notationForms.join('\n    ')}`,
+    got: JSON.stringify(notation),
+  });
 }

@@ -16,20 +16,24 @@ export function organismPath(name: string | null): string {
   throw new ConfigError(`the package ships no model ${name === null ? 'organism' : `organism:${name}`}`, {
     where: assets,
     expected: shipped.map((entry) => entry.replace('-', ':')).join(', ') || 'none is there',
-    remedy: shipped.length > 0 ? 'Name one of these, or a model of your own: ./dir, ./file.gguf, hf:org/name.' : 'Reinstall the package; in a clone, `npm run organism:train` makes them.',
+    remedy:
+      shipped.length > 0
+        ? 'Name one of these, or a model of your own: ./dir, ./file.gguf, hf:org/name.'
+        : 'Reinstall the package; in a clone, `npm run organism:train` makes them.',
   });
 }
 
 /** The nearest directory upward that holds this package's package.json. */
 export function packageRoot(from: string): string {
-  for (let directory = from; ; ) {
+  for (let directory = from; ;) {
     const manifest = join(directory, 'package.json');
     if (existsSync(manifest)) {
       const { name } = JSON.parse(readFileSync(manifest, 'utf8')) as { readonly name?: unknown };
       if (name === packageName) return directory;
     }
     const parent = dirname(directory);
-    if (parent === directory) throw new EnvironmentError('the package is not where it was installed', { where: from, remedy: 'Reinstall it.' });
+    if (parent === directory)
+      throw new EnvironmentError('the package is not where it was installed', { where: from, remedy: 'Reinstall it.' });
     directory = parent;
   }
 }

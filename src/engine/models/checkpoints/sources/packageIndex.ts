@@ -15,25 +15,36 @@ const jsonType = 'application/vnd.pypi.simple.v1+json';
 const maxPageBytes = 50_000_000;
 
 /** @param index base address, such as https://pypi.org/simple
- *  @throws EnvironmentError when the index does not answer or lacks the file; FormatError when its answer is malformed */
-export async function findIndexedFile(fetchPage: typeof fetch, index: string, project: string, fileName: string): Promise<IndexedFile> {
+ *  @throws EnvironmentError when the index does not answer or lacks the file; FormatError when its answer is malformed
+ */
+export async function findIndexedFile(
+  fetchPage: typeof fetch,
+  index: string,
+  project: string,
+  fileName: string,
+): Promise<IndexedFile> {
   const page = new URL(`${index.replace(/\/+$/, '')}/${project}/`);
   const credentials = takeCredentials(page);
   const response = await fetchPage(page, { headers: { Accept: `${jsonType}, text/html;q=0.1`, ...credentials } });
   if (!response.ok) {
-    throw new EnvironmentError(`${page.host} has no package ${project}`, { got: `status ${response.status}`, remedy: 'Check PIP_INDEX_URL.' });
+    throw new EnvironmentError(`${page.host} has no package ${project}`, {
+      got: `status ${response.status}`,
+      remedy: 'Check PIP_INDEX_URL.',
+    });
   }
   const text = await response.text();
   if (text.length > maxPageBytes) throw new FormatError('the index page is absurdly long', { where: page.href });
   const isJson = (response.headers.get('content-type') ?? '').includes('json');
   const base = new URL(response.url === '' ? page : response.url);
   const found = isJson ? findInJson(text, fileName, page.href) : findInHtml(text, fileName);
-  if (found === null) throw new EnvironmentError(`${page.host} has no ${fileName} with a checksum`, { where: page.href });
+  if (found === null)
+    throw new EnvironmentError(`${page.host} has no ${fileName} with a checksum`, { where: page.href });
   const url = new URL(found.href, base);
   return { url, sha256: found.sha256, headers: url.origin === page.origin ? credentials : {} };
 }
 
-/** Credentials in an address (https://user:password@host) as a header; fetch refuses them in the address, and errors must not show them. */
+/** Credentials in an address (https://user:password@host) as a header; fetch refuses them in the address, and errors
+ *  must not show them. */
 function takeCredentials(page: URL): Readonly<Record<string, string>> {
   const { username, password } = page;
   page.username = '';
@@ -60,12 +71,17 @@ function findInJson(text: string, fileName: string, where: string): Link | null 
   const file: unknown = files.find((item: unknown) => isRecord(item) && item['filename'] === fileName);
   if (!isRecord(file) || !isRecord(file['hashes'])) return null;
   const sha256 = file['hashes']['sha256'];
-  return typeof file['url'] === 'string' && typeof sha256 === 'string' ? { href: file['url'], sha256: sha256.toLowerCase() } : null;
+  return typeof file['url'] === 'string' && typeof sha256 === 'string'
+    ? { href: file['url'], sha256: sha256.toLowerCase() }
+    : null;
 }
 
 function findInHtml(text: string, fileName: string): Link | null {
-  for (const [, quotedHref = '', label = ''] of text.matchAll(/<a\s[^>]*?href\s*=\s*("[^"]*"|'[^']*')[^>]*>([^<]*)<\/a>/gi)) {
-    const [, href = '', sha256 = ''] = /^(.*)#(?:[^#]*&)?sha256=([0-9a-f]{64})/i.exec(quotedHref.slice(1, -1).replaceAll('&amp;', '&')) ?? [];
+  for (const [, quotedHref = '', label = ''] of text.matchAll(
+    /<a\s[^>]*?href\s*=\s*("[^"]*"|'[^']*')[^>]*>([^<]*)<\/a>/gi,
+  )) {
+    const [, href = '', sha256 = ''] =
+      /^(.*)#(?:[^#]*&)?sha256=([0-9a-f]{64})/i.exec(quotedHref.slice(1, -1).replaceAll('&amp;', '&')) ?? [];
     if (label.trim() === fileName && href !== '') return { href, sha256: sha256.toLowerCase() };
   }
   return null;

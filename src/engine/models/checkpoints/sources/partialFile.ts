@@ -1,5 +1,5 @@
-/** Where a download lies while it is on its way: beside its blob, under the name of the process that fetches it, so that two processes
- *  never write one file, and the next one goes on where a killed or cut one has stopped. */
+/** Where a download lies while it is on its way: beside its blob, under the name of the process that fetches it, so
+ *  that two processes never write one file, and the next one goes on where a killed or cut one has stopped. */
 import { readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -22,7 +22,13 @@ export async function claimPartialFile(blob: string): Promise<PartialFile> {
   ownPaths.add(path);
   for (const { name } of await abandoned(folder, basename(blob))) {
     // Another process may be quicker: then the next longest.
-    if (await rename(join(folder, name), path).then(() => true, () => false)) break;
+    if (
+      await rename(join(folder, name), path).then(
+        () => true,
+        () => false,
+      )
+    )
+      break;
   }
   return {
     path,
@@ -34,12 +40,27 @@ export async function claimPartialFile(blob: string): Promise<PartialFile> {
   };
 }
 
-async function abandoned(folder: string, blob: string): Promise<readonly { readonly name: string; readonly size: number }[]> {
+async function abandoned(
+  folder: string,
+  blob: string,
+): Promise<readonly { readonly name: string; readonly size: number }[]> {
   const names = (await readdir(folder)).filter((name) => {
     const [, owner] = new RegExp(`^${blob}\\.(\\d+)(?:-\\d+)?\\.incomplete$`).exec(name) ?? [];
-    return owner !== undefined && !ownPaths.has(join(folder, name)) && (Number(owner) === process.pid || !isAlive(Number(owner)));
+    return (
+      owner !== undefined &&
+      !ownPaths.has(join(folder, name)) &&
+      (Number(owner) === process.pid || !isAlive(Number(owner)))
+    );
   });
-  const sized = await Promise.all(names.map(async (name) => ({ name, size: await stat(join(folder, name)).then(({ size }) => size, () => 0) })));
+  const sized = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      size: await stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    })),
+  );
   return sized.sort((a, b) => b.size - a.size);
 }
 

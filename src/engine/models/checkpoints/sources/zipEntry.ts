@@ -1,5 +1,5 @@
-/** Takes one file out of a ZIP archive (a Python wheel is one). The archive is not trusted: every offset is checked against the file,
- *  nothing is written beyond the length that the directory declares, and the checksum must be right.
+/** Takes one file out of a ZIP archive (a Python wheel is one). The archive is not trusted: every offset is checked
+ *  against the file, nothing is written beyond the length that the directory declares, and the checksum must be right.
  *  Source: PKWARE APPNOTE 6.3.9, sections 4.3.7, 4.3.12, 4.3.16. No ZIP64, encryption or splitting. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
@@ -26,14 +26,22 @@ const stored = 0;
 const deflated = 8;
 
 /** Writes the only entry whose name `matches` to `target`, a new file.
- *  @throws FormatError when the archive is malformed or has not exactly one such entry; EnvironmentError when the disk refuses */
-export async function extractZipEntry(archive: string, matches: (name: string) => boolean, target: string): Promise<void> {
+ *  @throws FormatError when the archive is malformed or has not exactly one such entry; EnvironmentError when the disk
+ *    refuses */
+export async function extractZipEntry(
+  archive: string,
+  matches: (name: string) => boolean,
+  target: string,
+): Promise<void> {
   const file = await openRandomAccess(archive);
   try {
     const found = (await readDirectory(file)).filter(({ name }) => matches(name));
     const [entry] = found;
     if (entry === undefined || found.length > 1) {
-      throw new FormatError('the archive does not hold exactly one such file', { where: archive, got: found.map(({ name }) => name).join(', ') || 'none' });
+      throw new FormatError('the archive does not hold exactly one such file', {
+        where: archive,
+        got: found.map(({ name }) => name).join(', ') || 'none',
+      });
     }
     await extract(file, entry, target);
   } finally {
@@ -48,7 +56,8 @@ async function readDirectory(file: RandomAccessFile): Promise<readonly ZipEntry[
   const entries: ZipEntry[] = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + centralHeaderBytes > length || view.getUint32(at, true) !== 0x02014b50) throw malformed(file, 'its directory is damaged');
+    if (at + centralHeaderBytes > length || view.getUint32(at, true) !== 0x02014b50)
+      throw malformed(file, 'its directory is damaged');
     const nameLength = view.getUint16(at + 28, true);
     const end = at + centralHeaderBytes + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
     if (end > length) throw malformed(file, 'its directory is damaged');
@@ -71,7 +80,8 @@ async function readEndRecord(file: RandomAccessFile): Promise<{ count: number; s
   const tail = await file.read(file.size - tailLength, tailLength);
   const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
   for (let at = tailLength - endRecordBytes; at >= 0; at--) {
-    if (view.getUint32(at, true) !== 0x06054b50 || at + endRecordBytes + view.getUint16(at + 20, true) !== tailLength) continue;
+    if (view.getUint32(at, true) !== 0x06054b50 || at + endRecordBytes + view.getUint16(at + 20, true) !== tailLength)
+      continue;
     const count = view.getUint16(at + 10, true);
     const length = view.getUint32(at + 12, true);
     const start = view.getUint32(at + 16, true);
@@ -83,7 +93,8 @@ async function readEndRecord(file: RandomAccessFile): Promise<{ count: number; s
 }
 
 async function extract(file: RandomAccessFile, entry: ZipEntry, target: string): Promise<void> {
-  if (entry.method !== stored && entry.method !== deflated) throw malformed(file, `${entry.name} is packed in an unknown way (${entry.method})`);
+  if (entry.method !== stored && entry.method !== deflated)
+    throw malformed(file, `${entry.name} is packed in an unknown way (${entry.method})`);
   const header = await file.read(entry.offset, localHeaderBytes);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   if (view.getUint32(0, true) !== 0x04034b50) throw malformed(file, `${entry.name} is not where the directory says`);
@@ -91,7 +102,10 @@ async function extract(file: RandomAccessFile, entry: ZipEntry, target: string):
   if (start + entry.packedBytes > file.size) throw malformed(file, `${entry.name} lies past the end`);
   const check = checkedLength(file, entry);
   // A stream of no bytes cannot be asked for by its last byte.
-  const source = entry.packedBytes === 0 ? Readable.from([]) : createReadStream(file.path, { start, end: start + entry.packedBytes - 1 });
+  const source =
+    entry.packedBytes === 0
+      ? Readable.from([])
+      : createReadStream(file.path, { start, end: start + entry.packedBytes - 1 });
   const sink = createWriteStream(target, { flags: 'wx', flush: true });
   try {
     if (entry.method === stored) await pipeline(source, check, sink);
@@ -115,7 +129,9 @@ function checkedLength(file: RandomAccessFile, { name, bytes, crc }: ZipEntry): 
       else done(null, piece);
     },
     flush: (done) => {
-      done(seen === bytes && sum === crc ? null : malformed(file, `${name} has another length or checksum than declared`));
+      done(
+        seen === bytes && sum === crc ? null : malformed(file, `${name} has another length or checksum than declared`),
+      );
     },
   });
 }

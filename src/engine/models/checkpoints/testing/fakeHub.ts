@@ -1,4 +1,5 @@
-/** A model hub on the loopback, as far as Gadfly asks one: revision, list of files, contents; large files redirect to another origin. */
+/** A model hub on the loopback, as far as Gadfly asks one: revision, list of files, contents; large files redirect to
+ *  another origin. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,7 +36,10 @@ export interface FakeHub {
 }
 
 /** @param repositories by 'org/name', or 'org/name@revision' */
-export async function openFakeHub(repositories: Readonly<Record<string, FakeRepository>>, token: string | null = null): Promise<FakeHub> {
+export async function openFakeHub(
+  repositories: Readonly<Record<string, FakeRepository>>,
+  token: string | null = null,
+): Promise<FakeHub> {
   const requests: FakeRequest[] = [];
   const overrides = new Map<string, number | Uint8Array | Cut>();
   const sizes = new Map<string, number>();
@@ -62,8 +66,13 @@ export async function openFakeHub(repositories: Readonly<Record<string, FakeRepo
     const info = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.*)$/.exec(path);
     if (info !== null) {
       const [, name = '', revision = ''] = info;
-      const found = revision === 'main' ? repositories[name] : (repositories[`${name}@${revision}`] ?? byCommit(repositories, name, revision));
-      return found === undefined ? send(response, 404, { error: 'Not found' }) : send(response, 200, { _id: '1', id: name, sha: found.commit });
+      const found =
+        revision === 'main'
+          ? repositories[name]
+          : (repositories[`${name}@${revision}`] ?? byCommit(repositories, name, revision));
+      return found === undefined
+        ? send(response, 404, { error: 'Not found' })
+        : send(response, 200, { _id: '1', id: name, sha: found.commit });
     }
     const tree = /^\/api\/models\/([^/]+\/[^/]+)\/tree\/([0-9a-f]{40})$/.exec(path);
     if (tree !== null) return send(response, 200, listing(byCommit(repositories, tree[1] ?? '', tree[2] ?? ''), sizes));
@@ -104,8 +113,14 @@ export function send(response: ServerResponse, status: number, json: unknown): v
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
 }
 
-function byCommit(repositories: Readonly<Record<string, FakeRepository>>, name: string, commit: string): FakeRepository | undefined {
-  return Object.entries(repositories).find(([key, { commit: own }]) => key.split('@')[0] === name && own === commit)?.[1];
+function byCommit(
+  repositories: Readonly<Record<string, FakeRepository>>,
+  name: string,
+  commit: string,
+): FakeRepository | undefined {
+  return Object.entries(repositories).find(
+    ([key, { commit: own }]) => key.split('@')[0] === name && own === commit,
+  )?.[1];
 }
 
 function isLarge(path: string): boolean {
@@ -124,10 +139,18 @@ function listing(repository: FakeRepository | undefined, sizes: ReadonlyMap<stri
   });
 }
 
-function sendFile(request: IncomingMessage, response: ServerResponse, content: number | Uint8Array | undefined, cut: Cut | null): void {
+function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  content: number | Uint8Array | undefined,
+  cut: Cut | null,
+): void {
   if (typeof content === 'number') return send(response, content, { error: 'no' });
   if (content === undefined) return send(response, 404, {});
-  const range = cut?.ignoresRange === true && request.headers.range !== 'bytes=0-0' ? null : /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+  const range =
+    cut?.ignoresRange === true && request.headers.range !== 'bytes=0-0'
+      ? null
+      : /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
   const headers = { etag: '"x"', 'content-type': 'application/octet-stream' };
   if (cut !== null && cut.times > 0 && request.headers.range !== 'bytes=0-0') {
     cut.times -= 1;
@@ -135,7 +158,11 @@ function sendFile(request: IncomingMessage, response: ServerResponse, content: n
     const status = range === null ? 200 : 206;
     const place = range === null ? {} : { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` };
     response.writeHead(status, { ...headers, ...place, 'content-length': content.length - from });
-    response.write(content.subarray(from, from + cut.bytes), () => { setTimeout(() => { response.destroy(); }, 20); });
+    response.write(content.subarray(from, from + cut.bytes), () => {
+      setTimeout(() => {
+        response.destroy();
+      }, 20);
+    });
     return;
   }
   if (range === null) {
@@ -143,5 +170,7 @@ function sendFile(request: IncomingMessage, response: ServerResponse, content: n
     return;
   }
   const [start, end] = [Number(range[1]), Math.min(Number(range[2]), content.length - 1)];
-  response.writeHead(206, { ...headers, 'content-range': `bytes ${start}-${end}/${content.length}` }).end(content.subarray(start, end + 1));
+  response
+    .writeHead(206, { ...headers, 'content-range': `bytes ${start}-${end}/${content.length}` })
+    .end(content.subarray(start, end + 1));
 }

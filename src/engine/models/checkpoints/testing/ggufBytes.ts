@@ -34,10 +34,20 @@ export function ggufBytes(file: GgufFile): Uint8Array {
   parts.push(u64(file.tensorCount ?? BigInt(tensors.length)), u64(file.metadataCount ?? BigInt(metadata.length)));
   for (const [key, value] of metadata) parts.push(text(key), metadataBytes(value));
   for (const { name, dimensions, type, offset } of tensors) {
-    parts.push(text(name), u32(dimensions.length), ...dimensions.map((dim) => u64(BigInt(dim))), u32(type), u64(BigInt(offset)));
+    parts.push(
+      text(name),
+      u32(dimensions.length),
+      ...dimensions.map((dim) => u64(BigInt(dim))),
+      u32(type),
+      u64(BigInt(offset)),
+    );
   }
   const head = Buffer.concat(parts);
-  return Buffer.concat([head, Buffer.alloc((alignment - (head.length % alignment)) % alignment), file.data ?? new Uint8Array(0)]);
+  return Buffer.concat([
+    head,
+    Buffer.alloc((alignment - (head.length % alignment)) % alignment),
+    file.data ?? new Uint8Array(0),
+  ]);
 }
 
 function metadataBytes(item: Metadata): Buffer {
@@ -55,7 +65,10 @@ function metadataBytes(item: Metadata): Buffer {
     case 'texts':
       return Buffer.concat([...arrayHead(typeNumbers.text, item.value.length), ...item.value.map(text)]);
     case 'i32s':
-      return Buffer.concat([...arrayHead(typeNumbers.i32, item.value.length), ...item.value.map((value) => u32(value >>> 0))]);
+      return Buffer.concat([
+        ...arrayHead(typeNumbers.i32, item.value.length),
+        ...item.value.map((value) => u32(value >>> 0)),
+      ]);
     case 'f32s':
       return Buffer.concat([...arrayHead(typeNumbers.f32, item.value.length), ...item.value.map(f32)]);
   }

@@ -6,7 +6,13 @@ export interface ZipFile {
   readonly content: Uint8Array;
   readonly deflate?: boolean;
   /** Claims instead of the truth. */
-  readonly claim?: { readonly bytes?: number; readonly packedBytes?: number; readonly crc?: number; readonly offset?: number; readonly method?: number };
+  readonly claim?: {
+    readonly bytes?: number;
+    readonly packedBytes?: number;
+    readonly crc?: number;
+    readonly offset?: number;
+    readonly method?: number;
+  };
 }
 
 /** Of the record at the end of the archive: a comment, and claims instead of the truth. */
@@ -25,7 +31,11 @@ export function zipBytes(files: readonly ZipFile[], end: ZipEnd = {}): Buffer {
     const packed = deflate ? deflateRawSync(content) : Buffer.from(content);
     const nameBytes = Buffer.from(name);
     const method = claim.method ?? (deflate ? 8 : 0);
-    const sizes = [claim.crc ?? crc32(content), claim.packedBytes ?? packed.length, claim.bytes ?? content.length] as const;
+    const sizes = [
+      claim.crc ?? crc32(content),
+      claim.packedBytes ?? packed.length,
+      claim.bytes ?? content.length,
+    ] as const;
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50, 0);
     local.writeUInt16LE(method, 8);

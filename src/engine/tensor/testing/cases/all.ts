@@ -5,4 +5,7 @@ import { elementwiseCases } from './elementwise.js';
 import { modelCases } from './model.js';
 import { shapeCases } from './shape.js';
 
-export const opCases = { ...elementwiseCases, ...shapeCases, ...modelCases } as const satisfies Record<OpName, readonly OpCase[]>;
+export const opCases = { ...elementwiseCases, ...shapeCases, ...modelCases } as const satisfies Record<
+  OpName,
+  readonly OpCase[]
+>;
