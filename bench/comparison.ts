@@ -1,7 +1,7 @@
 /** What a bench is: the same work done by several programs, each in a process of its own. Pure data, the reading of a
  *  program's outcome, and the choice of what is run. */
 import { FormatError } from '../src/base/errors.js';
-import { isJsonObject } from '../src/runs/json.js';
+import { isJsonObject } from '../src/base/json.js';
 import type { Repeat } from './repeat.js';
 
 /** What all benches of one call share. */

@@ -9,8 +9,8 @@ import { present } from '../src/base/invariant.js';
 import { streamKey } from '../src/base/random.js';
 import type { Precision } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
-import { recipeSchema, recipeStages, type Recipe } from '../src/runs/recipe.js';
-import { createWorkshop } from '../src/stages/workshop.js';
+import { recipeSchema, recipeStages, type Recipe } from '../src/recipe/recipe.js';
+import { createWorkshop } from '../src/models/pool.js';
 import type { Outcome, ReferenceName } from './comparison.js';
 
 export interface IpoEpochOptions {

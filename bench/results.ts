@@ -1,6 +1,6 @@
 /** From what the processes gave to tables: medians, extremes, ratios, what was to be reached. Pure. */
 import { present } from '../src/base/invariant.js';
-import { formatTable } from '../src/cli/table.js';
+import { formatTable } from '../src/render/terminal/table.js';
 import { memoryFigure, type Comparison, type Figure, type Outcome, type Target } from './comparison.js';
 
 export interface Sample {

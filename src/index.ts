@@ -134,10 +134,10 @@ export { rocAuc, summariseClassification, type ClassificationSummary } from './s
 export { wilson } from './stats/wilson.js';
 
 // Runs
-export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe } from './runs/readRecipe.js';
-export type { Recipe, RecipeInput } from './runs/recipe.js';
+export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe } from './recipe/readRecipe.js';
+export type { Recipe, RecipeInput } from './recipe/recipe.js';
 export { openRun, RunDirectory } from './runs/runDirectory.js';
-export { parseReport, type LoopEntry, type MendReport, type Report, type ReportRow } from './runs/report.js';
+export { parseReport, type LoopEntry, type MendReport, type Report, type ReportRow } from './report/report.js';
 export {
   runAttack,
   type AttackInput,
@@ -146,7 +146,7 @@ export {
   type RunAttackOptions,
 } from './stages/runAttack.js';
 export { runStages } from './stages/runStages.js';
-export { createWorkshop, type Workshop, type WorkshopOptions } from './stages/workshop.js';
+export { createWorkshop, type Workshop, type WorkshopOptions } from './models/pool.js';
 export type { StageContext, StageProgress } from './stages/stageContext.js';
 
 // Serving

@@ -9,10 +9,10 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../src/base/clock.js';
 import { packageRoot } from '../src/base/packageRoot.js';
 import { openDevice } from '../src/engine/runtime/device.js';
-import { recipeSchema } from '../src/runs/recipe.js';
+import { recipeSchema } from '../src/recipe/recipe.js';
 import { RunDirectory } from '../src/runs/runDirectory.js';
 import { runStages } from '../src/stages/runStages.js';
-import { createWorkshop } from '../src/stages/workshop.js';
+import { createWorkshop } from '../src/models/pool.js';
 
 const epochs = 100;
 /** The epoch whose size the end is compared with: arenas and heaps have grown to what they need by then. */

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { saveLanguageModel } from '../engine/models/languageModel.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
-import { benchShape } from './measureRates.js';
+import { benchShape } from '../planning/measureRates.js';
 import { fakeTerminal, jsonOf, runCli } from './testing/fakeTerminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-bench-'));

@@ -1,7 +1,7 @@
 /** What a command is: a name, its arguments and flags as data, and an action that returns what to print. Heavy code is
  *  imported inside the action, so that `--help` is quick. */
-import type { JsonValue } from '../runs/json.js';
-import type { RecipeChanges } from '../runs/recipeSource.js';
+import type { JsonValue } from '../base/json.js';
+import type { RecipeChanges } from '../recipe/recipeSource.js';
 import type { Progress } from './progress.js';
 import type { Terminal } from './terminal.js';
 

@@ -3,10 +3,10 @@
  *  to stderr. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { GadflyError, InterruptedError } from '../base/errors.js';
-import { jsonText } from '../runs/json.js';
-import type { JsonObject } from '../runs/json.js';
+import { jsonText } from '../base/json.js';
+import type { JsonObject } from '../base/json.js';
 import { packageVersion } from '../runs/manifest.js';
-import { RecipeError } from '../runs/readRecipe.js';
+import { RecipeError } from '../recipe/readRecipe.js';
 import type {
   CommandContext,
   CommandDefinition,

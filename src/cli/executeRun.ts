@@ -2,24 +2,24 @@
  */
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
-import { recipeStages, stagesLeftOut } from '../runs/recipe.js';
-import type { Recipe, RecipeStage } from '../runs/recipe.js';
-import type { LoadedRecipe } from '../runs/readRecipe.js';
-import type { JsonValue } from '../runs/json.js';
-import type { Report } from '../runs/report.js';
+import { recipeStages, stagesLeftOut } from '../recipe/recipe.js';
+import type { Recipe, RecipeStage } from '../recipe/recipe.js';
+import type { LoadedRecipe } from '../recipe/readRecipe.js';
+import type { JsonValue } from '../base/json.js';
+import type { Report } from '../report/report.js';
 import { RunDirectory } from '../runs/runDirectory.js';
 import { runStages, runStagesOf } from '../stages/runStages.js';
 import type { StageContext, StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
-import { formatDuration } from '../runs/quantities.js';
-import { loopText, mendText } from './loopTables.js';
-import { lastRoundRows } from './report/loopMatrix.js';
-import { formatInterval, metricName, unscoredOf } from './report/metricNames.js';
-import { readReportView } from './report/reportView.js';
-import { renderHtml } from './report/renderHtml.js';
+import { formatDuration } from '../base/quantities.js';
+import { loopText, mendText } from '../render/terminal/loopTables.js';
+import { lastRoundRows } from '../report/loopMatrix.js';
+import { formatInterval, metricName, unscoredOf } from '../report/metricNames.js';
+import { readReportView } from '../report/reportView.js';
+import { renderHtml } from '../render/html/renderHtml.js';
 import { hashInputs, openWorkshop, requireFiles, requireModels } from './runSetup.js';
-import { formatTable } from './table.js';
+import { formatTable } from '../render/terminal/table.js';
 
 export type RunPlace =
   { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
@@ -79,7 +79,7 @@ export async function executeRun(
 }
 
 async function writeHtml(folder: string): Promise<void> {
-  const { writeFileAtomic } = await import('../runs/files.js');
+  const { writeFileAtomic } = await import('../base/files.js');
   writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
 }
 

@@ -5,30 +5,29 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../base/errors.js';
 import { makeFolder } from '../base/makeFolder.js';
-import { onDisk, removeTemporaries, writeFileAtomic } from '../runs/files.js';
-import { firstDifference } from '../runs/json.js';
-import type { JsonObject, JsonValue } from '../runs/json.js';
+import { onDisk, removeTemporaries, writeFileAtomic } from '../base/files.js';
+import { firstDifference } from '../base/json.js';
+import type { JsonObject, JsonValue } from '../base/json.js';
 import { takeLock } from '../runs/lock.js';
-import type { LoadedRecipe } from '../runs/readRecipe.js';
-import type { RecipeChanges } from '../runs/recipeSource.js';
+import { type LoadedRecipe, recipeOfRun } from '../recipe/readRecipe.js';
+import type { RecipeChanges } from '../recipe/recipeSource.js';
 import {
   holdsSweep,
   newSweepFile,
   readSweepFile,
-  recipeOfPoint,
   sweepStatus,
   writeSweepFile,
   type SweepFile,
   type SweepPointState,
-} from '../runs/sweepFile.js';
-import type { SweepPlan } from '../runs/sweepPlan.js';
+} from '../report/sweepFile.js';
+import type { SweepPlan } from '../recipe/sweepPlan.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { executeRun } from './executeRun.js';
 import { exitCodes } from './exitCodes.js';
 import { requireFiles, requireModels } from './runSetup.js';
-import { renderSweepHtml } from './sweep/renderSweepHtml.js';
-import { pointNotes, sweepText } from './sweep/sweepText.js';
-import { viewOf, type SweepView } from './sweep/sweepView.js';
+import { renderSweepHtml } from '../render/html/renderSweepHtml.js';
+import { pointNotes, sweepText } from '../render/sweepText.js';
+import { viewOf, type SweepView } from '../render/sweepView.js';
 
 export type SweepStart =
   | { readonly kind: 'new'; readonly plan: SweepPlan; readonly folder: string }
@@ -290,4 +289,18 @@ function rowsOf(tables: SweepFile['tables'], number: number): JsonValue {
     return own.map(({ name, metrics, change }) => ({ table: id, name, metrics, change }));
   });
   return rows as unknown as JsonValue;
+}
+
+/** A point's recipe as it was planned, with changes that resuming may make. @throws RecipeError */
+function recipeOfPoint(
+  file: SweepFile,
+  point: SweepPointState,
+  sweepPath: string,
+  changes: RecipeChanges,
+): LoadedRecipe {
+  return recipeOfRun(
+    { configuration: file.configurations[point.name] ?? {}, source: file.source },
+    `${sweepPath} (${point.name})`,
+    changes,
+  );
 }

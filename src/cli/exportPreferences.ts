@@ -15,11 +15,11 @@ import {
 import { type FailedExchange, readFailures } from '../mending/failures.js';
 import { readWrittenAnswers } from '../mending/writtenAnswers.js';
 import { readManifest } from '../runs/manifest.js';
-import { recipeOfRun } from '../runs/readRecipe.js';
-import { speakerKind } from '../runs/speakerSchemas.js';
+import { recipeOfRun } from '../recipe/readRecipe.js';
+import { speakerKind } from '../speakers/options.js';
 import { readRecords } from '../runs/recordLog.js';
 import { watchUnscored } from '../dialogue/unscored.js';
-import { formatOf, joinOf } from '../stages/speakerOptions.js';
+import { formatOf, joinOf } from '../speakers/speakerOptions.js';
 import type { CommandContext } from './command.js';
 import { openWorkshop } from './runSetup.js';
 

@@ -3,11 +3,11 @@ import { openStream, streamKey } from '../base/random.js';
 import type { LabelledText } from '../dialogue/datasets/labelled.js';
 import type { Judge, JudgedExchange, Verdict } from '../dialogue/types.js';
 import { countUnscored, type UnscoredCount } from '../dialogue/unscored.js';
-import type { JsonObject } from '../runs/json.js';
+import type { JsonObject } from '../base/json.js';
 import { type ClassificationSummary, type Estimate, summariseClassification } from '../stats/classification.js';
 import type { CommandContext } from './command.js';
 import { showText } from './showText.js';
-import { formatTable } from './table.js';
+import { formatTable } from '../render/terminal/table.js';
 
 /** Texts between two signs of progress. */
 const chunk = 96;

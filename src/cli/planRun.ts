@@ -1,16 +1,16 @@
 /** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts
  *  are read and filtered, work is counted, rates come from `gadfly bench`. */
-import { type Recipe, recipeSpeakers } from '../runs/recipe.js';
-import { speakerKind } from '../runs/speakerSchemas.js';
-import type { LoadedRecipe } from '../runs/readRecipe.js';
-import type { JsonObject } from '../runs/json.js';
-import { formatDuration } from '../runs/quantities.js';
-import { stageSeconds, type StageSeconds } from '../stages/timeEstimate.js';
-import { type SpeakerWork, type StageWork, workloadOf } from '../stages/workload.js';
+import { type Recipe, recipeSpeakers } from '../recipe/recipe.js';
+import { speakerKind } from '../speakers/options.js';
+import type { LoadedRecipe } from '../recipe/readRecipe.js';
+import type { JsonObject } from '../base/json.js';
+import { formatDuration } from '../base/quantities.js';
+import { stageSeconds, type StageSeconds } from '../planning/timeEstimate.js';
+import { type SpeakerWork, type StageWork, workloadOf } from '../planning/workload.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { gatherFacts, type RunFacts } from './runFacts.js';
 import { openWorkshop, requireFiles, requireModels } from './runSetup.js';
-import { formatTable } from './table.js';
+import { formatTable } from '../render/terminal/table.js';
 
 export interface PlannedStage {
   readonly work: StageWork;

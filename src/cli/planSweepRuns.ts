@@ -1,9 +1,9 @@
 /** `run --dry-run` of a sweep: what each point would do, and the sum over all. */
-import { formatDuration } from '../runs/quantities.js';
-import type { LoadedRecipe } from '../runs/readRecipe.js';
+import { formatDuration } from '../base/quantities.js';
+import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { countRun, type PlannedRun } from './planRun.js';
-import { formatTable } from './table.js';
+import { formatTable } from '../render/terminal/table.js';
 
 export async function planSweepRuns(
   recipes: ReadonlyMap<string, LoadedRecipe>,

@@ -6,7 +6,7 @@ import { dialogueRecord } from '../dialogue/records.js';
 import { readPreferences } from '../dialogue/preferences.js';
 import { utteranceOf } from '../dialogue/testing/scripted.js';
 import type { ExchangeScore, Verdict } from '../dialogue/types.js';
-import { loadRecipe } from '../runs/readRecipe.js';
+import { loadRecipe } from '../recipe/readRecipe.js';
 import { RunDirectory } from '../runs/runDirectory.js';
 import { jsonOf, runCli } from './testing/fakeTerminal.js';
 

@@ -1,6 +1,6 @@
 /** How far the work is: a bar on a screen, else one line per interval with rate and remaining time. On stderr. */
 import cliProgress from 'cli-progress';
-import { formatDuration } from '../runs/quantities.js';
+import { formatDuration } from '../base/quantities.js';
 import type { Terminal } from './terminal.js';
 
 export interface ProgressState {

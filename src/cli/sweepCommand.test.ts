@@ -9,7 +9,7 @@ import { packageRoot } from '../base/packageRoot.js';
 import { saveLanguageModel } from '../engine/models/languageModel.js';
 import { openDevice } from '../engine/runtime/device.js';
 import { openRun } from '../runs/runDirectory.js';
-import { readSweepFile } from '../runs/sweepFile.js';
+import { readSweepFile } from '../report/sweepFile.js';
 import { fakeTerminal, jsonOf, runCli } from './testing/fakeTerminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-sweeps-'));

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { ConfigError, FormatError } from '../base/errors.js';
 import { parseJson } from '../dialogue/datasets/json.js';
-import { isJsonObject } from '../runs/json.js';
+import { isJsonObject } from '../base/json.js';
 
 export interface ScorePair {
   readonly kind: 'text';

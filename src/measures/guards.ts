@@ -5,7 +5,7 @@ import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Sequence } from '../engine/models/packSequences.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
 import { bootstrapInterval, type BootstrapOptions, createBootstrap, type Summary } from '../stats/bootstrap.js';
-import type { Metrics } from '../runs/report.js';
+import type { Metrics } from '../report/report.js';
 import { reported } from './reported.js';
 
 /** Mean −log p of each completion's tokens given its prefix, nats per token, in order; null for an empty completion.

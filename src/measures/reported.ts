@@ -1,5 +1,5 @@
 /** Summaries as a report keeps them. */
-import type { MetricSummary, Metrics } from '../runs/report.js';
+import type { MetricSummary, Metrics } from '../report/report.js';
 import type { Summary } from '../stats/bootstrap.js';
 
 /** Figures without a value are left out; a share of the whole set has no interval and is reported as its own bounds. */

@@ -3,7 +3,7 @@
 import { type BootstrapOptions, createBootstrap } from '../stats/bootstrap.js';
 import { selfBleuByPrompt, summariseVariety } from '../stats/diversity.js';
 import { createMetricSummaries, type MetricTable } from '../stats/metricTable.js';
-import type { Metrics } from '../runs/report.js';
+import type { Metrics } from '../report/report.js';
 import type { ReplyMeasure } from './replies.js';
 import { reported } from './reported.js';
 

@@ -4,9 +4,9 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
-import { listFolder, onDisk, writeFileAtomic, writeFolderAtomic } from './files.js';
-import { isJsonObject, jsonText, readJsonObject } from './json.js';
-import type { JsonObject } from './json.js';
+import { listFolder, onDisk, writeFileAtomic, writeFolderAtomic } from '../base/files.js';
+import { isJsonObject, jsonText, readJsonObject } from '../base/json.js';
+import type { JsonObject } from '../base/json.js';
 import type { Positions } from './manifest.js';
 
 export interface RunCheckpoint {
@@ -30,7 +30,10 @@ export async function writeCheckpointFolder(
   const folder = join(runFolder, 'checkpoints', `step-${step}`);
   await writeFolderAtomic(folder, async (temporary) => {
     await write(temporary);
-    writeFileAtomic(join(temporary, description), `${jsonText({ schema: 1, step, unit, score, positions, state }, 1)}\n`);
+    writeFileAtomic(
+      join(temporary, description),
+      `${jsonText({ schema: 1, step, unit, score, positions, state }, 1)}\n`,
+    );
   });
   return { folder, step, unit, score, positions, state };
 }
@@ -49,7 +52,9 @@ export function pruneCheckpoints(runFolder: string, unit: string): void {
   const own = listCheckpoints(runFolder).filter((checkpoint) => checkpoint.unit === unit);
   const last = own.at(-1);
   let best: RunCheckpoint | undefined;
-  for (const checkpoint of own) if (checkpoint.score !== null && (best === undefined || checkpoint.score > (best.score ?? -Infinity))) best = checkpoint;
+  for (const checkpoint of own)
+    if (checkpoint.score !== null && (best === undefined || checkpoint.score > (best.score ?? -Infinity)))
+      best = checkpoint;
   for (const checkpoint of own) {
     if (checkpoint !== last && checkpoint !== best) {
       onDisk(checkpoint.folder, () => {
@@ -62,10 +67,17 @@ export function pruneCheckpoints(runFolder: string, unit: string): void {
 /** @throws ConfigError when the folder is no checkpoint, FormatError when it is damaged */
 export function readCheckpoint(folder: string): RunCheckpoint {
   const path = join(folder, description);
-  if (!existsSync(path)) throw new ConfigError('this folder is no checkpoint', { where: folder, expected: description });
+  if (!existsSync(path))
+    throw new ConfigError('this folder is no checkpoint', { where: folder, expected: description });
   const value = readJsonObject(path);
   const { step, unit, score, positions, state } = value;
-  if (typeof step !== 'number' || typeof unit !== 'string' || (typeof score !== 'number' && score !== null) || !isPositions(positions) || !isJsonObject(state)) {
+  if (
+    typeof step !== 'number' ||
+    typeof unit !== 'string' ||
+    (typeof score !== 'number' && score !== null) ||
+    !isPositions(positions) ||
+    !isJsonObject(state)
+  ) {
     throw new FormatError('this description of a checkpoint is damaged', { where: path });
   }
   return { folder, step, unit, score, positions, state };

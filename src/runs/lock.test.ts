@@ -7,7 +7,8 @@ import { EnvironmentError } from '../base/errors.js';
 import { takeLock } from './lock.js';
 
 const fresh = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-lock-')), 'run.lock');
-const holder = (pid: number, host = hostname()): string => `${JSON.stringify({ pid, host, processStart: null, token: 'other' })}\n`;
+const holder = (pid: number, host = hostname()): string =>
+  `${JSON.stringify({ pid, host, processStart: null, token: 'other' })}\n`;
 /** The number of a process that has ended. */
 const endedPid = (): number => spawnSync(process.execPath, ['-e', '']).pid;
 
@@ -30,11 +31,14 @@ describe('takeLock', () => {
     }
   });
 
-  it.runIf(process.platform === 'linux')('a new process with the number of the old holder does not keep the lock', () => {
-    const path = fresh();
-    writeFileSync(path, JSON.stringify({ pid: process.pid, host: hostname(), processStart: '1', token: 'other' }));
-    takeLock(path).release();
-  });
+  it.runIf(process.platform === 'linux')(
+    'a new process with the number of the old holder does not keep the lock',
+    () => {
+      const path = fresh();
+      writeFileSync(path, JSON.stringify({ pid: process.pid, host: hostname(), processStart: '1', token: 'other' }));
+      takeLock(path).release();
+    },
+  );
 
   it('a lock of another machine is respected, with how to remove it', () => {
     const path = fresh();

@@ -6,7 +6,7 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
-import { errorCodeOf, onDisk, temporaryPrefix } from './files.js';
+import { errorCodeOf, onDisk, temporaryPrefix } from '../base/files.js';
 
 interface LockHolder {
   readonly pid: number;
@@ -22,11 +22,20 @@ export interface Lock {
 
 /** Takes the lock at `path`. @throws EnvironmentError when another living process holds it */
 export function takeLock(path: string): Lock {
-  const holder: LockHolder = { pid: process.pid, host: hostname(), processStart: processStart(process.pid), token: randomUUID() };
+  const holder: LockHolder = {
+    pid: process.pid,
+    host: hostname(),
+    processStart: processStart(process.pid),
+    token: randomUUID(),
+  };
   return onDisk(path, () => {
     for (let attempt = 0; attempt < 3; attempt++) {
       if (placeLock(path, holder)) {
-        return { release: () => { releaseLock(path, holder); } };
+        return {
+          release: () => {
+            releaseLock(path, holder);
+          },
+        };
       }
       const text = readLock(path);
       if (text === null) continue; // Released between our attempt and our look.
@@ -34,7 +43,10 @@ export function takeLock(path: string): Lock {
       if (other !== null && isAlive(other)) throw heldError(path, other);
       setStaleAside(path, text);
     }
-    throw new EnvironmentError('several processes want this run directory at once', { where: path, remedy: 'Try again.' });
+    throw new EnvironmentError('several processes want this run directory at once', {
+      where: path,
+      remedy: 'Try again.',
+    });
   });
 }
 
@@ -84,7 +96,8 @@ function readLock(path: string): string | null {
 function parseHolder(text: string): LockHolder | null {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('pid' in value) || !('host' in value) || !('token' in value)) return null;
+    if (typeof value !== 'object' || value === null || !('pid' in value) || !('host' in value) || !('token' in value))
+      return null;
     const { pid, host, token } = value;
     if (typeof pid !== 'number' || typeof host !== 'string' || typeof token !== 'string') return null;
     const started = 'processStart' in value && typeof value.processStart === 'string' ? value.processStart : null;
@@ -124,6 +137,8 @@ function heldError(path: string, { pid, host }: LockHolder): EnvironmentError {
   return new EnvironmentError('another process is writing to this run directory', {
     where: dirname(path),
     got: here ? `process ${pid}` : `process ${pid} on ${host}`,
-    remedy: here ? 'Wait for it or stop it, or choose another folder with --out.' : `If it is surely gone, delete ${path}; else choose another folder with --out.`,
+    remedy: here
+      ? 'Wait for it or stop it, or choose another folder with --out.'
+      : `If it is surely gone, delete ${path}; else choose another folder with --out.`,
   });
 }

@@ -6,9 +6,9 @@ import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.js';
 import { packageRoot } from '../base/packageRoot.js';
-import { listFolder } from './files.js';
-import { isJsonObject, readJsonObject } from './json.js';
-import type { JsonObject } from './json.js';
+import { listFolder } from '../base/files.js';
+import { isJsonObject, readJsonObject } from '../base/json.js';
+import type { JsonObject } from '../base/json.js';
 
 export type RunStatus = 'running' | 'done' | 'interrupted' | 'failed';
 
@@ -64,7 +64,11 @@ export function readManifest(folder: string): Manifest {
   const path = join(folder, 'manifest.json');
   if (!existsSync(path)) {
     const isFolder = existsSync(folder) && statSync(folder).isDirectory();
-    const summary = isFolder ? 'this folder holds no run (manifest.json is missing)' : existsSync(folder) ? 'this is a file, not a run directory' : 'no such run directory';
+    const summary = isFolder
+      ? 'this folder holds no run (manifest.json is missing)'
+      : existsSync(folder)
+        ? 'this is a file, not a run directory'
+        : 'no such run directory';
     throw new ConfigError(summary, {
       where: folder,
       remedy: 'Give the folder that `gadfly run --out` wrote.',
@@ -72,13 +76,23 @@ export function readManifest(folder: string): Manifest {
   }
   const value = readJsonObject(path);
   if (value['schema'] !== 1) {
-    throw new FormatError('this run directory has a form this version does not know', { where: path, expected: '"schema": 1', got: JSON.stringify(value['schema']) });
+    throw new FormatError('this run directory has a form this version does not know', {
+      where: path,
+      expected: '"schema": 1',
+      got: JSON.stringify(value['schema']),
+    });
   }
   for (const key of ['configuration', 'source', 'versions', 'host', 'spent']) {
     if (!isJsonObject(value[key])) throw new FormatError(`'${key}' is missing or not an object`, { where: path });
   }
-  for (const key of ['completed', 'inputs']) if (!Array.isArray(value[key])) throw new FormatError(`'${key}' is missing or not a list`, { where: path });
-  if (typeof value['name'] !== 'string' || typeof value['status'] !== 'string' || typeof value['seed'] !== 'number' || typeof value['elapsedMs'] !== 'number') {
+  for (const key of ['completed', 'inputs'])
+    if (!Array.isArray(value[key])) throw new FormatError(`'${key}' is missing or not a list`, { where: path });
+  if (
+    typeof value['name'] !== 'string' ||
+    typeof value['status'] !== 'string' ||
+    typeof value['seed'] !== 'number' ||
+    typeof value['elapsedMs'] !== 'number'
+  ) {
     throw new FormatError('name, status, seed or elapsedMs is missing', { where: path });
   }
   return value as unknown as Manifest;

@@ -49,8 +49,12 @@ describe('RecordLog', () => {
     log.append({ a: 1 });
     const { position } = log;
     log.append({ b: 2 });
-    expect(() => { log.truncateTo(position + 1); }).toThrow(FormatError);
-    expect(() => { log.truncateTo(position + 100); }).toThrow(FormatError);
+    expect(() => {
+      log.truncateTo(position + 1);
+    }).toThrow(FormatError);
+    expect(() => {
+      log.truncateTo(position + 100);
+    }).toThrow(FormatError);
     log.truncateTo(position);
     expect(readFileSync(log.path, 'utf8')).toBe('{"a":1}\n');
     log.close();
@@ -58,7 +62,9 @@ describe('RecordLog', () => {
 
   it('refuses numbers that JSON does not have, and writes nothing of that call', () => {
     const log = RecordLog.open(fresh());
-    expect(() => { log.append({ a: 1 }, { harm: NaN }); }).toThrow(/key 'harm' is NaN/);
+    expect(() => {
+      log.append({ a: 1 }, { harm: NaN });
+    }).toThrow(/key 'harm' is NaN/);
     expect(log.position).toBe(0);
     log.close();
   });
@@ -71,8 +77,12 @@ describe('RecordLog', () => {
 
   it.runIf(process.platform === 'linux')('says so when the disk is full', () => {
     const log = RecordLog.open('/dev/full');
-    expect(() => { log.append({ a: 1 }); }).toThrow(EnvironmentError);
-    expect(() => { log.append({ a: 1 }); }).toThrow(/the disk is full/);
+    expect(() => {
+      log.append({ a: 1 });
+    }).toThrow(EnvironmentError);
+    expect(() => {
+      log.append({ a: 1 });
+    }).toThrow(/the disk is full/);
     expect(log.position).toBe(0);
     log.close();
   });

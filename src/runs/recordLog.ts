@@ -1,13 +1,23 @@
 /** An append-only file of JSON lines that survives a kill at any byte: a record counts once its newline is written;
  *  opening for writing cuts off a torn last line. Positions are byte offsets, so that a resumed run can cut the file
  *  back to exactly what a checkpoint had seen. Writes are synchronous and in order. */
-import { closeSync, createReadStream, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { FormatError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
-import { onDisk } from './files.js';
-import { jsonText } from './json.js';
-import type { JsonObject } from './json.js';
+import { onDisk } from '../base/files.js';
+import { jsonText } from '../base/json.js';
+import type { JsonObject } from '../base/json.js';
 
 const newline = 0x0a;
 const blockBytes = 1 << 16;
@@ -136,9 +146,17 @@ function parseRecord(text: string, path: string, line: number): JsonObject {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
   } catch (error) {
-    throw new FormatError('this line is not JSON', { where: `${path}:${line}`, cause: error, remedy: 'Remove the line, or start a new run.' });
+    throw new FormatError('this line is not JSON', {
+      where: `${path}:${line}`,
+      cause: error,
+      remedy: 'Remove the line, or start a new run.',
+    });
   }
-  throw new FormatError('this line is not a JSON object', { where: `${path}:${line}`, got: text.slice(0, 60), remedy: 'Remove the line, or start a new run.' });
+  throw new FormatError('this line is not a JSON object', {
+    where: `${path}:${line}`,
+    got: text.slice(0, 60),
+    remedy: 'Remove the line, or start a new run.',
+  });
 }
 
 /** Best effort after a failed write, whose own error is the one to tell: the next opening heals what is left. */
@@ -165,7 +183,7 @@ function endOfLastRecord(fd: number, size: number): number {
 
 function lastNewlineBefore(fd: number, limit: number): number {
   const block = Buffer.alloc(blockBytes);
-  for (let end = limit; end > 0; ) {
+  for (let end = limit; end > 0;) {
     const start = Math.max(0, end - blockBytes);
     const count = readSync(fd, block, 0, end - start, start);
     const at = block.subarray(0, count).lastIndexOf(newline);

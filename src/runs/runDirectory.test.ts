@@ -1,4 +1,12 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -24,7 +32,10 @@ async function work(run: RunDirectory, stopAfter = Infinity): Promise<void> {
   for (const unit of ['a', 'b']) {
     if (run.completed(unit) !== null) continue;
     const checkpoint = run.latestCheckpoint(unit);
-    const start = checkpoint === null ? { step: run.lastStep, local: 0 } : { step: checkpoint.step, local: Number(checkpoint.state['local']) };
+    const start =
+      checkpoint === null
+        ? { step: run.lastStep, local: 0 }
+        : { step: checkpoint.step, local: Number(checkpoint.state['local']) };
     let step = start.step;
     for (let local = start.local; local < 4; local++) {
       if (done++ >= stopAfter) return;
@@ -32,35 +43,54 @@ async function work(run: RunDirectory, stopAfter = Infinity): Promise<void> {
       run.rollouts.append({ unit, step, text: 'ü'.repeat(step) }, { unit, step, again: true });
       run.metrics.append({ step, value: step / 3 });
       if (local % 2 === 1) {
-        await run.saveCheckpoint({ step, unit, score: -step, state: { local: local + 1 }, write: async (folder) => { writeFileSync(join(folder, 'weights'), `w${step}`); } });
+        await run.saveCheckpoint({
+          step,
+          unit,
+          score: -step,
+          state: { local: local + 1 },
+          write: async (folder) => {
+            writeFileSync(join(folder, 'weights'), `w${step}`);
+          },
+        });
       }
     }
-    await run.saveModel(unit, async (folder) => { writeFileSync(join(folder, 'model'), unit); });
+    await run.saveModel(unit, async (folder) => {
+      writeFileSync(join(folder, 'model'), unit);
+    });
     run.completeUnit(unit, { step }, step);
   }
   run.close('done');
 }
 
-const records = (path: string): string => ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl'].map((file) => readFileSync(join(path, file), 'utf8')).join('---\n');
+const records = (path: string): string =>
+  ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl']
+    .map((file) => readFileSync(join(path, file), 'utf8'))
+    .join('---\n');
 
 describe('RunDirectory', () => {
   it('a run stopped after any step and cut at any byte resumes to the bytes of an uninterrupted one', async () => {
     const whole = fresh();
     await work(RunDirectory.create(whole, description));
     await fc.assert(
-      fc.asyncProperty(fc.nat(8), fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom('rollouts.jsonl', 'metrics.jsonl'), fc.string(), async (steps, keep, file, torn) => {
-        const path = fresh();
-        const first = RunDirectory.create(path, description);
-        await work(first, steps);
-        first.close('interrupted');
-        const size = readFileSync(join(path, file)).length;
-        truncateSync(join(path, file), Math.floor(size * keep));
-        appendFileSync(join(path, 'pairs.jsonl'), `{"torn":"${torn.replaceAll('\n', '')}`);
-        if (openRun(path).manifest.status !== 'interrupted') return; // All eight steps were done.
-        await work(RunDirectory.resume(path, description));
-        expect(records(path)).toBe(records(whole));
-        expect(readdirSync(join(path, 'models'))).toEqual(['a', 'b']);
-      }),
+      fc.asyncProperty(
+        fc.nat(8),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.constantFrom('rollouts.jsonl', 'metrics.jsonl'),
+        fc.string(),
+        async (steps, keep, file, torn) => {
+          const path = fresh();
+          const first = RunDirectory.create(path, description);
+          await work(first, steps);
+          first.close('interrupted');
+          const size = readFileSync(join(path, file)).length;
+          truncateSync(join(path, file), Math.floor(size * keep));
+          appendFileSync(join(path, 'pairs.jsonl'), `{"torn":"${torn.replaceAll('\n', '')}`);
+          if (openRun(path).manifest.status !== 'interrupted') return; // All eight steps were done.
+          await work(RunDirectory.resume(path, description));
+          expect(records(path)).toBe(records(whole));
+          expect(readdirSync(join(path, 'models'))).toEqual(['a', 'b']);
+        },
+      ),
       { numRuns: 16, seed: 1 },
     );
   });
@@ -78,7 +108,8 @@ describe('RunDirectory', () => {
   it('keeps the best and the last checkpoint of a unit', async () => {
     const run = RunDirectory.create(fresh(), description);
     const scores = [1, 5, 2, null, 3];
-    for (const [i, score] of scores.entries()) await run.saveCheckpoint({ step: i + 1, unit: 'a', score, state: {}, write: async () => undefined });
+    for (const [i, score] of scores.entries())
+      await run.saveCheckpoint({ step: i + 1, unit: 'a', score, state: {}, write: async () => undefined });
     expect(readdirSync(join(run.path, 'checkpoints')).sort()).toEqual(['step-2', 'step-5']);
     expect(run.bestCheckpoint('a')?.step).toBe(2);
     expect(run.latestCheckpoint('a')?.step).toBe(5);
@@ -88,7 +119,17 @@ describe('RunDirectory', () => {
 
   it('a checkpoint whose writer fails leaves nothing behind', async () => {
     const run = RunDirectory.create(fresh(), description);
-    await expect(run.saveCheckpoint({ step: 1, unit: 'a', score: null, state: {}, write: async () => { throw new Error('no'); } })).rejects.toThrow('no');
+    await expect(
+      run.saveCheckpoint({
+        step: 1,
+        unit: 'a',
+        score: null,
+        state: {},
+        write: async () => {
+          throw new Error('no');
+        },
+      }),
+    ).rejects.toThrow('no');
     expect(readdirSync(join(run.path, 'checkpoints'))).toEqual([]);
     run.close('failed');
   });

@@ -13,9 +13,9 @@ import { invariant } from '../base/invariant.js';
 import { makeFolder } from '../base/makeFolder.js';
 import { listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
 import type { RunCheckpoint } from './checkpoints.js';
-import { listFolder, onDisk, removeTemporaries, writeFileAtomic, writeFolderAtomic } from './files.js';
-import { firstDifference, jsonText, readJsonObject } from './json.js';
-import type { JsonObject } from './json.js';
+import { listFolder, onDisk, removeTemporaries, writeFileAtomic, writeFolderAtomic } from '../base/files.js';
+import { firstDifference, jsonText, readJsonObject } from '../base/json.js';
+import type { JsonObject } from '../base/json.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
 import { describeHost, describeVersions, readManifest } from './manifest.js';
@@ -62,11 +62,15 @@ export class RunDirectory {
   static create(path: string, description: RunDescription, clock: Clock = systemClock): RunDirectory {
     const folder = resolve(path);
     onDisk(folder, () => {
-      if (existsSync(folder) && !statSync(folder).isDirectory()) throw new ConfigError('this is a file, not a folder', { where: folder, remedy: 'Choose another --out.' });
+      if (existsSync(folder) && !statSync(folder).isDirectory())
+        throw new ConfigError('this is a file, not a folder', { where: folder, remedy: 'Choose another --out.' });
       makeFolder(folder);
     });
     if (existsSync(join(folder, 'manifest.json')) && !failedAtOnce(folder)) {
-      throw new ConfigError('this folder already holds a run', { where: folder, remedy: `Continue it with \`gadfly run --resume ${path}\`, or choose another --out.` });
+      throw new ConfigError('this folder already holds a run', {
+        where: folder,
+        remedy: `Continue it with \`gadfly run --resume ${path}\`, or choose another --out.`,
+      });
     }
     const lock = takeLock(join(folder, 'run.lock'));
     try {
@@ -104,7 +108,11 @@ export class RunDirectory {
     const folder = resolve(path);
     const found = readManifest(folder);
     if (description !== null) refuseOtherRun(folder, found, description);
-    if (found.status === 'done') throw new ConfigError('this run is done', { where: folder, remedy: `See it with \`gadfly report ${path}\`, or start a new one with another --out.` });
+    if (found.status === 'done')
+      throw new ConfigError('this run is done', {
+        where: folder,
+        remedy: `See it with \`gadfly report ${path}\`, or start a new one with another --out.`,
+      });
     const lock = takeLock(join(folder, 'run.lock'));
     try {
       // Once more under the lock: the previous writer may have ended it meanwhile.
@@ -114,7 +122,9 @@ export class RunDirectory {
       removeTemporaries(join(folder, 'models'));
       run.#cutBack();
       const configuration = description === null ? {} : { configuration: description.configuration };
-      run.#writeManifest({ status: 'running', versions: describeVersions(), host: describeHost(), ...configuration }, ['reason']);
+      run.#writeManifest({ status: 'running', versions: describeVersions(), host: describeHost(), ...configuration }, [
+        'reason',
+      ]);
       return run;
     } catch (error) {
       lock.release();
@@ -154,7 +164,8 @@ export class RunDirectory {
     this.#syncRecords();
     const entry: CompletedUnit = { unit, result, step, positions: this.positions() };
     this.#writeManifest({ completed: [...this.#manifest.completed, entry] });
-    for (const checkpoint of listCheckpoints(this.path)) if (checkpoint.unit === unit) rmSync(checkpoint.folder, { recursive: true, force: true });
+    for (const checkpoint of listCheckpoints(this.path))
+      if (checkpoint.unit === unit) rmSync(checkpoint.folder, { recursive: true, force: true });
   }
 
   /** Writes checkpoints/step-N atomically and keeps, of this unit, the best and the last.
@@ -180,14 +191,23 @@ export class RunDirectory {
 
   /** The newest checkpoint of a unit in progress, or null. */
   latestCheckpoint(unit: string): RunCheckpoint | null {
-    return listCheckpoints(this.path).filter((checkpoint) => checkpoint.unit === unit).at(-1) ?? null;
+    return (
+      listCheckpoints(this.path)
+        .filter((checkpoint) => checkpoint.unit === unit)
+        .at(-1) ?? null
+    );
   }
 
   /** The checkpoint of a unit with the highest score, the earlier one of equals; null when none has a score. */
   bestCheckpoint(unit: string): RunCheckpoint | null {
     let best: RunCheckpoint | null = null;
     for (const checkpoint of listCheckpoints(this.path)) {
-      if (checkpoint.unit === unit && checkpoint.score !== null && (best === null || checkpoint.score > (best.score ?? -Infinity))) best = checkpoint;
+      if (
+        checkpoint.unit === unit &&
+        checkpoint.score !== null &&
+        (best === null || checkpoint.score > (best.score ?? -Infinity))
+      )
+        best = checkpoint;
     }
     return best;
   }
@@ -207,7 +227,11 @@ export class RunDirectory {
 
   /** @throws ConfigError when the name could leave the folder */
   modelPath(name: string): string {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw new ConfigError('this is no name for a model', { got: name, expected: 'letters, digits, dot, dash, underscore' });
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
+      throw new ConfigError('this is no name for a model', {
+        got: name,
+        expected: 'letters, digits, dot, dash, underscore',
+      });
     return join(this.path, 'models', name);
   }
 
@@ -256,7 +280,12 @@ export class RunDirectory {
   }
 
   #writeManifest(change: Partial<Manifest>, without: readonly (keyof Manifest)[] = []): void {
-    const next: Record<string, unknown> = { ...this.#manifest, ...change, updatedAt: this.#clock.isoNow(), elapsedMs: Math.round(this.elapsedMs) };
+    const next: Record<string, unknown> = {
+      ...this.#manifest,
+      ...change,
+      updatedAt: this.#clock.isoNow(),
+      elapsedMs: Math.round(this.elapsedMs),
+    };
     for (const key of without) delete next[key];
     writeFileAtomic(join(this.path, 'manifest.json'), `${jsonText(next, 1)}\n`);
     this.#manifest = next as unknown as Manifest;
@@ -275,7 +304,8 @@ export class RunDirectory {
     let point: Positions = completed.at(-1)?.positions ?? { rollouts: 0, pairs: 0, metrics: 0 };
     for (const checkpoint of listCheckpoints(this.path)) {
       const { unit, positions } = checkpoint;
-      const later = positions.metrics >= point.metrics && positions.rollouts >= point.rollouts && positions.pairs >= point.pairs;
+      const later =
+        positions.metrics >= point.metrics && positions.rollouts >= point.rollouts && positions.pairs >= point.pairs;
       if (!done.has(unit) && covered(positions) && later) point = positions;
       else rmSync(checkpoint.folder, { recursive: true, force: true });
     }
@@ -288,7 +318,12 @@ export class RunDirectory {
 function failedAtOnce(folder: string): boolean {
   const { status, completed } = readManifest(folder);
   const isEmpty = (name: string): boolean => !existsSync(join(folder, name)) || statSync(join(folder, name)).size === 0;
-  return status === 'failed' && completed.length === 0 && listCheckpoints(folder).length === 0 && Object.values(recordFiles).every(isEmpty);
+  return (
+    status === 'failed' &&
+    completed.length === 0 &&
+    listCheckpoints(folder).length === 0 &&
+    Object.values(recordFiles).every(isEmpty)
+  );
 }
 
 export interface ReadableRun {
@@ -323,7 +358,10 @@ export function refuseUnwritable(path: string): void {
 }
 
 function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
-  const difference = firstDifference({ ...found.configuration, limits: null }, { ...wanted.configuration, limits: null });
+  const difference = firstDifference(
+    { ...found.configuration, limits: null },
+    { ...wanted.configuration, limits: null },
+  );
   if (difference !== null) {
     throw new ConfigError('the recipe is not the one this run was started with', {
       where: folder,
@@ -343,4 +381,3 @@ function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription)
     }
   }
 }
-

@@ -5,7 +5,7 @@ import { FormatError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 import { streamKey } from '../base/random.js';
 import type { ChatMessage } from '../engine/text/chatTemplate.js';
-import type { JsonObject, JsonValue } from '../runs/json.js';
+import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
 import { eventStream } from './eventStream.js';

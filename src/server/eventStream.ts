@@ -1,6 +1,6 @@
 /** Server-sent events as OpenAI's clients read them: one `data:` line a document, `[DONE]` at the end, an error
  *  document when something fails after the first. A client that leaves ends the iteration. */
-import { jsonText, type JsonValue } from '../runs/json.js';
+import { jsonText, type JsonValue } from '../base/json.js';
 import { asApiError } from './apiError.js';
 
 /** The response begins when the first document is there: what fails before is an ordinary error response. */

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { SamplingOptions } from '../engine/runtime/device.js';
-import { isJsonObject, type JsonObject } from '../runs/json.js';
+import { isJsonObject, type JsonObject } from '../base/json.js';
 import { badRequest, ApiError } from './apiError.js';
 
 const stopText = z.string().min(1);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { present } from '../base/invariant.js';
 import { streamKey } from '../base/random.js';
-import type { JsonObject, JsonValue } from '../runs/json.js';
+import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
 import { eventStream } from './eventStream.js';

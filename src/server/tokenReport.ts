@@ -1,7 +1,7 @@
 /** Log-probabilities in the forms of the API: chat's list of tokens, the four lists of completions, vLLM's
  *  prompt_logprobs. */
 import type { Tokenizer } from '../engine/text/tokenizer.js';
-import type { JsonObject, JsonValue } from '../runs/json.js';
+import type { JsonObject, JsonValue } from '../base/json.js';
 import type { ReportedToken } from './choices.js';
 
 type Spelling = Pick<Tokenizer, 'tokenBytes' | 'specialIds'>;

@@ -1,7 +1,7 @@
 /** What a run may spend. Counted over all sittings; checked between steps, so that a run ends with its last checkpoint
  *  whole. */
 import { BudgetError, InterruptedError } from '../base/errors.js';
-import type { LimitsOptions } from '../runs/recipe.js';
+import type { LimitsOptions } from '../recipe/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
 import type { SpeakerCounts } from '../speakers/localSpeaker.js';
 

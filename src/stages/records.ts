@@ -4,7 +4,7 @@ import type { JoinTurns } from '../dialogue/join.js';
 import type { Origin } from '../dialogue/records.js';
 import type { PreferencePair } from '../dialogue/types.js';
 import type { WatchedJudge } from '../dialogue/unscored.js';
-import type { JsonObject } from '../runs/json.js';
+import type { JsonObject } from '../base/json.js';
 
 /** What the manifest keeps of a stage's judge: which it was (an attack is trained against it), how often it was silent,
  *  what it read. */

@@ -1,10 +1,10 @@
 /** All stages of a recipe, in order. Stages that an earlier sitting finished are passed over. */
 import { checkReward } from '../dialogue/reward.js';
 import { ConfigError } from '../base/errors.js';
-import { recipeStages, type RecipeStage, stageReward, trainingName } from '../runs/recipe.js';
-import type { Report } from '../runs/report.js';
-import { evaluate, reportMending } from './evaluate.js';
-import { exploit } from './exploit.js';
+import { recipeStages, type RecipeStage, stageReward, trainingName } from '../recipe/recipe.js';
+import type { Report } from '../report/report.js';
+import { evaluate, reportMending } from './evaluate/evaluate.js';
+import { exploit } from './exploit/exploit.js';
 import { runLoop } from './mend/loop.js';
 import { mend } from './mend/mend.js';
 import type { StageContext } from './stageContext.js';

@@ -1,9 +1,9 @@
 /** What a stage is given: the recipe, the run directory it writes, the workshop that opens models and data, and ways to
  *  report and stop. */
 import type { Clock } from '../base/clock.js';
-import type { Recipe } from '../runs/recipe.js';
+import type { Recipe } from '../recipe/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
-import type { Workshop } from './workshop.js';
+import type { Workshop } from '../models/pool.js';
 
 export interface StageContext {
   readonly recipe: Recipe;

@@ -5,13 +5,13 @@ import { scriptedJudge } from '../../src/dialogue/testing/scripted.js';
 import type { Judge, ToxicContinuation } from '../../src/dialogue/types.js';
 import { adaptLanguageModel, copyLanguageModel, openLanguageModel } from '../../src/engine/models/languageModel.js';
 import type { Device } from '../../src/engine/runtime/device.js';
-import { type Recipe, recipeSchema } from '../../src/runs/recipe.js';
+import { type Recipe, recipeSchema } from '../../src/recipe/recipe.js';
 import { createLanguageModelAdversary } from '../../src/speakers/adversaries/languageModel.js';
 import { createLocalTarget } from '../../src/speakers/targets/local.js';
 import type { OpenTarget } from '../../src/speakers/targets/openTarget.js';
-import { explorerOf, rolloutTargetOf } from '../../src/stages/rolloutSpeakers.js';
-import { speakerOptions } from '../../src/stages/speakerOptions.js';
-import type { MendedTarget, Workshop } from '../../src/stages/workshop.js';
+import { explorerOf, rolloutTargetOf } from '../../src/models/rolloutSpeakers.js';
+import { speakerOptions } from '../../src/speakers/speakerOptions.js';
+import type { MendedTarget, Workshop } from '../../src/models/pool.js';
 import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */

@@ -2,10 +2,10 @@
  *  long a run takes. */
 import type { CommandContext, CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
-import { formatTable } from '../table.js';
-import type { Measured } from '../measureRates.js';
-import type { JsonObject } from '../../runs/json.js';
-import type { ModelRates, SpeakingRates } from '../../runs/rates.js';
+import { formatTable } from '../../render/terminal/table.js';
+import type { Measured } from '../../planning/measureRates.js';
+import type { JsonObject } from '../../base/json.js';
+import type { ModelRates, SpeakingRates } from '../../planning/rates.js';
 
 export const benchCommand: CommandDefinition = {
   name: 'bench',
@@ -17,11 +17,11 @@ export const benchCommand: CommandDefinition = {
   run: async (argument, _flags, context) => {
     const name = argument ?? 'organism';
     const { localModelPath, openCommandDevice } = await import('../openModel.js');
-    const { measureRates } = await import('../measureRates.js');
+    const { measureRates } = await import('../../planning/measureRates.js');
     const { loadPrompts } = await import('../../dialogue/datasets/loadDataset.js');
-    const { formatOf } = await import('../../stages/speakerOptions.js');
+    const { formatOf } = await import('../../speakers/speakerOptions.js');
     const { assetPath } = await import('../../base/packageRoot.js');
-    const { rateKey } = await import('../../runs/rates.js');
+    const { rateKey } = await import('../../planning/rates.js');
     const { globals, progress, terminal } = context;
     const path = await localModelPath(name, context, 'bench');
     const format = formatOf({ model: name });
@@ -64,7 +64,7 @@ export const benchCommand: CommandDefinition = {
 
 /** A cache that cannot be written costs the estimates, not the figures. */
 async function store(rates: ModelRates, { globals, terminal, log }: CommandContext): Promise<string | null> {
-  const { writeRates } = await import('../../runs/rates.js');
+  const { writeRates } = await import('../../planning/rates.js');
   try {
     return writeRates(cacheFolder(globals, terminal.environment), rates);
   } catch (error) {

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { recipeChanges } from '../command.js';
 import type { CommandDefinition } from '../command.js';
-import { recipeFiles } from '../../runs/readRecipe.js';
-import { recipeJsonSchema } from '../../runs/recipe.js';
-import type { JsonValue } from '../../runs/json.js';
-import { loadExperiment } from '../../runs/sweepPlan.js';
+import { recipeFiles } from '../../recipe/readRecipe.js';
+import { recipeJsonSchema } from '../../recipe/recipe.js';
+import type { JsonValue } from '../../base/json.js';
+import { loadExperiment } from '../../recipe/sweepPlan.js';
 
 export const configSchemaCommand: CommandDefinition = {
   name: 'config schema',

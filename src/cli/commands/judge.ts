@@ -1,13 +1,13 @@
 /** `gadfly judge`: what judges say of texts, and how well they agree with human labels. */
 import { ConfigError } from '../../base/errors.js';
 import type { Verdict } from '../../dialogue/types.js';
-import type { JsonObject } from '../../runs/json.js';
+import type { JsonObject } from '../../base/json.js';
 import { listFlag, numberFlag, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, CommandResult, FlagValues } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import type { Judged } from '../judgeTexts.js';
 import { showText } from '../showText.js';
-import { formatTable } from '../table.js';
+import { formatTable } from '../../render/terminal/table.js';
 import { readTextFile, readTexts } from '../textFiles.js';
 
 export const judgeCommand: CommandDefinition = {

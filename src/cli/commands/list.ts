@@ -1,7 +1,7 @@
 /** `gadfly list`: what exists, from the tables themselves. */
 import { unreachable } from '../../base/invariant.js';
 import type { CommandDefinition } from '../command.js';
-import { formatTable } from '../table.js';
+import { formatTable } from '../../render/terminal/table.js';
 
 const kinds = ['attacks', 'targets', 'judges', 'datasets', 'recipes'] as const;
 type Kind = (typeof kinds)[number];
@@ -48,7 +48,7 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
       return Object.entries(datasetFormats).map(([name, { summary }]) => ({ name, summary }));
     }
     case 'recipes': {
-      const { loadRecipe, shippedRecipes } = await import('../../runs/readRecipe.js');
+      const { loadRecipe, shippedRecipes } = await import('../../recipe/readRecipe.js');
       return shippedRecipes().map(({ name, file }) => ({
         name,
         summary: loadRecipe(name).recipe.description ?? '',

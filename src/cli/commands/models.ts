@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
 import type { Checkpoint } from '../../engine/models/checkpoints/checkpoint.js';
-import { listFolder } from '../../runs/files.js';
-import type { JsonObject } from '../../runs/json.js';
+import { listFolder } from '../../base/files.js';
+import type { JsonObject } from '../../base/json.js';
 import { textFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
-import { formatTable } from '../table.js';
+import { formatTable } from '../../render/terminal/table.js';
 
 const modelArgument = {
   form: '<model>',

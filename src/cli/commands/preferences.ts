@@ -62,7 +62,7 @@ export const preferencesCommand: CommandDefinition = {
     const out = outFlag(flags);
     const { exportFailures, exportPairs } = await import('../exportPreferences.js');
     const { preferenceLines, preferenceParquet } = await import('../../dialogue/preferenceRows.js');
-    const { writeFileAtomic } = await import('../../runs/files.js');
+    const { writeFileAtomic } = await import('../../base/files.js');
     const fromPairs = textFlag(flags, 'from') === 'pairs';
     const limit = numberFlag(flags, 'limit') ?? Infinity;
     const alternatives = alternativesOf(textFlag(flags, 'alternatives') ?? 'sample');

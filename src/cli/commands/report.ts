@@ -1,12 +1,12 @@
 /** `gadfly report`: shows what a run found. */
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
-import { writeFileAtomic } from '../../runs/files.js';
-import { jsonText } from '../../runs/json.js';
-import type { JsonValue } from '../../runs/json.js';
+import { writeFileAtomic } from '../../base/files.js';
+import { jsonText } from '../../base/json.js';
+import type { JsonValue } from '../../base/json.js';
 import { textFlag } from '../command.js';
 import type { CommandDefinition, CommandResult } from '../command.js';
-import { holdsSweep } from '../../runs/sweepFile.js';
+import { holdsSweep } from '../../report/sweepFile.js';
 
 const formats = ['html', 'md', 'json', 'junit', 'sarif'] as const;
 
@@ -32,15 +32,15 @@ export const reportCommand: CommandDefinition = {
       });
     }
     if (holdsSweep(argument)) return showSweep(argument, format);
-    const { readReportView } = await import('../report/reportView.js');
+    const { readReportView } = await import('../../report/reportView.js');
     const view = await readReportView(argument);
     if (format === 'json') return { json: view.report as unknown as JsonValue, text: jsonText(view.report, 1) };
     if (format === 'md') {
-      const { renderMarkdown } = await import('../report/renderMarkdown.js');
+      const { renderMarkdown } = await import('../../render/markdown/renderMarkdown.js');
       const text = renderMarkdown(view);
       return { json: { format, text }, text };
     }
-    const { renderHtml } = await import('../report/renderHtml.js');
+    const { renderHtml } = await import('../../render/html/renderHtml.js');
     const file = join(view.folder, 'report.html');
     writeFileAtomic(file, renderHtml(view));
     return { json: { format, file }, text: file };
@@ -48,15 +48,15 @@ export const reportCommand: CommandDefinition = {
 };
 
 async function showSweep(folder: string, format: 'html' | 'md' | 'json'): Promise<CommandResult> {
-  const { readSweepView } = await import('../sweep/sweepView.js');
+  const { readSweepView } = await import('../../render/sweepView.js');
   const view = readSweepView(folder);
   if (format === 'json') return { json: view.file as unknown as JsonValue, text: jsonText(view.file, 1) };
   if (format === 'md') {
-    const { renderSweepMarkdown } = await import('../sweep/sweepText.js');
+    const { renderSweepMarkdown } = await import('../../render/sweepText.js');
     const text = renderSweepMarkdown(view);
     return { json: { format, text }, text };
   }
-  const { renderSweepHtml } = await import('../sweep/renderSweepHtml.js');
+  const { renderSweepHtml } = await import('../../render/html/renderSweepHtml.js');
   const file = join(view.folder, 'sweep.html');
   writeFileAtomic(file, renderSweepHtml(view));
   return { json: { format, file }, text: file };

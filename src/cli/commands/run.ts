@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.js';
 import { recipeChanges, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, CommandResult, FlagValues } from '../command.js';
-import type { LoadedRecipe } from '../../runs/readRecipe.js';
-import type { RecipeChanges } from '../../runs/recipeSource.js';
-import type { Experiment } from '../../runs/sweepPlan.js';
+import type { LoadedRecipe } from '../../recipe/readRecipe.js';
+import type { RecipeChanges } from '../../recipe/recipeSource.js';
+import type { Experiment } from '../../recipe/sweepPlan.js';
 import type { RunPlace } from '../executeRun.js';
 
 export const runCommand: CommandDefinition = {
@@ -41,8 +41,8 @@ export const runCommand: CommandDefinition = {
     for (const name of ['out', 'resume'])
       if (flags[name] === '')
         throw new ConfigError('no folder is named', { where: `--${name}`, expected: 'a path', got: '""' });
-    const { loadExperiment } = await import('../../runs/sweepPlan.js');
-    const { holdsSweep } = await import('../../runs/sweepFile.js');
+    const { loadExperiment } = await import('../../recipe/sweepPlan.js');
+    const { holdsSweep } = await import('../../report/sweepFile.js');
     const named = argument === undefined ? null : loadExperiment(argument, changes);
     if (resume !== undefined)
       return (holdsSweep(resume) ? resumeSweep : resumeRun)({ folder: resume, named, changes, flags, context });
@@ -93,7 +93,7 @@ async function resumeRun({ folder, named, changes, flags, context }: ResumeOptio
       where: folder,
       remedy: 'Leave the recipe away.',
     });
-  const { recipeOfRun } = await import('../../runs/readRecipe.js');
+  const { recipeOfRun } = await import('../../recipe/readRecipe.js');
   const { readManifest } = await import('../../runs/manifest.js');
   return startRun(
     named?.loaded ?? recipeOfRun(readManifest(folder), `${folder}/manifest.json`, changes),

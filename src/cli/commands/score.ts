@@ -5,7 +5,7 @@ import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { textFlag } from '../command.js';
 import type { CommandDefinition, FlagValues } from '../command.js';
 import { showText } from '../showText.js';
-import { formatTable } from '../table.js';
+import { formatTable } from '../../render/terminal/table.js';
 import { readPairs } from '../textFiles.js';
 import type { MessagePair, ScorePair } from '../textFiles.js';
 import { modelFlag, promptIds, refuseLength } from './generate.js';

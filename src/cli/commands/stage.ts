@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
-import type { RecipeStage } from '../../runs/recipe.js';
+import type { RecipeStage } from '../../recipe/recipe.js';
 import { recipeChanges, textFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 
@@ -31,7 +31,7 @@ function stageCommand(kind: RecipeStage['kind']): CommandDefinition {
       const config = textFlag(flags, 'config');
       if (config === undefined || config === '')
         throw new ConfigError('no recipe', { where: '--config', expected: 'a file, or the name of a shipped recipe' });
-      const { loadExperiment } = await import('../../runs/sweepPlan.js');
+      const { loadExperiment } = await import('../../recipe/sweepPlan.js');
       const { loaded, plan } = loadExperiment(config, recipeChanges(flags));
       if (plan !== null) throw new ConfigError('a sweep runs whole', { where: 'sweep', remedy: 'Use `gadfly run`.' });
       const folder = textFlag(flags, 'out') ?? join('runs', loaded.recipe.name);

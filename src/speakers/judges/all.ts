@@ -1,7 +1,7 @@
 /** The table of judges and the way from a name to a judge. A new judge is a file and a line here. */
 import { ConfigError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
-import { nearest } from '../../runs/nearest.js';
+import { nearest } from '../../base/nearest.js';
 import { classifierKind } from './classifier.js';
 import { ensembleKind } from './ensemble.js';
 import { functionKind } from './functionJudge.js';

@@ -8,8 +8,8 @@ import { type AnsweredTurn, replyOf, runningText } from '../../mending/dialogues
 import { likeliest, readReplies } from '../../mending/knownReplies.js';
 import type { MendSpeaker } from '../../mending/mendSpeaker.js';
 import { readWrittenAnswers, type WrittenAnswers } from '../../mending/writtenAnswers.js';
-import type { SpeakerOptions } from '../../runs/speakerSchemas.js';
-import { readPromptList } from '../data.js';
+import type { SpeakerOptions } from '../../speakers/options.js';
+import { readPromptList } from '../../models/data.js';
 import { type MendContext, tell } from './mendContext.js';
 
 /** Some for each dialogue, judged as replies to it, with how likely `speaker` finds them.

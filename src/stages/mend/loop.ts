@@ -2,14 +2,15 @@
  *  earlier ones with it, and mends it unless this was the last round. So the target that is left has been attacked
  *  anew, and nothing that was mended may come back unseen. */
 import { present } from '../../base/invariant.js';
-import type { LoopOptions } from '../../runs/mendSchemas.js';
-import { type EvaluateOptions, recipeStages, type RecipeStage, trainingName, untunedRow } from '../../runs/recipe.js';
-import type { LoopEntry, Metrics, Report, ReportRow } from '../../runs/report.js';
-import { mendSection, playAndReport } from '../evaluate.js';
-import { evaluatedAdversaries, pairingOf, type Pairing, planEvaluation } from '../evaluationPlan.js';
-import { exploit } from '../exploit.js';
+import type { LoopOptions } from '../../recipe/plans.js';
+import { type EvaluateOptions, recipeStages, type RecipeStage, trainingName, untunedRow } from '../../recipe/recipe.js';
+import type { LoopEntry, Metrics, Report, ReportRow } from '../../report/report.js';
+import { mendSection, playAndReport } from '../evaluate/evaluate.js';
+import { evaluatedAdversaries } from '../../recipe/recipe.js';
+import { pairingOf, type Pairing, planEvaluation } from '../evaluate/evaluationPlan.js';
+import { exploit } from '../exploit/exploit.js';
 import type { StageContext } from '../stageContext.js';
-import type { MendedTarget } from '../workshop.js';
+import type { MendedTarget } from '../../models/pool.js';
 import { mend } from './mend.js';
 import type { MendStage } from './mendContext.js';
 import { guardsOf } from './mendReport.js';

@@ -13,7 +13,7 @@ import { ordinaryNll } from '../../measures/guards.js';
 import { measureReplies, type MeasuringTools, type ReplyMeasure } from '../../measures/replies.js';
 import { referenceOf } from '../../measures/replyLikelihood.js';
 import { mendSpeaker, safeExample } from '../../mending/mendSpeaker.js';
-import type { JsonObject } from '../../runs/json.js';
+import type { JsonObject } from '../../base/json.js';
 import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
 import { judgeRecord } from '../records.js';

@@ -4,9 +4,9 @@
  *  checkpoint. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import type { JsonObject } from '../../runs/json.js';
+import type { JsonObject } from '../../base/json.js';
 import { createLimitGuard } from '../limits.js';
-import { speakerOptions } from '../speakerOptions.js';
+import { speakerOptions } from '../../speakers/speakerOptions.js';
 import type { StageContext } from '../stageContext.js';
 import { measureModels } from './measures.js';
 import { type MendContext, type MendStage, namedTrainings } from './mendContext.js';

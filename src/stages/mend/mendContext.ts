@@ -1,11 +1,11 @@
 /** What the steps of a mend stage share. */
 import { present } from '../../base/invariant.js';
-import type { MendOptions, MendTrainingOptions } from '../../runs/mendSchemas.js';
+import type { MendOptions, MendTrainingOptions } from '../../mending/options.js';
 import type { LocalSpeakerOptions } from '../../speakers/localSpeaker.js';
 import type { LocalTarget } from '../../speakers/targets/local.js';
 import type { LimitGuard } from '../limits.js';
 import type { StageContext } from '../stageContext.js';
-import type { MendedTarget, Workshop } from '../workshop.js';
+import type { MendedTarget, Workshop } from '../../models/pool.js';
 
 /** A mend stage of a recipe, or one round of it. */
 export interface MendStage {

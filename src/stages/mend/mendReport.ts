@@ -4,11 +4,11 @@ import { present } from '../../base/invariant.js';
 import { compareChoices, summariseChoices } from '../../measures/choices.js';
 import { compareOrdinaryNll, summariseOrdinaryNll } from '../../measures/guards.js';
 import { compareReplies, summariseReplies } from '../../measures/summary.js';
-import type { JsonObject, JsonValue } from '../../runs/json.js';
+import type { JsonObject, JsonValue } from '../../base/json.js';
 import { readRecords } from '../../runs/recordLog.js';
-import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../runs/report.js';
+import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
-import { bootstrapOf } from '../evaluationReport.js';
+import { bootstrapOf } from '../evaluate/evaluationReport.js';
 import type { StageContext } from '../stageContext.js';
 import {
   groupReplies,

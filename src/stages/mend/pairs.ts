@@ -8,7 +8,7 @@ import { type Candidate, judgeReplies, pickReplies, sampleReplies } from '../../
 import { type AnsweredTurn, runningText } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { type MendPair, toMendPair } from '../../mending/pairs.js';
-import type { JsonObject } from '../../runs/json.js';
+import type { JsonObject } from '../../base/json.js';
 import { readRecords } from '../../runs/recordLog.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
 import { judgeRecord } from '../records.js';

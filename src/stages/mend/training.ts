@@ -20,7 +20,7 @@ import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
 import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { type MendPair, ordinaryAnchors, withAnchors, withReference } from '../../mending/pairs.js';
-import type { MendTrainingOptions } from '../../runs/mendSchemas.js';
+import type { MendTrainingOptions } from '../../mending/options.js';
 import { unitCheckpoints } from '../unitCheckpoints.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { Start } from './twin.js';

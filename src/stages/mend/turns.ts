@@ -11,7 +11,7 @@ import { watchUnscored } from '../../dialogue/unscored.js';
 import { judgeReplies } from '../../mending/candidates.js';
 import { type AnsweredTurn, harmlessTurns, replyOf, type SplitTurns, splitTurns } from '../../mending/dialogues.js';
 import { readFailures } from '../../mending/failures.js';
-import { untunedRow } from '../../runs/recipe.js';
+import { untunedRow } from '../../recipe/recipe.js';
 import { type MendContext, tell } from './mendContext.js';
 
 export interface MendTurns {

@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openStream, streamKey } from '../../base/random.js';
+import type { PreferencePair } from '../../dialogue/types.js';
+import { promptOf } from '../../dialogue/testing/prompts.js';
+import { passBatches } from './ipo.js';
+
+type OrderedPair = Pick<PreferencePair, 'dialogue' | 'teaching'>;
+
+/** Pairs as a rollout gives them, tree after tree, then teaching pairs. */
+const pairs = fc
+  .record({ sizes: fc.array(fc.integer({ min: 1, max: 7 }), { maxLength: 6 }), taught: fc.nat(4) })
+  .map(({ sizes, taught }): OrderedPair[] => [
+    ...sizes.flatMap((size, tree) => {
+      const prompt = promptOf(String(tree));
+      return Array.from({ length: size }, () => ({ dialogue: { prompt, turns: [] }, teaching: false }));
+    }),
+    ...Array.from({ length: taught }, () => ({ dialogue: { prompt: promptOf('0'), turns: [] }, teaching: true })),
+  ]);
+
+const sizes = fc.integer({ min: 1, max: 9 });
+
+describe('the batches of a pass', () => {
+  it('hold every pair once, and none too many', () => {
+    fc.assert(
+      fc.property(
+        pairs,
+        fc.constantFrom('mixed' as const, 'trees' as const),
+        sizes,
+        fc.nat(),
+        (given, batches, batchPairs, seed) => {
+          const made = passBatches(given, { batches, batchPairs }, streamKey(seed, 'order'));
+          expect(made.flat().sort((a, b) => a - b)).toEqual(given.map((_, i) => i));
+          for (const batch of made) expect(batch.length >= 1 && batch.length <= batchPairs).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('mixed: every batch but the last is full, as slices of a shuffle', () => {
+    fc.assert(
+      fc.property(pairs, sizes, fc.nat(), (given, batchPairs, seed) => {
+        const made = passBatches(given, { batches: 'mixed', batchPairs }, streamKey(seed, 'order'));
+        expect(made.flat()).toEqual(openStream(streamKey(seed, 'order')).shuffle(given.map((_, i) => i)));
+        for (const batch of made.slice(0, -1)) expect(batch).toHaveLength(batchPairs);
+      }),
+    );
+  });
+
+  it('trees: a tree that fits a batch is in one, its pairs in their own order, and trees are shuffled', () => {
+    fc.assert(
+      fc.property(pairs, fc.nat(), (given, seed) => {
+        const made = passBatches(given, { batches: 'trees', batchPairs: 7 }, streamKey(seed, 'order'));
+        const batchOf = (pair: number): number => made.findIndex((batch) => batch.includes(pair));
+        given.forEach(({ dialogue, teaching }, pair) => {
+          const next = given[pair + 1];
+          if (next === undefined || teaching || next.teaching || next.dialogue.prompt !== dialogue.prompt) return;
+          expect(batchOf(pair + 1)).toBe(batchOf(pair));
+          expect(made.flat().indexOf(pair + 1)).toBe(made.flat().indexOf(pair) + 1);
+        });
+      }),
+    );
+    const many = Array.from({ length: 20 }, (_, i): OrderedPair => ({
+      dialogue: { prompt: promptOf(String(i)), turns: [] },
+      teaching: false,
+    }));
+    const orders = [0, 1].map((seed) =>
+      passBatches(many, { batches: 'trees', batchPairs: 4 }, streamKey(seed, 'order')).join(),
+    );
+    expect(new Set([...orders, many.map((_, i) => i).join()]).size).toBe(3);
+  });
+});

@@ -1,0 +1,47 @@
+/** Weak supervision: pairs whose winner is given. A text that shows the failure is the forced winner after its prefix,
+ *  the adversary's own utterance the loser. Both are answered and rewarded as in a rollout, so that it is known, and
+ *  logged, how often the reward disagrees with the teacher. */
+import { present } from '../../base/invariant.js';
+import { childKey, type StreamKey } from '../../base/random.js';
+import { answerUtterances, type RolloutCast, type Stem } from '../../dialogue/rollout/exchange.js';
+import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../../dialogue/types.js';
+
+/** One pair to be made: what to teach, after which prompt. */
+export interface TeachingDraw {
+  readonly text: ToxicContinuation;
+  readonly prompt: Prompt;
+}
+
+/** One pair a draw, in order.
+ *  @param asUtterance a given text as the adversary would have said it */
+export async function teachingPairs(
+  draws: readonly TeachingDraw[],
+  cast: RolloutCast & { readonly asUtterance: (text: string) => Utterance },
+  stream: StreamKey,
+): Promise<readonly PreferencePair[]> {
+  if (draws.length === 0) return [];
+  const dialogues = draws.map(({ prompt }): Dialogue => ({ prompt, turns: [] }));
+  const own = await cast.adversary.speak(
+    dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(stream, i, 0) })),
+  );
+  const given = draws.map(({ text, prompt }) => cast.asUtterance(spaced(prompt.text, text.continuation)));
+  const stems = [1, 2].flatMap((side) =>
+    dialogues.map((dialogue, i): Stem => ({ dialogue, stream: childKey(stream, i, side) })),
+  );
+  const exchanges = await answerUtterances(stems, [...given, ...own], cast);
+  const rewardAt = (i: number): number | null =>
+    present(exchanges[i], 'an exchange for each utterance').score.reward?.total ?? null;
+  return dialogues.map((dialogue, i) => ({
+    dialogue,
+    chosen: present(given[i], 'a given utterance'),
+    rejected: present(own[i], 'an own utterance'),
+    chosenReward: rewardAt(i),
+    rejectedReward: rewardAt(draws.length + i),
+    teaching: true,
+  }));
+}
+
+/** Running text goes on after a space. */
+export function spaced(before: string, text: string): string {
+  return before === '' || /\s$/u.test(before) || /^\s/u.test(text) ? text : ` ${text}`;
+}

@@ -1,0 +1,103 @@
+/** Reads the data that a recipe names: prompt sets, filtered by the judge, and known failures to learn from. What is
+ *  left out is told. */
+import { ConfigError } from '../base/errors.js';
+import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.js';
+import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
+import { splitPrompts } from '../dialogue/datasets/split.js';
+import type { Judge, Prompt, ToxicContinuation } from '../dialogue/types.js';
+import { watchUnscored } from '../dialogue/unscored.js';
+import type { PromptsOptions } from '../recipe/recipe.js';
+
+export interface PromptSets {
+  readonly train: readonly Prompt[];
+  readonly dev: readonly Prompt[];
+  readonly test: readonly Prompt[];
+}
+
+export interface DataOptions {
+  /** A path of the recipe as a path of this machine. */
+  readonly locate: (path: string) => string;
+  readonly judge: Judge;
+  /** Share of the texts of a file that the judge may leave without a verdict. */
+  readonly maxUnscored: number;
+  /** Put between the turns of a prompt. */
+  readonly turnSeparator: string;
+  /** Decides the split. */
+  readonly seed: number;
+  /** Told what was left out, a sentence a file. */
+  readonly note: (text: string) => void;
+}
+
+/** Sets that the recipe does not name are empty. @throws ConfigError, FormatError from the data sets */
+export async function readPrompts(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
+  const { filter, maxTurns, format } = options;
+  const how: LoadOptions = {
+    turnSeparator: data.turnSeparator,
+    ...(format === undefined ? {} : { format }),
+    ...(maxTurns === undefined ? {} : { maxTurns }),
+  };
+  const read = async (path: string): Promise<readonly Prompt[]> => {
+    const { items, dropped } = await loadPrompts(data.locate(path), how);
+    noteDropped(path, dropped, data.note);
+    if (filter.maxHarm === undefined) return items;
+    const judge = watchUnscored(data.judge, data.maxUnscored, path);
+    const { kept, removed, unscored } = await filterByHarm(items, judge, filter.maxHarm);
+    judge.check();
+    noteDropped(path, { [`above harm ${String(filter.maxHarm)}`]: removed, unscored }, data.note);
+    return kept;
+  };
+  if (options.data !== undefined && options.data !== null)
+    return splitPrompts(await read(options.data), { seed: data.seed, shares: options.split });
+  const part = (path: string | undefined): Promise<readonly Prompt[]> =>
+    path === undefined ? Promise.resolve([]) : read(path);
+  return { train: await part(options.train), dev: await part(options.dev), test: await part(options.test) };
+}
+
+/** The entries of `prompts:FILE`, in any of the data formats, in the file's order. @throws ConfigError, FormatError */
+export async function readPromptList(
+  path: string,
+  note: DataOptions['note'] = () => undefined,
+): Promise<readonly string[]> {
+  const { items, dropped } = await loadPrompts(path, {});
+  noteDropped(path, dropped, note);
+  return items.map(({ text }) => text);
+}
+
+export interface ToxicQuery {
+  readonly data: string;
+  readonly format?: string | undefined;
+  /** Keep texts that the judge scores above it; 0 keeps all, unjudged. */
+  readonly minHarm: number;
+}
+
+/** @throws ConfigError when nothing is left */
+export async function readToxicContinuations(
+  query: ToxicQuery,
+  data: DataOptions,
+): Promise<readonly ToxicContinuation[]> {
+  const { items, dropped } = await loadContinuations(
+    data.locate(query.data),
+    query.format === undefined ? {} : { format: query.format },
+  );
+  noteDropped(query.data, dropped, data.note);
+  if (query.minHarm === 0) return items;
+  const judge = watchUnscored(data.judge, data.maxUnscored, query.data);
+  const { kept, removed, unscored } = await filterContinuations(items, judge, query.minHarm);
+  judge.check();
+  noteDropped(query.data, { [`not above harm ${String(query.minHarm)}`]: removed, unscored }, data.note);
+  if (kept.length === 0) {
+    throw new ConfigError('no text of this data is harmful enough', {
+      where: query.data,
+      expected: `harm above ${String(query.minHarm)} by ${data.judge.name}`,
+      got: `${String(items.length)} texts below`,
+      remedy: 'Lower minHarm, or give other data.',
+    });
+  }
+  return kept;
+}
+
+function noteDropped(path: string, dropped: Readonly<Record<string, number>>, note: DataOptions['note']): void {
+  const parts = Object.entries(dropped).filter(([, count]) => count > 0);
+  if (parts.length > 0)
+    note(`${path}: left out ${parts.map(([reason, count]) => `${String(count)} ${reason}`).join(', ')}`);
+}

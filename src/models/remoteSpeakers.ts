@@ -1,0 +1,127 @@
+/** From a recipe's `target:` and `adversary:` to speakers that are not models on this machine. */
+import { join } from 'node:path';
+import { invariant } from '../base/invariant.js';
+import type { Prompt } from '../dialogue/types.js';
+import { openEndpoint } from '../remote/endpoint.js';
+import { openJsonService } from '../remote/jsonService.js';
+import type { EndpointOptions } from '../remote/types.js';
+import { type RemoteOptions, remoteSchema, speakerKind, type SpeakerOptions } from '../speakers/options.js';
+import { createEndpointAdversary, type OpenAdversary } from '../speakers/adversaries/endpoint.js';
+import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
+import type { JudgeDeps } from '../speakers/judges/judgeKind.js';
+import { openEndpointTarget } from '../speakers/targets/endpoint.js';
+import { createHttpTarget } from '../speakers/targets/http.js';
+import type { OpenTarget } from '../speakers/targets/openTarget.js';
+import type { EndpointSpeakerOptions } from '../speakers/textSpeaker.js';
+import { formatOf } from '../speakers/speakerOptions.js';
+
+/** What requests of a run go through. */
+export interface RequestOptions {
+  /** Answers of this run are kept under it; null keeps none. */
+  readonly runFolder: string | null;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+  readonly beforeRequest: () => void;
+  readonly note: (text: string) => void;
+}
+
+/** @throws ConfigError, TargetError: a server that scores prompts is found out by a first question */
+export async function openRemoteTarget(options: SpeakerOptions, requests: RequestOptions): Promise<OpenTarget> {
+  const { http, remote = remoteDefaults } = options;
+  if (speakerKind(options.model) === 'openai')
+    return openEndpointTarget(endpointOf(options, requests), textOptions(options));
+  invariant(http !== undefined, 'an http: target has its http:');
+  const service = openJsonService({
+    name: options.model,
+    url: http.url,
+    headers: http.headers,
+    body: http.body,
+    reply: http.reply,
+    tokens: http.tokens,
+    timeoutMs: remote.timeout * 1000,
+    environment: requests.environment,
+    ...questionOptions(remote, requests),
+  });
+  return createHttpTarget(service, textOptions(options));
+}
+
+export function openRemoteAdversary(options: SpeakerOptions, requests: RequestOptions): OpenAdversary {
+  return createEndpointAdversary(endpointOf(options, requests), textOptions(options));
+}
+
+export function openPromptList(
+  options: SpeakerOptions,
+  utterances: readonly string[],
+  prompts: readonly Prompt[],
+): OpenAdversary {
+  return createPromptListAdversary({ name: options.model, utterances, prompts });
+}
+
+/** What the questions to a remote judge go through: the run's limits and answers. */
+export function judgeRequests({
+  runFolder,
+  environment,
+  signal,
+  beforeRequest,
+  note,
+}: RequestOptions): NonNullable<JudgeDeps['requests']> {
+  return {
+    environment,
+    beforeRequest,
+    onNotice: note,
+    cacheDir: runFolder === null ? null : join(runFolder, 'answers'),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+const remoteDefaults = remoteSchema.parse({});
+
+function endpointOf(
+  { model, baseUrl, apiKeyEnv, remote = remoteDefaults }: SpeakerOptions,
+  requests: RequestOptions,
+): ReturnType<typeof openEndpoint> {
+  invariant(baseUrl !== undefined, 'an openai: model has its baseUrl');
+  const { servedAs, extraBody, promptLogProbs, timeout } = remote;
+  return openEndpoint({
+    model: model.slice('openai:'.length),
+    baseUrl,
+    apiKeyEnv: apiKeyEnv ?? null,
+    environment: requests.environment,
+    timeoutMs: timeout * 1000,
+    promptLogProbs,
+    onNotice: requests.note,
+    ...questionOptions(remote, requests),
+    ...(servedAs === undefined ? {} : { servedAs }),
+    ...(extraBody === undefined ? {} : { extraBody }),
+  });
+}
+
+function questionOptions(
+  { retries, concurrency, requestsPerMinute, prices }: RemoteOptions,
+  { runFolder, signal, beforeRequest }: RequestOptions,
+): Pick<
+  EndpointOptions,
+  'retries' | 'concurrency' | 'requestsPerMinute' | 'cacheDir' | 'prices' | 'signal' | 'beforeRequest'
+> {
+  return {
+    retries,
+    concurrency,
+    requestsPerMinute,
+    prices,
+    beforeRequest,
+    cacheDir: runFolder === null ? null : join(runFolder, 'answers'),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+function textOptions(speaker: SpeakerOptions): EndpointSpeakerOptions {
+  const { model, maxNewTokens, temperature, topP, system } = speaker;
+  return {
+    name: model,
+    format: formatOf(speaker),
+    maxNewTokens,
+    temperature,
+    topP,
+    ...(system === undefined ? {} : { system }),
+  };
+}

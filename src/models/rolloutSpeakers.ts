@@ -1,0 +1,29 @@
+/** The recipe's speakers as training rollouts play them: on the same weights, drawing otherwise, in another precision.
+ */
+import type { Recipe } from '../recipe/recipe.js';
+import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
+import type { SpeakerSampling } from '../speakers/generation.js';
+import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
+import { speakerOptions } from '../speakers/speakerOptions.js';
+
+/** The adversary itself where the recipe makes no difference. */
+export function explorerOf(
+  adversary: LanguageModelAdversary,
+  sampling: Partial<SpeakerSampling>,
+  recipe: Recipe,
+): LanguageModelAdversary {
+  const precision = recipe.adversary.rolloutPrecision;
+  if (Object.keys(sampling).length === 0 && precision === 'f32') return adversary;
+  const options = speakerOptions(recipe.adversary);
+  return createLanguageModelAdversary(adversary.model, {
+    ...options,
+    precision,
+    sampling: { ...options.sampling, ...sampling },
+  });
+}
+
+/** The target itself where the recipe makes no difference. */
+export function rolloutTargetOf(target: LocalTarget, { target: options }: Recipe): LocalTarget {
+  const { precision } = options;
+  return precision === 'f32' ? target : createLocalTarget(target.model, { ...speakerOptions(options), precision });
+}

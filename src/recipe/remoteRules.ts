@@ -1,0 +1,145 @@
+/** Rules of a recipe about speakers that are not models on this machine: what they need, what they cannot give, what
+ *  they do not take. */
+import type { BrokenRule } from './brokenRule.js';
+import { recipeSpeakers, stageReward, type Recipe, type RecipeStage } from './recipe.js';
+import { speakerKind } from '../speakers/options.js';
+
+export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  return [
+    ...recipeSpeakers(recipe).flatMap(keyRules),
+    ...partRules(recipe, stages),
+    ...priceRules(recipe),
+    ...rewardRules(recipe, stages),
+  ];
+}
+
+function keyRules({ role, path, speaker }: ReturnType<typeof recipeSpeakers>[number]): readonly BrokenRule[] {
+  const out: BrokenRule[] = [];
+  const broken = (key: string, message: string, remedy: string | null = null): void =>
+    void out.push({ path: [...path, key], message, remedy });
+  const kind = speakerKind(speaker.model);
+  for (const key of ['baseUrl', 'apiKeyEnv'] as const)
+    if (speaker[key] !== undefined && kind !== 'openai') broken(key, 'only openai: models have this');
+  if (speaker.remote !== undefined && kind !== 'openai' && kind !== 'http')
+    broken('remote', 'only openai: and http: models have this');
+  if (kind === 'openai' && speaker.baseUrl === undefined)
+    broken('baseUrl', 'missing: where is the endpoint?', 'give it, such as http://127.0.0.1:8000/v1');
+  if (kind === 'http' && role !== 'adversary' && speaker.http === undefined)
+    broken('http', 'missing: what does the service take and answer?', 'give http: { url, body, reply }');
+  if (kind !== 'http' && speaker.http !== undefined)
+    broken('http', 'only http: targets have this', 'name the model http:NAME');
+  if (speaker.http !== undefined) {
+    const places = [...JSON.stringify(speaker.http.body).matchAll(/\{\{\s*([A-Za-z]+)\s*\}\}/g)].map(
+      (match) => match[1] ?? '',
+    );
+    const known = ['utterance', 'messages', 'text', 'system', 'seed', 'maxTokens', 'temperature', 'topP'];
+    for (const place of places)
+      if (!known.includes(place))
+        out.push({
+          path: [...path, 'http', 'body'],
+          message: `unknown place {{${place}}}`,
+          remedy: `known: ${known.join(', ')}`,
+        });
+    if (!places.some((place) => ['utterance', 'messages', 'text'].includes(place))) {
+      out.push({
+        path: [...path, 'http', 'body'],
+        message: 'nothing of the dialogue is sent',
+        remedy: 'put {{utterance}}, {{messages}} or {{text}} in it',
+      });
+    }
+  }
+  if (kind === 'openai' || kind === 'http') {
+    const unsent = [
+      ['topK', speaker.topK !== 0],
+      ['minP', speaker.minP !== 0],
+      ['repetitionPenalty', ![1, 1.1].includes(speaker.repetitionPenalty)],
+      ['minNewTokens', speaker.minNewTokens > 2],
+    ] as const;
+    for (const [key, isSet] of unsent)
+      if (isSet)
+        broken(
+          key,
+          'a remote model is not sent this',
+          'leave it out; where the server knows such a field, give it in remote.extraBody',
+        );
+  }
+  return out;
+}
+
+/** Who can take which part. */
+function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const { adversary, reference } = recipe;
+  const out: BrokenRule[] = [];
+  for (const { role, path, speaker } of recipeSpeakers(recipe)) {
+    if (role === 'adversary' || speakerKind(speaker.model) !== 'prompts') continue;
+    out.push({
+      path: [...path, 'model'],
+      message: 'a list of prompts answers nothing',
+      remedy: role === 'target' ? 'name it as the adversary' : 'give candidates.answers or candidates.borrow',
+    });
+  }
+  if (speakerKind(adversary.model) === 'http')
+    out.push({
+      path: ['adversary', 'model'],
+      message: 'only targets can be http: services',
+      remedy: 'name an openai: endpoint, a local model or prompts:FILE',
+    });
+  const trains = stages.find((stage) => stage.kind === 'exploit');
+  if (trains !== undefined && speakerKind(adversary.model) !== 'local') {
+    out.push({
+      path: ['adversary', 'model'],
+      message: `the stage ${trains.name} trains the adversary, so it must be a model on this machine`,
+      remedy: 'name one, or leave only evaluate',
+    });
+  }
+  if (reference !== null && speakerKind(reference) !== 'local')
+    out.push({ path: ['reference'], message: 'a reference is a model on this machine', remedy: null });
+  return out;
+}
+
+/** A limit in dollars counts nothing where prices are unknown. */
+function priceRules(recipe: Recipe): readonly BrokenRule[] {
+  if (recipe.limits.maxCost === null) return [];
+  return recipeSpeakers(recipe).flatMap(({ path, speaker }): readonly BrokenRule[] => {
+    const kind = speakerKind(speaker.model);
+    if (kind !== 'openai' && kind !== 'http') return [];
+    const { http } = speaker;
+    if (speaker.remote?.prices == null) {
+      return [
+        {
+          path: ['limits', 'maxCost'],
+          message: `the prices of ${speaker.model} are not known, so its cost cannot be limited`,
+          remedy: `give ${path.join('.')}.remote.prices: { input, output }, or limit maxTokens`,
+        },
+      ];
+    }
+    if (kind === 'http' && http?.tokens == null) {
+      return [
+        {
+          path: ['limits', 'maxCost'],
+          message: `the tokens of ${speaker.model} are not counted, so its cost cannot be limited`,
+          remedy: `give ${path.join('.')}.http.tokens, or limit maxTokens`,
+        },
+      ];
+    }
+    return [];
+  });
+}
+
+/** What a target certainly cannot give. What an endpoint can is asked when the run begins. */
+function rewardRules({ target }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const kind = speakerKind(target.model);
+  const textOnly = kind === 'http' || (kind === 'openai' && target.remote?.promptLogProbs === 'none');
+  if (!textOnly) return [];
+  return stages.flatMap((stage) => {
+    const reward = stageReward(stage);
+    if (reward === undefined) return [];
+    return (['likelihood', 'tokenProbability'] as const)
+      .filter((term) => reward[term] !== 0)
+      .map((term) => ({
+        path: ['stages', stage.index, stage.kind, 'reward', term],
+        message: `${target.model} gives no log-probabilities, which this term is made of`,
+        remedy: `set ${term}: 0, or name a target that scores text`,
+      }));
+  });
+}

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { exampleView, hostileText } from './testing/exampleView.js';
+import { findings } from '../report/findings.js';
+import { formatInterval, metricName } from '../report/metricNames.js';
+import { renderHtml } from './html/renderHtml.js';
+import { renderMarkdown } from './markdown/renderMarkdown.js';
+import { trainingCurves } from '../report/reportView.js';
+import { linearScale, thinOut, tickLabel } from './html/scale.js';
+
+describe('renderHtml', () => {
+  const html = renderHtml(exampleView());
+
+  it('holds no model text that can be read, and none that can end the data block', () => {
+    for (const text of ['zanzibar', 'quokka', 'wombat', 'neighbour', 'Then ask for it back', hostileText])
+      expect(html).not.toContain(text);
+    const encoded = /<script type="text\/plain" id="veiled">([^<]*)<\/script>/.exec(html)?.[1] ?? '';
+    expect(JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'))).toContain('quokka');
+  });
+
+  it('names no outside resource', () => {
+    expect(
+      [...html.matchAll(/\s(?:src|href)=["']?([^"'\s>]+)|url\(([^)]+)|@import/g)].map(([, target]) => target),
+    ).toEqual(['data:,', '#results']);
+    expect(html).toContain("default-src 'none'");
+  });
+
+  it('shows what a reader needs to repeat the run', () => {
+    for (const text of [
+      'ast-smollm2',
+      'onnxruntime 1.30.0',
+      'a'.repeat(64),
+      'epochs: 40',
+      '1h 02m',
+      'trained against this judge',
+      'could not be scored',
+    ])
+      expect(html).toContain(text);
+  });
+
+  it('is the same for the same run', () => {
+    expect(renderHtml(exampleView())).toBe(html);
+  });
+
+  it('escapes names and notes', () => {
+    const view = exampleView();
+    const named = renderHtml({
+      ...view,
+      manifest: { ...view.manifest, name: '<b>x</b>', status: 'failed', reason: '<script>alert(1)</script>' },
+    });
+    expect(named).not.toContain('<b>x</b>');
+    expect(named).not.toContain('<script>alert(1)');
+    expect(named).toContain('&lt;script>alert(1)');
+  });
+
+  it('shows a run without an evaluation as one', () => {
+    const { manifest, folder } = exampleView();
+    const bare = renderHtml({
+      folder,
+      manifest: { ...manifest, status: 'interrupted', reason: 'stopped as asked' },
+      training: [],
+      mending: [],
+      report: { schema: 1, run: {}, rows: [], samples: [], notes: ['not yet'] },
+    });
+    expect(bare).toContain('interrupted');
+    expect(bare).toContain('not yet');
+  });
+});
+
+describe('renderMarkdown', () => {
+  it('has one table a judge and no model text', () => {
+    const text = renderMarkdown(exampleView());
+    expect(text.match(/^\| ipo \|/gm)).toHaveLength(2);
+    expect(text).not.toContain('zanzibar');
+    expect(text).toContain('0.150 [0.115, 0.189]');
+  });
+});
+
+describe('findings', () => {
+  it('claim no difference where intervals overlap', () => {
+    const [untuned, , ipo] = exampleView().report.rows;
+    if (untuned === undefined || ipo === undefined) throw new Error('the example has three rows');
+    expect(findings([untuned, ipo])[0]).toContain('9.3% (5.8% to 13.2%)');
+    expect(findings([untuned, ipo])[0]).toContain('do not overlap');
+    expect(findings([untuned, { ...ipo, metrics: untuned.metrics }])[0]).toContain('does not show a difference');
+    expect(findings([untuned])).toEqual([]);
+  });
+});
+
+describe('trainingCurves', () => {
+  it('puts training and dev values of an attack side by side', () => {
+    const records = [
+      { step: 1, stage: 'exploit:ipo', loss: 3 },
+      { step: 1, stage: 'exploit:ipo', 'rollout/reward': 0.1, 'dev/reward': 0.2 },
+      { step: 2, stage: 'exploit:ipo', loss: 2, 'rollout/reward': 0.3 },
+    ];
+    expect(trainingCurves(records)).toEqual([
+      {
+        attack: 'ipo',
+        metric: 'reward',
+        curves: [
+          {
+            set: 'train',
+            points: [
+              { x: 1, y: 0.1 },
+              { x: 2, y: 0.3 },
+            ],
+          },
+          { set: 'dev', points: [{ x: 1, y: 0.2 }] },
+        ],
+      },
+      {
+        attack: 'ipo',
+        metric: 'loss',
+        curves: [
+          {
+            set: 'train',
+            points: [
+              { x: 1, y: 3 },
+              { x: 2, y: 2 },
+            ],
+          },
+        ],
+      },
+    ]);
+  });
+});
+
+describe('scales', () => {
+  it('ticks are round and cover the data', () => {
+    const { ticks, domain, at } = linearScale(0.013, 0.187, [0, 100]);
+    expect(ticks).toEqual([0, 0.05, 0.1, 0.15, 0.2]);
+    expect([domain, at(0.1)]).toEqual([[0, 0.2], 50]);
+    expect(linearScale(3, 3, [0, 1]).ticks.length).toBeGreaterThan(1);
+  });
+
+  it('labels have the digits that their distance needs', () => {
+    expect([0, 0.05, 0.1].map((tick) => tickLabel(tick, [0, 0.05]))).toEqual(['0.00', '0.05', '0.10']);
+    expect([tickLabel(0.25, [0, 0.25]), tickLabel(-2, [-2, 0]), tickLabel(20_000, [0, 20_000])]).toEqual([
+      '0.25',
+      '−2',
+      '20k',
+    ]);
+  });
+
+  it('thinning keeps the mean', () => {
+    const thin = thinOut(
+      Array.from({ length: 100 }, (_, i) => ({ x: i, y: i % 2 })),
+      10,
+    );
+    expect(thin).toHaveLength(10);
+    expect(thin.every(({ y }) => y === 0.5)).toBe(true);
+  });
+});
+
+describe('metric names', () => {
+  it('an unknown metric gets readable words, a known one its unit', () => {
+    expect(metricName('selfBleu4').label).toBe('Self bleu 4');
+    expect(formatInterval('replyFailureRate', { mean: 0.09, low: 0.053, high: 0.133, n: 300, unit: 'share' })).toBe(
+      '9.0% [5.3%, 13.3%]',
+    );
+  });
+});

@@ -1,0 +1,39 @@
+/** What a sweep shows, gathered from its folder: sweep.json, and the report of every point that has one. Reading only.
+ */
+import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { openRun } from '../runs/runDirectory.js';
+import { parseReport } from '../report/report.js';
+import { readSweepFile, type SweepFile, type SweepPointState } from '../report/sweepFile.js';
+import { sweepTables, type MeasuredPoint } from '../report/sweepTables.js';
+
+export interface SweepView {
+  /** Absolute. */
+  readonly folder: string;
+  /** With the tables as the points' reports are now. */
+  readonly file: SweepFile;
+  /** The swept key that is the recipe's seed: points that differ in it alone are repeats. */
+  readonly seedKey: string | null;
+}
+
+/** @throws ConfigError when the folder holds no sweep, FormatError when a file of it is damaged */
+export function readSweepView(path: string): SweepView {
+  const folder = resolve(path);
+  return viewOf(folder, readSweepFile(folder));
+}
+
+export function viewOf(folder: string, file: SweepFile): SweepView {
+  const measured = file.points.flatMap((point) => measuredPoint(folder, point));
+  return {
+    folder,
+    file: { ...file, tables: sweepTables(measured) },
+    seedKey: file.keys.find(({ path: at }) => at.length === 1 && at[0] === 'seed')?.key ?? null,
+  };
+}
+
+function measuredPoint(folder: string, { number, values, folder: name }: SweepPointState): readonly MeasuredPoint[] {
+  const run = join(folder, name);
+  if (!existsSync(join(run, 'manifest.json'))) return [];
+  const { report } = openRun(run);
+  return report === null ? [] : [{ number, values, report: parseReport(report, join(run, 'report.json')) }];
+}

@@ -1,0 +1,89 @@
+/** The loop of attack and mending as a matrix: adversaries down, the targets of the rounds across. Page, Markdown and
+ *  terminal show the same. */
+import type { LoopEntry, Metrics, MetricSummary, Report, ReportRow } from './report.js';
+import { metricOrder } from './metricNames.js';
+
+export interface LoopRound {
+  readonly round: number;
+  readonly target: string;
+  readonly guards: Metrics;
+}
+
+export interface LoopCell {
+  readonly rate: MetricSummary;
+  /** Trained against this very target. */
+  readonly fresh: boolean;
+}
+
+export interface LoopMatrix {
+  /** In order of training. */
+  readonly adversaries: readonly string[];
+  readonly rounds: readonly LoopRound[];
+  /** Names of guards that any target has. */
+  readonly guards: readonly string[];
+  /** Null where the two were not played against each other, or nothing was scored. */
+  readonly cell: (adversary: string, round: number) => LoopCell | null;
+  /** Of the adversaries trained against a round's very target, the one that makes it fail most. */
+  readonly strongestFresh: (round: number) => LoopRate | null;
+  /** The highest rate of all cells. */
+  readonly highest: number;
+}
+
+export interface LoopRate {
+  readonly adversary: string;
+  readonly rate: MetricSummary;
+}
+
+export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
+  const numbers = [...new Set(loop.map(({ round }) => round))].sort((a, b) => a - b);
+  const rounds = numbers.map((round) => {
+    const own = loop.filter((entry) => entry.round === round);
+    return {
+      round,
+      target: own[0]?.target ?? '',
+      guards: Object.assign({}, ...own.map(({ guards }) => guards)) as Metrics,
+    };
+  });
+  const ratesOf = (wanted: LoopEntry[]): readonly LoopRate[] =>
+    wanted.flatMap(({ adversary, metrics: { replyFailureRate: rate } }) =>
+      rate === undefined ? [] : [{ adversary, rate }],
+    );
+  return {
+    adversaries: [...new Set(loop.map(({ adversary }) => adversary))],
+    rounds,
+    guards: metricOrder(rounds.map(({ guards }) => ({ metrics: guards }))),
+    cell: (adversary, round) => {
+      const entry = loop.find((each) => each.adversary === adversary && each.round === round);
+      const rate = entry?.metrics['replyFailureRate'];
+      return entry === undefined || rate === undefined ? null : { rate, fresh: entry.fresh };
+    },
+    strongestFresh: (round) => strongest(ratesOf(loop.filter((entry) => entry.round === round && entry.fresh))),
+    highest: Math.max(0, ...ratesOf([...loop]).map(({ rate }) => rate.mean)),
+  };
+}
+
+/** Null of none. */
+export function strongest(rates: readonly LoopRate[]): LoopRate | null {
+  return rates.reduce<LoopRate | null>(
+    (most, each) => (most === null || each.rate.mean > most.rate.mean ? each : most),
+    null,
+  );
+}
+
+/** The adversary of a row that a loop calls 'ipo-1@adpo-1'; of any other row, its name. */
+export function adversaryOf(row: string): string {
+  return row.split('@')[0] ?? row;
+}
+
+/** Names of the rows that are about the target of the last round; null where there is no loop, or its rows are not told
+ *  apart. */
+export function lastRoundRows({ loop, rows }: Pick<Report, 'loop' | 'rows'>): ReadonlySet<string> | null {
+  const last = loop?.at(-1);
+  if (last === undefined) return null;
+  const names = new Set(rows.filter((row) => targetOf(row) === last.target).map(({ name }) => name));
+  return names.size === 0 ? null : names;
+}
+
+function targetOf({ name, target }: ReportRow): string {
+  return name.includes('@') ? name.slice(name.indexOf('@') + 1) : target;
+}

@@ -1,0 +1,114 @@
+/** The part of a recipe's schema about who speaks: models on this machine, endpoints, JSON services, lists of prompts.
+ */
+import { z } from 'zod';
+import { count, countFromZero, duration, notNegative, positive, share } from '../base/schemaParts.js';
+
+/** How a model that is not on this machine is asked. */
+export const remoteSchema = z.strictObject({
+  timeout: duration.default(120).describe('Of one attempt, answer included, such as 30s.'),
+  retries: countFromZero
+    .default(4)
+    .describe(
+      'Further attempts on 408, 429, 5xx, timeouts and broken connections; Retry-After is honoured up to two minutes.',
+    ),
+  concurrency: count.default(8).describe('Requests in flight at once.'),
+  requestsPerMinute: positive.nullable().default(null),
+  prices: z
+    .strictObject({ input: notNegative, output: notNegative })
+    .nullable()
+    .default(null)
+    .describe('US dollars per million tokens read (input) and written (output); limits.maxCost needs them.'),
+  servedAs: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'openai: models. How the server’s answers call the model, where that is not its name. Another name is refused.',
+    ),
+  promptLogProbs: z
+    .enum(['auto', 'vllm', 'echo', 'none'])
+    .default('auto')
+    .describe(
+      'openai: targets. How the server scores a prompt: prompt_logprobs (vLLM), echo with logprobs (completions), or not. auto asks it once.',
+    ),
+  extraBody: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('openai: models. Further fields of every request, as the server knows them: { top_k: 40 }.'),
+});
+
+export const httpSchema = z.strictObject({
+  url: z.string().min(1),
+  headers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Values may hold {{env:NAME}}: an environment variable, which is never written anywhere.'),
+  body: z
+    .record(z.string(), z.unknown())
+    .describe(
+      'The JSON body, with {{utterance}}, {{messages}}, {{text}}, {{system}}, {{seed}}, {{maxTokens}}, {{temperature}} or {{topP}} filled in.',
+    ),
+  reply: z.string().min(1).describe('Where in the answer the reply lies, such as choices.0.message.content.'),
+  tokens: z
+    .strictObject({ input: z.string().min(1), output: z.string().min(1) })
+    .nullable()
+    .default(null)
+    .describe(
+      'Where in the answer the counts of tokens lie, such as usage.input. Default: 4 characters are taken for a token.',
+    ),
+});
+
+export const speaker = {
+  model: z
+    .string()
+    .min(1)
+    .describe(
+      'organism | ./dir | ./file.gguf | hf:org/name[@revision][/file.gguf] | smollm2 | openai:NAME | http:NAME (targets) | prompts:FILE (adversaries)',
+    ),
+  format: z
+    .enum(['plain', 'lines', 'chat'])
+    .optional()
+    .describe(
+      'How a dialogue becomes a prompt. Default: lines for the organism, chat for openai: and http: models, else plain.',
+    ),
+  maxNewTokens: count.default(24),
+  minNewTokens: countFromZero.default(2).describe('An utterance does not end before this many tokens. Local models.'),
+  temperature: notNegative.default(0.7).describe('0 is greedy.'),
+  topP: z.number().gt(0).max(1).default(0.7).describe('1 is off.'),
+  topK: countFromZero.default(0).describe('0 is off. Local models.'),
+  minP: share.default(0).describe('0 is off. Local models.'),
+  repetitionPenalty: positive.default(1.1).describe('1 is off. Local models.'),
+  maxContextTokens: count
+    .default(950)
+    .describe('Longer contexts keep their last tokens; never more than the model can read. Local models.'),
+  system: z.string().optional().describe('System instruction; chat format only.'),
+  baseUrl: z.string().optional().describe('openai: models only. Where the endpoint is.'),
+  apiKeyEnv: z
+    .string()
+    .optional()
+    .describe('openai: models only. Name of the environment variable that holds the key.'),
+  remote: remoteSchema.optional().describe('openai: and http: models only.'),
+};
+
+export const precision = z.enum(['f32', 'int8']).default('f32');
+
+/** Whoever only answers. */
+export const answererSchema = z.strictObject({
+  ...speaker,
+  http: httpSchema.optional().describe('http: targets only: the service that answers.'),
+});
+
+export const targetSchema = answererSchema.extend({
+  precision: precision.describe(
+    'int8: replies in training rollouts come from 8-bit weights, faster and a little rounded. Evaluation is always f32.',
+  ),
+});
+
+export type RemoteOptions = z.output<typeof remoteSchema>;
+export type SpeakerOptions = z.output<typeof answererSchema>;
+
+/** What speaks: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
+export function speakerKind(model: string): 'local' | 'openai' | 'http' | 'prompts' {
+  const kind = /^(openai|http|prompts):/.exec(model)?.[1];
+  return kind === 'openai' || kind === 'http' || kind === 'prompts' ? kind : 'local';
+}

@@ -1,0 +1,39 @@
+/** A recipe's `target:` and `adversary:` as options of a local speaker. */
+import { joinLines, joinPlain, type JoinTurns } from '../dialogue/join.js';
+import { speakerKind, type SpeakerOptions } from './options.js';
+import type { FormatKind } from './formats/format.js';
+import type { LocalSpeakerOptions } from './localSpeaker.js';
+
+/** The organism speaks in lines, endpoints in chats, everything else in running text. */
+export function formatOf({ model, format }: Pick<SpeakerOptions, 'model' | 'format'>): FormatKind {
+  if (format !== undefined) return format;
+  const kind = speakerKind(model);
+  return kind === 'openai' || kind === 'http' ? 'chat' : /^organism(:|$)/.test(model) ? 'lines' : 'plain';
+}
+
+/** How the turns of a dialogue read together. */
+export function joinOf(speaker: Pick<SpeakerOptions, 'model' | 'format'>): JoinTurns {
+  return formatOf(speaker) === 'lines' ? joinLines : joinPlain;
+}
+
+export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
+  const {
+    maxNewTokens,
+    minNewTokens,
+    temperature,
+    topP,
+    topK,
+    minP,
+    repetitionPenalty,
+    maxContextTokens,
+    system,
+    model,
+  } = speaker;
+  return {
+    name: model,
+    format: formatOf(speaker),
+    sampling: { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty },
+    maxContextTokens,
+    ...(system === undefined ? {} : { system }),
+  };
+}

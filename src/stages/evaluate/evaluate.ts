@@ -1,0 +1,238 @@
+/** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by
+ *  several judges; figures with intervals, samples and the words behind verdicts go to report.json. A finished row is
+ *  kept when the run is resumed. */
+import { BudgetError, InterruptedError } from '../../base/errors.js';
+import { streamKey } from '../../base/random.js';
+import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../../dialogue/records.js';
+import { rewardOf, type RewardWeights } from '../../dialogue/reward.js';
+import { judgeTexts } from '../../dialogue/score.js';
+import { rolloutLinear } from '../../dialogue/rollout/linear.js';
+import type { ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../../dialogue/types.js';
+import { watchUnscored } from '../../dialogue/unscored.js';
+import { present } from '../../base/invariant.js';
+import type { JsonObject } from '../../base/json.js';
+import { readRecords } from '../../runs/recordLog.js';
+import { type EvaluateOptions, untunedRow } from '../../recipe/recipe.js';
+import type { Metrics, Report, ReportRow } from '../../report/report.js';
+import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
+import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
+import { createLimitGuard } from '../limits.js';
+import { mendReports } from '../mend/mendReport.js';
+import { judgeRecord } from '../records.js';
+import { roundingEffect } from './roundingEffect.js';
+import type { StageContext } from '../stageContext.js';
+
+/** What a report holds beside the rows of an evaluation; notes are further ones. */
+export type BesideRows = Pick<Report, 'loop' | 'mend' | 'notes'>;
+
+/** @returns the report, which is also written to report.json */
+export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
+  const plan = await planEvaluation(context, options);
+  const report = await playAndReport(context, plan, async () => mendSection(context));
+  if (context.run.completed('evaluate') === null)
+    context.run.completeUnit('evaluate', { rows: plan.rows.map(({ name }) => name) });
+  return report;
+}
+
+/** Plays the rows that no earlier sitting has played, and writes the report over all of them.
+ *  @param beside what the report holds besides, asked for once the rows are known */
+export async function playAndReport(
+  context: StageContext,
+  plan: EvaluationPlan,
+  beside: (rows: readonly ReportRow[]) => Promise<BesideRows>,
+): Promise<Report> {
+  for (const [done, row] of plan.rows.entries()) {
+    context.progress({ stage: 'evaluate', phase: row.name, done, total: plan.rows.length, unit: 'rows', values: {} });
+    try {
+      await evaluateRow(context, plan, row);
+    } catch (error) {
+      if (error instanceof BudgetError || error instanceof InterruptedError) await reportSoFar(context, plan);
+      throw error;
+    }
+  }
+  const report = await buildReport(context, plan, await readRows(context, plan.rows));
+  const { notes = [], ...sections } = await beside(report.rows);
+  const whole = { ...report, ...sections, notes: [...notes, ...(report.notes ?? [])] };
+  context.run.writeReport(whole as unknown as JsonObject);
+  return whole;
+}
+
+/** What there is when a run ends early; replaced by the whole report when it goes on. */
+async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise<void> {
+  const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
+  if (rows.length === 0) return;
+  const report = await buildReport(context, plan, rows);
+  const missing = plan.rows.map(
+    ({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`,
+  );
+  const notes = [`This run ended early; dialogues by row: ${missing.join(', ')}.`, ...(report.notes ?? [])];
+  context.run.writeReport({ ...report, ...(await mendSection(context)), notes } as unknown as JsonObject);
+}
+
+/** A report without an evaluation: what mending measured. */
+export async function reportMending(context: StageContext): Promise<Report> {
+  const report: Report = {
+    schema: 1,
+    run: describeRun(context),
+    rows: [],
+    samples: [],
+    ...(await mendSection(context)),
+  };
+  context.run.writeReport(report as unknown as JsonObject);
+  return report;
+}
+
+/** Nothing where the run has not mended. */
+export async function mendSection(context: StageContext): Promise<BesideRows> {
+  const mend = await mendReports(context);
+  return mend.length === 0 ? {} : { mend };
+}
+
+function unitOf({ name }: Pick<Pairing, 'name'>): string {
+  return `evaluate:${name}`;
+}
+
+/** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that
+ *  ends early has most of what it paid for in its records. Draws hang on prompts, not on portions. */
+function portions(prompts: readonly Prompt[], local: boolean): readonly (readonly Prompt[])[] {
+  const size = local ? prompts.length : 16;
+  return Array.from({ length: Math.ceil(prompts.length / size) }, (_, i) => prompts.slice(i * size, (i + 1) * size));
+}
+
+/** Every row draws from the same streams: rows differ by their adversary, not by luck. */
+async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: Pairing): Promise<void> {
+  const { run } = context;
+  if (run.completed(unitOf(row)) !== null) return;
+  const workshop = row.target === null ? context.workshop : context.workshop.withTarget(row.target);
+  try {
+    await playRow(context, plan, row, workshop);
+  } finally {
+    if (workshop !== context.workshop) await workshop.close();
+  }
+}
+
+async function playRow(
+  context: StageContext,
+  plan: EvaluationPlan,
+  row: Pairing,
+  workshop: StageContext['workshop'],
+): Promise<void> {
+  const { run, recipe } = context;
+  const target = await workshop.target();
+  const adversary = await workshop.openRow({
+    name: row.adversary,
+    ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }),
+  });
+  try {
+    const guard = createLimitGuard(run, recipe.limits, context.interrupted);
+    guard.watch(target);
+    guard.watch(adversary);
+    workshop.limitRequests(guard.mayGoOn);
+    const judges = plan.judges.map((judge, i) =>
+      watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`),
+    );
+    const main = present(judges[0], 'an evaluation has a judge');
+    const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
+    const stream = streamKey(recipe.seed, 'evaluate');
+    const dialogues: ScoredDialogue[] = [];
+    for (const prompts of portions(plan.prompts, workshop.targetIsLocal && 'model' in adversary)) {
+      const played = await rolloutLinear({
+        ...cast,
+        adversary: {
+          ...adversary,
+          speak: (requests) => {
+            guard.mayGoOn();
+            return adversary.speak(requests);
+          },
+        },
+        prompts,
+        turns: plan.turns,
+        stream,
+      });
+      const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = {
+        [main.name]: played.map(({ scores }) => scores),
+      };
+      for (const judge of judges.slice(1))
+        verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, workshop.join);
+      run.rollouts.append(
+        ...played.map(({ dialogue }, i) =>
+          dialogueRecord(
+            dialogue,
+            Object.fromEntries(
+              Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')]),
+            ),
+            { stage: unitOf(row) },
+            null,
+          ),
+        ),
+      );
+      dialogues.push(...played);
+    }
+    for (const judge of judges) judge.check();
+    const rounded = await workshop.rolloutTarget();
+    const rounding =
+      rounded === target
+        ? null
+        : await roundingEffect(dialogues, { ...cast, target: rounded }, stream, bootstrapOf(recipe));
+    run.completeUnit(unitOf(row), {
+      adversary: { ...adversary.counts() },
+      target: { ...target.counts() },
+      judges: judges.map(judgeRecord),
+      ...(rounding === null ? {} : { rounding: rounding as unknown as JsonObject }),
+    });
+  } finally {
+    await adversary.close();
+  }
+}
+
+/** The same dialogues under another judge. What the target thought of an utterance does not change with the judge. */
+export async function judgedAgain(
+  dialogues: readonly ScoredDialogue[],
+  judge: Judge,
+  reward: RewardWeights,
+  join: (before: string, after: string) => string,
+): Promise<readonly (readonly ExchangeScore[])[]> {
+  const exchanges = dialogues.flatMap(({ dialogue, scores }) =>
+    scores.map((score, i) => {
+      const utterance = present(dialogue.turns[2 * i], 'an utterance for each score').text;
+      const reply = present(dialogue.turns[2 * i + 1], 'a reply for each score').text;
+      const exchange = { utterance, reply };
+      return {
+        adversaryNll: score.adversaryNll,
+        texts: [reply, join(utterance, reply), utterance],
+        known: [exchange, exchange, null],
+      };
+    }),
+  );
+  const verdicts = await judgeTexts(
+    judge,
+    exchanges.flatMap(({ texts }) => texts),
+    exchanges.flatMap(({ known }) => known),
+  );
+  const rescored = exchanges.map(({ adversaryNll }, i): ExchangeScore => {
+    const at = (k: number): Verdict => present(verdicts[3 * i + k], 'a verdict for each text');
+    const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };
+    return { ...facts, reward: rewardOf(facts, reward) };
+  });
+  let next = 0;
+  return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
+}
+
+/** From the records of this run, whichever sitting wrote them. */
+async function readRows({ run, workshop }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
+  const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
+  for await (const record of readRecords(run.rollouts.path)) {
+    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
+  }
+  const original = (await workshop.target()).name;
+  return rows.map((row) => {
+    const rounding = run.completed(unitOf(row))?.['rounding'];
+    return {
+      name: row.name,
+      attack: row.attack,
+      target: row.target?.name ?? original,
+      dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
+      ...(rounding === undefined ? {} : { rounding: rounding as unknown as Metrics }), // Written by evaluateRow.
+    };
+  });
+}

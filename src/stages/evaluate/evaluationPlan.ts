@@ -1,0 +1,105 @@
+/** What an evaluate stage will do: its rows, prompts, judges and reward, settled once from the recipe before the first
+ *  dialogue. */
+import { ConfigError } from '../../base/errors.js';
+import type { RewardWeights } from '../../dialogue/reward.js';
+import type { Judge, Prompt } from '../../dialogue/types.js';
+import {
+  evaluatedAdversaries,
+  type EvaluateOptions,
+  mendedNames,
+  originalTarget,
+  recipeStages,
+  stageReward,
+} from '../../recipe/recipe.js';
+import type { StageContext } from '../stageContext.js';
+import type { MendedTarget } from '../../models/pool.js';
+
+/** An adversary, and the target that it speaks with: a row of the report. */
+export interface Pairing {
+  /** Unique in the report: the adversary's name, with '@' and the target's where that is a mended one. */
+  readonly name: string;
+  /** 'untuned', or a name under models/. */
+  readonly adversary: string;
+  /** What trained the adversary; 'none' for the untuned one. */
+  readonly attack: string;
+  /** Null for the recipe's own target. */
+  readonly target: MendedTarget | null;
+}
+
+export function pairingOf(adversary: string, attack: string, target: MendedTarget | null): Pairing {
+  return { name: target === null ? adversary : `${adversary}@${target.name}`, adversary, attack, target };
+}
+
+/** What an evaluation is, with every default settled. */
+export interface EvaluationPlan {
+  readonly rows: readonly Pairing[];
+  readonly turns: number;
+  readonly prompts: readonly Prompt[];
+  /** The first gives the main figures. */
+  readonly judges: readonly Judge[];
+  /** Share of a row's texts that each judge may leave without a verdict, in the order of `judges`. */
+  readonly maxUnscored: readonly number[];
+  /** Name of the judge that the recipe's attacks are trained against. */
+  readonly trainedJudge: string;
+  readonly reward: RewardWeights;
+  /** Dialogues a row kept as samples. */
+  readonly samples: number;
+}
+
+/** @param pairings default: every adversary of the evaluation with the recipe's target and with each mended one
+ *  @throws ConfigError when the test prompts are empty */
+export async function planEvaluation(
+  context: Pick<StageContext, 'recipe' | 'workshop' | 'run'>,
+  options: EvaluateOptions,
+  pairings: readonly Pairing[] = allPairings(context, options),
+): Promise<EvaluationPlan> {
+  const { recipe, workshop } = context;
+  const { test } = await workshop.prompts();
+  const prompts = test.slice(0, options.prompts ?? test.length);
+  if (prompts.length === 0)
+    throw new ConfigError('there are no prompts to evaluate on', {
+      where: 'prompts.test',
+      remedy: 'Check the file and the filter of the recipe.',
+    });
+  const judges: Judge[] = [];
+  const wanted = options.judges ?? [recipe.judge];
+  for (const judge of wanted) judges.push(await workshop.judge(judge));
+  const twice = judges.find(({ name }, i) => judges.findIndex((other) => other.name === name) < i)?.name;
+  if (twice !== undefined) {
+    throw new ConfigError('two judges of an evaluation have one name', {
+      where: 'evaluate.judges',
+      got: twice,
+      remedy: 'Name each judge once.',
+    });
+  }
+  return {
+    rows: pairings,
+    turns: options.turns,
+    prompts,
+    judges,
+    maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
+    trainedJudge: (await workshop.judge(recipe.judge)).name,
+    reward: options.reward ?? trainedReward(recipe, (await workshop.target()).provides.logProbs),
+    samples: options.samples,
+  };
+}
+
+function allPairings(
+  { recipe, run }: Pick<StageContext, 'recipe' | 'run'>,
+  options: EvaluateOptions,
+): readonly Pairing[] {
+  const mended = mendedNames(recipe).map((name): MendedTarget => ({ name, folder: run.modelPath(name) }));
+  const targets = [null, ...mended].filter(
+    (target) => options.targets?.includes(target?.name ?? originalTarget) ?? true,
+  );
+  return targets.flatMap((target) =>
+    evaluatedAdversaries(recipe, options).map(({ adversary, attack }) => pairingOf(adversary, attack, target)),
+  );
+}
+
+/** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what
+ *  the target can give. */
+function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
+  const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? (stageReward(stage) ?? []) : []));
+  return trained[0] ?? (scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 });
+}

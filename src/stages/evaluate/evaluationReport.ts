@@ -1,0 +1,256 @@
+/** From evaluated dialogues to report.json: figures by row and judge with intervals by prompt, sample dialogues, the
+ *  words behind verdicts, and notes that a reader should have beside the figures. */
+import { present } from '../../base/invariant.js';
+import { openStream, streamKey } from '../../base/random.js';
+import type { RecordedDialogue, RecordedScore } from '../../dialogue/records.js';
+import type { Judge } from '../../dialogue/types.js';
+import { countUnscored } from '../../dialogue/unscored.js';
+import { reported } from '../../measures/reported.js';
+import type {
+  Metrics,
+  Report,
+  ReportPoint,
+  ReportRow,
+  ReportSample,
+  SampleTurn,
+  VerdictWords,
+} from '../../report/report.js';
+import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../../speakers/judges/linearToxicity.js';
+import type { BootstrapOptions } from '../../stats/bootstrap.js';
+import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../../stats/exchangeMetrics.js';
+import type { EvaluationPlan } from './evaluationPlan.js';
+import type { StageContext } from '../stageContext.js';
+
+export interface EvaluatedRow {
+  readonly name: string;
+  readonly attack: string;
+  readonly target: string;
+  readonly dialogues: readonly RecordedDialogue[];
+  /** What a rounded target changes, by the first judge; absent where training played none. */
+  readonly rounding?: Metrics;
+}
+
+export async function buildReport(
+  context: StageContext,
+  plan: EvaluationPlan,
+  rows: readonly EvaluatedRow[],
+): Promise<Report> {
+  const explainer = plan.judges.some(({ name }) => name === 'linear-toxicity') ? await loadLinearToxicity() : null;
+  const main = present(plan.judges[0], 'an evaluation has a judge').name;
+  return {
+    schema: 1,
+    run: { ...describeRun(context), ...describeEvaluation(plan) },
+    rows: rows.flatMap((row) => plan.judges.map((judge) => reportRow(context, plan, row, judge))),
+    samples: rows.flatMap((row) =>
+      sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
+    ),
+    points: rows.flatMap((row) => row.dialogues.map((dialogue) => pointOf(row.name, scoresBy(dialogue, main)))),
+    ...(explainer === null ? {} : { verdictWords: rows.map((row) => verdictWords(row, explainer)) }),
+    notes: [...notesOf(plan), ...unscoredNotes(plan, rows)],
+  };
+}
+
+/** All intervals of a report come from the same resamples. */
+export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): BootstrapOptions {
+  return { stream: streamKey(seed, 'bootstrap') };
+}
+
+/** What a reader must know of a run to repeat it. */
+export function describeRun({ run, recipe }: Pick<StageContext, 'run' | 'recipe'>): Report['run'] {
+  const { name, seed, versions, host, createdAt } = run.manifest;
+  return {
+    name,
+    seed,
+    versions,
+    host,
+    createdAt,
+    elapsedSeconds: Math.round(run.elapsedMs / 1000),
+    target: recipe.target.model,
+    adversary: recipe.adversary.model,
+    reference: recipe.reference ?? recipe.adversary.model,
+    judge: recipe.judge.model,
+  };
+}
+
+function describeEvaluation(plan: EvaluationPlan): Report['run'] {
+  return {
+    judge: plan.trainedJudge,
+    judges: plan.judges.map((judge, i) => ({
+      name: judge.name,
+      threshold: judge.threshold,
+      maxUnscored: plan.maxUnscored[i] ?? 0,
+      trained: judge.name === plan.trainedJudge,
+    })),
+    prompts: plan.prompts.length,
+    reward: { ...plan.reward },
+  };
+}
+
+function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: EvaluatedRow, judge: Judge): ReportRow {
+  const byPrompt = row.dialogues.map((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
+  const bootstrap = bootstrapOf(recipe);
+  const { overall, turns } = summariseExchanges(byPrompt, bootstrap);
+  const utterances = row.dialogues.map(({ turns: said }) =>
+    said.filter(({ author }) => author === 'adversary').map(({ text }) => text),
+  );
+  return {
+    name: row.name,
+    attack: row.attack,
+    target: row.target,
+    judge: judge.name,
+    threshold: judge.threshold,
+    judgeTrainedOn: row.attack === 'ipo' && judge.name === plan.trainedJudge,
+    dialogues: row.dialogues.length,
+    turns: plan.turns,
+    metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
+    byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
+    unscored: byPrompt.flat().filter(({ replyHarm }) => replyHarm === null).length,
+    ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
+  };
+}
+
+function scoresBy(dialogue: RecordedDialogue, judge: string): readonly RecordedScore[] {
+  return present(dialogue.scores[judge], `scores by ${judge}`);
+}
+
+function numbersOf({ reply, exchange, utterance, adversaryNll, reward }: RecordedScore, turn: number): ExchangeNumbers {
+  return {
+    turn,
+    replyHarm: reply.harm,
+    replyFailed: reply.failed,
+    exchangeHarm: exchange.harm,
+    adversaryHarm: utterance.harm,
+    adversaryNll,
+    reward: reward?.total ?? null,
+    replyDisagreement: reply.disagreement ?? null,
+    replySplit: reply.split === undefined ? null : reply.split === 1,
+  };
+}
+
+function pointOf(row: string, scores: readonly RecordedScore[]): ReportPoint {
+  return { row, harm: worstHarm(scores), nll: mean(scores.map(({ adversaryNll }) => adversaryNll)) };
+}
+
+function worstHarm(scores: readonly RecordedScore[]): number | null {
+  const known = scores.flatMap(({ reply }) => (reply.harm === null ? [] : [reply.harm]));
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+/** A third the worst, a third around the median, the rest by lot: the worst alone would flatter the attack. */
+function sampleDialogues(
+  row: EvaluatedRow,
+  judge: string,
+  count: number,
+  seed: number,
+  explainer: LinearToxicityModel | null,
+): readonly ReportSample[] {
+  const ranked = row.dialogues
+    .map((dialogue) => ({ dialogue, harm: worstHarm(scoresBy(dialogue, judge)) ?? -1 }))
+    .sort((a, b) => b.harm - a.harm)
+    .map(({ dialogue }) => dialogue);
+  const third = Math.floor(Math.min(count, ranked.length) / 3);
+  const middle = Math.max(third, Math.floor((ranked.length - third) / 2));
+  const worst = ranked.slice(0, third);
+  const typical = ranked.slice(middle, middle + third);
+  const taken = new Set([...worst, ...typical]);
+  const rest = openStream(streamKey(seed, 'samples'))
+    .shuffle(ranked.filter((dialogue) => !taken.has(dialogue)))
+    .slice(0, Math.max(0, Math.min(count, ranked.length) - taken.size));
+  const show =
+    (chosen: string) =>
+    (dialogue: RecordedDialogue): ReportSample => ({
+      row: row.name,
+      chosen,
+      prompt: dialogue.prompt.text,
+      turns: sampleTurns(dialogue, judge, explainer),
+    });
+  return [...worst.map(show('worst')), ...typical.map(show('typical')), ...rest.map(show('random'))];
+}
+
+function sampleTurns(
+  dialogue: RecordedDialogue,
+  judge: string,
+  explainer: LinearToxicityModel | null,
+): readonly SampleTurn[] {
+  const scores = scoresBy(dialogue, judge);
+  return dialogue.turns.map(({ author, text }, i): SampleTurn => {
+    const score = present(scores[Math.floor(i / 2)], 'a score for each exchange');
+    const verdict = author === 'adversary' ? score.utterance : score.reply;
+    const words = explainer === null || verdict.failed !== true ? [] : drivers(explainer, text);
+    return {
+      author,
+      text,
+      harm: verdict.harm,
+      failed: verdict.failed,
+      ...(author === 'adversary' ? { nll: score.adversaryNll, reward: score.reward?.total ?? null } : {}),
+      ...(words.length === 0 ? {} : { words }),
+    };
+  });
+}
+
+/** The words that push a text towards its verdict, the strongest first, at most five, nats of log-odds. */
+function drivers(
+  explainer: LinearToxicityModel,
+  text: string,
+): readonly { readonly word: string; readonly weight: number }[] {
+  return explainToxicity(explainer, text)
+    .words.filter(({ contribution }) => contribution > 0)
+    .slice(0, 5)
+    .map(({ word, contribution }) => ({ word, weight: contribution }));
+}
+
+/** Over all failed replies of a row: which words carry the verdicts, so that an artefact of the judge shows. */
+function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): VerdictWords {
+  const totals = new Map<string, { sum: number; count: number }>();
+  for (const dialogue of row.dialogues) {
+    const scores = dialogue.scores['linear-toxicity'] ?? [];
+    dialogue.turns.forEach(({ author, text }, i) => {
+      if (author !== 'target' || scores[Math.floor(i / 2)]?.reply.failed !== true) return;
+      for (const { word, weight } of drivers(explainer, text)) {
+        const { sum, count } = totals.get(word) ?? { sum: 0, count: 0 };
+        totals.set(word, { sum: sum + weight, count: count + 1 });
+      }
+    });
+  }
+  const words = [...totals].map(([word, { sum, count }]) => ({ word, weight: sum / count, count }));
+  words.sort((a, b) => b.weight * b.count - a.weight * a.count || (a.word < b.word ? -1 : 1));
+  return { row: row.name, judge: 'linear-toxicity', words: words.slice(0, 25) };
+}
+
+function notesOf(plan: EvaluationPlan): readonly string[] {
+  const notes = [
+    'Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.',
+  ];
+  const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
+  if (trained.length > 0 && plan.rows.some(({ attack }) => attack !== 'none'))
+    notes.push(
+      `${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`,
+    );
+  if (plan.judges.length === 1) notes.push('Only one judge: part of what it reports may be its own artefact.');
+  return notes;
+}
+
+/** One sentence a judge and row with silent verdicts: how many, and the commonest reason. */
+function unscoredNotes(plan: EvaluationPlan, rows: readonly EvaluatedRow[]): readonly string[] {
+  return plan.judges.flatMap(({ name }) =>
+    rows.flatMap((row) => {
+      const replies = row.dialogues.flatMap((dialogue) => scoresBy(dialogue, name).map(({ reply }) => reply));
+      const verdicts = replies.map(({ harm, reason = 'no reason' }) =>
+        harm === null ? ({ kind: 'unscored', reason } as const) : ({ kind: 'scored' } as const),
+      );
+      const {
+        unscored,
+        reasons: [commonest],
+      } = countUnscored(verdicts);
+      if (commonest === undefined) return [];
+      return [
+        `${row.name}: ${name} could not score ${String(unscored)} of ${String(replies.length)} replies, which count in no figure; the commonest reason: ${commonest.reason}`,
+      ];
+    }),
+  );
+}

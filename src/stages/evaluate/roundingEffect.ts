@@ -1,0 +1,59 @@
+/** What 8-bit rollouts change: every exchange of an evaluation once more, after the same dialogue and the same words,
+ *  with the target rounded as training rollouts played it and the same draws. The differences say how far training saw
+ *  another target than the one that is reported. */
+import { present } from '../../base/invariant.js';
+import { replayLinear } from '../../dialogue/rollout/linear.js';
+import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
+import type { ExchangeScore, ScoredDialogue } from '../../dialogue/types.js';
+import { reported } from '../../measures/reported.js';
+import type { StreamKey } from '../../base/random.js';
+import type { Metrics } from '../../report/report.js';
+import { createBootstrap, type BootstrapOptions, type Summary } from '../../stats/bootstrap.js';
+
+/** @param cast with the rounded target
+ *  @param stream of the rollout that gave the dialogues
+ *  @returns rounded minus exact: `replyHarm`, `replyFailureRate`, `adversaryNll` (with its sign) and
+ *    `adversaryNllError` (without); `verdictsChanged`, the share of replies on the other side of the threshold */
+export async function roundingEffect(
+  dialogues: readonly ScoredDialogue[],
+  cast: Omit<RolloutCast, 'adversary'>,
+  stream: StreamKey,
+  bootstrap: BootstrapOptions,
+): Promise<Metrics> {
+  const rounded = await replayLinear(
+    dialogues.map(({ dialogue }) => dialogue),
+    cast,
+    stream,
+  );
+  const pairs = dialogues.map(({ scores }, i) =>
+    scores.map((exact, turn) => ({
+      exact,
+      rounded: present(present(rounded[i], 'scores of each dialogue')[turn], 'a score for each exchange'),
+    })),
+  );
+  const { summarise } = createBootstrap(bootstrap);
+  const summaryOf = (unit: string, value: (exact: ExchangeScore, rounded: ExchangeScore) => number | null): Summary =>
+    summarise(
+      pairs.map((exchanges) => exchanges.map((pair) => value(pair.exact, pair.rounded))),
+      unit,
+    );
+  const between =
+    (of: (score: ExchangeScore) => number | null) =>
+    (exact: ExchangeScore, again: ExchangeScore): number | null => {
+      const [before, after] = [of(exact), of(again)];
+      return before === null || after === null ? null : after - before;
+    };
+  const failed = between(({ reply }) => (reply.kind === 'scored' ? Number(reply.failed) : null));
+  const surprise = between(({ adversaryNll }) => adversaryNll);
+  const size = (difference: number | null): number | null => (difference === null ? null : Math.abs(difference));
+  return reported({
+    replyHarm: summaryOf(
+      'harm',
+      between(({ reply }) => (reply.kind === 'scored' ? reply.harm : null)),
+    ),
+    replyFailureRate: summaryOf('share', failed),
+    verdictsChanged: summaryOf('share', (exact, again) => size(failed(exact, again))),
+    adversaryNll: summaryOf('nats/token', surprise),
+    adversaryNllError: summaryOf('nats/token', (exact, again) => size(surprise(exact, again))),
+  });
+}
