@@ -10,7 +10,7 @@ import { streamKey } from '../src/base/random.js';
 import type { Precision } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { recipeSchema, recipeStages, type Recipe } from '../src/recipe/recipe.js';
-import { createWorkshop } from '../src/models/pool.js';
+import { openModelPool } from '../src/models/pool.js';
 import type { Outcome, ReferenceName } from './comparison.js';
 
 export interface IpoEpochOptions {
@@ -146,7 +146,7 @@ function recipeOf({ model, peer, precision, prompts, trees, horizon = epochShape
 
 export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome> {
   const recipe = recipeOf(options);
-  const workshop = createWorkshop({
+  const pool = openModelPool({
     recipe,
     folder: '.',
     openDevice: () => openDevice({ threads: options.threads }),
@@ -154,9 +154,9 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
     offline: true,
   });
   try {
-    const target = await workshop.localTarget();
-    const adversary = await workshop.openAdversary({ name: 'bench', trainable: true });
-    const explorer = workshop.explorer(adversary, {});
+    const target = await pool.localTarget();
+    const adversary = await pool.openAdversary({ name: 'bench', trainable: true });
+    const explorer = pool.explorer(adversary, {});
     await target.model.inference();
     // A rounded adversary is made anew in every epoch: that counts.
     if (options.precision === 'f32') await adversary.model.inference();
@@ -168,9 +168,9 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       target,
       rolloutTarget: target,
       reference: createReference(target.model, target, adversary.model),
-      judge: await workshop.judge(recipe.judge),
-      join: workshop.join,
-      prompts: await workshop.prompts(),
+      judge: await pool.judge(recipe.judge),
+      join: pool.join,
+      prompts: await pool.prompts(),
       teaching: [],
       stream: streamKey(recipe.seed, 'bench'),
       sink: {
@@ -204,6 +204,6 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       wholeSeconds: (end - times.rollout) / 1000,
     });
   } finally {
-    await workshop.close();
+    await pool.close();
   }
 }

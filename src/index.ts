@@ -146,7 +146,7 @@ export {
   type RunAttackOptions,
 } from './stages/runAttack.js';
 export { runStages } from './stages/runStages.js';
-export { createWorkshop, type Workshop, type WorkshopOptions } from './models/pool.js';
+export { openModelPool, type ModelPool, type ModelPoolOptions } from './models/pool.js';
 export type { StageContext, StageProgress } from './stages/stageContext.js';
 
 // Serving

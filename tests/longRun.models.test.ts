@@ -12,7 +12,7 @@ import { openDevice } from '../src/engine/runtime/device.js';
 import { recipeSchema } from '../src/recipe/recipe.js';
 import { RunDirectory } from '../src/runs/runDirectory.js';
 import { runStages } from '../src/stages/runStages.js';
-import { createWorkshop } from '../src/models/pool.js';
+import { openModelPool } from '../src/models/pool.js';
 
 const epochs = 100;
 /** The epoch whose size the end is compared with: arenas and heaps have grown to what they need by then. */
@@ -32,7 +32,7 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
     prompts: { data: join(packageRoot(), 'assets/organism/prompts.json') },
     stages: [{ exploit: { attack: 'ipo', horizon: 2, epochs, promptsPerEpoch: 2, devEvery: 0, keep: 'last' } }],
   });
-  const workshop = createWorkshop({
+  const pool = openModelPool({
     recipe,
     folder,
     openDevice: () => openDevice({ threads: 1 }),
@@ -50,7 +50,7 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
     await runStages({
       recipe,
       run,
-      workshop,
+      pool,
       clock: systemClock,
       interrupted: () => false,
       progress: ({ phase, done }) => {
@@ -61,7 +61,7 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
     });
     run.close('done');
   } finally {
-    await workshop.close();
+    await pool.close();
     rmSync(folder, { recursive: true, force: true });
   }
   // The largest of a few epochs: the runtime's arenas come and go by some megabytes. Over 200 epochs it was 1 to 5%

@@ -18,7 +18,7 @@ import { lastRoundRows } from '../report/loopMatrix.js';
 import { formatInterval, metricName, unscoredOf } from '../report/metricNames.js';
 import { readReportView } from '../report/reportView.js';
 import { renderHtml } from '../render/html/renderHtml.js';
-import { hashInputs, openWorkshop, requireFiles, requireModels } from './runSetup.js';
+import { hashInputs, openPool, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from '../render/terminal/table.js';
 
 export type RunPlace =
@@ -44,12 +44,12 @@ export async function executeRun(
   context.log(`${place.kind === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shown}`);
   for (const { name, key } of stagesLeftOut(recipe))
     context.log(`${name} is left out: it has no data (--set ${key}=FILE)`);
-  const workshop = openWorkshop(loaded, context, run.path);
+  const pool = openPool(loaded, context, run.path);
   try {
     const stageContext: StageContext = {
       recipe,
       run,
-      workshop,
+      pool,
       interrupted: context.interrupted,
       clock: context.terminal.clock,
       progress: (event) => {
@@ -74,7 +74,7 @@ export async function executeRun(
     await closeAfter(run, error, context);
     throw withRemedy(error, shown);
   } finally {
-    await workshop.close();
+    await pool.close();
   }
 }
 

@@ -21,7 +21,7 @@ import { readRecords } from '../runs/recordLog.js';
 import { watchUnscored } from '../dialogue/unscored.js';
 import { formatOf, joinOf } from '../speakers/speakerOptions.js';
 import type { CommandContext } from './command.js';
-import { openWorkshop } from './runSetup.js';
+import { openPool } from './runSetup.js';
 
 /** Where safe answers come from. */
 export type AlternativeSource =
@@ -106,17 +106,13 @@ async function answer(
       ? [`target.model=${alternatives.notation}`, ...(isLocal ? [`target.format=${style.format}`] : [])]
       : [];
   const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
-  const workshop = openWorkshop(loaded, context, null);
+  const pool = openPool(loaded, context, null);
   try {
-    const judge = watchUnscored(
-      await workshop.judge(loaded.recipe.judge),
-      loaded.recipe.judge.maxUnscored,
-      'preferences',
-    );
+    const judge = watchUnscored(await pool.judge(loaded.recipe.judge), loaded.recipe.judge.maxUnscored, 'preferences');
     const mended = await sampleAlternatives(failures, {
       judge,
       samples,
-      speaker: await workshop.target(),
+      speaker: await pool.target(),
       stream: streamKey(seed ?? loaded.recipe.seed, 'preferences'),
       onLeftOut: leaveOut,
       onProgress: (done) => {
@@ -127,7 +123,7 @@ async function answer(
     return mended;
   } finally {
     context.progress.stop();
-    await workshop.close();
+    await pool.close();
   }
 }
 

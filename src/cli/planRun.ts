@@ -9,7 +9,7 @@ import { stageSeconds, type StageSeconds } from '../planning/timeEstimate.js';
 import { type SpeakerWork, type StageWork, workloadOf } from '../planning/workload.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { gatherFacts, type RunFacts } from './runFacts.js';
-import { openWorkshop, requireFiles, requireModels } from './runSetup.js';
+import { openPool, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from '../render/terminal/table.js';
 
 export interface PlannedStage {
@@ -35,10 +35,10 @@ export async function countRun(loaded: LoadedRecipe, context: CommandContext): P
   requireFiles(loaded);
   requireModels(loaded);
   const { recipe } = loaded;
-  const workshop = openWorkshop(loaded, context, null);
+  const pool = openPool(loaded, context, null);
   try {
-    const prompts = await workshop.prompts();
-    const known = await gatherFacts(loaded, workshop, prompts, context);
+    const prompts = await pool.prompts();
+    const known = await gatherFacts(loaded, pool, prompts, context);
     const most = workloadOf(neverTeaching(recipe), known.facts).map(
       ({ adversary, target }) =>
         (speakerKind(recipe.adversary.model) === 'prompts' ? 0 : adversary.queries * recipe.adversary.maxNewTokens) +
@@ -65,7 +65,7 @@ export async function countRun(loaded: LoadedRecipe, context: CommandContext): P
       known,
     };
   } finally {
-    await workshop.close();
+    await pool.close();
   }
 }
 

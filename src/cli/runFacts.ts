@@ -18,7 +18,7 @@ import type { PromptSets } from '../models/data.js';
 import { formatOf } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from '../planning/timeEstimate.js';
 import type { SpeakerLengths, TeachingLengths, WorkloadFacts } from '../planning/workload.js';
-import type { Workshop } from '../models/pool.js';
+import type { ModelPool } from '../models/pool.js';
 import type { CommandContext } from './command.js';
 import { cacheFolder } from './modelCache.js';
 
@@ -34,7 +34,7 @@ export interface RunFacts {
 
 export async function gatherFacts(
   loaded: LoadedRecipe,
-  workshop: Workshop,
+  pool: ModelPool,
   prompts: PromptSets,
   context: CommandContext,
 ): Promise<RunFacts> {
@@ -52,7 +52,7 @@ export async function gatherFacts(
     facts: {
       adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
       target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
-      teaching: await teachingLengths(recipe, workshop, prompts, asAdversary),
+      teaching: await teachingLengths(recipe, pool, prompts, asAdversary),
     },
     rates:
       adversary.rates === null || target.rates === null || reference.rates === null
@@ -200,7 +200,7 @@ function measuredIn({ utterances }: ModelRates, options: SpeakerOptions, side: A
 
 async function teachingLengths(
   recipe: Recipe,
-  workshop: Workshop,
+  pool: ModelPool,
   { train }: PromptSets,
   { prompt, utterance }: Ruler,
 ): Promise<ReadonlyMap<string, TeachingLengths>> {
@@ -211,7 +211,7 @@ async function teachingLengths(
     const { options } = stage;
     const query = options.attack === 'sft' ? options : options.weakSupervision;
     if (query === null || query.data === null) continue;
-    const all = await workshop.toxicContinuations({ data: query.data, format: query.format, minHarm: query.minHarm });
+    const all = await pool.toxicContinuations({ data: query.data, format: query.format, minHarm: query.minHarm });
     const texts = options.attack === 'sft' ? all.slice(0, options.maxTexts ?? all.length) : all;
     const limit = options.attack === 'sft' ? options.maxTokens : recipe.adversary.maxNewTokens;
     out.set(stage.name, {

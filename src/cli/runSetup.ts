@@ -1,4 +1,4 @@
-/** What `run` needs before the first stage: input files that exist, their hashes, the workshop. */
+/** What `run` needs before the first stage: input files that exist, their hashes, the pool. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
@@ -12,8 +12,8 @@ import { recipeSpeakers, recipeStages } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
 import { recipeFiles } from '../recipe/readRecipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
-import { createWorkshop } from '../models/pool.js';
-import type { Workshop } from '../models/pool.js';
+import { openModelPool } from '../models/pool.js';
+import type { ModelPool } from '../models/pool.js';
 import type { CommandContext } from './command.js';
 import { fetchProgress } from './fetchProgress.js';
 import { cacheFolder, isOffline } from './modelCache.js';
@@ -76,13 +76,13 @@ export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<read
 }
 
 /** @param runFolder where the run lies; null for one that is only planned */
-export function openWorkshop(
+export function openPool(
   { recipe, source }: LoadedRecipe,
   context: CommandContext,
   runFolder: string | null,
-): Workshop {
+): ModelPool {
   const { globals, terminal, progress, log, signal } = context;
-  return createWorkshop({
+  return openModelPool({
     recipe,
     folder: source.folder,
     openDevice: () => openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device }),

@@ -39,7 +39,7 @@ import {
   type ToxicQuery,
 } from './data.js';
 
-export interface WorkshopOptions {
+export interface ModelPoolOptions {
   readonly recipe: Recipe;
   /** Where relative paths of the recipe start. */
   readonly folder: string;
@@ -62,7 +62,7 @@ export interface WorkshopOptions {
   readonly note?: (text: string) => void;
 }
 
-export interface Workshop {
+export interface ModelPool {
   readonly device: () => Promise<Device>;
   /** Frozen. */
   readonly target: () => Promise<OpenTarget>;
@@ -72,8 +72,8 @@ export interface Workshop {
   readonly targetIsLocal: boolean;
   /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
   readonly rolloutTarget: () => Promise<OpenTarget>;
-  /** The same workshop around a mended target. What does not hang on the target is shared; close it before this one. */
-  readonly withTarget: (mended: MendedTarget) => Workshop;
+  /** The same pool around a mended target. What does not hang on the target is shared; close it before this one. */
+  readonly withTarget: (mended: MendedTarget) => ModelPool;
   /** The file or folder of a model on this machine, fetched where it is not here. */
   readonly modelPath: (notation: string) => Promise<string>;
   /** A path of the recipe as a path of this machine. */
@@ -118,18 +118,18 @@ export interface MendedTarget {
   readonly folder: string;
 }
 
-/** What the workshops around mended targets take over from the first. */
-interface Shared extends Pick<Workshop, 'device' | 'judge' | 'prompts' | 'toxicContinuations'> {
+/** What the pools around mended targets take over from the first. */
+interface Shared extends Pick<ModelPool, 'device' | 'judge' | 'prompts' | 'toxicContinuations'> {
   readonly targetName: string;
-  /** A model of this notation that is open already and stays so: the first workshop's target. */
+  /** A model of this notation that is open already and stays so: the first pool's target. */
   readonly known: (notation: string) => Promise<LanguageModel> | null;
 }
 
-export function createWorkshop(options: WorkshopOptions): Workshop {
+export function openModelPool(options: ModelPoolOptions): ModelPool {
   return furnish(options, null);
 }
 
-function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
+function furnish(options: ModelPoolOptions, shared: Shared | null): ModelPool {
   const { recipe, folder } = options;
   const inFolder = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
   const ownDevice = once(options.openDevice);
@@ -254,7 +254,7 @@ function furnish(options: WorkshopOptions, shared: Shared | null): Workshop {
       if (listed === null || (data ?? test) !== undefined) return readPrompts(recipe.prompts, await dataOptions());
       return { train: [], dev: [], test: openingsOf(await promptList()) };
     });
-  const openAdversary: Workshop['openAdversary'] = async ({ name, folder: from, trainable }) => {
+  const openAdversary: ModelPool['openAdversary'] = async ({ name, folder: from, trainable }) => {
     const { lora } = recipe.adversary;
     const model =
       from !== undefined

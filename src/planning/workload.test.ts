@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyWorkshop } from '../../tests/fakes/tinyWorkshop.js';
+import { letterJudge, tinyRecipe, tinyPool } from '../../tests/fakes/tinyPool.js';
 import { manualClock } from '../base/clock.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
 import type { JsonObject } from '../base/json.js';
@@ -187,7 +187,7 @@ describe('against a run', () => {
     const recipe = tinyRecipe(stages, { target: speaker, adversary: speaker });
     const counted = letterJudge();
     let judged = 0;
-    const workshop = tinyWorkshop(device, recipe, {
+    const pool = tinyPool(device, recipe, {
       judge: {
         ...counted,
         judge: async (texts) => {
@@ -203,7 +203,7 @@ describe('against a run', () => {
     await runStages({
       recipe,
       run,
-      workshop,
+      pool,
       interrupted: () => false,
       progress: () => undefined,
       clock: manualClock(),
@@ -212,7 +212,7 @@ describe('against a run', () => {
     const evaluated = run.completed('evaluate:ipo');
     run.close('done');
 
-    const sets = await workshop.prompts();
+    const sets = await pool.prompts();
     const bytes = (set: 'train' | 'dev' | 'test'): number[] => sets[set].map(({ text }) => Buffer.byteLength(text));
     const side = {
       prompts: { train: bytes('train'), dev: bytes('dev'), test: bytes('test') },

@@ -19,7 +19,7 @@ import { RunDirectory } from '../runs/runDirectory.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import { runStages } from './runStages.js';
 import type { StageProgress } from './stageContext.js';
-import { createWorkshop } from '../models/pool.js';
+import { openModelPool } from '../models/pool.js';
 
 type Stage = RecipeInput['stages'][number];
 export type AttackInput = NonNullable<Stage['exploit']>;
@@ -78,7 +78,7 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
   if (isTexts(options.prompts)) writeFileAtomic(join(out, promptsFile), jsonText(options.prompts, 1));
   const loaded = parseRecipe(jsonText(recipeOf(options), 1), { file: join(out, 'recipe.json') });
   const run = await openRun(out, loaded);
-  const workshop = createWorkshop({
+  const pool = openModelPool({
     recipe: loaded.recipe,
     folder: out,
     openDevice: () => openDevice({ threads: options.threads ?? availableParallelism() }),
@@ -94,7 +94,7 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
     const report = await runStages({
       recipe: loaded.recipe,
       run,
-      workshop,
+      pool,
       clock: systemClock,
       interrupted: () => options.signal?.aborted === true,
       progress: (event) => {
@@ -116,7 +116,7 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
     );
     throw error;
   } finally {
-    await workshop.close();
+    await pool.close();
   }
 }
 

@@ -109,9 +109,9 @@ async function mendOnce(
 
 /** Before anything is spent: whether a target that is not on this machine can give what rewards are made of. @throws
  *  ConfigError */
-async function requireScores({ recipe, workshop }: StageContext): Promise<void> {
-  if (workshop.targetIsLocal) return;
-  const target = await workshop.target();
+async function requireScores({ recipe, pool }: StageContext): Promise<void> {
+  if (pool.targetIsLocal) return;
+  const target = await pool.target();
   for (const stage of recipeStages(recipe)) {
     const reward = stageReward(stage);
     if (reward !== undefined) checkReward(reward, target);

@@ -1,14 +1,14 @@
-/** What a stage is given: the recipe, the run directory it writes, the workshop that opens models and data, and ways to
+/** What a stage is given: the recipe, the run directory it writes, the pool that opens models and data, and ways to
  *  report and stop. */
 import type { Clock } from '../base/clock.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
-import type { Workshop } from '../models/pool.js';
+import type { ModelPool } from '../models/pool.js';
 
 export interface StageContext {
   readonly recipe: Recipe;
   readonly run: RunDirectory;
-  readonly workshop: Workshop;
+  readonly pool: ModelPool;
   /** True once the user asked to stop. */
   readonly interrupted: () => boolean;
   readonly progress: (event: StageProgress) => void;

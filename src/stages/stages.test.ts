@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyWorkshop } from '../../tests/fakes/tinyWorkshop.js';
+import { letterJudge, tinyRecipe, tinyPool } from '../../tests/fakes/tinyPool.js';
 import { manualClock } from '../base/clock.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import type { Judge } from '../dialogue/types.js';
@@ -57,7 +57,7 @@ describe('stages', () => {
     return {
       recipe,
       run,
-      workshop: tinyWorkshop(device, recipe, options.judge === undefined ? {} : { judge: options.judge }),
+      pool: tinyPool(device, recipe, options.judge === undefined ? {} : { judge: options.judge }),
       interrupted: options.interrupted ?? ((): boolean => false),
       progress: () => undefined,
       clock: manualClock(),
@@ -99,7 +99,7 @@ describe('stages', () => {
     const folder = freshFolder();
     const run = openRun(recipe, folder);
     const context = contextOf(recipe, run);
-    const target = await context.workshop.localTarget();
+    const target = await context.pool.localTarget();
     const before = await device.hash(target.model.weights);
     await runStages(context);
     run.close('done');

@@ -103,11 +103,11 @@ function portions(prompts: readonly Prompt[], local: boolean): readonly (readonl
 async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: Pairing): Promise<void> {
   const { run } = context;
   if (run.completed(unitOf(row)) !== null) return;
-  const workshop = row.target === null ? context.workshop : context.workshop.withTarget(row.target);
+  const pool = row.target === null ? context.pool : context.pool.withTarget(row.target);
   try {
-    await playRow(context, plan, row, workshop);
+    await playRow(context, plan, row, pool);
   } finally {
-    if (workshop !== context.workshop) await workshop.close();
+    if (pool !== context.pool) await pool.close();
   }
 }
 
@@ -115,11 +115,11 @@ async function playRow(
   context: StageContext,
   plan: EvaluationPlan,
   row: Pairing,
-  workshop: StageContext['workshop'],
+  pool: StageContext['pool'],
 ): Promise<void> {
   const { run, recipe } = context;
-  const target = await workshop.target();
-  const adversary = await workshop.openRow({
+  const target = await pool.target();
+  const adversary = await pool.openRow({
     name: row.adversary,
     ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }),
   });
@@ -127,15 +127,15 @@ async function playRow(
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
     guard.watch(adversary);
-    workshop.limitRequests(guard.mayGoOn);
+    pool.limitRequests(guard.mayGoOn);
     const judges = plan.judges.map((judge, i) =>
       watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`),
     );
     const main = present(judges[0], 'an evaluation has a judge');
-    const cast = { target, judge: main, reward: plan.reward, join: workshop.join };
+    const cast = { target, judge: main, reward: plan.reward, join: pool.join };
     const stream = streamKey(recipe.seed, 'evaluate');
     const dialogues: ScoredDialogue[] = [];
-    for (const prompts of portions(plan.prompts, workshop.targetIsLocal && 'model' in adversary)) {
+    for (const prompts of portions(plan.prompts, pool.targetIsLocal && 'model' in adversary)) {
       const played = await rolloutLinear({
         ...cast,
         adversary: {
@@ -153,7 +153,7 @@ async function playRow(
         [main.name]: played.map(({ scores }) => scores),
       };
       for (const judge of judges.slice(1))
-        verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, workshop.join);
+        verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, pool.join);
       run.rollouts.append(
         ...played.map(({ dialogue }, i) =>
           dialogueRecord(
@@ -169,7 +169,7 @@ async function playRow(
       dialogues.push(...played);
     }
     for (const judge of judges) judge.check();
-    const rounded = await workshop.rolloutTarget();
+    const rounded = await pool.rolloutTarget();
     const rounding =
       rounded === target
         ? null
@@ -219,12 +219,12 @@ export async function judgedAgain(
 }
 
 /** From the records of this run, whichever sitting wrote them. */
-async function readRows({ run, workshop }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
+async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
   for await (const record of readRecords(run.rollouts.path)) {
     if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
   }
-  const original = (await workshop.target()).name;
+  const original = (await pool.target()).name;
   return rows.map((row) => {
     const rounding = run.completed(unitOf(row))?.['rounding'];
     return {

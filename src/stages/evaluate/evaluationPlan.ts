@@ -49,12 +49,12 @@ export interface EvaluationPlan {
 /** @param pairings default: every adversary of the evaluation with the recipe's target and with each mended one
  *  @throws ConfigError when the test prompts are empty */
 export async function planEvaluation(
-  context: Pick<StageContext, 'recipe' | 'workshop' | 'run'>,
+  context: Pick<StageContext, 'recipe' | 'pool' | 'run'>,
   options: EvaluateOptions,
   pairings: readonly Pairing[] = allPairings(context, options),
 ): Promise<EvaluationPlan> {
-  const { recipe, workshop } = context;
-  const { test } = await workshop.prompts();
+  const { recipe, pool } = context;
+  const { test } = await pool.prompts();
   const prompts = test.slice(0, options.prompts ?? test.length);
   if (prompts.length === 0)
     throw new ConfigError('there are no prompts to evaluate on', {
@@ -63,7 +63,7 @@ export async function planEvaluation(
     });
   const judges: Judge[] = [];
   const wanted = options.judges ?? [recipe.judge];
-  for (const judge of wanted) judges.push(await workshop.judge(judge));
+  for (const judge of wanted) judges.push(await pool.judge(judge));
   const twice = judges.find(({ name }, i) => judges.findIndex((other) => other.name === name) < i)?.name;
   if (twice !== undefined) {
     throw new ConfigError('two judges of an evaluation have one name', {
@@ -78,8 +78,8 @@ export async function planEvaluation(
     prompts,
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
-    trainedJudge: (await workshop.judge(recipe.judge)).name,
-    reward: options.reward ?? trainedReward(recipe, (await workshop.target()).provides.logProbs),
+    trainedJudge: (await pool.judge(recipe.judge)).name,
+    reward: options.reward ?? trainedReward(recipe, (await pool.target()).provides.logProbs),
     samples: options.samples,
   };
 }

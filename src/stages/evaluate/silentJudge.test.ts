@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyWorkshop } from '../../../tests/fakes/tinyWorkshop.js';
+import { letterJudge, tinyRecipe, tinyPool } from '../../../tests/fakes/tinyPool.js';
 import { manualClock } from '../../base/clock.js';
 import { JudgeError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
@@ -63,11 +63,11 @@ describe('judges in a run', () => {
       inputs: [],
     };
     const run = RunDirectory.create(folder, description, manualClock());
-    const workshop = tinyWorkshop(device, recipe, { judge });
+    const pool = tinyPool(device, recipe, { judge });
     const context = {
       recipe,
       run,
-      workshop,
+      pool,
       interrupted: () => false,
       progress: () => undefined,
       clock: manualClock(),

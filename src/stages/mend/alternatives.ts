@@ -24,13 +24,13 @@ export async function collectAlternatives(
   const { stage, recipe, unit, around, guard, speaking } = context;
   const { writer, answers, borrow } = stage.options.candidates;
   const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
-  const pool = borrow === null ? [] : await borrowedReplies(context, borrow.data, ordinary);
-  if (writer === null && answers == null && pool.length === 0) return dialogues.map(() => []);
+  const borrowable = borrow === null ? [] : await borrowedReplies(context, borrow.data, ordinary);
+  if (writer === null && answers == null && borrowable.length === 0) return dialogues.map(() => []);
   const byWriter = writer === null ? null : await askWriter(context, writer, dialogues);
   // Drawn anew for each dialogue: the likeliest few of one pool would be everybody's answer.
   const drawn = (place: number, max: number): readonly Utterance[] =>
     openStream(childKey(streamKey(recipe.seed, `${unit} borrow`), place))
-      .shuffle(pool)
+      .shuffle(borrowable)
       .slice(0, max);
   const found: { readonly dialogue: Dialogue; readonly reply: Utterance }[][] = [];
   for (const [done, dialogue] of dialogues.entries()) {
@@ -65,11 +65,11 @@ async function askWriter(
   writer: SpeakerOptions,
   dialogues: readonly Dialogue[],
 ): Promise<readonly (readonly Utterance[])[]> {
-  const { workshop, recipe, stage, unit, guard } = context;
+  const { pool, recipe, stage, unit, guard } = context;
   const { samples } = stage.options.candidates;
-  const speaker = await workshop.openWriter(writer);
+  const speaker = await pool.openWriter(writer);
   guard.watch(speaker);
-  workshop.limitRequests(guard.mayGoOn);
+  pool.limitRequests(guard.mayGoOn);
   try {
     const stream = streamKey(recipe.seed, `${unit} writer`);
     const answered: Utterance[] = [];

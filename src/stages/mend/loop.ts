@@ -78,12 +78,12 @@ async function attack(
   round: number,
   target: MendedTarget | null,
 ): Promise<void> {
-  const workshop = target === null ? context.workshop : context.workshop.withTarget(target);
+  const pool = target === null ? context.pool : context.pool.withTarget(target);
   try {
     for (const { name, options } of stages)
-      await exploit({ ...context, workshop }, { name: inRound(name, round), options });
+      await exploit({ ...context, pool }, { name: inRound(name, round), options });
   } finally {
-    if (workshop !== context.workshop) await workshop.close();
+    if (pool !== context.pool) await pool.close();
   }
 }
 

@@ -123,30 +123,28 @@ interface Tools extends MeasuringTools {
 }
 
 /** The reference is the recipe's own target, in every round. */
-async function openTools({ workshop, recipe, stage, speaking }: MendContext): Promise<Tools> {
+async function openTools({ pool, recipe, stage, speaking }: MendContext): Promise<Tools> {
   const { embedder, choices, evasionJudge } = stage.options.measures;
-  const { model } = await workshop.localTarget();
+  const { model } = await pool.localTarget();
   const { format } = openLocalSpeaker(model, 'target', speaking);
   const path =
     choices === undefined
       ? shippedChoicesPath(/^organism(:|$)/.test(recipe.target.model) ? 'organism' : 'everyday')
       : choices;
   return {
-    judge: await workshop.judge(recipe.judge),
+    judge: await pool.judge(recipe.judge),
     reference: referenceOf(model, format),
     embedder: embedder === null ? await openTargetEmbedder(model) : await loadOther(embedder),
-    questions: path === null ? null : await readChoices(choices === undefined ? path : workshop.locate(path)),
+    questions: path === null ? null : await readChoices(choices === undefined ? path : pool.locate(path)),
     ...(evasionJudge === null
       ? {}
       : {
-          askEvasive: askEvasive(
-            await workshop.judge({ model: `languageModel:${evasionJudge}#evasion`, maxUnscored: 1 }),
-          ),
+          askEvasive: askEvasive(await pool.judge({ model: `languageModel:${evasionJudge}#evasion`, maxUnscored: 1 })),
         }),
   };
 
   async function loadOther(notation: string): Promise<Embedder> {
-    return loadEmbedder(await workshop.device(), await workshop.modelPath(notation));
+    return loadEmbedder(await pool.device(), await pool.modelPath(notation));
   }
 }
 

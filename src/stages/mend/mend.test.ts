@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, letterShare, tinyRecipe, tinyWorkshop } from '../../../tests/fakes/tinyWorkshop.js';
+import { letterJudge, letterShare, tinyRecipe, tinyPool } from '../../../tests/fakes/tinyPool.js';
 import { manualClock } from '../../base/clock.js';
 import { InterruptedError } from '../../base/errors.js';
 import { scriptedJudge } from '../../dialogue/testing/scripted.js';
@@ -60,7 +60,7 @@ describe('the mend stage', () => {
     return {
       recipe,
       run,
-      workshop: tinyWorkshop(device, recipe, judge === undefined ? {} : { judge }),
+      pool: tinyPool(device, recipe, judge === undefined ? {} : { judge }),
       interrupted: () => false,
       progress: () => undefined,
       clock: manualClock(),
@@ -143,7 +143,7 @@ describe('the mend stage', () => {
       for (const name of ['ordinaryNll', 'choiceAccuracy']) expect(metrics[name]).toBeDefined();
 
     const [target, twin, mended] = await Promise.all([
-      tinyWorkshop(device, recipe).localTarget(),
+      tinyPool(device, recipe).localTarget(),
       openLanguageModel(device, join(folder, 'models/mend-twin')),
       openLanguageModel(device, join(folder, 'models/adpo')),
     ]);

@@ -19,10 +19,10 @@ import { openStart } from './twin.js';
 /** @returns false when the target failed nowhere, so that there is nothing to mend
  *  @throws ConfigError when no dialogue gives an example; InterruptedError, BudgetError: finished steps are kept */
 export async function mend(context: StageContext, stage: MendStage): Promise<boolean> {
-  const { run, workshop } = context;
+  const { run, pool } = context;
   const unit = `mend:${stage.name}`;
   if (run.completed(unit) !== null) return true;
-  const around = stage.before === null ? workshop : workshop.withTarget(stage.before);
+  const around = stage.before === null ? pool : pool.withTarget(stage.before);
   try {
     const target = await around.localTarget();
     const guard = createLimitGuard(run, context.recipe.limits, context.interrupted);
@@ -44,7 +44,7 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
     run.completeUnit(unit, result as unknown as JsonObject);
     return true;
   } finally {
-    if (around !== workshop) await around.close();
+    if (around !== pool) await around.close();
   }
 }
 

@@ -5,7 +5,7 @@ import type { LocalSpeakerOptions } from '../../speakers/localSpeaker.js';
 import type { LocalTarget } from '../../speakers/targets/local.js';
 import type { LimitGuard } from '../limits.js';
 import type { StageContext } from '../stageContext.js';
-import type { MendedTarget, Workshop } from '../../models/pool.js';
+import type { MendedTarget, ModelPool } from '../../models/pool.js';
 
 /** A mend stage of a recipe, or one round of it. */
 export interface MendStage {
@@ -24,8 +24,8 @@ export interface MendContext extends StageContext {
   readonly stage: MendStage;
   /** 'mend:mend-1': the steps' units are further parts of it. */
   readonly unit: string;
-  /** Around what is mended; `workshop` is around the recipe's own target. */
-  readonly around: Workshop;
+  /** Around what is mended; `pool` is around the recipe's own target. */
+  readonly around: ModelPool;
   readonly target: LocalTarget;
   /** How the target reads and speaks. */
   readonly speaking: LocalSpeakerOptions;

@@ -119,11 +119,11 @@ export async function trainMended(
 
 /** The recipe's own target is the measure in every round, not what rounds before have made of it. */
 async function anchorsOf(
-  { workshop, stage, speaking }: MendContext,
+  { pool, stage, speaking }: MendContext,
   ordinary: readonly AnsweredTurn[],
   start: Start,
 ): Promise<readonly TrainingAnchor[]> {
-  const { model } = await workshop.localTarget();
+  const { model } = await pool.localTarget();
   const anchors = await ordinaryAnchors(ordinary, mendSpeaker(start.model, speaking), model);
   if (anchors.length > 0) return anchors;
   throw new ConfigError('there are no ordinary dialogues to keep as likely as they are', {

@@ -98,20 +98,20 @@ function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue
 
 /** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every
  *  round of a loop. */
-async function ordinaryTurns({ workshop, recipe, stage, guard }: MendContext): Promise<readonly AnsweredTurn[]> {
+async function ordinaryTurns({ pool, recipe, stage, guard }: MendContext): Promise<readonly AnsweredTurn[]> {
   const { max, turns } = stage.options.ordinary;
-  const { train } = await workshop.prompts();
+  const { train } = await pool.prompts();
   const prompts = train.slice(0, Math.ceil(max / turns));
-  const target = await workshop.target();
-  const adversary = await workshop.openRow({ name: untunedRow });
+  const target = await pool.target();
+  const adversary = await pool.openRow({ name: untunedRow });
   try {
     guard.mayGoOn();
-    const judge = await workshop.judge(recipe.judge);
+    const judge = await pool.judge(recipe.judge);
     const dialogues = await rolloutLinear({
       adversary,
       target,
       judge,
-      join: workshop.join,
+      join: pool.join,
       reward: {},
       prompts,
       turns,

@@ -1,4 +1,4 @@
-/** A workshop whose models are tiny and whose judge counts a letter: stages run whole in seconds. */
+/** A pool whose models are tiny and whose judge counts a letter: stages run whole in seconds. */
 import { joinPlain } from '../../src/dialogue/join.js';
 import { promptsOf } from '../../src/dialogue/testing/prompts.js';
 import { scriptedJudge } from '../../src/dialogue/testing/scripted.js';
@@ -11,7 +11,7 @@ import { createLocalTarget } from '../../src/speakers/targets/local.js';
 import type { OpenTarget } from '../../src/speakers/targets/openTarget.js';
 import { explorerOf, rolloutTargetOf } from '../../src/models/rolloutSpeakers.js';
 import { speakerOptions } from '../../src/speakers/speakerOptions.js';
-import type { MendedTarget, Workshop } from '../../src/models/pool.js';
+import type { MendedTarget, ModelPool } from '../../src/models/pool.js';
 import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */
@@ -48,7 +48,7 @@ export interface TinyOptions {
   readonly mended?: MendedTarget;
 }
 
-export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOptions = {}): Workshop {
+export function tinyPool(device: Device, recipe: Recipe, options: TinyOptions = {}): ModelPool {
   const start = tinyModel(device, { seed: 1 });
   const prompts = promptsOf(24);
   const { mended } = options;
@@ -63,7 +63,7 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOption
     });
   });
   const rolloutTarget = target.then((played) => rolloutTargetOf(played, recipe));
-  const openAdversary: Workshop['openAdversary'] = async ({ name, folder, trainable }) => {
+  const openAdversary: ModelPool['openAdversary'] = async ({ name, folder, trainable }) => {
     const { lora } = recipe.adversary;
     const model =
       folder !== undefined
@@ -88,7 +88,7 @@ export function tinyWorkshop(device: Device, recipe: Recipe, options: TinyOption
       const model = await copyLanguageModel(await start, { trainable: false, name: speaker.model });
       return { ...createLocalTarget(model, speakerOptions(speaker)), close: model.close };
     },
-    withTarget: (next) => tinyWorkshop(device, recipe, { ...options, mended: next }),
+    withTarget: (next) => tinyPool(device, recipe, { ...options, mended: next }),
     modelPath: async (notation) => notation,
     locate: (path) => path,
     limitRequests: () => undefined,
