@@ -1,10 +1,10 @@
 /** Our side of an epoch of online IPO: the attack of a recipe, run once over its prompts. What it is compared with is
  *  in epochComparisons.ts. */
-import { runAttack } from '../src/attacks/all.js';
 import type { AttackContext } from '../src/attacks/attack.js';
+import { playJobsHere } from '../src/dialogue/rollout/jobs.js';
+import { localLearner } from '../src/learning/learner.js';
 import { createReference } from '../src/attacks/reference.js';
 import { systemClock } from '../src/base/clock.js';
-import { ConfigError } from '../src/base/errors.js';
 import { present } from '../src/base/invariant.js';
 import { streamKey } from '../src/base/random.js';
 import type { Precision } from '../src/engine/models/languageModel.js';
@@ -163,11 +163,17 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
     const times = { rollout: 0, trained: 0 };
     const counts = { pairs: 0, steps: 0 };
     const context: AttackContext = {
-      adversary,
-      explorer,
       target,
       rolloutTarget: target,
-      reference: createReference(target.model, target, adversary.model),
+      playJobs: playJobsHere,
+      learner: async () => ({
+        adversary,
+        behaviour: explorer,
+        trainers: localLearner(adversary.model),
+        reference: async () => createReference(target.model, target, adversary.model),
+      }),
+      attacker: async () => adversary,
+      whiteBox: async () => target.model,
       judge: await pool.judge(recipe.judge),
       join: pool.join,
       prompts: await pool.prompts(),
@@ -180,6 +186,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
         pairs: (pairs) => {
           counts.pairs += pairs.length;
         },
+        tries: () => undefined,
         metrics: (_, { step }) => {
           counts.steps = step;
         },
@@ -191,9 +198,8 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       },
       clock: systemClock,
     };
-    const stage = present(recipeStages(recipe)[0], 'the recipe’s only stage');
-    if (stage.kind !== 'exploit') throw new ConfigError('the stage of the bench is no attack');
-    await runAttack(context, stage.options);
+    const { attack } = present(recipeStages(recipe)[0], 'the recipe’s only stage').traits;
+    await present(attack, 'the stage of the bench attacks').run(context);
     const end = systemClock.monotonicMs();
     return epochOutcome({
       trees: context.prompts.train.length,

@@ -106,7 +106,7 @@ export {
   type PreferenceOptions,
   type PreferenceTrainer,
 } from './learning/trainers/preference.js';
-export { createSftTrainer, type SftOptions, type SftTrainer } from './learning/trainers/sft.js';
+export { createSftTrainer, type SftTraining, type SftTrainer } from './learning/trainers/sft.js';
 export type { TrainingExample, TrainingPair } from './learning/trainers/trainingData.js';
 export { watchPreferences } from './learning/trainers/watchPreferences.js';
 export {

@@ -1,5 +1,6 @@
 /** Memory of a long run, on the shipped organism: what an epoch allocates it gives back. In this tier for its time, not
  *  for a checkpoint. */
+import { playJobsHere } from '../src/dialogue/rollout/jobs.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +53,7 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
       run,
       pool,
       clock: systemClock,
+      playJobs: playJobsHere,
       interrupted: () => false,
       progress: ({ phase, done }) => {
         if (phase !== 'rollout') return;

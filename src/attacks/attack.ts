@@ -1,29 +1,106 @@
 /** What an attack is, and what it is given. An attack changes or searches; it writes no files: trees, pairs, numbers
- *  and checkpoints go to the hooks of its context, which a stage provides. */
+ *  and checkpoints go to the hooks of its context, which a stage provides.
+ *
+ *  Everything that other rooms must know of an attack is said here, by the attack itself: nothing outside this folder
+ *  asks for an attack by name. */
+import type { z } from 'zod';
+import type { BrokenRule } from '../base/brokenRule.js';
 import type { Clock } from '../base/clock.js';
 import type { StreamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
-import type { Judge, PreferencePair, Prompt, RolloutTree, Target, ToxicContinuation } from '../dialogue/types.js';
+import type { RewardWeights } from '../dialogue/reward.js';
+import type { PlayJobs } from '../dialogue/rollout/jobs.js';
+import type {
+  Adversary,
+  Judge,
+  PreferencePair,
+  Prompt,
+  RolloutTree,
+  ScoredDialogue,
+  Target,
+  ToxicContinuation,
+} from '../dialogue/types.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import type { Learner } from '../learning/learner.js';
 import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/trainEpochs.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
+import type { SpeakerSampling } from '../speakers/generation.js';
+import type { AdversaryOptions, TargetOptions } from '../speakers/options.js';
+import type { DialogueLengths, TeachingLengths, Work } from '../speakers/work.js';
+import type { AttackSchema } from './attackOptions.js';
 import type { Reference } from './reference.js';
 
-/** What an attack needs from a target; checked before a run starts, not in mid-run. */
-export type AttackNeed = 'text' | 'logProbs' | 'hidden' | 'gradients';
+/** What an attack needs from a target: text is what every target gives, log-probabilities of given text, or the model
+ *  itself (a white box). Checked when a recipe is read and, for what only the open target knows, before a run spends
+ *  anything. */
+export type AttackNeed = 'text' | 'logProbs' | 'weights';
+
+/** Where an attack's result is kept: weights under models/NAME, or texts. */
+export type AttackProduct = 'model' | 'utterances';
+
+/** The texts that an attack learns from. */
+export interface TextsQuery {
+  /** The key of the options that names the file. */
+  readonly key: string;
+  /** Null leaves the stage out until data is given. */
+  readonly data: string | null;
+  readonly format?: string | undefined;
+  /** Keep texts that the judge scores above it. */
+  readonly minHarm: number;
+  /** Texts that are used at most; null uses all. */
+  readonly maxTexts: number | null;
+  /** Texts are cut to this many tokens; null cuts at the adversary's own limit. */
+  readonly maxTokens: number | null;
+}
+
+/** What the options of an attack come to, as far as others must know. */
+export interface AttackTraits {
+  /** What it is rewarded for; null for an attack without a reward. */
+  readonly reward: RewardWeights | null;
+  /** Exchanges of the dialogues that it plays with the target; zero for an attack that never meets the target. */
+  readonly horizon: number;
+  /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */
+  readonly prompts: readonly { readonly set: 'train' | 'dev'; readonly because?: string }[];
+  readonly texts: TextsQuery | null;
+  /** Options that do not fit together; paths start at the options. */
+  readonly broken: readonly BrokenRule[];
+}
+
+/** What an attack's work is counted from. */
+export interface AttackLengths extends DialogueLengths {
+  /** The texts of its `TextsQuery`; null without one. */
+  readonly teaching: TeachingLengths | null;
+  readonly speakers: {
+    readonly target: TargetOptions;
+    readonly adversary: AdversaryOptions;
+    readonly reference: string | null;
+  };
+}
+
+export interface AttackDefinition<Schema extends AttackSchema> {
+  readonly summary: string;
+  readonly schema: Schema;
+  readonly needs: readonly AttackNeed[];
+  /** Whether it finds a policy that speaks to any prompt, or searches each prompt by itself. */
+  readonly learns: 'policy' | 'search';
+  readonly product: AttackProduct;
+  /** What it does with the recipe's adversary: it trains it (which must then be a model on this machine), it prompts
+   *  it as it is, or it does without. */
+  readonly adversary: 'trains' | 'prompts' | 'none';
+  /** Whether it is trained or selected by the recipe's judge: that judge's figures flatter it then. */
+  readonly trainsOnJudge: boolean;
+  readonly traits: (options: z.output<Schema>) => AttackTraits;
+  readonly work: (options: z.output<Schema>, facts: AttackLengths) => Work;
+  /** Resumes from `context.checkpoints.restored` where there is one. */
+  readonly run: (context: AttackContext, options: z.output<Schema>) => Promise<AttackOutcome>;
+}
 
 export interface AttackContext {
-  /** Speaks with the weights that the attack changes. */
-  readonly adversary: LanguageModelAdversary;
-  /** The same weights, drawing as training rollouts draw (hotter or rounded, say); `adversary` itself where a recipe
-   *  makes no difference. */
-  readonly explorer: LanguageModelAdversary;
   /** Frozen: its weights' hash is the same before and after. */
   readonly target: Target;
   /** The same weights as training rollouts play them (rounded, say); `target` itself where a recipe makes no
    *  difference. */
   readonly rolloutTarget: Target;
-  /** Frozen as well, never the live adversary. */
-  readonly reference: Reference;
   readonly judge: Judge;
   /** How an utterance and its reply read together. */
   readonly join: JoinTurns;
@@ -32,6 +109,15 @@ export interface AttackContext {
   readonly teaching: readonly ToxicContinuation[];
   /** Every draw of the attack comes from a child of this. */
   readonly stream: StreamKey;
+  /** Plays dialogues; an attack does not know where. */
+  readonly playJobs: PlayJobs;
+  /** Opens the adversary for training at the first call. What an attack does not call is not opened.
+   *  @param sampling how the behaviour policy draws, where that differs from the adversary */
+  readonly learner: (sampling?: SamplingChange) => Promise<AttackLearner>;
+  /** Opens the recipe's adversary as it is, frozen and prompted, at the first call: a local model or an endpoint. */
+  readonly attacker: () => Promise<Adversary>;
+  /** Gives the frozen target's own model. @throws ConfigError for a target that is not on this machine */
+  readonly whiteBox: () => Promise<LanguageModel>;
   readonly sink: AttackSink;
   readonly checkpoints: CheckpointHooks;
   /** Called between steps: throws InterruptedError when the user asked to stop, BudgetError when a limit of the recipe
@@ -41,15 +127,33 @@ export interface AttackContext {
   readonly clock: Clock;
 }
 
+/** How the behaviour policy draws, where that differs from the adversary. */
+export type SamplingChange = { readonly [Key in keyof SpeakerSampling]?: SpeakerSampling[Key] | undefined };
+
+/** The adversary in training. */
+export interface AttackLearner {
+  /** Speaks with the weights that the attack changes. */
+  readonly adversary: LanguageModelAdversary;
+  /** The behaviour policy: the same weights, drawing as training rollouts draw (hotter or rounded, say); `adversary`
+   *  itself where a recipe makes no difference. */
+  readonly behaviour: LanguageModelAdversary;
+  /** Changes the weights. */
+  readonly trainers: Learner;
+  /** Opens what the adversary is held close to: frozen, never the live adversary. */
+  readonly reference: () => Promise<Reference>;
+}
+
 /** Where results go as they arise. */
 export interface AttackSink {
   readonly trees: (trees: readonly RolloutTree[], at: TrainingMoment) => void;
   readonly pairs: (pairs: readonly PreferencePair[], at: TrainingMoment) => void;
+  /** Dialogues that a search tried with the target. */
+  readonly tries: (dialogues: readonly ScoredDialogue[], at: TrainingMoment) => void;
   readonly metrics: (values: Readonly<Record<string, number>>, at: TrainingMoment) => void;
 }
 
 export interface AttackProgress {
-  readonly phase: 'rollout' | 'train' | 'dev';
+  readonly phase: 'rollout' | 'train' | 'dev' | 'search';
   readonly epoch: number;
   readonly epochs: number;
   /** Latest values worth a glance. */
@@ -57,17 +161,19 @@ export interface AttackProgress {
 }
 
 export interface AttackOutcome {
-  /** Optimizer steps taken, over all sittings. */
+  /** Optimizer steps taken, over all sessions; the steps of a search where nothing is trained. */
   readonly steps: number;
   readonly epochs: number;
   /** Why it ended. */
   readonly reason: 'epochs' | 'patience';
   /** Best mean dev reward; null without dev evaluation. */
   readonly bestScore: number | null;
+  readonly product: AttackOutput;
 }
 
-export interface AttackDefinition<Options> {
-  readonly summary: string;
-  readonly needs: readonly AttackNeed[];
-  readonly run: (context: AttackContext, options: Options) => Promise<AttackOutcome>;
-}
+/** What is kept as models/NAME. */
+export type AttackOutput =
+  /** The adversary's weights: those of the best dev reward, or the last. */
+  | { readonly kind: 'model'; readonly keep: 'best' | 'last' }
+  /** Texts that made the target fail, the best first. */
+  | { readonly kind: 'utterances'; readonly utterances: readonly string[] };

@@ -1,7 +1,7 @@
 /** Mean reward on prompts that training never sees: what decides which weights are kept. */
 import type { StreamKey } from '../base/random.js';
 import type { RolloutCast } from '../dialogue/rollout/exchange.js';
-import { rolloutLinear } from '../dialogue/rollout/linear.js';
+import type { PlayJobs } from '../dialogue/rollout/jobs.js';
 import type { ExchangeScore, Prompt } from '../dialogue/types.js';
 import { summariseScores } from './scoreSummary.js';
 
@@ -15,10 +15,11 @@ export interface DevScore {
 /** Unpaired dialogues, with the same draws every time, so that two states of an adversary are compared on equal luck.
  */
 export async function evaluateOnDev(
+  playJobs: PlayJobs,
   cast: RolloutCast,
   options: { readonly prompts: readonly Prompt[]; readonly turns: number; readonly stream: StreamKey },
 ): Promise<DevScore> {
-  const dialogues = await rolloutLinear({ ...cast, ...options });
+  const dialogues = (await playJobs([{ kind: 'linear', ...options }], cast)).flat();
   const scores: readonly ExchangeScore[] = dialogues.flatMap((dialogue) => dialogue.scores);
   const metrics = summariseScores(scores, 'dev/');
   return { reward: metrics['dev/reward'] ?? null, metrics };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import { streamKey } from '../base/random.js';
 import { promptsOf } from '../dialogue/testing/prompts.js';
 import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '../dialogue/testing/scripted.js';
@@ -55,9 +56,9 @@ describe('evaluateOnDev', () => {
       reward: { reply: 1, likelihood: 0.1 },
     };
     const options = { prompts: promptsOf(5), turns: 3, stream: streamKey(0, 'dev') };
-    const first = await evaluateOnDev(cast, options);
+    const first = await evaluateOnDev(playJobsHere, cast, options);
     expect(first.metrics['dev/exchanges']).toBe(15);
-    expect(await evaluateOnDev(cast, options)).toEqual(first);
+    expect(await evaluateOnDev(playJobsHere, cast, options)).toEqual(first);
   });
 });
 

@@ -3,6 +3,7 @@
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
 import { recipeStages, stagesLeftOut } from '../recipe/recipe.js';
+import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import type { Recipe, RecipeStage } from '../recipe/recipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonValue } from '../base/json.js';
@@ -52,6 +53,7 @@ export async function executeRun(
       pool,
       interrupted: context.interrupted,
       clock: context.terminal.clock,
+      playJobs: playJobsHere,
       progress: (event) => {
         context.progress.update({
           task: event.stage,
@@ -134,8 +136,7 @@ function resultOf(
   { shown, left }: { readonly shown: string; readonly left: readonly string[] },
   report: Report | null,
 ): CommandResult {
-  const stage = recipeStages(recipe).find(({ kind }) => kind === 'evaluate');
-  const failOver = stage?.kind === 'evaluate' ? stage.options.failOver : undefined;
+  const failOver = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? [])[0];
   const rows = report?.rows ?? [];
   const { loop = [], mend = [] } = report ?? {};
   // After a loop the target is what the last round made of it: earlier ones are in the matrix.

@@ -5,7 +5,7 @@ import { ConfigError } from '../base/errors.js';
 import type { Judge } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
-import { judgeSchema } from '../recipe/recipe.js';
+import { judgeSchema } from '../speakers/judges/options.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { JudgeSpec } from '../speakers/judges/judgeKind.js';
 import { splitNotations } from '../speakers/judges/splitNotations.js';

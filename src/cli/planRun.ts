@@ -6,7 +6,8 @@ import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonObject } from '../base/json.js';
 import { formatDuration } from '../base/quantities.js';
 import { stageSeconds, type StageSeconds } from '../planning/timeEstimate.js';
-import { type SpeakerWork, type StageWork, workloadOf } from '../planning/workload.js';
+import { type StageWork, workloadOf } from '../planning/workload.js';
+import type { SpeakerWork } from '../speakers/work.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { gatherFacts, type RunFacts } from './runFacts.js';
 import { openPool, requireFiles, requireModels } from './runSetup.js';
@@ -39,14 +40,9 @@ export async function countRun(loaded: LoadedRecipe, context: CommandContext): P
   try {
     const prompts = await pool.prompts();
     const known = await gatherFacts(loaded, pool, prompts, context);
-    const most = workloadOf(neverTeaching(recipe), known.facts).map(
-      ({ adversary, target }) =>
-        (speakerKind(recipe.adversary.model) === 'prompts' ? 0 : adversary.queries * recipe.adversary.maxNewTokens) +
-        target.queries * recipe.target.maxNewTokens,
-    );
-    const stages = workloadOf(recipe, known.facts).map((work, i): PlannedStage => ({
+    const stages = workloadOf(recipe, known.facts).map((work): PlannedStage => ({
       work,
-      maxTokens: most[i] ?? 0,
+      maxTokens: mostTokens(recipe, work),
       seconds: known.rates === null ? null : stageSeconds(work, known.rates),
     }));
     const counts = { train: prompts.train.length, dev: prompts.dev.length, test: prompts.test.length };
@@ -101,15 +97,11 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
   };
 }
 
-function neverTeaching(recipe: Recipe): Recipe {
-  return {
-    ...recipe,
-    stages: recipe.stages.map((stage) => {
-      const { exploit } = stage;
-      if (exploit?.attack !== 'ipo' || exploit.weakSupervision === null) return stage;
-      return { ...stage, exploit: { ...exploit, weakSupervision: { ...exploit.weakSupervision, probability: 0 } } };
-    }),
-  };
+/** As if every text filled its limit. */
+function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
+  const most = work.atMost ?? { adversary: work.adversary.queries, target: work.target.queries };
+  const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;
+  return said + most.target * target.maxNewTokens;
 }
 
 function countsTable(stages: readonly PlannedStage[]): string {

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
-import { spaced } from '../attacks/ipo/teaching.js';
+import { goingOn, joinPlain } from '../dialogue/join.js';
 import type { Author, Prompt, ToxicContinuation } from '../dialogue/types.js';
 import { architectureOf } from '../engine/models/all.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
@@ -17,7 +17,8 @@ import { openFormat } from '../speakers/formats/all.js';
 import type { PromptSets } from '../models/data.js';
 import { formatOf } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from '../planning/timeEstimate.js';
-import type { SpeakerLengths, TeachingLengths, WorkloadFacts } from '../planning/workload.js';
+import type { SpeakerLengths, TeachingLengths } from '../speakers/work.js';
+import type { WorkloadFacts } from '../planning/workload.js';
 import type { ModelPool } from '../models/pool.js';
 import type { CommandContext } from './command.js';
 import { cacheFolder } from './modelCache.js';
@@ -206,15 +207,13 @@ async function teachingLengths(
 ): Promise<ReadonlyMap<string, TeachingLengths>> {
   const out = new Map<string, TeachingLengths>();
   const ordinary = mean(train.map(prompt));
-  for (const stage of recipeStages(recipe)) {
-    if (stage.kind !== 'exploit') continue;
-    const { options } = stage;
-    const query = options.attack === 'sft' ? options : options.weakSupervision;
+  for (const { name, traits } of recipeStages(recipe)) {
+    const query = traits.attack?.texts ?? null;
     if (query === null || query.data === null) continue;
     const all = await pool.toxicContinuations({ data: query.data, format: query.format, minHarm: query.minHarm });
-    const texts = options.attack === 'sft' ? all.slice(0, options.maxTexts ?? all.length) : all;
-    const limit = options.attack === 'sft' ? options.maxTokens : recipe.adversary.maxNewTokens;
-    out.set(stage.name, {
+    const texts = all.slice(0, query.maxTexts ?? all.length);
+    const limit = query.maxTokens ?? recipe.adversary.maxNewTokens;
+    out.set(name, {
       texts: texts.length,
       prefix: mean(texts.map((text) => (text.prefix.text === '' ? ordinary : prompt(text.prefix)))),
       completion: mean(texts.map((text) => utterance(givenText(text), limit))),
@@ -224,7 +223,7 @@ async function teachingLengths(
 }
 
 function givenText({ prefix, continuation }: ToxicContinuation): string {
-  return spaced(prefix.text, continuation);
+  return goingOn(prefix.text, continuation, joinPlain);
 }
 
 function mean(values: readonly number[]): number {

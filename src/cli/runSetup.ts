@@ -33,12 +33,8 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
 
 /** Before anything is opened or written. @throws ConfigError naming the key of the first model that cannot be */
 export function requireModels({ recipe, source }: LoadedRecipe): void {
-  const measuring = recipeStages(recipe).flatMap((stage) =>
-    stage.kind !== 'mend'
-      ? []
-      : (['embedder', 'evasionJudge'] as const).map(
-          (key) => [`stages.${stage.name}.measures.${key}`, stage.options.measures[key]] as const,
-        ),
+  const measuring = recipeStages(recipe).flatMap(({ name, traits }) =>
+    traits.models.map(({ key, notation }) => [`stages.${name}.${key}`, notation] as const),
   );
   const speakers = recipeSpeakers(recipe).map(
     ({ path, speaker }) => [[...path, 'model'].join('.'), speaker.model] as const,
@@ -61,9 +57,7 @@ export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<read
   const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter(
     (notation) => notation !== null && /^\.{0,2}\//.test(notation),
   );
-  const judges = recipeStages(recipe).flatMap((stage) =>
-    stage.kind === 'evaluate' ? (stage.options.judges ?? []) : [],
-  );
+  const judges = recipeStages(recipe).flatMap(({ traits }) => traits.judges);
   models.push(...[recipe.judge, ...judges].flatMap(judgeFiles));
   const named = [
     ...recipeFiles(recipe, source.folder),

@@ -109,7 +109,7 @@ export interface TargetReply {
 /** The model under test. Never sees a goal or a verdict. */
 export interface Target {
   readonly name: string;
-  readonly provides: { readonly logProbs: boolean; readonly gradients: boolean };
+  readonly provides: { readonly logProbs: boolean; readonly weights: boolean };
   /** One reply a request, in order; every request's dialogue ends with the adversary's turn. */
   readonly reply: (requests: readonly SpeakRequest[]) => Promise<readonly TargetReply[]>;
 }

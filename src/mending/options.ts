@@ -218,3 +218,7 @@ export const mendSchema = z.strictObject({
 
 export type MendOptions = z.output<typeof mendSchema>;
 export type MendTrainingOptions = z.output<typeof mendTrainingSchema>;
+
+export function trainingName({ name, loss }: Pick<MendTrainingOptions, 'name' | 'loss'>): string {
+  return name ?? loss;
+}

@@ -1,34 +1,24 @@
 /** What a mend stage will ask of the target, at most: as if as many dialogues failed as it takes, and every one gave an
  *  example. */
-import type { MendOptions } from '../mending/options.js';
+import {
+  contextLength,
+  type DialogueLengths,
+  noWork,
+  type SpeakerCall,
+  speakerWork,
+  type Work,
+} from '../speakers/work.js';
+import type { MendOptions } from './options.js';
 
-export interface MendLengths {
-  /** Tokens of a dialogue to be answered, on average or, where they are not known beforehand, at most. */
-  readonly context: number;
-  readonly reply: number;
-}
-
-export interface MendWork {
-  /** Batches of replies: rows that share a context are `perContext`. */
-  readonly replies: readonly { readonly times: number; readonly contexts: number; readonly perContext: number }[];
-  /** Replies of other dialogues that it reads after each of so many contexts. */
-  readonly borrowed: { readonly contexts: number; readonly perContext: number };
-  /** Replies that the writer is asked for. */
-  readonly written: { readonly contexts: number; readonly perContext: number };
-  readonly judgeQueries: number;
-  readonly pairs: number;
-  readonly trainedTokens: number;
-  readonly optimizerSteps: number;
-}
-
-export function mendWork(
-  { failures, ordinary, holdOut, twin, candidates, train, measures }: MendOptions,
-  { context, reply }: MendLengths,
-): MendWork {
+/** @param lengths.horizon exchanges of the longest dialogues that the attacks play */
+export function mendWork(options: MendOptions, lengths: DialogueLengths & { readonly horizon: number }): Work {
+  const context = dialogueLength(options, lengths);
+  const { utterance: reply } = lengths.target;
+  const { failures, ordinary, holdOut, twin, candidates, train, measures } = options;
   const kept = (count: number): number => Math.round(count * (1 - holdOut));
   const [failed, harmless] = [kept(failures.max), kept(ordinary.max)];
   const kinds = twin === null ? 1 : 2;
-  const asked = failures.max * candidates.samples;
+  const sampled = failures.max * candidates.samples;
   const measured = train.length + kinds;
   const heldOut =
     Math.min(measures.prompts, failures.max - failed) + Math.min(measures.prompts, ordinary.max - harmless);
@@ -56,13 +46,41 @@ export function mendWork(
   const written = { contexts: writer === null ? 0 : failures.max, perContext: samples };
   const alternatives =
     failures.max * ((borrow?.keep ?? 0) + (writer === null ? 0 : samples) + (candidates.answers == null ? 0 : 1));
+  const asked = ({ times = 1, contexts, perContext }: Batch): SpeakerCall => ({
+    times,
+    rows: contexts * perContext,
+    contextTokens: contexts * perContext * context,
+    readTokens: contexts * context,
+    newTokens: contexts * perContext * reply,
+  });
+  const read = borrowed.contexts * (context + borrowed.perContext * reply);
   return {
-    replies,
-    borrowed,
-    written,
-    judgeQueries: asked * kinds * candidates.temperatures.length + measured * heldOut + failures.max + alternatives,
+    ...noWork,
+    target: speakerWork([
+      ...replies.map(asked),
+      { times: 1, rows: 0, contextTokens: read, readTokens: read, newTokens: 0 },
+    ]),
+    writer: writer === null ? null : { speaker: writer, work: speakerWork([asked(written)]) },
+    judgeQueries: sampled * kinds * candidates.temperatures.length + measured * heldOut + failures.max + alternatives,
     pairs: sum(({ pairs }) => pairs),
     trainedTokens: sum(({ tokens }) => tokens) + (twin === null ? 0 : twin.epochs * lessons * (context + reply)),
     optimizerSteps: sum(({ steps }) => steps) + (twin === null ? 0 : twin.epochs * Math.ceil(lessons / twin.batchSize)),
   };
+}
+
+/** Replies after `contexts` dialogues, `perContext` each, `times` over. */
+interface Batch {
+  readonly times?: number;
+  readonly contexts: number;
+  readonly perContext: number;
+}
+
+/** Tokens of a dialogue to be answered: on average or, where they are not known beforehand, at most. */
+function dialogueLength(
+  { failures }: MendOptions,
+  { adversary, target, horizon }: DialogueLengths & { readonly horizon: number },
+): number {
+  if (typeof failures.data === 'string' || target.prompts.train.length === 0) return target.maxContext;
+  const growth = adversary.utterance + ((horizon - 1) / 2) * (adversary.utterance + target.utterance);
+  return contextLength(target, 'train', growth);
 }

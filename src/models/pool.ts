@@ -11,14 +11,16 @@ import {
   type LanguageModel,
   openLanguageModel,
 } from '../engine/models/languageModel.js';
+import { readProduct } from './products.js';
 import type { Device } from '../engine/runtime/device.js';
-import { type JudgeOptions, promptListFile, type Recipe } from '../recipe/recipe.js';
+import { promptListFile, type Recipe } from '../recipe/recipe.js';
+import type { JudgeOptions } from '../speakers/judges/options.js';
 import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
-import { openingsOf } from '../speakers/adversaries/promptList.js';
+import { createPromptListAdversary, openingsOf } from '../speakers/adversaries/promptList.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import {
@@ -289,6 +291,15 @@ function furnish(options: ModelPoolOptions, shared: Shared | null): ModelPool {
     openAdversary,
     openRow: async ({ name, folder: from }) => {
       const kind = speakerKind(recipe.adversary.model);
+      const product = from === undefined ? null : readProduct(from);
+      if (product?.kind === 'utterances') {
+        const said = createPromptListAdversary({
+          name,
+          utterances: product.utterances,
+          prompts: (await prompts()).test,
+        });
+        return { ...said, close: async () => undefined };
+      }
       if (kind === 'local' || from !== undefined) {
         const adversary = await openAdversary({
           name,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelRates } from './rates.js';
 import { expectedLength, generatingRate, stageSeconds } from './timeEstimate.js';
-import type { SpeakerWork, StageWork } from './workload.js';
+import type { SpeakerWork } from '../speakers/work.js';
+import type { StageWork } from './workload.js';
 
 const rates: ModelRates = {
   key: { model: 'm', threads: 1, device: 'cpu', processor: 'p', versions: {} },
@@ -26,7 +27,7 @@ const speaking: SpeakerWork = {
 };
 const work: StageWork = {
   stage: 's',
-  kind: 'exploit',
+  trainsAdversary: true,
   adversary: speaking,
   target: speaking,
   writer: null,
@@ -41,13 +42,13 @@ describe('the time of a stage', () => {
   it('is what is read and generated at the rates of the weights that speak, and what is trained', () => {
     // Frozen: 2 × (1000 / 1000 + 200 / 40). In training half as quick: reading at 500, batch 8 at 20.
     expect(stageSeconds(work, all)).toEqual({ adversary: 24, target: 12, reference: 3, training: 5, total: 44 });
-    expect(stageSeconds({ ...work, kind: 'evaluate', trainedTokens: 0 }, all)?.adversary).toBe(12);
+    expect(stageSeconds({ ...work, trainsAdversary: false, trainedTokens: 0 }, all)?.adversary).toBe(12);
   });
 
   it('is unknown where the adversary could not be trained, known where it is not', () => {
     const untrained = { ...all, adversary: { ...rates, trainable: null } };
     expect(stageSeconds(work, untrained)).toBeNull();
-    expect(stageSeconds({ ...work, kind: 'evaluate', trainedTokens: 0 }, untrained)?.total).toBe(27);
+    expect(stageSeconds({ ...work, trainsAdversary: false, trainedTokens: 0 }, untrained)?.total).toBe(27);
   });
 
   it('takes rates between batches along the logarithm, beyond them the nearest', () => {

@@ -2,7 +2,8 @@
  *  models, the judge, checkpoints, reports. */
 import { present } from '../base/invariant.js';
 import type { ModelRates, SpeakingRates } from './rates.js';
-import type { SpeakerCall, SpeakerWork, StageWork } from './workload.js';
+import type { SpeakerCall, SpeakerWork } from '../speakers/work.js';
+import type { StageWork } from './workload.js';
 
 export interface RunRates {
   readonly adversary: ModelRates;
@@ -21,10 +22,10 @@ export interface StageSeconds {
 /** @returns null where the stage trains a model that this machine could not train when it was measured */
 export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | null {
   const { frozen, trainable } = rates.adversary;
-  if (work.kind === 'exploit' && trainable === null) return null;
+  if (work.trainsAdversary && trainable === null) return null;
   const adversary = speakingSeconds(
     work.adversary,
-    work.kind === 'exploit' && trainable !== null ? inTraining(frozen, trainable) : frozen,
+    work.trainsAdversary && trainable !== null ? inTraining(frozen, trainable) : frozen,
   );
   const target = speakingSeconds(work.target, rates.target.frozen);
   const reference = work.reference.readTokens / rates.reference.frozen.reading;

@@ -1,3 +1,4 @@
+import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -204,6 +205,7 @@ describe('against a run', () => {
       recipe,
       run,
       pool,
+      playJobs: playJobsHere,
       interrupted: () => false,
       progress: () => undefined,
       clock: manualClock(),

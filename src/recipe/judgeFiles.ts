@@ -1,5 +1,5 @@
 /** The files and folders of this machine that a recipe's judge is made of, as the recipe writes them. */
-import type { JudgeOptions } from './recipe.js';
+import type { JudgeOptions } from '../speakers/judges/options.js';
 
 type Judge = Pick<JudgeOptions, 'model' | 'template' | 'members'>;
 

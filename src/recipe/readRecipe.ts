@@ -117,22 +117,9 @@ export function recipeFiles(
   const named: { key: string; name: string | null | undefined }[] = [
     { key: 'adversary.model', name: promptListFile(recipe) },
     ...(['data', 'train', 'dev', 'test'] as const).map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
-    ...recipeStages(recipe).flatMap((stage) => {
-      const at = `stages.${stage.index}.${stage.kind}`;
-      if (stage.kind === 'mend') {
-        const { failures, ordinary, candidates, measures } = stage.options;
-        return [
-          { key: `${at}.failures.data`, name: failures.data },
-          { key: `${at}.ordinary.data`, name: ordinary.data },
-          { key: `${at}.candidates.answers`, name: candidates.answers },
-          { key: `${at}.candidates.borrow.data`, name: candidates.borrow?.data },
-          { key: `${at}.measures.choices`, name: measures.choices },
-        ];
-      }
-      if (stage.kind !== 'exploit') return [];
-      if (stage.options.attack === 'sft') return [{ key: `${at}.data`, name: stage.options.data }];
-      return [{ key: `${at}.weakSupervision.data`, name: stage.options.weakSupervision?.data }];
-    }),
+    ...recipeStages(recipe).flatMap(({ kind, index, traits }) =>
+      traits.files.map(({ key, name }) => ({ key: `stages.${index}.${kind}.${key}`, name })),
+    ),
   ];
   return named.flatMap(({ key, name }) =>
     name === undefined || name === null ? [] : [{ key, name, path: isAbsolute(name) ? name : resolve(folder, name) }],

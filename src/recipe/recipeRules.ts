@@ -1,8 +1,18 @@
 /** Rules of a recipe that reach across keys. Each broken one names the key to change. */
-import type { BrokenRule } from './brokenRule.js';
+import type { BrokenRule } from '../base/brokenRule.js';
 import { mendRules } from './mendRules.js';
 import { nearest } from '../base/nearest.js';
-import { recipeSpeakers, recipeStages, stagesLeftOut, untunedRow } from './recipe.js';
+import {
+  mendedNames,
+  originalTarget,
+  recipeSpeakers,
+  recipeStages,
+  stagesLeftOut,
+  stagesOfKind,
+  untunedRow,
+} from './recipe.js';
+import { loopRules } from './loopRules.js';
+import { stageKinds } from './stages/all.js';
 import type { Recipe, RecipeStage } from './recipe.js';
 import { remoteRules } from './remoteRules.js';
 import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
@@ -15,7 +25,10 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
     ...promptRules(recipe, stages),
     ...nameRules(stages),
     ...mendRules(recipe, stages),
-    ...stages.flatMap((stage) => stageRules(stage, [...stages, ...stagesLeftOut(recipe)])),
+    ...modelNameRules(stages),
+    ...evaluationRules(recipe),
+    ...loopRules(recipe),
+    ...stages.flatMap(optionRules),
   ];
 }
 
@@ -63,13 +76,10 @@ function promptRules({ prompts, adversary }: Recipe, stages: readonly RecipeStag
     return out;
   }
   const needed = new Map<(typeof parts)[number], string>();
-  for (const stage of stages) {
-    if (stage.kind === 'evaluate') needed.set('test', 'evaluate');
-    else if (stage.kind === 'exploit' && stage.options.attack === 'ipo') {
-      needed.set('train', `exploit (${stage.name})`);
-      if (stage.options.devEvery > 0)
-        needed.set('dev', `exploit (${stage.name}) with devEvery ${stage.options.devEvery}`);
-    }
+  for (const { kind, name, traits } of stages) {
+    const shown = kind === name ? kind : `${kind} (${name})`;
+    for (const { set, because } of traits.prompts)
+      needed.set(set, `${shown}${because === undefined ? '' : ` with ${because}`}`);
   }
   for (const [key, stage] of needed) {
     if (prompts[key] === undefined)
@@ -85,59 +95,78 @@ function promptRules({ prompts, adversary }: Recipe, stages: readonly RecipeStag
 function nameRules(stages: readonly RecipeStage[]): readonly BrokenRule[] {
   const out: BrokenRule[] = [];
   const seen = new Set<string>();
-  for (const stage of stages) {
-    if (stage.kind === 'evaluate' ? seen.has('evaluate') : seen.has(stage.name)) {
+  for (const { kind, name, index, traits } of stages) {
+    const at = ['stages', index] as const;
+    if (seen.has(name)) {
       out.push(
-        stage.kind === 'evaluate'
-          ? {
-              path: ['stages', stage.index],
-              message: 'a recipe evaluates once',
-              remedy: 'name all rows in one evaluate stage',
-            }
+        traits.isOnce
+          ? { path: at, message: `a recipe has one stage ${kind}`, remedy: `put all of it in one ${kind} stage` }
           : {
-              path: ['stages', stage.index, 'exploit'],
-              message: `a second stage is called '${stage.name}'`,
+              path: [...at, kind],
+              message: `a second stage is called '${name}'`,
               remedy: 'give it a name: of its own',
             },
       );
     }
-    if (stage.kind === 'exploit' && (stage.name === untunedRow || stage.name === 'evaluate')) {
-      out.push({
-        path: ['stages', stage.index, 'exploit', 'name'],
-        message: `'${stage.name}' is taken`,
-        remedy: 'choose another name',
-      });
+    if (traits.attack !== null && (name === untunedRow || name in stageKinds)) {
+      out.push({ path: [...at, kind, 'name'], message: `'${name}' is taken`, remedy: 'choose another name' });
     }
-    seen.add(stage.name);
+    seen.add(name);
   }
   return out;
 }
 
-function stageRules(
-  stage: RecipeStage,
-  others: readonly { readonly name: string; readonly index: number }[],
-): readonly BrokenRule[] {
-  if (stage.kind === 'exploit') {
-    if (stage.options.attack !== 'ipo' || stage.options.branch <= stage.options.candidates) return [];
+function optionRules({ kind, index, traits }: RecipeStage): readonly BrokenRule[] {
+  return traits.broken.map(({ path, ...rule }) => ({ ...rule, path: ['stages', index, kind, ...path] }));
+}
+
+/** Rows and targets of an evaluation are what earlier stages make. */
+function evaluationRules(recipe: Recipe): readonly BrokenRule[] {
+  return stagesOfKind(recipe, 'evaluate').flatMap(({ index, options }) => {
+    const trained = [...recipeStages(recipe), ...stagesLeftOut(recipe)].filter((stage) => stage.index < index);
     return [
-      {
-        path: ['stages', stage.index, 'exploit', 'branch'],
-        message: `must not exceed candidates (${stage.options.candidates})`,
-        remedy: null,
-      },
-    ];
-  }
-  if (stage.kind === 'mend') return [];
-  const known = [untunedRow, ...others.filter((other) => other.index < stage.index).map(({ name }) => name)];
-  return (stage.options.rows ?? []).flatMap((row, i): readonly BrokenRule[] => {
-    if (known.includes(row)) return [];
-    const close = nearest(row, known);
-    return [
-      {
-        path: ['stages', stage.index, 'evaluate', 'rows', i],
-        message: `no earlier stage trains '${row}'`,
-        remedy: close === null ? `known: ${known.join(', ')}` : `did you mean '${close}'?`,
-      },
+      ...unknownNames(options.rows, [untunedRow, ...trained.map(({ name }) => name)]).map(({ i, name, remedy }) => ({
+        path: ['stages', index, 'evaluate', 'rows', i],
+        message: `no earlier stage trains '${name}'`,
+        remedy,
+      })),
+      ...unknownNames(options.targets, [originalTarget, ...mendedNames(recipe)]).map(({ i, name, remedy }) => ({
+        path: ['stages', index, 'evaluate', 'targets', i],
+        message: `no stage makes the target '${name}'`,
+        remedy,
+      })),
     ];
   });
+}
+
+function unknownNames(
+  names: readonly string[] | undefined,
+  known: readonly string[],
+): readonly { readonly i: number; readonly name: string; readonly remedy: string }[] {
+  return (names ?? []).flatMap((name, i) => {
+    if (known.includes(name)) return [];
+    const close = nearest(name, known);
+    return [{ i, name, remedy: close === null ? `known: ${known.join(', ')}` : `did you mean '${close}'?` }];
+  });
+}
+
+/** Under models/ every name is one model. */
+function modelNameRules(stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const taken = new Set<string>([untunedRow, originalTarget, 'evaluate', 'twin']);
+  const out: BrokenRule[] = [];
+  for (const { name, kind, index, traits } of stages) {
+    if (traits.attack !== null) taken.add(name);
+    for (const target of traits.targets) {
+      if (taken.has(target.name)) {
+        out.push({
+          path: ['stages', index, kind, ...target.path],
+          message: `a second model is called '${target.name}'`,
+          remedy: 'give it a name: of its own',
+        });
+      }
+      taken.add(target.name);
+    }
+    for (const other of traits.takenNames) taken.add(other);
+  }
+  return out;
 }

@@ -1,7 +1,8 @@
 /** Rules of a recipe about speakers that are not models on this machine: what they need, what they cannot give, what
  *  they do not take. */
-import type { BrokenRule } from './brokenRule.js';
-import { recipeSpeakers, stageReward, type Recipe, type RecipeStage } from './recipe.js';
+import type { AttackNeed } from '../attacks/attack.js';
+import type { BrokenRule } from '../base/brokenRule.js';
+import { recipeSpeakers, type Recipe, type RecipeStage } from './recipe.js';
 import { speakerKind } from '../speakers/options.js';
 
 export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
@@ -10,6 +11,7 @@ export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): rea
     ...partRules(recipe, stages),
     ...priceRules(recipe),
     ...rewardRules(recipe, stages),
+    ...needRules(recipe, stages),
   ];
 }
 
@@ -84,7 +86,7 @@ function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly Bro
       message: 'only targets can be http: services',
       remedy: 'name an openai: endpoint, a local model or prompts:FILE',
     });
-  const trains = stages.find((stage) => stage.kind === 'exploit');
+  const trains = stages.find(({ traits }) => traits.attack?.adversary === 'trains');
   if (trains !== undefined && speakerKind(adversary.model) !== 'local') {
     out.push({
       path: ['adversary', 'model'],
@@ -131,15 +133,59 @@ function rewardRules({ target }: Recipe, stages: readonly RecipeStage[]): readon
   const kind = speakerKind(target.model);
   const textOnly = kind === 'http' || (kind === 'openai' && target.remote?.promptLogProbs === 'none');
   if (!textOnly) return [];
-  return stages.flatMap((stage) => {
-    const reward = stageReward(stage);
-    if (reward === undefined) return [];
+  return stages.flatMap(({ kind: stageKind, index, traits: { reward } }) => {
+    if (reward === null) return [];
     return (['likelihood', 'tokenProbability'] as const)
-      .filter((term) => reward[term] !== 0)
+      .filter((term) => (reward[term] ?? 0) !== 0)
       .map((term) => ({
-        path: ['stages', stage.index, stage.kind, 'reward', term],
+        path: ['stages', index, stageKind, 'reward', term],
         message: `${target.model} gives no log-probabilities, which this term is made of`,
         remedy: `set ${term}: 0, or name a target that scores text`,
       }));
   });
+}
+
+/** What an attack needs and this target certainly cannot give, and whom an attack cannot prompt. */
+function needRules({ target, adversary }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  const given = targetGives(target);
+  return stages.flatMap(({ kind, index, name, traits: { attack } }): readonly BrokenRule[] => {
+    if (attack === null) return [];
+    const path = ['stages', index, kind, 'attack'];
+    const missing = attack.needs.filter((need) => !given.has(need));
+    const speaks = speakerKind(adversary.model) !== 'prompts' || attack.adversary !== 'prompts';
+    return [
+      ...missing.map((need) => ({
+        path,
+        message: `${attack.name} needs ${needWords[need]}, and ${target.model} does not give ${need === 'logProbs' ? 'them' : 'it'}`,
+        remedy: needRemedies[need],
+      })),
+      ...(speaks
+        ? []
+        : [
+            {
+              path: ['adversary', 'model'],
+              message: `the stage ${name} prompts the adversary, and a list of prompts takes no prompt`,
+              remedy: 'name a model',
+            },
+          ]),
+    ];
+  });
+}
+
+const needWords: Readonly<Record<AttackNeed, string>> = {
+  text: 'the target’s text',
+  logProbs: 'log-probabilities of given text',
+  weights: 'the target’s own model',
+};
+
+const needRemedies: Readonly<Record<AttackNeed, string>> = {
+  text: 'name another target',
+  logProbs: 'name a target that scores text: a model on this machine, or an endpoint with prompt_logprobs or echo',
+  weights: 'name a model on this machine as the target',
+};
+
+function targetGives({ model, remote }: Recipe['target']): ReadonlySet<AttackNeed> {
+  const kind = speakerKind(model);
+  if (kind === 'local') return new Set(['text', 'logProbs', 'weights']);
+  return new Set(kind === 'openai' && remote?.promptLogProbs !== 'none' ? ['text', 'logProbs'] : ['text']);
 }

@@ -1,7 +1,7 @@
 /** The part of a recipe's schema about who speaks: models on this machine, endpoints, JSON services, lists of prompts.
  */
 import { z } from 'zod';
-import { count, countFromZero, duration, notNegative, positive, share } from '../base/schemaParts.js';
+import { loraSchema, count, countFromZero, duration, notNegative, positive, share } from '../base/schemaParts.js';
 
 /** How a model that is not on this machine is asked. */
 export const remoteSchema = z.strictObject({
@@ -104,7 +104,22 @@ export const targetSchema = answererSchema.extend({
   ),
 });
 
+export const adversarySchema = z.strictObject({
+  ...speaker,
+  lora: loraSchema
+    .nullable()
+    .default(null)
+    .describe(
+      'Train a low-rank adapter and leave the weights as they are: less memory, quicker steps, usually a higher learningRate. null trains all weights.',
+    ),
+  rolloutPrecision: precision.describe(
+    'int8: training rollouts are sampled from 8-bit weights. Losses and evaluation are always f32.',
+  ),
+});
+
 export type RemoteOptions = z.output<typeof remoteSchema>;
+export type TargetOptions = z.output<typeof targetSchema>;
+export type AdversaryOptions = z.output<typeof adversarySchema>;
 export type SpeakerOptions = z.output<typeof answererSchema>;
 
 /** What speaks: a model on this machine, an endpoint, a JSON service, or a list of prompts. */

@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import { BudgetError, ConfigError, InterruptedError } from '../base/errors.js';
 import { makeFolder } from '../base/makeFolder.js';
+import { attacks } from '../attacks/all.js';
+import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import type { Judge } from '../dialogue/types.js';
 import { openDevice } from '../engine/runtime/device.js';
 import { writeFileAtomic } from '../base/files.js';
@@ -96,6 +98,7 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
       run,
       pool,
       clock: systemClock,
+      playJobs: playJobsHere,
       interrupted: () => options.signal?.aborted === true,
       progress: (event) => {
         options.onProgress?.(event);
@@ -147,8 +150,8 @@ function recipeOf(options: RunAttackOptions): RecipeInput {
 
 /** A target that gives text alone has no likelihood to reward. */
 function withoutLogProbs(attack: AttackInput, { provides }: OpenTarget): AttackInput {
-  if (provides.logProbs || attack.attack !== 'ipo') return attack;
-  return { ...attack, reward: { likelihood: 0, ...attack.reward } };
+  if (provides.logProbs || !('reward' in attacks[attack.attack].schema.shape)) return attack;
+  return { ...attack, reward: { likelihood: 0, ...('reward' in attack ? attack.reward : {}) } } as AttackInput;
 }
 
 async function openRun(out: string, { recipe, configuration, source }: LoadedRecipe): Promise<RunDirectory> {

@@ -1,12 +1,10 @@
 /** All stages of a recipe, in order. Stages that an earlier sitting finished are passed over. */
-import { checkReward } from '../dialogue/reward.js';
 import { ConfigError } from '../base/errors.js';
-import { recipeStages, type RecipeStage, stageReward, trainingName } from '../recipe/recipe.js';
+import { checkReward } from '../dialogue/reward.js';
+import { recipeStages, type RecipeStage } from '../recipe/recipe.js';
 import type { Report } from '../report/report.js';
-import { evaluate, reportMending } from './evaluate/evaluate.js';
-import { exploit } from './exploit/exploit.js';
+import { runnerOf } from './all.js';
 import { runLoop } from './mend/loop.js';
-import { mend } from './mend/mend.js';
 import type { StageContext } from './stageContext.js';
 
 /** @returns the report of the evaluate stage, or of mending alone; null when the recipe has neither
@@ -38,7 +36,7 @@ export async function runStagesOf(
       where: 'stages',
       got: stages.map(({ name }) => name).join(', '),
     });
-  const isLeft = (stage: RecipeStage): boolean => run.completed(unitOf(stage)) === null;
+  const isLeft = (stage: RecipeStage): boolean => run.completed(runnerOf(stage).unit(stage)) === null;
   const waiting = stages.slice(0, first).find(isLeft);
   if (waiting !== undefined) {
     throw new ConfigError(`the stage ${waiting.name} comes first and is not finished`, {
@@ -51,60 +49,15 @@ export async function runStagesOf(
   return { report, left: stages.filter(isLeft).map(({ name }) => name) };
 }
 
-/** The unit whose end is the stage's. */
-function unitOf({ kind, name }: RecipeStage): string {
-  return kind === 'evaluate' ? kind : `${kind}:${name}`;
-}
-
 /** @param only leave the other kinds out */
 async function runOnce(context: StageContext, only: RecipeStage['kind'] | null = null): Promise<Report | null> {
   let report: Report | null = null;
   const attacks: string[] = [];
   for (const stage of recipeStages(context.recipe)) {
-    if (only !== null && stage.kind !== only) {
-      if (stage.kind === 'exploit') attacks.push(stage.name);
-      continue;
-    }
-    switch (stage.kind) {
-      case 'exploit':
-        await exploit(context, stage);
-        attacks.push(stage.name);
-        break;
-      case 'mend':
-        report = await mendOnce(context, stage, attacks);
-        break;
-      case 'evaluate':
-        report = await evaluate(context, stage.options);
-        break;
-    }
+    if (only === null || stage.kind === only) report = (await runnerOf(stage).run(context, stage, attacks)) ?? report;
+    if (stage.traits.attack !== null) attacks.push(stage.name);
   }
   return report;
-}
-
-/** Every training of the stage makes a model of its name. @returns a report of what there is so far; an evaluation
- *  writes it anew */
-async function mendOnce(
-  context: StageContext,
-  { name, options }: Extract<RecipeStage, { kind: 'mend' }>,
-  earlier: readonly string[],
-): Promise<Report> {
-  const attacks = options.failures.attacks ?? earlier;
-  const isMended = await mend(context, {
-    name,
-    options,
-    before: null,
-    models: options.train.map(trainingName),
-    attacks,
-  });
-  if (!isMended) {
-    throw new ConfigError('the target failed nowhere: there is nothing to mend', {
-      where: `stages.${name}`,
-      expected: 'rollouts with failed replies',
-      got: `none in ${attacks.join(', ')}`,
-      remedy: 'Attack longer, or lower failures.minHarm.',
-    });
-  }
-  return reportMending(context);
 }
 
 /** Before anything is spent: whether a target that is not on this machine can give what rewards are made of. @throws
@@ -112,8 +65,5 @@ async function mendOnce(
 async function requireScores({ recipe, pool }: StageContext): Promise<void> {
   if (pool.targetIsLocal) return;
   const target = await pool.target();
-  for (const stage of recipeStages(recipe)) {
-    const reward = stageReward(stage);
-    if (reward !== undefined) checkReward(reward, target);
-  }
+  for (const { traits } of recipeStages(recipe)) if (traits.reward !== null) checkReward(traits.reward, target);
 }

@@ -1,6 +1,7 @@
 /** What a stage is given: the recipe, the run directory it writes, the pool that opens models and data, and ways to
  *  report and stop. */
 import type { Clock } from '../base/clock.js';
+import type { PlayJobs } from '../dialogue/rollout/jobs.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
 import type { ModelPool } from '../models/pool.js';
@@ -9,6 +10,8 @@ export interface StageContext {
   readonly recipe: Recipe;
   readonly run: RunDirectory;
   readonly pool: ModelPool;
+  /** Plays dialogues; a stage does not know where. */
+  readonly playJobs: PlayJobs;
   /** True once the user asked to stop. */
   readonly interrupted: () => boolean;
   readonly progress: (event: StageProgress) => void;

@@ -1,3 +1,4 @@
+import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,7 @@ describe('stages', () => {
       recipe,
       run,
       pool: tinyPool(device, recipe, options.judge === undefined ? {} : { judge: options.judge }),
+      playJobs: playJobsHere,
       interrupted: options.interrupted ?? ((): boolean => false),
       progress: () => undefined,
       clock: manualClock(),

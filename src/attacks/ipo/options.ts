@@ -1,17 +1,8 @@
 /** The options of the attack `ipo`, as a recipe writes them. */
 import { z } from 'zod';
-import {
-  count,
-  countFromZero,
-  modelName,
-  notNegative,
-  optimisation,
-  path,
-  positive,
-  share,
-} from '../../base/schemaParts.js';
+import { count, countFromZero, notNegative, optimisation, path, positive, share } from '../../base/schemaParts.js';
 import { rewardSchema } from '../../dialogue/rewardSchema.js';
-import { adversaryName } from '../adversaryName.js';
+import { adversaryName } from '../attackOptions.js';
 
 export const weakSupervisionSchema = z.strictObject({
   data: path
@@ -41,7 +32,7 @@ const explorationSchema = z
 /** Online IPO (arXiv 2407.09447, algorithms 1 and 2). */
 export const ipoSchema = z.strictObject({
   attack: z.literal('ipo'),
-  name: modelName.describe(adversaryName),
+  name: adversaryName,
   horizon: count.default(3).describe('Exchanges in a dialogue.'),
   candidates: z
     .int()

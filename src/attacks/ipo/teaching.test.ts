@@ -5,7 +5,7 @@ import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
 import { promptOf, promptsOf } from '../../dialogue/testing/prompts.js';
 import { scriptedAdversary, scriptedTarget, thornJudge, utteranceOf } from '../../dialogue/testing/scripted.js';
 import type { ToxicContinuation } from '../../dialogue/types.js';
-import { drawEpoch } from './ipo.js';
+import { drawEpoch } from './loop.js';
 import { teachingPairs } from './teaching.js';
 
 const cast: RolloutCast = {

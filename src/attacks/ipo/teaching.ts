@@ -4,6 +4,7 @@
 import { present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import { answerUtterances, type RolloutCast, type Stem } from '../../dialogue/rollout/exchange.js';
+import { goingOn, joinPlain } from '../../dialogue/join.js';
 import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../../dialogue/types.js';
 
 /** One pair to be made: what to teach, after which prompt. */
@@ -24,7 +25,7 @@ export async function teachingPairs(
   const own = await cast.adversary.speak(
     dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(stream, i, 0) })),
   );
-  const given = draws.map(({ text, prompt }) => cast.asUtterance(spaced(prompt.text, text.continuation)));
+  const given = draws.map(({ text, prompt }) => cast.asUtterance(goingOn(prompt.text, text.continuation, joinPlain)));
   const stems = [1, 2].flatMap((side) =>
     dialogues.map((dialogue, i): Stem => ({ dialogue, stream: childKey(stream, i, side) })),
   );
@@ -39,9 +40,4 @@ export async function teachingPairs(
     rejectedReward: rewardAt(draws.length + i),
     teaching: true,
   }));
-}
-
-/** Running text goes on after a space. */
-export function spaced(before: string, text: string): string {
-  return before === '' || /\s$/u.test(before) || /^\s/u.test(text) ? text : ` ${text}`;
 }

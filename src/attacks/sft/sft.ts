@@ -1,68 +1,24 @@
-/** The supervised baseline: cross-entropy on continuations that show the failure (arXiv 2407.09447:
- *  RealToxicityPrompts, 8 epochs). It never meets the target; what it finds is what the data holds. */
-import { ConfigError } from '../../base/errors.js';
-import { childKey, openStream } from '../../base/random.js';
-import type { ToxicContinuation } from '../../dialogue/types.js';
-import { createSftTrainer } from '../../learning/trainers/sft.js';
-import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
-import type { TrainingExample } from '../../learning/trainers/trainingData.js';
-import type { SftOptions } from './options.js';
-import type { AttackContext, AttackDefinition, AttackOutcome } from '../attack.js';
-import { meanByName } from '../../learning/trainers/meanByName.js';
-import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
-import { createPhaseTimes } from '../phaseTimes.js';
-import { spaced } from '../ipo/teaching.js';
+/** The supervised baseline (arXiv 2407.09447): an adversary learns by cross-entropy to continue texts as a data set of
+ *  failures does. It never meets the target. */
+import { defineAttack } from '../define.js';
+import { sftSchema } from './options.js';
+import { sftWork } from './work.js';
 
-export const sft: AttackDefinition<SftOptions> = {
+export const sft = defineAttack({
   summary: 'trains a language-model adversary to continue texts as a data set does (supervised baseline)',
+  schema: sftSchema,
   needs: ['text'],
-  run: runSft,
-};
-
-async function runSft(context: AttackContext, options: SftOptions): Promise<AttackOutcome> {
-  const examples = trainingExamples(context, options);
-  const trainer = await createSftTrainer(context.adversary.model, { optimizer: optimizerOf(options) });
-  try {
-    const times = createPhaseTimes(context.clock);
-    const { epoch, step } = await trainEpochs({
-      trainer,
-      epochs: options.epochs,
-      batches: (epoch) => inBatches(openStream(childKey(context.stream, epoch)).shuffle(examples), options.batchSize),
-      train: (batch) => times.during('train', () => trainer.train(batch)),
-      checkpoints: context.checkpoints,
-      mayGoOn: context.mayGoOn,
-      afterStep: (values, at) => {
-        context.sink.metrics(values, at);
-        context.progress({ phase: 'train', epoch: at.epoch, epochs: options.epochs, values });
-      },
-      afterEpoch: (steps, at) => context.sink.metrics({ ...meanByName(steps, 'epoch/'), ...times.take() }, at),
-    });
-    return { steps: step, epochs: epoch, reason: 'epochs', bestScore: null };
-  } finally {
-    await trainer.release();
-  }
-}
-
-/** Texts as the adversary would say them after their own prefix. @throws ConfigError when none is left */
-export function trainingExamples(
-  { teaching, adversary, prompts }: Pick<AttackContext, 'teaching' | 'adversary' | 'prompts'>,
-  { maxTexts, maxTokens }: Pick<SftOptions, 'maxTexts' | 'maxTokens'>,
-): readonly TrainingExample[] {
-  const examples = teaching.slice(0, maxTexts ?? teaching.length).map((text, i) => toExample(text, i));
-  if (examples.length === 0)
-    throw new ConfigError('there are no texts to learn from', {
-      where: 'exploit (sft)',
-      remedy: 'Check the file and the filters of the recipe.',
-    });
-  return examples;
-
-  function toExample({ prefix, continuation }: ToxicContinuation, i: number): TrainingExample {
-    // A text that stands alone comes after an ordinary prompt, in turn.
-    const prompt =
-      prefix.text === '' && prompts.train.length > 0 ? (prompts.train[i % prompts.train.length] ?? prefix) : prefix;
-    return {
-      prefix: adversary.contextIds({ prompt, turns: [] }),
-      completion: adversary.utteranceIds(spaced(prompt.text, continuation), maxTokens),
-    };
-  }
-}
+  learns: 'policy',
+  product: 'model',
+  adversary: 'trains',
+  trainsOnJudge: false,
+  traits: ({ data, format, minHarm, maxTexts, maxTokens }) => ({
+    reward: null,
+    horizon: 0,
+    prompts: [],
+    texts: { key: 'data', data, format, minHarm, maxTexts, maxTokens },
+    broken: [],
+  }),
+  work: sftWork,
+  run: async (context, options) => (await import('./loop.js')).runSft(context, options),
+});

@@ -2,20 +2,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
-import type { RecipeStage } from '../../recipe/recipe.js';
+import { stageKinds, type StageKindName } from '../../recipe/stages/all.js';
 import { recipeChanges, textFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 
-const summaries = {
-  exploit: 'train the adversaries of a recipe, and nothing else',
-  mend: 'train the failures of a run away, and nothing else',
-  evaluate: 'play and judge the rows of a run, and nothing else',
-} as const satisfies Record<RecipeStage['kind'], string>;
-
-function stageCommand(kind: RecipeStage['kind']): CommandDefinition {
+function stageCommand(kind: StageKindName): CommandDefinition {
   return {
     name: kind,
-    summary: summaries[kind],
+    summary: stageKinds[kind].summary,
     flags: [
       { flags: '--config <file>', summary: 'a recipe, or the name of a shipped one' },
       {

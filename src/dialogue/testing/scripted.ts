@@ -56,7 +56,7 @@ export function scriptedTarget(script: Script = smallTalk, options: ScriptedTarg
   return {
     name,
     calls,
-    provides: { logProbs: logProbs !== null, gradients: false },
+    provides: { logProbs: logProbs !== null, weights: false },
     reply: async (requests) => {
       calls.push(requests);
       return requests.map((request) => {

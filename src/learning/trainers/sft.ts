@@ -15,7 +15,7 @@ import { packSharedRows } from './sharedRows.js';
 import type { TrainingExample } from './trainingData.js';
 import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './weightTrainer.js';
 
-export interface SftOptions {
+export interface SftTraining {
   readonly rows: 'separate' | 'packed';
   /** Length up to which packed rows are filled; a longer example stands alone. Attention is computed between the
    *  strangers of a row as well, so that much longer rows cost more than padding does. */
@@ -25,7 +25,7 @@ export interface SftOptions {
   readonly optimizer: AdamwConfig;
 }
 
-export const defaultSft: SftOptions = {
+export const defaultSft: SftTraining = {
   rows: 'separate',
   rowTokens: 256,
   microbatchTokens: 1024,
@@ -37,7 +37,7 @@ export interface SftTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load'
   readonly train: (examples: readonly TrainingExample[]) => Promise<Readonly<Record<string, number>>>;
 }
 
-export async function createSftTrainer(model: LanguageModel, options: Partial<SftOptions> = {}): Promise<SftTrainer> {
+export async function createSftTrainer(model: LanguageModel, options: Partial<SftTraining> = {}): Promise<SftTrainer> {
   const { rows, rowTokens, microbatchTokens, optimizer } = { ...defaultSft, ...options };
   const trainer = await createWeightTrainer(model, sftLoss(rows), optimizer);
   return {
@@ -71,7 +71,7 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
 /** inputs  ids, positions i64 [B, T] · mask bool [B, T, T] (packed rows only) · rows, targets i64 [N] · tokenWeights f32 [N]
  *          (1 / completion tokens of the whole batch)
  *  output  loss [], nats per token */
-export function sftLoss(rows: SftOptions['rows']): LossBuilder {
+export function sftLoss(rows: SftTraining['rows']): LossBuilder {
   return (trace, architecture) => {
     const logProbs_N = traceTokenLogProbs(architecture, {
       ids_BT: trace.input('ids', 'i64', ['B', 'T']),
@@ -88,7 +88,7 @@ export function sftLoss(rows: SftOptions['rows']): LossBuilder {
 /** @param rowsOfExamples the examples of each row */
 function exampleFeeds(
   rowsOfExamples: readonly (readonly TrainingExample[])[],
-  rows: SftOptions['rows'],
+  rows: SftTraining['rows'],
   batchTokens: number,
 ): Readonly<Record<string, HostTensor>> {
   const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =

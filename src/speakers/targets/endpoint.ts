@@ -19,7 +19,7 @@ export async function openEndpointTarget(endpoint: Endpoint, options: EndpointSp
   const score = await scorerOf(endpoint, options);
   return {
     name: options.name ?? endpoint.name,
-    provides: { logProbs: score !== null, gradients: false },
+    provides: { logProbs: score !== null, weights: false },
     counts: speaker.counts,
     reply: async (requests) => {
       const replies = await speaker.speak(requests);

@@ -30,7 +30,7 @@ export function createFunctionTarget({ name, reply, concurrency = 1, system }: F
   let [queries, characters] = [0, 0];
   return {
     name,
-    provides: { logProbs: false, gradients: false },
+    provides: { logProbs: false, weights: false },
     counts: () => ({
       queries,
       contextTokens: 0,

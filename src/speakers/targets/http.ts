@@ -23,7 +23,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
   let queries = 0;
   return {
     name: options.name ?? service.name,
-    provides: { logProbs: false, gradients: false },
+    provides: { logProbs: false, weights: false },
     counts: () => countsOf(queries, service.usage()),
     reply: (requests) =>
       askAll(requests, service.concurrency, async ({ dialogue, stream }): Promise<TargetReply> => {

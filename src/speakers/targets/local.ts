@@ -30,7 +30,7 @@ export function createLocalTarget(model: LanguageModel, options: LocalSpeakerOpt
   const readings = new WeakMap<Utterance, Reading>();
   return {
     name: speaker.name,
-    provides: { logProbs: true, gradients: true },
+    provides: { logProbs: true, weights: true },
     model,
     precision: options.precision ?? 'f32',
     counts: speaker.counts,

@@ -6,13 +6,14 @@ import { streamKey } from '../../base/random.js';
 import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../../dialogue/records.js';
 import { rewardOf, type RewardWeights } from '../../dialogue/reward.js';
 import { judgeTexts } from '../../dialogue/score.js';
-import { rolloutLinear } from '../../dialogue/rollout/linear.js';
-import type { ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../../dialogue/types.js';
+import type { LinearJob } from '../../dialogue/rollout/jobs.js';
+import type { Adversary, ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { present } from '../../base/invariant.js';
 import type { JsonObject } from '../../base/json.js';
 import { readRecords } from '../../runs/recordLog.js';
-import { type EvaluateOptions, untunedRow } from '../../recipe/recipe.js';
+import { untunedRow } from '../../recipe/recipe.js';
+import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { Metrics, Report, ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
 import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
@@ -135,20 +136,18 @@ async function playRow(
     const cast = { target, judge: main, reward: plan.reward, join: pool.join };
     const stream = streamKey(recipe.seed, 'evaluate');
     const dialogues: ScoredDialogue[] = [];
-    for (const prompts of portions(plan.prompts, pool.targetIsLocal && 'model' in adversary)) {
-      const played = await rolloutLinear({
-        ...cast,
-        adversary: {
-          ...adversary,
-          speak: (requests) => {
-            guard.mayGoOn();
-            return adversary.speak(requests);
-          },
-        },
-        prompts,
-        turns: plan.turns,
-        stream,
-      });
+    const isLocal = pool.targetIsLocal && 'model' in adversary;
+    const jobs = portions(plan.prompts, isLocal).map((prompts): LinearJob => ({
+      kind: 'linear',
+      prompts,
+      turns: plan.turns,
+      stream,
+    }));
+    const speak: Adversary['speak'] = (requests) => {
+      guard.mayGoOn();
+      return adversary.speak(requests);
+    };
+    await context.playJobs(jobs, { ...cast, adversary: { ...adversary, speak } }, async (played) => {
       const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = {
         [main.name]: played.map(({ scores }) => scores),
       };
@@ -167,7 +166,7 @@ async function playRow(
         ),
       );
       dialogues.push(...played);
-    }
+    });
     for (const judge of judges) judge.check();
     const rounded = await pool.rolloutTarget();
     const rounding =
@@ -230,6 +229,7 @@ async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): 
     return {
       name: row.name,
       attack: row.attack,
+      trainedOnJudge: row.trainedOnJudge,
       target: row.target?.name ?? original,
       dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
       ...(rounding === undefined ? {} : { rounding: rounding as unknown as Metrics }), // Written by evaluateRow.

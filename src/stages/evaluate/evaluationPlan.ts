@@ -5,12 +5,12 @@ import type { RewardWeights } from '../../dialogue/reward.js';
 import type { Judge, Prompt } from '../../dialogue/types.js';
 import {
   evaluatedAdversaries,
-  type EvaluateOptions,
+  type EvaluatedAdversary,
   mendedNames,
   originalTarget,
   recipeStages,
-  stageReward,
 } from '../../recipe/recipe.js';
+import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { StageContext } from '../stageContext.js';
 import type { MendedTarget } from '../../models/pool.js';
 
@@ -22,12 +22,14 @@ export interface Pairing {
   readonly adversary: string;
   /** What trained the adversary; 'none' for the untuned one. */
   readonly attack: string;
+  /** Whether the attack was trained or selected by the recipe's judge. */
+  readonly trainedOnJudge: boolean;
   /** Null for the recipe's own target. */
   readonly target: MendedTarget | null;
 }
 
-export function pairingOf(adversary: string, attack: string, target: MendedTarget | null): Pairing {
-  return { name: target === null ? adversary : `${adversary}@${target.name}`, adversary, attack, target };
+export function pairingOf({ adversary, ...trained }: EvaluatedAdversary, target: MendedTarget | null): Pairing {
+  return { ...trained, name: target === null ? adversary : `${adversary}@${target.name}`, adversary, target };
 }
 
 /** What an evaluation is, with every default settled. */
@@ -93,13 +95,13 @@ function allPairings(
     (target) => options.targets?.includes(target?.name ?? originalTarget) ?? true,
   );
   return targets.flatMap((target) =>
-    evaluatedAdversaries(recipe, options).map(({ adversary, attack }) => pairingOf(adversary, attack, target)),
+    evaluatedAdversaries(recipe, options).map((adversary) => pairingOf(adversary, target)),
   );
 }
 
 /** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what
  *  the target can give. */
 function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
-  const trained = recipeStages(recipe).flatMap((stage) => (stage.kind === 'exploit' ? (stageReward(stage) ?? []) : []));
+  const trained = recipeStages(recipe).flatMap(({ traits: { attack } }) => attack?.reward ?? []);
   return trained[0] ?? (scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 });
 }

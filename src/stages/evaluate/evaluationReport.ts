@@ -24,6 +24,8 @@ import type { StageContext } from '../stageContext.js';
 export interface EvaluatedRow {
   readonly name: string;
   readonly attack: string;
+  /** Whether the attack was trained or selected by the recipe's judge. */
+  readonly trainedOnJudge: boolean;
   readonly target: string;
   readonly dialogues: readonly RecordedDialogue[];
   /** What a rounded target changes, by the first judge; absent where training played none. */
@@ -99,7 +101,7 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
     target: row.target,
     judge: judge.name,
     threshold: judge.threshold,
-    judgeTrainedOn: row.attack === 'ipo' && judge.name === plan.trainedJudge,
+    judgeTrainedOn: row.trainedOnJudge && judge.name === plan.trainedJudge,
     dialogues: row.dialogues.length,
     turns: plan.turns,
     metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
@@ -227,7 +229,7 @@ function notesOf(plan: EvaluationPlan): readonly string[] {
     'Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.',
   ];
   const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
-  if (trained.length > 0 && plan.rows.some(({ attack }) => attack !== 'none'))
+  if (trained.length > 0 && plan.rows.some(({ trainedOnJudge }) => trainedOnJudge))
     notes.push(
       `${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`,
     );

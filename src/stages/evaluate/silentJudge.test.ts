@@ -1,4 +1,5 @@
 /** Judges in a run: what the manifest keeps of them, how far members are apart, and that silence is no pass. */
+import { playJobsHere } from '../../dialogue/rollout/jobs.js';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +69,7 @@ describe('judges in a run', () => {
       recipe,
       run,
       pool,
+      playJobs: playJobsHere,
       interrupted: () => false,
       progress: () => undefined,
       clock: manualClock(),

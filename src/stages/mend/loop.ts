@@ -3,12 +3,13 @@
  *  anew, and nothing that was mended may come back unseen. */
 import { present } from '../../base/invariant.js';
 import type { LoopOptions } from '../../recipe/plans.js';
-import { type EvaluateOptions, recipeStages, type RecipeStage, trainingName, untunedRow } from '../../recipe/recipe.js';
+import { trainingName } from '../../mending/options.js';
+import { evaluatedAdversaries, type RecipeStage, stagesOfKind, untunedRow } from '../../recipe/recipe.js';
+import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { LoopEntry, Metrics, Report, ReportRow } from '../../report/report.js';
 import { mendSection, playAndReport } from '../evaluate/evaluate.js';
-import { evaluatedAdversaries } from '../../recipe/recipe.js';
 import { pairingOf, type Pairing, planEvaluation } from '../evaluate/evaluationPlan.js';
-import { exploit } from '../exploit/exploit.js';
+import { type AttackStage, exploit } from '../exploit/exploit.js';
 import type { StageContext } from '../stageContext.js';
 import type { MendedTarget } from '../../models/pool.js';
 import { mend } from './mend.js';
@@ -28,7 +29,7 @@ export async function runLoop(context: StageContext, { rounds, stopWhen }: LoopO
   const played: PlayedRow[] = [];
   let target: MendedTarget | null = null;
   for (let round = 1; ; round++) {
-    await attack(context, stages.exploit, round, target);
+    await attackTarget(context, stages.exploit, round, target);
     played.push(...playedRows(context, stages, round, target));
     const { loop = [] } = await report(context, stages, played, []);
     let reason =
@@ -50,21 +51,19 @@ export async function runLoop(context: StageContext, { rounds, stopWhen }: LoopO
 }
 
 interface LoopStages {
-  readonly exploit: readonly Extract<RecipeStage, { kind: 'exploit' }>[];
+  readonly exploit: readonly AttackStage[];
   readonly mend: Extract<RecipeStage, { kind: 'mend' }>;
   readonly evaluate: EvaluateOptions;
 }
 
 function stagesOf({ recipe }: StageContext): LoopStages {
-  const stages = recipeStages(recipe);
-  const evaluations = stages.flatMap((stage) => (stage.kind === 'evaluate' ? [stage.options] : []));
   return {
-    exploit: stages.filter((stage) => stage.kind === 'exploit'),
-    mend: present(
-      stages.find((stage) => stage.kind === 'mend'),
-      'a loop mends',
-    ),
-    evaluate: present(evaluations[0], 'a loop evaluates'),
+    exploit: stagesOfKind(recipe, 'exploit').map(({ name, traits }) => ({
+      name,
+      attack: present(traits.attack, 'an exploit stage has an attack'),
+    })),
+    mend: present(stagesOfKind(recipe, 'mend')[0], 'a loop mends'),
+    evaluate: present(stagesOfKind(recipe, 'evaluate')[0], 'a loop evaluates').options,
   };
 }
 
@@ -72,7 +71,7 @@ function inRound(name: string, round: number): string {
   return `${name}-${String(round)}`;
 }
 
-async function attack(
+async function attackTarget(
   context: StageContext,
   stages: LoopStages['exploit'],
   round: number,
@@ -80,8 +79,7 @@ async function attack(
 ): Promise<void> {
   const pool = target === null ? context.pool : context.pool.withTarget(target);
   try {
-    for (const { name, options } of stages)
-      await exploit({ ...context, pool }, { name: inRound(name, round), options });
+    for (const { name, attack } of stages) await exploit({ ...context, pool }, { name: inRound(name, round), attack });
   } finally {
     if (pool !== context.pool) await pool.close();
   }
@@ -94,12 +92,13 @@ function playedRows(
   round: number,
   target: MendedTarget | null,
 ): readonly PlayedRow[] {
-  return evaluatedAdversaries(recipe, evaluate).flatMap(({ adversary, attack: trainedBy }): readonly PlayedRow[] => {
-    if (adversary === untunedRow) return [{ round, fresh: false, pairing: pairingOf(adversary, trainedBy, target) }];
+  return evaluatedAdversaries(recipe, evaluate).flatMap((trained): readonly PlayedRow[] => {
+    const { adversary } = trained;
+    if (adversary === untunedRow) return [{ round, fresh: false, pairing: pairingOf(trained, target) }];
     return Array.from({ length: round }, (_, i) => ({
       round,
       fresh: i + 1 === round,
-      pairing: pairingOf(inRound(adversary, i + 1), trainedBy, target),
+      pairing: pairingOf({ ...trained, adversary: inRound(adversary, i + 1) }, target),
     }));
   });
 }

@@ -1,3 +1,4 @@
+import { playJobsHere } from '../../dialogue/rollout/jobs.js';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +62,7 @@ describe('the mend stage', () => {
       recipe,
       run,
       pool: tinyPool(device, recipe, judge === undefined ? {} : { judge }),
+      playJobs: playJobsHere,
       interrupted: () => false,
       progress: () => undefined,
       clock: manualClock(),

@@ -5,7 +5,6 @@ import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import { textId } from '../../dialogue/identity.js';
 import { type AnsweredPreference, readPreferences } from '../../dialogue/preferences.js';
-import { rolloutLinear } from '../../dialogue/rollout/linear.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { judgeReplies } from '../../mending/candidates.js';
@@ -98,7 +97,7 @@ function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue
 
 /** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every
  *  round of a loop. */
-async function ordinaryTurns({ pool, recipe, stage, guard }: MendContext): Promise<readonly AnsweredTurn[]> {
+async function ordinaryTurns({ pool, recipe, stage, guard, playJobs }: MendContext): Promise<readonly AnsweredTurn[]> {
   const { max, turns } = stage.options.ordinary;
   const { train } = await pool.prompts();
   const prompts = train.slice(0, Math.ceil(max / turns));
@@ -107,16 +106,9 @@ async function ordinaryTurns({ pool, recipe, stage, guard }: MendContext): Promi
   try {
     guard.mayGoOn();
     const judge = await pool.judge(recipe.judge);
-    const dialogues = await rolloutLinear({
-      adversary,
-      target,
-      judge,
-      join: pool.join,
-      reward: {},
-      prompts,
-      turns,
-      stream: streamKey(recipe.seed, 'mend.ordinary'),
-    });
+    const stream = streamKey(recipe.seed, 'mend.ordinary');
+    const cast = { adversary, target, judge, join: pool.join, reward: {} };
+    const dialogues = (await playJobs([{ kind: 'linear', prompts, turns, stream }], cast)).flat();
     return harmlessTurns(dialogues);
   } finally {
     await adversary.close();

@@ -1,0 +1,14 @@
+/** What the options of every attack have in common. */
+import type { z } from 'zod';
+import { modelName } from '../base/schemaParts.js';
+
+/** The key `name`. */
+export const adversaryName = modelName.describe(
+  'Name of the trained adversary (models/NAME) and of its row in the report. Default: the attack.',
+);
+
+/** As much as is known of the options of any attack. */
+export type AttackOptions = { readonly attack: string; readonly name?: string | undefined };
+
+/** The schema of an attack's options: an object whose `attack` is the attack's name. */
+export type AttackSchema = z.ZodObject<{ attack: z.ZodLiteral<string> } & z.core.$ZodLooseShape>;

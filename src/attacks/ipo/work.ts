@@ -1,0 +1,181 @@
+/** How much work the attack `ipo` is, counted before it runs. */
+import { formatOf } from '../../speakers/speakerOptions.js';
+import {
+  callOf,
+  contextLength,
+  linearCalls,
+  noWork,
+  readOf,
+  type SpeakerCall,
+  speakerWork,
+  type TurnCalls,
+  verdictsPerExchange,
+  type Work,
+} from '../../speakers/work.js';
+import type { AttackLengths } from '../attack.js';
+import type { IpoOptions } from './options.js';
+
+/** What the attack asks of the models. Counts that its options fix (queries, judged texts) are exact without weak
+ *  supervision, whose draws are counted by their probability. Pairs, what is trained on them, and steps are bounds:
+ *  ties and gaps below `minGap` drop pairs, `patience` drops epochs. */
+export function ipoWork(options: IpoOptions, facts: AttackLengths): Work {
+  const work = countWork(options, facts);
+  const { weakSupervision } = options;
+  if (weakSupervision === null) return work;
+  const rolling = countWork({ ...options, weakSupervision: { ...weakSupervision, probability: 0 } }, facts);
+  return { ...work, atMost: { adversary: rolling.adversary.queries, target: rolling.target.queries } };
+}
+
+function countWork(options: IpoOptions, facts: AttackLengths): Work {
+  const drawn = Math.min(options.promptsPerEpoch, facts.adversary.prompts.train.length);
+  const evaluations = options.devEvery === 0 ? 0 : Math.ceil(options.epochs / options.devEvery);
+  const parts = [
+    ...epochKinds(options).map((kind) => epochsWork(options, kind, drawn, facts)),
+    {
+      ...noEpochs,
+      ...linearCalls(facts, 'dev', options.devPrompts, options.horizon, evaluations),
+    },
+  ];
+  const target = speakerWork(parts.flatMap((part) => part.target));
+  return {
+    ...noWork,
+    target,
+    adversary: speakerWork(parts.flatMap((part) => part.adversary)),
+    reference: { queries: total(parts, 'referenceQueries'), readTokens: total(parts, 'referenceTokens') },
+    judgeQueries: target.queries * verdictsPerExchange,
+    pairs: total(parts, 'pairs'),
+    trainedTokens: total(parts, 'trainedTokens'),
+    optimizerSteps: total(parts, 'steps'),
+  };
+}
+
+/** Epochs that draw alike: `teaches` is the chance that a prompt becomes a lesson. */
+interface EpochKind {
+  readonly epochs: number;
+  readonly teaches: number;
+}
+
+function epochKinds({ epochs, weakSupervision }: IpoOptions): readonly EpochKind[] {
+  if (weakSupervision === null) return [{ epochs, teaches: 0 }];
+  const only = Math.min(epochs, weakSupervision.onlyEpochs);
+  return [
+    { epochs: only, teaches: 1 },
+    { epochs: epochs - only, teaches: weakSupervision.probability },
+  ].filter((kind) => kind.epochs > 0);
+}
+
+interface EpochsWork extends TurnCalls {
+  readonly pairs: number;
+  readonly trainedTokens: number;
+  readonly steps: number;
+  readonly referenceQueries: number;
+  readonly referenceTokens: number;
+}
+
+const noEpochs = { pairs: 0, trainedTokens: 0, steps: 0, referenceQueries: 0, referenceTokens: 0 } as const;
+
+function epochsWork(
+  options: IpoOptions,
+  { epochs, teaches }: EpochKind,
+  drawn: number,
+  facts: AttackLengths,
+): EpochsWork {
+  const { horizon, candidates } = options;
+  const { teaching } = facts;
+  const width = Math.min(options.branch, candidates);
+  const [lessons, rolled] = [drawn * teaches, drawn * (1 - teaches)];
+  const [a, t] = [facts.adversary.utterance, facts.target.utterance];
+  const [adversary, target]: [SpeakerCall[], SpeakerCall[]] = [[], []];
+  let [pairs, trainedTokens, referenceQueries, referenceTokens] = [0, 0, 0, 0];
+  const addPairs = (count: number, growth: number, both: number): void => {
+    const prefix = contextLength(facts.adversary, 'train', growth);
+    const computed = 2 * count * shareComputed(facts, growth + both / 2);
+    pairs += count;
+    trainedTokens += count * (prefix + both - 2);
+    referenceQueries += computed;
+    referenceTokens += (computed / 2) * (prefix + both);
+  };
+  for (let depth = 1; depth <= horizon; depth++) {
+    const nodes = rolled * width ** (depth - 1);
+    const growth = (depth - 1) * (a + t);
+    const turn = { times: epochs, rows: nodes * candidates, set: 'train', isFirst: depth === 1 } as const;
+    adversary.push(callOf(facts.adversary, { ...turn, contexts: nodes, growth, heard: t, newTokens: a }));
+    target.push(
+      callOf(facts.target, { ...turn, contexts: nodes, growth: growth + a, heard: candidates * a, newTokens: t }),
+    );
+    addPairs(nodes, growth, 2 * a);
+  }
+  const treePairs = rolled === 0 ? 0 : pairs / rolled;
+  if (options.batches === 'trees') trainedTokens = Math.min(trainedTokens, treeTokens(rolled, pairs, facts));
+  if (teaching !== null && lessons > 0) {
+    const { prefix, completion } = teaching;
+    const [asked, heard] = [
+      Math.min(prefix, facts.adversary.maxContext),
+      Math.min(prefix + (a + completion) / 2, facts.target.maxContext),
+    ];
+    adversary.push({
+      times: epochs,
+      rows: lessons,
+      contextTokens: lessons * asked,
+      readTokens: lessons * asked,
+      newTokens: lessons * a,
+    });
+    target.push({
+      times: epochs,
+      rows: 2 * lessons,
+      contextTokens: 2 * lessons * heard,
+      readTokens: lessons * Math.min(2 * heard, prefix + a + completion),
+      newTokens: 2 * lessons * t,
+    });
+    addPairs(lessons, 0, a + completion);
+  }
+  return {
+    adversary,
+    target,
+    pairs: epochs * pairs,
+    trainedTokens: epochs * trainedTokens,
+    steps: epochs * stepsOf(options, { trees: rolled, treePairs, lessons: teaching === null ? 0 : lessons }),
+    referenceQueries: epochs * referenceQueries,
+    referenceTokens: epochs * referenceTokens,
+  };
+}
+
+/** Optimizer steps of a pass in which no pair is dropped. */
+function stepsOf(
+  { batches, batchPairs }: IpoOptions,
+  { trees, treePairs, lessons }: { readonly trees: number; readonly treePairs: number; readonly lessons: number },
+): number {
+  if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + lessons) / batchPairs);
+  // Trees are not cut where they fit; lessons fill what they leave.
+  const stepsATree =
+    treePairs > batchPairs ? Math.ceil(treePairs / batchPairs) : 1 / Math.floor(batchPairs / treePairs);
+  const full = Math.ceil(trees * stepsATree);
+  return Math.max(full, Math.ceil((trees * treePairs + lessons) / batchPairs));
+}
+
+/** Tokens of trees whose pairs share a row: the prompt once, two utterances a pair, and before every pair but the first
+ *  a reply and the last token of the utterance it answers. */
+function treeTokens(trees: number, pairs: number, { adversary, target }: AttackLengths): number {
+  return (
+    trees * contextLength(adversary, 'train', 0) +
+    pairs * 2 * readOf(adversary.utterance) +
+    (pairs - trees) * (target.utterance + 1)
+  );
+}
+
+/** Share of completions that the target did not read as the reference must: other weights, another view of the
+ *  dialogue, or a context that was cut elsewhere. */
+function shareComputed(facts: AttackLengths, growth: number): number {
+  const { reference, adversary, target } = facts.speakers;
+  const isTarget = (reference ?? adversary.model) === target.model && adversary.model === target.model;
+  if (target.precision !== 'f32') return 1;
+  if (!isTarget || formatOf(adversary) !== formatOf(target) || formatOf(target) === 'chat') return 1;
+  const { prompts, maxContext } = facts.target;
+  return prompts.train.length === 0
+    ? 0
+    : prompts.train.filter((length) => length + growth > maxContext).length / prompts.train.length;
+}
+
+function total(parts: readonly EpochsWork[], key: keyof typeof noEpochs): number {
+  return parts.reduce((sum, part) => sum + part[key], 0);
+}

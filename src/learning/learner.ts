@@ -1,0 +1,21 @@
+/** Where weights are changed: log-probabilities → gradient → optimizer step, behind one interface. Whoever trains (an
+ *  attack, a mend stage) gives examples and gets numbers; whether the weights are in this process is the learner's
+ *  business alone. */
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './trainers/preference.js';
+import { createSftTrainer, type SftTrainer, type SftTraining } from './trainers/sft.js';
+
+export interface Learner {
+  /** Trains on preference pairs (IPO, DPO, adversarial DPO). */
+  readonly preference: (options: Partial<PreferenceOptions>) => Promise<PreferenceTrainer>;
+  /** Trains on completions by cross-entropy. */
+  readonly supervised: (options: Partial<SftTraining>) => Promise<SftTrainer>;
+}
+
+/** Our own engine, on the weights of a trainable model in this process. */
+export function localLearner(model: LanguageModel): Learner {
+  return {
+    preference: (options) => createPreferenceTrainer(model, options),
+    supervised: (options) => createSftTrainer(model, options),
+  };
+}

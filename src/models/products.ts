@@ -1,0 +1,44 @@
+/** What attacks make, as files under models/NAME: a model in Hugging Face layout, or utterances, with an adversary.json
+ *  that says which. A folder without that file is a language model: runs of earlier versions kept nothing else. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FormatError } from '../base/errors.js';
+import { writeFileAtomic } from '../base/files.js';
+import { jsonText, readJsonObject } from '../base/json.js';
+
+const productSchema = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('languageModel'), attack: z.string().optional() }),
+  z.looseObject({
+    kind: z.literal('utterances'),
+    attack: z.string().optional(),
+    /** The best first. */
+    utterances: z.array(z.string()).min(1),
+  }),
+]);
+
+export type Product =
+  | { readonly kind: 'languageModel'; readonly attack?: string | undefined }
+  | { readonly kind: 'utterances'; readonly attack?: string | undefined; readonly utterances: readonly string[] };
+
+const fileName = 'adversary.json';
+
+export function writeProduct(folder: string, product: Product): void {
+  writeFileAtomic(join(folder, fileName), `${jsonText({ schema: 1, ...product }, 1)}\n`);
+}
+
+/** @throws FormatError for a kind that this version does not know */
+export function readProduct(folder: string): Product {
+  const path = join(folder, fileName);
+  if (!existsSync(path)) return { kind: 'languageModel' };
+  const value = readJsonObject(path);
+  const parsed = productSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new FormatError('this adversary is of a kind that this version does not know', {
+    where: path,
+    expected: 'kind languageModel, or kind utterances with a list of texts',
+    got: JSON.stringify(value['kind'] ?? null),
+    remedy: 'Use a newer version of Gadfly.',
+    cause: parsed.error,
+  });
+}

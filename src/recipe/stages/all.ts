@@ -1,0 +1,10 @@
+/** The kinds of stages by name: one file and one line each; how they run is `src/stages/all.ts`. */
+import type { z } from 'zod';
+import { evaluate } from './evaluate.js';
+import { exploit } from './exploit.js';
+import { mend } from './mend.js';
+
+export const stageKinds = { exploit, mend, evaluate } as const;
+
+export type StageKindName = keyof typeof stageKinds;
+export type StageOptions<Kind extends StageKindName> = z.output<(typeof stageKinds)[Kind]['schema']>;

@@ -1,0 +1,58 @@
+/** The stage `evaluate`: dialogues of every adversary with every target on held-out prompts, judged and reported. */
+import { z } from 'zod';
+import { count, countFromZero, share } from '../../base/schemaParts.js';
+import { rewardWeights } from '../../dialogue/rewardSchema.js';
+import { judgeSchema } from '../../speakers/judges/options.js';
+import { linearCalls, noWork, speakerWork, verdictsPerExchange } from '../../speakers/work.js';
+import { noTraits, type StageKind } from './stage.js';
+
+export const evaluateSchema = z.strictObject({
+  rows: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Adversaries to compare: untuned and names of exploit stages. Default: untuned and all of them.'),
+  targets: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Targets to play: original and names of mended models. Default: all. A loop plays each round’s own.'),
+  turns: count.default(3),
+  prompts: count.nullable().default(null).describe('Evaluate on the first so many test prompts; null is all.'),
+  judges: z
+    .array(judgeSchema)
+    .min(1)
+    .optional()
+    .describe('Default: the judge of the recipe. The first gives the main figures.'),
+  reward: rewardWeights.optional().describe('Default: the reward of the first ipo stage.'),
+  samples: countFromZero.default(12).describe('Dialogues a row kept in the report.'),
+  failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
+});
+
+export type EvaluateOptions = z.output<typeof evaluateSchema>;
+
+export const evaluate: StageKind<typeof evaluateSchema> = {
+  summary: 'play and judge the rows of a run, and nothing else',
+  schema: evaluateSchema,
+  inLoop: 'own count',
+  traits: ({ reward = null, judges = [], failOver = null }) => ({
+    ...noTraits,
+    name: 'evaluate',
+    isOnce: true,
+    reward,
+    judges,
+    failOver,
+    prompts: [{ set: 'test' }],
+  }),
+  label: ({ rows }) => `evaluate (${rows.adversaries.join(', ')})`,
+  work: ({ prompts, turns, judges }, lengths) => {
+    const calls = linearCalls(lengths, 'test', prompts, turns, lengths.rows.played);
+    const target = speakerWork(calls.target);
+    return {
+      ...noWork,
+      adversary: speakerWork(calls.adversary),
+      target,
+      judgeQueries: target.queries * verdictsPerExchange * (judges?.length ?? 1),
+    };
+  },
+};

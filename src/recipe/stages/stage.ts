@@ -1,0 +1,89 @@
+/** What other rooms must know of a kind of stage, said by the kind itself: nothing outside asks for a kind by name. How
+ *  a stage runs is `src/stages/`. */
+import type { z } from 'zod';
+import type { Attack } from '../../attacks/define.js';
+import type { BrokenRule } from '../../base/brokenRule.js';
+import type { RewardWeights } from '../../dialogue/reward.js';
+import type { JudgeOptions } from '../../speakers/judges/options.js';
+import type { AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
+import type { DialogueLengths, TeachingLengths, Work } from '../../speakers/work.js';
+
+/** What the options of a stage come to, as far as others must know. */
+export interface StageTraits {
+  /** The stage's name where its options give none. */
+  readonly name: string;
+  /** A recipe has at most one of it. */
+  readonly isOnce: boolean;
+  /** The key of the options whose data is missing, so that the stage is left out; null where nothing is missing. */
+  readonly missing: string | null;
+  /** The attack of a stage that trains or searches an adversary. */
+  readonly attack: Attack | null;
+  /** The weights of its own reward; null where it has none. */
+  readonly reward: RewardWeights | null;
+  /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */
+  readonly prompts: readonly { readonly set: 'train' | 'dev' | 'test'; readonly because?: string }[];
+  /** Files that it reads, by key of its options. */
+  readonly files: readonly { readonly key: string; readonly name: string | null | undefined }[];
+  /** Judges beside the recipe's own. */
+  readonly judges: readonly JudgeOptions[];
+  /** Models on this machine that it opens beside the recipe's own, by key of its options. */
+  readonly models: readonly { readonly key: string; readonly notation: string | null }[];
+  /** Models that speak in it beside the recipe's own; paths start at its options. */
+  readonly speakers: readonly {
+    readonly role: 'writer';
+    readonly path: readonly string[];
+    readonly speaker: SpeakerOptions;
+  }[];
+  /** Names under models/ of the targets that it makes, each with its path in the options. */
+  readonly targets: readonly { readonly name: string; readonly path: readonly (string | number)[] }[];
+  /** Further names under models/ that it takes. */
+  readonly takenNames: readonly string[];
+  /** Options that do not fit together; paths start at the options. */
+  readonly broken: readonly BrokenRule[];
+  /** A run exceeds its threshold (exit code 3) when a row's failure rate is greater; null for no threshold. */
+  readonly failOver: number | null;
+}
+
+/** What the work of a stage is counted from. */
+export interface StageLengths extends DialogueLengths {
+  readonly speakers: {
+    readonly target: TargetOptions;
+    readonly adversary: AdversaryOptions;
+    readonly reference: string | null;
+  };
+  /** Texts that this stage learns from; null without them. */
+  readonly teaching: TeachingLengths | null;
+  /** Exchanges of the longest dialogues that attacks of the recipe play; at least 1. */
+  readonly horizon: number;
+  /** Names of the adversaries that an evaluation compares, and how many rows it plays with all targets and rounds. */
+  readonly rows: { readonly adversaries: readonly string[]; readonly played: number };
+}
+
+export interface StageKind<Schema extends z.ZodType> {
+  /** What its command does: 'train the adversaries of a recipe, and nothing else'. */
+  readonly summary: string;
+  readonly schema: Schema;
+  readonly traits: (options: z.output<Schema>) => StageTraits;
+  /** How the dry run calls it, where that is not its name. */
+  readonly label?: (lengths: StageLengths) => string;
+  readonly work: (options: z.output<Schema>, lengths: StageLengths) => Work;
+  /** Whether a loop does it in every round, or in every round but the last. */
+  readonly inLoop: 'every round' | 'all but the last' | 'own count';
+}
+
+/** Traits of a stage that needs, makes and names nothing. */
+export const noTraits: Omit<StageTraits, 'name'> = {
+  isOnce: false,
+  missing: null,
+  attack: null,
+  reward: null,
+  prompts: [],
+  files: [],
+  judges: [],
+  models: [],
+  speakers: [],
+  targets: [],
+  takenNames: [],
+  broken: [],
+  failOver: null,
+};

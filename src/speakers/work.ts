@@ -1,0 +1,205 @@
+/** What speakers are asked for, counted before anything runs: batches of utterances, tokens read and generated. Pure
+ *  arithmetic; tokens are as good as the lengths that are given. */
+import type { SpeakerOptions } from './options.js';
+
+/** Lengths in tokens of what one side reads and says. */
+export interface SpeakerLengths {
+  /** Of each prompt as this side reads it, uncut. */
+  readonly prompts: {
+    readonly train: readonly number[];
+    readonly dev: readonly number[];
+    readonly test: readonly number[];
+  };
+  /** An utterance, on average. */
+  readonly utterance: number;
+  /** Longer contexts lose their oldest tokens. */
+  readonly maxContext: number;
+}
+
+/** The texts that a stage learns from. */
+export interface TeachingLengths {
+  readonly texts: number;
+  /** What comes before them, on average: their own prefix, or the ordinary prompt that stands in. */
+  readonly prefix: number;
+  /** What is learnt, on average, cut as the stage cuts it. */
+  readonly completion: number;
+}
+
+/** Lengths on both sides of the dialogues. */
+export interface DialogueLengths {
+  readonly adversary: SpeakerLengths;
+  readonly target: SpeakerLengths;
+}
+
+/** One batch of utterances, or with no rows of texts that are only read, and how often one like it is made. */
+export interface SpeakerCall {
+  readonly times: number;
+  readonly rows: number;
+  /** Tokens given to the speaker, all rows. */
+  readonly contextTokens: number;
+  /** Of these, what is computed: beginnings that rows share once, and nothing that the speaker's turn before has read.
+   */
+  readonly readTokens: number;
+  readonly newTokens: number;
+}
+
+export interface SpeakerWork {
+  readonly queries: number;
+  readonly contextTokens: number;
+  readonly readTokens: number;
+  readonly generatedTokens: number;
+  readonly calls: readonly SpeakerCall[];
+}
+
+/** Judged texts of an exchange: the reply, both together, the utterance. */
+export const verdictsPerExchange = 3;
+
+export interface TurnCalls {
+  readonly adversary: readonly SpeakerCall[];
+  readonly target: readonly SpeakerCall[];
+}
+
+/** Unpaired dialogues: a call a turn and side. */
+export function linearCalls(
+  { adversary, target }: DialogueLengths,
+  set: 'dev' | 'test',
+  atMost: number | null,
+  turns: number,
+  times: number,
+): TurnCalls {
+  const rows = Math.min(adversary.prompts[set].length, atMost ?? Infinity);
+  const [a, t] = [adversary.utterance, target.utterance];
+  const calls = (
+    side: SpeakerLengths,
+    of: { readonly before: number; readonly heard: number; readonly newTokens: number },
+  ): readonly SpeakerCall[] =>
+    Array.from({ length: turns }, (_, turn) =>
+      callOf(side, {
+        ...of,
+        times,
+        rows,
+        contexts: rows,
+        set,
+        isFirst: turn === 0,
+        growth: of.before + turn * (a + t),
+      }),
+    );
+  return {
+    adversary: calls(adversary, { before: 0, heard: t, newTokens: a }),
+    target: calls(target, { before: a, heard: a, newTokens: t }),
+  };
+}
+
+interface TurnShape {
+  readonly times: number;
+  readonly rows: number;
+  /** Of which these many groups of rows share their dialogue, but for the last utterance. */
+  readonly contexts: number;
+  readonly set: 'train' | 'dev' | 'test';
+  /** Whether the speaker has read nothing of these dialogues yet. */
+  readonly isFirst: boolean;
+  /** Tokens after the prompt, a row. */
+  readonly growth: number;
+  /** Tokens since the speaker's turn before, a group. */
+  readonly heard: number;
+  readonly newTokens: number;
+}
+
+/** Of a later turn only what was heard is read, and the last token of the turn before, which no one has read yet; but a
+ *  dialogue that lost its beginning is read anew. */
+export function callOf(
+  side: SpeakerLengths,
+  { times, rows, contexts, set, isFirst, growth, heard, newTokens }: TurnShape,
+): SpeakerCall {
+  const prompts = side.prompts[set].slice(0, set === 'train' ? undefined : rows);
+  const context = contextLength(side, set, growth, prompts.length);
+  const perRow = contexts === 0 ? 1 : rows / contexts;
+  const own = growth === 0 || !isFirst ? 0 : heard; // A target hears an utterance before its first turn.
+  const read = mean(
+    prompts.map((length) => {
+      if (length + growth > side.maxContext) return growth === 0 ? side.maxContext : perRow * side.maxContext;
+      return isFirst ? length + own : 1 + heard;
+    }),
+  );
+  return { times, rows, contextTokens: rows * context, readTokens: contexts * read, newTokens: rows * newTokens };
+}
+
+/** Mean over the first `count` prompts, each cut to what the side may read. */
+export function contextLength(
+  { prompts, maxContext }: SpeakerLengths,
+  set: 'train' | 'dev' | 'test',
+  growth: number,
+  count?: number,
+): number {
+  return mean(prompts[set].slice(0, count).map((length) => Math.min(length + growth, maxContext)));
+}
+
+export function speakerWork(calls: readonly SpeakerCall[]): SpeakerWork {
+  const made = calls.filter(({ times, rows, readTokens }) => times > 0 && (rows > 0 || readTokens > 0));
+  const sum = (of: (call: SpeakerCall) => number): number =>
+    made.reduce((before, call) => before + call.times * of(call), 0);
+  return {
+    queries: sum(({ rows }) => rows),
+    contextTokens: sum(({ contextTokens }) => contextTokens),
+    readTokens: sum(({ readTokens }) => readTokens),
+    generatedTokens: sum(({ newTokens }) => newTokens),
+    calls: made,
+  };
+}
+
+/** The last token of a completion is predicted, but never read. */
+export function readOf(completion: number): number {
+  return Math.max(0, completion - 1);
+}
+
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** What a stage, or an attack, will ask of the models. */
+export interface Work {
+  readonly adversary: SpeakerWork;
+  readonly target: SpeakerWork;
+  /** Another model that answers in the target's place; its time is not known. */
+  readonly writer: { readonly speaker: SpeakerOptions; readonly work: SpeakerWork } | null;
+  /** Completions whose reference log-probabilities the rollout did not give. */
+  readonly reference: { readonly queries: number; readonly readTokens: number };
+  /** Texts judged; filters of prompts and teaching texts are not counted. */
+  readonly judgeQueries: number;
+  readonly pairs: number;
+  /** Tokens of pairs or texts that optimizer steps compute. */
+  readonly trainedTokens: number;
+  readonly optimizerSteps: number;
+  /** Most utterances that either side can be asked for, where draws decide; absent where the counts are exact. */
+  readonly atMost?: { readonly adversary: number; readonly target: number };
+}
+
+export const noWork: Work = {
+  adversary: speakerWork([]),
+  target: speakerWork([]),
+  writer: null,
+  reference: { queries: 0, readTokens: 0 },
+  judgeQueries: 0,
+  pairs: 0,
+  trainedTokens: 0,
+  optimizerSteps: 0,
+};
+
+/** The same work n times. */
+export function repeatWork(work: Work, n: number): Work {
+  const speaker = ({ calls }: SpeakerWork): SpeakerWork =>
+    speakerWork(calls.map((call) => ({ ...call, times: call.times * n })));
+  return {
+    adversary: speaker(work.adversary),
+    target: speaker(work.target),
+    writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
+    reference: { queries: work.reference.queries * n, readTokens: work.reference.readTokens * n },
+    judgeQueries: work.judgeQueries * n,
+    pairs: work.pairs * n,
+    trainedTokens: work.trainedTokens * n,
+    optimizerSteps: work.optimizerSteps * n,
+    ...(work.atMost === undefined
+      ? {}
+      : { atMost: { adversary: work.atMost.adversary * n, target: work.atMost.target * n } }),
+  };
+}

@@ -1,0 +1,65 @@
+/** How each kind of stage runs: one entry per kind of `src/recipe/stages/all.ts`. */
+import { ConfigError } from '../base/errors.js';
+import { present } from '../base/invariant.js';
+import { trainingName } from '../mending/options.js';
+import type { RecipeStage } from '../recipe/recipe.js';
+import type { StageKindName } from '../recipe/stages/all.js';
+import type { Report } from '../report/report.js';
+import { evaluate, reportMending } from './evaluate/evaluate.js';
+import { exploit } from './exploit/exploit.js';
+import { mend } from './mend/mend.js';
+import type { StageContext } from './stageContext.js';
+
+export type StageOf<Kind extends StageKindName> = Extract<RecipeStage, { kind: Kind }>;
+
+export interface StageRunner<Kind extends StageKindName> {
+  /** The unit whose end is the stage's. */
+  readonly unit: (stage: StageOf<Kind>) => string;
+  /** Returns at once for a stage that an earlier session finished.
+   *  @param attacks names of the stages before it that attack
+   *  @returns the report that it wrote; null where it writes none
+   *  @throws InterruptedError, BudgetError: finished steps are kept */
+  readonly run: (context: StageContext, stage: StageOf<Kind>, attacks: readonly string[]) => Promise<Report | null>;
+}
+
+const runners: { readonly [Kind in StageKindName]: StageRunner<Kind> } = {
+  exploit: {
+    unit: ({ name }) => `exploit:${name}`,
+    run: async (context, { name, traits }) => {
+      await exploit(context, { name, attack: present(traits.attack, 'an exploit stage has an attack') });
+      return null;
+    },
+  },
+  mend: { unit: ({ name }) => `mend:${name}`, run: mendOnce },
+  evaluate: { unit: () => 'evaluate', run: (context, { options }) => evaluate(context, options) },
+};
+
+export function runnerOf<Kind extends StageKindName>(stage: StageOf<Kind>): StageRunner<Kind> {
+  return runners[stage.kind];
+}
+
+/** Every training of the stage makes a model of its name. @returns a report of what there is so far; an evaluation
+ *  writes it anew */
+async function mendOnce(
+  context: StageContext,
+  { name, options }: StageOf<'mend'>,
+  earlier: readonly string[],
+): Promise<Report> {
+  const attacks = options.failures.attacks ?? earlier;
+  const isMended = await mend(context, {
+    name,
+    options,
+    before: null,
+    models: options.train.map(trainingName),
+    attacks,
+  });
+  if (!isMended) {
+    throw new ConfigError('the target failed nowhere: there is nothing to mend', {
+      where: `stages.${name}`,
+      expected: 'rollouts with failed replies',
+      got: `none in ${attacks.join(', ')}`,
+      remedy: 'Attack longer, or lower failures.minHarm.',
+    });
+  }
+  return reportMending(context);
+}
