@@ -1,10 +1,10 @@
 // What `npm run demo`, `npm test` and their like do first on any machine: install what is missing, build what is stale.
 // Plain JavaScript without dependencies, because it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBuilt, fail, hash } from './build.mjs';
+import { ensureBuilt, fail } from './build.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [task = 'help', ...rest] = process.argv.slice(2);
@@ -39,16 +39,26 @@ function vitest(project) {
   return run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...rest]);
 }
 
-/** Installs when node_modules is absent or was made from another lockfile. */
+/** Installs when node_modules lacks a package of the lockfile or holds another version of it. */
 function ensureInstalled() {
-  const stamp = join(root, 'node_modules', '.gadfly-lock');
-  const wanted = hash([readFileSync(join(root, 'package-lock.json'))]);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  if (isInstalled()) return;
   console.error('Installing npm packages …');
   // .npmrc says ignore-scripts: the runtime's install script would fetch CUDA libraries; the CPU libraries are in its package.
   const code = run(npm(), ['ci', '--loglevel=error']);
   if (code !== 0) fail('npm ci failed; see above');
-  writeFileSync(stamp, wanted);
+}
+
+function isInstalled() {
+  const installed = join(root, 'node_modules', '.package-lock.json'); // npm writes it when an installation is complete
+  if (!existsSync(installed)) return false;
+  const versions = packagesIn(installed);
+  return Object.entries(packagesIn(join(root, 'package-lock.json'))).every(
+    ([path, { version, optional }]) => path === '' || optional === true || versions[path]?.version === version,
+  );
+}
+
+function packagesIn(lockfile) {
+  return JSON.parse(readFileSync(lockfile, 'utf8')).packages;
 }
 
 function npm() {

@@ -40,8 +40,7 @@ function listFiles(folder) {
   });
 }
 
-/** SHA-256 of the parts one after another, in hexadecimal digits. */
-export function hash(parts) {
+function hash(parts) {
   const digest = createHash('sha256');
   for (const part of parts) digest.update(part);
   return digest.digest('hex');
