@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../src/base/errors.js';
 import { assetPath } from '../src/base/packageRoot.js';
-import type { BenchSetup, Reference } from './comparison.js';
+import type { BenchSetup, PeerCheckout } from './types.js';
 
 export const benchNames = [
   'epoch',
@@ -83,7 +83,7 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
 }
 
 /** Which reference implementation a checkout is of, by its files. @throws ConfigError */
-export function referenceAt(path: string): Reference {
+export function referenceAt(path: string): PeerCheckout {
   const folder = resolve(path);
   if (existsSync(join(folder, 'src', 'astra_rl', '__init__.py'))) return { name: 'astra-rl', folder };
   if (existsSync(join(folder, 'trainer.py')) && existsSync(join(folder, 'environment.py')))

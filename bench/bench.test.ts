@@ -8,15 +8,7 @@ import { saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { tinyModel } from '../tests/fakes/tinyModel.js';
 import { readArguments, referenceAt } from './arguments.js';
-import {
-  isChosen,
-  memoryFigure,
-  outcomeIn,
-  type BenchSetup,
-  type Comparison,
-  type Outcome,
-  type Side,
-} from './comparison.js';
+import { isChosen, memoryFigure, outcomeIn } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { generation, measureGeneration } from './generation.js';
 import { historyLine, recordRun } from './history.js';
@@ -28,10 +20,12 @@ import { othersShare, runMeasured } from './measuredProcess.js';
 import { environmentName, preparePython } from './peerSetup.js';
 import { measurePreferenceUpdate, pairsOfTree, preferenceUpdate } from './preferenceUpdate.js';
 import { medianSeconds } from './repeat.js';
-import { renderNotes, renderRows, rowsOf, spreadOf, workNotes, type MeasuredSide } from './results.js';
+import { renderNotes, renderRows, rowsOf, workNotes, type MeasuredSide } from './results.js';
 import { architectureAt, arithmeticOf, measureMatmulRate, rateKey, samplingFlop, trainingFlop } from './roofline.js';
+import { spreadOf } from './spread.js';
 import { startup } from './startup.js';
 import { measureTrainStep, trainStep } from './trainStep.js';
+import type { BenchSetup, Comparison, Outcome, Side } from './types.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'gadfly-bench-test-'));
 const model = join(scratch, 'tiny');

@@ -15,28 +15,20 @@ import { join } from 'node:path';
 import { ConfigError } from '../src/base/errors.js';
 import type { Precision } from '../src/engine/models/languageModel.js';
 import { tokenizerOf, withCheckpoint } from '../src/engine/models/storedModel.js';
-import {
-  memoryFigure,
-  type Bench,
-  type BenchSetup,
-  type Comparison,
-  type Figure,
-  type ReferenceName,
-  type Side,
-  type Target,
-} from './comparison.js';
+import { memoryFigure } from './comparison.js';
 import { epochOutcome, epochShape, peerRecipes, type IpoEpochOptions } from './ipoEpoch.js';
 import { ownSide } from './ownSide.js';
 import { peerSides, type PeerProgram } from './peer.js';
+import type { Bench, BenchSetup, Comparison, BenchMetric, CheckoutName, Side, BenchTarget } from './types.js';
 
 /** The peers' own limits: one reads up to 128 tokens of a prompt, another asks for 8. */
 const promptTokens = { min: 8, max: 128 };
 
-const secondsATree: Figure = { key: 'secondsPerTree', title: 'a tree', unit: 's', better: 'lower' };
-const rolloutATree: Figure = { key: 'rolloutPerTree', title: 'rollout of a tree', unit: 's', better: 'lower' };
-const updateATree: Figure = { key: 'updatePerTree', title: 'update of a tree', unit: 's', better: 'lower' };
-const spoken: Figure = { key: 'spokenPerSecond', title: 'spoken tokens', unit: 'tokens/s', better: 'higher' };
-const trained: Figure = { key: 'trainedPerSecond', title: 'pairs trained', unit: 'pairs/s', better: 'higher' };
+const secondsATree: BenchMetric = { key: 'secondsPerTree', title: 'a tree', unit: 's', better: 'lower' };
+const rolloutATree: BenchMetric = { key: 'rolloutPerTree', title: 'rollout of a tree', unit: 's', better: 'lower' };
+const updateATree: BenchMetric = { key: 'updatePerTree', title: 'update of a tree', unit: 's', better: 'lower' };
+const spoken: BenchMetric = { key: 'spokenPerSecond', title: 'spoken tokens', unit: 'tokens/s', better: 'higher' };
+const trained: BenchMetric = { key: 'trainedPerSecond', title: 'pairs trained', unit: 'pairs/s', better: 'higher' };
 
 const rollsOwnDice =
   'Random numbers differ, so texts and the lengths of dialogues do; compare rates where tokens differ.';
@@ -57,17 +49,12 @@ export const epoch: Bench = async (setup) => {
   );
 };
 
-const programs: Readonly<Record<ReferenceName, PeerProgram>> = {
+const programs: Readonly<Record<CheckoutName, PeerProgram>> = {
   'astra-rl': 'astra_epoch',
   ASTPrompter: 'astprompter_epoch',
 };
 
-function referencePrograms(
-  setup: BenchSetup,
-  prompts: string,
-  name: ReferenceName,
-  reference: string,
-): readonly Side[] {
+function referencePrograms(setup: BenchSetup, prompts: string, name: CheckoutName, reference: string): readonly Side[] {
   const { beta, learningRate } = peerRecipes[name].ipo;
   return peerSides(setup, name, programs[name], {
     model: setup.model,
@@ -98,13 +85,13 @@ function recordedAstra({ threads }: BenchSetup): readonly Side[] {
   ];
 }
 
-const differences: Readonly<Record<ReferenceName, string>> = {
+const differences: Readonly<Record<CheckoutName, string>> = {
   'astra-rl':
     'Gadfly cuts off no utterance before its first token; astra-rl may say nothing. The likelihood term of its reward is a sequence probability, ours a token’s.',
   ASTPrompter: 'ASTPrompter puts a space after every prompt, and drops a pair whose rewards are equal.',
 };
 
-function againstReference(setup: BenchSetup, prompts: string, name: ReferenceName, peers: readonly Side[]): Comparison {
+function againstReference(setup: BenchSetup, prompts: string, name: CheckoutName, peers: readonly Side[]): Comparison {
   const recorded = peers.some(({ kind }) => kind === 'recorded');
   const { horizon, newTokens, batchPairs } = epochShape;
   const least: Readonly<Record<Precision, number>> = { f32: 8, int8: 15 };
@@ -116,7 +103,7 @@ function againstReference(setup: BenchSetup, prompts: string, name: ReferenceNam
       ...precisions.map((precision) => ownEpoch(setup, { peer: name, precision, prompts, trees: setup.trees })),
       ...peers,
     ],
-    targets: precisions.flatMap((precision): readonly Target[] => [
+    targets: precisions.flatMap((precision): readonly BenchTarget[] => [
       { kind: 'ratio', side: sideName(precision), figure: secondsATree.key, atLeast: least[precision] },
       { kind: 'ratio', side: sideName(precision), figure: memoryFigure.key, atLeast: 3 },
     ]),

@@ -8,10 +8,11 @@ import { openStream, streamKey } from '../src/base/random.js';
 import { generate } from '../src/engine/models/generate.js';
 import { openLanguageModel, type Precision } from '../src/engine/models/languageModel.js';
 import { openDevice, plainSampling } from '../src/engine/runtime/device.js';
-import { memoryFigure, type Bench, type Figure, type Outcome, type Target } from './comparison.js';
+import { memoryFigure } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
-import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
+import { medianSeconds, repeatNote } from './repeat.js';
+import type { Bench, BenchMetric, Outcome, Repeat, BenchTarget } from './types.js';
 
 export interface GenerationBenchOptions {
   readonly model: string;
@@ -42,7 +43,7 @@ export const generation: Bench = async (setup) => {
       name: 'sampling',
       title: `sampling ${String(samplingShape.promptTokens)} + ${String(samplingShape.newTokens)} tokens`,
       figures: [
-        ...chosen.map((batch): Figure => ({
+        ...chosen.map((batch): BenchMetric => ({
           key: batchKey(batch),
           title: `batch ${String(batch)}`,
           unit: 'tokens/s',
@@ -55,7 +56,7 @@ export const generation: Bench = async (setup) => {
         ...peerSides(setup, 'transformers', 'generate', options),
       ],
       targets: precisions.flatMap((side) =>
-        chosen.map((batch): Target => ({
+        chosen.map((batch): BenchTarget => ({
           kind: 'ratio',
           side,
           figure: batchKey(batch),

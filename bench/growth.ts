@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { present } from '../src/base/invariant.js';
 import type { Tokenizer } from '../src/engine/text/tokenizer.js';
 import { tokenizerOf, withCheckpoint } from '../src/engine/models/storedModel.js';
-import { memoryFigure, type Bench, type BenchSetup, type Comparison, type Figure } from './comparison.js';
+import { memoryFigure } from './comparison.js';
 import { readPrompts } from './epochComparisons.js';
 import { epochShape } from './ipoEpoch.js';
 import { ownSide } from './ownSide.js';
+import type { Bench, BenchSetup, Comparison, BenchMetric } from './types.js';
 
 interface Shape {
   readonly horizon: number;
@@ -30,7 +31,7 @@ type Axis = keyof typeof axes;
 
 const titles: Readonly<Record<Axis, string>> = { horizon: 'horizon', promptTokens: 'tokens a prompt' };
 
-const figures: readonly Figure[] = [
+const figures: readonly BenchMetric[] = [
   { key: 'rolloutPerTree', title: 'rollout of a tree', unit: 's', better: 'lower' },
   { key: 'updatePerTree', title: 'update of a tree', unit: 's', better: 'lower' },
   { key: 'secondsPerTree', title: 'a tree', unit: 's', better: 'lower' },

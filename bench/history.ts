@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/packageRoot.js';
 import type { About } from './machine.js';
-import type { Roofline } from './roofline.js';
 import type { Row } from './results.js';
+import type { Roofline } from './roofline.js';
 
 export const historyFile = join(packageRoot(), 'bench', 'history.jsonl');
 

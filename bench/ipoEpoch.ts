@@ -11,7 +11,7 @@ import type { Precision } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { recipeSchema, recipeStages, type Recipe } from '../src/recipe/recipe.js';
 import { openModelPool } from '../src/models/pool.js';
-import type { Outcome, ReferenceName } from './comparison.js';
+import type { Outcome, CheckoutName } from './types.js';
 
 export interface IpoEpochOptions {
   readonly model: string;
@@ -26,7 +26,7 @@ export interface IpoEpochOptions {
   readonly horizon?: number;
 }
 
-export type RecipeName = ReferenceName | 'batched';
+export type RecipeName = CheckoutName | 'batched';
 
 /** The same on all sides. */
 export const epochShape = { horizon: 3, newTokens: 24, batchPairs: 8 } as const;

@@ -10,7 +10,7 @@ import { systemClock } from '../src/base/clock.js';
 import { ConfigError, EnvironmentError, GadflyError } from '../src/base/errors.js';
 import { type Arguments, type BenchName, readArguments, usage } from './arguments.js';
 import { benchCache, gpt2SmallFolder, modelFolder, smollm2Gguf } from './benchModels.js';
-import { isChosen, type Bench, type BenchSetup, type Comparison } from './comparison.js';
+import { isChosen } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { generation } from './generation.js';
 import { growth } from './growth.js';
@@ -24,6 +24,7 @@ import { renderNotes, renderRows, rowsOf } from './results.js';
 import { renderRoofline } from './roofline.js';
 import { startup } from './startup.js';
 import { trainStep } from './trainStep.js';
+import type { Bench, BenchSetup, Comparison } from './types.js';
 
 /** In the order in which they are measured. The roofline comes last: its shares are of the others' rows. */
 const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {

@@ -1,10 +1,11 @@
 /** Runs the sides of a comparison in turn (ours, peer, ours, peer …), each in a process of its own. */
 import { GadflyError } from '../src/base/errors.js';
 import { packageRoot } from '../src/base/packageRoot.js';
-import { outcomeIn, type Comparison, type Side } from './comparison.js';
+import { outcomeIn } from './comparison.js';
 import { runMeasured } from './measuredProcess.js';
 import { peerEnvironment } from './peer.js';
 import type { MeasuredSide, Sample } from './results.js';
+import type { Comparison, Side } from './types.js';
 
 export interface Measured {
   readonly comparison: Comparison;

@@ -1,9 +1,7 @@
 /** The bare rates, measured in the same run as the rows, and the shares of those rows. */
 import { samplingShape, batchKey } from './generation.js';
-import type { BenchSetup, Comparison } from './comparison.js';
 import { measureComparison, type Measured } from './measureComparison.js';
 import { ownSide } from './ownSide.js';
-import { spreadOf } from './results.js';
 import {
   architectureAt,
   arithmeticOf,
@@ -13,7 +11,9 @@ import {
   type Roofline,
   type Share,
 } from './roofline.js';
+import { spreadOf } from './spread.js';
 import { shapeKey, trainShapes } from './trainStep.js';
+import type { BenchSetup, Comparison } from './types.js';
 
 /** Of the model at `--threads`. */
 export async function measureRoofline(

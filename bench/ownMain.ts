@@ -2,7 +2,6 @@
  */
 import { ConfigError } from '../src/base/errors.js';
 import { describeVersions } from '../src/runs/manifest.js';
-import type { Outcome } from './comparison.js';
 import { measureGeneration, type GenerationBenchOptions } from './generation.js';
 import { measureIpoEpoch, type IpoEpochOptions } from './ipoEpoch.js';
 import type { MeasurementName } from './ownSide.js';
@@ -10,6 +9,7 @@ import { measurePreferenceUpdate, type PreferenceUpdateOptions } from './prefere
 import { measureMatmulRate, type MatmulRateOptions } from './roofline.js';
 import { measureStartup, type StartupOptions } from './startup.js';
 import { measureTrainStep, type TrainStepOptions } from './trainStep.js';
+import type { Outcome } from './types.js';
 
 /** Options are written by the bench of the same name, on the other side of the process boundary. */
 const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promise<Outcome>>> = {

@@ -1,7 +1,7 @@
 /** Our side of a comparison, as a process: `ownMain.ts` with the name of a measurement and its options. */
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/packageRoot.js';
-import type { Side } from './comparison.js';
+import type { Side } from './types.js';
 
 export type MeasurementName = 'trainStep' | 'generation' | 'ipoEpoch' | 'preferenceUpdate' | 'startup' | 'matmulRate';
 

@@ -2,7 +2,7 @@
  *  JSON. */
 import { join } from 'node:path';
 import { packageRoot } from '../src/base/packageRoot.js';
-import type { BenchSetup, Side } from './comparison.js';
+import type { BenchSetup, Side } from './types.js';
 
 /** The peers ask no network, and leave nothing beside their programs. */
 export const peerEnvironment: Readonly<Record<string, string>> = {

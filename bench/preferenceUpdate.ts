@@ -16,10 +16,11 @@ import { defaultAdamw } from '../src/engine/optim/adamw.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { createPreferenceTrainer } from '../src/learning/trainers/preference.js';
 import type { TrainingPair } from '../src/learning/trainers/trainingData.js';
-import { memoryFigure, type Bench, type Figure, type Outcome } from './comparison.js';
+import { memoryFigure } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
-import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
+import { medianSeconds, repeatNote } from './repeat.js';
+import type { Bench, BenchMetric, Outcome, Repeat } from './types.js';
 
 /** Without what the reference says. */
 export type BarePair = Pick<TrainingPair, 'prefix' | 'chosen' | 'rejected'>;
@@ -36,7 +37,7 @@ export interface PreferenceUpdateOptions {
 
 const tree = { promptTokens: 64, turnTokens: 24, horizon: 3 } as const;
 
-const figures: readonly Figure[] = [
+const figures: readonly BenchMetric[] = [
   { key: 'secondsPerPair', title: 'a pair', unit: 's', better: 'lower' },
   {
     key: 'secondsPerPairWithReference',

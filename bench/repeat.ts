@@ -1,15 +1,8 @@
 /** How often a piece of work is done in one process, the same on every side: bench/peers/peer.py has the same rule. */
 import { systemClock, type Clock } from '../src/base/clock.js';
 import { present } from '../src/base/invariant.js';
-import { spreadOf } from './results.js';
-
-export interface Repeat {
-  readonly uncounted: number;
-  /** At most. */
-  readonly counted: number;
-  /** No further call begins once the counted ones took so long: one call counts in any case. */
-  readonly seconds: number;
-}
+import { spreadOf } from './spread.js';
+import type { Repeat } from './types.js';
 
 export async function medianSeconds(
   call: () => Promise<unknown>,

@@ -1,7 +1,8 @@
 /** From what the processes gave to tables: medians, extremes, ratios, what was to be reached. Pure. */
-import { present } from '../src/base/invariant.js';
 import { formatTable } from '../src/render/terminal/table.js';
-import { memoryFigure, type Comparison, type Figure, type Outcome, type Target } from './comparison.js';
+import { memoryFigure } from './comparison.js';
+import { spreadOf } from './spread.js';
+import type { Comparison, BenchMetric, Outcome, Spread, BenchTarget } from './types.js';
 
 export interface Sample {
   readonly outcome: Outcome;
@@ -18,12 +19,6 @@ export interface MeasuredSide {
   readonly samples: readonly Sample[];
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
 /** A line of the table. */
 export interface Row {
   readonly bench: string;
@@ -38,20 +33,12 @@ export interface Row {
   readonly ratio: number | null;
   /** The ratio to reach; where there is no peer, the most that ours may be. */
   readonly target: number | null;
-  readonly targetKind: Target['kind'] | null;
+  readonly targetKind: BenchTarget['kind'] | null;
   readonly reached: boolean | null;
   readonly oursSpread: Spread | null;
   readonly peerSpread: Spread | null;
   readonly peerName: string | null;
   readonly peerRecorded: string | null;
-}
-
-export function spreadOf(values: readonly number[]): Spread | null {
-  if (values.length === 0) return null;
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (index: number): number => present(sorted[index], 'an index within the values');
-  const middle = (sorted.length - 1) / 2;
-  return { median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2, min: at(0), max: at(sorted.length - 1) };
 }
 
 export function rowsOf(comparison: Comparison, sides: readonly MeasuredSide[]): readonly Row[] {
@@ -86,7 +73,7 @@ export function rowsOf(comparison: Comparison, sides: readonly MeasuredSide[]): 
 }
 
 /** Null where nothing can be said. */
-function isReached(target: Target, ours: Spread | null, ratio: number | null): boolean | null {
+function isReached(target: BenchTarget, ours: Spread | null, ratio: number | null): boolean | null {
   if (target.kind === 'limit') return ours === null ? null : ours.median <= target.atMost;
   return ratio === null ? null : ratio >= target.atLeast;
 }
@@ -157,14 +144,14 @@ function targetText({ target, targetKind, unit }: Row): string {
   return targetKind === 'limit' ? `≤ ${String(target)} ${unit}` : `≥ ${String(target)}×`;
 }
 
-function valuesOf(side: MeasuredSide, { key }: Figure): readonly number[] {
+function valuesOf(side: MeasuredSide, { key }: BenchMetric): readonly number[] {
   return side.samples.flatMap(({ outcome, peakMiB }) => {
     const value = key === memoryFigure.key ? peakMiB : (outcome.figures[key] ?? null);
     return value === null ? [] : [value];
   });
 }
 
-function ratioOf({ better }: Figure, ours: Spread | null, peer: Spread | null): number | null {
+function ratioOf({ better }: BenchMetric, ours: Spread | null, peer: Spread | null): number | null {
   if (ours === null || peer === null || ours.median === 0 || peer.median === 0) return null;
   return better === 'lower' ? peer.median / ours.median : ours.median / peer.median;
 }

@@ -17,8 +17,8 @@ import { finishGraph, type Graph } from '../src/engine/tensor/graph.js';
 import { add, matmul, reduceSum, slice } from '../src/engine/tensor/ops/all.js';
 import { createTrace } from '../src/engine/tensor/trace.js';
 import type { Value } from '../src/engine/tensor/value.js';
-import type { Outcome } from './comparison.js';
-import { medianSeconds, type Repeat } from './repeat.js';
+import { medianSeconds } from './repeat.js';
+import type { Outcome, Repeat } from './types.js';
 
 export interface MatmulRateOptions {
   readonly model: string;

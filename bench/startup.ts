@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, EnvironmentError } from '../src/base/errors.js';
 import { packageRoot } from '../src/base/packageRoot.js';
-import type { Bench, Outcome } from './comparison.js';
 import { ownSide } from './ownSide.js';
-import { medianSeconds, type Repeat } from './repeat.js';
+import { medianSeconds } from './repeat.js';
+import type { Bench, Outcome, Repeat } from './types.js';
 
 export interface StartupOptions {
   readonly model: string;

@@ -8,10 +8,11 @@ import { openLanguageModel } from '../src/engine/models/languageModel.js';
 import { defaultAdamw } from '../src/engine/optim/adamw.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { createSftTrainer } from '../src/learning/trainers/sft.js';
-import { memoryFigure, type Bench, type BenchSetup, type Comparison, type Figure, type Outcome } from './comparison.js';
+import { memoryFigure } from './comparison.js';
 import { ownSide } from './ownSide.js';
 import { peerSides } from './peer.js';
-import { medianSeconds, repeatNote, type Repeat } from './repeat.js';
+import { medianSeconds, repeatNote } from './repeat.js';
+import type { Bench, BenchSetup, Comparison, BenchMetric, Outcome, Repeat } from './types.js';
 
 type Shape = readonly [batch: number, length: number];
 
@@ -47,7 +48,7 @@ function oneComparison(setup: BenchSetup, modelName: string, model: string): Com
     name: `train-step/${modelName}-${String(threads)}`,
     title: `training step of ${modelName}, float32, ${String(threads)} thread(s)`,
     figures: [
-      ...shapes.map((shape): Figure => ({
+      ...shapes.map((shape): BenchMetric => ({
         key: shapeKey(shape),
         title: `${shape.join(' × ')} tokens`,
         unit: 'ms',
