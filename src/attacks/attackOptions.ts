@@ -2,10 +2,12 @@
 import type { z } from 'zod';
 import { modelName } from '../base/schemaParts.js';
 
-/** The key `name`. */
-export const adversaryName = modelName.describe(
-  'Name of the trained adversary (models/NAME) and of its row in the report. Default: the attack.',
-);
+/** Keys that every attack has. */
+export const attackKeys = {
+  name: modelName.describe(
+    'Name of the trained adversary (models/NAME) and of its row in the report. Default: the attack.',
+  ),
+} as const;
 
 /** As much as is known of the options of any attack. */
 export type AttackOptions = { readonly attack: string; readonly name?: string | undefined };

@@ -62,7 +62,7 @@ export interface TurnCalls {
 /** Unpaired dialogues: a call a turn and side. */
 export function linearCalls(
   { adversary, target }: DialogueLengths,
-  set: 'dev' | 'test',
+  set: 'train' | 'dev' | 'test',
   atMost: number | null,
   turns: number,
   times: number,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, countFromZero, notNegative, optimisation, path, positive, share } from '../../base/schemaParts.js';
 import { rewardSchema } from '../../dialogue/rewardSchema.js';
-import { adversaryName } from '../attackOptions.js';
+import { attackKeys } from '../attackOptions.js';
 
 export const weakSupervisionSchema = z.strictObject({
   data: path
@@ -32,7 +32,7 @@ const explorationSchema = z
 /** Online IPO (arXiv 2407.09447, algorithms 1 and 2). */
 export const ipoSchema = z.strictObject({
   attack: z.literal('ipo'),
-  name: adversaryName,
+  ...attackKeys,
   horizon: count.default(3).describe('Exchanges in a dialogue.'),
   candidates: z
     .int()

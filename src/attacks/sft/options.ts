@@ -1,12 +1,12 @@
 /** The options of the attack `sft`, as a recipe writes them. */
 import { z } from 'zod';
 import { count, optimisation, path, share } from '../../base/schemaParts.js';
-import { adversaryName } from '../attackOptions.js';
+import { attackKeys } from '../attackOptions.js';
 
 /** The supervised baseline: cross-entropy on texts that show the failure. */
 export const sftSchema = z.strictObject({
   attack: z.literal('sft'),
-  name: adversaryName,
+  ...attackKeys,
   data: path.nullable().describe('Texts that show the failure. null leaves the stage out until data is given.'),
   format: z
     .string()
