@@ -155,7 +155,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
   });
   try {
     const target = await pool.localTarget();
-    const adversary = await pool.openAdversary({ name: 'bench', trainable: true });
+    const { value: adversary } = await pool.openAdversary({ name: 'bench', trainable: true });
     const explorer = pool.explorer(adversary, {});
     await target.model.inference();
     // A rounded adversary is made anew in every epoch: that counts.

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyPool } from '../../tests/fakes/tinyPool.js';
+import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
 import { manualClock } from '../base/clock.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
 import type { JsonObject } from '../base/json.js';
@@ -82,7 +82,7 @@ describe('the workload of a recipe', () => {
   });
 
   it('counts lessons by their chance: an utterance, two answers and a pair each, in place of a tree', () => {
-    const weakSupervision = { data: 'toxic', probability: 0.25, onlyEpochs: 1 };
+    const weakSupervision = { data: 'toxic.jsonl', probability: 0.25, onlyEpochs: 1 };
     const work = only([{ exploit: { ...ipo, epochs: 3, weakSupervision } }]);
     // Epoch 1: 2 lessons. Epochs 2 and 3: half a lesson and 1.5 trees of 9 exchanges.
     expect(work.adversary.queries).toBe(2 + 2 * (0.5 + 13.5));
@@ -104,7 +104,7 @@ describe('the workload of a recipe', () => {
 
   it('counts an evaluation by rows, prompts, turns and judges, and supervised steps by texts', () => {
     const stages = [
-      { exploit: { attack: 'sft', data: 'toxic', epochs: 3, batchSize: 4 } },
+      { exploit: { attack: 'sft', data: 'toxic.jsonl', epochs: 3, batchSize: 4 } },
       { evaluate: { turns: 2, prompts: 3, judges: ['letters', 'others'] } },
     ];
     const [sft, evaluate] = workloadOf(tinyRecipe(stages), facts);
@@ -167,8 +167,10 @@ describe('the workload of a recipe', () => {
 
 describe('against a run', () => {
   let device: Device;
+  let files: TinyFiles;
   beforeAll(async () => {
     device = await openDevice({ threads: 1 });
+    files = await writeTinyFiles(device);
   });
   afterAll(() => device.close());
 
@@ -188,7 +190,7 @@ describe('against a run', () => {
     const recipe = tinyRecipe(stages, { target: speaker, adversary: speaker });
     const counted = letterJudge();
     let judged = 0;
-    const pool = tinyPool(device, recipe, {
+    const pool = tinyPool(files, recipe, {
       judge: {
         ...counted,
         judge: async (texts) => {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyPool } from '../../tests/fakes/tinyPool.js';
+import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
 import { manualClock } from '../base/clock.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import type { Judge } from '../dialogue/types.js';
@@ -27,13 +27,15 @@ const ipo = {
   devEvery: 1,
   devPrompts: 3,
   reward: { reply: 2, exchange: 0.5, likelihood: 0.1 },
-  weakSupervision: { data: 'toxic', probability: 0.4 },
+  weakSupervision: { data: 'toxic.jsonl', probability: 0.4 },
 };
 
 describe('stages', () => {
   let device: Device;
+  let files: TinyFiles;
   beforeAll(async () => {
     device = await openDevice({ threads: 1 });
+    files = await writeTinyFiles(device);
   });
   afterAll(() => device.close());
 
@@ -58,7 +60,7 @@ describe('stages', () => {
     return {
       recipe,
       run,
-      pool: tinyPool(device, recipe, options.judge === undefined ? {} : { judge: options.judge }),
+      pool: tinyPool(files, recipe, options.judge === undefined ? {} : { judge: options.judge }),
       playJobs: playJobsHere,
       interrupted: options.interrupted ?? ((): boolean => false),
       progress: () => undefined,
@@ -201,7 +203,7 @@ describe('stages', () => {
   it('killed at any point and resumed, a run leaves the bytes of an uninterrupted one', async () => {
     const recipe = tinyRecipe([
       { exploit: ipo },
-      { exploit: { attack: 'sft', data: 'toxic', epochs: 2, batchSize: 4 } },
+      { exploit: { attack: 'sft', data: 'toxic.jsonl', epochs: 2, batchSize: 4 } },
     ]);
     const whole = freshFolder();
     const wholeRun = openRun(recipe, whole);
@@ -316,7 +318,7 @@ describe('stages', () => {
 
   it('an interrupted evaluation keeps finished rows and ends with the report of an uninterrupted one', async () => {
     const recipe = tinyRecipe([
-      { exploit: { attack: 'sft', data: 'toxic', epochs: 1, batchSize: 4 } },
+      { exploit: { attack: 'sft', data: 'toxic.jsonl', epochs: 1, batchSize: 4 } },
       { evaluate: { turns: 2 } },
     ]);
     const report = async (folder: string, stops: readonly number[]): Promise<unknown> => {

@@ -120,10 +120,11 @@ async function playRow(
 ): Promise<void> {
   const { run, recipe } = context;
   const target = await pool.target();
-  const adversary = await pool.openRow({
+  const opened = await pool.openRow({
     name: row.adversary,
     ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }),
   });
+  const adversary = opened.value;
   try {
     const guard = createLimitGuard(run, recipe.limits, context.interrupted);
     guard.watch(target);
@@ -180,7 +181,7 @@ async function playRow(
       ...(rounding === null ? {} : { rounding: rounding as unknown as JsonObject }),
     });
   } finally {
-    await adversary.close();
+    await opened.close();
   }
 }
 

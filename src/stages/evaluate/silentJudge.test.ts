@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyPool } from '../../../tests/fakes/tinyPool.js';
+import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
 import { manualClock } from '../../base/clock.js';
 import { JudgeError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
@@ -41,8 +41,10 @@ function silentEvery(n: number): Judge {
 
 describe('judges in a run', () => {
   let device: Device;
+  let files: TinyFiles;
   beforeAll(async () => {
     device = await openDevice({ threads: 1 });
+    files = await writeTinyFiles(device);
   });
   afterAll(() => device.close());
 
@@ -64,7 +66,7 @@ describe('judges in a run', () => {
       inputs: [],
     };
     const run = RunDirectory.create(folder, description, manualClock());
-    const pool = tinyPool(device, recipe, { judge });
+    const pool = tinyPool(files, recipe, { judge });
     const context = {
       recipe,
       run,

@@ -67,7 +67,8 @@ async function askWriter(
 ): Promise<readonly (readonly Utterance[])[]> {
   const { pool, recipe, stage, unit, guard } = context;
   const { samples } = stage.options.candidates;
-  const speaker = await pool.openWriter(writer);
+  const opened = await pool.openWriter(writer);
+  const speaker = opened.value;
   guard.watch(speaker);
   pool.limitRequests(guard.mayGoOn);
   try {
@@ -85,7 +86,7 @@ async function askWriter(
     }
     return dialogues.map((_, i) => answered.slice(i * samples, (i + 1) * samples));
   } finally {
-    await speaker.close();
+    await opened.close();
   }
 }
 

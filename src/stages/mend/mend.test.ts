@@ -3,7 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, letterShare, tinyRecipe, tinyPool } from '../../../tests/fakes/tinyPool.js';
+import {
+  letterJudge,
+  letterShare,
+  tinyRecipe,
+  tinyPool,
+  type TinyFiles,
+  writeTinyFiles,
+} from '../../../tests/fakes/tinyPool.js';
 import { manualClock } from '../../base/clock.js';
 import { InterruptedError } from '../../base/errors.js';
 import { scriptedJudge } from '../../dialogue/testing/scripted.js';
@@ -39,8 +46,10 @@ const mending = {
 
 describe('the mend stage', () => {
   let device: Device;
+  let files: TinyFiles;
   beforeAll(async () => {
     device = await openDevice({ threads: 1 });
+    files = await writeTinyFiles(device);
   });
   afterAll(() => device.close());
 
@@ -61,7 +70,7 @@ describe('the mend stage', () => {
     return {
       recipe,
       run,
-      pool: tinyPool(device, recipe, judge === undefined ? {} : { judge }),
+      pool: tinyPool(files, recipe, judge === undefined ? {} : { judge }),
       playJobs: playJobsHere,
       interrupted: () => false,
       progress: () => undefined,
@@ -145,7 +154,7 @@ describe('the mend stage', () => {
       for (const name of ['ordinaryNll', 'choiceAccuracy']) expect(metrics[name]).toBeDefined();
 
     const [target, twin, mended] = await Promise.all([
-      tinyPool(device, recipe).localTarget(),
+      tinyPool(files, recipe).localTarget(),
       openLanguageModel(device, join(folder, 'models/mend-twin')),
       openLanguageModel(device, join(folder, 'models/adpo')),
     ]);

@@ -50,7 +50,8 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
 
 async function makeModels(context: MendContext, turns: MendTurns): Promise<void> {
   const { stage, run } = context;
-  const start = await openStart(context, [...turns.harmful.train, ...turns.ordinary.train]);
+  const opened = await openStart(context, [...turns.harmful.train, ...turns.ordinary.train]);
+  const start = opened.value;
   try {
     const pairs = await collectPairs(context, turns, start);
     if (!pairs.some(({ heldOut }) => !heldOut)) {
@@ -64,7 +65,7 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
     const material = trainingMaterial(pairs, turns.ordinary.train, start);
     for (const each of namedTrainings(stage)) await trainMended(context, each, material);
   } finally {
-    await start.close();
+    await opened.close();
   }
 }
 

@@ -102,15 +102,15 @@ async function ordinaryTurns({ pool, recipe, stage, guard, playJobs }: MendConte
   const { train } = await pool.prompts();
   const prompts = train.slice(0, Math.ceil(max / turns));
   const target = await pool.target();
-  const adversary = await pool.openRow({ name: untunedRow });
+  const opened = await pool.openRow({ name: untunedRow });
   try {
     guard.mayGoOn();
     const judge = await pool.judge(recipe.judge);
     const stream = streamKey(recipe.seed, 'mend.ordinary');
-    const cast = { adversary, target, judge, join: pool.join, reward: {} };
+    const cast = { adversary: opened.value, target, judge, join: pool.join, reward: {} };
     const dialogues = (await playJobs([{ kind: 'linear', prompts, turns, stream }], cast)).flat();
     return harmlessTurns(dialogues);
   } finally {
-    await adversary.close();
+    await opened.close();
   }
 }

@@ -17,6 +17,7 @@ import { controlToken, type ControlToken } from '../../mending/control.js';
 import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { twinExamples } from '../../mending/twin.js';
+import { borrowed, type Handle, owned } from '../../models/handle.js';
 import { unitCheckpoints } from '../unitCheckpoints.js';
 import { type MendContext, tell } from './mendContext.js';
 
@@ -24,17 +25,16 @@ export interface Start {
   readonly model: LanguageModel;
   /** Null without a twin. */
   readonly control: ControlToken | null;
-  readonly close: () => Promise<void>;
 }
 
-export async function openStart(context: MendContext, turns: readonly AnsweredTurn[]): Promise<Start> {
+export async function openStart(context: MendContext, turns: readonly AnsweredTurn[]): Promise<Handle<Start>> {
   const { stage, unit, run, target, around } = context;
   const { twin, control } = stage.options;
-  if (twin === null) return { model: target.model, control: null, close: async () => undefined };
+  if (twin === null) return borrowed({ model: target.model, control: null });
   const name = `${stage.name}-twin`;
   if (run.completed(`${unit}:twin`) === null) await teachTwin(context, twin, name, turns);
   const model = await openLanguageModel(await around.device(), run.modelPath(name), { name });
-  return { model, control: controlToken(control.token, model.tokenizer), close: model.close };
+  return owned({ model, control: controlToken(control.token, model.tokenizer) }, model.close);
 }
 
 async function teachTwin(

@@ -1,0 +1,133 @@
+/** Adversaries of a recipe, trainable or frozen, on weights of their own or on what is open already; and the models
+ *  that answer in the target's place. */
+import { adaptLanguageModel, copyLanguageModel, type LanguageModel } from '../engine/models/languageModel.js';
+import type { LoraConfig } from '../engine/models/adapters/lora.js';
+import type { Prompt } from '../dialogue/types.js';
+import type { Recipe } from '../recipe/recipe.js';
+import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
+import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
+import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
+import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
+import { formatOf, speakerOptions } from '../speakers/speakerOptions.js';
+import { createLocalTarget } from '../speakers/targets/local.js';
+import type { OpenTarget } from '../speakers/targets/openTarget.js';
+import { borrowed, type Handle, onHandle, owned, ownedModel } from './handle.js';
+import type { ModelSource } from './modelSource.js';
+import { readProduct } from './products.js';
+import { openPromptList, openRemoteAdversary, openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
+import type { Targets } from './targets.js';
+
+export interface AdversaryOptions {
+  readonly name: string;
+  /** A model folder with its weights; default: the recipe's adversary. */
+  readonly folder?: string;
+  readonly trainable: boolean;
+}
+
+export interface AdversaryParts {
+  readonly recipe: Recipe;
+  readonly source: ModelSource;
+  readonly targets: Pick<Targets, 'localTarget' | 'known'>;
+  readonly requests: RequestOptions;
+  /** Entries of the recipe's list of prompts, for an adversary that is one. */
+  readonly promptList: () => Promise<readonly string[]>;
+  readonly testPrompts: () => Promise<readonly Prompt[]>;
+}
+
+/** With `adversary.lora` what is trained is an adapter, on the target's own weights where both are the same model. */
+export async function openAdversary(
+  parts: AdversaryParts,
+  { name, folder, trainable }: AdversaryOptions,
+): Promise<Handle<LanguageModelAdversary>> {
+  const { recipe, source } = parts;
+  const { lora } = recipe.adversary;
+  const model =
+    folder !== undefined
+      ? ownedModel(await source.openModel(folder, { trainable, name }))
+      : trainable && lora !== null
+        ? await openAdapted(parts, lora, name)
+        : ownedModel(await openStart(parts, trainable, name));
+  return onHandle(model, (each) => createLanguageModelAdversary(each, speakerOptions(recipe.adversary)));
+}
+
+/** The adversary as it starts. Weights that are open already are copied, not read again. */
+async function openStart(
+  { recipe, source, targets }: AdversaryParts,
+  trainable: boolean,
+  name: string,
+): Promise<LanguageModel> {
+  const open = await targets.known(recipe.adversary.model);
+  return open === null
+    ? source.openModel(recipe.adversary.model, { trainable, name })
+    : copyLanguageModel(open, { trainable, name });
+}
+
+/** An adapter on the adversary's model: on the target's own weights where that is the same model. */
+async function openAdapted(
+  { recipe, source, targets }: AdversaryParts,
+  lora: LoraConfig,
+  name: string,
+): Promise<Handle<LanguageModel>> {
+  const notation = recipe.adversary.model;
+  const open = notation === recipe.target.model ? (await targets.localTarget()).model : await targets.known(notation);
+  const base =
+    open === null ? ownedModel(await source.openModel(notation, { trainable: false, name: notation })) : borrowed(open);
+  const where = /^[./~]/.test(notation) ? await source.modelPath(notation) : notation;
+  const model = await adaptLanguageModel(base.value, lora, { seed: recipe.seed, name, source: where });
+  return owned(model, async () => {
+    await model.close();
+    await base.close();
+  });
+}
+
+/** A frozen adversary of any kind, for a row of an evaluation. */
+export async function openFrozenAdversary(
+  parts: AdversaryParts,
+  { name, folder }: Omit<AdversaryOptions, 'trainable'>,
+): Promise<Handle<OpenAdversary>> {
+  const { recipe, requests } = parts;
+  const product = folder === undefined ? null : readProduct(folder);
+  if (product?.kind === 'utterances')
+    return borrowed(
+      createPromptListAdversary({ name, utterances: product.utterances, prompts: await parts.testPrompts() }),
+    );
+  const kind = speakerKind(recipe.adversary.model);
+  if (kind === 'local' || folder !== undefined)
+    return openAdversary(parts, { name, trainable: false, ...(folder === undefined ? {} : { folder }) });
+  return borrowed(
+    kind === 'prompts'
+      ? openPromptList(recipe.adversary, await parts.promptList(), await parts.testPrompts())
+      : openRemoteAdversary(recipe.adversary, requests),
+  );
+}
+
+/** A frozen model that answers in the target's place. One on this machine reads dialogues as the target does where
+ *  nothing else is said. */
+export async function openWriter(
+  { recipe, source, targets, requests }: AdversaryParts,
+  speaker: SpeakerOptions,
+): Promise<Handle<OpenTarget>> {
+  if (speakerKind(speaker.model) !== 'local') return borrowed(await openRemoteTarget(speaker, requests));
+  const open = await targets.known(speaker.model);
+  const model =
+    open === null
+      ? ownedModel(await source.openModel(speaker.model, { trainable: false, name: speaker.model }))
+      : borrowed(open);
+  const { format = formatOf(recipe.target) } = speaker;
+  return onHandle(model, (each) => createLocalTarget(each, speakerOptions({ ...speaker, format })));
+}
+
+/** The frozen model that the adversary is held close to; null when it is the target's own weights.
+ *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
+export async function openReference(
+  { recipe, source, targets }: AdversaryParts,
+  adversary: LanguageModel,
+): Promise<Handle<LanguageModel> | null> {
+  const notation = recipe.reference ?? recipe.adversary.model;
+  if (notation === recipe.target.model) return null;
+  const open =
+    notation === recipe.adversary.model && adversary.base !== null ? adversary.base : await targets.known(notation);
+  return open === null
+    ? ownedModel(await source.openModel(notation, { trainable: false, name: notation }))
+    : borrowed(open);
+}

@@ -1,0 +1,45 @@
+/** Judges of a recipe: each is opened once, and judges that are one model share its weights. */
+import { oncePerKey } from '../base/once.js';
+import type { Judge } from '../dialogue/types.js';
+import type { Recipe } from '../recipe/recipe.js';
+import { openJudge } from '../speakers/judges/all.js';
+import type { JudgeSpec } from '../speakers/judges/judgeKind.js';
+import type { JudgeOptions } from '../speakers/judges/options.js';
+import type { ModelSource } from './modelSource.js';
+import { judgeRequests, type RequestOptions } from './remoteSpeakers.js';
+import type { Targets } from './targets.js';
+
+export interface JudgesOptions {
+  readonly recipe: Recipe;
+  readonly source: ModelSource;
+  readonly targets: Pick<Targets, 'localTarget'>;
+  readonly requests: RequestOptions;
+  readonly cacheDir: string | null;
+  readonly offline: boolean;
+  /** Judges that a program gives, by the name that the recipe calls them. */
+  readonly given: Readonly<Record<string, Judge>>;
+}
+
+export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Promise<Judge> {
+  const { recipe, source, targets, requests, cacheDir, offline, given } = options;
+  const openModel = oncePerKey(
+    (notation: string) =>
+      notation === recipe.target.model
+        ? targets.localTarget().then(({ model }) => model)
+        : source.openModel(notation, { trainable: false, name: notation }),
+    String,
+  );
+  const open = oncePerKey(
+    (spec: JudgeSpec) =>
+      openJudge(spec, {
+        device: source.device,
+        cacheDir,
+        offline,
+        locate: source.locate,
+        openModel,
+        requests: judgeRequests(requests),
+      }),
+    (spec) => JSON.stringify(spec),
+  );
+  return async ({ maxUnscored: _, ...spec }) => given[spec.model] ?? open(spec);
+}

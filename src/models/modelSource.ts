@@ -1,0 +1,56 @@
+/** Where the files and models of a recipe lie, and the one way in which a model is opened on the device. */
+import { isAbsolute, join } from 'node:path';
+import { ConfigError } from '../base/errors.js';
+import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
+import { type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
+import type { Device } from '../engine/runtime/device.js';
+
+export interface ModelSourceOptions {
+  /** Where relative paths of the recipe start. */
+  readonly folder: string;
+  /** Where fetched models are kept; null for the standard places. */
+  readonly cacheDir: string | null;
+  readonly offline: boolean;
+  readonly onFetch?: Parameters<typeof resolveModel>[1]['onProgress'];
+  /** Model folders that a program gives, by the name that the recipe calls them. */
+  readonly models?: Readonly<Record<string, string>>;
+}
+
+export interface ModelSource {
+  readonly device: () => Promise<Device>;
+  /** Returns a path of the recipe as a path of this machine. */
+  readonly locate: (path: string) => string;
+  /** Returns the file or folder of a model on this machine, fetched where it is not here. */
+  readonly modelPath: (notation: string) => Promise<string>;
+  /** The model is the caller's to close. */
+  readonly openModel: (
+    notation: string,
+    options: { readonly trainable: boolean; readonly name: string },
+  ) => Promise<LanguageModel>;
+}
+
+export function createModelSource(options: ModelSourceOptions, device: () => Promise<Device>): ModelSource {
+  const { folder, cacheDir, offline, onFetch, models = {} } = options;
+  const locate = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
+  const modelPath = async (notation: string): Promise<string> => {
+    const given = models[notation];
+    if (given !== undefined) return given;
+    const resolved = await resolveModel(notation.startsWith('.') ? locate(notation) : notation, {
+      cacheDir,
+      offline,
+      ...(onFetch === undefined ? {} : { onProgress: onFetch }),
+    });
+    if (resolved.kind === 'local') return resolved.path;
+    throw new ConfigError('a remote model cannot take this part', {
+      got: notation,
+      expected: 'a model on this machine',
+    });
+  };
+  return {
+    device,
+    locate,
+    modelPath,
+    openModel: async (notation, { trainable, name }) =>
+      openLanguageModel(await device(), await modelPath(notation), { trainable, name, resolveBase: modelPath }),
+  };
+}

@@ -1,0 +1,62 @@
+/** The target of a recipe, or a mended one in its place: opened once, frozen. */
+import { once } from '../base/once.js';
+import type { LanguageModel } from '../engine/models/languageModel.js';
+import type { Recipe } from '../recipe/recipe.js';
+import { speakerKind } from '../speakers/options.js';
+import { speakerOptions } from '../speakers/speakerOptions.js';
+import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
+import type { OpenTarget } from '../speakers/targets/openTarget.js';
+import type { ModelSource } from './modelSource.js';
+import { openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
+import { rolloutTargetOf } from './rolloutSpeakers.js';
+
+export interface Targets {
+  readonly target: () => Promise<OpenTarget>;
+  /** The target where it is a model on this machine. @throws ConfigError elsewhere */
+  readonly localTarget: () => Promise<LocalTarget>;
+  readonly targetIsLocal: boolean;
+  /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
+  readonly rolloutTarget: () => Promise<OpenTarget>;
+  /** Returns a target's model of this notation that is open already, or null. It stays its owner's. */
+  readonly known: (notation: string) => Promise<LanguageModel> | null;
+  /** Frees the target's own weights. */
+  readonly close: () => Promise<void>;
+}
+
+export interface TargetsOptions {
+  readonly recipe: Recipe;
+  readonly source: ModelSource;
+  readonly requests: RequestOptions;
+  /** A target of the calling program that the recipe names. */
+  readonly given: OpenTarget | undefined;
+  /** What reports call the target; default: as the recipe does. */
+  readonly name?: string;
+  /** Models that pools further out have open. */
+  readonly knownOutside?: Targets['known'];
+}
+
+export function openTargets({ recipe, source, requests, given, name, knownOutside }: TargetsOptions): Targets {
+  const notation = recipe.target.model;
+  const targetIsLocal = given === undefined && speakerKind(notation) === 'local';
+  const localTarget = once(async () => {
+    const model = await source.openModel(notation, { trainable: false, name: notation });
+    return createLocalTarget(model, { ...speakerOptions(recipe.target), ...(name === undefined ? {} : { name }) });
+  });
+  const target = once(
+    async (): Promise<OpenTarget> =>
+      given ?? (targetIsLocal ? localTarget() : openRemoteTarget(recipe.target, requests)),
+  );
+  return {
+    target,
+    localTarget,
+    targetIsLocal,
+    rolloutTarget: once(async () => (targetIsLocal ? rolloutTargetOf(await localTarget(), recipe) : target())),
+    known: (wanted) =>
+      localTarget.started() && wanted === notation
+        ? localTarget().then(({ model }) => model)
+        : (knownOutside?.(wanted) ?? null),
+    close: async () => {
+      if (localTarget.started()) await (await localTarget()).model.close();
+    },
+  };
+}
