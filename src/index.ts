@@ -147,6 +147,7 @@ export {
 } from './stages/runAttack.js';
 export { runStages } from './stages/runStages.js';
 export { openModelPool, type ModelPool, type ModelPoolOptions } from './models/pool.js';
+export type { Handle } from './models/handle.js';
 export type { StageContext, StageProgress } from './stages/stageContext.js';
 
 // Serving
