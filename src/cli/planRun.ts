@@ -1,68 +1,46 @@
 /** `run --dry-run`: what a recipe would do and how long it would take, before any model is opened: prompts and texts
  *  are read and filtered, work is counted, rates come from `gadfly bench`. */
+import { availableParallelism } from 'node:os';
 import { type Recipe, recipeSpeakers } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonObject } from '../base/json.js';
 import { formatDuration } from '../base/quantities.js';
-import { stageSeconds, type StageSeconds } from '../planning/timeEstimate.js';
-import { type StageWork, workloadOf } from '../planning/workload.js';
+import { type PlannedRun, type PlannedStage, planWork } from '../planning/plan.js';
+import { gatherFacts, type PlanningMachine, type RunFacts } from '../planning/runFacts.js';
 import type { SpeakerWork } from '../speakers/work.js';
 import type { CommandContext, CommandResult } from './command.js';
-import { gatherFacts, type RunFacts } from './runFacts.js';
+import { cacheFolder } from './modelCache.js';
 import { openPool, requireFiles, requireModels } from './runSetup.js';
 import { formatTable } from '../render/terminal/table.js';
-
-export interface PlannedStage {
-  readonly work: StageWork;
-  /** As if every text filled its limit, and no prompt drew a lesson in place of a rollout. */
-  readonly maxTokens: number;
-  readonly seconds: StageSeconds | null;
-}
-
-export interface PlannedRun {
-  readonly prompts: { readonly train: number; readonly dev: number; readonly test: number };
-  readonly stages: readonly PlannedStage[];
-  readonly maxTokens: number;
-  /** Null when nobody measured this machine. */
-  readonly seconds: number | null;
-  /** US dollars; null when a price is not known. */
-  readonly price: number | null;
-  readonly known: RunFacts;
-}
 
 /** @throws ConfigError when a file or model is missing */
 export async function countRun(loaded: LoadedRecipe, context: CommandContext): Promise<PlannedRun> {
   requireFiles(loaded);
   requireModels(loaded);
-  const { recipe } = loaded;
   const pool = openPool(loaded, context, null);
   try {
-    const prompts = await pool.prompts();
-    const known = await gatherFacts(loaded, pool, prompts, context);
-    const stages = workloadOf(recipe, known.facts).map((work): PlannedStage => ({
-      work,
-      maxTokens: mostTokens(recipe, work),
-      seconds: known.rates === null ? null : stageSeconds(work, known.rates),
-    }));
-    const counts = { train: prompts.train.length, dev: prompts.dev.length, test: prompts.test.length };
-    const isTimed = stages.every((stage) => stage.seconds !== null);
-    const seconds = isTimed ? stages.reduce((sum, stage) => sum + (stage.seconds?.total ?? 0), 0) : null;
-    const price = priceOf(
-      recipe,
-      stages.map(({ work }) => work),
-    );
-    return {
-      prompts: counts,
-      stages,
-      maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0),
-      seconds,
-      price,
-      known,
-    };
+    const { toxicContinuations } = pool;
+    const data = { prompts: await pool.prompts(), toxicContinuations };
+    return planWork(loaded.recipe, data, await gatherFacts(loaded, data, machineOf(context)));
   } finally {
     await pool.close();
   }
+}
+
+function machineOf({ globals, terminal: { environment } }: CommandContext): PlanningMachine {
+  const { threads, device, cache } = globals;
+  return {
+    threads: threads ?? availableParallelism(),
+    device,
+    cacheDir: cacheFolder(globals, environment),
+    environment,
+    benchFlags: [
+      ...(threads === null ? [] : [`--threads ${threads}`]),
+      ...(device === 'cpu' ? [] : [`--device ${device}`]),
+      ...(cache === null ? [] : [`--cache ${cache}`]),
+    ],
+  };
 }
 
 export async function planRun(loaded: LoadedRecipe, context: CommandContext): Promise<CommandResult> {
@@ -95,13 +73,6 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
     },
     text,
   };
-}
-
-/** As if every text filled its limit. */
-function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
-  const most = work.atMost ?? { adversary: work.adversary.queries, target: work.target.queries };
-  const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;
-  return said + most.target * target.maxNewTokens;
 }
 
 function countsTable(stages: readonly PlannedStage[]): string {
@@ -175,27 +146,6 @@ function speakerJson({ queries, contextTokens, readTokens, generatedTokens }: Sp
 
 function shown(count: number): string {
   return Math.round(count).toLocaleString('en');
-}
-
-/** US dollars for what remote speakers read and write, every request read whole; null when a price is not known. */
-function priceOf(recipe: Recipe, stages: readonly StageWork[]): number | null {
-  const spoken = stages.flatMap(({ target, adversary, writer }) => [
-    { speaker: recipe.target, work: target },
-    { speaker: recipe.adversary, work: adversary },
-    ...(writer === null ? [] : [writer]),
-  ]);
-  let sum = 0;
-  for (const {
-    speaker: { model, remote },
-    work,
-  } of spoken) {
-    const kind = speakerKind(model);
-    if (kind !== 'openai' && kind !== 'http') continue;
-    const prices = remote?.prices ?? null;
-    if (prices === null) return null;
-    sum += (work.contextTokens * prices.input + work.generatedTokens * prices.output) / 1e6;
-  }
-  return sum;
 }
 
 function priceLine(price: number | null, recipe: Recipe): string {

@@ -2,7 +2,8 @@
 import { formatDuration } from '../base/quantities.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { CommandContext, CommandResult } from './command.js';
-import { countRun, type PlannedRun } from './planRun.js';
+import type { PlannedRun } from '../planning/plan.js';
+import { countRun } from './planRun.js';
 import { formatTable } from '../render/terminal/table.js';
 
 export async function planSweepRuns(

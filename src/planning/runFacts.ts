@@ -1,6 +1,5 @@
 /** What an estimate of a run stands on: how long prompts, texts and utterances are, and how quickly the models go here.
  *  Reads tokenizers and the cache; opens no weights, asks no network. */
-import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
 import { goingOn, joinPlain } from '../dialogue/join.js';
@@ -9,19 +8,15 @@ import { architectureOf } from '../engine/models/all.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { specialTexts, tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
 import { parseChatTemplate } from '../engine/text/chatTemplate.js';
-import { type ModelRates, rateKey, readRates } from '../planning/rates.js';
+import { type ModelRates, rateKey, readRates } from './rates.js';
 import { type Recipe, recipeStages } from '../recipe/recipe.js';
 import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
-import type { PromptSets } from '../models/data.js';
 import { formatOf } from '../speakers/speakerOptions.js';
-import { expectedLength, type RunRates } from '../planning/timeEstimate.js';
+import { expectedLength, type RunRates } from './timeEstimate.js';
 import type { SpeakerLengths, TeachingLengths } from '../speakers/work.js';
-import type { WorkloadFacts } from '../planning/workload.js';
-import type { ModelPool } from '../models/pool.js';
-import type { CommandContext } from './command.js';
-import { cacheFolder } from './modelCache.js';
+import type { WorkloadFacts } from './workload.js';
 
 export interface RunFacts {
   readonly facts: WorkloadFacts;
@@ -33,14 +28,36 @@ export interface RunFacts {
   readonly notes: readonly string[];
 }
 
-export async function gatherFacts(
-  loaded: LoadedRecipe,
-  pool: ModelPool,
-  prompts: PromptSets,
-  context: CommandContext,
-): Promise<RunFacts> {
+/** The data of a recipe, read and filtered. */
+export interface RunData {
+  readonly prompts: PromptSets;
+  readonly toxicContinuations: (query: {
+    readonly data: string;
+    readonly format?: string | undefined;
+    readonly minHarm: number;
+  }) => Promise<readonly ToxicContinuation[]>;
+}
+
+interface PromptSets {
+  readonly train: readonly Prompt[];
+  readonly dev: readonly Prompt[];
+  readonly test: readonly Prompt[];
+}
+
+/** Where rates are looked up. */
+export interface PlanningMachine {
+  readonly threads: number;
+  readonly device: string;
+  readonly cacheDir: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Flags of `gadfly bench` that measure what this run will use. */
+  readonly benchFlags: readonly string[];
+}
+
+export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: PlanningMachine): Promise<RunFacts> {
   const { recipe } = loaded;
-  const open = modelFacts(loaded, context);
+  const { prompts } = data;
+  const open = modelFacts(loaded, machine);
   const [adversary, target] = [await open(recipe.adversary.model), await open(recipe.target.model)];
   const reference = await open(recipe.reference ?? recipe.adversary.model);
   const [asAdversary, asTarget] = [
@@ -53,7 +70,7 @@ export async function gatherFacts(
     facts: {
       adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
       target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
-      teaching: await teachingLengths(recipe, pool, prompts, asAdversary),
+      teaching: await teachingLengths(recipe, data, asAdversary),
     },
     rates:
       adversary.rates === null || target.rates === null || reference.rates === null
@@ -100,26 +117,20 @@ interface ModelFacts {
 
 function modelFacts(
   { source }: LoadedRecipe,
-  { globals, terminal }: CommandContext,
+  { threads, device, cacheDir, environment, benchFlags }: PlanningMachine,
 ): (notation: string) => Promise<ModelFacts> {
-  const [threads, cacheDir] = [globals.threads ?? availableParallelism(), cacheFolder(globals, terminal.environment)];
   return async (notation) => {
     if (speakerKind(notation) !== 'local')
       return { name: notation, path: null, rates: null, isRemote: true, command: '' };
     const local = notation.startsWith('.') ? resolve(source.folder, notation) : notation;
-    const path = await pathHere(local, cacheDir, terminal.environment);
+    const path = await pathHere(local, cacheDir, environment);
     const name = notation.startsWith('.') ? relativePath(local) : notation;
-    const flags = [
-      ...(globals.threads === null ? [] : [`--threads ${threads}`]),
-      ...(globals.device === 'cpu' ? [] : [`--device ${globals.device}`]),
-      ...(globals.cache === null ? [] : [`--cache ${globals.cache}`]),
-    ];
     return {
       name: notation,
       path,
       isRemote: false,
-      rates: path === null ? null : readRates(cacheDir, rateKey(path, { threads, device: globals.device })),
-      command: ['gadfly bench', name, ...flags].join(' '),
+      rates: path === null ? null : readRates(cacheDir, rateKey(path, { threads, device })),
+      command: ['gadfly bench', name, ...benchFlags].join(' '),
     };
   };
 }
@@ -201,8 +212,7 @@ function measuredIn({ utterances }: ModelRates, options: SpeakerOptions, side: A
 
 async function teachingLengths(
   recipe: Recipe,
-  pool: ModelPool,
-  { train }: PromptSets,
+  { prompts: { train }, toxicContinuations }: RunData,
   { prompt, utterance }: Ruler,
 ): Promise<ReadonlyMap<string, TeachingLengths>> {
   const out = new Map<string, TeachingLengths>();
@@ -210,7 +220,7 @@ async function teachingLengths(
   for (const { name, traits } of recipeStages(recipe)) {
     const query = traits.attack?.texts ?? null;
     if (query === null || query.data === null) continue;
-    const all = await pool.toxicContinuations({ data: query.data, format: query.format, minHarm: query.minHarm });
+    const all = await toxicContinuations({ data: query.data, format: query.format, minHarm: query.minHarm });
     const texts = all.slice(0, query.maxTexts ?? all.length);
     const limit = query.maxTokens ?? recipe.adversary.maxNewTokens;
     out.set(name, {

@@ -1,0 +1,73 @@
+/** The plan of a run: what every stage will ask of the models, how long that takes by measured rates, and what it
+ *  costs. */
+import type { Recipe } from '../recipe/recipe.js';
+import { speakerKind } from '../speakers/options.js';
+import type { RunData, RunFacts } from './runFacts.js';
+import { stageSeconds, type StageSeconds } from './timeEstimate.js';
+import { type StageWork, workloadOf } from './workload.js';
+
+export interface PlannedStage {
+  readonly work: StageWork;
+  /** As if every text filled its limit, and no prompt drew a lesson in place of a rollout. */
+  readonly maxTokens: number;
+  readonly seconds: StageSeconds | null;
+}
+
+export interface PlannedRun {
+  readonly prompts: { readonly train: number; readonly dev: number; readonly test: number };
+  readonly stages: readonly PlannedStage[];
+  readonly maxTokens: number;
+  /** Null when nobody measured this machine. */
+  readonly seconds: number | null;
+  /** US dollars; null when a price is not known. */
+  readonly price: number | null;
+  readonly known: RunFacts;
+}
+
+export function planWork(recipe: Recipe, { prompts }: RunData, known: RunFacts): PlannedRun {
+  const stages = workloadOf(recipe, known.facts).map((work): PlannedStage => ({
+    work,
+    maxTokens: mostTokens(recipe, work),
+    seconds: known.rates === null ? null : stageSeconds(work, known.rates),
+  }));
+  const isTimed = stages.every((stage) => stage.seconds !== null);
+  return {
+    prompts: { train: prompts.train.length, dev: prompts.dev.length, test: prompts.test.length },
+    stages,
+    maxTokens: stages.reduce((sum, stage) => sum + stage.maxTokens, 0),
+    seconds: isTimed ? stages.reduce((sum, stage) => sum + (stage.seconds?.total ?? 0), 0) : null,
+    price: priceOf(
+      recipe,
+      stages.map(({ work }) => work),
+    ),
+    known,
+  };
+}
+
+/** As if every text filled its limit. */
+function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
+  const most = work.atMost ?? { adversary: work.adversary.queries, target: work.target.queries };
+  const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;
+  return said + most.target * target.maxNewTokens;
+}
+
+/** US dollars for what remote speakers read and write, every request read whole; null when a price is not known. */
+function priceOf(recipe: Recipe, stages: readonly StageWork[]): number | null {
+  const spoken = stages.flatMap(({ target, adversary, writer }) => [
+    { speaker: recipe.target, work: target },
+    { speaker: recipe.adversary, work: adversary },
+    ...(writer === null ? [] : [writer]),
+  ]);
+  let sum = 0;
+  for (const {
+    speaker: { model, remote },
+    work,
+  } of spoken) {
+    const kind = speakerKind(model);
+    if (kind !== 'openai' && kind !== 'http') continue;
+    const prices = remote?.prices ?? null;
+    if (prices === null) return null;
+    sum += (work.contextTokens * prices.input + work.generatedTokens * prices.output) / 1e6;
+  }
+  return sum;
+}
