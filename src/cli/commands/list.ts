@@ -35,7 +35,14 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
   switch (kind) {
     case 'attacks': {
       const { attacks } = await import('../../attacks/all.js');
-      return Object.entries(attacks).map(([name, { summary, needs }]) => ({ name, summary, needs }));
+      return Object.entries(attacks).map(([name, { summary, needs, learns, product, adversary }]) => ({
+        name,
+        summary,
+        needs,
+        learns,
+        product,
+        adversary,
+      }));
     }
     case 'targets':
       return targetNotations;

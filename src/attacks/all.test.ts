@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { adversarySchema, targetSchema } from '../speakers/options.js';
+import type { SpeakerLengths, Work } from '../speakers/work.js';
+import { attacks } from './all.js';
+import { attackOf, exploitSchema } from './options.js';
+
+/** Options with every default; what has none is null. */
+function leastOptions(name: string): ReturnType<typeof exploitSchema.parse> {
+  const given: Record<string, unknown> = { attack: name };
+  for (;;) {
+    const parsed = exploitSchema.safeParse(given);
+    if (parsed.success) return parsed.data;
+    for (const { path } of parsed.error.issues) {
+      expect(given, `${name}: ${path.join('.')} has a default or may be null`).not.toHaveProperty(path.map(String));
+      given[String(path[0])] = null;
+    }
+  }
+}
+
+const side: SpeakerLengths = {
+  prompts: { train: [10, 12, 14], dev: [9], test: [8, 11] },
+  utterance: 6,
+  maxContext: 100,
+};
+const lengths = {
+  adversary: side,
+  target: side,
+  teaching: { texts: 5, prefix: 7, completion: 9 },
+  speakers: {
+    target: targetSchema.parse({ model: 'organism' }),
+    adversary: adversarySchema.parse({ model: 'organism' }),
+    reference: null,
+  },
+};
+
+function counts({ adversary, target, reference, judgeQueries, pairs, trainedTokens, optimizerSteps }: Work): number[] {
+  const speakers = [adversary, target].flatMap(({ queries, contextTokens, readTokens, generatedTokens }) => [
+    queries,
+    contextTokens,
+    readTokens,
+    generatedTokens,
+  ]);
+  return [...speakers, reference.queries, reference.readTokens, judgeQueries, pairs, trainedTokens, optimizerSteps];
+}
+
+describe.each(Object.entries(attacks))('the attack %s', (name, entry) => {
+  const attack = attackOf(leastOptions(name));
+
+  it('is found by its name, and says what it does', () => {
+    expect(entry.schema.shape.attack.value).toBe(name);
+    expect(attack.name).toBe(name);
+    expect(entry.summary).toMatch(/^[a-z].{10,}[^.]$/);
+  });
+
+  it('has options in camelCase, and ones that fit together where nothing is changed', () => {
+    for (const key of Object.keys(entry.schema.shape)) expect(key).toMatch(/^[a-z][A-Za-z0-9]*$/);
+    expect(attack.broken).toEqual([]);
+  });
+
+  it('is consistent: what it trains it keeps, what is rewarded it has played', () => {
+    if (attack.product === 'model') expect(attack.adversary).toBe('trains');
+    if (attack.reward !== null || attack.trainsOnJudge) expect(attack.horizon).toBeGreaterThan(0);
+    expect(attack.needs.length).toBeGreaterThan(0);
+  });
+
+  it('counts its work before it runs: finite, and some', () => {
+    const counted = counts(attack.work(lengths));
+    expect(counted.every((count) => Number.isFinite(count) && count >= 0)).toBe(true);
+    expect(counted.some((count) => count > 0)).toBe(true);
+  });
+});
+
+it('the options of a stage are those of the attacks of the table, and no others', () => {
+  expect(exploitSchema.options.map((option) => option.shape.attack.value)).toEqual(Object.keys(attacks));
+  expect(exploitSchema.safeParse({ attack: 'none such' }).success).toBe(false);
+});
