@@ -34,6 +34,7 @@ export type { Sequence } from './engine/models/packSequences.js';
 
 // Classifiers and embeddings, on encoders and on language models
 export {
+  adaptSequenceClassifier,
   classify,
   headSequenceClassifier,
   openSequenceClassifier,

@@ -2,7 +2,7 @@
  *  in whatever order and at whatever batch size. There is no other source of randomness in Gadfly.
  *
  *  The name and indices are hashed (FNV-1a with an avalanche, 64 bits) into the seed of a xoroshiro128+ generator
- *  (pure-rand), whose state serialises, so that an interrupted stream continues exactly. */
+ *  (pure-rand). A run that goes on opens the streams of the indices to come, so that no state is kept. */
 import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import type { JumpableRandomGenerator } from 'pure-rand/types/JumpableRandomGenerator';
 import { invariant } from './invariant.js';
@@ -24,8 +24,6 @@ export interface RandomStream {
   readonly pick: <T>(items: readonly T[]) => T;
   /** A new, uniformly shuffled array (Fisher–Yates). */
   readonly shuffle: <T>(items: readonly T[]) => T[];
-  /** Serialisable state; give it to `resumeStream`. */
-  readonly state: () => readonly number[];
 }
 
 export function streamKey(seed: number, name: string, ...indices: readonly number[]): StreamKey {
@@ -44,10 +42,6 @@ export function openStream(key: StreamKey): RandomStream {
   const state = [...generator.getState()];
   state[0] = (state[0] ?? 0) ^ hash32(text, 0x9e3779b9);
   state[1] = (state[1] ?? 0) ^ hash32(text, 0x85ebca6b);
-  return streamOver(xoroshiro128plusFromState(state));
-}
-
-export function resumeStream(state: readonly number[]): RandomStream {
   return streamOver(xoroshiro128plusFromState(state));
 }
 
@@ -75,7 +69,6 @@ function streamOver(generator: JumpableRandomGenerator): RandomStream {
       }
       return out;
     },
-    state: () => [...generator.getState()],
   };
 }
 

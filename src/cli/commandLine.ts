@@ -138,7 +138,7 @@ type Act = (
   globals: GlobalOptions,
 ) => Promise<void>;
 
-export function buildProgram(terminal: Pick<Terminal, 'stdout' | 'stderr' | 'columns'>, act: Act): Command {
+function buildProgram(terminal: Pick<Terminal, 'stdout' | 'stderr' | 'columns'>, act: Act): Command {
   const program = plain(new Command('gadfly'), terminal)
     .description('Provoke a language model into its likely failures, measure them, and train them away.')
     .version(packageVersion(), '-V, --version', 'print the version')

@@ -41,8 +41,6 @@ export type RewardWeights = Readonly<Partial<Record<RewardTermName, number>>>;
 
 /** The project update of the paper: a = 2, b = 0, c = 0.1. */
 export const paperReward: RewardWeights = { reply: 2, likelihood: 0.1 };
-/** What the reference implementation uses. */
-export const referenceReward: RewardWeights = { reply: 1, exchange: 0.5, likelihood: 0.1 };
 
 const needsLogProbs: ReadonlySet<string> = new Set<RewardTermName>(['likelihood', 'tokenProbability']);
 

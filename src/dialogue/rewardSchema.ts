@@ -17,5 +17,3 @@ export const rewardWeights = z.strictObject({
 });
 
 export const rewardSchema = rewardWeights.prefault({});
-
-export type RewardOptions = z.output<typeof rewardSchema>;

@@ -33,7 +33,7 @@ export async function coherences(
 }
 
 /** The dialogue as one text, a turn a line. */
-export function contextText({ prompt, turns }: Dialogue): string {
+function contextText({ prompt, turns }: Dialogue): string {
   return turns.reduce((text, turn) => joinLines(text, turn.text), prompt.text);
 }
 

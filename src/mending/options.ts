@@ -44,7 +44,7 @@ const preferenceTraining = {
 } as const;
 
 /** Every loss that mending can train with, with its options. */
-export const mendTrainingSchemas = {
+const mendTrainingSchemas = {
   adpo: z.strictObject({
     loss: z.literal('adpo'),
     ...preferenceTraining,
@@ -75,7 +75,7 @@ export const mendTrainingSchemas = {
   }),
 } as const;
 
-export const mendTrainingSchema = z.discriminatedUnion('loss', [
+const mendTrainingSchema = z.discriminatedUnion('loss', [
   mendTrainingSchemas.adpo,
   mendTrainingSchemas.dpo,
   mendTrainingSchemas.ipo,

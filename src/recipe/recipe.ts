@@ -16,7 +16,7 @@ import { loopSchema, sweepSchema } from './plans.js';
 import { stageKinds, type StageKindName, type StageOptions } from './stages/all.js';
 import type { StageKind, StageTraits } from './stages/stage.js';
 
-export const promptsSchema = z.strictObject({
+const promptsSchema = z.strictObject({
   data: path.nullish().describe('One data set, split by conversation; or null, and train, dev and test.'),
   split: z
     .strictObject({ train: share.default(0.8), dev: share.default(0.05), test: share.default(0.15) })
@@ -37,7 +37,7 @@ export const promptsSchema = z.strictObject({
 
 const stageNames = Object.keys(stageKinds) as StageKindName[];
 
-export const stageSchema = z
+const stageSchema = z
   .strictObject({
     exploit: stageKinds.exploit.schema.optional(),
     mend: stageKinds.mend.schema.optional(),
@@ -47,7 +47,7 @@ export const stageSchema = z
     error: `a stage is exactly one of ${stageNames.join(', ')}`,
   });
 
-export const limitsSchema = z
+const limitsSchema = z
   .strictObject({
     maxTime: duration.nullable().default(null),
     maxTokens: positive.nullable().default(null).describe('Tokens generated, both sides.'),

@@ -150,7 +150,7 @@ function openAnswer(body: string, context: AnswerContext): OpenedAnswer {
 }
 
 /** Servers add a date, a revision or a folder to the name they were asked for; another model altogether is refused. */
-export function requireName(said: string | null, { where, names }: Pick<AnswerContext, 'where' | 'names'>): void {
+function requireName(said: string | null, { where, names }: Pick<AnswerContext, 'where' | 'names'>): void {
   if (said === null || said === '') return;
   const plain = (name: string): string =>
     (name.toLowerCase().replace(/\/+$/, '').split('/').at(-1) ?? '').replace(/(@.*|\.gguf)$/, '');

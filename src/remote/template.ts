@@ -19,11 +19,6 @@ export function fillTemplate(template: unknown, values: TemplateValues): unknown
   return Object.fromEntries(Object.entries(template).map(([key, each]) => [key, fillTemplate(each, values)]));
 }
 
-/** Names of the places of a template. */
-export function placesOf(template: unknown): readonly string[] {
-  return [...new Set([...(JSON.stringify(template) ?? '').matchAll(place)].map((match) => match[1] ?? ''))];
-}
-
 function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -65,7 +65,7 @@ export function pruneCheckpoints(runFolder: string, unit: string): void {
 }
 
 /** @throws ConfigError when the folder is no checkpoint, FormatError when it is damaged */
-export function readCheckpoint(folder: string): RunCheckpoint {
+function readCheckpoint(folder: string): RunCheckpoint {
   const path = join(folder, description);
   if (!existsSync(path))
     throw new ConfigError('this folder is no checkpoint', { where: folder, expected: description });

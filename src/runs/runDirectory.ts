@@ -347,16 +347,6 @@ export function openRun(path: string): ReadableRun {
   };
 }
 
-/** Finds out before a long run whether the folder can be written. @throws EnvironmentError, ConfigError */
-export function refuseUnwritable(path: string): void {
-  const folder = resolve(path);
-  onDisk(folder, () => {
-    makeFolder(folder);
-    writeFileAtomic(join(folder, '.writable'), '');
-    rmSync(join(folder, '.writable'), { force: true });
-  });
-}
-
 function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
   const difference = firstDifference(
     { ...found.configuration, limits: null },

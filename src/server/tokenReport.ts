@@ -7,7 +7,7 @@ import type { ReportedToken } from './choices.js';
 type Spelling = Pick<Tokenizer, 'tokenBytes' | 'specialIds'>;
 
 /** The token's text; bytes that are no whole characters as OpenAI writes them, 'bytes:\xe2\x80'. */
-export function tokenString(tokenizer: Spelling, id: number): string {
+function tokenString(tokenizer: Spelling, id: number): string {
   const bytes = tokenizer.tokenBytes(id);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

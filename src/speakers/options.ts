@@ -37,7 +37,7 @@ export const remoteSchema = z.strictObject({
     .describe('openai: models. Further fields of every request, as the server knows them: { top_k: 40 }.'),
 });
 
-export const httpSchema = z.strictObject({
+const httpSchema = z.strictObject({
   url: z.string().min(1),
   headers: z
     .record(z.string(), z.string())
@@ -58,7 +58,7 @@ export const httpSchema = z.strictObject({
     ),
 });
 
-export const speaker = {
+const speaker = {
   model: z
     .string()
     .min(1)
@@ -90,7 +90,7 @@ export const speaker = {
   remote: remoteSchema.optional().describe('openai: and http: models only.'),
 };
 
-export const precision = z.enum(['f32', 'int8']).default('f32');
+const precision = z.enum(['f32', 'int8']).default('f32');
 
 /** Whoever only answers. */
 export const answererSchema = z.strictObject({

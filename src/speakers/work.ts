@@ -152,7 +152,7 @@ export function readOf(completion: number): number {
   return Math.max(0, completion - 1);
 }
 
-export function mean(values: readonly number[]): number {
+function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 

@@ -54,7 +54,7 @@ export function rocAuc(labels: readonly boolean[], scores: readonly number[]): n
 }
 
 /** @param flagged what the classifier says. Shape [N] */
-export function confusionOf(labels: readonly boolean[], flagged: readonly boolean[]): Confusion {
+function confusionOf(labels: readonly boolean[], flagged: readonly boolean[]): Confusion {
   invariant(labels.length === flagged.length, 'one answer a label');
   const count = (label: boolean, flag: boolean): number =>
     labels.filter((each, i) => each === label && flagged[i] === flag).length;

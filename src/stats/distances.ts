@@ -1,12 +1,7 @@
-/** Distances between vectors of equal length, and how far apart the members of a set are. */
+/** Distances between vectors of equal length. */
 import { invariant, present } from '../base/invariant.js';
 
 export type Vector = Float32Array | Float64Array | readonly number[];
-
-/** Σ|a_i − b_i| */
-export function manhattan(a: Vector, b: Vector): number {
-  return sumOver(a, b, (x, y) => Math.abs(x - y));
-}
 
 /** Σ(a_i − b_i)² */
 export function squaredEuclidean(a: Vector, b: Vector): number {
@@ -17,22 +12,6 @@ export function squaredEuclidean(a: Vector, b: Vector): number {
 export function cosineDistance(a: Vector, b: Vector): number {
   const norms = Math.sqrt(sumOver(a, a, (x, y) => x * y) * sumOver(b, b, (x, y) => x * y));
   return norms === 0 ? 1 : 1 - Math.min(1, Math.max(-1, sumOver(a, b, (x, y) => x * y) / norms));
-}
-
-/** Mean distance of the pairs of different members; null for fewer than two. A member is never paired with itself, so
- *  the value does not shrink or grow with the size of the set. */
-export function meanPairwiseDistance(
-  vectors: readonly Vector[],
-  distance: (a: Vector, b: Vector) => number,
-): number | null {
-  let [sum, pairs] = [0, 0];
-  for (const [i, a] of vectors.entries()) {
-    for (const b of vectors.slice(i + 1)) {
-      sum += distance(a, b);
-      pairs++;
-    }
-  }
-  return pairs === 0 ? null : sum / pairs;
 }
 
 function sumOver(a: Vector, b: Vector, term: (x: number, y: number) => number): number {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { cohenKappa } from './agreement.js';
 import { normalQuantile, wilson } from './wilson.js';
 
 describe('Wilson interval', () => {
@@ -41,32 +40,5 @@ describe('Wilson interval', () => {
       expect(normalQuantile(1 - p)).toBeCloseTo(-z, 7);
     }
     expect(normalQuantile(0.5)).toBeCloseTo(0, 12);
-  });
-});
-
-describe("Cohen's kappa", () => {
-  /** 2 × 2 counts as two label lists. */
-  const labels = (yesYes: number, yesNo: number, noYes: number, noNo: number): [string[], string[]] => {
-    const repeat = (label: string, n: number): string[] => Array.from({ length: n }, () => label);
-    return [
-      [...repeat('y', yesYes + yesNo), ...repeat('n', noYes + noNo)],
-      [...repeat('y', yesYes), ...repeat('n', yesNo), ...repeat('y', noYes), ...repeat('n', noNo)],
-    ];
-  };
-
-  it('of 20, 5, 10, 15 is 0.4: observed 35/50, expected 0.5·0.6 + 0.5·0.4 = 0.5', () => {
-    const result = cohenKappa(...labels(20, 5, 10, 15));
-    expect(result).toMatchObject({ observed: 0.7, expected: 0.5, n: 50 });
-    expect(result.kappa).toBeCloseTo(0.4, 12);
-  });
-
-  it('is 1 for full agreement, −1 for full reversal of balanced labels, null when one label is all there is', () => {
-    expect(cohenKappa([1, 2, 3], [1, 2, 3]).kappa).toBe(1);
-    expect(cohenKappa(['a', 'b'], ['b', 'a']).kappa).toBe(-1);
-    expect(cohenKappa([true, true], [true, true])).toMatchObject({ observed: 1, kappa: null });
-  });
-
-  it('needs the same items from both raters', () => {
-    expect(() => cohenKappa([1], [1, 2])).toThrow(/same items/u);
   });
 });

@@ -4,7 +4,7 @@ import { count, countFromZero, notNegative, optimisation, path, positive, share 
 import { rewardSchema } from '../../dialogue/rewardSchema.js';
 import { attackKeys } from '../attackOptions.js';
 
-export const weakSupervisionSchema = z.strictObject({
+const weakSupervisionSchema = z.strictObject({
   data: path
     .nullable()
     .describe(
@@ -79,4 +79,3 @@ export const ipoSchema = z.strictObject({
 });
 
 export type IpoOptions = z.output<typeof ipoSchema>;
-export type WeakSupervisionOptions = z.output<typeof weakSupervisionSchema>;

@@ -61,7 +61,7 @@ async function* readRecords(path: string): AsyncGenerator<{ readonly text: strin
 }
 
 /** The fields of one record; quotes are balanced. */
-export function splitRecord(text: string): readonly string[] {
+function splitRecord(text: string): readonly string[] {
   const fields: string[] = [];
   let at = 0;
   while (at <= text.length) {

@@ -11,7 +11,7 @@ export type SplitPart = (typeof splitParts)[number];
 export type SplitShares = Readonly<Record<SplitPart, number>>;
 
 /** As in arXiv 2407.09447. */
-export const paperShares: SplitShares = { train: 0.8, dev: 0.05, test: 0.15 };
+const paperShares: SplitShares = { train: 0.8, dev: 0.05, test: 0.15 };
 
 export function splitPrompts(
   prompts: readonly Prompt[],
@@ -26,7 +26,7 @@ export function splitPrompts(
 }
 
 /** Where a conversation goes, whatever the others are; null for the share that is left over. */
-export function partOf(conversationId: string, seed: number, shares: SplitShares): SplitPart | null {
+function partOf(conversationId: string, seed: number, shares: SplitShares): SplitPart | null {
   const total = splitParts.reduce((sum, part) => sum + shares[part], 0);
   invariant(
     splitParts.every((part) => shares[part] >= 0) && total <= 1 + 1e-9,

@@ -93,7 +93,7 @@ export function openStems(prompts: readonly Prompt[], stream: StreamKey): readon
   });
 }
 
-export function withTurn(dialogue: Dialogue, turn: Utterance): Dialogue {
+function withTurn(dialogue: Dialogue, turn: Utterance): Dialogue {
   return { prompt: dialogue.prompt, turns: [...dialogue.turns, turn] };
 }
 

@@ -1,7 +1,7 @@
 /** One optimizer step over resident stores: gradient norm, clipping, AdamW, gradients back to zero. */
 import { EnvironmentError, ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import { adamwCoefficients, clipFactor, type AdamwCoefficients, type AdamwRates } from './kernelReference.js';
+import { adamwCoefficients, clipFactor, type AdamwCoefficients, type AdamwRates } from './adamwCoefficients.js';
 import { kernelsOver } from './kernels.js';
 import { tensorOf, viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
 

@@ -18,10 +18,6 @@ export function i64Tensor(dims: readonly number[], data: BigInt64Array | readonl
   return { dtype: 'i64', dims, data: data instanceof BigInt64Array ? data : BigInt64Array.from(data, BigInt) };
 }
 
-export function i32Tensor(dims: readonly number[], data: Int32Array | readonly number[]): HostTensor {
-  return { dtype: 'i32', dims, data: data instanceof Int32Array ? data : Int32Array.from(data) };
-}
-
 export function boolTensor(dims: readonly number[], data: Uint8Array | readonly boolean[]): HostTensor {
   return { dtype: 'bool', dims, data: data instanceof Uint8Array ? data : Uint8Array.from(data, Number) };
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../../base/random.js';
-import { adamwCoefficients, adamwReference, clipFactor, sumOfSquaresReference } from './kernelReference.js';
+import { adamwCoefficients, clipFactor } from './adamwCoefficients.js';
 import { kernelsOver, peakBlock } from './kernels.js';
+import { adamwReference, sumOfSquaresReference } from './testing/referenceKernels.js';
 
 const memory = new WebAssembly.Memory({ initial: 4 });
 const kernels = kernelsOver(memory);

@@ -1,6 +1,6 @@
 /** The loops that ONNX Runtime has no fast kernel for, as 4-lane wasm functions over one memory: AdamW, squared norm,
  *  addition, peaks and exponentials. Addresses and lengths are in bytes and f32 elements. Written in the assembler
- *  beside this file, assembled once a process (a millisecond); `kernelReference.ts` says the same in plain TypeScript
+ *  beside this file, assembled once a process (a millisecond); `testing/referenceKernels.ts` says the same in plain TypeScript
  *  and is the test's witness. Without relaxed SIMD and fused multiply-add, so results are the same bits on every
  *  machine. */
 import {

@@ -11,7 +11,7 @@ const memoryLimitBytes = 65535 * pageBytes;
 /** Regions below this share one memory: each memory reserves gigabytes of address space, however small. */
 const smallBytes = 16 * 1024 * 1024;
 /** Start of every region and tensor: a cache line. */
-export const alignmentBytes = 64;
+const alignmentBytes = 64;
 
 export interface Region {
   readonly memory: WebAssembly.Memory;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { GadflyError, ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import { differentiate, gradientOutputs, type Gradient } from './differentiate.js';
+import { differentiate, type Gradient } from './differentiate.js';
 import { finishGraph } from './graph.js';
 import {
   add,
@@ -24,6 +24,7 @@ import {
 import { runGraph, type TestTensor } from './testing/runGraph.js';
 import { createTrace } from './trace.js';
 import type { Value } from './value.js';
+import { gradientOutputs } from './testing/gradientOutputs.js';
 
 const of = (gradients: ReadonlyMap<Value, Gradient>, value: Value): Gradient =>
   present(gradients.get(value), 'it was asked for');

@@ -16,10 +16,6 @@ export const dtypes = {
   bool: { onnx: 9, bytes: 1 },
 } as const satisfies Record<DType, { readonly onnx: number; readonly bytes: number }>;
 
-export function isFloat(dtype: DType): boolean {
-  return dtype === 'f32';
-}
-
 /** A private copy of the data in the typed array of `dtype`. Booleans are bytes 0 and 1. */
 export function packData(dtype: DType, data: readonly (number | bigint | boolean)[] | TensorData): TensorData {
   const numbers = Array.from<number | bigint | boolean>(data as ArrayLike<number | bigint | boolean>);

@@ -2,7 +2,7 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../base/errors.js';
-import { differentiate, gradientOutputs } from './differentiate.js';
+import { differentiate } from './differentiate.js';
 import { finishGraph } from './graph.js';
 import { lowerGraph, toOnnx, type ParameterLayout } from './onnx.js';
 import {
@@ -20,6 +20,7 @@ import {
 import { runGraph } from './testing/runGraph.js';
 import { createTrace } from './trace.js';
 import type { Graph } from './value.js';
+import { gradientOutputs } from './testing/gradientOutputs.js';
 
 function sample(): Graph {
   const trace = createTrace();

@@ -3,10 +3,11 @@
 import { describe, expect, it } from 'vitest';
 import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
-import { differentiate, gradientOutputs } from './differentiate.js';
+import { differentiate } from './differentiate.js';
 import { finishGraph } from './graph.js';
-import { mul, ops, reduceSum, type OpName } from './ops/all.js';
-import { opCases } from './testing/cases/all.js';
+import { mul, ops, reduceSum } from './ops/all.js';
+import { opCases, type OpName } from './testing/cases/all.js';
+import { gradientOutputs } from './testing/gradientOutputs.js';
 import type { OpCase } from './testing/opCase.js';
 import { element, type Plain } from './testing/plain.js';
 import { runGraph, type TestTensor } from './testing/runGraph.js';

@@ -128,7 +128,7 @@ function byteLevelBytes(token: string, added: ReadonlySet<string>): Uint8Array {
 
 /** GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes take the code points from 256 on, in order.
  */
-export const byteOfCharacter: ReadonlyMap<number, number> = buildByteAlphabet();
+const byteOfCharacter: ReadonlyMap<number, number> = buildByteAlphabet();
 
 function buildByteAlphabet(): Map<number, number> {
   const isPrintable = (byte: number): boolean =>

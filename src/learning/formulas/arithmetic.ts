@@ -16,18 +16,6 @@ export interface Arithmetic<V> {
   readonly atMost: (a: V, limit: number) => V;
 }
 
-export const numbers: Arithmetic<number> = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: (a, b) => a * b,
-  scale: (a, factor) => a * factor,
-  shift: (a, offset) => a + offset,
-  exp: Math.exp,
-  log: Math.log,
-  abs: Math.abs,
-  atMost: Math.min,
-};
-
 /** log σ(x), stable on both sides: min(x, 0) − log(1 + exp(−|x|)). */
 export function logSigmoid<V>(m: Arithmetic<V>, x: V): V {
   return m.sub(m.atMost(x, 0), m.log(m.shift(m.exp(m.scale(m.abs(x), -1)), 1)));

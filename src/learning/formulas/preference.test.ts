@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Arithmetic, numbers } from './arithmetic.js';
+import type { Arithmetic } from './arithmetic.js';
 import {
   adpo,
   dpo,
@@ -10,6 +10,7 @@ import {
   type PreferenceObjective,
   readsToxic,
 } from './preference.js';
+import { numbers } from './testing/numbers.js';
 
 type Quantity = keyof PreferenceLogProbs<number>;
 

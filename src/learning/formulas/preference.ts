@@ -58,7 +58,7 @@ export interface AdpoObjective {
 export type PreferenceObjective = IpoObjective | DpoObjective | AdpoObjective;
 
 /** Log-ratio of chosen over rejected, policy against reference, nats. Shapes: those of the inputs. */
-export function preferenceMargin<V>(m: Arithmetic<V>, pair: PairLogProbs<V>): V {
+function preferenceMargin<V>(m: Arithmetic<V>, pair: PairLogProbs<V>): V {
   return m.sub(m.sub(pair.policyChosen, pair.referenceChosen), m.sub(pair.policyRejected, pair.referenceRejected));
 }
 

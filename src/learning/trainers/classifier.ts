@@ -36,7 +36,7 @@ export interface ClassifierOptions {
   readonly labelWeights: readonly number[] | null;
 }
 
-export const defaultClassifier: ClassifierOptions = {
+const defaultClassifier: ClassifierOptions = {
   microbatchTokens: 4096,
   optimizer: { ...defaultAdamw, learningRate: 5e-5, weightDecay: 0.01 },
   labelWeights: null,

@@ -24,7 +24,7 @@ export interface FitOptions {
   readonly microbatchTokens: number;
 }
 
-export const defaultFit: FitOptions = {
+const defaultFit: FitOptions = {
   epochs: 3,
   batchTexts: 16,
   balance: 'none',

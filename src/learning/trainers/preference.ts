@@ -52,7 +52,7 @@ export const defaultPreference = {
 } as const satisfies PreferenceOptions;
 
 /** β and γ of arXiv 2405.12900. */
-export const defaultAdpo: AdpoObjective = { loss: 'adpo', form: 'joint', beta: 0.3, gamma: 0.2, lambda: 1 };
+const defaultAdpo: AdpoObjective = { loss: 'adpo', form: 'joint', beta: 0.3, gamma: 0.2, lambda: 1 };
 
 export interface PreferenceTrainer extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
   /** One optimizer step on one batch of pairs. Returns what is logged: loss, learning_rate, grad_norm, and by TRL's
@@ -156,7 +156,7 @@ export interface PolicyLogProbs {
 }
 
 /** Means over the batch, on the host, from the log-probabilities that the graph gave. */
-export function preferenceMetrics(
+function preferenceMetrics(
   pairs: readonly TrainingPair[],
   policy: readonly PolicyLogProbs[],
   { beta, logProbs, nll }: Pick<PreferenceOptions, 'beta' | 'logProbs' | 'nll'>,

@@ -25,7 +25,7 @@ export interface SftTraining {
   readonly optimizer: AdamwConfig;
 }
 
-export const defaultSft: SftTraining = {
+const defaultSft: SftTraining = {
   rows: 'separate',
   rowTokens: 256,
   microbatchTokens: 1024,
@@ -71,7 +71,7 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
 /** inputs  ids, positions i64 [B, T] · mask bool [B, T, T] (packed rows only) · rows, targets i64 [N] · tokenWeights f32 [N]
  *          (1 / completion tokens of the whole batch)
  *  output  loss [], nats per token */
-export function sftLoss(rows: SftTraining['rows']): LossBuilder {
+function sftLoss(rows: SftTraining['rows']): LossBuilder {
   return (trace, architecture) => {
     const logProbs_N = traceTokenLogProbs(architecture, {
       ids_BT: trace.input('ids', 'i64', ['B', 'T']),

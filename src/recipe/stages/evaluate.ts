@@ -6,7 +6,7 @@ import { judgeSchema } from '../../speakers/judges/options.js';
 import { linearCalls, noWork, speakerWork, verdictsPerExchange } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
-export const evaluateSchema = z.strictObject({
+const evaluateSchema = z.strictObject({
   rows: z
     .array(z.string().min(1))
     .min(1)

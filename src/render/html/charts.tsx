@@ -5,7 +5,7 @@ import { formatMetric, metricName } from '../../report/metricNames.js';
 import { linePath, linearScale, thinOut, tickLabel } from './scale.js';
 import type { Scale } from './scale.js';
 
-export const seriesCount = 6;
+const seriesCount = 6;
 
 export interface Series<T> {
   readonly name: string;

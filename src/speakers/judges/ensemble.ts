@@ -9,8 +9,7 @@ import { guarded, type Score } from './guarded.js';
 import type { JudgeKind } from './judgeKind.js';
 import { splitNotations } from './splitNotations.js';
 
-export const combinations = ['mean', 'max', 'vote'] as const;
-export type Combination = (typeof combinations)[number];
+export type Combination = 'mean' | 'max' | 'vote';
 
 type Scored = Extract<Verdict, { kind: 'scored' }>;
 

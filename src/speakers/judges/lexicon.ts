@@ -37,7 +37,7 @@ export async function loadInsultWords(): Promise<Lexicon> {
 }
 
 /** @throws ConfigError when the file cannot be read */
-export async function loadLexicon(path: string): Promise<Lexicon> {
+async function loadLexicon(path: string): Promise<Lexicon> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new ConfigError('The word list cannot be read', {
       where: path,

@@ -186,7 +186,7 @@ async function playRow(
 }
 
 /** The same dialogues under another judge. What the target thought of an utterance does not change with the judge. */
-export async function judgedAgain(
+async function judgedAgain(
   dialogues: readonly ScoredDialogue[],
   judge: Judge,
   reward: RewardWeights,

@@ -14,7 +14,7 @@ import type { LinearSizes } from '../family.js';
 import { highName, type LoraConfig, lowName } from './lora.js';
 import { parsePeftConfig, type PeftConfig, peftConfigJson } from './peftConfig.js';
 
-export const peftConfigName = 'adapter_config.json';
+const peftConfigName = 'adapter_config.json';
 const weightsName = 'adapter_model.safetensors';
 const prefix = 'base_model.model.';
 

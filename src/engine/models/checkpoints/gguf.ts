@@ -68,7 +68,7 @@ export async function readGgufTensor(
 }
 
 /** @param shape as in the file */
-export function arrange(data: Float32Array, shape: readonly number[], layout: Layout): Float32Array {
+function arrange(data: Float32Array, shape: readonly number[], layout: Layout): Float32Array {
   switch (layout.kind) {
     case 'same':
       return data;

@@ -1,8 +1,12 @@
 /** For tests: the logits of a model at every position, which generation never asks for. */
 import { present } from '../../../base/invariant.js';
-import { f32Tensor, type HostTensor, i32Tensor, i64Tensor } from '../../runtime/hostTensor.js';
+import { f32Tensor, i64Tensor, type HostTensor } from '../../runtime/hostTensor.js';
 import type { LanguageModel } from '../languageModel.js';
 import { packSequences } from '../packSequences.js';
+
+function i32Tensor(dims: readonly number[], data: readonly number[]): HostTensor {
+  return { dtype: 'i32', dims, data: Int32Array.from(data) };
+}
 
 /** Logits at every position of right-padded rows, [B][T][V]. */
 export async function allLogits(

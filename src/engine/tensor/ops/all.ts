@@ -71,8 +71,6 @@ export const ops = {
   where: whereOp,
 } as const satisfies Record<string, OpDefinition>;
 
-export type OpName = keyof typeof ops;
-
 export { gelu, geluTanh, silu } from './activation.js';
 export { add, div, maximum, minimum, mul, neg, sub } from './arithmetic.js';
 export { groupQueryAttention, type GroupQueryAttentionInputs } from './attention.js';

@@ -1,0 +1,14 @@
+/** For tests: formulas in plain numbers. */
+import type { Arithmetic } from '../arithmetic.js';
+
+export const numbers: Arithmetic<number> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  scale: (a, factor) => a * factor,
+  shift: (a, offset) => a + offset,
+  exp: Math.exp,
+  log: Math.log,
+  abs: Math.abs,
+  atMost: Math.min,
+};
