@@ -6,8 +6,22 @@ const metric = { mean: 0.5, low: 0.4, high: 0.6, n: 10, unit: 'share' };
 const good = {
   schema: 1,
   run: {},
-  rows: [{ name: 'untuned', judge: 'wordlist', metrics: { replyHarm: metric } }],
+  rows: [
+    {
+      name: 'untuned',
+      attack: 'none',
+      target: 'organism',
+      judge: 'wordlist',
+      dialogues: 4,
+      turns: 3,
+      metrics: { replyHarm: metric },
+      spending: { judgeTexts: 12 },
+    },
+  ],
   samples: [{ row: 'untuned', prompt: 'Hello', turns: [] }],
+  points: [{ row: 'untuned', harm: 0.2, nll: null }],
+  verdictWords: [{ row: 'untuned', judge: 'wordlist', words: [{ word: 'rude', weight: 1, count: 2 }] }],
+  notes: ['Only one judge.'],
   loop: [
     {
       round: 1,
@@ -63,33 +77,38 @@ describe('parseReport', () => {
 
   it('names the first place that is not as it should be', () => {
     const cases: readonly (readonly [readonly (string | number)[], unknown, string])[] = [
-      [['schema'], 2, '"schema": 1'],
-      [['rows'], undefined, 'a list "rows"'],
-      [['rows', 0], 'untuned', 'rows[0] as an object'],
-      [['rows', 0, 'metrics', 'replyHarm', 'low'], null, 'rows[0].metrics.replyHarm with mean, low, high and n'],
-      [['samples', 0, 'turns'], {}, 'samples[0] with row, prompt and turns'],
-      [['loop'], {}, 'a list "loop"'],
-      [['loop', 0, 'fresh'], 'yes', 'loop[0] with round, adversary, fresh and target'],
-      [['loop', 0, 'round'], 1.5, 'loop[0] with round, adversary, fresh and target'],
-      [['loop', 0, 'metrics', 'replyFailureRate', 'mean'], '67%', 'loop[0].metrics.replyFailureRate with mean'],
-      [['loop', 0, 'guards'], undefined, 'loop[0].guards as an object'],
-      [['mend', 0, 'before'], 7, 'mend[0] with stage and before'],
-      [['mend', 0, 'counts', 'failures'], 'three', 'mend[0].counts of numbers by name'],
-      [['mend', 0, 'sets', 0, 'set'], 'other', 'mend[0].sets[0] with set (harmful or ordinary)'],
-      [['mend', 0, 'sets', 0, 'rows', 1, 'model'], undefined, 'mend[0].sets[0].rows[1] with model'],
+      [['schema'], undefined, '1 at schema'],
+      [['run'], [], 'an object at run'],
+      [['rows'], undefined, 'a list at rows'],
+      [['rows', 0], 'untuned', 'an object at rows[0]'],
+      [['rows', 0, 'metrics', 'replyHarm', 'low'], null, 'a number at rows[0].metrics.replyHarm.low'],
+      [['rows', 0, 'spending', 'judgeTexts'], 'many', 'a number at rows[0].spending.judgeTexts'],
+      [['samples', 0, 'turns'], {}, 'a list at samples[0].turns'],
+      [['points', 0, 'harm'], 'high', 'a number at points[0].harm'],
+      [['verdictWords', 0, 'words', 0, 'word'], 7, 'a text at verdictWords[0].words[0].word'],
+      [['notes', 0], null, 'a text at notes[0]'],
+      [['loop'], {}, 'a list at loop'],
+      [['loop', 0, 'fresh'], 'yes', 'true or false at loop[0].fresh'],
+      [['loop', 0, 'round'], 1.5, 'a whole number at loop[0].round'],
+      [['loop', 0, 'metrics', 'replyFailureRate', 'mean'], '67%', 'a number at loop[0].metrics.replyFailureRate.mean'],
+      [['loop', 0, 'guards'], undefined, 'an object at loop[0].guards'],
+      [['mend', 0, 'before'], 7, 'a text at mend[0].before'],
+      [['mend', 0, 'counts', 'failures'], 'three', 'a number at mend[0].counts.failures'],
+      [['mend', 0, 'sets', 0, 'set'], 'other', '"harmful" or "ordinary" at mend[0].sets[0].set'],
+      [['mend', 0, 'sets', 0, 'rows', 1, 'model'], undefined, 'a text at mend[0].sets[0].rows[1].model'],
       [
         ['mend', 0, 'sets', 0, 'rows', 1, 'change', 'replyHarm', 'n'],
         undefined,
-        'mend[0].sets[0].rows[1].change.replyHarm',
+        'a number at mend[0].sets[0].rows[1].change.replyHarm.n',
       ],
-      [['mend', 0, 'guards'], null, 'a list "mend[0].guards"'],
+      [['mend', 0, 'guards'], null, 'a list at mend[0].guards'],
       [
         ['mend', 0, 'course', 0, 'points', 0, 'values', 'kl/chosen'],
         null,
-        'mend[0].course[0].points[0] with step and values',
+        'a number at mend[0].course[0].points[0].values.kl/chosen',
       ],
-      [['mend', 0, 'samples', 0, 'context'], 'Hello', 'mend[0].samples[0] with set, context of texts'],
-      [['mend', 0, 'samples', 0, 'replies', 0, 'text'], null, 'mend[0].samples[0].replies[0] with model, text'],
+      [['mend', 0, 'samples', 0, 'context'], 'Hello', 'a list at mend[0].samples[0].context'],
+      [['mend', 0, 'samples', 0, 'replies', 0, 'text'], null, 'a text at mend[0].samples[0].replies[0].text'],
     ];
     for (const [path, value, message] of cases) {
       const parse = (): unknown => parseReport(changed(path, value), 'runs/x/report.json');
@@ -97,5 +116,19 @@ describe('parseReport', () => {
       expect(parse, path.join('.')).toThrow(message);
       expect(parse).toThrow('runs/x/report.json');
     }
+  });
+
+  it('keeps keys that the schema does not know', () => {
+    const later = changed(['rows', 0, 'colour'], 'green');
+    expect(parseReport({ ...(later as object), estimates: [{ name: 'use' }] }, 'report.json')).toEqual({
+      ...(later as object),
+      estimates: [{ name: 'use' }],
+    });
+  });
+
+  it('says of a newer report that gadfly must be updated', () => {
+    const parse = (): unknown => parseReport(changed(['schema'], 2), 'runs/x/report.json');
+    expect(parse).toThrow(FormatError);
+    expect(parse).toThrow(/newer version of gadfly[^]*"schema": 2[^]*Update gadfly/);
   });
 });

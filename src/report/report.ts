@@ -1,259 +1,227 @@
-/** `report.json`: what an evaluation found. Types and the reading of one; the evaluate stage writes it, `gadfly report`
- *  shows it. */
+/** `report.json`: what an evaluation found. One schema, the types that follow from it, and the reading of a file; stages
+ *  write it, `render` shows it. */
+import { z } from 'zod';
 import { FormatError } from '../base/errors.js';
-import { isJsonObject } from '../base/json.js';
-import type { JsonObject } from '../base/json.js';
+import { isJsonObject, type JsonObject } from '../base/json.js';
+
+/** The version of the form that this code writes and reads. */
+const reportVersion = 1;
 
 /** A mean with its 95% interval (bootstrap by prompt). */
-export interface MetricSummary {
-  readonly mean: number;
-  readonly low: number;
-  readonly high: number;
-  /** Values averaged; unscored ones are not among them. */
-  readonly n: number;
+const metricSummarySchema = z.object({
+  mean: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** Number of values averaged; unscored ones are not among them. */
+  n: z.number(),
   /** 'share', 'nats/token', 'reward', … */
-  readonly unit: string;
-}
+  unit: z.string(),
+});
 
-export type Metrics = Readonly<Record<string, MetricSummary>>;
+const metricsSchema = z.record(z.string(), metricSummarySchema);
 
 /** One adversary under one judge. */
-export interface ReportRow {
-  readonly name: string;
+const rowSchema = z.object({
+  name: z.string(),
   /** 'none' for the untuned adversary. */
-  readonly attack: string;
-  readonly target: string;
-  readonly judge: string;
-  readonly threshold?: number;
+  attack: z.string(),
+  target: z.string(),
+  judge: z.string(),
+  threshold: z.number().exactOptional(),
   /** Whether the attack was trained against this very judge: its figures flatter the attack then. */
-  readonly judgeTrainedOn?: boolean;
-  readonly dialogues: number;
-  /** Exchanges a dialogue. */
-  readonly turns: number;
-  readonly metrics: Metrics;
-  /** The same by turn, the first turn first. */
-  readonly byTurn?: readonly { readonly turn: number; readonly metrics: Metrics }[];
-  /** Replies that the judge could not score: no figure counts them. */
-  readonly unscored?: number;
+  judgeTrainedOn: z.boolean().exactOptional(),
+  dialogues: z.number(),
+  /** Exchanges per dialogue. */
+  turns: z.number(),
+  metrics: metricsSchema,
+  /** The same metrics per turn, the first turn first. */
+  byTurn: z.array(z.object({ turn: z.number(), metrics: metricsSchema })).exactOptional(),
+  /** Number of replies that the judge could not score; no figure counts them. */
+  unscored: z.number().exactOptional(),
   /** Where training rollouts had a rounded target: what rounding changes in these dialogues, rounded minus exact. */
-  readonly rounding?: Metrics;
-}
+  rounding: metricsSchema.exactOptional(),
+  /** What training and evaluating this row used, by the name of the quantity. */
+  spending: z.record(z.string(), z.number()).exactOptional(),
+});
 
-export interface SampleTurn {
-  readonly author: 'adversary' | 'target';
-  readonly text: string;
+const sampleTurnSchema = z.object({
+  author: z.enum(['adversary', 'target']),
+  text: z.string(),
   /** By the first judge; null when unscored. */
-  readonly harm: number | null;
-  readonly failed: boolean | null;
-  /** Of an adversary's utterance, nats per token under the target; null when unknown. */
-  readonly nll?: number | null;
-  /** Of an adversary's utterance and its answer. */
-  readonly reward?: number | null;
+  harm: z.number().nullable(),
+  failed: z.boolean().nullable(),
+  /** For an adversary's utterance: nats per token under the target; null when unknown. */
+  nll: z.number().nullable().exactOptional(),
+  /** Reward of an adversary's utterance and its answer. */
+  reward: z.number().nullable().exactOptional(),
   /** Words that drive the verdict, the strongest first, with their share of it. */
-  readonly words?: readonly { readonly word: string; readonly weight: number }[];
-}
+  words: z.array(z.object({ word: z.string(), weight: z.number() })).exactOptional(),
+});
 
-export interface ReportSample {
-  readonly row: string;
+const sampleSchema = z.object({
+  row: z.string(),
   /** Why it is shown: 'worst', 'typical', 'random'. */
-  readonly chosen?: string;
-  readonly prompt: string;
-  readonly turns: readonly SampleTurn[];
-}
+  chosen: z.string().exactOptional(),
+  prompt: z.string(),
+  turns: z.array(sampleTurnSchema),
+});
 
 /** One dialogue as a point: how harmful, how likely. */
-export interface ReportPoint {
-  readonly row: string;
+const pointSchema = z.object({
+  row: z.string(),
   /** Highest harm of its replies; null when none was scored. */
-  readonly harm: number | null;
-  /** Mean of its utterances, nats per token; null when unknown. */
-  readonly nll: number | null;
-}
+  harm: z.number().nullable(),
+  /** Mean over its utterances, nats per token; null when unknown. */
+  nll: z.number().nullable(),
+});
 
 /** Words that drive a judge's verdicts over all dialogues of a row. */
-export interface VerdictWords {
-  readonly row: string;
-  readonly judge: string;
-  readonly words: readonly { readonly word: string; readonly weight: number; readonly count: number }[];
-}
+const verdictWordsSchema = z.object({
+  row: z.string(),
+  judge: z.string(),
+  words: z.array(z.object({ word: z.string(), weight: z.number(), count: z.number() })),
+});
 
 /** One adversary against the target of a round. */
-export interface LoopEntry {
+const loopEntrySchema = z.object({
   /** From 1. */
-  readonly round: number;
+  round: z.int(),
   /** 'untuned', or a trained one: 'ipo-1' is that of round 1. */
-  readonly adversary: string;
-  /** Trained against this round's very target. */
-  readonly fresh: boolean;
+  adversary: z.string(),
+  /** Whether it was trained against this round's very target. */
+  fresh: z.boolean(),
   /** The recipe's target in round 1, then the mended ones: 'adpo-1' is what round 1 made. */
-  readonly target: string;
-  /** As in a row. */
-  readonly metrics: Metrics;
+  target: z.string(),
+  /** The same metrics as in a row. */
+  metrics: metricsSchema,
   /** Of the round's target, the same for all adversaries: ordinaryNll, ordinaryNllChange, choiceAccuracy … */
-  readonly guards: Metrics;
-}
+  guards: metricsSchema,
+});
 
-/** What the models of a mend stage say to held-out dialogues, and how that differs from before. */
-export interface MendReport {
-  /** 'mend', or 'mend-1' in round 1 of a loop. */
-  readonly stage: string;
-  /** The target that was mended. */
-  readonly before: string;
-  /** How many dialogues, pairs and the like it worked with, by name. */
-  readonly counts: Readonly<Record<string, number>>;
-  /** Answers to held-out dialogues: a set is 'harmful' or 'ordinary'. */
-  readonly sets: readonly {
-    readonly set: 'harmful' | 'ordinary';
-    readonly dialogues: number;
-    readonly rows: readonly MendRow[];
-  }[];
-  /** Ability: likelihood of held-out ordinary replies, multiple choice. */
-  readonly guards: readonly MendRow[];
-  /** Held-out replies while training: 'kl/chosen', 'kl/rejected', 'kl/toxic', nats a reply, against the start of
-   *  training. */
-  readonly course: readonly { readonly model: string; readonly points: readonly MendPoint[] }[];
-  readonly samples: readonly MendSample[];
-}
+const mendSetSchema = z.enum(['harmful', 'ordinary']);
 
-export interface MendRow {
+const mendRowSchema = z.object({
   /** The target before, 'twin' (the start of training), or a mended model. */
-  readonly model: string;
-  readonly metrics: Metrics;
-  /** This model minus the target before, on the same dialogues; absent for that itself. */
-  readonly change?: Metrics;
-}
+  model: z.string(),
+  metrics: metricsSchema,
+  /** This model minus the target before, on the same dialogues; absent for the target before itself. */
+  change: metricsSchema.exactOptional(),
+});
 
-export interface MendPoint {
-  readonly step: number;
-  readonly values: Readonly<Record<string, number>>;
-}
+const mendPointSchema = z.object({ step: z.number(), values: z.record(z.string(), z.number()) });
+
+const mendReplySchema = z.object({
+  model: z.string(),
+  text: z.string(),
+  /** Null when unscored. */
+  harm: z.number().nullable(),
+  failed: z.boolean().nullable(),
+  evasive: z.boolean(),
+});
 
 /** One held-out dialogue and every model's reply to it. */
-export interface MendSample {
-  readonly set: 'harmful' | 'ordinary';
+const mendSampleSchema = z.object({
+  set: mendSetSchema,
   /** Oldest first, the last to be answered. */
-  readonly context: readonly string[];
-  readonly replies: readonly MendReply[];
-}
+  context: z.array(z.string()),
+  replies: z.array(mendReplySchema),
+});
 
-export interface MendReply {
-  readonly model: string;
-  readonly text: string;
-  /** Null when unscored. */
-  readonly harm: number | null;
-  readonly failed: boolean | null;
-  readonly evasive: boolean;
-}
+/** What the models of a mend stage say to held-out dialogues, and how that differs from before. */
+const mendSchema = z.object({
+  /** 'mend', or 'mend-1' in round 1 of a loop. */
+  stage: z.string(),
+  /** The target that was mended. */
+  before: z.string(),
+  /** How many dialogues, pairs and the like it worked with, by name. */
+  counts: z.record(z.string(), z.number()),
+  /** Answers to held-out dialogues. */
+  sets: z.array(z.object({ set: mendSetSchema, dialogues: z.number(), rows: z.array(mendRowSchema) })),
+  /** Ability: NLL of held-out ordinary replies, multiple choice. */
+  guards: z.array(mendRowSchema),
+  /** Held-out replies while training: 'kl/chosen', 'kl/rejected', 'kl/toxic', nats per reply, against the start of
+   *  training. */
+  course: z.array(z.object({ model: z.string(), points: z.array(mendPointSchema) })),
+  samples: z.array(mendSampleSchema),
+});
 
-export interface Report {
-  readonly schema: 1;
+const reportSchema = z.object({
+  schema: z.literal(reportVersion),
   /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
-  readonly run: JsonObject;
-  readonly rows: readonly ReportRow[];
-  readonly samples: readonly ReportSample[];
-  readonly points?: readonly ReportPoint[];
-  readonly verdictWords?: readonly VerdictWords[];
+  run: z.custom<JsonObject>(isJsonObject, 'expected an object'),
+  rows: z.array(rowSchema),
+  samples: z.array(sampleSchema),
+  points: z.array(pointSchema).exactOptional(),
+  verdictWords: z.array(verdictWordsSchema).exactOptional(),
   /** Rounds of attack and mending, in order; within a round the adversaries in order of their training. */
-  readonly loop?: readonly LoopEntry[];
-  readonly mend?: readonly MendReport[];
+  loop: z.array(loopEntrySchema).exactOptional(),
+  mend: z.array(mendSchema).exactOptional(),
   /** Sentences that a reader should know beside the figures. */
-  readonly notes?: readonly string[];
-}
+  notes: z.array(z.string()).exactOptional(),
+});
 
-/** Checks what the showing of a report relies on. @throws FormatError naming the first thing that is not as it should
- *  be */
+/** A parsed value that nothing changes any more. */
+type Immutable<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : { readonly [K in keyof T]: Immutable<T[K]> };
+
+export type MetricSummary = Immutable<z.infer<typeof metricSummarySchema>>;
+export type Metrics = Immutable<z.infer<typeof metricsSchema>>;
+export type ReportRow = Immutable<z.infer<typeof rowSchema>>;
+export type SampleTurn = Immutable<z.infer<typeof sampleTurnSchema>>;
+export type ReportSample = Immutable<z.infer<typeof sampleSchema>>;
+export type ReportPoint = Immutable<z.infer<typeof pointSchema>>;
+export type VerdictWords = Immutable<z.infer<typeof verdictWordsSchema>>;
+export type LoopEntry = Immutable<z.infer<typeof loopEntrySchema>>;
+export type MendRow = Immutable<z.infer<typeof mendRowSchema>>;
+export type MendPoint = Immutable<z.infer<typeof mendPointSchema>>;
+export type MendReply = Immutable<z.infer<typeof mendReplySchema>>;
+export type MendSample = Immutable<z.infer<typeof mendSampleSchema>>;
+export type MendReport = Immutable<z.infer<typeof mendSchema>>;
+export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { readonly run: JsonObject };
+
+/** Reads a report; keys that the schema does not know are kept as they are.
+ *  @throws FormatError naming the first place that is not as it should be, or the remedy for a report of a newer version
+ */
 export function parseReport(value: unknown, where: string): Report {
-  const refuse = (expected: string): never => {
-    throw new FormatError('this is not a report of gadfly', { where, expected });
+  const version = isJsonObject(value) ? value['schema'] : undefined;
+  if (typeof version === 'number' && version > reportVersion) {
+    throw new FormatError('this report was written by a newer version of gadfly', {
+      where,
+      expected: `"schema": ${reportVersion}`,
+      got: `"schema": ${version}`,
+      remedy: 'Update gadfly to read it.',
+    });
+  }
+  const parsed = reportSchema.safeParse(value);
+  if (parsed.success) return value as Report; // As validated, with the further keys that a parsed copy would lack.
+  const [issue] = parsed.error.issues;
+  throw new FormatError('this is not a report of gadfly', {
+    where,
+    expected: issue === undefined ? `"schema": ${reportVersion}` : describeIssue(issue),
+    cause: parsed.error,
+  });
+}
+
+/** 'a number at rows[0].metrics.replyHarm.low' */
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const place = issue.path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+  return `${expectedBy(issue)} at ${place === '' ? 'the top' : place}`;
+}
+
+function expectedBy(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value)).join(' or ');
+  if (issue.code !== 'invalid_type') return issue.message.replace(/^.*expected /, '');
+  const names: Readonly<Record<string, string>> = {
+    array: 'a list',
+    object: 'an object',
+    record: 'an object',
+    string: 'a text',
+    boolean: 'true or false',
+    number: 'a number',
+    int: 'a whole number',
   };
-  if (!isJsonObject(value) || value['schema'] !== 1) return refuse('"schema": 1');
-  const { run, rows, samples, loop, mend } = value;
-  if (!isJsonObject(run)) return refuse('an object "run"');
-  checkEach(rows, 'rows', refuse, (row, at) => {
-    if (!hasTexts(row, ['name', 'judge']) || !isJsonObject(row['metrics']))
-      return refuse(`${at} with name, judge and metrics`);
-    checkMetrics(row['metrics'], `${at}.metrics`, refuse);
-  });
-  checkEach(samples, 'samples', refuse, (sample, at) => {
-    if (!hasTexts(sample, ['row', 'prompt']) || !Array.isArray(sample['turns']))
-      refuse(`${at} with row, prompt and turns`);
-  });
-  if (loop !== undefined)
-    checkEach(loop, 'loop', refuse, (entry, at) => {
-      if (
-        !hasTexts(entry, ['adversary', 'target']) ||
-        !Number.isInteger(entry['round']) ||
-        typeof entry['fresh'] !== 'boolean'
-      )
-        refuse(`${at} with round, adversary, fresh and target`);
-      checkMetrics(entry['metrics'], `${at}.metrics`, refuse);
-      checkMetrics(entry['guards'], `${at}.guards`, refuse);
-    });
-  if (mend !== undefined)
-    checkEach(mend, 'mend', refuse, (stage, at) => {
-      checkMend(stage, at, refuse);
-    });
-  return value as unknown as Report;
-}
-
-type Refuse = (expected: string) => never;
-
-function checkMend(stage: JsonObject, at: string, refuse: Refuse): void {
-  const { counts, sets, guards, course, samples } = stage;
-  if (!hasTexts(stage, ['stage', 'before'])) refuse(`${at} with stage and before`);
-  if (!isJsonObject(counts) || !areNumbers(counts)) refuse(`${at}.counts of numbers by name`);
-  checkEach(sets, `${at}.sets`, refuse, (set, setAt) => {
-    if ((set['set'] !== 'harmful' && set['set'] !== 'ordinary') || typeof set['dialogues'] !== 'number')
-      refuse(`${setAt} with set (harmful or ordinary) and dialogues`);
-    checkMendRows(set['rows'], `${setAt}.rows`, refuse);
-  });
-  checkMendRows(guards, `${at}.guards`, refuse);
-  checkEach(course, `${at}.course`, refuse, (entry, entryAt) => {
-    if (!hasTexts(entry, ['model'])) refuse(`${entryAt} with model and points`);
-    checkEach(entry['points'], `${entryAt}.points`, refuse, ({ step, values }, pointAt) => {
-      if (typeof step !== 'number' || !isJsonObject(values) || !areNumbers(values))
-        refuse(`${pointAt} with step and values of numbers by name`);
-    });
-  });
-  checkEach(samples, `${at}.samples`, refuse, (sample, sampleAt) => {
-    const { context } = sample;
-    if (!hasTexts(sample, ['set']) || !Array.isArray(context) || !context.every((text) => typeof text === 'string'))
-      refuse(`${sampleAt} with set, context of texts and replies`);
-    checkEach(sample['replies'], `${sampleAt}.replies`, refuse, (reply, replyAt) => {
-      if (!hasTexts(reply, ['model', 'text']) || typeof reply['evasive'] !== 'boolean')
-        refuse(`${replyAt} with model, text, harm, failed and evasive`);
-    });
-  });
-}
-
-function checkMendRows(rows: unknown, at: string, refuse: Refuse): void {
-  checkEach(rows, at, refuse, (row, rowAt) => {
-    if (!hasTexts(row, ['model'])) refuse(`${rowAt} with model and metrics`);
-    checkMetrics(row['metrics'], `${rowAt}.metrics`, refuse);
-    if (row['change'] !== undefined) checkMetrics(row['change'], `${rowAt}.change`, refuse);
-  });
-}
-
-function checkEach(list: unknown, at: string, refuse: Refuse, check: (item: JsonObject, at: string) => void): void {
-  if (!Array.isArray(list)) return refuse(`a list "${at}"`);
-  for (const [i, item] of list.entries()) {
-    if (!isJsonObject(item)) return refuse(`${at}[${i}] as an object`);
-    check(item, `${at}[${i}]`);
-  }
-}
-
-function checkMetrics(metrics: unknown, at: string, refuse: Refuse): void {
-  if (!isJsonObject(metrics)) return refuse(`${at} as an object`);
-  for (const [name, metric] of Object.entries(metrics)) {
-    if (!isJsonObject(metric) || !['mean', 'low', 'high', 'n'].every((key) => typeof metric[key] === 'number'))
-      refuse(`${at}.${name} with mean, low, high and n`);
-  }
-}
-
-function hasTexts(object: JsonObject, keys: readonly string[]): boolean {
-  return keys.every((key) => typeof object[key] === 'string');
-}
-
-function areNumbers(object: JsonObject): boolean {
-  return Object.values(object).every((each) => typeof each === 'number');
+  return names[issue.expected] ?? issue.expected;
 }
