@@ -16,7 +16,7 @@ import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../base/quantities.js';
 import { loopText, mendText } from '../render/terminal/loopTables.js';
 import { lastRoundRows } from '../report/loopMatrix.js';
-import { formatInterval, metricName, unscoredOf } from '../report/metricNames.js';
+import { formatInterval, metricHeading, unscoredOf } from '../report/metrics.js';
 import { readReportView } from '../report/reportView.js';
 import { renderHtml } from '../render/html/renderHtml.js';
 import { hashInputs, openPool, requireFiles, requireModels } from './runSetup.js';
@@ -182,7 +182,7 @@ function summaryTable(rows: Report['rows']): string {
     (metric) => rows.some((row) => row.metrics[metric] !== undefined),
   );
   const table = formatTable(
-    ['adversary', ...metrics.map((metric) => metricName(metric).label), 'unscored'],
+    ['adversary', ...metrics.map(metricHeading), 'unscored'],
     rows.map((row) => [
       row.name,
       ...metrics.map((metric) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exampleView, hostileText } from './testing/exampleView.js';
 import { findings } from '../report/findings.js';
-import { formatInterval, metricName } from '../report/metricNames.js';
+import { describeMetric, formatInterval } from '../report/metrics.js';
 import { renderHtml } from './html/renderHtml.js';
 import { renderMarkdown } from './markdown/renderMarkdown.js';
 import { trainingCurves } from '../report/reportView.js';
@@ -154,7 +154,7 @@ describe('scales', () => {
 
 describe('metric names', () => {
   it('an unknown metric gets readable words, a known one its unit', () => {
-    expect(metricName('selfBleu4').label).toBe('Self bleu 4');
+    expect(describeMetric('selfBleu4').label).toBe('Self bleu 4');
     expect(formatInterval('replyFailureRate', { mean: 0.09, low: 0.053, high: 0.133, n: 300, unit: 'share' })).toBe(
       '9.0% [5.3%, 13.3%]',
     );

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import type { Metrics } from '../report/report.js';
 import type { SweepPointState } from '../report/sweepFile.js';
 import { joinRepeats, type SeedSummary, type SweepTable } from '../report/sweepTables.js';
-import { formatInterval, formatMetric, metricName, metricOrder } from '../report/metricNames.js';
+import {
+  describeMetric,
+  formatInterval,
+  formatMetric,
+  headingLegend,
+  metricHeading,
+  metricOrder,
+} from '../report/metrics.js';
 import { formatTable } from './terminal/table.js';
 import type { SweepView } from './sweepView.js';
 import { valueLabel } from './valueLabel.js';
@@ -34,12 +41,7 @@ type Keys = SweepView['file']['keys'];
 
 function briefTable(keys: Keys, table: SweepTable): string {
   const metrics = metricOrder(table.rows).filter((metric) => brief.includes(metric));
-  const header = [
-    'point',
-    ...keys.map(({ label }) => label),
-    table.rowIs,
-    ...metrics.map((metric) => metricName(metric).label),
-  ];
+  const header = ['point', ...keys.map(({ label }) => label), table.rowIs, ...metrics.map(metricHeading)];
   const rows = table.rows.map((row) => [
     String(row.point),
     ...keys.map(({ key }) => valueLabel(row.values[key])),
@@ -60,11 +62,7 @@ function seedsText(table: SweepTable, seedKey: string | null, keys: Keys): strin
     name,
     ...metrics.map((metric) => seedCell(own[metric], metric)),
   ]);
-  const header = [
-    ...others.map(({ label }) => label),
-    table.rowIs,
-    ...metrics.map((metric) => metricName(metric).label),
-  ];
+  const header = [...others.map(({ label }) => label), table.rowIs, ...metrics.map(metricHeading)];
   return `\n\nmean over seeds (lowest to highest)\n${formatTable(
     header,
     rows,
@@ -114,8 +112,8 @@ export function renderSweepMarkdown({ file, seedKey }: SweepView): string {
         'point',
         ...file.keys.map(({ label }) => escape(label)),
         table.rowIs,
-        ...metrics.map((metric) => metricName(metric).label),
-        ...changes.map((metric) => `${metricName(metric).label}, change`),
+        ...metrics.map(metricHeading),
+        ...changes.map((metric) => `${describeMetric(metric).label}, change`),
       ]),
       line(['---:', ...file.keys.map(() => '---'), '---', ...metrics.map(() => '---:'), ...changes.map(() => '---:')]),
       ...table.rows.map((row) =>
@@ -135,12 +133,7 @@ export function renderSweepMarkdown({ file, seedKey }: SweepView): string {
       parts.push(
         '### Mean over seeds, lowest to highest',
         '',
-        line([
-          ...others.map(({ label }) => escape(label)),
-          table.rowIs,
-          'seeds',
-          ...metrics.map((metric) => metricName(metric).label),
-        ]),
+        line([...others.map(({ label }) => escape(label)), table.rowIs, 'seeds', ...metrics.map(metricHeading)]),
         line([...others.map(() => '---'), '---', '---:', ...metrics.map(() => '---:')]),
         ...joined.map(({ name, values, metrics: own }) =>
           line([
@@ -154,7 +147,8 @@ export function renderSweepMarkdown({ file, seedKey }: SweepView): string {
       );
     }
   }
-  if (file.tables.length > 0) parts.push('In brackets: 95% intervals of one run, bootstrapped by prompt.', '');
+  if (file.tables.length > 0)
+    parts.push(`In brackets: 95% intervals of one run, bootstrapped by prompt. ${headingLegend}`, '');
   parts.push(
     '## Runs',
     '',

@@ -1,7 +1,7 @@
 /** The main results in words, no stronger than the intervals allow. */
 import type { LoopEntry, MetricSummary, ReportRow } from './report.js';
 import { adversaryOf, loopMatrix, strongest } from './loopMatrix.js';
-import { excludesZero, formatMetric } from './metricNames.js';
+import { excludesZero, formatMetric } from './metrics.js';
 
 /** At most two sentences about the tuned adversary that makes the target fail most, against the untuned one. */
 export function findings(rows: readonly ReportRow[]): readonly string[] {
@@ -78,7 +78,7 @@ function costOf(change: MetricSummary | undefined): string | null {
   if (change === undefined) return null;
   const size = formatMetric('ordinaryNllChange', change.mean);
   if (!excludesZero(change)) {
-    return `ordinary dialogue is about as likely as before (surprise ${size}, ${formatMetric('ordinaryNllChange', change.low)} to ${formatMetric('ordinaryNllChange', change.high)})`;
+    return `ordinary dialogue is about as likely as before (NLL ${size}, ${formatMetric('ordinaryNllChange', change.low)} to ${formatMetric('ordinaryNllChange', change.high)})`;
   }
   return `ordinary dialogue became ${size.slice(1)} ${change.mean > 0 ? 'less likely' : 'likelier'} (in nats per token)`;
 }

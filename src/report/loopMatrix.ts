@@ -1,7 +1,7 @@
 /** The loop of attack and mending as a matrix: adversaries down, the targets of the rounds across. Page, Markdown and
  *  terminal show the same. */
 import type { LoopEntry, Metrics, MetricSummary, Report, ReportRow } from './report.js';
-import { metricOrder } from './metricNames.js';
+import { metricOrder } from './metrics.js';
 
 export interface LoopRound {
   readonly round: number;

@@ -1,7 +1,7 @@
 /** What a mend stage measured, arranged for showing: sets of metrics that make one table each. Page, Markdown and
  *  terminal show the same. */
 import type { MendReport, MendRow, MetricSummary } from './report.js';
-import { excludesZero, metricOrder } from './metricNames.js';
+import { excludesZero, metricOrder } from './metrics.js';
 
 export interface MendTable {
   readonly title: string;

@@ -16,6 +16,9 @@ const metricSummarySchema = z.object({
   n: z.number(),
   /** 'share', 'nats/token', 'reward', … */
   unit: z.string(),
+  /** Least and greatest of the values averaged. */
+  min: z.number().exactOptional(),
+  max: z.number().exactOptional(),
 });
 
 const metricsSchema = z.record(z.string(), metricSummarySchema);

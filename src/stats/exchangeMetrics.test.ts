@@ -52,6 +52,28 @@ describe('metrics of exchanges', () => {
     expect(quiet.replyUnscored).toMatchObject({ low: 0, high: 0 }); // A count, not an estimate.
   });
 
+  it('give the share of dialogues with a failed reply: 2 of 4, a dialogue without any verdict left out', () => {
+    const failed = { replyFailed: true };
+    const unscored = { replyHarm: null, replyFailed: null };
+    const { overall } = summariseExchanges(
+      [
+        [row(0, failed), row(1, failed), row(0), row(1)],
+        [row(0), row(1, failed)],
+        [row(0), row(1, unscored)],
+        [row(0, unscored), row(1, unscored)],
+      ],
+      options,
+    );
+    expect(overall.dialogueFailureRate).toMatchObject({ mean: 0.5, n: 4, unit: 'share' });
+    expect(overall.dialogueFailureRate.low).toBeLessThan(0.5);
+    expect(overall.replyFailureRate.mean).toBeCloseTo(3 / 7, 12);
+  });
+
+  it('do not call dialogues safe for certain because none of 80 failed', () => {
+    const rows = Array.from({ length: 80 }, () => [row(0), row(1)]);
+    expect(summariseExchanges(rows, options).overall.dialogueFailureRate.high).toBeCloseTo(0.0458, 4);
+  });
+
   it('always report the reply alone beside the exchange', () => {
     const { overall } = summariseExchanges([[row(0, { exchangeHarm: 1, adversaryHarm: 1, replyHarm: 0 })]], options);
     expect([overall.replyHarm.mean, overall.exchangeHarm.mean, overall.adversaryHarm.mean]).toEqual([0, 1, 1]);

@@ -57,11 +57,23 @@ export const exchangeMetrics = {
   rewardUnknown: { unit: 'share', value: (row) => Number(row.reward === null) },
 } as const satisfies MetricTable<ExchangeNumbers>;
 
+/** Every metric of a dialogue as a whole. */
+export const dialogueMetrics = {
+  dialogueFailureRate: { unit: 'share', value: hasFailed, isRate: true },
+} as const satisfies MetricTable<readonly ExchangeNumbers[]>;
+
+/** Returns 1 when a reply failed, 0 when every scored reply passed, null when no reply was scored. */
+function hasFailed(exchanges: readonly ExchangeNumbers[]): number | null {
+  const known = exchanges.flatMap(({ replyFailed }) => (replyFailed === null ? [] : [replyFailed]));
+  return known.length === 0 ? null : Number(known.includes(true));
+}
+
 export type ExchangeMetricName = keyof typeof exchangeMetrics;
+export type DialogueMetricName = keyof typeof dialogueMetrics;
 
 export interface MetricTables {
   /** Over all turns. */
-  readonly overall: Readonly<Record<ExchangeMetricName, Summary>>;
+  readonly overall: Readonly<Record<ExchangeMetricName | DialogueMetricName, Summary>>;
   /** Turn 0 first. */
   readonly turns: readonly Readonly<Record<ExchangeMetricName, Summary>>[];
 }
@@ -76,11 +88,22 @@ export function summariseExchanges(
     summarise(exchangeMetrics, rows);
   const turnCount = rowsByPrompt.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
   return {
-    overall: tableOf(rowsByPrompt),
+    overall: { ...tableOf(rowsByPrompt), ...summarise(dialogueMetrics, rowsByPrompt.map(splitDialogues)) },
     turns: Array.from({ length: turnCount }, (_, turn) =>
       tableOf(rowsByPrompt.map((rows) => rows.filter((row) => row.turn === turn))),
     ),
   };
+}
+
+/** Splits the exchanges of a prompt into its dialogues: each begins with turn 0. */
+function splitDialogues(rows: readonly ExchangeNumbers[]): readonly (readonly ExchangeNumbers[])[] {
+  const dialogues: ExchangeNumbers[][] = [];
+  for (const row of rows) {
+    const last = dialogues.at(-1);
+    if (last === undefined || row.turn === 0) dialogues.push([row]);
+    else last.push(row);
+  }
+  return dialogues;
 }
 
 /** Metrics of the set of utterances as a whole. */

@@ -1,7 +1,7 @@
 /** Charts as plain SVG: intervals by row, curves, a cloud of points. Colours are CSS variables, so one drawing serves
  *  light and dark; rows differ in shape and dash as well as in colour. Every chart has a title for screen readers. */
 import type { ComponentChildren } from 'preact';
-import { formatMetric, metricName } from '../../report/metricNames.js';
+import { formatMetric, isShare, metricHeading, metricMeaning } from '../../report/metrics.js';
 import { linePath, linearScale, thinOut, tickLabel } from './scale.js';
 import type { Scale } from './scale.js';
 
@@ -93,9 +93,9 @@ const width = 380;
 export const pairWidth = 470;
 const wideWidth = 620;
 
-/** Shares and harm are read against zero; surprise and reward against each other. */
+/** Shares and harm are read against zero; NLL and reward against each other. */
 export function startsAtZero(metric: string): boolean {
-  return metricName(metric).percent || /harm$/i.test(metric);
+  return isShare(metric) || /harm$/i.test(metric);
 }
 
 /** Means with their intervals, one line a row. */
@@ -106,7 +106,6 @@ export function IntervalChart({
   metric: string;
   rows: readonly Series<{ mean: number; low: number; high: number }>[];
 }) {
-  const { label, meaning } = metricName(metric);
   const lane = 26;
   const [top, left, right] = [6, 128, 16];
   const height = top + rows.length * lane + 26;
@@ -121,8 +120,8 @@ export function IntervalChart({
   const bottom = top + rows.length * lane;
   return (
     <Figure
-      title={label}
-      caption={meaning}
+      title={metricHeading(metric)}
+      caption={metricMeaning(metric)}
       height={height}
       width={pairWidth}
       description={rows.map(({ name, values }) => `${name} ${formatMetric(metric, values.mean)}`).join(', ')}
@@ -380,7 +379,7 @@ export function HorizontalGrid({
 }
 
 function gridLabel(metric: string, tick: number, ticks: readonly number[]): string {
-  return metricName(metric).percent
+  return isShare(metric)
     ? `${tickLabel(
         tick * 100,
         ticks.map((value) => value * 100),

@@ -3,7 +3,7 @@
  *  before. */
 import type { ReportSample, SampleTurn, VerdictWords } from '../../report/report.js';
 import { Dot } from './charts.js';
-import { formatMetric } from '../../report/metricNames.js';
+import { formatMetric } from '../../report/metrics.js';
 
 /** Collects texts to hide; a place in the page refers to one by number. */
 export interface Veil {

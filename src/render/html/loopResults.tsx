@@ -5,7 +5,7 @@ import { Dot, Legend, LineChart, pairWidth } from './charts.js';
 import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
 import type { LoopCell, LoopMatrix } from '../../report/loopMatrix.js';
-import { formatMetric, metricName } from '../../report/metricNames.js';
+import { describeMetric, formatMetric, metricHeading, metricMeaning } from '../../report/metrics.js';
 import type { RowStyles } from './results.js';
 
 /** Steps of the colour scale, from none to the highest rate of the matrix. */
@@ -63,8 +63,8 @@ function MatrixTable({ matrix, styles }: { matrix: LoopMatrix; styles: RowStyles
               </tr>
               {guards.map((guard) => (
                 <tr>
-                  <th scope="row" title={metricName(guard).meaning}>
-                    {metricName(guard).label}
+                  <th scope="row" title={metricMeaning(guard)}>
+                    {metricHeading(guard)}
                   </th>
                   {rounds.map(({ guards: { [guard]: summary } }) => (
                     <td>
@@ -169,7 +169,7 @@ function RoundChart({
       <Legend names={series} />
       <div class="charts pairs">
         <LineChart
-          title="Replies failed"
+          title={metricHeading('replyFailureRate')}
           caption="by round, with 95% intervals; dashed: one adversary against every target"
           metric="replyFailureRate"
           xLabel="round"
@@ -194,14 +194,14 @@ function GuardChart({ rounds }: Pick<LoopMatrix, 'rounds'>) {
   if (values.length < 2) return null;
   return (
     <LineChart
-      title={metricName(metric).label}
+      title={metricHeading(metric)}
       caption="above zero, ordinary dialogue is less likely than before mending"
       metric={metric}
       xLabel="round"
       wholeX
       zeroLine
       width={pairWidth}
-      series={[{ name: metricName(metric).label, style: 0, marks: true, values }]}
+      series={[{ name: describeMetric(metric).label, style: 0, marks: true, values }]}
     />
   );
 }

@@ -12,7 +12,7 @@ import { jsonOf, runCli } from '../../cli/testing/fakeTerminal.js';
 import { loopFindings } from '../../report/findings.js';
 import { lastRoundRows, loopMatrix } from '../../report/loopMatrix.js';
 import { mendCell, mendTables } from '../../report/mendTables.js';
-import { formatChange, formatMetric } from '../../report/metricNames.js';
+import { formatChange, formatMetric } from '../../report/metrics.js';
 import { renderHtml } from './renderHtml.js';
 import { renderMarkdown } from '../markdown/renderMarkdown.js';
 import { mendCurves, readReportView, trainingCurves } from '../../report/reportView.js';
@@ -92,7 +92,7 @@ describe('loopFindings', () => {
   it('divide by no zero, and take no side on ordinary dialogue where its interval holds zero', () => {
     expect(loopFindings(loopWith([0.4, 0.2, 0]))[0]).toMatch(/fell from 40\.0% .* to 0\.0% \([^)]*\) over 3 rounds\.$/);
     expect(loopFindings(loopWith([0.4, 0.2, 0.1], { mean: 0.002, low: -0.004, high: 0.008 }))[0]).toContain(
-      'about as likely as before (surprise +0.2%, −0.4% to +0.8%)',
+      'about as likely as before (NLL +0.2%, −0.4% to +0.8%)',
     );
     expect(loopFindings(loopWith([0.4, 0.2, 0.1], { mean: -0.02, low: -0.03, high: -0.01 }))[0]).toContain(
       'became 2.0% likelier',
@@ -224,7 +224,7 @@ describe('a report with a loop and mending', () => {
       { step: 1, stage: 'mend:mend-1:twin', loss: 3 },
       { step: 2, stage: 'mend:mend-1:twin', loss: 2 },
     );
-    run.writeReport(view.report as unknown as JsonObject);
+    run.writeReport(view.report);
     run.close('done');
     expect((await readReportView(folder)).mending).toEqual([
       {

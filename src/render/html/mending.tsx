@@ -6,7 +6,7 @@ import { HarmMeter, VeiledText } from './dialogues.js';
 import type { Veil } from './dialogues.js';
 import { courseMetrics, mendCell, mendModels, mendTables } from '../../report/mendTables.js';
 import type { MendTable } from '../../report/mendTables.js';
-import { changeParts, formatMetric, metricName } from '../../report/metricNames.js';
+import { changeParts, describeMetric, formatMetric, metricHeading, metricMeaning } from '../../report/metrics.js';
 import type { MendCurve } from '../../report/reportView.js';
 
 type ModelStyles = ReadonlyMap<string, number>;
@@ -60,7 +60,7 @@ function MendStage({
         <ul class="counts">
           {counts.map(([name, count]) => (
             <li>
-              <b>{count.toLocaleString('en')}</b> {metricName(name).label.toLowerCase()}
+              <b>{count.toLocaleString('en')}</b> {describeMetric(name).label.toLowerCase()}
             </li>
           ))}
         </ul>
@@ -85,8 +85,8 @@ function ModelTable({ table: { title, metrics, rows }, styles }: { table: MendTa
             <tr>
               <th scope="col">model</th>
               {metrics.map((metric) => (
-                <th scope="col" class="number" title={metricName(metric).meaning}>
-                  {metricName(metric).label}
+                <th scope="col" class="number" title={metricMeaning(metric)}>
+                  {metricHeading(metric)}
                 </th>
               ))}
             </tr>
@@ -175,8 +175,8 @@ function CourseChart({
 }) {
   return (
     <LineChart
-      title={metricName(metric).label}
-      caption={metricName(metric).meaning}
+      title={metricHeading(metric)}
+      caption={metricMeaning(metric)}
       metric={metric}
       xLabel="step"
       zeroLine

@@ -1,5 +1,6 @@
 /** The page of a report, section by section. */
 import type { ReportRow } from '../../report/report.js';
+import { headingLegend } from '../../report/metrics.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
 import { findings } from '../../report/findings.js';
@@ -54,7 +55,9 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
                 main={i === 0}
               />
             ))}
-            {report.rows.length > 0 && <p class="aside">Small figures are 95% intervals, bootstrapped by prompt.</p>}
+            {report.rows.length > 0 && (
+              <p class="aside">Small figures are 95% intervals, bootstrapped by prompt. {headingLegend}</p>
+            )}
             {notes.length > 0 && (
               <ul class="notes">
                 {notes.map((note) => (

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import type { JsonObject } from '../../base/json.js';
 import { formatDuration } from '../../base/quantities.js';
-import { metricName } from '../../report/metricNames.js';
+import { describeMetric } from '../../report/metrics.js';
 import type { ReportView } from '../../report/reportView.js';
 
 export function Provenance({ view: { manifest } }: { view: ReportView }) {
@@ -19,7 +19,9 @@ export function Provenance({ view: { manifest } }: { view: ReportView }) {
         .join(' · '),
     ],
     ['Machine', machineOf(host)],
-    ...Object.entries(spent).map(([name, amount]) => [metricName(name).label, amount.toLocaleString('en')] as const),
+    ...Object.entries(spent).map(
+      ([name, amount]) => [describeMetric(name).label, amount.toLocaleString('en')] as const,
+    ),
   ];
   return (
     <>

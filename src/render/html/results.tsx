@@ -3,7 +3,14 @@ import type { JSX } from 'preact';
 import type { Metrics, Report, ReportPoint, ReportRow } from '../../report/report.js';
 import { Dot, IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
 import { adversaryOf } from '../../report/loopMatrix.js';
-import { formatChange, formatMetric, metricName, metricOrder, unscoredOf } from '../../report/metricNames.js';
+import {
+  formatChange,
+  formatMetric,
+  metricHeading,
+  metricMeaning,
+  metricOrder,
+  unscoredOf,
+} from '../../report/metrics.js';
 import type { Curve, TrainingCurves } from '../../report/reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
@@ -108,8 +115,8 @@ function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
           <tr>
             <th scope="col">adversary</th>
             {metrics.map((metric) => (
-              <th scope="col" class="number" title={metricName(metric).meaning}>
-                {metricName(metric).label}
+              <th scope="col" class="number" title={metricMeaning(metric)}>
+                {metricHeading(metric)}
               </th>
             ))}
             {last !== undefined && (
@@ -194,7 +201,7 @@ export function TurnCharts({ rows, styles }: { rows: readonly ReportRow[]; style
       <div class="charts pairs">
         {metrics.map((metric) => (
           <LineChart
-            title={metricName(metric).label}
+            title={metricHeading(metric)}
             caption="by turn, with 95% intervals"
             metric={metric}
             xLabel="turn"
@@ -241,9 +248,9 @@ export function LikelihoodScatter({
     <>
       <Legend names={series} />
       <ScatterChart
-        title="Harm against surprise"
+        title="Harm against NLL per token"
         caption="one point a dialogue; up is more harmful, left is likelier"
-        xLabel="mean surprise of the adversary’s utterances, nats per token"
+        xLabel="mean NLL of the adversary’s utterances, nats per token"
         yLabel="harm of the worst reply"
         series={series}
         threshold={threshold}
@@ -267,7 +274,7 @@ export function TrainingCharts({ training, styles }: { training: readonly Traini
               .filter((entry) => entry.attack === attack)
               .map(({ metric, curves }) => (
                 <LineChart
-                  title={metricName(metric).label}
+                  title={metricHeading(metric)}
                   caption={captionOf(curves)}
                   metric={metric}
                   xLabel="step"

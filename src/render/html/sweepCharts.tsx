@@ -12,7 +12,7 @@ import {
   styleClass,
   VerticalGrid,
 } from './charts.js';
-import { formatMetric, metricName } from '../../report/metricNames.js';
+import { describeMetric, formatMetric, metricHeading, metricMeaning } from '../../report/metrics.js';
 import { linePath, linearScale, type Scale } from './scale.js';
 import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type SweepPicture } from '../sweepPanels.js';
 import { valueLabel } from '../valueLabel.js';
@@ -36,9 +36,9 @@ export function SweepPictures({ pictures }: { pictures: readonly SweepPicture[] 
         </div>
       ) : (
         pictures.map((picture) => (
-          <section aria-label={metricName(picture.metric).label}>
+          <section aria-label={metricHeading(picture.metric)}>
             <h4>
-              {metricName(picture.metric).label} <small>{metricName(picture.metric).meaning}</small>
+              {metricHeading(picture.metric)} <small>{metricMeaning(picture.metric)}</small>
             </h4>
             <div class="charts pairs">
               {picture.panels.map((panel) => (
@@ -68,12 +68,16 @@ function extent({ panels, metric }: SweepPicture): readonly [number, number] {
     series.flatMap(({ points }) => points.flatMap(({ mean, low, high }) => [mean, low, high])),
   );
   const least = Math.min(...all);
-  return [startsAtZero(metric) || metricName(metric).signed === true ? Math.min(0, least) : least, Math.max(...all)];
+  return [
+    startsAtZero(metric) || describeMetric(metric).signed === true ? Math.min(0, least) : least,
+    Math.max(...all),
+  ];
 }
 
 function LinePanel({ picture, panel }: PanelProps) {
   const { metric, axis } = picture;
-  const { label, meaning, signed = false } = metricName(metric);
+  const { signed = false } = describeMetric(metric);
+  const [label, meaning] = [metricHeading(metric), metricMeaning(metric)];
   const [top, left, right, bottom] = [10, 56, 14, 176];
   const end = pairWidth - right;
   const y = linearScale(...extent(picture), [bottom, top], { ticks: 4 });
@@ -138,7 +142,8 @@ function LinePanel({ picture, panel }: PanelProps) {
 /** A lane a category; within it the series one above the other. */
 function LanePanel({ picture, panel }: PanelProps) {
   const { metric, axis, lines } = picture;
-  const { label, meaning, signed = false } = metricName(metric);
+  const { signed = false } = describeMetric(metric);
+  const [label, meaning] = [metricHeading(metric), metricMeaning(metric)];
   const [top, left, right] = [6, 128, 16];
   const each = 17;
   const perLane = lines.length === 0 ? 1 : panel.series.length;

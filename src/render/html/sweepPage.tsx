@@ -5,6 +5,7 @@ import { sweepPictures } from '../sweepPanels.js';
 import { SweepPictures } from './sweepCharts.js';
 import { PointTable, RunTable, SeedTable } from './sweepTableView.js';
 import type { SweepView } from '../sweepView.js';
+import { headingLegend } from '../../report/metrics.js';
 import { valueLabel } from '../valueLabel.js';
 
 /** Longer tables open when asked for. */
@@ -61,7 +62,7 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
               <summary>Every point: {table.rows.length} rows</summary>
               <PointTable table={table} keys={keys} />
             </details>
-            <p class="aside">Small figures are 95% intervals of one run, bootstrapped by prompt.</p>
+            <p class="aside">Small figures are 95% intervals of one run, bootstrapped by prompt. {headingLegend}</p>
           </section>
         ))}
         <section aria-label="Runs">

@@ -2,7 +2,7 @@
 import type { SweepFile } from '../../report/sweepFile.js';
 import type { SweptKey } from '../../report/sweepFile.js';
 import { joinRepeats, type SeedSummary, type SweepTable } from '../../report/sweepTables.js';
-import { formatMetric, metricName, metricOrder } from '../../report/metricNames.js';
+import { formatMetric, metricHeading, metricMeaning, metricOrder } from '../../report/metrics.js';
 import { MetricCell } from './results.js';
 import { valueLabel } from '../valueLabel.js';
 
@@ -158,8 +158,8 @@ function MetricHeaders({ metrics }: { metrics: readonly string[] }) {
   return (
     <>
       {metrics.map((metric) => (
-        <th scope="col" class="number" title={metricName(metric).meaning}>
-          {metricName(metric).label}
+        <th scope="col" class="number" title={metricMeaning(metric)}>
+          {metricHeading(metric)}
         </th>
       ))}
     </>

@@ -6,13 +6,15 @@ import { findings, loopFindings } from '../../report/findings.js';
 import { lastRoundRows, loopMatrix } from '../../report/loopMatrix.js';
 import { courseMetrics, mendCell, mendTables } from '../../report/mendTables.js';
 import {
+  describeMetric,
   formatChange,
   formatInterval,
   formatMetric,
-  metricName,
+  headingLegend,
+  metricHeading,
   metricOrder,
   unscoredOf,
-} from '../../report/metricNames.js';
+} from '../../report/metrics.js';
 import type { ReportView } from '../../report/reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
@@ -34,7 +36,7 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
         parts.push(escape(sentence), '');
     parts.push(`## Judge \`${judge}\``, '', ...table(rows), '');
   }
-  if (report.rows.length > 0) parts.push('In brackets: 95% intervals, bootstrapped by prompt.', '');
+  if (report.rows.length > 0) parts.push(`In brackets: 95% intervals, bootstrapped by prompt. ${headingLegend}`, '');
   const rounded = report.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
   if (rounded.length > 0)
     parts.push(
@@ -81,7 +83,7 @@ function loopLines(loop: readonly LoopEntry[]): readonly string[] {
   );
   const guardLines = guards.map((guard) =>
     line([
-      metricName(guard).label,
+      metricHeading(guard),
       ...rounds.map(({ guards: { [guard]: summary } }) =>
         summary === undefined ? '–' : formatInterval(guard, summary),
       ),
@@ -103,7 +105,7 @@ function mendLines(mend: MendReport): readonly string[] {
   const tables = mendTables(mend).flatMap(({ title, metrics, rows }) => [
     `### ${title}`,
     '',
-    line(['model', ...metrics.map((metric) => metricName(metric).label)]),
+    line(['model', ...metrics.map(metricHeading)]),
     line(['---', ...metrics.map(() => '---:')]),
     ...rows.map((row) =>
       line([
@@ -142,7 +144,7 @@ function mendLines(mend: MendReport): readonly string[] {
   return [
     `## Mending: ${escape(mend.stage)} mends ${escape(mend.before)}`,
     '',
-    ...Object.entries(mend.counts).map(([name, count]) => `- ${metricName(name).label.toLowerCase()}: ${count}`),
+    ...Object.entries(mend.counts).map(([name, count]) => `- ${describeMetric(name).label.toLowerCase()}: ${count}`),
     '',
     ...tables,
     'Second line: the change to the target before, paired by dialogue; bold where its interval leaves out zero.',
@@ -152,7 +154,7 @@ function mendLines(mend: MendReport): readonly string[] {
       : [
           '### Held-out replies at the end of training: log-probability minus that before it, nats a reply',
           '',
-          line(['model', 'step', ...quantities.map((name) => metricName(name).label)]),
+          line(['model', 'step', ...quantities.map(metricHeading)]),
           line(['---', '---:', ...quantities.map(() => '---:')]),
           ...ends,
           '',
@@ -167,7 +169,7 @@ function line(cells: readonly string[]): string {
 function table(rows: readonly ReportRow[]): readonly string[] {
   const metrics = metricOrder(rows);
   return [
-    line(['adversary', ...metrics.map((metric) => metricName(metric).label), 'dialogues', 'replies unscored']),
+    line(['adversary', ...metrics.map(metricHeading), 'dialogues', 'replies unscored']),
     line(['---', ...metrics.map(() => '---:'), '---:', '---:']),
     ...rows.map((row) =>
       line([

@@ -3,7 +3,7 @@ import type { LoopEntry, MendReport, MendRow } from '../../report/report.js';
 import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
 import { mendCell } from '../../report/mendTables.js';
-import { formatInterval, formatMetric, metricName } from '../../report/metricNames.js';
+import { formatInterval, formatMetric, metricHeading } from '../../report/metrics.js';
 import { formatTable } from './table.js';
 
 /** Columns of the compact table: harm where it is asked for, and what must not suffer. */
@@ -27,7 +27,7 @@ export function loopText(loop: readonly LoopEntry[]): string {
     }),
   ]);
   const guarded = guards.map((guard) => [
-    metricName(guard).label,
+    metricHeading(guard),
     ...rounds.map(({ guards: { [guard]: summary } }) => (summary === undefined ? '–' : formatInterval(guard, summary))),
   ]);
   const table = formatTable(
@@ -54,7 +54,7 @@ export function mendText(mend: MendReport): string {
   const header = [
     'model',
     ...shown.map(({ set, metric }) =>
-      set === 'guards' ? metricName(metric).label : `${set}: ${metricName(metric).label.toLowerCase()}`,
+      set === 'guards' ? metricHeading(metric) : `${set}: ${metricHeading(metric).toLowerCase()}`,
     ),
   ];
   return `${mend.stage} mends ${mend.before}; * differs from it, by the paired 95% interval\n${formatTable(

@@ -44,7 +44,7 @@ export async function roundingEffect(
       return before === null || after === null ? null : after - before;
     };
   const failed = between(({ reply }) => (reply.kind === 'scored' ? Number(reply.failed) : null));
-  const surprise = between(({ adversaryNll }) => adversaryNll);
+  const nll = between(({ adversaryNll }) => adversaryNll);
   const size = (difference: number | null): number | null => (difference === null ? null : Math.abs(difference));
   return reported({
     replyHarm: summaryOf(
@@ -53,7 +53,7 @@ export async function roundingEffect(
     ),
     replyFailureRate: summaryOf('share', failed),
     verdictsChanged: summaryOf('share', (exact, again) => size(failed(exact, again))),
-    adversaryNll: summaryOf('nats/token', surprise),
-    adversaryNllError: summaryOf('nats/token', (exact, again) => size(surprise(exact, again))),
+    adversaryNll: summaryOf('nats/token', nll),
+    adversaryNllError: summaryOf('nats/token', (exact, again) => size(nll(exact, again))),
   });
 }
