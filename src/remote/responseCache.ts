@@ -32,7 +32,7 @@ export function openResponseCache(folder: string): ResponseCache {
         writeFileSync(temporary, `${digest(body)}\n${body}`);
         renameSync(temporary, file);
       } catch (error) {
-        rmSync(temporary, { force: true });
+        if (existsSync(temporary)) rmSync(temporary);
         throw new EnvironmentError('an answer cannot be kept', {
           where: file,
           remedy: 'Make room on the disk, or make the folder writable.',
