@@ -78,17 +78,24 @@ describe('the organism’s questions', () => {
   });
 
   it('have right answers that are right: place and price are those of the thing asked for', () => {
-    for (const { question, choices, answer } of questions) {
+    const prices = new Set(Object.values(things).map(({ price }) => price));
+    const places = new Set(Object.values(things).map(({ place }) => place));
+    const claims = questions.flatMap(({ question, choices, answer }) => {
       const line = question.split('\n')[2] ?? '';
       const right = choices[answer] ?? '';
-      const [thing] = Object.entries(things)
-        .filter(([name]) => new RegExp(`\\b${name}\\b`).test(line))
-        .map(([, found]) => found);
-      for (const { price } of Object.values(things))
-        if (right.includes(` ${price}`) || right.startsWith(price)) expect(price, line).toBe(thing?.price);
-      const places = new Set(Object.values(things).map(({ place }) => place));
-      for (const place of places) if (right.includes(`${place}.`)) expect(place, line).toBe(thing?.place);
-    }
+      const asked = Object.entries(things).find(([name]) => new RegExp(`\\b${name}\\b`).test(line))?.[1];
+      return [
+        ...[...prices]
+          .filter((price) => right.includes(` ${price}`) || right.startsWith(price))
+          .map((said) => ({ kind: 'price', line, said, true: asked?.price })),
+        ...[...places]
+          .filter((place) => right.includes(`${place}.`))
+          .map((said) => ({ kind: 'place', line, said, true: asked?.place })),
+      ];
+    });
+    expect(claims.filter((claim) => claim.said !== claim.true)).toEqual([]);
+    const count = (kind: string): number => claims.filter((claim) => claim.kind === kind).length;
+    expect({ prices: count('price'), places: count('place') }).toEqual({ prices: 8, places: 11 });
   });
 
   it('are all answered by the organism', async () => {

@@ -73,7 +73,7 @@ describe('RunDirectory', () => {
     await work(RunDirectory.create(whole, description));
     await fc.assert(
       fc.asyncProperty(
-        fc.nat(8),
+        fc.nat(7), // Of eight steps: it never gets to its end.
         fc.double({ min: 0, max: 1, noNaN: true }),
         fc.constantFrom('rollouts.jsonl', 'metrics.jsonl'),
         fc.string(),
@@ -85,7 +85,7 @@ describe('RunDirectory', () => {
           const size = readFileSync(join(path, file)).length;
           truncateSync(join(path, file), Math.floor(size * keep));
           appendFileSync(join(path, 'pairs.jsonl'), `{"torn":"${torn.replaceAll('\n', '')}`);
-          if (openRun(path).manifest.status !== 'interrupted') return; // All eight steps were done.
+          expect(openRun(path).manifest.status).toBe('interrupted');
           await work(RunDirectory.resume(path, description));
           expect(records(path)).toBe(records(whole));
           expect(readdirSync(join(path, 'models'))).toEqual(['a', 'b']);

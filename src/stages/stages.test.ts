@@ -224,19 +224,27 @@ describe('stages', () => {
     }
   }, 600_000);
 
-  it('asked to stop, a stage stops between steps and the run can go on', async () => {
+  it('asked to stop, a stage stops between steps, goes on and leaves the bytes of a run never stopped', async () => {
     const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 2 } }]);
-    const folder = freshFolder();
+    const [whole, folder] = [freshFolder(), freshFolder()];
+    const unstopped = openRun(recipe, whole);
+    await runStages(contextOf(recipe, unstopped));
+    unstopped.close('done');
     let asked = 0;
     const first = openRun(recipe, folder);
     await expect(runStages(contextOf(recipe, first, { interrupted: () => ++asked > 9 }))).rejects.toThrow(
       InterruptedError,
     );
+    expect(first.completed('exploit:ipo')).toBeNull();
     first.close('interrupted');
+    const before = lines(folder, 'metrics.jsonl');
+    expect(before).not.toEqual([]);
+    expect(before.length).toBeLessThan(lines(whole, 'metrics.jsonl').length);
     const second = openRun(recipe, folder, 'resume');
     await runStages(contextOf(recipe, second));
     second.close('done');
-    expect(existsSync(join(folder, 'models/ipo/config.json'))).toBe(true);
+    expect(bytes(folder)).toBe(bytes(whole));
+    expect(await weightsOf(join(folder, 'models/ipo'))).toBe(await weightsOf(join(whole, 'models/ipo')));
   });
 
   it('a limit on tokens ends the run with a budget error, and counts over sittings', async () => {

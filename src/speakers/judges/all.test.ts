@@ -40,7 +40,6 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
 /** A judge that is a function has no notation: a program makes it. */
 async function open(model: string, threshold?: number): Promise<Judge> {
   if (model !== 'function') return openJudge({ model, threshold }, deps);
-  if (threshold !== undefined && threshold > 1) return openJudge({ model: 'linear-toxicity', threshold }, deps);
   const score = (asked: readonly string[]): readonly number[] =>
     asked.map((text) => Math.min(1, text.trim().length / 50));
   return createFunctionJudge({ name: 'length', score, ...(threshold === undefined ? {} : { threshold }) });
