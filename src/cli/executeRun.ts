@@ -14,13 +14,11 @@ import type { StageContext, StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../base/quantities.js';
-import { loopText, mendText } from '../render/terminal/loopTables.js';
-import { lastRoundRows } from '../report/loopMatrix.js';
-import { formatInterval, metricHeading, unscoredOf } from '../report/metrics.js';
+import { runText } from '../render/terminal/runText.js';
+import { selectMainRows } from '../report/mainRows.js';
 import { readReportView } from '../report/reportView.js';
 import { renderHtml } from '../render/html/renderHtml.js';
 import { hashInputs, openPool, requireFiles, requireModels } from './runSetup.js';
-import { formatTable } from '../render/terminal/table.js';
 
 export type RunPlace =
   { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
@@ -138,21 +136,15 @@ function resultOf(
 ): CommandResult {
   const failOver = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? [])[0];
   const rows = report?.rows ?? [];
-  const { loop = [], mend = [] } = report ?? {};
-  // After a loop the target is what the last round made of it: earlier ones are in the matrix.
-  const lastRound = report === null ? null : lastRoundRows(report);
-  const mainRows = rows.filter(({ name, judge }) => judge === rows[0]?.judge && (lastRound?.has(name) ?? true));
+  const { loop = [] } = report ?? {};
+  const mainRows = report === null ? [] : selectMainRows(report).rows;
   const over =
     failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
   // Without a single scored reply there is no rate, and no rate is no pass.
   const blind = mainRows.filter(({ metrics }) => metrics['replyFailureRate'] === undefined);
+  const found = report === null ? '' : runText(report);
   const lines = [
-    ...(loop.length === 0 ? [] : [loopText(loop), '']),
-    ...mend.flatMap((each) => [mendText(each), '']),
-    ...(mainRows.length === 0 ? [] : [summaryTable(mainRows), '']),
-    ...mainRows.flatMap(({ name, unscored = 0, dialogues, turns }) =>
-      unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`],
-    ),
+    ...(found === '' ? [] : [found]),
     ...over.map(
       ({ name, metrics }) =>
         `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`,
@@ -175,22 +167,4 @@ function resultOf(
     text: lines.join('\n'),
     exitCode: over.length > 0 ? exitCodes.thresholdExceeded : blind.length > 0 ? exitCodes.error : exitCodes.ok,
   };
-}
-
-function summaryTable(rows: Report['rows']): string {
-  const metrics = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHarm', 'adversaryNll', 'reward'].filter(
-    (metric) => rows.some((row) => row.metrics[metric] !== undefined),
-  );
-  const table = formatTable(
-    ['adversary', ...metrics.map(metricHeading), 'unscored'],
-    rows.map((row) => [
-      row.name,
-      ...metrics.map((metric) =>
-        row.metrics[metric] === undefined ? '–' : formatInterval(metric, row.metrics[metric]),
-      ),
-      unscoredOf(row),
-    ]),
-    [...metrics, 'unscored'].map((_, i) => i + 1),
-  );
-  return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues a row; 95% intervals\n${table}`;
 }

@@ -25,9 +25,9 @@ import type { CommandContext, CommandResult } from './command.js';
 import { executeRun } from './executeRun.js';
 import { exitCodes } from './exitCodes.js';
 import { requireFiles, requireModels } from './runSetup.js';
-import { renderSweepHtml } from '../render/html/renderSweepHtml.js';
-import { pointNotes, sweepText } from '../render/sweepText.js';
-import { viewOf, type SweepView } from '../render/sweepView.js';
+import { renderSweepHtml } from '../render/html/renderHtml.js';
+import { sweepText } from '../render/terminal/sweepText.js';
+import { gatherSweepView, pointNotes, type SweepView } from '../report/sweepView.js';
 
 export type SweepStart =
   | { readonly kind: 'new'; readonly plan: SweepPlan; readonly folder: string }
@@ -154,9 +154,14 @@ async function runPoints(
   const shown = relative(process.cwd(), folder) || '.';
   const total = planned.points.length;
   let file = planned;
-  let view = viewOf(folder, file);
+  let view = gatherSweepView(folder, file);
   const keep = (points: readonly SweepPointState[]): void => {
-    view = viewOf(folder, { ...file, points, status: sweepStatus(points), updatedAt: context.terminal.clock.isoNow() });
+    view = gatherSweepView(folder, {
+      ...file,
+      points,
+      status: sweepStatus(points),
+      updatedAt: context.terminal.clock.isoNow(),
+    });
     file = view.file;
     writeSweepFile(folder, file);
   };
@@ -257,7 +262,7 @@ function resultOf(view: SweepView, shown: string): CommandResult {
         ...point,
         thresholdExceeded: point.thresholdExceeded ?? [],
         folder: join(folder, own),
-        rows: rowsOf(tables, point.number),
+        rows: pointRows(tables, point.number),
       })),
       files: { sweep: join(folder, 'sweep.json'), html: join(folder, 'sweep.html') },
     },
@@ -283,12 +288,12 @@ function resultOf(view: SweepView, shown: string): CommandResult {
 }
 
 /** A point's rows, each with the table that it stands in. */
-function rowsOf(tables: SweepFile['tables'], number: number): JsonValue {
+function pointRows(tables: SweepFile['tables'], number: number): JsonValue {
   const rows = tables.flatMap(({ id, rows: all }) => {
     const own = all.filter(({ point }) => point === number);
     return own.map(({ name, metrics, change }) => ({ table: id, name, metrics, change }));
   });
-  return rows as unknown as JsonValue;
+  return rows;
 }
 
 /** A point's recipe as it was planned, with changes that resuming may make. @throws RecipeError */

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { exampleView, hostileText } from './testing/exampleView.js';
+import { runCli } from '../cli/testing/fakeTerminal.js';
+import { formatNames, renderFormats, type Renderer } from './all.js';
+import { exampleSweep, exampleSweeps } from './testing/exampleSweep.js';
 import { findings } from '../report/findings.js';
 import { describeMetric, formatInterval } from '../report/metrics.js';
 import { renderHtml } from './html/renderHtml.js';
@@ -68,6 +71,24 @@ describe('renderMarkdown', () => {
     expect(text.match(/^\| ipo \|/gm)).toHaveLength(2);
     expect(text).not.toContain('zanzibar');
     expect(text).toContain('0.150 [0.115, 0.189]');
+  });
+});
+
+describe('gadfly report --format', () => {
+  it('offers exactly the forms that can be rendered', async () => {
+    expect(formatNames).toEqual(['html', 'md', 'json']);
+    const { output } = await runCli(['report', '--help']);
+    expect(output).toMatch(/choices:\s+"html",\s+"md",\s+"json"\)/);
+    for (const format of ['junit', 'sarif']) {
+      const { code, errors } = await runCli(['report', 'somewhere', '--format', format]);
+      expect([code, errors]).toEqual([2, expect.stringContaining('Allowed choices are html, md, json')]);
+    }
+  });
+
+  it.each(formatNames)('%s renders a run and a sweep', async (name) => {
+    const renderer: Renderer = await renderFormats[name].load();
+    expect(renderer.run(exampleView())).toContain('untuned');
+    expect(renderer.sweep(exampleSweep(exampleSweeps.seeds))).toContain('sweep');
   });
 });
 

@@ -1,6 +1,6 @@
 /** The loop of attack and mending as a matrix: adversaries down, the targets of the rounds across. Page, Markdown and
  *  terminal show the same. */
-import type { LoopEntry, Metrics, MetricSummary, Report, ReportRow } from './report.js';
+import type { LoopEntry, Metrics, MetricSummary } from './report.js';
 import { metricOrder } from './metrics.js';
 
 export interface LoopRound {
@@ -62,7 +62,7 @@ export function loopMatrix(loop: readonly LoopEntry[]): LoopMatrix {
   };
 }
 
-/** Null of none. */
+/** Returns null for an empty list. */
 export function strongest(rates: readonly LoopRate[]): LoopRate | null {
   return rates.reduce<LoopRate | null>(
     (most, each) => (most === null || each.rate.mean > most.rate.mean ? each : most),
@@ -73,17 +73,4 @@ export function strongest(rates: readonly LoopRate[]): LoopRate | null {
 /** The adversary of a row that a loop calls 'ipo-1@adpo-1'; of any other row, its name. */
 export function adversaryOf(row: string): string {
   return row.split('@')[0] ?? row;
-}
-
-/** Names of the rows that are about the target of the last round; null where there is no loop, or its rows are not told
- *  apart. */
-export function lastRoundRows({ loop, rows }: Pick<Report, 'loop' | 'rows'>): ReadonlySet<string> | null {
-  const last = loop?.at(-1);
-  if (last === undefined) return null;
-  const names = new Set(rows.filter((row) => targetOf(row) === last.target).map(({ name }) => name));
-  return names.size === 0 ? null : names;
-}
-
-function targetOf({ name, target }: ReportRow): string {
-  return name.includes('@') ? name.slice(name.indexOf('@') + 1) : target;
 }

@@ -330,6 +330,12 @@ export function formatInterval(name: string, { mean, low, high }: MetricSummary)
   return `${formatMetric(name, mean)} [${formatMetric(name, low)}, ${formatMetric(name, high)}]`;
 }
 
+/** The interval of a metric of a row; a dash where the row lacks it. */
+export function formatCell(name: string, metrics: Readonly<Record<string, MetricSummary>>): string {
+  const summary = metrics[name];
+  return summary === undefined ? '–' : formatInterval(name, summary);
+}
+
 /** Names of the metrics that rows have, the known ones first, in a fixed order. */
 export function metricOrder(
   rows: readonly { readonly metrics: Readonly<Record<string, MetricSummary>> }[],
@@ -339,7 +345,7 @@ export function metricOrder(
   return [...first, ...[...present].filter((name) => known[name] === undefined).sort()];
 }
 
-/** '0 of 300': replies that the judge could not score, beside every rate over the others; a dash where nobody counted.
+/** '0 of 300': replies that the judge could not score, beside every rate over the others; a dash where they were not counted.
  */
 export function unscoredOf({
   unscored,

@@ -178,7 +178,6 @@ export type VerdictWords = Immutable<z.infer<typeof verdictWordsSchema>>;
 export type LoopEntry = Immutable<z.infer<typeof loopEntrySchema>>;
 export type MendRow = Immutable<z.infer<typeof mendRowSchema>>;
 export type MendPoint = Immutable<z.infer<typeof mendPointSchema>>;
-export type MendReply = Immutable<z.infer<typeof mendReplySchema>>;
 export type MendSample = Immutable<z.infer<typeof mendSampleSchema>>;
 export type MendReport = Immutable<z.infer<typeof mendSchema>>;
 export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { readonly run: JsonObject };

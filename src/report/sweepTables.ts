@@ -1,7 +1,8 @@
 /** One table over all points of a sweep: every row of every point's report beside the point's values. Rows are gathered
  *  under the question they answer (an adversary under a judge, a mended model on a set of dialogues, the last round of
  *  a loop). */
-import type { JsonObject } from '../base/json.js';
+import type { JsonObject, JsonValue } from '../base/json.js';
+import { formatMetric } from './metrics.js';
 import type { LoopEntry, Metrics, MetricSummary, Report } from './report.js';
 
 export interface SweepTable {
@@ -32,7 +33,7 @@ export interface MeasuredPoint {
 export function sweepTables(points: readonly MeasuredPoint[]): readonly SweepTable[] {
   const tables = new Map<string, { readonly table: Omit<SweepTable, 'rows'>; readonly rows: SweepRow[] }>();
   for (const { number, values, report } of points) {
-    for (const { row, ...table } of rowsOf(report)) {
+    for (const { row, ...table } of tableEntries(report)) {
       const found = tables.get(table.id) ?? { table, rows: [] };
       found.rows.push({ point: number, values, ...row });
       tables.set(table.id, found);
@@ -43,7 +44,7 @@ export function sweepTables(points: readonly MeasuredPoint[]): readonly SweepTab
 
 type TableEntry = Omit<SweepTable, 'rows'> & { readonly row: Pick<SweepRow, 'name' | 'metrics' | 'change'> };
 
-function rowsOf(report: Report): readonly TableEntry[] {
+function tableEntries(report: Report): readonly TableEntry[] {
   const rows = report.rows.map(({ name, judge, metrics }): TableEntry => ({
     id: `rows ${judge}`,
     title: `Adversaries, judged by ${judge}`,
@@ -66,7 +67,7 @@ function rowsOf(report: Report): readonly TableEntry[] {
       row: { name: model, ...guardFigures(metrics, change) },
     })),
   ]);
-  return [...rows, ...mended, ...lastRound(report.loop ?? [])];
+  return [...rows, ...mended, ...lastRoundEntries(report.loop ?? [])];
 }
 
 /** A relative change is a figure of its own, not the change of one. */
@@ -78,7 +79,7 @@ function guardFigures(metrics: Metrics, change: Metrics | undefined): Pick<Sweep
 
 /** Rounds may differ in number from point to point, so the fresh adversary of the last is one row, whatever its name.
  */
-function lastRound(loop: readonly LoopEntry[]): readonly TableEntry[] {
+function lastRoundEntries(loop: readonly LoopEntry[]): readonly TableEntry[] {
   const last = Math.max(0, ...loop.map(({ round }) => round));
   return loop
     .filter(({ round }) => round === last)
@@ -88,6 +89,14 @@ function lastRound(loop: readonly LoopEntry[]): readonly TableEntry[] {
       rowIs: 'adversary',
       row: { name: fresh ? 'fresh adversary' : adversary, metrics: { ...metrics, ...guards } },
     }));
+}
+
+/** Writes a swept value as people read it: names bare, `{ model: x }` as x, everything else as JSON. */
+export function valueLabel(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object' && value !== null && 'model' in value && typeof value.model === 'string')
+    return value.model;
+  return JSON.stringify(value ?? null);
 }
 
 /** A metric over repeats that differ in their seed alone. */
@@ -147,4 +156,13 @@ function summarise(summaries: readonly MetricSummary[]): SeedSummary {
     most: Math.max(...means),
     seeds: means.length,
   };
+}
+
+/** '12.0% (10.0% to 14.0%)' */
+export function formatSeeds(metric: string, summary: SeedSummary | undefined): string {
+  if (summary === undefined) return '–';
+  const { mean, least, most, seeds } = summary;
+  return seeds === 1
+    ? formatMetric(metric, mean)
+    : `${formatMetric(metric, mean)} (${formatMetric(metric, least)} to ${formatMetric(metric, most)})`;
 }

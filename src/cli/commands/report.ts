@@ -1,14 +1,11 @@
 /** `gadfly report`: shows what a run found. */
 import { join } from 'node:path';
-import { ConfigError } from '../../base/errors.js';
 import { writeFileAtomic } from '../../base/files.js';
-import { jsonText } from '../../base/json.js';
 import type { JsonValue } from '../../base/json.js';
-import { textFlag } from '../command.js';
-import type { CommandDefinition, CommandResult } from '../command.js';
+import { type FormatName, formatNames, renderFormats, type RenderFormat } from '../../render/all.js';
 import { holdsSweep } from '../../report/sweepFile.js';
-
-const formats = ['html', 'md', 'json', 'junit', 'sarif'] as const;
+import { textFlag } from '../command.js';
+import type { CommandDefinition } from '../command.js';
 
 export const reportCommand: CommandDefinition = {
   name: 'report',
@@ -18,46 +15,38 @@ export const reportCommand: CommandDefinition = {
     {
       flags: '--format <format>',
       summary: 'html is written to DIR/report.html (of a sweep: sweep.html), the others are printed (default: html)',
-      choices: formats,
+      choices: formatNames,
     },
   ],
   examples: ['gadfly report runs/demo', 'gadfly report runs/demo --format md'],
   run: async (argument = '', flags) => {
-    const format = (textFlag(flags, 'format') ?? 'html') as (typeof formats)[number];
-    if (format === 'junit' || format === 'sarif') {
-      throw new ConfigError(`the format ${format} is not written yet`, {
-        where: '--format',
-        expected: 'html, md or json',
-        got: format,
-      });
-    }
-    if (holdsSweep(argument)) return showSweep(argument, format);
-    const { readReportView } = await import('../../report/reportView.js');
-    const view = await readReportView(argument);
-    if (format === 'json') return { json: view.report as unknown as JsonValue, text: jsonText(view.report, 1) };
-    if (format === 'md') {
-      const { renderMarkdown } = await import('../../render/markdown/renderMarkdown.js');
-      const text = renderMarkdown(view);
-      return { json: { format, text }, text };
-    }
-    const { renderHtml } = await import('../../render/html/renderHtml.js');
-    const file = join(view.folder, 'report.html');
-    writeFileAtomic(file, renderHtml(view));
-    return { json: { format, file }, text: file };
+    const name = (textFlag(flags, 'format') ?? 'html') as FormatName; // One of the choices.
+    const format: RenderFormat = renderFormats[name];
+    const { folder, text, file } = await (holdsSweep(argument) ? renderSweep : renderRun)(argument, format);
+    if (name === 'json') return { json: JSON.parse(text) as JsonValue, text }; // Written as JSON just now.
+    if (file === null) return { json: { format: name, text }, text };
+    const path = join(folder, file);
+    writeFileAtomic(path, text);
+    return { json: { format: name, file: path }, text: path };
   },
 };
 
-async function showSweep(folder: string, format: 'html' | 'md' | 'json'): Promise<CommandResult> {
-  const { readSweepView } = await import('../../render/sweepView.js');
-  const view = readSweepView(folder);
-  if (format === 'json') return { json: view.file as unknown as JsonValue, text: jsonText(view.file, 1) };
-  if (format === 'md') {
-    const { renderSweepMarkdown } = await import('../../render/sweepText.js');
-    const text = renderSweepMarkdown(view);
-    return { json: { format, text }, text };
-  }
-  const { renderSweepHtml } = await import('../../render/html/renderSweepHtml.js');
-  const file = join(view.folder, 'sweep.html');
-  writeFileAtomic(file, renderSweepHtml(view));
-  return { json: { format, file }, text: file };
+interface Rendered {
+  /** Absolute. */
+  readonly folder: string;
+  readonly text: string;
+  /** The name of the file that it becomes; null for what is printed. */
+  readonly file: string | null;
+}
+
+async function renderRun(argument: string, { load, files }: RenderFormat): Promise<Rendered> {
+  const { readReportView } = await import('../../report/reportView.js');
+  const view = await readReportView(argument);
+  return { folder: view.folder, text: (await load()).run(view), file: files?.run ?? null };
+}
+
+async function renderSweep(argument: string, { load, files }: RenderFormat): Promise<Rendered> {
+  const { readSweepView } = await import('../../report/sweepView.js');
+  const view = readSweepView(argument);
+  return { folder: view.folder, text: (await load()).sweep(view), file: files?.sweep ?? null };
 }

@@ -27,14 +27,14 @@ const shownAtOnce = 4;
 interface SamplesProps {
   readonly samples: readonly ReportSample[];
   readonly styles: ReadonlyMap<string, number>;
-  /** Rows that are shown at once; the dialogues of the others open on demand. null: all of them. */
-  readonly main: ReadonlySet<string> | null;
+  /** Whether a row's dialogues are shown at once; those of the others open on demand. */
+  readonly isMain: (row: string) => boolean;
   readonly veil: Veil;
 }
 
-export function Samples({ samples, styles, main, veil }: SamplesProps) {
+export function Samples({ samples, styles, isMain, veil }: SamplesProps) {
   const names = [...new Set(samples.map(({ row }) => row))];
-  const earlier = main === null ? [] : names.filter((name) => !main.has(name));
+  const earlier = names.filter((name) => !isMain(name));
   const numbered = samples.map((sample, i) => ({ sample, number: i + 1 }));
   const groupsOf = (wanted: readonly string[]) =>
     wanted.map((name) => (

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../base/json.js';
 import type { LoopEntry } from '../../report/report.js';
 import { RunDirectory } from '../../runs/runDirectory.js';
 import { loopText, mendText } from '../terminal/loopTables.js';
@@ -10,7 +9,8 @@ import { exampleLoop, exampleMendView, mendedReply } from '../testing/exampleMen
 import { exampleView, hostileText } from '../testing/exampleView.js';
 import { jsonOf, runCli } from '../../cli/testing/fakeTerminal.js';
 import { loopFindings } from '../../report/findings.js';
-import { lastRoundRows, loopMatrix } from '../../report/loopMatrix.js';
+import { loopMatrix } from '../../report/loopMatrix.js';
+import { selectMainRows } from '../../report/mainRows.js';
 import { mendCell, mendTables } from '../../report/mendTables.js';
 import { formatChange, formatMetric } from '../../report/metrics.js';
 import { renderHtml } from './renderHtml.js';
@@ -52,17 +52,36 @@ describe('loopMatrix', () => {
   });
 });
 
-describe('lastRoundRows', () => {
+describe('main rows', () => {
   it('are those of the last target, and all where rows name none', () => {
     const { report } = exampleMendView();
-    expect([...(lastRoundRows(report) ?? [])]).toEqual([
+    const main = selectMainRows(report);
+    expect(main.rows.map(({ name }) => name)).toEqual([
       'untuned@adpo-2',
       'ipo-1@adpo-2',
       'ipo-2@adpo-2',
       'ipo-3@adpo-2',
     ]);
-    expect(lastRoundRows(exampleView().report)).toBeNull();
-    expect(lastRoundRows({ ...exampleView().report, loop })).toBeNull();
+    expect(main.title).toBe('Results of the last round: adpo-2');
+    const plain = exampleView().report;
+    for (const each of [plain, { ...plain, loop }]) {
+      const { title, byJudge } = selectMainRows(each);
+      expect([title, byJudge.flatMap(({ rows }) => rows).length]).toEqual(['Results', each.rows.length]);
+    }
+  });
+
+  it('are what Markdown prints below their heading; earlier rounds have a heading of their own', () => {
+    const markdown = renderMarkdown(exampleMendView());
+    const section = (heading: string): string => markdown.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
+    const rows = (text: string): readonly string[] =>
+      [...text.matchAll(/^\| (\S+@\S+) \|/gm)].map(([, name]) => name ?? '');
+    // Once per judge.
+    const last = rows(section('Results of the last round: adpo-2'));
+    expect(last).toHaveLength(8);
+    expect([...new Set(last)]).toEqual(['untuned@adpo-2', 'ipo-1@adpo-2', 'ipo-2@adpo-2', 'ipo-3@adpo-2']);
+    const earlier = rows(section('Against the targets of earlier rounds'));
+    expect(earlier.length).toBeGreaterThan(0);
+    expect(earlier.filter((name) => name.endsWith('@adpo-2'))).toEqual([]);
   });
 
   it('rows of one adversary look alike in every round', () => {

@@ -1,10 +1,8 @@
 /** The page of a report, section by section. */
-import type { ReportRow } from '../../report/report.js';
 import { headingLegend } from '../../report/metrics.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
-import { findings } from '../../report/findings.js';
-import { lastRoundRows } from '../../report/loopMatrix.js';
+import { selectMainRows } from '../../report/mainRows.js';
 import { LoopResults } from './loopResults.js';
 import { Mending } from './mending.js';
 import { Provenance } from './provenance.js';
@@ -15,13 +13,10 @@ import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCha
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training, mending } = view;
   const styles = rowStyles(report, training);
-  const judges = groupByJudge(report.rows);
   const { loop = [], mend = [], points = [], verdictWords = [], notes = [] } = report;
-  const inMain = lastRoundRows(report);
-  const isMain = (row: string): boolean => inMain?.has(row) ?? true;
-  const mainRows = (judges[0] ?? []).filter(({ name }) => isMain(name));
-  const mainPoints = points.filter(({ row }) => isMain(row));
-  const earlierWords = verdictWords.filter(({ row }) => !isMain(row));
+  const main = selectMainRows(report);
+  const mainPoints = points.filter(({ row }) => main.includes(row));
+  const earlierWords = verdictWords.filter(({ row }) => !main.includes(row));
   const configuration = manifest.configuration as { readonly description?: string };
   return (
     <>
@@ -43,17 +38,12 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         )}
         {(report.rows.length > 0 || notes.length > 0) && (
           <section aria-label="Results">
-            <h2>{inMain === null ? 'Results' : `Results of the last round: ${loop.at(-1)?.target ?? ''}`}</h2>
-            {findings(mainRows).map((sentence) => (
+            <h2>{main.title}</h2>
+            {main.findings.map((sentence) => (
               <p class="finding">{sentence}</p>
             ))}
-            {judges.map((judged, i) => (
-              <JudgeResults
-                rows={judged.filter(({ name }) => isMain(name))}
-                all={judged}
-                styles={styles}
-                main={i === 0}
-              />
+            {main.byJudge.map(({ rows, earlier }, i) => (
+              <JudgeResults rows={rows} earlier={earlier} styles={styles} main={i === 0} />
             ))}
             {report.rows.length > 0 && (
               <p class="aside">Small figures are 95% intervals, bootstrapped by prompt. {headingLegend}</p>
@@ -67,22 +57,22 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             )}
           </section>
         )}
-        {mainRows.some(({ byTurn = [] }) => byTurn.length > 1) && (
+        {main.rows.some(({ byTurn = [] }) => byTurn.length > 1) && (
           <section aria-label="Turn by turn">
             <h2>Turn by turn</h2>
-            <TurnCharts rows={mainRows} styles={styles} />
+            <TurnCharts rows={main.rows} styles={styles} />
           </section>
         )}
         {mainPoints.length > 0 && (
           <section aria-label="Harm and likelihood">
             <h2>Are the failures likely?</h2>
-            <LikelihoodScatter points={mainPoints} styles={styles} threshold={mainRows[0]?.threshold ?? null} />
+            <LikelihoodScatter points={mainPoints} styles={styles} threshold={main.rows[0]?.threshold ?? null} />
           </section>
         )}
-        {mainRows.some(({ rounding }) => rounding !== undefined) && (
+        {main.rows.some(({ rounding }) => rounding !== undefined) && (
           <section aria-label="What rounding changes">
             <h2>What rounding changes</h2>
-            <RoundingTable rows={mainRows} styles={styles} />
+            <RoundingTable rows={main.rows} styles={styles} />
           </section>
         )}
         {mend.length > 0 && (
@@ -112,7 +102,7 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             <noscript>
               <p class="status">Showing the texts needs JavaScript.</p>
             </noscript>
-            <Samples samples={report.samples} styles={styles} main={inMain} veil={veil} />
+            <Samples samples={report.samples} styles={styles} isMain={main.includes} veil={veil} />
           </section>
         )}
         {verdictWords.length > 0 && (
@@ -125,7 +115,7 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             <button type="button" class="reveal" data-scope="words" aria-expanded="false">
               Show words
             </button>
-            <WordTables lists={verdictWords.filter(({ row }) => isMain(row))} veil={veil} />
+            <WordTables lists={verdictWords.filter(({ row }) => main.includes(row))} veil={veil} />
             {earlierWords.length > 0 && (
               <details class="earlier">
                 <summary>Against the targets of earlier rounds</summary>
@@ -170,11 +160,4 @@ function Cast({ view: { manifest } }: { view: ReportView }) {
       )}
     </ul>
   );
-}
-
-/** Rows by judge, in order of appearance. */
-function groupByJudge(rows: readonly ReportRow[]): readonly (readonly ReportRow[])[] {
-  const groups = new Map<string, ReportRow[]>();
-  for (const row of rows) groups.set(row.judge, [...(groups.get(row.judge) ?? []), row]);
-  return [...groups.values()];
 }

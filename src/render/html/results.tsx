@@ -28,15 +28,15 @@ export function rowStyles(report: Report, training: readonly TrainingCurves[]): 
 
 const charted = ['replyHarm', 'replyFailureRate', 'adversaryNll', 'reward'];
 
-/** @param all the rows of this judge, where `rows` are but some of them */
+/** @param earlier further rows of this judge, which open on demand */
 export function JudgeResults({
   rows,
-  all,
+  earlier,
   styles,
   main,
 }: {
   rows: readonly ReportRow[];
-  all: readonly ReportRow[];
+  earlier: readonly ReportRow[];
   styles: RowStyles;
   main: boolean;
 }) {
@@ -66,10 +66,10 @@ export function JudgeResults({
         </div>
       )}
       <ResultTable rows={rows} metrics={metrics} styles={styles} />
-      {all.length > rows.length && (
+      {earlier.length > 0 && (
         <details class="more-rows">
-          <summary>All {all.length} rows</summary>
-          <ResultTable rows={all} metrics={metricOrder(all)} styles={styles} />
+          <summary>All {rows.length + earlier.length} rows</summary>
+          <ResultTable rows={[...earlier, ...rows]} metrics={metricOrder([...earlier, ...rows])} styles={styles} />
         </details>
       )}
     </section>

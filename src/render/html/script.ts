@@ -1,6 +1,18 @@
 /** What the page does by itself: the theme, and putting covered text in place when asked for. Plain browser JavaScript,
  *  kept as text because it runs there and not here. Text goes in as text nodes only. */
-import { themeScript } from './themeScript.js';
+
+/** What every page does: it follows the system's theme until the button is pressed. */
+export const themeScript = `
+'use strict';
+const root = document.documentElement;
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
+const themeButton = document.getElementById('theme');
+const isDark = () => (root.dataset.theme ?? (systemIsDark.matches ? 'dark' : 'light')) === 'dark';
+const nameTheme = () => { themeButton.textContent = isDark() ? 'Light' : 'Dark'; };
+themeButton.addEventListener('click', () => { root.dataset.theme = isDark() ? 'light' : 'dark'; nameTheme(); });
+systemIsDark.addEventListener('change', nameTheme);
+nameTheme();
+`;
 
 export const reportScript = `${themeScript}
 let texts = null;

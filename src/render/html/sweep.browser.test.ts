@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleSweep, exampleSweeps } from '../testing/exampleSweep.js';
-import { renderSweepHtml } from './renderSweepHtml.js';
+import { renderSweepHtml } from './renderHtml.js';
 
 const candidates = [
   process.env['GADFLY_CHROMIUM'],

@@ -14,8 +14,8 @@ import {
 } from './charts.js';
 import { describeMetric, formatMetric, metricHeading, metricMeaning } from '../../report/metrics.js';
 import { linePath, linearScale, type Scale } from './scale.js';
-import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type SweepPicture } from '../sweepPanels.js';
-import { valueLabel } from '../valueLabel.js';
+import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type SweepPicture } from './sweepPanels.js';
+import { valueLabel } from '../../report/sweepTables.js';
 
 const spreads: Readonly<Record<Spread, string>> = {
   interval: 'Whiskers: the 95% interval of the run, bootstrapped by prompt.',

@@ -5,10 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { readSweepFile, writeSweepFile } from '../../report/sweepFile.js';
 import { joinRepeats } from '../../report/sweepTables.js';
 import { exampleSweep, exampleSweeps } from '../testing/exampleSweep.js';
-import { renderSweepHtml } from './renderSweepHtml.js';
-import { isCrowded, sweepPictures, type SweepPicture } from '../sweepPanels.js';
-import { renderSweepMarkdown, sweepText } from '../sweepText.js';
-import type { SweepView } from '../sweepView.js';
+import { renderSweepHtml } from './renderHtml.js';
+import { isCrowded, sweepPictures, type SweepPicture } from './sweepPanels.js';
+import { renderSweepMarkdown } from '../markdown/renderSweepMarkdown.js';
+import { sweepText } from '../terminal/sweepText.js';
+import type { SweepView } from '../../report/sweepView.js';
 
 const pictureOf = ({ file, seedKey }: SweepView, id: string, metric: string): SweepPicture => {
   const table = file.tables.find((each) => each.id === id);

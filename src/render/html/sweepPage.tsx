@@ -1,12 +1,12 @@
 /** The page of a sweep: a picture and a table for each question that the points answer. */
 import { stringify } from 'yaml';
 import { PageHead } from './pageHead.js';
-import { sweepPictures } from '../sweepPanels.js';
+import { sweepPictures } from './sweepPanels.js';
 import { SweepPictures } from './sweepCharts.js';
 import { PointTable, RunTable, SeedTable } from './sweepTableView.js';
-import type { SweepView } from '../sweepView.js';
+import type { SweepView } from '../../report/sweepView.js';
 import { headingLegend } from '../../report/metrics.js';
-import { valueLabel } from '../valueLabel.js';
+import { valueLabel } from '../../report/sweepTables.js';
 
 /** Longer tables open when asked for. */
 const shownAtOnce = 16;

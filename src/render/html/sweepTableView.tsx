@@ -4,7 +4,7 @@ import type { SweptKey } from '../../report/sweepFile.js';
 import { joinRepeats, type SeedSummary, type SweepTable } from '../../report/sweepTables.js';
 import { formatMetric, metricHeading, metricMeaning, metricOrder } from '../../report/metrics.js';
 import { MetricCell } from './results.js';
-import { valueLabel } from '../valueLabel.js';
+import { valueLabel } from '../../report/sweepTables.js';
 
 interface TableProps {
   readonly table: SweepTable;

@@ -2,10 +2,13 @@
  *  asked. */
 import type { LoopEntry, MendReport, ReportRow } from '../../report/report.js';
 import { formatDuration } from '../../base/quantities.js';
-import { findings, loopFindings } from '../../report/findings.js';
-import { lastRoundRows, loopMatrix } from '../../report/loopMatrix.js';
+import { loopFindings } from '../../report/findings.js';
+import { loopMatrix } from '../../report/loopMatrix.js';
+import { selectMainRows } from '../../report/mainRows.js';
+import { escapeMarkdown, markdownRow } from './cells.js';
 import { courseMetrics, mendCell, mendTables } from '../../report/mendTables.js';
 import {
+  formatCell,
   describeMetric,
   formatChange,
   formatInterval,
@@ -19,25 +22,20 @@ import type { ReportView } from '../../report/reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
   const { loop = [], mend = [] } = report;
-  const inMain = lastRoundRows(report);
-  const judges = [...new Set(report.rows.map(({ judge }) => judge))];
-  const parts = [`# ${escape(manifest.name)}`, ''];
+  const main = selectMainRows(report);
+  const parts = [`# ${escapeMarkdown(manifest.name)}`, ''];
   if (manifest.status !== 'done')
     parts.push(
-      `This run is **${manifest.status}**${manifest.reason === undefined ? '' : `: ${escape(manifest.reason)}`}`,
+      `This run is **${manifest.status}**${manifest.reason === undefined ? '' : `: ${escapeMarkdown(manifest.reason)}`}`,
       '',
     );
   if (loop.length > 0) parts.push('## Attack and mend, round by round', '', ...loopLines(loop), '');
-  if (inMain !== null) parts.push(`## Results of the last round: ${escape(loop.at(-1)?.target ?? '')}`, '');
-  for (const [i, judge] of judges.entries()) {
-    const rows = report.rows.filter((row) => row.judge === judge);
-    if (i === 0)
-      for (const sentence of findings(rows.filter(({ name }) => inMain?.has(name) ?? true)))
-        parts.push(escape(sentence), '');
-    parts.push(`## Judge \`${judge}\``, '', ...table(rows), '');
-  }
+  if (report.rows.length > 0) parts.push(`## ${escapeMarkdown(main.title)}`, '');
+  for (const sentence of main.findings) parts.push(escapeMarkdown(sentence), '');
+  for (const { judge, rows } of main.byJudge)
+    if (rows.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(rows), '');
   if (report.rows.length > 0) parts.push(`In brackets: 95% intervals, bootstrapped by prompt. ${headingLegend}`, '');
-  const rounded = report.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
+  const rounded = main.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
   if (rounded.length > 0)
     parts.push(
       '## What rounding changes',
@@ -47,9 +45,13 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
       ...table(rounded),
       '',
     );
+  if (main.byJudge.some(({ earlier }) => earlier.length > 0))
+    parts.push('## Against the targets of earlier rounds', '');
+  for (const { judge, earlier } of main.byJudge)
+    if (earlier.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(earlier), '');
   for (const each of mend) parts.push(...mendLines(each));
   if ((report.notes ?? []).length > 0)
-    parts.push('## Notes', '', ...(report.notes ?? []).map((note) => `- ${escape(note)}`), '');
+    parts.push('## Notes', '', ...(report.notes ?? []).map((note) => `- ${escapeMarkdown(note)}`), '');
   parts.push(
     '## How it was run',
     '',
@@ -57,7 +59,7 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
     `- ${Object.entries(manifest.versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
-    ...manifest.inputs.map(({ name, sha256 }) => `- input ${escape(name)}: sha256 ${sha256}`),
+    ...manifest.inputs.map(({ name, sha256 }) => `- input ${escapeMarkdown(name)}: sha256 ${sha256}`),
     '',
     `${report.samples.length} dialogues are in report.html, covered until asked for.`,
     '',
@@ -69,8 +71,8 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
 function loopLines(loop: readonly LoopEntry[]): readonly string[] {
   const { adversaries, rounds, guards, cell } = loopMatrix(loop);
   const rates = adversaries.map((adversary) =>
-    line([
-      escape(adversary),
+    markdownRow([
+      escapeMarkdown(adversary),
       ...rounds.map(({ round }) => {
         const found = cell(adversary, round);
         return found === null
@@ -82,7 +84,7 @@ function loopLines(loop: readonly LoopEntry[]): readonly string[] {
     ]),
   );
   const guardLines = guards.map((guard) =>
-    line([
+    markdownRow([
       metricHeading(guard),
       ...rounds.map(({ guards: { [guard]: summary } }) =>
         summary === undefined ? '–' : formatInterval(guard, summary),
@@ -90,9 +92,12 @@ function loopLines(loop: readonly LoopEntry[]): readonly string[] {
     ]),
   );
   return [
-    ...loopFindings(loop).flatMap((sentence) => [escape(sentence), '']),
-    line(['share of replies failed', ...rounds.map(({ round, target }) => `round ${round}: ${escape(target)}`)]),
-    line(['---', ...rounds.map(() => '---:')]),
+    ...loopFindings(loop).flatMap((sentence) => [escapeMarkdown(sentence), '']),
+    markdownRow([
+      'share of replies failed',
+      ...rounds.map(({ round, target }) => `round ${round}: ${escapeMarkdown(target)}`),
+    ]),
+    markdownRow(['---', ...rounds.map(() => '---:')]),
     ...rates,
     ...guardLines,
     '',
@@ -105,11 +110,11 @@ function mendLines(mend: MendReport): readonly string[] {
   const tables = mendTables(mend).flatMap(({ title, metrics, rows }) => [
     `### ${title}`,
     '',
-    line(['model', ...metrics.map(metricHeading)]),
-    line(['---', ...metrics.map(() => '---:')]),
+    markdownRow(['model', ...metrics.map(metricHeading)]),
+    markdownRow(['---', ...metrics.map(() => '---:')]),
     ...rows.map((row) =>
-      line([
-        escape(row.model),
+      markdownRow([
+        escapeMarkdown(row.model),
         ...metrics.map((metric) => {
           const cell = mendCell(row, metric);
           if (cell === null) return '–';
@@ -132,8 +137,8 @@ function mendLines(mend: MendReport): readonly string[] {
     return last === undefined
       ? []
       : [
-          line([
-            escape(model),
+          markdownRow([
+            escapeMarkdown(model),
             String(last.step),
             ...quantities.map((name) =>
               last.values[name] === undefined ? '–' : formatMetric(name, last.values[name]),
@@ -142,7 +147,7 @@ function mendLines(mend: MendReport): readonly string[] {
         ];
   });
   return [
-    `## Mending: ${escape(mend.stage)} mends ${escape(mend.before)}`,
+    `## Mending: ${escapeMarkdown(mend.stage)} mends ${escapeMarkdown(mend.before)}`,
     '',
     ...Object.entries(mend.counts).map(([name, count]) => `- ${describeMetric(name).label.toLowerCase()}: ${count}`),
     '',
@@ -154,40 +159,26 @@ function mendLines(mend: MendReport): readonly string[] {
       : [
           '### Held-out replies at the end of training: log-probability minus that before it, nats a reply',
           '',
-          line(['model', 'step', ...quantities.map(metricHeading)]),
-          line(['---', '---:', ...quantities.map(() => '---:')]),
+          markdownRow(['model', 'step', ...quantities.map(metricHeading)]),
+          markdownRow(['---', '---:', ...quantities.map(() => '---:')]),
           ...ends,
           '',
         ]),
   ];
 }
 
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
-}
-
 function table(rows: readonly ReportRow[]): readonly string[] {
   const metrics = metricOrder(rows);
   return [
-    line(['adversary', ...metrics.map(metricHeading), 'dialogues', 'replies unscored']),
-    line(['---', ...metrics.map(() => '---:'), '---:', '---:']),
+    markdownRow(['adversary', ...metrics.map(metricHeading), 'dialogues', 'replies unscored']),
+    markdownRow(['---', ...metrics.map(() => '---:'), '---:', '---:']),
     ...rows.map((row) =>
-      line([
-        escape(row.name),
-        ...metrics.map((metric) => cell(row, metric)),
+      markdownRow([
+        escapeMarkdown(row.name),
+        ...metrics.map((metric) => formatCell(metric, row.metrics)),
         `${row.dialogues} × ${row.turns}`,
         unscoredOf(row),
       ]),
     ),
   ];
-}
-
-function cell(row: ReportRow, metric: string): string {
-  const summary = row.metrics[metric];
-  return summary === undefined ? '–' : formatInterval(metric, summary);
-}
-
-/** Characters that mean something in Markdown or HTML lose their meaning. */
-function escape(text: string): string {
-  return text.replaceAll(/[\\`*_{}[\]<>|]/g, (character) => `\\${character}`).replaceAll('\n', ' ');
 }

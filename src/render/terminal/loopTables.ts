@@ -39,14 +39,14 @@ export function loopText(loop: readonly LoopEntry[]): string {
 }
 
 export function mendText(mend: MendReport): string {
-  const rowsOf = (set: (typeof columns)[number]['set']): readonly MendRow[] =>
+  const findRows = (set: (typeof columns)[number]['set']): readonly MendRow[] =>
     set === 'guards' ? mend.guards : (mend.sets.find((each) => each.set === set)?.rows ?? []);
-  const shown = columns.filter(({ set, metric }) => rowsOf(set).some((row) => mendCell(row, metric) !== null));
-  const models = [...new Set(shown.flatMap(({ set }) => rowsOf(set).map(({ model }) => model)))];
+  const shown = columns.filter(({ set, metric }) => findRows(set).some((row) => mendCell(row, metric) !== null));
+  const models = [...new Set(shown.flatMap(({ set }) => findRows(set).map(({ model }) => model)))];
   const rows = models.map((model) => [
     model,
     ...shown.map(({ set, metric }) => {
-      const row = rowsOf(set).find((each) => each.model === model);
+      const row = findRows(set).find((each) => each.model === model);
       const cell = row === undefined ? null : mendCell(row, metric);
       return cell === null ? '–' : `${formatMetric(metric, cell.value.mean)}${cell.direction === null ? '' : '*'}`;
     }),

@@ -4,7 +4,7 @@ import type { MetricSummary, Report } from '../../report/report.js';
 import { newSweepFile } from '../../report/sweepFile.js';
 import { planSweep } from '../../recipe/sweepPlan.js';
 import { sweepTables } from '../../report/sweepTables.js';
-import type { SweepView } from '../sweepView.js';
+import type { SweepView } from '../../report/sweepView.js';
 
 const recipe = `name: example
 description: Markup in words stays words, <b>always</b>.

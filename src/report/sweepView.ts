@@ -3,9 +3,9 @@
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';
 import { openRun } from '../runs/runDirectory.js';
-import { parseReport } from '../report/report.js';
-import { readSweepFile, type SweepFile, type SweepPointState } from '../report/sweepFile.js';
-import { sweepTables, type MeasuredPoint } from '../report/sweepTables.js';
+import { parseReport } from './report.js';
+import { readSweepFile, type SweepFile, type SweepPointState } from './sweepFile.js';
+import { sweepTables, type MeasuredPoint } from './sweepTables.js';
 
 export interface SweepView {
   /** Absolute. */
@@ -19,10 +19,11 @@ export interface SweepView {
 /** @throws ConfigError when the folder holds no sweep, FormatError when a file of it is damaged */
 export function readSweepView(path: string): SweepView {
   const folder = resolve(path);
-  return viewOf(folder, readSweepFile(folder));
+  return gatherSweepView(folder, readSweepFile(folder));
 }
 
-export function viewOf(folder: string, file: SweepFile): SweepView {
+/** Gathers the tables of a sweep whose file is at hand. */
+export function gatherSweepView(folder: string, file: SweepFile): SweepView {
   const measured = file.points.flatMap((point) => measuredPoint(folder, point));
   return {
     folder,
@@ -36,4 +37,14 @@ function measuredPoint(folder: string, { number, values, folder: name }: SweepPo
   if (!existsSync(join(run, 'manifest.json'))) return [];
   const { report } = openRun(run);
   return report === null ? [] : [{ number, values, report: parseReport(report, join(run, 'report.json')) }];
+}
+
+/** Tells what a reader must know of points that are not done, or done with a reservation. */
+export function pointNotes(points: readonly SweepPointState[]): readonly string[] {
+  return points.flatMap(({ name, status, reason, thresholdExceeded = [] }) => [
+    ...(status === 'done' && reason === undefined
+      ? []
+      : [`${name}: ${status}${reason === undefined ? '' : `: ${reason}`}`]),
+    ...(thresholdExceeded.length === 0 ? [] : [`${name}: over failOver: ${thresholdExceeded.join(', ')}`]),
+  ]);
 }

@@ -1,9 +1,8 @@
 /** From a sweep's table to its pictures: which swept key runs along the axis, which makes the lines, which the panels.
  *  Points that differ in their seed alone are one point. Pure. */
-import type { JsonObject, JsonValue } from '../base/json.js';
-import type { SweptKey } from '../report/sweepFile.js';
-import { joinRepeats, type RepeatedRow, type SweepTable } from '../report/sweepTables.js';
-import { valueLabel } from './valueLabel.js';
+import type { JsonObject, JsonValue } from '../../base/json.js';
+import type { SweptKey } from '../../report/sweepFile.js';
+import { joinRepeats, type RepeatedRow, type SweepTable, valueLabel } from '../../report/sweepTables.js';
 
 export interface PanelPoint {
   /** Index into the axis' values. */

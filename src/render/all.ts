@@ -1,0 +1,42 @@
+/** Every form in which a run or a sweep can be shown, by the name that `gadfly report --format` takes. What a form needs
+ *  is loaded when it is asked for, so that the list alone costs nothing. */
+import { jsonText } from '../base/json.js';
+import type { ReportView } from '../report/reportView.js';
+import type { SweepView } from '../report/sweepView.js';
+
+export interface Renderer {
+  readonly run: (view: ReportView) => string;
+  readonly sweep: (view: SweepView) => string;
+}
+
+export interface RenderFormat {
+  /** Names of the files that are written in the folder shown; null for a form that is printed. */
+  readonly files: { readonly run: string; readonly sweep: string } | null;
+  readonly load: () => Promise<Renderer>;
+}
+
+export const renderFormats = {
+  html: {
+    files: { run: 'report.html', sweep: 'sweep.html' },
+    load: async () => {
+      const { renderHtml, renderSweepHtml } = await import('./html/renderHtml.js');
+      return { run: renderHtml, sweep: renderSweepHtml };
+    },
+  },
+  md: {
+    files: null,
+    load: async () => {
+      const { renderMarkdown } = await import('./markdown/renderMarkdown.js');
+      const { renderSweepMarkdown } = await import('./markdown/renderSweepMarkdown.js');
+      return { run: renderMarkdown, sweep: renderSweepMarkdown };
+    },
+  },
+  json: {
+    files: null,
+    load: () => Promise.resolve({ run: ({ report }) => jsonText(report, 1), sweep: ({ file }) => jsonText(file, 1) }),
+  },
+} as const satisfies Readonly<Record<string, RenderFormat>>;
+
+export type FormatName = keyof typeof renderFormats;
+
+export const formatNames = Object.keys(renderFormats) as FormatName[]; // Its own keys.

@@ -1,0 +1,33 @@
+/** What a run found, in a terminal: the loop, the mending, and the main rows. */
+import { formatCell, metricHeading, unscoredOf } from '../../report/metrics.js';
+import { selectMainRows } from '../../report/mainRows.js';
+import type { Report, ReportRow } from '../../report/report.js';
+import { loopText, mendText } from './loopTables.js';
+import { formatTable } from './table.js';
+
+/** Columns of the table of results, where rows have them. */
+const columns = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHarm', 'adversaryNll', 'reward'];
+
+/** Returns paragraphs with an empty line between them and at the end. */
+export function runText(report: Report): string {
+  const { loop = [], mend = [] } = report;
+  const { rows } = selectMainRows(report);
+  return [
+    ...(loop.length === 0 ? [] : [loopText(loop), '']),
+    ...mend.flatMap((each) => [mendText(each), '']),
+    ...(rows.length === 0 ? [] : [summaryTable(rows), '']),
+    ...rows.flatMap(({ name, unscored = 0, dialogues, turns }) =>
+      unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`],
+    ),
+  ].join('\n');
+}
+
+function summaryTable(rows: readonly ReportRow[]): string {
+  const metrics = columns.filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
+  const table = formatTable(
+    ['adversary', ...metrics.map(metricHeading), 'unscored'],
+    rows.map((row) => [row.name, ...metrics.map((metric) => formatCell(metric, row.metrics)), unscoredOf(row)]),
+    [...metrics, 'unscored'].map((_, i) => i + 1),
+  );
+  return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues per row; 95% intervals\n${table}`;
+}

@@ -1,0 +1,60 @@
+/** Which rows are a report's results: all of them, or, after a loop, those about what the last round made of the target.
+ *  Terminal, Markdown and page show the same. */
+import { findings } from './findings.js';
+import type { Report, ReportRow } from './report.js';
+
+export interface MainRows {
+  /** 'Results', or 'Results of the last round: adpo-2'. */
+  readonly title: string;
+  /** Whether a row of this name is among them. */
+  readonly includes: (name: string) => boolean;
+  /** By the first judge: those that findings, charts and thresholds are about. */
+  readonly rows: readonly ReportRow[];
+  /** By every judge, in order of appearance. */
+  readonly byJudge: readonly JudgedRows[];
+  /** What the rows say in words. */
+  readonly findings: readonly string[];
+}
+
+export interface JudgedRows {
+  readonly judge: string;
+  /** The main rows. */
+  readonly rows: readonly ReportRow[];
+  /** Rows about the targets of earlier rounds. */
+  readonly earlier: readonly ReportRow[];
+}
+
+export function selectMainRows(report: Pick<Report, 'loop' | 'rows'>): MainRows {
+  const names = lastRoundRows(report);
+  const includes = (name: string): boolean => names?.has(name) ?? true;
+  const judges = [...new Set(report.rows.map(({ judge }) => judge))];
+  const byJudge = judges.map((judge) => {
+    const own = report.rows.filter((row) => row.judge === judge);
+    return {
+      judge,
+      rows: own.filter(({ name }) => includes(name)),
+      earlier: own.filter(({ name }) => !includes(name)),
+    };
+  });
+  const rows = byJudge[0]?.rows ?? [];
+  return {
+    title: names === null ? 'Results' : `Results of the last round: ${report.loop?.at(-1)?.target ?? ''}`,
+    includes,
+    rows,
+    byJudge,
+    findings: findings(rows),
+  };
+}
+
+/** Names of the rows that are about the target of the last round; null where there is no loop, or its rows are not told
+ *  apart. */
+function lastRoundRows({ loop, rows }: Pick<Report, 'loop' | 'rows'>): ReadonlySet<string> | null {
+  const last = loop?.at(-1);
+  if (last === undefined) return null;
+  const names = new Set(rows.filter((row) => targetOf(row) === last.target).map(({ name }) => name));
+  return names.size === 0 ? null : names;
+}
+
+function targetOf({ name, target }: ReportRow): string {
+  return name.includes('@') ? name.slice(name.indexOf('@') + 1) : target;
+}
