@@ -1,27 +1,20 @@
-/** Runs the stages of a recipe in a run directory, writes the report, and closes the directory with what became of it.
- */
+/** Runs a recipe for the command line: progress, what is printed at the end, and how to go on after a stop. */
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
-import { recipeStages, stagesLeftOut } from '../recipe/recipe.js';
-import { playJobsHere } from '../dialogue/rollout/jobs.js';
+import { recipeStages } from '../recipe/recipe.js';
 import type { Recipe, RecipeStage } from '../recipe/recipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonValue } from '../base/json.js';
 import type { Report } from '../report/report.js';
-import { RunDirectory } from '../runs/runDirectory.js';
-import { runStages, runStagesOf } from '../stages/runStages.js';
-import type { StageContext, StageProgress } from '../stages/stageContext.js';
+import type { RunDirectory } from '../runs/runDirectory.js';
+import type { StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../base/quantities.js';
 import { runText } from '../render/terminal/runText.js';
 import { selectMainRows } from '../report/mainRows.js';
-import { readReportView } from '../report/reportView.js';
-import { renderHtml } from '../render/html/renderHtml.js';
-import { hashInputs, openPool, requireFiles, requireModels } from './runSetup.js';
-
-export type RunPlace =
-  { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
+import { type RunPlace, runRecipe } from '../stages/runRecipe.js';
+import { poolSettings } from './poolSettings.js';
 
 /** @param only run the stages of this kind alone; a run with stages left stays open, as one that was interrupted
  *  @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
@@ -31,68 +24,31 @@ export async function executeRun(
   context: CommandContext,
   only: RecipeStage['kind'] | null = null,
 ): Promise<CommandResult> {
-  requireFiles(loaded);
-  requireModels(loaded);
-  const { recipe, configuration, source } = loaded;
-  const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
-  const run =
-    place.kind === 'new'
-      ? RunDirectory.create(place.folder, description)
-      : RunDirectory.resume(place.folder, description);
-  const shown = relative(process.cwd(), run.path) || '.';
-  context.log(`${place.kind === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shown}`);
-  for (const { name, key } of stagesLeftOut(recipe))
-    context.log(`${name} is left out: it has no data (--set ${key}=FILE)`);
-  const pool = openPool(loaded, context, run.path);
+  const { progress, log, terminal, interrupted } = context;
+  let shown: string | null = null;
   try {
-    const stageContext: StageContext = {
-      recipe,
-      run,
-      pool,
-      interrupted: context.interrupted,
-      clock: context.terminal.clock,
-      playJobs: playJobsHere,
-      progress: (event) => {
-        context.progress.update({
-          task: event.stage,
-          done: event.done,
-          total: event.total,
-          unit: event.unit,
-          note: noteOf(event),
-        });
+    const { run, report, left } = await runRecipe(loaded, {
+      place,
+      only,
+      interrupted,
+      clock: terminal.clock,
+      note: log,
+      pool: poolSettings(context),
+      onStart: ({ path }) => {
+        shown = relative(process.cwd(), path) || '.';
+        log(`${place.kind === 'new' ? 'running' : 'resuming'} ${loaded.recipe.name} in ${shown}`);
       },
-    };
-    const { report, left } =
-      only === null ? { report: await runStages(stageContext), left: [] } : await runStagesOf(stageContext, only);
-    context.progress.stop();
-    if (left.length === 0) run.close('done');
-    else run.close('interrupted', `stages left: ${left.join(', ')}`);
-    await writeHtml(run.path);
-    return resultOf(recipe, run, { shown, left }, report);
+      onProgress: (event) => {
+        const { stage, done, total, unit } = event;
+        progress.update({ task: stage, done, total, unit, note: noteOf(event) });
+      },
+      onEnd: () => {
+        progress.stop();
+      },
+    });
+    return resultOf(loaded.recipe, run, { shown: shown ?? run.path, left }, report);
   } catch (error) {
-    context.progress.stop();
-    await closeAfter(run, error, context);
-    throw withRemedy(error, shown);
-  } finally {
-    await pool.close();
-  }
-}
-
-async function writeHtml(folder: string): Promise<void> {
-  const { writeFileAtomic } = await import('../base/files.js');
-  writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
-}
-
-/** What was done is kept, with a page of what there is so far; trouble with that page must not hide the error itself.
- */
-async function closeAfter(run: RunDirectory, error: unknown, context: CommandContext): Promise<void> {
-  const stopped = error instanceof InterruptedError || error instanceof BudgetError;
-  const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-  try {
-    run.close(stopped ? 'interrupted' : 'failed', reason);
-    await writeHtml(run.path);
-  } catch (second) {
-    context.log(`also: ${second instanceof Error ? second.message : String(second)}`);
+    throw shown === null ? error : withRemedy(error, shown);
   }
 }
 

@@ -24,7 +24,7 @@ import type { SweepPlan } from '../recipe/sweepPlan.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { executeRun } from './executeRun.js';
 import { exitCodes } from './exitCodes.js';
-import { requireFiles, requireModels } from './runSetup.js';
+import { requireFiles, requireModels } from '../stages/runInputs.js';
 import { renderSweepHtml } from '../render/html/renderHtml.js';
 import { sweepText } from '../render/terminal/sweepText.js';
 import { gatherSweepView, pointNotes, type SweepView } from '../report/sweepView.js';

@@ -21,7 +21,7 @@ import { readRecords } from '../runs/recordLog.js';
 import { watchUnscored } from '../dialogue/unscored.js';
 import { formatOf, joinOf } from '../speakers/speakerOptions.js';
 import type { CommandContext } from './command.js';
-import { openPool } from './runSetup.js';
+import { openPool } from './poolSettings.js';
 
 /** Where safe answers come from. */
 export type AlternativeSource =
@@ -106,7 +106,7 @@ async function answer(
       ? [`target.model=${alternatives.notation}`, ...(isLocal ? [`target.format=${style.format}`] : [])]
       : [];
   const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
-  const pool = openPool(loaded, context, null);
+  const pool = openPool(loaded, context);
   try {
     const judge = watchUnscored(await pool.judge(loaded.recipe.judge), loaded.recipe.judge.maxUnscored, 'preferences');
     const mended = await sampleAlternatives(failures, {

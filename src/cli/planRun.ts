@@ -11,14 +11,15 @@ import { gatherFacts, type PlanningMachine, type RunFacts } from '../planning/ru
 import type { SpeakerWork } from '../speakers/work.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { cacheFolder } from './modelCache.js';
-import { openPool, requireFiles, requireModels } from './runSetup.js';
+import { requireFiles, requireModels } from '../stages/runInputs.js';
+import { openPool } from './poolSettings.js';
 import { formatTable } from '../render/terminal/table.js';
 
 /** @throws ConfigError when a file or model is missing */
 export async function countRun(loaded: LoadedRecipe, context: CommandContext): Promise<PlannedRun> {
   requireFiles(loaded);
   requireModels(loaded);
-  const pool = openPool(loaded, context, null);
+  const pool = openPool(loaded, context);
   try {
     const { toxicContinuations } = pool;
     const data = { prompts: await pool.prompts(), toxicContinuations };

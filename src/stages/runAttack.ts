@@ -5,23 +5,21 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
-import { BudgetError, ConfigError, InterruptedError } from '../base/errors.js';
+import { ConfigError } from '../base/errors.js';
+import { present } from '../base/invariant.js';
+import { stagesLeftOut } from '../recipe/recipe.js';
 import { makeFolder } from '../base/makeFolder.js';
 import { attacks } from '../attacks/all.js';
-import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import type { Judge } from '../dialogue/types.js';
 import { openDevice } from '../engine/runtime/device.js';
 import { writeFileAtomic } from '../base/files.js';
 import { jsonText } from '../base/json.js';
-import { hashInput } from '../runs/manifest.js';
-import { type LoadedRecipe, parseRecipe, recipeFiles } from '../recipe/readRecipe.js';
+import { parseRecipe } from '../recipe/readRecipe.js';
 import type { RecipeInput } from '../recipe/recipe.js';
 import type { Report } from '../report/report.js';
-import { RunDirectory } from '../runs/runDirectory.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
-import { runStages } from './runStages.js';
+import { runRecipe } from './runRecipe.js';
 import type { StageProgress } from './stageContext.js';
-import { openModelPool } from '../models/pool.js';
 
 type Stage = RecipeInput['stages'][number];
 export type AttackInput = NonNullable<Stage['exploit']>;
@@ -79,48 +77,29 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
   makeFolder(out);
   if (isTexts(options.prompts)) writeFileAtomic(join(out, promptsFile), jsonText(options.prompts, 1));
   const loaded = parseRecipe(jsonText(recipeOf(options), 1), { file: join(out, 'recipe.json') });
-  const run = await openRun(out, loaded);
-  const pool = openModelPool({
-    recipe: loaded.recipe,
-    folder: out,
-    openDevice: () => openDevice({ threads: options.threads ?? availableParallelism() }),
-    cacheDir: options.cacheDir ?? null,
-    offline: options.offline ?? false,
-    runFolder: out,
-    targets: isTarget(options.target) ? { [options.target.name]: options.target } : {},
-    judges: isJudge(options.judge) ? { [options.judge.name]: options.judge } : {},
-    ...(options.onNote === undefined ? {} : { note: options.onNote }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  try {
-    const report = await runStages({
-      recipe: loaded.recipe,
-      run,
-      pool,
-      clock: systemClock,
-      playJobs: playJobsHere,
-      interrupted: () => options.signal?.aborted === true,
-      progress: (event) => {
-        options.onProgress?.(event);
-      },
+  if (stagesLeftOut(loaded.recipe).length > 0)
+    throw new ConfigError('the attack lacks its data', {
+      where: 'attack',
+      remedy: 'Give it the texts that it learns from.',
     });
-    if (report === null)
-      throw new ConfigError('the attack lacks its data', {
-        where: 'attack',
-        remedy: 'Give it the texts that it learns from.',
-      });
-    run.close('done');
-    return { out, rows: report.rows, samples: report.samples, report };
-  } catch (error) {
-    const isStopped = error instanceof InterruptedError || error instanceof BudgetError;
-    run.close(
-      isStopped ? 'interrupted' : 'failed',
-      error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error),
-    );
-    throw error;
-  } finally {
-    await pool.close();
-  }
+  const { target, judge, signal } = options;
+  const { report } = await runRecipe(loaded, {
+    place: { kind: existsSync(join(out, 'manifest.json')) ? 'resume' : 'new', folder: out },
+    clock: systemClock,
+    interrupted: () => signal?.aborted === true,
+    note: options.onNote ?? ((): void => undefined),
+    onProgress: options.onProgress ?? ((): void => undefined),
+    pool: {
+      openDevice: () => openDevice({ threads: options.threads ?? availableParallelism() }),
+      cacheDir: options.cacheDir ?? null,
+      offline: options.offline ?? false,
+      targets: isTarget(target) ? { [target.name]: target } : {},
+      judges: isJudge(judge) ? { [judge.name]: judge } : {},
+      ...(signal === undefined ? {} : { signal }),
+    },
+  });
+  const written = present(report, 'an evaluation writes a report');
+  return { out, rows: written.rows, samples: written.samples, report: written };
 }
 
 const promptsFile = 'prompts.json';
@@ -152,15 +131,6 @@ function recipeOf(options: RunAttackOptions): RecipeInput {
 function withoutLogProbs(attack: AttackInput, { provides }: OpenTarget): AttackInput {
   if (provides.logProbs || !('reward' in attacks[attack.attack].schema.shape)) return attack;
   return { ...attack, reward: { likelihood: 0, ...('reward' in attack ? attack.reward : {}) } } as AttackInput;
-}
-
-async function openRun(out: string, { recipe, configuration, source }: LoadedRecipe): Promise<RunDirectory> {
-  const files = recipeFiles(recipe, source.folder);
-  const inputs = await Promise.all(files.map(({ name, path }) => hashInput(name, path)));
-  const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs };
-  return existsSync(join(out, 'manifest.json'))
-    ? RunDirectory.resume(out, description)
-    : RunDirectory.create(out, description);
 }
 
 function isTarget(target: RunAttackOptions['target']): target is OpenTarget {

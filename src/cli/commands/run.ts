@@ -6,7 +6,7 @@ import type { CommandContext, CommandDefinition, CommandResult, FlagValues } fro
 import type { LoadedRecipe } from '../../recipe/readRecipe.js';
 import type { RecipeChanges } from '../../recipe/recipeSource.js';
 import type { Experiment } from '../../recipe/sweepPlan.js';
-import type { RunPlace } from '../executeRun.js';
+import type { RunPlace } from '../../stages/runRecipe.js';
 
 export const runCommand: CommandDefinition = {
   name: 'run',

@@ -1,10 +1,8 @@
-/** What `run` needs before the first stage: input files that exist, their hashes, the pool. */
+/** What a run is made from, before the first stage: files and models that must be there, and the hashes of inputs. */
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { requireModel } from '../engine/models/checkpoints/resolveModel.js';
-import { openDevice } from '../engine/runtime/device.js';
 import { judgeFiles } from '../recipe/judgeFiles.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
@@ -12,11 +10,6 @@ import { recipeSpeakers, recipeStages } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
 import { recipeFiles } from '../recipe/readRecipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
-import { openModelPool } from '../models/pool.js';
-import type { ModelPool } from '../models/pool.js';
-import type { CommandContext } from './command.js';
-import { fetchProgress } from './fetchProgress.js';
-import { cacheFolder, isOffline } from './modelCache.js';
 
 /** @throws ConfigError naming the key of the first file that is not there */
 export function requireFiles({ recipe, source }: LoadedRecipe): void {
@@ -31,8 +24,10 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
   }
 }
 
-/** Before anything is opened or written. @throws ConfigError naming the key of the first model that cannot be */
-export function requireModels({ recipe, source }: LoadedRecipe): void {
+/** Before anything is opened or written.
+ *  @param given names of speakers that a program gives itself
+ *  @throws ConfigError naming the key of the first model that cannot be */
+export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlySet<string> = new Set()): void {
   const measuring = recipeStages(recipe).flatMap(({ name, traits }) =>
     traits.models.map(({ key, notation }) => [`stages.${name}.${key}`, notation] as const),
   );
@@ -41,7 +36,7 @@ export function requireModels({ recipe, source }: LoadedRecipe): void {
   );
   const named = [...speakers, ['reference', recipe.reference], ...measuring] as const;
   for (const [key, notation] of named) {
-    if (notation === null || speakerKind(notation) !== 'local') continue;
+    if (notation === null || given.has(notation) || speakerKind(notation) !== 'local') continue;
     try {
       requireModel(notation.startsWith('.') ? resolve(source.folder, notation) : notation);
     } catch (error) {
@@ -67,25 +62,4 @@ export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<read
   const out: InputHash[] = [];
   for (const [name, path] of byName) out.push(await hashInput(name, path));
   return out;
-}
-
-/** @param runFolder where the run lies; null for one that is only planned */
-export function openPool(
-  { recipe, source }: LoadedRecipe,
-  context: CommandContext,
-  runFolder: string | null,
-): ModelPool {
-  const { globals, terminal, progress, log, signal } = context;
-  return openModelPool({
-    recipe,
-    folder: source.folder,
-    openDevice: () => openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device }),
-    cacheDir: cacheFolder(globals, terminal.environment),
-    offline: isOffline(terminal.environment),
-    onFetch: fetchProgress(progress),
-    note: log,
-    runFolder,
-    environment: terminal.environment,
-    signal,
-  });
 }

@@ -1,0 +1,104 @@
+/** A recipe from start to report: the one open → run → render → close for the command line and the library. */
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.js';
+import { BudgetError, InterruptedError } from '../base/errors.js';
+import { writeFileAtomic } from '../base/files.js';
+import { playJobsHere } from '../dialogue/rollout/jobs.js';
+import { openModelPool, type ModelPoolOptions } from '../models/pool.js';
+import type { LoadedRecipe } from '../recipe/readRecipe.js';
+import { stagesLeftOut } from '../recipe/recipe.js';
+import type { StageKindName } from '../recipe/stages/all.js';
+import { renderHtml } from '../render/html/renderHtml.js';
+import type { Report } from '../report/report.js';
+import { readReportView } from '../report/reportView.js';
+import { RunDirectory } from '../runs/runDirectory.js';
+import { hashInputs, requireFiles, requireModels } from './runInputs.js';
+import { runStages, runStagesOf } from './runStages.js';
+import type { StageContext, StageProgress } from './stageContext.js';
+
+export type RunPlace =
+  { readonly kind: 'new'; readonly folder: string } | { readonly kind: 'resume'; readonly folder: string };
+
+export interface RunOptions {
+  readonly place: RunPlace;
+  /** How models, judges and endpoints are opened. */
+  readonly pool: Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note'>;
+  readonly clock: Clock;
+  /** True once the user asked to stop. */
+  readonly interrupted: () => boolean;
+  /** Called once the run directory is open, before the first stage. */
+  readonly onStart?: (run: RunDirectory) => void;
+  readonly onProgress: (event: StageProgress) => void;
+  /** Called when the stages have ended, well or not, before the report is written. */
+  readonly onEnd?: () => void;
+  /** Called with what a reader of the run should know, in sentences. */
+  readonly note: (text: string) => void;
+  /** Run the stages of this kind alone; a run with stages left stays open, as one that was interrupted. */
+  readonly only?: StageKindName | null;
+}
+
+export interface FinishedRun {
+  readonly run: RunDirectory;
+  /** Null where no stage writes a report. */
+  readonly report: Report | null;
+  /** Names of the stages that are left. */
+  readonly left: readonly string[];
+}
+
+/** Runs the stages in a run directory, writes report.html, and closes the directory with what became of it.
+ *  @throws ConfigError before anything is written; InterruptedError, BudgetError with the state saved; any other error
+ *    leaves the run marked as failed */
+export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Promise<FinishedRun> {
+  const { place, note, only = null, onEnd = (): void => undefined } = options;
+  requireFiles(loaded);
+  requireModels(loaded, new Set(Object.keys(options.pool.targets ?? {})));
+  const { recipe, configuration, source } = loaded;
+  const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
+  const run =
+    place.kind === 'new'
+      ? RunDirectory.create(place.folder, description)
+      : RunDirectory.resume(place.folder, description);
+  options.onStart?.(run);
+  for (const { name, key } of stagesLeftOut(recipe)) note(`${name} is left out: it has no data (--set ${key}=FILE)`);
+  const pool = openModelPool({ ...options.pool, recipe, folder: source.folder, runFolder: run.path, note });
+  const context: StageContext = {
+    recipe,
+    run,
+    pool,
+    playJobs: playJobsHere,
+    interrupted: options.interrupted,
+    clock: options.clock,
+    progress: options.onProgress,
+  };
+  try {
+    const { report, left } =
+      only === null ? { report: await runStages(context), left: [] } : await runStagesOf(context, only);
+    onEnd();
+    if (left.length === 0) run.close('done');
+    else run.close('interrupted', `stages left: ${left.join(', ')}`);
+    await writeHtml(run.path);
+    return { run, report, left };
+  } catch (error) {
+    onEnd();
+    await closeAfter(run, error, note);
+    throw error;
+  } finally {
+    await pool.close();
+  }
+}
+
+async function writeHtml(folder: string): Promise<void> {
+  writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
+}
+
+/** Keeps what was done, with a page of what there is so far; trouble with that page must not hide the error itself. */
+async function closeAfter(run: RunDirectory, error: unknown, note: RunOptions['note']): Promise<void> {
+  const isStopped = error instanceof InterruptedError || error instanceof BudgetError;
+  const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+  try {
+    run.close(isStopped ? 'interrupted' : 'failed', reason);
+    await writeHtml(run.path);
+  } catch (second) {
+    note(`also: ${second instanceof Error ? second.message : String(second)}`);
+  }
+}
