@@ -4,7 +4,28 @@ const browser = ['**/*.browser.test.ts'];
 const models = ['**/*.models.test.ts'];
 const ignored = ['node_modules/**', 'dist/**'];
 
-/** Three tiers: `quick` needs nothing but npm packages, `models` the real checkpoint, `browser` a Chromium. */
+/** For daily work, chosen by measured time: rooms whose tests open no model, but for the few files that take seconds. */
+const fast = {
+  include: [
+    'src/{base,dialogue,recipe,remote,render,report,runs,stats}/**/*.test.{ts,tsx}',
+    'src/engine/{nn,optim,tensor,text}/**/*.test.ts',
+    'src/learning/formulas/**/*.test.ts',
+    'src/planning/**/*.test.ts',
+    'tests/{exports,floors}.test.ts',
+  ],
+  exclude: [
+    'src/dialogue/datasets/clean.test.ts',
+    'src/engine/nn/rope.test.ts',
+    'src/engine/tensor/ops.test.ts',
+    'src/planning/workload.test.ts',
+    'src/remote/endpoint.test.ts',
+    'src/render/html/sweepPage.test.ts',
+    'src/stats/bootstrap.test.ts',
+  ],
+};
+
+/** Tiers (docs/testing.md): `quick` needs nothing but npm packages, and `fast` is a part of it; `models` needs the real
+ *  checkpoint, `browser` a Chromium. */
 export default defineConfig({
   test: {
     env: { NO_COLOR: '1' },
@@ -20,6 +41,11 @@ export default defineConfig({
           include: ['src/**/*.test.{ts,tsx}', 'organism/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
           exclude: [...ignored, ...models, ...browser],
         },
+      },
+      {
+        extends: true,
+        // Files share a process, and with it what they import: that takes longer than these tests.
+        test: { name: 'fast', include: fast.include, exclude: [...ignored, ...fast.exclude], isolate: false },
       },
       {
         extends: true,

@@ -16,6 +16,7 @@ const tasks = {
     return run(process.execPath, ['dist/src/cli/main.js', 'run', 'demo', ...rest]);
   },
   test: () => vitest('quick'),
+  'test:fast': () => vitest('fast'),
   'test:models': () => vitest('models'),
   'test:browser': () => vitest('browser'),
   bench: () => {
