@@ -1,5 +1,6 @@
-/** An adversary that reads from a list: the dialogue at place k says entry k at its first turn, entry k + 1 at its
- *  second, and so on, from the beginning again after the last. It draws nothing. */
+/** An adversary that reads from a list. The dialogue of prompt `entry-k` begins with entry k, whichever prompts are
+ *  played and in whatever order; that of another prompt begins with the entry at its place. The next turn says the next
+ *  entry, from the beginning again after the last. It draws nothing. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { textIndex } from '../../dialogue/identity.js';
@@ -10,7 +11,8 @@ import type { OpenAdversary } from './endpoint.js';
 export interface PromptListOptions {
   readonly name: string;
   readonly utterances: readonly string[];
-  /** The dialogues' prompts in their order; one that is not among them gets a place by its id. */
+  /** The dialogues' prompts in their order, which gives a place to those that name no entry; one that is not among them
+   *  gets a place by its id. */
   readonly prompts: readonly Prompt[];
 }
 
@@ -26,7 +28,7 @@ export function createPromptListAdversary({ name, utterances, prompts }: PromptL
     speak: async (requests) => {
       queries += requests.length;
       return requests.map(({ dialogue: { prompt, turns } }) => {
-        const at = (places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
+        const at = (entryNamed(prompt.id) ?? places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
         return textUtterance('adversary', {
           text: present(utterances[at % utterances.length], 'an entry of the list'),
           finishReason: 'stop',
@@ -40,4 +42,10 @@ export function createPromptListAdversary({ name, utterances, prompts }: PromptL
  *  utterance. */
 export function openingsOf(utterances: readonly string[]): readonly Prompt[] {
   return utterances.map((_, i) => ({ id: `entry-${i + 1}`, text: '', conversationId: `entry-${i + 1}` }));
+}
+
+/** The place, from zero, of the entry that an id of `openingsOf` names. Returns null for any other id. */
+function entryNamed(id: string): number | null {
+  const number = /^entry-([1-9]\d{0,8})$/.exec(id)?.[1];
+  return number === undefined ? null : Number(number) - 1;
 }
