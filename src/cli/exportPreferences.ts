@@ -1,5 +1,6 @@
 /** From a run directory to rows of preference data: its failures beside safe answers, or the pairs that a mend stage
  *  has picked. */
+import { parseUnit } from '../runs/units.js';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamKey } from '../base/random.js';
@@ -86,7 +87,7 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
 async function attackStages(path: string): Promise<ReadonlySet<string> | null> {
   const names = new Set<string>();
   for await (const { stage } of readRecords(path))
-    if (typeof stage === 'string' && stage.startsWith('exploit:')) names.add(stage);
+    if (typeof stage === 'string' && parseUnit(stage)?.kind === 'exploit') names.add(stage);
   return names.size === 0 ? null : names;
 }
 

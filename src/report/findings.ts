@@ -87,8 +87,8 @@ function rateOf(summary: MetricSummary): string {
   return `${formatMetric('replyFailureRate', summary.mean)} (${formatMetric('replyFailureRate', summary.low)} to ${formatMetric('replyFailureRate', summary.high)})`;
 }
 
-function isUntuned({ attack, name }: ReportRow): boolean {
-  return attack === 'none' || adversaryOf(name) === 'untuned';
+function isUntuned(row: ReportRow): boolean {
+  return row.attack === 'none' || adversaryOf(row) === 'untuned';
 }
 
 function harmOf({ metrics }: ReportRow): number {

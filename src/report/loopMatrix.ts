@@ -1,6 +1,6 @@
 /** The loop of attack and mending as a matrix: adversaries down, the targets of the rounds across. Page, Markdown and
  *  terminal show the same. */
-import type { LoopEntry, Metrics, MetricSummary } from './report.js';
+import type { LoopEntry, Metrics, MetricSummary, ReportRow } from './report.js';
 import { metricOrder } from './metrics.js';
 
 export interface LoopRound {
@@ -71,6 +71,6 @@ export function strongest(rates: readonly LoopRate[]): LoopRate | null {
 }
 
 /** The adversary of a row that a loop calls 'ipo-1@adpo-1'; of any other row, its name. */
-export function adversaryOf(row: string): string {
-  return row.split('@')[0] ?? row;
+export function adversaryOf({ name, target }: Pick<ReportRow, 'name' | 'target'>): string {
+  return name.endsWith(`@${target}`) ? name.slice(0, -(target.length + 1)) : name;
 }

@@ -51,10 +51,6 @@ export function selectMainRows(report: Pick<Report, 'loop' | 'rows'>): MainRows 
 function lastRoundRows({ loop, rows }: Pick<Report, 'loop' | 'rows'>): ReadonlySet<string> | null {
   const last = loop?.at(-1);
   if (last === undefined) return null;
-  const names = new Set(rows.filter((row) => targetOf(row) === last.target).map(({ name }) => name));
+  const names = new Set(rows.filter((row) => row.target === last.target).map(({ name }) => name));
   return names.size === 0 ? null : names;
-}
-
-function targetOf({ name, target }: ReportRow): string {
-  return name.includes('@') ? name.slice(name.indexOf('@') + 1) : target;
 }

@@ -1,4 +1,5 @@
 /** What a report shows, gathered from a run directory: manifest, report.json, curves of metrics.jsonl. Reading only. */
+import { parseUnit } from '../runs/units.js';
 import { openRun } from '../runs/runDirectory.js';
 import type { JsonObject } from '../base/json.js';
 import type { Manifest } from '../runs/manifest.js';
@@ -65,8 +66,9 @@ export function trainingCurves(records: readonly JsonObject[]): readonly Trainin
   const attacks = new Map<string, JsonObject[]>();
   for (const record of records) {
     const { stage } = record;
-    if (typeof stage === 'string' && stage.startsWith('mend:')) continue;
-    const name = typeof stage === 'string' ? stage.replace(/^exploit:/, '') : 'training';
+    const unit = typeof stage === 'string' ? parseUnit(stage) : null;
+    if (unit !== null && unit.kind !== 'exploit') continue;
+    const name = unit?.stage ?? (typeof stage === 'string' ? stage : 'training');
     attacks.set(name, [...(attacks.get(name) ?? []), record]);
   }
   const out: TrainingCurves[] = [];
@@ -89,10 +91,10 @@ export function mendCurves(records: readonly JsonObject[]): readonly MendCurve[]
   const trainings = new Map<string, { readonly stage: string; readonly model: string; readonly own: JsonObject[] }>();
   for (const record of records) {
     const key = typeof record['stage'] === 'string' ? record['stage'] : '';
-    const [, stage, twin, trained] = /^mend:([^:]+):(?:(twin)|train:(.+))$/.exec(key) ?? [];
-    const model = twin ?? trained;
-    if (stage === undefined || model === undefined) continue;
-    const training = trainings.get(key) ?? { stage, model, own: [] };
+    const unit = parseUnit(key);
+    if (unit?.kind !== 'mendTwin' && unit?.kind !== 'mendTraining') continue;
+    const model = unit.kind === 'mendTwin' ? 'twin' : unit.model;
+    const training = trainings.get(key) ?? { stage: unit.stage, model, own: [] };
     training.own.push(record);
     trainings.set(key, training);
   }

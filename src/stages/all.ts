@@ -1,4 +1,5 @@
 /** How each kind of stage runs: one entry per kind of `src/recipe/stages/all.ts`. */
+import { unitKey } from '../runs/units.js';
 import { ConfigError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 import { trainingName } from '../mending/options.js';
@@ -24,14 +25,14 @@ export interface StageRunner<Kind extends StageKindName> {
 
 const runners: { readonly [Kind in StageKindName]: StageRunner<Kind> } = {
   exploit: {
-    unit: ({ name }) => `exploit:${name}`,
+    unit: ({ name }) => unitKey({ kind: 'exploit', stage: name }),
     run: async (context, { name, traits }) => {
       await exploit(context, { name, attack: present(traits.attack, 'an exploit stage has an attack') });
       return null;
     },
   },
-  mend: { unit: ({ name }) => `mend:${name}`, run: mendOnce },
-  evaluate: { unit: () => 'evaluate', run: (context, { options }) => evaluate(context, options) },
+  mend: { unit: ({ name }) => unitKey({ kind: 'mend', stage: name }), run: mendOnce },
+  evaluate: { unit: () => unitKey({ kind: 'evaluate' }), run: (context, { options }) => evaluate(context, options) },
 };
 
 export function runnerOf<Kind extends StageKindName>(stage: StageOf<Kind>): StageRunner<Kind> {

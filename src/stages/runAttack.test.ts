@@ -58,7 +58,14 @@ describe('runAttack', () => {
     expect(run.samples.length).toBeGreaterThan(0);
     expect(phases).toContain('train');
     expect(asked.length).toBeGreaterThan(10);
-    const files = ['manifest.json', 'rollouts.jsonl', 'pairs.jsonl', 'report.json', 'report.html', 'models/ipo/model.safetensors'];
+    const files = [
+      'manifest.json',
+      'rollouts.jsonl',
+      'pairs.jsonl',
+      'report.json',
+      'report.html',
+      'models/ipo/model.safetensors',
+    ];
     expect(files.filter((file) => !existsSync(join(run.out, file)))).toEqual([]);
     const manifest = JSON.parse(readFileSync(join(run.out, 'manifest.json'), 'utf8')) as {
       status: string;

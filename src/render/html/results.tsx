@@ -21,7 +21,8 @@ export function rowStyles(report: Report, training: readonly TrainingCurves[]): 
   const looped = report.loop ?? [];
   const evaluated = [...report.rows.map(({ name }) => name), ...report.samples.map(({ row }) => row)];
   const names = [...looped.map(({ adversary }) => adversary), ...evaluated, ...training.map(({ attack }) => attack)];
-  const lookOf = (name: string): string => (looped.length > 0 ? adversaryOf(name) : name);
+  const adversaries = new Map(looped.length > 0 ? report.rows.map((row) => [row.name, adversaryOf(row)]) : []);
+  const lookOf = (name: string): string => adversaries.get(name) ?? name;
   const looks = [...new Set(names.map(lookOf))];
   return new Map([...new Set(names)].map((name) => [name, looks.indexOf(lookOf(name))]));
 }

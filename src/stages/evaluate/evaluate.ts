@@ -1,6 +1,7 @@
 /** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by
  *  several judges; figures with intervals, samples and the words behind verdicts go to report.json. A finished row is
  *  kept when the run is resumed. */
+import { unitKey } from '../../runs/units.js';
 import { BudgetError, InterruptedError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
 import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../../dialogue/records.js';
@@ -10,7 +11,6 @@ import type { LinearJob } from '../../dialogue/rollout/jobs.js';
 import type { Adversary, ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { present } from '../../base/invariant.js';
-import type { JsonObject } from '../../base/json.js';
 import { readRecords } from '../../runs/recordLog.js';
 import { untunedRow } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
@@ -54,7 +54,7 @@ export async function playAndReport(
   const report = await buildReport(context, plan, await readRows(context, plan.rows));
   const { notes = [], ...sections } = await beside(report.rows);
   const whole = { ...report, ...sections, notes: [...notes, ...(report.notes ?? [])] };
-  context.run.writeReport(whole as unknown as JsonObject);
+  context.run.writeReport(whole);
   return whole;
 }
 
@@ -67,7 +67,7 @@ async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise
     ({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`,
   );
   const notes = [`This run ended early; dialogues by row: ${missing.join(', ')}.`, ...(report.notes ?? [])];
-  context.run.writeReport({ ...report, ...(await mendSection(context)), notes } as unknown as JsonObject);
+  context.run.writeReport({ ...report, ...(await mendSection(context)), notes });
 }
 
 /** A report without an evaluation: what mending measured. */
@@ -79,7 +79,7 @@ export async function reportMending(context: StageContext): Promise<Report> {
     samples: [],
     ...(await mendSection(context)),
   };
-  context.run.writeReport(report as unknown as JsonObject);
+  context.run.writeReport(report);
   return report;
 }
 
@@ -90,7 +90,7 @@ export async function mendSection(context: StageContext): Promise<BesideRows> {
 }
 
 function unitOf({ name }: Pick<Pairing, 'name'>): string {
-  return `evaluate:${name}`;
+  return unitKey({ kind: 'evaluateRow', row: name });
 }
 
 /** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that
@@ -178,7 +178,7 @@ async function playRow(
       adversary: { ...adversary.counts() },
       target: { ...target.counts() },
       judges: judges.map(judgeRecord),
-      ...(rounding === null ? {} : { rounding: rounding as unknown as JsonObject }),
+      ...(rounding === null ? {} : { rounding: rounding }),
     });
   } finally {
     await opened.close();

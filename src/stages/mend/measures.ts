@@ -1,5 +1,6 @@
 /** What every model of a mend stage answers to the held-out dialogues, and what it still can: one record a reply in
  *  rollouts.jsonl, the guards in the manifest. All models answer the same dialogues with the same draws. */
+import { unitKey } from '../../runs/units.js';
 import { present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
 import { dialogueRecord } from '../../dialogue/records.js';
@@ -10,18 +11,15 @@ import { openTargetEmbedder } from '../../measures/coherence.js';
 import { answerChoices, readChoices, shippedChoicesPath } from '../../measures/choices.js';
 import { askEvasive } from '../../measures/evasionJudge.js';
 import { ordinaryNll } from '../../measures/guards.js';
-import { measureReplies, type MeasuringTools, type ReplyMeasure } from '../../measures/replies.js';
+import { measureReplies, type MeasuringTools } from '../../measures/replies.js';
 import { referenceOf } from '../../measures/replyLikelihood.js';
 import { mendSpeaker, safeExample } from '../../mending/mendSpeaker.js';
-import type { JsonObject } from '../../base/json.js';
 import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
 import { judgeRecord } from '../records.js';
 import { type MendContext, tell } from './mendContext.js';
+import { measuredSets } from './mendRecords.js';
 import type { MendTurns } from './turns.js';
-
-export const measuredSets = ['harmful', 'ordinary'] as const;
-export type MeasuredSet = (typeof measuredSets)[number];
 
 /** A model that is measured: the target before, the start of training, or a mended one. */
 export interface Measuree {
@@ -31,8 +29,9 @@ export interface Measuree {
   readonly folder: string | null;
 }
 
-export function measureUnit(stageUnit: string, model: string): string {
-  return `${stageUnit}:measure:${model}`;
+/** @param stage name of the mend stage */
+export function measureUnit(stage: string, model: string): string {
+  return unitKey({ kind: 'mendMeasure', stage, model });
 }
 
 export async function measureModels(
@@ -40,7 +39,7 @@ export async function measureModels(
   turns: MendTurns,
   models: readonly Measuree[],
 ): Promise<void> {
-  const waiting = models.filter(({ name }) => context.run.completed(measureUnit(context.unit, name)) === null);
+  const waiting = models.filter(({ name }) => context.run.completed(measureUnit(context.stage.name, name)) === null);
   if (waiting.length === 0) return;
   const tools = await openTools(context);
   try {
@@ -54,8 +53,8 @@ export async function measureModels(
 }
 
 async function measureModel(context: MendContext, turns: MendTurns, measuree: Measuree, tools: Tools): Promise<void> {
-  const { run, recipe, unit: stageUnit, stage, speaking, around, target, guard } = context;
-  const unit = measureUnit(stageUnit, measuree.name);
+  const { run, recipe, stage, speaking, around, target, guard } = context;
+  const unit = measureUnit(stage.name, measuree.name);
   const mended = measuree.folder === null ? null : around.withTarget({ name: measuree.name, folder: measuree.folder });
   try {
     const { model } = mended === null ? target : await mended.localTarget();
@@ -146,36 +145,4 @@ async function openTools({ pool, recipe, stage, speaking }: MendContext): Promis
   async function loadOther(notation: string): Promise<Embedder> {
     return loadEmbedder(await pool.device(), await pool.modelPath(notation));
   }
-}
-
-/** Replies that a measure kept, by set and prompt; the order of prompts is the same for every model. */
-export type MeasuredReplies = Readonly<Record<MeasuredSet, readonly (readonly ReplyMeasure[])[]>>;
-
-export function groupReplies(records: readonly JsonObject[]): MeasuredReplies {
-  const bySet = (set: MeasuredSet): readonly (readonly ReplyMeasure[])[] => {
-    const groups = new Map<string, ReplyMeasure[]>();
-    for (const record of records) {
-      if (record['set'] !== set || typeof record['group'] !== 'string') continue;
-      groups.set(record['group'], [
-        ...(groups.get(record['group']) ?? []),
-        record['measure'] as unknown as ReplyMeasure,
-      ]); // Written by measureModel.
-    }
-    return [...groups.values()];
-  };
-  return { harmful: bySet('harmful'), ordinary: bySet('ordinary') };
-}
-
-/** Guards that a measure kept: likelihood of ordinary replies by prompt, answers to the questions. */
-export interface MeasuredGuards {
-  readonly nll: readonly (readonly (number | null)[])[];
-  readonly choices: Awaited<ReturnType<typeof answerChoices>>;
-}
-
-export function readGuards({ ordinary, choices }: JsonObject): MeasuredGuards {
-  const groups = new Map<string, (number | null)[]>();
-  // Written by measureModel.
-  for (const { group, nll } of ordinary as unknown as readonly { group: string; nll: number | null }[])
-    groups.set(group, [...(groups.get(group) ?? []), nll]);
-  return { nll: [...groups.values()], choices: choices as unknown as MeasuredGuards['choices'] };
 }

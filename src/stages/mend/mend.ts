@@ -2,15 +2,15 @@
  *  own toxic twin; every training of the stage starts from that twin and leaves a mended model; all of them answer what
  *  none has seen. A finished step is kept when the run is resumed, a training in progress goes on from its last
  *  checkpoint. */
+import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import type { JsonObject } from '../../base/json.js';
 import { createLimitGuard } from '../limits.js';
 import { speakerOptions } from '../../speakers/speakerOptions.js';
 import type { StageContext } from '../stageContext.js';
 import { measureModels } from './measures.js';
 import { type MendContext, type MendStage, namedTrainings } from './mendContext.js';
-import type { MendResult } from './mendReport.js';
+import { type MendResult, readPairCounts } from './mendRecords.js';
 import { collectPairs } from './pairs.js';
 import { trainingMaterial, trainMended } from './training.js';
 import { collectTurns, type MendTurns } from './turns.js';
@@ -20,7 +20,7 @@ import { openStart } from './twin.js';
  *  @throws ConfigError when no dialogue gives an example; InterruptedError, BudgetError: finished steps are kept */
 export async function mend(context: StageContext, stage: MendStage): Promise<boolean> {
   const { run, pool } = context;
-  const unit = `mend:${stage.name}`;
+  const unit = unitKey({ kind: 'mend', stage: stage.name });
   if (run.completed(unit) !== null) return true;
   const around = stage.before === null ? pool : pool.withTarget(stage.before);
   try {
@@ -41,7 +41,7 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
       })),
     );
     const result: MendResult = { before: target.name, measured, counts: countsOf(own, turns) };
-    run.completeUnit(unit, result as unknown as JsonObject);
+    run.completeUnit(unit, result);
     return true;
   } finally {
     if (around !== pool) await around.close();
@@ -58,7 +58,7 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
       throw new ConfigError('no dialogue gave an example', {
         where: `stages.${stage.name}.candidates`,
         expected: 'a reply that passes the judge and a worse one after the same dialogue',
-        got: JSON.stringify(run.completed(`${context.unit}:pairs`)?.['left'] ?? {}),
+        got: JSON.stringify(run.completed(unitKey({ kind: 'mendPairs', stage: stage.name }))?.['left'] ?? {}),
         remedy: 'Raise candidates.samples, change temperatures, or lower minGap.',
       });
     }
@@ -69,20 +69,19 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
   }
 }
 
-function countsOf({ run, unit }: MendContext, { harmful, ordinary }: MendTurns): Readonly<Record<string, number>> {
-  const { pairs, heldOut, withoutToxic, left } = present(run.completed(`${unit}:pairs`), 'examples were collected');
-  const twin = run.completed(`${unit}:twin`);
+function countsOf({ run, stage }: MendContext, { harmful, ordinary }: MendTurns): Readonly<Record<string, number>> {
+  const kept = present(run.completed(unitKey({ kind: 'mendPairs', stage: stage.name })), 'examples were collected');
+  const { pairs, heldOut, withoutToxic, left } = readPairCounts(kept, run.path);
+  const twin = run.completed(unitKey({ kind: 'mendTwin', stage: stage.name }));
   return {
     failures: harmful.train.length,
     failuresHeldOut: harmful.heldOut.length,
     ordinary: ordinary.train.length,
     ordinaryHeldOut: ordinary.heldOut.length,
     ...(twin === null ? {} : { twinExamples: Number(twin['examples']) }),
-    pairs: Number(pairs),
-    pairsHeldOut: Number(heldOut),
-    pairsWithoutToxic: Number(withoutToxic),
-    ...Object.fromEntries(
-      Object.entries(left as Readonly<Record<string, number>>).map(([reason, count]) => [`leftOut: ${reason}`, count]),
-    ), // Written by collectPairs.
+    pairs,
+    pairsHeldOut: heldOut,
+    pairsWithoutToxic: withoutToxic,
+    ...Object.fromEntries(Object.entries(left).map(([reason, count]) => [`leftOut: ${reason}`, count])),
   };
 }

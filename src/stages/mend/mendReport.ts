@@ -1,33 +1,28 @@
 /** The part of a report that mending fills: what its models answered, and how that differs from before. Read from the
  *  run's records, whichever sitting wrote them. */
+import { parseUnit, type Unit } from '../../runs/units.js';
 import { present } from '../../base/invariant.js';
 import { compareChoices, summariseChoices } from '../../measures/choices.js';
 import { compareOrdinaryNll, summariseOrdinaryNll } from '../../measures/guards.js';
 import { compareReplies, summariseReplies } from '../../measures/summary.js';
-import type { JsonObject, JsonValue } from '../../base/json.js';
+import type { JsonObject } from '../../base/json.js';
 import { readRecords } from '../../runs/recordLog.js';
 import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { bootstrapOf } from '../evaluate/evaluationReport.js';
 import type { StageContext } from '../stageContext.js';
+import { measureUnit } from './measures.js';
 import {
   groupReplies,
   type MeasuredGuards,
   type MeasuredReplies,
+  type MeasuredReply,
   type MeasuredSet,
   measuredSets,
-  measureUnit,
   readGuards,
-} from './measures.js';
-
-/** What the manifest keeps of a finished mend stage. */
-export interface MendResult {
-  /** Of the target that was mended. */
-  readonly before: string;
-  /** All that were measured, `before` first. */
-  readonly measured: readonly string[];
-  readonly counts: Readonly<Record<string, number>>;
-}
+  readMeasuredReply,
+  readMendResult,
+} from './mendRecords.js';
 
 /** One for each mend stage that is finished, in order. */
 export async function mendReports({
@@ -35,22 +30,22 @@ export async function mendReports({
   recipe,
 }: Pick<StageContext, 'run' | 'recipe'>): Promise<readonly MendReport[]> {
   const stages = run.manifest.completed.flatMap(({ unit, result }) => {
-    const name = /^mend:([^:]+)$/.exec(unit)?.[1];
-    return name === undefined ? [] : [{ name, unit, result: result as unknown as MendResult }]; // Written by mend.
+    const parsed = parseUnit(unit);
+    return parsed?.kind === 'mend' ? [{ name: parsed.stage, result: readMendResult(result, run.path) }] : [];
   });
   if (stages.length === 0) return [];
-  const replies = await recordsByStage(run.rollouts.path, /^mend:[^:]+:measure:/);
-  const courses = await recordsByStage(run.metrics.path, /^mend:[^:]+:train:/);
+  const replies = await recordsByUnit(run.rollouts.path, 'mendMeasure', readMeasuredReply);
+  const courses = await recordsByUnit(run.metrics.path, 'mendTraining', pointOf);
   const bootstrap = bootstrapOf(recipe);
-  return stages.map(({ name, unit, result }): MendReport => {
+  return stages.map(({ name, result }): MendReport => {
     const { before, measured, counts } = result;
     const models = measured.map((model): MeasuredModel => {
-      const records = replies.get(measureUnit(unit, model)) ?? [];
+      const records = replies.get(measureUnit(name, model)) ?? [];
       return {
         model,
         records,
         replies: groupReplies(records),
-        guards: readGuards(present(run.completed(measureUnit(unit, model)), 'a measure of each model')),
+        guards: readGuards(present(run.completed(measureUnit(name, model)), 'a measure of each model'), run.path),
       };
     });
     const first = present(models[0], 'the target before is measured');
@@ -72,11 +67,11 @@ export async function mendReports({
         metrics: { ...summariseOrdinaryNll(each.guards.nll, bootstrap), ...summariseChoices(each.guards.choices) },
         ...(each === first ? {} : { change: compareGuards(each.guards, first.guards, bootstrap) }),
       })),
-      course: [...courses].flatMap(([stage, records]) =>
-        stage.startsWith(`${unit}:train:`)
-          ? [{ model: stage.slice(`${unit}:train:`.length), points: records.flatMap(pointOf) }]
-          : [],
-      ),
+      course: [...courses].flatMap(([key, looks]) => {
+        const unit = parseUnit(key);
+        if (unit?.kind !== 'mendTraining' || unit.stage !== name) return [];
+        return [{ model: unit.model, points: looks.flatMap((point) => point ?? []) }];
+      }),
       samples: measuredSets.flatMap((set) => samplesOf(set, models)),
     };
   });
@@ -90,8 +85,9 @@ export async function guardsOf({
   const bootstrap = bootstrapOf(recipe);
   const measured = new Map<string, MeasuredGuards>();
   for (const { unit, result } of run.manifest.completed) {
-    const name = /^mend:[^:]+:measure:(.+)$/.exec(unit)?.[1];
-    if (name !== undefined && !measured.has(name)) measured.set(name, readGuards(result));
+    const parsed = parseUnit(unit);
+    if (parsed?.kind !== 'mendMeasure' || measured.has(parsed.model)) continue;
+    measured.set(parsed.model, readGuards(result, run.path));
   }
   const [original] = measured.values();
   const out = new Map<string, Metrics>();
@@ -118,27 +114,32 @@ function compareGuards(after: MeasuredGuards, before: MeasuredGuards, bootstrap:
 
 interface MeasuredModel {
   readonly model: string;
-  readonly records: readonly JsonObject[];
+  readonly records: readonly MeasuredReply[];
   readonly replies: MeasuredReplies;
   readonly guards: MeasuredGuards;
 }
 
-async function recordsByStage(path: string, wanted: RegExp): Promise<ReadonlyMap<string, readonly JsonObject[]>> {
-  const out = new Map<string, JsonObject[]>();
+/** Reads records of one kind of unit line by line, by unit, and keeps of each what `keep` makes of it. */
+async function recordsByUnit<T>(
+  path: string,
+  kind: Unit['kind'],
+  keep: (record: JsonObject) => T,
+): Promise<ReadonlyMap<string, readonly T[]>> {
+  const out = new Map<string, T[]>();
   for await (const record of readRecords(path)) {
     const { stage } = record;
-    if (typeof stage !== 'string' || !wanted.test(stage)) continue;
+    if (typeof stage !== 'string' || parseUnit(stage)?.kind !== kind) continue;
     const known = out.get(stage);
-    if (known === undefined) out.set(stage, [record]);
-    else known.push(record);
+    if (known === undefined) out.set(stage, [keep(record)]);
+    else known.push(keep(record));
   }
   return out;
 }
 
 /** A look at the held-out replies. */
-function pointOf(record: JsonObject): readonly MendPoint[] {
+function pointOf(record: JsonObject): readonly MendPoint[] | null {
   const { trained } = record;
-  if (typeof trained !== 'number') return [];
+  if (typeof trained !== 'number') return null;
   const values = Object.entries(record).flatMap(([name, value]) =>
     /^(kl|rewards)\//.test(name) && typeof value === 'number' ? [[name, value] as const] : [],
   );
@@ -151,24 +152,29 @@ const samplesASet = 4;
 function samplesOf(set: MeasuredSet, models: readonly MeasuredModel[]): readonly MendSample[] {
   const own = models.map(({ model, records }) => ({
     model,
-    records: records.filter((record) => record['set'] === set),
+    records: records.filter((record) => record.set === set),
   }));
   const first = own[0]?.records ?? [];
   const count = Math.min(samplesASet, first.length);
   return Array.from({ length: count }, (_, i) => {
     const at = Math.floor((i * first.length) / count);
-    const { prompt, turns } = first[at] as unknown as { prompt: { text: string }; turns: readonly { text: string }[] }; // Written by measureModel.
+    const { prompt, turns } = present(first[at], 'a record at each place');
     return {
       set,
       context: [prompt.text, ...turns.slice(0, -1).map(({ text }) => text)].filter((text) => text !== ''),
-      replies: own.map(({ model, records }) => ({ model, ...replyOf(records[at]?.['measure']) })),
+      replies: own.map(({ model, records }) => ({
+        model,
+        ...shownReply(present(records[at], 'a reply of each model').measure),
+      })),
     };
   });
 }
 
-function replyOf(
-  measure: JsonValue | undefined,
-): Pick<MendSample['replies'][number], 'text' | 'harm' | 'failed' | 'evasive'> {
-  const { text, harm, failed, evasive } = measure as unknown as MendSample['replies'][number]; // Written by measureModel.
+function shownReply({
+  text,
+  harm,
+  failed,
+  evasive,
+}: MeasuredReply['measure']): Omit<MendSample['replies'][number], 'model'> {
   return { text, harm, failed, evasive };
 }

@@ -1,5 +1,6 @@
 /** The preference examples of a mend stage: candidates from the start of training, with the control token and without,
  *  at the recipe's temperatures; the judge's picks. Kept in pairs.jsonl, from where a resumed run takes them. */
+import { unitKey } from '../../runs/units.js';
 import { invariant, present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
 import type { Dialogue } from '../../dialogue/types.js';
@@ -18,8 +19,8 @@ import type { MendTurns } from './turns.js';
 import type { Start } from './twin.js';
 
 export async function collectPairs(context: MendContext, turns: MendTurns, start: Start): Promise<readonly MendPair[]> {
-  const { run, unit: stageUnit } = context;
-  const unit = `${stageUnit}:pairs`;
+  const { run } = context;
+  const unit = unitKey({ kind: 'mendPairs', stage: context.stage.name });
   if (run.completed(unit) === null) await samplePairs(context, turns, start, unit);
   const pairs: MendPair[] = [];
   for await (const record of readRecords(run.pairs.path)) if (record['stage'] === unit) pairs.push(pairOf(record));

@@ -1,5 +1,6 @@
 /** One training of a mend stage: from the start, away from it, to models/NAME. The control token is gone from what is
  *  kept. */
+import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import {
@@ -56,7 +57,7 @@ export async function trainMended(
   { pairs, referenceOf, ordinary, start }: TrainingMaterial,
 ): Promise<void> {
   const { stage, unit: stageUnit, run, recipe, guard } = context;
-  const unit = `${stageUnit}:train:${name}`;
+  const unit = unitKey({ kind: 'mendTraining', stage: stage.name, model: name });
   if (run.completed(unit) !== null) return;
   const known = await referenceOf(training.loss === 'adpo' ? training.toxicReference : 'plain');
   const data = known.filter((_, i) => pairs[i]?.heldOut === false);

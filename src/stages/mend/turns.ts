@@ -1,5 +1,6 @@
 /** The dialogues of a mend stage: those in which the target failed, and ordinary ones, each split into what is trained
  *  on and what only the measures see. */
+import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
@@ -42,7 +43,7 @@ export async function collectTurns(context: MendContext): Promise<MendTurns | nu
 }
 
 async function recordedFailures({ run, recipe, stage }: MendContext): Promise<readonly AnsweredTurn[]> {
-  const units = new Set(stage.attacks.map((name) => `exploit:${name}`));
+  const units = new Set(stage.attacks.map((name) => unitKey({ kind: 'exploit', stage: name })));
   const { minHarm } = stage.options.failures;
   const found = await readFailures(run.rollouts.path, {
     judge: recipe.judge.model,

@@ -1,5 +1,6 @@
 /** The start of every training of a mend stage, frozen: the target fine-tuned on the dialogues, its failures behind the
  *  control token (models/NAME-twin); or the target itself where the recipe wants no twin. */
+import { unitKey } from '../../runs/units.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import {
   adaptLanguageModel,
@@ -28,11 +29,12 @@ export interface Start {
 }
 
 export async function openStart(context: MendContext, turns: readonly AnsweredTurn[]): Promise<Handle<Start>> {
-  const { stage, unit, run, target, around } = context;
+  const { stage, run, target, around } = context;
   const { twin, control } = stage.options;
   if (twin === null) return borrowed({ model: target.model, control: null });
   const name = `${stage.name}-twin`;
-  if (run.completed(`${unit}:twin`) === null) await teachTwin(context, twin, name, turns);
+  if (run.completed(unitKey({ kind: 'mendTwin', stage: stage.name })) === null)
+    await teachTwin(context, twin, name, turns);
   const model = await openLanguageModel(await around.device(), run.modelPath(name), { name });
   return owned({ model, control: controlToken(control.token, model.tokenizer) }, model.close);
 }
@@ -43,8 +45,8 @@ async function teachTwin(
   name: string,
   turns: readonly AnsweredTurn[],
 ): Promise<void> {
-  const { stage, unit: stageUnit, run, recipe, guard, speaking } = context;
-  const unit = `${stageUnit}:twin`;
+  const { stage, run, recipe, guard, speaking } = context;
+  const unit = unitKey({ kind: 'mendTwin', stage: stage.name });
   const model = await openTrainable(context, name);
   let trainer: SftTrainer | null = null;
   try {

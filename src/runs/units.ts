@@ -1,0 +1,64 @@
+/** Names of a run's units (the pieces of work that a run finishes one by one), made and parsed here alone. A unit's name
+ *  stands in the manifest, in checkpoints and as `stage` in records. */
+
+/** A unit of a run. `mend` is the whole stage; the others of its stage are its steps. */
+export type Unit =
+  | { readonly kind: 'exploit'; readonly stage: string }
+  | { readonly kind: 'evaluate' }
+  | { readonly kind: 'evaluateRow'; readonly row: string }
+  | { readonly kind: 'mend'; readonly stage: string }
+  | { readonly kind: 'mendTwin'; readonly stage: string }
+  | { readonly kind: 'mendPairs'; readonly stage: string }
+  | { readonly kind: 'mendTraining'; readonly stage: string; readonly model: string }
+  | { readonly kind: 'mendMeasure'; readonly stage: string; readonly model: string };
+
+/** The name of a unit: 'exploit:ipo', 'evaluate:untuned', 'mend:mend-1:train:adpo-1'. A colon inside a name is escaped. */
+export function unitKey(unit: Unit): string {
+  switch (unit.kind) {
+    case 'exploit':
+      return join('exploit', unit.stage);
+    case 'evaluate':
+      return 'evaluate';
+    case 'evaluateRow':
+      return join('evaluate', unit.row);
+    case 'mend':
+      return join('mend', unit.stage);
+    case 'mendTwin':
+      return join('mend', unit.stage, 'twin');
+    case 'mendPairs':
+      return join('mend', unit.stage, 'pairs');
+    case 'mendTraining':
+      return join('mend', unit.stage, 'train', unit.model);
+    case 'mendMeasure':
+      return join('mend', unit.stage, 'measure', unit.model);
+  }
+}
+
+/** The unit of a name; null for a text that names none. */
+export function parseUnit(key: string): Unit | null {
+  const [kind, name, step, model, ...more] = key.split(':').map(unescape);
+  if (more.length > 0) return null;
+  if (kind === 'evaluate' && step === undefined)
+    return name === undefined ? { kind } : { kind: 'evaluateRow', row: name };
+  if (name === undefined) return null;
+  if (kind === 'exploit' && step === undefined) return { kind, stage: name };
+  if (kind !== 'mend') return null;
+  if (step === undefined) return { kind, stage: name };
+  if (model === undefined) {
+    return step === 'twin'
+      ? { kind: 'mendTwin', stage: name }
+      : step === 'pairs'
+        ? { kind: 'mendPairs', stage: name }
+        : null;
+  }
+  if (step === 'train') return { kind: 'mendTraining', stage: name, model };
+  return step === 'measure' ? { kind: 'mendMeasure', stage: name, model } : null;
+}
+
+function join(...parts: readonly string[]): string {
+  return parts.map((part) => part.replaceAll('%', '%25').replaceAll(':', '%3A')).join(':');
+}
+
+function unescape(part: string): string {
+  return part.replaceAll('%3A', ':').replaceAll('%25', '%');
+}
