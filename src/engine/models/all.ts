@@ -37,7 +37,7 @@ export const modelFamilies = {
 /** Families that read but do not speak, by `model_type`. */
 export const encoderFamilies = { bert, roberta, distilbert } as const satisfies Record<string, EncoderFamily>;
 
-/** What sits on top of a body. */
+/** The head on top of a body. */
 export type HeadKind = 'language' | 'classes';
 
 /** The architecture that a config.json describes.
@@ -69,7 +69,7 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
   return family.open(raw, where);
 }
 
-/** Wrappers around a text model have the text model's settings inside of theirs, beside those of another sense. */
+/** Wrappers around text models have the text model's settings inside of theirs, beside those of another sense. */
 function isMultimodal(raw: RawConfig): boolean {
   return ['text_config', 'vision_config', 'audio_config'].some(
     (key) => typeof raw[key] === 'object' && raw[key] !== null,

@@ -23,9 +23,9 @@ export interface Embedder {
   /** Channels of an embedding. */
   readonly width: number;
   readonly tokenizer: Tokenizer;
-  /** Most tokens of a text. */
+  /** Maximum number of tokens per text. */
   readonly contextLength: number;
-  /** One vector a text, in order. @throws ConfigError for an empty text, an id outside the vocabulary, a text longer
+  /** Returns one vector per text, in order. @throws ConfigError for an empty text, an unknown id, a text longer
    *  than the context */
   readonly embed: (texts: readonly (readonly number[])[]) => Promise<readonly Float32Array[]>;
   /** Frees the program, and weights that the embedder loaded itself. */

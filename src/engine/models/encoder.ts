@@ -1,4 +1,4 @@
-/** What encoders of BERT's kind share: embeddings summed under one norm; then, layer by layer, attention in both
+/** Encoders of BERT's kind share this: embeddings summed under one norm; then, layer by layer, attention in both
  *  directions and a feed-forward part, each added to its input and normalised after the sum. Source: transformers 5.23
  *  `modeling_bert.py`, `modeling_distilbert.py`. Dropout is not applied. Every token has type 0. */
 import { ConfigError } from '../../base/errors.js';

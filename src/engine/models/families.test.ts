@@ -1,4 +1,4 @@
-/** What every family of language models is held to beside languageModel.test.ts, by listing the table and the goldens:
+/** Every family of language models is held to this beside languageModel.test.ts; the table and goldens are listed:
  *  a new entry is tested unasked, and fails without goldens. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ import {
 import { lossGradients } from './testing/lossGraph.js';
 import { packTexts } from './textBatch.js';
 
-/** As in languageModel.test.ts: float32 sums in another order. */
+/** Tolerance of languageModel.test.ts: float32 sums in another order. */
 const sameValues = 1e-5;
 const sameGradients = 1e-4;
 const sampled: GenerationOptions = {

@@ -1,4 +1,4 @@
-/** What a model family must say about itself: how its config.json is read, which parameters it has, how it computes.
+/** A model family must say this about itself: how its config.json is read, which parameters it has, how it computes.
  *  One family = one file + one line in all.ts. Types only. */
 import type { AttentionPattern, KeyValues } from '../nn/attention.js';
 import type { Initial } from '../nn/init.js';
@@ -31,11 +31,11 @@ export interface ModelConfig {
 }
 
 export interface ParameterSpec {
-  /** As transformers names it. */
+  /** The name in transformers. */
   readonly name: string;
-  /** What other versions of transformers call it. */
+  /** The name in other versions of transformers. */
   readonly otherName?: string;
-  /** As transformers lays it out. */
+  /** The shape in transformers. */
   readonly shape: readonly number[];
   /** Rounding it to 8 bits moves log-probabilities little; see docs/decisions/0007. Default false. */
   readonly roundable?: boolean;
@@ -51,7 +51,7 @@ export function isRoundableLayer(layer: number, layers: number): boolean {
 export interface Body {
   readonly family: string;
   readonly config: ModelConfig;
-  /** What the names of the body's parameters begin with, 'model.'; some checkpoints leave it out. */
+  /** The names of the body's parameters begin with it, 'model.'; some checkpoints leave it out. */
   readonly prefix: string;
   /** All parameters but the heads'. */
   readonly body: readonly ParameterSpec[];
@@ -75,7 +75,7 @@ export interface ForwardInputs {
   readonly branch?: LinearBranch | undefined;
 }
 
-/** What is added to the linear map called `name`, from the same rows; null where nothing is.
+/** Returns the term added to the linear map called `name`, from the same rows; null if there is none.
  *  @param x_NI token rows, [N, in]
  *  @returns [N, out], or null */
 export type LinearBranch = (x_NI: Value, name: string, sizes: LinearSizes) => Value | null;

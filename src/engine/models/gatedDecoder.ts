@@ -41,7 +41,7 @@ export interface GatedDecoderConfig extends ModelConfig {
   readonly isFused: boolean;
   /** Queries and keys are normed, each head by itself, before they turn. */
   readonly normsHeads: boolean;
-  /** What a sub-layer gives is normed before it is added to the residual stream. */
+  /** A sub-layer's output is normed before it is added to the residual stream. */
   readonly normsOutputs: boolean;
   /** Added to every gain: 1 where checkpoints hold what a gain has beyond 1. */
   readonly gainOffset: 0 | 1;

@@ -33,7 +33,7 @@ export const gemma2: ModelFamily = gatedDecoderFamily('gemma2', 'Gemma2', (raw, 
   return withGemmaLayers(capped, raw, where, { slidingEvery: (layer) => layer % 2 === 0, ropeOf: () => 0 });
 });
 
-/** What Gemma 2 and 3 share, with the defaults that they share.
+/** Reads the settings that Gemma 2 and 3 share, with their shared defaults.
  *  @throws ConfigError when it looks both ways, as encoders do */
 export function readGemma(
   raw: RawConfig,

@@ -19,11 +19,11 @@ export interface GenerateRequest {
 export interface GenerationOptions extends Omit<SamplingOptions, 'stopTexts'> {
   /** `int8`: sampled from rounded weights, whose log-probabilities are a little off. Default 'f32'. */
   readonly precision?: Precision;
-  /** What is read and generated is kept on the device for requests of the next call that continue it. Default false. */
+  /** Tokens read and generated stay on the device for the next call's requests that continue them. Default false. */
   readonly keep?: boolean;
   /** Generation ends with the token that completes one of these. */
   readonly stopStrings?: readonly string[];
-  /** What to do with a prompt that leaves no room for maxNewTokens. `refuse` (the default): an error when it fills the
+  /** Treatment of a prompt that leaves no room for maxNewTokens. `refuse` (the default): an error when it fills the
    *  context, fewer new tokens when it nearly does. `keepLast`: the prompt's last tokens are kept, as many as leave the
    *  room. */
   readonly truncation?: 'refuse' | 'keepLast';
@@ -34,11 +34,11 @@ export interface Generated {
   readonly ids: readonly number[];
   /** Text of the new tokens, special tokens left out. */
   readonly text: string;
-  /** Of each new token under the raw model (temperature 1), nats. */
+  /** Per new token, under the raw model (temperature 1), nats. */
   readonly logProbs: readonly number[];
-  /** Of each new token under the distribution it was drawn from, nats. */
+  /** Per new token, under the distribution it was drawn from, nats. */
   readonly samplingLogProbs: readonly number[];
-  /** Of ids[scoreFrom …] under the raw model, nats; null unless asked for. */
+  /** Per token of ids[scoreFrom …], under the raw model, nats; null unless asked for. */
   readonly scored: readonly number[] | null;
   /** `length` also when the context is full. */
   readonly finishReason: 'stop' | 'length';

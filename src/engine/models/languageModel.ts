@@ -49,7 +49,7 @@ export interface LanguageModel {
   readonly close: () => Promise<void>;
 }
 
-/** What a model generates with: its weights, or most of them rounded to 8 bits (`ParameterSpec.roundable`). */
+/** A model generates with its weights, or most of them rounded to 8 bits (`ParameterSpec.roundable`). */
 export type Precision = 'f32' | 'int8';
 
 export interface InferenceOptions {
@@ -62,7 +62,7 @@ export interface InferenceOptions {
 export interface OpenOptions {
   /** Weights stay inputs of every program, so that updates are seen. Default false. */
   readonly trainable?: boolean;
-  /** What reports call it; default the last part of the path. */
+  /** The model's name in reports; default the last part of the path. */
   readonly name?: string;
   /** How the base of an adapter folder is found; default: as the environment says. */
   readonly resolveBase?: ResolveBase;
@@ -135,10 +135,10 @@ export async function copyLanguageModel(model: LanguageModel, options: OpenOptio
 }
 
 export interface AdaptOptions {
-  /** Of the adapter's first values. */
+  /** Seed of the adapter's first values. */
   readonly seed: number;
   readonly name?: string;
-  /** Where a reader of the adapter will find the base; default its name. */
+  /** The path or id by which a reader of the adapter finds the base; default its name. */
   readonly source?: string;
 }
 
@@ -193,7 +193,7 @@ export interface TrainedPart {
   readonly weights: TensorStore;
 }
 
-/** What a trainer of the model changes, and where it lies. */
+/** Returns the parameters that a trainer of the model changes, and their store. */
 export function trainedPart({ architecture, weights, adapter }: LanguageModel): TrainedPart {
   return adapter ?? { parameters: languageModelParameters(architecture), weights };
 }
@@ -285,7 +285,7 @@ export function assembleLanguageModel(
 
 interface CompiledInference {
   readonly program: Promise<Program>;
-  /** Of the weights that it was compiled from. */
+  /** Version of the weights that it was compiled from. */
   readonly version: number;
   vocabulary: Promise<void> | null;
 }

@@ -1,4 +1,4 @@
-/** What every use of a language model asks of its token ids. */
+/** Every use of a language model asks this of its token ids. */
 import { ConfigError } from '../../base/errors.js';
 import type { LanguageModel } from './languageModel.js';
 

@@ -31,7 +31,7 @@ interface GoldenClassifier {
   readonly config: Readonly<Record<string, unknown>>;
   readonly sequences: readonly (readonly number[])[];
   readonly logits: readonly (readonly number[])[];
-  /** Of an encoder: the mean of the states of each sequence. */
+  /** Given for an encoder: the mean of the states of each sequence. */
   readonly means?: readonly (readonly number[])[];
 }
 

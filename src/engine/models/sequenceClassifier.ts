@@ -46,7 +46,7 @@ export interface SequenceClassifier {
   readonly device: Device;
   /** With an adapter, the base's own. */
   readonly weights: TensorStore;
-  /** Of the body; the head is trained as it is and lies beside it, as PEFT's `modules_to_save`. */
+  /** Adapter of the body; the head is trained as it is and lies beside it, as PEFT's `modules_to_save`. */
   readonly adapter: Adapter | null;
   readonly trainable: boolean;
   /** The inputs of a text batch (textBatch.ts) → logits f32 [B, labels]; compiled when first asked for. */

@@ -10,7 +10,7 @@ import { scoreCompletions } from './scoreCompletions.js';
 
 interface GoldenText {
   readonly ids: readonly number[];
-  /** Of tokens 1 …, nats. */
+  /** Per token 1 …, nats. */
   readonly logProbs: readonly number[];
   readonly greedy: readonly number[];
 }

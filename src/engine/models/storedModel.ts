@@ -1,4 +1,4 @@
-/** What every kind of model does with its files: read its tokenizer and configuration, write them back beside the
+/** Every kind of model does this with its files: read its tokenizer and configuration, write them back beside the
  *  weights. */
 import { ConfigError } from '../../base/errors.js';
 import type { Device } from '../runtime/device.js';
@@ -42,7 +42,7 @@ export function tokenizerOf({ source, config, tokenizerFiles }: Checkpoint): Tok
 }
 
 export interface StoredParts {
-  /** As the model was read or created. */
+  /** The configuration with which the model was read or created. */
   readonly raw: RawConfig;
   /** Class name for config.json. */
   readonly className: string;

@@ -6,7 +6,7 @@ import type { Body, ParameterSpec } from './family.js';
 import type { ParameterReader } from './parameters.js';
 import type { RawConfig } from './configReader.js';
 
-/** Which state stands for a text: that of its first token, of its last, or the mean of all. Padding never counts. */
+/** The state that stands for a text: that of its first token, of its last, or the mean of all; padding never counts. */
 export type Pooling = 'first' | 'last' | 'mean';
 
 export interface TextBody extends Body {
@@ -26,7 +26,7 @@ export interface ClassifierHead {
   readonly logits: (pooled_BC: Value, reader: ParameterReader) => Value;
 }
 
-/** What an encoder family says of itself: as `ModelFamily`, without a vocabulary head. */
+/** An encoder family says of itself what a `ModelFamily` does, without a vocabulary head. */
 export interface EncoderFamily {
   readonly classifiers: readonly string[];
   /** @throws ConfigError naming the field that is missing, wrong or not supported */

@@ -72,7 +72,7 @@ export async function cutVocabulary(
 type Destination = Pick<LanguageModel, 'architecture' | 'tokenizer'> &
   Partial<Pick<LanguageModel, 'chatTemplateSource'>>;
 
-/** A new model on the device of `model`. @param valuesOf a parameter of the new model, of so many values */
+/** A new model on the device of `model`. @param valuesOf gives a parameter's values, `length` of them */
 async function rebuilt(
   model: LanguageModel,
   { architecture, tokenizer, chatTemplateSource = model.chatTemplateSource }: Destination,

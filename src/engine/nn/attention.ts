@@ -67,20 +67,20 @@ export interface RopeAngles {
   readonly sin_BTd: Value;
 }
 
-/** What all layers of one forward pass share. */
+/** Values that all layers of one forward pass share. */
 export interface AttentionContext {
   readonly batch: Dim;
   readonly tokens: Dim;
-  /** What is added to scores, f32 [B, 1, 1, T or 1, T]; on the cached path [B or 1, 1, T, total].
-   *  @param window a token sees those of its row that are fewer than so many positions before it; null = no such limit
+  /** Returns the term added to scores, f32 [B, 1, 1, T or 1, T]; on the cached path [B or 1, 1, T, total].
+   *  @param window a token sees those of its row that are fewer than `window` positions before it; null = no such limit
    */
   readonly biasOf: (window: number | null) => Value;
   readonly pattern: AttentionPattern;
-  /** Of layers that do not name their own; null where positions enter otherwise. */
+  /** Used by layers that do not name their own; null if positions enter otherwise. */
   readonly rope: RopeAngles | null;
 }
 
-/** What may differ from layer to layer. */
+/** Settings that may differ from layer to layer. */
 export interface LayerAttention extends HeadLayout {
   /** Factor of q·k. */
   readonly scale: number;

@@ -31,12 +31,12 @@ export type RopeScaling =
 export interface RopeSettings {
   /** Base of the geometric series of wavelengths. */
   readonly theta: number;
-  /** Of a head's channels, those that turn: the first so many, rounded down. */
+  /** Share of a head's channels that turn: the first ones, their number rounded down. */
   readonly fraction: number;
   readonly scaling: RopeScaling;
 }
 
-/** What families have otherwise than Llama. */
+/** Settings in which families differ from Llama. */
 export interface RopeDefaults {
   readonly theta?: number;
   /** The key outside of the rope settings; default 'rope_theta'. */

@@ -1,6 +1,6 @@
-/** What the host works out before the kernels run: the coefficients of an AdamW step and the factor of clipping. */
+/** The host computes these before the kernels run: the coefficients of an AdamW step and the factor of clipping. */
 
-/** What one AdamW step does to every element; derived from rates and step number by `adamwCoefficients`. */
+/** One AdamW step applies these to every element; derived from rates and step number by `adamwCoefficients`. */
 export interface AdamwCoefficients {
   /** Multiplies the gradient first: clipping and averaging. */
   readonly gradientScale: number;

@@ -69,13 +69,13 @@ export async function decode(
   }));
 }
 
-/** What choosing tokens needs beside the passes themselves. */
+/** Choosing tokens needs this beside the passes themselves. */
 export interface SamplingSession extends InferenceSession {
   readonly sampler: Sampler;
 }
 
 interface DecodeSession extends SamplingSession {
-  /** What the call before has kept. */
+  /** Contexts that the call before has kept. */
   readonly before: KeptContexts;
   /** Tokens that may still be kept. */
   readonly room: number;
@@ -95,7 +95,7 @@ export interface Generation {
   /** The most probable tokens to note at every new token; 0 = none. */
   readonly alternativesWanted: number;
   readonly alternatives: TokenAlternatives[];
-  /** Where its prompt lies; known once the batch is planned. */
+  /** Place of its prompt; known once the batch is planned. */
   prompt: PackedPrompt | null;
   scored: readonly number[] | null;
   stopped: boolean;
@@ -103,7 +103,7 @@ export interface Generation {
 }
 
 export interface GenerationStart {
-  /** What errors call the row. */
+  /** The row's name in errors. */
   readonly where: string;
   readonly alternatives: number;
   readonly tokenBytes: readonly Uint8Array[] | null;

@@ -1,4 +1,4 @@
-/** What generation is asked for and what it gives, one row at a time. Plain data: it crosses to the worker. */
+/** Generation takes and gives these data, one row at a time. Plain data: it crosses to the worker. */
 import type { StreamKey } from '../../base/random.js';
 import type { SamplingOptions } from './samplingOptions.js';
 
@@ -17,7 +17,7 @@ export interface DecodeRow {
   readonly sampling: SamplingOptions;
   /** One uniform number is drawn from it for each token. */
   readonly stream: StreamKey;
-  /** What the call before has kept of the prompt's beginning need not be read again. Default false: then the result
+  /** The beginning of the prompt that the last call has kept need not be read again. Default false: then the result
    *  does not depend on earlier calls, to the bit. */
   readonly continues?: boolean;
 }

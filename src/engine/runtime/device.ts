@@ -49,7 +49,7 @@ export interface OpenLiveBatch {
 }
 
 export interface CompileOptions {
-  /** Where the graph's parameters are; of several stores, the first that has the name. */
+  /** The store of the graph's parameters; of several, the first that has the name. */
   readonly store?: TensorStore | readonly TensorStore[];
   /** Weights become constants of the program, rearranged for speed; later writes to the store are not seen, and it may
    *  be released. */

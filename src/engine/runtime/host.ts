@@ -157,7 +157,7 @@ export const handlers: Handlers = {
   },
 };
 
-/** What was read with weights that are about to change. */
+/** Forgets contexts read with weights that are about to change. */
 function forgetContexts({ programs }: Host, storeId: number): void {
   for (const program of programs.values()) if (program.storeIds.includes(storeId)) program.kept = [];
 }

@@ -7,7 +7,7 @@ import { reuse, type KeyValueCache } from './keyValueCache.js';
 import { ortTensor } from './ortTensor.js';
 import { bindParameters, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
 
-/** What stays the same over the passes of one call. */
+/** This stays the same over the passes of one call. */
 export interface InferenceSession {
   readonly program: ResidentProgram;
   readonly shape: CacheShape;
@@ -116,7 +116,7 @@ function only<T>(tensors: Readonly<Record<string, T>>, names: ReadonlySet<string
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
 }
 
-/** What a row's next token is chosen from; a view, until the next pass. */
+/** A row's next token is chosen from these; a view, until the next pass. */
 export interface TokenLogits {
   readonly logits_V: Float32Array;
   /** log Σ exp of them */

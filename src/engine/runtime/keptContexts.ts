@@ -1,4 +1,4 @@
-/** What a decode call leaves for the next: keys and values of what its rows read and generated, tokens that rows share
+/** A decode call leaves this for the next: keys and values of what its rows read and generated, tokens that rows share
  *  only once. A row of the next call that begins with some of it does not read that again. Valid while the program's
  *  weights stay as they are. */
 import { present } from '../../base/invariant.js';

@@ -38,7 +38,7 @@ export interface Kernels {
     negativeStepSize: number,
     epsilon: number,
   ) => void;
-  /** Of each block of `peakBlock` elements the largest of every fourth, as 4 lanes (16 bytes a block) to `target`.
+  /** Writes per block of `peakBlock` elements the largest of every fourth, as 4 lanes (16 bytes), to `target`.
    *  `length` is a multiple of `peakBlock`. @returns 0, or NaN when an element is not finite: then the lanes say
    *  nothing */
   readonly peaks: (source: number, length: number, target: number) => number;

@@ -18,7 +18,7 @@ export interface KeyValueCache {
   readonly tensors: (rows: number) => CacheTensors;
   /** Copies tokens from a place in this or another cache of the same shape to one in this. */
   readonly copyTokens: (from: KeyValueCache, source: CachePlace, target: CachePlace, tokens: number) => void;
-  /** Where a token of a row lies, in f32 elements, and the buffer of each part. */
+  /** Capacity of a row, in tokens, and the buffer of each part. */
   readonly memory: { readonly capacity: number; readonly buffers: readonly Float32Array[] };
 }
 

@@ -3,7 +3,7 @@
  *  wait: whole ones together, a long one in pieces, so that no prompt holds the others up for long. What a row gives
  *  depends on its logits and its stream alone, as in `decode.ts`.
  *
- *  Owns the key/value cache of its rows, which grows with what they hold and is given up when nobody is left. */
+ *  Owns the key/value cache of its rows, which grows with what they hold and is given up when no row is left. */
 import { present } from '../../base/invariant.js';
 import {
   beginGeneration,
@@ -36,7 +36,7 @@ const growth = 128;
 interface Member {
   readonly key: number;
   readonly generation: Generation;
-  /** Of the prompt, what was read of it so far. */
+  /** Number of the prompt's tokens that were read so far. */
   read: number;
   readonly scored: number[];
   readonly scoredAlternatives: TokenAlternatives[];

@@ -1,4 +1,4 @@
-/** What a live batch is given and what its steps tell. Plain data: it crosses to the worker. */
+/** A live batch takes these data and its steps give them. Plain data: it crosses to the worker. */
 import type { DecodeRow } from './decodeRow.js';
 import type { ErrorRecord } from './errorTransfer.js';
 import type { TokenAlternatives } from './topTokens.js';
@@ -11,14 +11,14 @@ export interface LiveRow extends DecodeRow {
   readonly alternatives: number;
 }
 
-/** What happens between two steps. */
+/** A change between two steps. */
 export interface LiveChange {
   readonly admit: readonly LiveRow[];
   /** Keys of rows to give up; unknown ones are passed over. */
   readonly drop: readonly number[];
 }
 
-/** What a step did to one row. */
+/** The effect of a step on one row. */
 export interface LiveEvent {
   readonly key: number;
   readonly token: LiveToken | null;

@@ -1,4 +1,4 @@
-/** Where the device's tensors lie: regions of WebAssembly memories. A memory ends at 4 GB, so there are several; the
+/** The device's tensors lie in regions of WebAssembly memories. A memory ends at 4 GB, so there are several; the
  *  optimizer kernel works on one memory at a time, so stores that are stepped together are asked to lie beside each
  *  other. Growing a memory keeps its addresses but detaches its views: take a view when it is needed, never keep one.
  */

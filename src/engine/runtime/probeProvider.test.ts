@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeTrial, probeProvider, type Trial } from './probeProvider.js';
 
-/** What onnxruntime-node 1.30.0 said on Linux, shortened. */
+/** The message of onnxruntime-node 1.30.0 on Linux, shortened. */
 const noAdapter =
   'webgpu_context.cc:136 adapter_result.status == wgpu::RequestAdapterStatus::Success was false. Failed to get a WebGPU adapter: No supported adapters';
 const refused = (error: string, stderr: string): Trial => ({

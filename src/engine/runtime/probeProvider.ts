@@ -83,7 +83,7 @@ function endingOf(
   return typeof error.signal === 'string' ? `ended with ${error.signal}` : `ended with code ${String(error.code)}`;
 }
 
-/** What a trial says. @param platform as `linux-x64` */
+/** Judges a trial. @param platform as `linux-x64` */
 export function judgeTrial(provider: Provider, { result, stderr, ending }: Trial, platform: string): ProviderProbe {
   if (result === null) return unusable(provider, `the trial run ${ending}`, 'The driver may be broken: update it.');
   if ('values' in result) {

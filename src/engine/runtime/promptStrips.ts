@@ -12,7 +12,7 @@ export interface StripSpan {
 
 export interface PromptToPack {
   readonly ids: readonly number[];
-  /** So many tokens at its beginning have been read before; less than all. */
+  /** Number of tokens at its beginning that have been read before; less than all. */
   readonly known: number;
 }
 
@@ -28,9 +28,9 @@ export interface Strip {
   readonly positions: readonly number[];
   /** Index in the strip of the token before, −1 for the first of a prompt. */
   readonly parents: readonly number[];
-  /** The first so many tokens are known. */
+  /** Number of known tokens, which come first. */
   readonly known: number;
-  /** Where the known tokens are from, in order: `length` of a prompt's tokens from `position` on. */
+  /** Sources of the known tokens, in order: `length` of a prompt's tokens from `position` on. */
   readonly sources: readonly { readonly prompt: number; readonly position: number; readonly length: number }[];
 }
 
@@ -200,7 +200,7 @@ export function tokenIndex({ spans }: PackedPrompt, position: number): number {
 /** Low enough that softmax gives exactly 0. */
 const hidden = -1e30;
 
-/** What is added to attention scores beside the causal mask, f32 [strips, 1, T, W]: 0 where a token to read sees
+/** Writes the term added to attention scores beside the causal mask, f32 [strips, 1, T, W]: 0 if a token to read sees
  *  another, that is its ancestors and itself. A strip's row t is its token known + t; column w its token w.
  *  @param bias_STW written, whole */
 export function writeStripBias(

@@ -1,4 +1,4 @@
-/** What the main thread and the worker say to each other. Every call has an entry in `Calls`: its arguments and its
+/** Messages between the main thread and the worker. Every call has an entry in `Calls`: its arguments and its
  *  answer. */
 import type { DType } from '../tensor/dtype.js';
 import type { Shape } from '../tensor/dimension.js';
@@ -22,7 +22,7 @@ export interface ProgramSource {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  /** Where parameters come from, by store; a name is looked up in order. */
+  /** Stores of the parameters; a name is looked up in order. */
   readonly storeIds: readonly number[];
   /** Parameters that are external initializers, with their files; the others are inputs. */
   readonly initializers: readonly StoredWeight[];

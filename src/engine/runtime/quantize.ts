@@ -3,7 +3,7 @@
 export interface QuantizedMatrix {
   /** [K, N], row by row; 128 is 0. */
   readonly data: Uint8Array;
-  /** What one step of each column is worth, [N]. */
+  /** The worth of one step per column, [N]. */
   readonly steps: Float32Array;
 }
 

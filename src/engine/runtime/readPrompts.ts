@@ -31,7 +31,7 @@ const limits = { tokens: 2048, stripLength: 384 } as const;
 /** A row to read. */
 export interface PromptRow {
   readonly row: DecodeRow;
-  /** What errors call it. */
+  /** Its name in errors. */
   readonly where: string;
   /** The most probable tokens to give at every scored position; 0 = none. */
   readonly alternativesWanted: number;

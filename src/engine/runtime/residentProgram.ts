@@ -24,7 +24,7 @@ export interface ResidentProgram {
   readonly storeIds: readonly number[];
   /** Bytes of each token, once registered. */
   tokenBytes: readonly Uint8Array[] | null;
-  /** What the last decode call has kept. */
+  /** Contexts that the last decode call has kept. */
   kept: KeptContexts;
 }
 

@@ -20,7 +20,7 @@ export interface ResidentStore {
   /** In the order of the store's flat form. */
   readonly tensors: ReadonlyMap<string, ResidentTensor>;
   readonly length: number;
-  /** What it occupies: one region, or several where one memory is too small. */
+  /** Its memory: one region, or several where one memory is too small. */
   readonly regions: readonly Region[];
 }
 

@@ -23,7 +23,7 @@ export interface SamplingContext {
   readonly banStops: boolean;
   /** Uniform in [0, 1); called once, and not at all when greedy. */
   readonly uniform: () => number;
-  /** What errors call the row. */
+  /** The row's name in errors. */
   readonly where: string;
 }
 
@@ -139,7 +139,7 @@ export function createSampler(vocabularySize: number): Sampler {
     total: kernels.exponentials(scoresAt, weightsAt, padded, high, scale),
   });
 
-  /** What top-p leaves of the whole vocabulary.
+  /** Keeps of the whole vocabulary what top-p leaves.
    *  @param total sum of all weights where it is known, which saves the pass over all */
   const keepTopPOfAll = (topP: number, high: number, scale: number, total: number | null): Candidates => {
     const all = total === null ? keepAll(high, scale) : null;

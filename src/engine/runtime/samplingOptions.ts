@@ -12,7 +12,7 @@ export interface SamplingOptions {
   readonly minP: number;
   /** Over prompt and generated tokens; 1 = off. */
   readonly repetitionPenalty: number;
-  /** Stop ids are banned until so many tokens were generated. */
+  /** Stop ids are banned until this many tokens were generated. */
   readonly minNewTokens: number;
   readonly maxNewTokens: number;
   /** A row ends with the first of these; it is part of the result. */

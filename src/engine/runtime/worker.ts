@@ -37,7 +37,7 @@ function handle<K extends CallKind>(
   return Promise.resolve(handlers[kind](host, args, onProgress));
 }
 
-/** Buffers of an answer that are moved instead of copied: the arrays of tensors, which nobody here keeps. */
+/** Buffers of an answer that are moved instead of copied: the arrays of tensors, which the worker does not keep. */
 function buffersOf(answer: unknown): ArrayBuffer[] {
   if (ArrayBuffer.isView(answer)) return [answer.buffer as ArrayBuffer];
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return [];

@@ -1,4 +1,4 @@
-/** What differentiation promises beyond each op's own rule. */
+/** Differentiation promises this beyond each op's own rule. */
 import { describe, expect, it } from 'vitest';
 import { GadflyError, ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';

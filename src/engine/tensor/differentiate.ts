@@ -112,7 +112,7 @@ function accumulate(op: string, primal: Value, contribution: Contribution, pendi
   sum.dense = sum.dense === null ? contribution : add(sum.dense, contribution);
 }
 
-/** What propagates further must be dense; what a caller asked for may keep its rows. */
+/** Gradients that propagate further must be dense; those that a caller asked for may keep their rows. */
 function densified(primal: Value, gradient: Accumulated | undefined): Value | null {
   if (gradient === undefined) return null;
   const scattered = gradient.rows.map(({ ids, rows }) => scatterAddRows(rows, ids, at(primal.shape, 0)));

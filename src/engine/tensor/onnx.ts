@@ -7,7 +7,7 @@ import { packData, type DType } from './dtype.js';
 import { encodeModel, type OnnxInitializer, type OnnxModel, type OnnxNode } from './onnxModel.js';
 import type { Graph, LoweredNode, Lowering, NamedValue, Provider, Value, WeightOperand } from './value.js';
 
-/** Where each weight lies in the external data, in f32 elements. A TensorStore's `entries` is one. */
+/** Place of each weight in the external data, in f32 elements. A TensorStore's `entries` is one. */
 export type ParameterLayout = ReadonlyMap<
   string,
   { readonly offset: number; readonly length: number; readonly location?: string }

@@ -48,7 +48,7 @@ export interface Trace {
   sizeSource(symbol: string): Value;
 }
 
-/** What inference sees of a value. */
+/** Inference sees this of a value. */
 export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -130,7 +130,7 @@ export interface NamedValue {
   readonly value: Value;
 }
 
-/** Where the graph will run: fused kernels exist on some providers only. */
+/** The graph runs on one of these: fused kernels exist on some providers only. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 
 export type OnnxAttribute =
@@ -139,7 +139,7 @@ export type OnnxAttribute =
   | { readonly ints: readonly number[] }
   | { readonly string: string };
 
-/** What a lowering rule may ask of the ONNX writer. */
+/** A lowering rule may ask this of the ONNX writer. */
 export interface Lowering {
   readonly provider: Provider;
   /** The ONNX name of a value that is already lowered. */
@@ -152,8 +152,8 @@ export interface Lowering {
   /** Adds a node with several outputs; `false` leaves an optional output out (its name is ''). */
   nodes(type: string, inputs: readonly string[], outputs: readonly boolean[], options?: LoweredNode): readonly string[];
   constant(dtype: DType, shape: readonly number[], data: readonly number[]): string;
-  /** Where a weight matrix lies in int8: u8 [K, N] with zero point 128, and f32 [N], what one step of each column is
-   *  worth. Null: it is f32. */
+  /** Names of a weight matrix in int8: u8 [K, N] with zero point 128, and f32 [N], the worth of one step per column.
+   *  Returns null for one in f32. */
   int8(value: Value): { readonly data: string; readonly steps: string } | null;
   /** The name that `make` gives, made once for a key. */
   shared(key: string, make: () => string): string;

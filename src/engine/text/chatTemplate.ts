@@ -57,7 +57,7 @@ export function parseChatTemplate(source: string, specials: TemplateSpecials): C
   };
 }
 
-/** What every template may name. `strftime_now` is not among them, see above. */
+/** Every template may name these. `strftime_now` is not among them, see above. */
 const globals: Readonly<Record<string, unknown>> = {
   true: true,
   false: false,

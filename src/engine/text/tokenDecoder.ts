@@ -62,7 +62,7 @@ function decodingStep(rule: Rule): Step | null {
   }
 }
 
-/** What a Replace rule looks for, when it is plain text. */
+/** Returns the plain text that a Replace rule looks for; null for a pattern. */
 function replacedText(rule: Rule): string | null {
   const pattern = rule['pattern'];
   const text = isRecord(pattern) ? pattern['String'] : null;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../base/errors.js';
 import { loadTokenizer } from './tokenizer.js';
 
-/** What the native library (tests/golden/tokenizer.py) made of a text; fields that equal another one are left out. */
+/** The native library (tests/golden/tokenizer.py) gave this for a text; fields that equal another one are left out. */
 interface Expected {
   readonly ids: readonly number[];
   readonly idsWithTemplate?: readonly number[];

@@ -48,7 +48,7 @@ afterAll(async () => {
 describe.each(Object.entries(variants))('an adapter that PEFT saved: %s', (name, variant) => {
   const { sequences, logits, weightedSum } = JSON.parse(readFileSync(join(golden, `${name}.json`), 'utf8')) as Golden;
   const items = sequences.map((ids) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) }));
-  /** Of each token but the first, under the logits that PEFT gives. */
+  /** Log-probability of each token but the first under PEFT's logits. */
   const logProbs = sequences.flatMap((ids, i) =>
     ids.slice(1).map((id, t) => {
       const row = present(logits[i]?.[t], 'logits of every position');

@@ -18,7 +18,7 @@ import { openPeft, peftMaps, writePeft } from './peftFolder.js';
 export interface Adapter extends AdapterPlan {
   /** lora_A and lora_B of every map, and what else is trained in place of the base's own: a classifier's head. */
   readonly weights: TensorStore;
-  /** What it is on, as a reader of the adapter alone would find it: a path or a notation of a model. */
+  /** The base that it changes, as a reader of the adapter alone would find it: a path or a model id. */
   readonly base: string;
 }
 

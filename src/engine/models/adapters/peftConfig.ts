@@ -127,7 +127,7 @@ function spelledOut(targets: readonly string[] | string, maps: readonly string[]
     : maps;
 }
 
-/** What PEFT loads. @param maps names of the adapted linear maps */
+/** Returns the configuration that PEFT loads. @param maps names of the adapted linear maps */
 export function peftConfigJson(
   { rank, alpha, rsLora, targetModules }: LoraConfig,
   {

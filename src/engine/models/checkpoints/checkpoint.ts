@@ -35,7 +35,7 @@ export interface Checkpoint {
   readonly tokenizerFiles: TokenizerFiles | null;
   /** Jinja source, or null for a model without one. */
   readonly chatTemplate: string | null;
-  /** What was merged into the tensors of a base; absent for a plain checkpoint. */
+  /** The adapter that was merged into the base's tensors; absent for a plain checkpoint. */
   readonly adapter?: AdapterFacts;
   readonly close: () => Promise<void>;
 }

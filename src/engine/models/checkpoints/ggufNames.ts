@@ -1,4 +1,4 @@
-/** What the mappings of all GGUF architectures share: tensor names in and out, how rows are put back in order, fields
+/** The mappings of all GGUF architectures share this: tensor names in and out, how rows are put back in order, fields
  *  of the configuration. */
 import { FormatError } from '../../../base/errors.js';
 import type { GgufHeader, GgufTensorInfo } from './ggufHeader.js';

@@ -8,7 +8,7 @@ import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
 export type RopeFactors = Float32Array;
 
 interface RopeContext {
-  /** What its metadata keys begin with. */
+  /** Its metadata keys begin with this. */
   readonly architecture: string;
   readonly factors: RopeFactors | null;
   readonly theta: number;

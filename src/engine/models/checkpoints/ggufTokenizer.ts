@@ -103,7 +103,7 @@ const smollm = { preTokenizer: sequence({ type: 'Digits', individual_digits: tru
 const gpt2 = { preTokenizer: gpt2Split, ignoreMerges: false };
 const llama3 = { preTokenizer: sequence(llama3Split('{1,3}'), bytesOnly), ignoreMerges: true };
 const qwen2 = { preTokenizer: sequence(llama3Split(''), bytesOnly), ignoreMerges: false };
-/** What llama.cpp does with a file that names no pre-tokenizer. */
+/** llama.cpp does this with a file that names no pre-tokenizer. */
 const unnamed = {
   preTokenizer: sequence(
     isolate('[\\p{P}\\$\\+<=>\\^~\\|]+'),

@@ -64,7 +64,7 @@ const q4_1 = blockType('Q4_1', 32, 20, (bytes, from, out, at) => {
   }
 });
 
-/** As Q4_0 with a fifth bit an element in one word. */
+/** Q5_0 is Q4_0 with a fifth bit per element in one word. */
 const q5_0 = blockType('Q5_0', 32, 22, (bytes, from, out, at) => {
   const scale = half(bytes, from);
   const fifth = word(bytes, from + 2);
@@ -75,7 +75,7 @@ const q5_0 = blockType('Q5_0', 32, 22, (bytes, from, out, at) => {
   }
 });
 
-/** As Q4_1 with a fifth bit. */
+/** Q5_1 is Q4_1 with a fifth bit. */
 const q5_1 = blockType('Q5_1', 32, 24, (bytes, from, out, at) => {
   const scale = half(bytes, from);
   const minimum = half(bytes, from + 2);
@@ -101,7 +101,7 @@ const q4_k = blockType('Q4_K', 256, 144, (bytes, from, out, at) => {
   }
 });
 
-/** As Q4_K with a fifth bit: bit g of byte i of the plane belongs to element i of group g. */
+/** Q5_K is Q4_K with a fifth bit: bit g of byte i of the plane belongs to element i of group g. */
 const q5_k = blockType('Q5_K', 256, 176, (bytes, from, out, at) => {
   const { scales, minimums } = groupScales(bytes, from);
   const plane = from + 16;

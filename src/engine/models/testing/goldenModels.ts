@@ -26,14 +26,14 @@ export interface Golden {
   readonly sequences: readonly (readonly number[])[];
   /** By sequence, position, vocabulary; a classifier's: by sequence, label. */
   readonly logits: readonly (readonly (readonly number[])[])[];
-  /** Of tokens 1 … of each sequence. */
+  /** Per token 1 … of each sequence. */
   readonly logProbs: readonly (readonly number[])[];
   /** Sixteen greedy tokens after each sequence. */
   readonly greedy: readonly (readonly number[])[];
   /** Σ (1 + t/10) log p(token t + 1), over all sequences. */
   readonly weightedSum: number;
   readonly parameters: Readonly<Record<string, readonly number[]>>;
-  /** Of families.py: norm and three projections of the gradient of each parameter. */
+  /** families.py gives these: norm and three projections of the gradient of each parameter. */
   readonly gradients?: Readonly<Record<string, readonly [norm: number, ...products: number[]]>>;
 }
 

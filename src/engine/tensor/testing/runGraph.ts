@@ -52,7 +52,7 @@ export async function runGraph(
   }
 }
 
-/** What each symbolic size is, read off the fed tensors. */
+/** Reads each symbolic size off the fed tensors. */
 export function symbolSizes(graph: Graph, feeds: Readonly<Record<string, TestTensor>>): Record<string, number> {
   const sizes: Record<string, number> = {};
   for (const { name, shape } of graph.inputs) {

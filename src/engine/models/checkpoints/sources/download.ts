@@ -62,7 +62,7 @@ export interface SaveOptions {
   /** Never written beyond this. */
   readonly maxBytes: number;
   readonly onProgress: OnProgress | null;
-  /** What lies at `path` is the beginning of the file and is not fetched again; what came is kept when the connection
+  /** The bytes at `path` begin the file and are not fetched again; what came is kept when the connection
    *  is cut for good. */
   readonly resumes: boolean;
 }
@@ -105,7 +105,7 @@ export async function saveDownload(
   }
 }
 
-/** What came is not the file that was promised. */
+/** Thrown when the bytes are not the file that was promised. */
 class WrongFile extends EnvironmentError {}
 
 /** The server said no, and will say so again: a status 4xx of the hub's client, but for those that ask to wait. */

@@ -45,7 +45,7 @@ function parseHub(text: string, notation: string): ModelNotation {
   return { kind: 'hub', repository, revision, file };
 }
 
-/** What looks like a path: it begins like one, names a GGUF file, or leads through a directory. */
+/** Tells whether `text` is a path: it begins like one, names a GGUF file, or leads through a directory. */
 function isPath(text: string): boolean {
   return (
     /^(\.{1,2}$|\.{0,2}[/\\]|~\/|[A-Za-z]:[/\\])/.test(text) ||

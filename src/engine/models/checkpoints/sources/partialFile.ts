@@ -1,4 +1,4 @@
-/** Where a download lies while it is on its way: beside its blob, under the name of the process that fetches it, so
+/** A download lies, while it is on its way, beside its blob, under the name of the process that fetches it, so
  *  that two processes never write one file, and the next one goes on where a killed or cut one has stopped. */
 import { readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ export interface PartialFile {
   readonly path: string;
   /** It became the blob, or was removed. */
   readonly finish: () => void;
-  /** Leaves it, if it is there, for whoever comes next. */
+  /** Leaves it, if it is there, for the next process. */
   readonly leave: () => Promise<void>;
 }
 
@@ -15,7 +15,7 @@ export interface PartialFile {
 const ownPaths = new Set<string>();
 let created = 0;
 
-/** Takes over the longest beginning of the blob that nobody works on; without one the path is free. */
+/** Takes over the longest beginning of the blob that no process works on; without one the path is free. */
 export async function claimPartialFile(blob: string): Promise<PartialFile> {
   const folder = dirname(blob);
   const path = join(folder, `${basename(blob)}.${process.pid}-${created++}.incomplete`);
@@ -64,7 +64,7 @@ async function abandoned(
   return sized.sort((a, b) => b.size - a.size);
 }
 
-/** Process 0 is nobody. */
+/** Process 0 stands for no process. */
 function isAlive(pid: number): boolean {
   if (pid === 0) return false;
   try {

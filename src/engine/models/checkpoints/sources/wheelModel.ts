@@ -43,7 +43,7 @@ export function wheelName({ project, version }: WheelModel): string {
   return `the PyPI wheel ${project} ${version}`;
 }
 
-/** Where the model lies once fetched, or null when it has not been. */
+/** Returns the path of the fetched model, or null when it has not been fetched. */
 export async function findWheelModel(wheel: WheelModel, cacheDir: string): Promise<string | null> {
   const path = modelPath(wheel, cacheDir);
   return stat(path).then(

@@ -26,7 +26,7 @@ export interface FakeRequest {
 
 export interface FakeHub {
   readonly endpoint: string;
-  /** Of the store as well. */
+  /** Requests to the hub and to the store. */
   readonly requests: readonly FakeRequest[];
   /** Answers with a status, or content, instead of the file, or cuts the connection; by path in the repository. */
   readonly overrides: Map<string, number | Uint8Array | Cut>;

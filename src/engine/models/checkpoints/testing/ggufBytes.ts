@@ -9,7 +9,7 @@ export type Metadata =
 
 export interface WrittenTensorInfo {
   readonly name: string;
-  /** As the file has them: innermost first. */
+  /** Dimensions in the file's order: innermost first. */
   readonly dimensions: readonly number[];
   readonly type: number;
   readonly offset: number;

@@ -15,7 +15,7 @@ export interface ZipFile {
   };
 }
 
-/** Of the record at the end of the archive: a comment, and claims instead of the truth. */
+/** Changes the record at the archive's end: a comment, and claims instead of the truth. */
 export interface ZipEnd {
   readonly comment?: string;
   readonly count?: number;
