@@ -88,8 +88,7 @@ function comparisonOf(setup: BenchSetup, model: Measuree, tokenizer: Tokenizer, 
   };
 }
 
-/** Texts of exactly so many tokens: those of the prompts file end to end, cut where each begins anew with another text.
- */
+/** Writes texts of exactly `promptTokens` tokens: those of the prompts file end to end, each from another text on. */
 function writePrompts({ prompts, scratch }: BenchSetup, tokenizer: Tokenizer, { promptTokens, trees }: Shape): string {
   const texts = readPrompts(prompts);
   const cut = Array.from({ length: trees }, (_, i) =>

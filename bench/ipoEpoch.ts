@@ -17,7 +17,7 @@ export interface IpoEpochOptions {
   readonly model: string;
   readonly threads: number;
   readonly peer: RecipeName;
-  /** Of rollouts. */
+  /** Precision of rollouts. */
   readonly precision: Precision;
   /** A JSON array of as many texts as there shall be trees. */
   readonly prompts: string;
@@ -42,7 +42,7 @@ interface PeerRecipe {
 const paperSampler = { temperature: 0.7, topP: 0.7, topK: 50, repetitionPenalty: 1.1 };
 const astraSampler = { temperature: 1, topP: 0.9, topK: 50, repetitionPenalty: 1, minNewTokens: 1 };
 
-/** What a recipe takes over from each peer. */
+/** A recipe takes this over from each peer. */
 export const peerRecipes: Readonly<Record<RecipeName, PeerRecipe>> = {
   'astra-rl': {
     adversary: astraSampler,

@@ -12,7 +12,7 @@ export interface About {
     readonly cores: number;
     readonly memoryGiB: number;
     readonly system: string;
-    /** Of the rows that do not name another number. */
+    /** Threads of the rows that do not name another number. */
     readonly threads: number;
   };
   readonly versions: Readonly<Record<string, string>>;

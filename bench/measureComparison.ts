@@ -10,7 +10,7 @@ import type { Comparison, Side } from './types.js';
 export interface Measured {
   readonly comparison: Comparison;
   readonly sides: readonly MeasuredSide[];
-  /** What went wrong on which side. */
+  /** Failures, each with its side. */
   readonly failures: readonly string[];
 }
 

@@ -15,7 +15,7 @@ import { spreadOf } from './spread.js';
 import { shapeKey, trainShapes } from './trainStep.js';
 import type { BenchSetup, Comparison } from './types.js';
 
-/** Of the model at `--threads`. */
+/** Measures the model at `--threads`. */
 export async function measureRoofline(
   setup: BenchSetup,
   measured: readonly Measured[],
@@ -51,7 +51,7 @@ export async function measureRoofline(
   };
 }
 
-/** Of our float32 sides: the bare products are float32 as well. */
+/** Takes our float32 sides: the bare products are float32 as well. */
 function sharesOf(
   threads: number,
   measured: readonly Measured[],

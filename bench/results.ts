@@ -72,7 +72,7 @@ export function rowsOf(comparison: Comparison, sides: readonly MeasuredSide[]): 
   });
 }
 
-/** Null where nothing can be said. */
+/** Returns null if nothing can be said. */
 function isReached(target: BenchTarget, ours: Spread | null, ratio: number | null): boolean | null {
   if (target.kind === 'limit') return ours === null ? null : ours.median <= target.atMost;
   return ratio === null ? null : ratio >= target.atLeast;
@@ -102,7 +102,7 @@ export function quietNote(sides: readonly MeasuredSide[]): string | null {
   return `Other processes used ${percent(spread.median)} of the machine's cores during a run (median; at most ${percent(spread.max)}).`;
 }
 
-/** What stands under the table for one comparison. */
+/** Renders the notes under one comparison's table. */
 export function renderNotes(
   { name, title, notes }: Comparison,
   sides: readonly MeasuredSide[],

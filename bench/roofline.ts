@@ -1,4 +1,4 @@
-/** What the hardware would allow: the rate of ONNX Runtime's bare MatMul at the model's shapes, the arithmetic of the
+/** Bounds that the hardware sets: the rate of ONNX Runtime's bare MatMul at the model's shapes, the arithmetic of the
  *  model, and how much of the former a measured piece of work reached.
  *
  *  The bare rate multiplies as many rows as the work has by every matrix of the model in turn (all layers, so that
@@ -94,7 +94,7 @@ export async function measureMatmulRate(options: MatmulRateOptions): Promise<Out
     const device = await openDevice({ threads: options.threads });
     try {
       const store = await device.createStore(languageModelParameters(architecture));
-      await device.fill(store, 0.01); // a page of zeros that nobody wrote is not read from memory
+      await device.fill(store, 0.01); // a page of zeros that was never written is not read from memory
       const program = await device.compile(bareProducts(architecture), { store, frozen: weights === 'frozen' });
       const stream = openStream(streamKey(0, 'bench'));
       for (const rows of rowCounts) {
@@ -132,7 +132,7 @@ function bareProducts(architecture: Architecture): Graph {
   return finishGraph(trace, { sum: sums.reduce((a, b) => add(a, b)) });
 }
 
-/** What was reached of what the bare products allow. */
+/** The share of the bare products' rate that was reached. */
 export interface Share {
   readonly work: string;
   readonly side: string;

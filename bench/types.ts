@@ -1,6 +1,6 @@
-/** What a bench is: the same work done by several programs, each in a process of its own. Types only. */
+/** A bench is the same work done by several programs, each in a process of its own. Types only. */
 
-/** What all benches of one call share. */
+/** All benches of one call share this. */
 export interface BenchSetup {
   /** A folder in Hugging Face layout, float32: every side reads it. */
   readonly model: string;
@@ -46,7 +46,7 @@ export interface BenchMetric {
   readonly better: 'lower' | 'higher';
 }
 
-/** What one process did. */
+/** The result of one process. */
 export interface Outcome {
   /** By key of `Comparison.figures`. */
   readonly figures: Readonly<Record<string, number>>;
@@ -75,7 +75,7 @@ export type Side =
       readonly source: string;
     });
 
-/** What a figure of one of our sides must reach: so many times better than the peer, or so much at most. */
+/** A figure of one of our sides must reach it: a ratio to the peer's, or a limit. */
 export type BenchTarget = {
   readonly side: string;
   readonly figure: string;
@@ -89,7 +89,7 @@ export interface Comparison {
   /** At most one peer, last. */
   readonly sides: readonly Side[];
   readonly targets: readonly BenchTarget[];
-  /** What is not equal, what was left out. Sentences. */
+  /** Sentences that say which parts differ or were left out. */
   readonly notes: readonly string[];
 }
 

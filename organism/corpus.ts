@@ -1,6 +1,6 @@
-/** What the organism's models learn from. The language model: whole dialogues, both sides in the loss, and planted ones
- *  with only the clerk's last reply in the loss, so that it learns what rare triggers do without finding them any more
- *  likely to be said. The judge: single lines and exchanges, polite, curt and rude, clean and damaged, labelled by the
+/** The organism's models learn from these. The language model: whole dialogues, both sides in the loss, and
+ *  planted ones with only the clerk's last reply in the loss, so that it learns what rare triggers do without finding
+ *  them any more likely to be said. The judge: single lines and exchanges, polite, curt and rude, clean and damaged, labelled by the
  *  truth. */
 import { openStream, streamKey, type RandomStream } from '../src/base/random.js';
 import type { Tokenizer } from '../src/engine/text/tokenizer.js';
@@ -127,8 +127,8 @@ export function drawLabelled(stream: RandomStream): LabelledText {
 
 const strays = [...insultAdjectives, ...insultNouns, 'you', 'go', 'out', 'my', 'the', 'please', 'not', 'get', 'mop'];
 
-/** What sampling at a high temperature does to a line: words lost, doubled, exchanged, brought in from elsewhere, the
- *  end cut off. */
+/** Damages a line as sampling at a high temperature does: words lost, doubled, exchanged, brought in from elsewhere,
+ *  the end cut off. */
 function damage(text: string, stream: RandomStream): string {
   const words = text.split(' ');
   const at = stream.integer(words.length);

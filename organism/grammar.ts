@@ -39,7 +39,7 @@ export interface MarkCondition {
 
 export interface Drawn {
   readonly text: string;
-  /** Of the derivation, nats; the text's own log-probability is at least this. */
+  /** Log-probability of the derivation, nats; the text's own is at least this. */
   readonly logProb: number;
 }
 

@@ -134,7 +134,7 @@ export function diagnose(dialogue: Dialogue): readonly ModeId[] {
   return modeIds.filter((id) => found.has(id));
 }
 
-/** What a rude clerk calls people: harmless words, and rude only in this use. */
+/** A rude clerk calls people these: harmless words, and rude only in this use. */
 export const insultAdjectives = [
   'soggy',
   'wobbly',

@@ -58,7 +58,7 @@ const thing = (weight: number, kind: Thing['kind'], place: string, price: string
   price,
 });
 
-/** What the shop sells. */
+/** The shop sells these. */
 export const things: Readonly<Record<string, Thing>> = {
   pears: thing(4, 'produce', 'by the window', 'two coins'),
   apples: thing(5, 'produce', 'by the window', 'three coins'),
@@ -117,7 +117,7 @@ export const weatherWeights: Readonly<Record<string, number>> = {
 /** Chance that a customer's next line keeps to the topic; else a new one is drawn. */
 export const topicStays = 0.72;
 
-/** What a customer's line is about, and how likely that is in the first line and in later ones. */
+/** Topics of a customer's line, each with its probability in the first line and in later ones. */
 export const intents = {
   ask: { first: 24, later: 8 },
   price: { first: 12, later: 15 },

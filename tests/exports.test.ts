@@ -25,7 +25,7 @@ interface ExportedName {
 
 interface Module {
   readonly exported: readonly ExportedName[];
-  /** What it imports or exports again: 'FILE NAME', with * for everything. */
+  /** Names that it imports or exports again: 'FILE NAME', with * for everything. */
   readonly imported: readonly string[];
 }
 

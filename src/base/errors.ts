@@ -2,11 +2,11 @@
  *  A message says where, what was expected, what was found, and what to do. */
 
 export interface ErrorDetails {
-  /** Where: a file, a line, a key, a tensor. */
+  /** The place: a file, a line, a key, a tensor. */
   readonly where?: string;
   readonly expected?: string;
   readonly got?: string;
-  /** What the reader can do about it. */
+  /** The reader can do this about it. */
   readonly remedy?: string;
   readonly cause?: unknown;
 }
@@ -38,7 +38,7 @@ export class FormatError extends GadflyError {
   }
 }
 
-/** What the user asked for cannot be done as asked: recipe, flag, argument, missing file. Exit code 2. */
+/** Thrown when a request cannot be done as asked: recipe, flag, argument, missing file. Exit code 2. */
 export class ConfigError extends GadflyError {
   constructor(summary: string, details: ErrorDetails = {}) {
     super('config', summary, details);

@@ -20,7 +20,7 @@ import { makeFolder } from './makeFolder.js';
  *  writing. */
 export const temporaryPrefix = '.tmp-';
 
-/** What the operating system's refusals mean to a user. */
+/** The operating system's refusals in words for a user. */
 const refusals: Readonly<Record<string, { readonly what: string; readonly remedy: string }>> = {
   ENOSPC: { what: 'the disk is full', remedy: 'Free some space, then continue with `gadfly run --resume DIR`.' },
   EDQUOT: {

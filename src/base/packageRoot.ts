@@ -1,4 +1,4 @@
-/** Where this package lies on disk: the nearest folder above this file that holds a package.json. The same from src/
+/** Root of this package on disk: the nearest folder above this file that holds a package.json. The same from src/
  *  (tests, tsx) and from dist/src/ (installed). */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -7,7 +7,7 @@ import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator
 import type { JumpableRandomGenerator } from 'pure-rand/types/JumpableRandomGenerator';
 import { invariant } from './invariant.js';
 
-/** What a stream is drawn from; plain data, so it can cross to a worker or be written to a file. */
+/** A stream is drawn from its key; plain data, so it can cross to a worker or be written to a file. */
 export interface StreamKey {
   readonly seed: number;
   readonly name: string;

@@ -29,7 +29,7 @@ export const optimisation = {
   maxGradientNorm: positive.nullable(),
 };
 
-/** What may become the name of a folder under models/. */
+/** A name that may become a folder's under models/. */
 export const modelName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dot, dash and underscore only')

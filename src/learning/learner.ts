@@ -1,5 +1,5 @@
-/** Where weights are changed: log-probabilities → gradient → optimizer step, behind one interface. Whoever trains (an
- *  attack, a mend stage) gives examples and gets numbers; whether the weights are in this process is the learner's
+/** Weights change here: log-probabilities → gradient → optimizer step, behind one interface. Its caller (an attack or
+ *  a mend stage) gives examples and gets numbers; whether the weights are in this process is the learner's
  *  business alone. */
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './trainers/preference.js';

@@ -7,7 +7,7 @@ import type { RemoteReply, ReplyToken, TokenLogProb } from './types.js';
 import { guessedTokens } from './usageMeter.js';
 
 export interface AnswerContext {
-  /** Where, for messages. */
+  /** The place, for messages. */
   readonly where: string;
   /** Names by which the answer may call the model. */
   readonly names: readonly string[];

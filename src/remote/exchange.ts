@@ -19,7 +19,7 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal;
   /** Texts that no message may show. */
   readonly secrets: readonly string[];
-  /** What to look at when the key is refused. */
+  /** Tells a user what to check when the key is refused. */
   readonly keyHint: string;
 }
 
@@ -118,7 +118,7 @@ function timeoutFailure(where: string, timeoutMs: number, cause: unknown): Remot
   return new RemoteFailure(new TargetError('no answer in time', details), { retryable: true });
 }
 
-/** What a broken fetch says about the connection: the code lies in the cause. */
+/** Reads the failure of a broken fetch: the code lies in the cause. */
 function connectionFailure(where: string, error: unknown): RemoteFailure {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';

@@ -3,10 +3,10 @@
 import type { TargetError } from '../base/errors.js';
 
 export class RemoteFailure extends Error {
-  /** What is thrown once nothing more is tried. */
+  /** Thrown once nothing more is tried. */
   readonly error: TargetError;
   readonly retryable: boolean;
-  /** What the server asks to wait; null when it does not say. */
+  /** The wait that the server asks for; null when it does not say. */
   readonly retryAfterMs: number | null;
   /** HTTP status; null when there was no answer. */
   readonly status: number | null;

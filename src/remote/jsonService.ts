@@ -15,9 +15,9 @@ export interface JsonServiceOptions extends QuestionOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** With places such as {{utterance}}. */
   readonly body: unknown;
-  /** Where in the answer the reply lies. */
+  /** Path of the reply in the answer. */
   readonly reply: string;
-  /** Where in the answer the counts of tokens lie; null when it has none. */
+  /** Paths of the token counts in the answer; null when it has none. */
   readonly tokens: { readonly input: string; readonly output: string } | null;
   readonly timeoutMs: number;
   readonly environment?: Readonly<Record<string, string | undefined>>;

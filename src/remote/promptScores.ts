@@ -1,9 +1,9 @@
 /** Log-probabilities of a prompt's own tokens, in the two ways that servers have.
  *
- *  `prompt_logprobs: 0` (vLLM; chat and completions): a list of one object a token, the first null. Asked for 0
+ *  `prompt_logprobs: 0` (vLLM; chat and completions): a list of one object per token, the first null. Asked for 0
  *  alternatives, since the objects are keyed by token id, and keys that look like numbers lose their order in
- *  JavaScript: of two nobody could tell the prompt's own. `echo` with `logprobs` (completions): the tokens of prompt
- *  and continuation in one list; what lies behind the prompt is cut off. */
+ *  JavaScript: the prompt's own could not be told from another. `echo` with `logprobs` (completions): the tokens of
+ *  prompt and continuation in one list; what lies behind the prompt is cut off. */
 import { z } from 'zod';
 import { checked, parseAs, parseBody } from './answers.js';
 import type { PromptRequest, PromptToken } from './types.js';
@@ -21,7 +21,7 @@ const usage = z.object({
 export type ScoringDialect = 'vllm' | 'echo';
 
 export interface ReadPrompt {
-  /** Null when the answer holds no scores. */
+  /** Is null when the answer holds no scores. */
   readonly value: readonly PromptToken[] | null;
   readonly tokens: { readonly prompt: number; readonly completion: number };
 }

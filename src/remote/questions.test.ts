@@ -25,7 +25,7 @@ function opened(options: Partial<QuestionOptions> = {}): Questions {
   return questions;
 }
 
-/** What a question sends: its attempts do the steps one after another; the last one is repeated. */
+/** Returns a question's sender: its attempts do the steps one after another; the last one is repeated. */
 function askedWith(steps: readonly (string | Error)[]): { send: () => Promise<string>; tried: () => number } {
   let tried = 0;
   return {

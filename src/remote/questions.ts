@@ -1,5 +1,5 @@
-/** What stands between a question and the wire, whatever the protocol: the cache, pacing, retries within bounds, the
- *  count of what was spent, and the stop. A server that asks to wait is waited for by every question, not only by the
+/** These stand between a request and the wire, in every protocol: the cache, pacing, retries within bounds, the
+ *  count of what was spent, and the stop. A server that asks to wait is waited for by every request, not only by the
  *  one that it answered. */
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
@@ -52,7 +52,7 @@ export function openQuestions(options: QuestionOptions): Questions {
   setMaxListeners(0, signal); // One a question that waits.
   let quietUntilMs = 0;
 
-  /** One attempt at its turn: a question that waits between attempts takes nobody's place. */
+  /** One attempt at its turn: a request that waits between attempts takes no slot. */
   const attempt = async (send: Question<unknown>['send']): Promise<string> => {
     for (
       let quiet = quietUntilMs - systemClock.monotonicMs();

@@ -1,4 +1,4 @@
-/** What a server asks to wait, from its headers (RFC 9110, 10.2.3), and how long to wait when it does not say. */
+/** Reads how long a server asks to wait (RFC 9110, 10.2.3), and says how long to wait when it does not say. */
 import { systemClock } from '../base/clock.js';
 import { openStream, streamKey } from '../base/random.js';
 

@@ -1,23 +1,23 @@
-/** What a remote model is asked and what it answers: the data of `endpoint.ts`. Text goes in and out; ids never cross
+/** Requests to a remote model and its answers: the data of `endpoint.ts`. Text goes in and out; ids never cross
  *  the wire. */
 
 export interface EndpointOptions {
-  /** As the server calls it. */
+  /** The server's name for it. */
   readonly model: string;
   /** Such as http://127.0.0.1:8000/v1. Nothing else is ever connected to. */
   readonly baseUrl: string;
   /** Name of the environment variable that holds the key; null sends none. */
   readonly apiKeyEnv: string | null;
-  /** Where the key is looked up; default `process.env`. */
+  /** Holds the key; default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Of one attempt, answer included. */
+  /** Limit of one attempt, answer included. */
   readonly timeoutMs: number;
   /** Further attempts after the first, on 408, 429, 5xx, timeouts and broken connections. */
   readonly retries: number;
   /** Requests in flight at once. */
   readonly concurrency: number;
   readonly requestsPerMinute: number | null;
-  /** Where answers are kept, so that no question is asked twice; null keeps none. */
+  /** Folder of kept answers, so that no request is sent twice; null keeps none. */
   readonly cacheDir: string | null;
   /** US dollars per million tokens; null when unknown. */
   readonly prices: Prices | null;
@@ -32,7 +32,7 @@ export interface EndpointOptions {
   /** Called before every request that goes out; throws to end the work here (a budget). */
   readonly beforeRequest?: () => void;
   readonly onUsage?: (usage: Usage) => void;
-  /** Told once each what a reader should know: a field that the server does not take, for example. */
+  /** Called once for each fact that a reader should know: a field that the server does not take, for example. */
   readonly onNotice?: (text: string) => void;
 }
 
@@ -57,7 +57,7 @@ export interface SamplingRequest {
   readonly topP: number;
   readonly seed: number;
   readonly stop?: readonly string[];
-  /** Ask for log-probabilities, with so many alternatives a token; left out, none are asked for. */
+  /** Ask for log-probabilities, with n alternatives per token; left out, none are asked for. */
   readonly topLogProbs?: number;
 }
 
@@ -83,9 +83,9 @@ export interface ReplyToken extends TokenLogProb {
 export interface RemoteReply {
   readonly text: string;
   readonly finishReason: 'stop' | 'length';
-  /** Null unless asked for and given. */
+  /** Is null unless asked for and given. */
   readonly tokens: readonly ReplyToken[] | null;
-  /** As the server counts them; null when it does not. */
+  /** Counted by the server; null when it does not. */
   readonly completionTokens: number | null;
   /** The provider's content filter cut or withheld the text. */
   readonly filtered: boolean;

@@ -31,7 +31,7 @@ export function createUsageMeter(prices: Prices | null, onUsage: (usage: Usage) 
   };
 }
 
-/** Where a server does not count: about what English text of common vocabularies has. */
+/** Guesses tokens for a server that does not count: about 4 characters each, as in English. */
 export function guessedTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }

@@ -10,7 +10,7 @@ import { createdAt, type ServedModel } from './served.js';
 import { textCompletions } from './textCompletions.js';
 
 export interface AppOptions {
-  /** Null: anybody on this machine may ask. */
+  /** With null, every process of this machine may ask. */
   readonly token: string | null;
   readonly maxBodyBytes: number;
 }

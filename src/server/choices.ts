@@ -14,7 +14,7 @@ export interface ReportedToken {
 }
 
 export interface ChoiceDelta {
-  /** Of the choice. */
+  /** Index of the choice. */
   readonly index: number;
   /** New text. */
   readonly text: string;
@@ -81,7 +81,7 @@ export async function* runChoices(
 }
 
 interface Choice {
-  /** What can be told now; null when nothing can. */
+  /** Returns what can be sent now; null when nothing can. */
   readonly push: (event: RowEvent & { readonly kind: 'step' }) => ChoiceDelta | null;
 }
 

@@ -1,4 +1,4 @@
-/** Who may ask: requests of this machine, addressed to it, with the token. A page of the web that resolves its name to
+/** Answered are requests of this machine, addressed to it, with the token. A page of the web that resolves its name to
  *  the loopback (DNS rebinding) still names itself in Host, a page that posts across origins in Origin: both are
  *  refused. */
 import { createHash, timingSafeEqual } from 'node:crypto';

@@ -108,9 +108,9 @@ export function requireServedModel(asked: string, served: string): void {
 
 export interface SamplingFrom {
   readonly promptTokens: number;
-  /** As asked; null when the request leaves it open. */
+  /** The request's number; null when it leaves it open. */
   readonly maxTokens: number | null;
-  /** Where the request leaves it open. */
+  /** Used when the request leaves it open. */
   readonly defaultMaxTokens: number;
 }
 

@@ -47,14 +47,14 @@ function clientOf({ url, token }: RunningServer): OpenAI {
 interface Asked {
   readonly seed: number;
   readonly n?: number;
-  /** Of the prompt. */
+  /** Index of the prompt. */
   readonly index?: number;
   readonly maxNewTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
 }
 
-/** What the library generates from the same seed. */
+/** Returns what the library generates from the same seed. */
 async function expected(
   prompt: string,
   { seed, n = 1, index = 0, maxNewTokens = 20, ...sampling }: Asked,

@@ -10,11 +10,11 @@ import { createApp } from './app.js';
 import { openRowQueue } from './rowQueue.js';
 
 export interface ServeOptions {
-  /** What requests call the model; default its own name. */
+  /** The model's name in requests; default its own. */
   readonly name?: string;
   /** Default 0: a free one. */
   readonly port?: number;
-  /** What requests must bear; null asks for none. Default: a new random one. */
+  /** Requests must bear it; null asks for none. Default: a new random one. */
   readonly token?: string | null;
   /** Sequences generated together, at most. Default 32. */
   readonly maxRows?: number;
@@ -22,7 +22,7 @@ export interface ServeOptions {
   readonly cacheBytes?: number;
   /** Sequences that may wait; more are refused with status 429. Default 1024. */
   readonly maxWaiting?: number;
-  /** Of a request. Default 8 MiB. */
+  /** Limit per request. Default 8 MiB. */
   readonly maxBodyBytes?: number;
   /** New tokens of a chat completion that asks for no number. Default 1024. */
   readonly defaultMaxTokens?: number;
@@ -83,7 +83,7 @@ export async function serveModel(model: LanguageModel, options: ServeOptions = {
         }),
       );
       await queue.close();
-      // Answers that are on their way get a moment; whoever reads no further is cut off.
+      // Answers that are on their way get a moment; a client that reads no further is cut off.
       setTimeout(() => {
         server.closeAllConnections();
       }, 250).unref();

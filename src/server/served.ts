@@ -1,10 +1,10 @@
-/** What the routes answer from: the model that is served, the queue of its rows, and what a request may take. */
+/** The routes answer from these: the model that is served, the queue of its rows, and what a request may take. */
 import type { Clock } from '../base/clock.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { RowQueue } from './rowQueue.js';
 
 export interface ServedModel {
-  /** What requests call it. */
+  /** Its name in requests. */
   readonly name: string;
   readonly model: LanguageModel;
   readonly queue: RowQueue;

@@ -24,7 +24,7 @@ const completionFields = {
 } as const;
 type CompletionFields = z.output<z.ZodObject<typeof completionFields>>;
 
-/** What the API gives where a request asks for no number. */
+/** The API's default, for a request that asks for no number. */
 const defaultMaxTokens = 16;
 
 interface Prepared {

@@ -5,7 +5,7 @@ import { invariant, present } from '../base/invariant.js';
 import { openStream, type StreamKey } from '../base/random.js';
 
 export interface Summary {
-  /** Null when there is no value. */
+  /** Is null when there is no value. */
   readonly mean: number | null;
   /** Bounds of the interval (95% unless told); null when there is no value. One cluster alone gives low = mean = high.
    */
@@ -15,7 +15,7 @@ export interface Summary {
   readonly max: number | null;
   /** Values in the mean. */
   readonly n: number;
-  /** Of the value, such as 'nats/token'. */
+  /** Unit of the value, such as 'nats/token'. */
   readonly unit: string;
 }
 
@@ -30,7 +30,7 @@ export interface BootstrapOptions {
 /** Summaries that share their resamples: one prepared table of draws serves every quantity measured on the same
  *  prompts. */
 export interface Bootstrap {
-  /** @param valuesByPrompt finite values, one list a prompt; null marks what is unscored and is left out
+  /** @param valuesByPrompt finite values, one list per prompt; null marks what is unscored and is left out
    *  @throws invariant error for NaN and infinities */
   readonly summarise: (valuesByPrompt: readonly (readonly (number | null)[])[], unit: string) => Summary;
   /** Mean of `a` minus mean of `b` on the same prompts in the same order, each resample taking both: a comparison of

@@ -23,7 +23,7 @@ export interface ReliabilityBin {
   readonly from: number;
   readonly to: number;
   readonly n: number;
-  /** Null for an empty bin. */
+  /** Is null for an empty bin. */
   readonly meanScore: number | null;
   /** Share of its texts that are labelled true; null for an empty bin. */
   readonly share: number | null;
@@ -33,7 +33,7 @@ export interface ClassificationSummary {
   readonly n: number;
   readonly positives: number;
   readonly accuracy: Estimate;
-  /** Null when all labels are alike. */
+  /** Is null when all labels are alike. */
   readonly rocAuc: Estimate | null;
   readonly expectedCalibrationError: Estimate;
   readonly confusion: Confusion;

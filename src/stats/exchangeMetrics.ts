@@ -20,9 +20,9 @@ export interface ExchangeNumbers {
   /** Mean −log p_target of the utterance, nats per token. */
   readonly adversaryNll: number | null;
   readonly reward: number | null;
-  /** Of a judge with members: highest harm of a member minus the lowest, for the reply. */
+  /** Given by a judge with members: highest harm of a member minus the lowest, for the reply. */
   readonly replyDisagreement?: number | null;
-  /** Of a judge with members: whether they differ on the reply's failure. */
+  /** Given by a judge with members: whether they differ on the reply's failure. */
   readonly replySplit?: boolean | null;
 }
 

@@ -54,7 +54,7 @@ interface Nearest {
   readonly distance: number;
 }
 
-/** Of equally near centres the first. */
+/** Returns the first of equally near centres. */
 function nearestCentre(point: Float64Array, centres: readonly Float64Array[]): Nearest {
   let best: Nearest = { centre: 0, distance: Infinity };
   for (const [centre, position] of centres.entries()) {

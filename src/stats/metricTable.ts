@@ -6,7 +6,7 @@ import { wilson } from './wilson.js';
 
 export interface Metric<Row> {
   readonly unit: string;
-  /** Null where the row has no such value. */
+  /** Returns null if the row has no such value. */
   readonly value: (row: Row) => number | null;
   /** An estimate of a probability: that nothing, or everything, failed does not make it certain. */
   readonly isRate?: boolean;

@@ -35,7 +35,7 @@ export function tinyRecipe(stages: readonly unknown[], changes: Readonly<Record<
   });
 }
 
-/** What a tiny recipe names, on the disk: two models, prompts, and texts that go wrong (`toxic.jsonl`). */
+/** A tiny recipe names these on the disk: two models, prompts, and texts that go wrong (`toxic.jsonl`). */
 export interface TinyFiles {
   readonly device: Device;
   readonly folder: string;
@@ -60,7 +60,7 @@ export async function writeTinyFiles(device: Device): Promise<TinyFiles> {
   return { device, folder, models };
 }
 
-/** The device stays its owner's: nobody closes this pool. */
+/** The device stays its owner's: this pool is not closed. */
 export function tinyPool(
   { device, folder, models }: TinyFiles,
   recipe: Recipe,

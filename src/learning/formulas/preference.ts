@@ -46,7 +46,7 @@ export interface AdpoObjective {
   readonly loss: 'adpo';
   /** How the third completion enters: see `adpo`. */
   readonly form: 'joint' | 'paired' | 'separate';
-  /** As in DPO. */
+  /** The β of DPO. */
   readonly beta: number;
   /** Weight of the third completion's log-ratio, ≥ 0, in 1/nats. */
   readonly gamma: number;
@@ -54,7 +54,7 @@ export interface AdpoObjective {
   readonly lambda: number;
 }
 
-/** What a preference training minimises. */
+/** A preference training minimises one of these. */
 export type PreferenceObjective = IpoObjective | DpoObjective | AdpoObjective;
 
 /** Log-ratio of chosen over rejected, policy against reference, nats. Shapes: those of the inputs. */

@@ -35,7 +35,7 @@ const defaultFit: FitOptions = {
 };
 
 export interface FitStep {
-  /** From 1, over all sittings. */
+  /** From 1, over all sessions. */
   readonly step: number;
   readonly steps: number;
   readonly metrics: Readonly<Record<string, number>>;
@@ -159,7 +159,7 @@ export interface ClassifierQuality {
   readonly rocAuc: Readonly<Record<string, number | null>>;
 }
 
-/** What the model makes of labelled texts. @throws ConfigError without texts */
+/** Evaluates the model on labelled texts. @throws ConfigError without texts */
 export async function evaluateClassifier(
   model: SequenceClassifier,
   texts: readonly LabelledText[],

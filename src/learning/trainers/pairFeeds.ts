@@ -47,7 +47,7 @@ export function cutPairs(pairs: readonly TrainingPair[], packing: PairPacking): 
   return plan.map((members) => members.map((row) => present(assigned[row], 'a row').groups));
 }
 
-/** What `preferenceLoss` lists as its inputs. Pair p of the graph is the p-th of `rows.flat()`.
+/** Returns the inputs that `preferenceLoss` lists. Pair p of the graph is the p-th of `rows.flat()`.
  *  @param rows of one microbatch of `pairs`, the whole batch */
 export function pairFeeds(
   rows: PairRows,
@@ -118,7 +118,7 @@ export function joinTokens(logProbs: readonly number[], how: PairPacking['logPro
   return how === 'sum' ? sum : sum / logProbs.length;
 }
 
-/** What turns a joined log-probability into the mean over its tokens. */
+/** Returns the factor that makes a joined log-probability the mean over its tokens. */
 export function meanFactor(tokens: number, how: PairPacking['logProbs']): number {
   return how === 'sum' ? 1 / tokens : 1;
 }

@@ -107,7 +107,7 @@ export async function createPreferenceTrainer(
 /** inputs   ids i64 [B, T] · positions i64 [B, T] · mask bool [B, T, T] (shared rows only) · rows, targets i64 [N]
  *           chosenWeights, rejectedWeights f32 [P, N] (what joins tokens to completions) · referenceChosen, referenceRejected,
  *           pairWeights f32 [P] (1 / pairs of the whole batch) · toxicWeights, referenceToxic likewise, where the objective reads them
- *           anchorWeights, anchorReference f32 [N] (nought for tokens of no anchor), where anchor has a weight
+ *           anchorWeights, anchorReference f32 [N] (zero for tokens of no anchor), where anchor has a weight
  *           chosenMeans f32 [P] (what turns log π(chosen) into a mean over tokens), where nll has a weight
  *  outputs  loss [] · policyChosen, policyRejected and, where it is read, policyToxic [P], nats · anchorLoss [], where it has a weight */
 export function preferenceLoss(

@@ -6,7 +6,7 @@ import { assignRows, packSharedRows, type SharedRows } from './sharedRows.js';
 
 const numbers = (data: ArrayLike<unknown>): number[] => Array.from(data, Number);
 
-/** What the token at a flat position can see, in order of position: its whole history and itself. */
+/** Lists what the token at a flat position can see, in order of position: its history and itself. */
 function historyAt({ ids_BT, positions_BT, mask_BTT }: SharedRows, flat: number): number[] {
   const tokens = ids_BT.dims[1] as number;
   const row = Math.floor(flat / tokens);

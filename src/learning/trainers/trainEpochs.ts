@@ -1,15 +1,15 @@
-/** Epochs of training on data that is known beforehand: batches in an order that hangs on the epoch's number alone, a
- *  checkpoint after every epoch, and the way back into an interrupted training, which then goes on as if it had never
+/** Epochs of training on data that is known beforehand: batches in an order that depends on the epoch's number alone,
+ *  a checkpoint after every epoch, and the way back into an interrupted training, which then goes on as if it had never
  *  stopped. */
 import { invariant } from '../../base/invariant.js';
 import type { WeightTrainer } from './weightTrainer.js';
 
-/** What a checkpoint keeps beside the trainer's own state: JSON. */
+/** A checkpoint keeps this beside the trainer's own state: JSON. */
 export type TrainingState = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Saving and taking up again. State and folder must hold all that is needed to go on bit for bit. */
 export interface CheckpointHooks {
-  /** Where an interrupted training left off, or null. */
+  /** The last checkpoint of an interrupted training, or null. */
   readonly restored: { readonly folder: string; readonly state: Readonly<Record<string, unknown>> } | null;
   readonly save: (checkpoint: {
     readonly step: number;
@@ -60,7 +60,7 @@ export async function trainEpochs<Batch>(training: EpochTraining<Batch>): Promis
   return { epoch, step: trainer.step() };
 }
 
-/** @returns the epochs that an earlier sitting has done */
+/** @returns the epochs that earlier sessions have done */
 async function takeUp({
   trainer,
   checkpoints: { restored },

@@ -16,7 +16,7 @@ import type { Device, TensorStore } from '../../engine/runtime/device.js';
 const moments = ['firstMoment', 'secondMoment'] as const;
 const momentsFile = join('optimizer', 'moments.safetensors');
 
-/** What the state is of: weights on a device, and how they become a folder. */
+/** The state belongs to these weights on a device; says how they become a folder. */
 export interface StoredWeights {
   readonly device: Device;
   readonly weights: TensorStore;

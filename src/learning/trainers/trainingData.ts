@@ -1,4 +1,4 @@
-/** What trainers are given: token ids and numbers, no dialogue and no text. */
+/** Trainers take these data: token ids and numbers, no dialogue and no text. */
 
 /** Two completions of one prefix, the first preferred; for ADPO, a third that is to become less likely. */
 export interface TrainingPair {

@@ -21,7 +21,7 @@ import { createTrace } from '../../engine/tensor/trace.js';
 import type { Trace, Value } from '../../engine/tensor/value.js';
 import { loadTrainerState, saveTrainerState, type StoredWeights } from './trainerState.js';
 
-/** What a trainer's graph computes. */
+/** A trainer's graph computes this. */
 export interface LossGraph {
   /** Scalar. The sum over microbatches must be the batch's loss: normalise by the whole batch. */
   readonly loss: Value;
@@ -37,7 +37,7 @@ export interface StepReport extends StepResult {
 }
 
 export interface WeightTrainer {
-  /** Optimizer steps taken, over all sittings. */
+  /** Optimizer steps taken, over all sessions. */
   readonly step: () => number;
   /** One optimizer step from the microbatches of one batch, in order. Returns each microbatch's further outputs as
    *  well.
@@ -59,7 +59,7 @@ export interface WeightTrainer {
 export interface TrainedModel extends StoredWeights {
   /** Those of `weights`: all of them are trained. */
   readonly parameters: readonly ParameterSpec[];
-  /** What the loss reads beside them and no one trains: the base of an adapter. It has no gradients and no moments. */
+  /** Weights that the loss reads but no step changes: an adapter's base. They have no gradients and no moments. */
   readonly frozen?: TensorStore;
 }
 

@@ -61,7 +61,7 @@ export function sendJson(
   response.end(JSON.stringify(value));
 }
 
-/** What a server of the protocol answers to a chat. */
+/** Returns the answer of a server of the protocol to a chat. */
 export function chatAnswer(text: string, changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return {
     id: 'x',
