@@ -1,7 +1,7 @@
 /** The organism's models learn from these. The language model: whole dialogues, both sides in the loss, and
  *  planted ones with only the clerk's last reply in the loss, so that it learns what rare triggers do without finding
- *  them any more likely to be said. The judge: single lines and exchanges, polite, curt and rude, clean and damaged, labelled by the
- *  truth. */
+ *  them any more likely to be said. The judge: single lines and exchanges, polite, curt and rude, clean and damaged,
+ *  labelled by the truth. */
 import { openStream, streamKey, type RandomStream } from '../src/base/random.js';
 import type { Tokenizer } from '../src/engine/text/tokenizer.js';
 import type { TrainingExample } from '../src/learning/trainers/trainingData.js';
