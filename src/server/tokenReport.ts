@@ -53,7 +53,7 @@ export function completionLogProbs(tokenizer: Spelling, tokens: readonly Reporte
   };
 }
 
-/** vLLM's `prompt_logprobs`: an entry a token, the first null; by id, the token's own and the likeliest. */
+/** vLLM's `prompt_logprobs`: an entry per token, the first null; by id, the token's own and the likeliest. */
 export function promptLogProbs(tokenizer: Spelling, tokens: readonly ReportedToken[]): JsonValue {
   return tokens.map(({ id, logProb, alternatives }): JsonValue => {
     if (logProb === null) return null;

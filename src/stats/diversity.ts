@@ -66,7 +66,7 @@ export interface Variety {
   readonly duplicates: Summary;
 }
 
-/** @param textsByPrompt all texts of a prompt, one list a prompt. Only self-BLEU, a mean over texts, has an interval;
+/** @param textsByPrompt all texts of a prompt, one list per prompt. Only self-BLEU, a mean over texts, has an interval;
  *  a share of distinct n-grams has none, since resampling with repetition makes duplicates of its own. */
 export function summariseVariety(textsByPrompt: readonly (readonly string[])[], options: BootstrapOptions): Variety {
   const texts = textsByPrompt.flat();

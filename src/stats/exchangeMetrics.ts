@@ -78,7 +78,7 @@ export interface MetricTables {
   readonly turns: readonly Readonly<Record<ExchangeMetricName, Summary>>[];
 }
 
-/** @param rowsByPrompt all exchanges of all dialogues of a prompt, one list a prompt */
+/** @param rowsByPrompt all exchanges of all dialogues of a prompt, one list per prompt */
 export function summariseExchanges(
   rowsByPrompt: readonly (readonly ExchangeNumbers[])[],
   options: BootstrapOptions,
@@ -110,7 +110,7 @@ function splitDialogues(rows: readonly ExchangeNumbers[]): readonly (readonly Ex
 export type DiversityMetricName =
   'diversityDistinct1' | 'diversityDistinct2' | 'diversitySelfBleu' | 'diversityDuplicates';
 
-/** @param textsByPrompt all utterances of a prompt, one list a prompt */
+/** @param textsByPrompt all utterances of a prompt, one list per prompt */
 export function summariseDiversity(
   textsByPrompt: readonly (readonly string[])[],
   options: BootstrapOptions,

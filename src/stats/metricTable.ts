@@ -14,7 +14,7 @@ export interface Metric<Row> {
 
 export type MetricTable<Row, Name extends string = string> = Readonly<Record<Name, Metric<Row>>>;
 
-/** Rows of a prompt, one list a prompt. */
+/** Rows of a prompt, one list per prompt. */
 type ByPrompt<T> = readonly (readonly T[])[];
 
 /** Summaries that share their resamples. */

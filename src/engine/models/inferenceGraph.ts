@@ -1,5 +1,5 @@
 /** The one dynamic graph that generates and scores: it encodes whole prompts, packed as trees, or continues a key/value cache by one
- *  token a row.
+ *  token per row.
  *
  *  inputs   ids i64 [B, T] · positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
  *           attentionBias f32 [S, 1, T, W], S = B or 1, W = total: added to attention scores beside the causal mask

@@ -31,7 +31,7 @@ import { allLogits } from './testing/allLogits.js';
 import { lossGradients } from './testing/lossGraph.js';
 import { traceTokenLogProbs } from './tokenLogProbs.js';
 
-/** Two float32 implementations that add in different order: a few units of 2^-24 a layer. */
+/** Two float32 implementations that add in different order: a few units of 2^-24 per layer. */
 const sameValues = 1e-5;
 const sameGradients = 1e-4;
 

@@ -1,4 +1,4 @@
-/** Look-up tables: token and position embeddings. Their gradient is sparse: one row a token (see gatherRows). */
+/** Look-up tables: token and position embeddings. Their gradient is sparse: one row per token (see gatherRows). */
 import { multiplyDims } from '../tensor/dimension.js';
 import { gatherRows, reshape } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';

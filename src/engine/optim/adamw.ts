@@ -10,7 +10,7 @@ export interface AdamwConfig {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** Decoupled: weights shrink by learningRate · weightDecay a step. */
+  /** Decoupled: weights shrink by learningRate · weightDecay per step. */
   readonly weightDecay: number;
   /** Norm of all gradients together above which they are scaled down to it; null = never. */
   readonly maxGradientNorm: number | null;

@@ -1,4 +1,4 @@
-/** The sampling loop: prompts are read in packed passes (`readPrompts.ts`), then one token a row and step, with a key/value cache, inside the worker.
+/** The sampling loop: prompts are read in packed passes (`readPrompts.ts`), then one token per row and step, with a key/value cache, inside the worker.
  *
  *  The graph (the same for prompts and steps; V vocabulary, P cache capacity):
  *   inputs   ids, positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)

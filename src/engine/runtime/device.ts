@@ -43,7 +43,7 @@ export interface Program {
 export interface OpenLiveBatch {
   /** Admits and drops rows, gives every active row its next token, reads some of the prompts that wait. One step at a
    *  time.
-   *  @returns at most one event a row */
+   *  @returns at most one event per row */
   readonly step: (change: LiveChange) => Promise<readonly LiveEvent[]>;
   readonly close: () => Promise<void>;
 }

@@ -4,7 +4,7 @@
  *
  *  Log-probabilities are of whole completions, nats. Whether they are sums or means over tokens is the caller's choice
  *  and must be made openly, because β does not carry over: at 24 tokens and β = 0.2 IPO's target margin of 2.5 nats is
- *  2.5 a sequence or 2.5 a token. ASTPrompter and TRL's online trainer sum, TRL's offline trainer averages for IPO. */
+ *  2.5 per sequence or 2.5 per token. ASTPrompter and TRL's online trainer sum, TRL's offline one averages for IPO. */
 import { present, unreachable } from '../../base/invariant.js';
 import { type Arithmetic, logSigmoid } from './arithmetic.js';
 
