@@ -1,6 +1,6 @@
 /** Sampling: prompts of 64 random tokens, exactly 24 new tokens per row, at batch 1, 8 and 32, temperature 1, nothing
- *  cut off. New tokens per second over the whole call, reading of the prompt included. Ours with frozen weights, as targets
- *  and judges have them.
+ *  cut off. New tokens per second over the whole call, reading of the prompt included. Ours with frozen weights, as
+ *  targets and judges have them.
  *
  *  Peer: peers/generate.py (transformers' model.generate). End tokens are banned on both sides, so every row gives 24.
  */

@@ -1,5 +1,5 @@
 /** A batch that rows join and leave between its steps: what a server generates with. The sampling loop of `decode.ts`,
- *  driven from outside, one call per step. It gives every active row its next token, then reads prompts of rows that
+ *  driven from outside, one call per step. A step gives active rows their next token, then reads prompts of rows that
  *  wait: whole ones together, a long one in pieces, so that no prompt holds the others up for long. What a row gives
  *  depends on its logits and its stream alone, as in `decode.ts`.
  *
