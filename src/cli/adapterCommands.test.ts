@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gadfly-adapters-'));
 const adapterPath = join(folder, 'adapter');
 const settingsPath = join(adapterPath, 'adapter_config.json');
 let device: Device;
-/** Of the bytes of 'bc' after 'a', with the adapter on. */
+/** The values of the bytes of 'bc' after 'a', with the adapter on. */
 let expected: readonly number[];
 
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-/** What a command is: a name, its arguments and flags as data, and an action that returns what to print. Heavy code is
+/** A command is a name, its arguments and flags as data, and an action that returns what to print. Heavy code is
  *  imported inside the action, so that `--help` is quick. */
 import type { JsonValue } from '../base/json.js';
 import type { RecipeChanges } from '../recipe/recipeSource.js';
@@ -10,7 +10,7 @@ export interface GlobalOptions {
   readonly quiet: boolean;
   readonly threads: number | null;
   readonly device: 'cpu' | 'webgpu' | 'cuda';
-  /** Where models are kept; null: the hub's standard place. */
+  /** The folder of models; null is the hub's standard place. */
   readonly cache: string | null;
 }
 
@@ -22,7 +22,7 @@ export interface CommandContext {
   readonly progress: Progress;
   /** Prints a result now, for a command that goes on until it is stopped; what it returns is not printed then. Once. */
   readonly announce: (result: Pick<CommandResult, 'json' | 'text'>) => void;
-  /** True once somebody asked to stop a command that saves its state; a second request ends the process at once. */
+  /** True once the user asked to stop a command that saves its state; a second request ends the process at once. */
   readonly interrupted: () => boolean;
   /** Aborted at the same moment: for what waits on a network. */
   readonly signal: AbortSignal;
@@ -31,13 +31,13 @@ export interface CommandContext {
 export interface CommandResult {
   /** The one document of `--json`. */
   readonly json: JsonValue;
-  /** What people read, on stdout. */
+  /** The text for people, on stdout. */
   readonly text: string;
   readonly exitCode?: number;
 }
 
 export interface FlagDefinition {
-  /** As commander writes it: '--out <dir>', '--greedy'. */
+  /** The form that commander reads: '--out <dir>', '--greedy'. */
   readonly flags: string;
   readonly summary: string;
   readonly parse?: 'count' | 'countFromZero' | 'number' | 'integer' | 'list';
@@ -53,7 +53,7 @@ export interface CommandDefinition {
   /** 'run', or 'models list' for one of a group. */
   readonly name: string;
   readonly summary: string;
-  /** As commander writes them: '<recipe>', '[recipe]', '<dirs...>'. */
+  /** The form that commander reads: '<recipe>', '[recipe]', '<dirs...>'. */
   readonly argument?: { readonly form: string; readonly summary: string; readonly choices?: readonly string[] };
   readonly flags: readonly FlagDefinition[];
   /** At the first Ctrl-C it asks `interrupted` and saves its state. The others, which have none, end at once. */

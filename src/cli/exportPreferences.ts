@@ -24,7 +24,7 @@ import { formatOf, joinOf } from '../speakers/speakerOptions.js';
 import type { CommandContext } from './command.js';
 import { openPool } from './poolSettings.js';
 
-/** Where safe answers come from. */
+/** The source of safe answers. */
 export type AlternativeSource =
   | { readonly kind: 'sample' }
   | { readonly kind: 'model'; readonly notation: string }
@@ -83,7 +83,7 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
   return { rows, form, found: found.length, leftOut: Object.fromEntries(leftOut) };
 }
 
-/** Null when the run has no attack. */
+/** Returns null when the run has no attack. */
 async function attackStages(path: string): Promise<ReadonlySet<string> | null> {
   const names = new Set<string>();
   for await (const { stage } of readRecords(path))

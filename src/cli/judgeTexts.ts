@@ -16,7 +16,7 @@ export interface Judged {
   readonly judge: Judge;
   readonly verdicts: readonly Verdict[];
   readonly unscored: UnscoredCount;
-  /** Null when the clock saw no time pass. */
+  /** It is null when the clock saw no time pass. */
   readonly textsPerSecond: number | null;
 }
 
@@ -47,7 +47,7 @@ export async function judgeAll(
   };
 }
 
-/** So many of the texts, drawn by the seed, in their order. */
+/** Returns `limit` of the texts, drawn by the seed, in their order. */
 export function sampleOf<T>(items: readonly T[], limit: number | undefined, seed: number): readonly T[] {
   if (limit === undefined || limit >= items.length) return items;
   const drawn = openStream(streamKey(seed, 'judge sample'))

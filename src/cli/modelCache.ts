@@ -1,4 +1,4 @@
-/** Where fetched models are kept and whether the network may be asked: flags first, then the hub's environment
+/** Decides where fetched models are kept and whether the network may be asked: flags first, then the hub's environment
  *  variables. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';

@@ -25,7 +25,8 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 const cli = (...argv: readonly string[]) => runCli([...argv, '--threads', '1']);
-/** Of the records that a seed fixes; compared by hash, since a difference of files would fill the screen. */
+/** Hashes the records that a seed fixes; they are compared by hash, since a difference of files would fill the screen.
+ */
 const recordsHash = (run: string): string => {
   const hash = createHash('sha256');
   for (const name of ['rollouts.jsonl', 'pairs.jsonl']) hash.update(readFileSync(join(run, name)));

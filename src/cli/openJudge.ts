@@ -12,7 +12,7 @@ import { splitNotations } from '../speakers/judges/splitNotations.js';
 import type { CommandContext } from './command.js';
 import { cacheFolder, isOffline } from './modelCache.js';
 
-/** What flags say of judges. */
+/** The flags that concern judges. */
 export interface JudgeFlags {
   /** Notations, each perhaps several with commas between. */
   readonly names: readonly string[];

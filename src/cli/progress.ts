@@ -4,12 +4,12 @@ import { formatDuration } from '../base/quantities.js';
 import type { Terminal } from './terminal.js';
 
 export interface ProgressState {
-  /** What is being done, such as 'ipo' or 'download'. */
+  /** The task in progress, such as 'ipo' or 'download'. */
   readonly task: string;
   readonly done: number;
-  /** Null when nobody knows. */
+  /** It is null when unknown. */
   readonly total: number | null;
-  /** Of `done`: 'epochs', 'dialogues', 'MB'. */
+  /** The unit of `done`: 'epochs', 'dialogues', 'MB'. */
   readonly unit: string;
   /** Further words, such as the latest numbers. */
   readonly note?: string;
@@ -27,7 +27,7 @@ export function createProgress(terminal: Terminal, options: { readonly intervalM
   return terminal.interactive ? barProgress(terminal) : lineProgress(terminal, options.intervalMs ?? 10_000);
 }
 
-/** Remaining seconds at the rate since the task began, or null before anything can be told. */
+/** Remaining seconds at the rate since the task began, or null before there is one. */
 export function remainingSeconds(state: ProgressState, elapsedMs: number, doneAtStart: number): number | null {
   const gained = state.done - doneAtStart;
   if (state.total === null || gained <= 0 || elapsedMs <= 0) return null;

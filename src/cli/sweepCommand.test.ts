@@ -20,7 +20,7 @@ const whole = join(folder, 'whole');
 
 const cli = (...argv: readonly string[]) => runCli([...argv, '--threads', '1']);
 
-/** Of the records that a seed fixes, of every point. */
+/** Hashes the records that a seed fixes, of every point. */
 const recordsHash = (sweep: string): readonly string[] =>
   points.map((name) => {
     const hash = createHash('sha256');

@@ -1,4 +1,4 @@
-/** What a command sees of the world outside: two streams, a clock, the environment, and whether somebody asked to stop.
+/** A command sees this of the world outside: two streams, a clock, the environment, and whether the user asked to stop.
  *  Tests give another one. */
 import { systemClock } from '../base/clock.js';
 import type { Clock } from '../base/clock.js';

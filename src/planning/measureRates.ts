@@ -21,13 +21,13 @@ export interface MeasuringOptions {
   readonly device: Device;
   readonly path: string;
   readonly format: FormatKind;
-  /** Where the short dialogues begin. */
+  /** The short dialogues begin with these. */
   readonly prompts: readonly Prompt[];
   readonly clock: Clock;
   /** Seconds that one measure may take once it has two runs. Default 5. */
   readonly measureSeconds?: number;
   readonly onMeasure?: (name: string, done: number, total: number) => void;
-  /** Told what could not be measured. */
+  /** Called with what could not be measured. */
   readonly note?: (sentence: string) => void;
 }
 
@@ -37,20 +37,20 @@ export interface Measured extends Pick<ModelRates, 'frozen' | 'trainable' | 'utt
   readonly shape: BenchShape;
 }
 
-/** What is read and written in a measured run. */
+/** The sizes of a measured run. */
 export interface BenchShape {
   readonly promptTokens: number;
   readonly newTokens: number;
   readonly batches: readonly number[];
   /** Rows of different prompts, for reading. */
   readonly readingRows: number;
-  /** Pairs an optimizer step. */
+  /** Pairs per optimizer step. */
   readonly pairs: number;
 }
 
 const wanted = { promptTokens: 64, newTokens: 24, batches: [1, 8, 32], readingRows: 8, pairs: 4 } as const;
 const runs = { most: 5, least: 2 } as const;
-/** Dialogues whose utterances are measured: so many at a time, at most so many. */
+/** Dialogues whose utterances are measured: `batch` at a time, at most `most`. */
 const dialogues = { batch: 16, most: 64, limit: 32 } as const;
 const measures = 8;
 

@@ -8,7 +8,7 @@ import { type StageWork, workloadOf } from './workload.js';
 
 export interface PlannedStage {
   readonly work: StageWork;
-  /** As if every text filled its limit, and no prompt drew a lesson in place of a rollout. */
+  /** Assumes that every text fills its limit, and that no prompt draws a demonstration in place of a rollout. */
   readonly maxTokens: number;
   readonly seconds: StageSeconds | null;
 }
@@ -17,7 +17,7 @@ export interface PlannedRun {
   readonly prompts: { readonly train: number; readonly dev: number; readonly test: number };
   readonly stages: readonly PlannedStage[];
   readonly maxTokens: number;
-  /** Null when nobody measured this machine. */
+  /** It is null when this machine was not measured. */
   readonly seconds: number | null;
   /** US dollars; null when a price is not known. */
   readonly price: number | null;
@@ -44,7 +44,7 @@ export function planWork(recipe: Recipe, { prompts }: RunData, known: RunFacts):
   };
 }
 
-/** As if every text filled its limit. */
+/** Assumes that every text fills its limit. */
 function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
   const most = work.atMost ?? { adversary: work.adversary.queries, target: work.target.queries };
   const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;

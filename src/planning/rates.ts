@@ -11,9 +11,9 @@ import { isJsonObject, jsonEqual, jsonText, readJsonObject } from '../base/json.
 import type { JsonObject } from '../base/json.js';
 import { describeVersions } from '../runs/manifest.js';
 
-/** What a rate holds for. */
+/** A rate holds for one such key. */
 export interface RateKey {
-  /** Of `modelIdentity`. */
+  /** The value of `modelIdentity`. */
   readonly model: string;
   readonly threads: number;
   readonly device: string;
@@ -21,14 +21,14 @@ export interface RateKey {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Tokens a second over all rows of a batch, the reading of the prompt not counted. */
+/** Tokens per second over all rows of a batch, the reading of the prompt not counted. */
 export interface GeneratingRate {
   readonly batch: number;
   readonly tokensPerSecond: number;
 }
 
 export interface SpeakingRates {
-  /** Tokens a second. */
+  /** Tokens per second. */
   readonly reading: number;
   /** By batch, smallest first; at least one. */
   readonly generating: readonly GeneratingRate[];
@@ -36,14 +36,14 @@ export interface SpeakingRates {
 
 export interface ModelRates {
   readonly key: RateKey;
-  /** As it was named when it was measured. */
+  /** The model's name when it was measured. */
   readonly name: string;
   readonly measuredAt: string;
-  /** Of a target, whose weights do not change. */
+  /** The rates of a target, whose weights do not change. */
   readonly frozen: SpeakingRates;
-  /** Of an adversary in training; null where this machine cannot train the model. */
+  /** The rates of an adversary in training; null where this machine cannot train the model. */
   readonly trainable:
-    (SpeakingRates & { /** Tokens a second, optimizer step included. */ readonly training: number }) | null;
+    (SpeakingRates & { /** Tokens per second, optimizer step included. */ readonly training: number }) | null;
   /** Lengths of utterances in short dialogues of the model with itself, in tokens. */
   readonly utterances: {
     readonly format: string;
@@ -85,7 +85,7 @@ export function rateKey(modelPath: string, { threads, device }: Pick<RateKey, 't
   return { model: modelIdentity(modelPath), threads, device, processor, versions: describeVersions() };
 }
 
-/** Where the rates of a key are kept below a cache folder. */
+/** Returns the path of a key's rates below a cache folder. */
 export function ratesPath(cacheFolder: string, key: RateKey): string {
   const { model, threads, device, processor, versions } = key;
   const text = jsonText([model, threads, device, processor, Object.entries(versions).sort()]);

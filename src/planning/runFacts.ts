@@ -1,5 +1,5 @@
-/** What an estimate of a run stands on: how long prompts, texts and utterances are, and how quickly the models go here.
- *  Reads tokenizers and the cache; opens no weights, asks no network. */
+/** An estimate of a run depends on these facts: how long prompts, texts and utterances are, and how quickly the models
+ *  go here. Reads tokenizers and the cache; opens no weights, asks no network. */
 import { relative, resolve } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
 import { goingOn, joinPlain } from '../dialogue/join.js';
@@ -20,11 +20,11 @@ import type { WorkloadFacts } from './workload.js';
 
 export interface RunFacts {
   readonly facts: WorkloadFacts;
-  /** Null when a model was not measured. */
+  /** It is null when a model was not measured. */
   readonly rates: RunRates | null;
-  /** How to measure the models that were not, a command each. */
+  /** How to measure the models that were not, one command per model. */
   readonly missing: readonly string[];
-  /** What a reader of the estimate must know. */
+  /** Remarks for the reader of the estimate. */
   readonly notes: readonly string[];
 }
 
@@ -44,7 +44,7 @@ interface PromptSets {
   readonly test: readonly Prompt[];
 }
 
-/** Where rates are looked up. */
+/** The machine whose rates are looked up. */
 export interface PlanningMachine {
   readonly threads: number;
   readonly device: string;
@@ -106,7 +106,7 @@ function guessedLength(side: Author, options: SpeakerOptions, { rates }: ModelFa
 
 interface ModelFacts {
   readonly name: string;
-  /** Null while it is not on this machine. */
+  /** It is null while the model is not on this machine. */
   readonly path: string | null;
   readonly rates: ModelRates | null;
   /** An endpoint, a service or a list of prompts. */

@@ -1,4 +1,4 @@
-/** What the stages of a recipe will ask of the models, counted before anything runs: queries, tokens read and
+/** Counts the work of a recipe's stages before anything runs: queries, tokens read and
  *  generated, judged texts, pairs, optimizer steps. Every kind of stage and every attack counts its own work; this
  *  puts the counts together. Pure arithmetic. */
 import {

@@ -34,7 +34,7 @@ export function findings(rows: readonly ReportRow[]): readonly string[] {
   return out;
 }
 
-/** What the rounds of attack and mending came to: fresh adversaries from the first round to the last, what it cost,
+/** Says how the rounds of attack and mending ended: fresh adversaries from the first round to the last, what it cost,
  *  whether old failures came back. */
 export function loopFindings(loop: readonly LoopEntry[]): readonly string[] {
   const { rounds, adversaries, cell, strongestFresh } = loopMatrix(loop);
@@ -73,7 +73,7 @@ function courseOf(first: MetricSummary, last: MetricSummary): string {
   return `fell from ${from} to ${to}${fold}`;
 }
 
-/** What mending did to ordinary dialogue, or null where nobody looked. */
+/** Says how mending changed ordinary dialogue, or returns null where it was not measured. */
 function costOf(change: MetricSummary | undefined): string | null {
   if (change === undefined) return null;
   const size = formatMetric('ordinaryNllChange', change.mean);

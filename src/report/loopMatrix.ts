@@ -21,9 +21,9 @@ export interface LoopMatrix {
   readonly rounds: readonly LoopRound[];
   /** Names of guards that any target has. */
   readonly guards: readonly string[];
-  /** Null where the two were not played against each other, or nothing was scored. */
+  /** Returns null where the two were not played against each other, or nothing was scored. */
   readonly cell: (adversary: string, round: number) => LoopCell | null;
-  /** Of the adversaries trained against a round's very target, the one that makes it fail most. */
+  /** The adversary, of those trained against a round's very target, that makes it fail most. */
   readonly strongestFresh: (round: number) => LoopRate | null;
   /** The highest rate of all cells. */
   readonly highest: number;

@@ -1,5 +1,5 @@
-/** Which rows are a report's results: all of them, or, after a loop, those about what the last round made of the target.
- *  Terminal, Markdown and page show the same. */
+/** Which rows are a report's results: all of them, or, after a loop, those about what the last round made of the
+ *  target. Terminal, Markdown and page show the same. */
 import { findings } from './findings.js';
 import type { Report, ReportRow } from './report.js';
 
@@ -12,7 +12,7 @@ export interface MainRows {
   readonly rows: readonly ReportRow[];
   /** By every judge, in order of appearance. */
   readonly byJudge: readonly JudgedRows[];
-  /** What the rows say in words. */
+  /** The findings of the rows in words. */
   readonly findings: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** What a mend stage measured, arranged for showing: sets of metrics that make one table each. Page, Markdown and
+/** Arranges the measurements of a mend stage for showing: sets of metrics that make one table each. Page, Markdown and
  *  terminal show the same. */
 import type { MendReport, MendRow, MetricSummary } from './report.js';
 import { excludesZero, metricOrder } from './metrics.js';
@@ -11,8 +11,8 @@ export interface MendTable {
   readonly rows: readonly MendRow[];
 }
 
-/** What matters first; every other metric of the answers goes to a second table, so that neither is too wide to read.
- */
+/** These metrics come first; every other metric of the answers goes to a second table, so that neither is too wide to
+ *  read. */
 const mainMetrics: readonly string[] = [
   'replyHarm',
   'replyFailureRate',
@@ -47,17 +47,17 @@ export function mendTables({ sets, guards }: MendReport): readonly MendTable[] {
   );
 }
 
-/** What a model's cell shows. */
+/** The content of a model's cell. */
 export interface MendCell {
   readonly value: MetricSummary;
   /** Against the target before; null for that itself, and where the value is a change already. */
   readonly change: MetricSummary | null;
-  /** Of the change, whose interval leaves out zero: which way. */
+  /** The direction of a change whose interval leaves out zero. */
   readonly direction: 'up' | 'down' | null;
 }
 
-/** Null where a model has no such value. A metric that exists as a change only, like ordinaryNllChange, is its own
- *  value. */
+/** Returns null where a model has no such value. A metric that exists as a change only, like ordinaryNllChange, is its
+ *  own value. */
 export function mendCell({ metrics, change = {} }: MendRow, metric: string): MendCell | null {
   const [level, difference] = [metrics[metric], change[metric]];
   const value = level ?? difference;

@@ -3,14 +3,14 @@
 import type { MetricSummary, ReportRow } from './report.js';
 
 export interface Metric {
-  /** As a summary in report.json names it: 'share', 'nats/token', 'harm' … A share is shown in percent. */
+  /** The unit as a summary in report.json names it: 'share', 'nats/token', 'harm' … A share is shown in percent. */
   readonly unit: string;
   readonly label: string;
-  /** What it is, in a few words. */
+  /** The metric's meaning in a few words. */
   readonly meaning: string;
   /** Which way is better for the target. */
   readonly better: 'lower' | 'higher' | 'neither';
-  /** What a lower value means, where neither way is better. */
+  /** The meaning of a lower value, where neither way is better. */
   readonly lowerIs?: string;
   /** Shown with its sign: a change, not a level. */
   readonly signed?: boolean;
@@ -345,8 +345,8 @@ export function metricOrder(
   return [...first, ...[...present].filter((name) => known[name] === undefined).sort()];
 }
 
-/** '0 of 300': replies that the judge could not score, beside every rate over the others; a dash where they were not counted.
- */
+/** '0 of 300': replies that the judge could not score, beside every rate over the others; a dash where they were not
+ *  counted. */
 export function unscoredOf({
   unscored,
   dialogues,

@@ -1,5 +1,5 @@
-/** `report.json`: what an evaluation found. One schema, the types that follow from it, and the reading of a file; stages
- *  write it, `render` shows it. */
+/** `report.json`: what an evaluation found. One schema, the types that follow from it, and the reading of a file;
+ *  stages write it, `render` shows it. */
 import { z } from 'zod';
 import { FormatError } from '../base/errors.js';
 import { isJsonObject, type JsonObject } from '../base/json.js';
@@ -41,9 +41,9 @@ const rowSchema = z.object({
   byTurn: z.array(z.object({ turn: z.number(), metrics: metricsSchema })).exactOptional(),
   /** Number of replies that the judge could not score; no figure counts them. */
   unscored: z.number().exactOptional(),
-  /** Where training rollouts had a rounded target: what rounding changes in these dialogues, rounded minus exact. */
+  /** The change by rounding in these dialogues, rounded minus exact, where training rollouts had a rounded target. */
   rounding: metricsSchema.exactOptional(),
-  /** What training and evaluating this row used, by the name of the quantity. */
+  /** Training and evaluating this row used these quantities, by name. */
   spending: z.record(z.string(), z.number()).exactOptional(),
 });
 
@@ -97,7 +97,8 @@ const loopEntrySchema = z.object({
   target: z.string(),
   /** The same metrics as in a row. */
   metrics: metricsSchema,
-  /** Of the round's target, the same for all adversaries: ordinaryNll, ordinaryNllChange, choiceAccuracy … */
+  /** These belong to the round's target and are the same for all adversaries: ordinaryNll, ordinaryNllChange,
+   *  choiceAccuracy … */
   guards: metricsSchema,
 });
 
@@ -116,7 +117,7 @@ const mendPointSchema = z.object({ step: z.number(), values: z.record(z.string()
 const mendReplySchema = z.object({
   model: z.string(),
   text: z.string(),
-  /** Null when unscored. */
+  /** It is null when unscored. */
   harm: z.number().nullable(),
   failed: z.boolean().nullable(),
   evasive: z.boolean(),
@@ -130,7 +131,7 @@ const mendSampleSchema = z.object({
   replies: z.array(mendReplySchema),
 });
 
-/** What the models of a mend stage say to held-out dialogues, and how that differs from before. */
+/** The replies of a mend stage's models to held-out dialogues, and how they differ from before. */
 const mendSchema = z.object({
   /** 'mend', or 'mend-1' in round 1 of a loop. */
   stage: z.string(),
@@ -183,8 +184,8 @@ export type MendReport = Immutable<z.infer<typeof mendSchema>>;
 export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { readonly run: JsonObject };
 
 /** Reads a report; keys that the schema does not know are kept as they are.
- *  @throws FormatError naming the first place that is not as it should be, or the remedy for a report of a newer version
- */
+ *  @throws FormatError naming the first place that is not as it should be, or the remedy for a report of a newer
+ *  version */
 export function parseReport(value: unknown, where: string): Report {
   const version = isJsonObject(value) ? value['schema'] : undefined;
   if (typeof version === 'number' && version > reportVersion) {

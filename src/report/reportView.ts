@@ -1,4 +1,4 @@
-/** What a report shows, gathered from a run directory: manifest, report.json, curves of metrics.jsonl. Reading only. */
+/** Gathers the view of a report from a run directory: manifest, report.json, curves of metrics.jsonl. Reading only. */
 import { parseUnit } from '../runs/units.js';
 import { openRun } from '../runs/runDirectory.js';
 import type { JsonObject } from '../base/json.js';
@@ -34,7 +34,7 @@ export interface ReportView {
   readonly manifest: Manifest;
   /** Rows and samples are empty while nothing has been evaluated. */
   readonly report: Report;
-  /** Of attacks; what mend stages trained is in `mending`. */
+  /** The curves of attacks; those of mend stages are in `mending`. */
   readonly training: readonly TrainingCurves[];
   readonly mending: readonly MendCurve[];
 }

@@ -11,11 +11,11 @@ import { readManifest } from '../runs/manifest.js';
 import type { SweepTable } from './sweepTables.js';
 
 export interface SweptKey {
-  /** As the recipe writes it. */
+  /** The key as the recipe writes it. */
   readonly key: string;
   /** Short: 'gamma'. */
   readonly label: string;
-  /** What it resolves to; stages by number. */
+  /** The resolved path; stages are given by number. */
   readonly path: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export interface SweepPointState {
 export interface SweepFile {
   readonly schema: 1;
   readonly name: string;
-  /** Of the whole: done when every point is; failed, stopped when one is and none can go on by itself. */
+  /** The sweep is done when every point is; failed or stopped when one is and none can go on by itself. */
   readonly status: Exclude<PointStatus, 'pending'>;
   readonly keys: readonly SweptKey[];
   readonly points: readonly SweepPointState[];
@@ -59,7 +59,7 @@ export function holdsSweep(folder: string): boolean {
   return existsSync(join(folder, sweepFileName));
 }
 
-/** What a sweep is before its first point runs. */
+/** A sweep before its first point runs. */
 export interface PlannedSweep {
   readonly keys: readonly SweptKey[];
   readonly points: readonly {
@@ -87,7 +87,7 @@ export function newSweepFile({ base, keys, points }: PlannedSweep, now: string):
   };
 }
 
-/** What a sweep's points have come to, all in all. */
+/** Returns the status of a sweep from those of its points. */
 export function sweepStatus(points: readonly SweepPointState[]): SweepFile['status'] {
   const has = (...wanted: readonly PointStatus[]): boolean => points.some(({ status }) => wanted.includes(status));
   if (has('interrupted')) return 'interrupted';

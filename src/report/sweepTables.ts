@@ -9,7 +9,7 @@ export interface SweepTable {
   /** Unique in the sweep: 'rows judge', 'mend harmful', 'mend guards', 'loop'. */
   readonly id: string;
   readonly title: string;
-  /** What a row is: 'adversary' or 'model'. */
+  /** A row is an adversary or a model. */
   readonly rowIs: 'adversary' | 'model';
   readonly rows: readonly SweepRow[];
 }
@@ -102,7 +102,7 @@ export function valueLabel(value: JsonValue | undefined): string {
 /** A metric over repeats that differ in their seed alone. */
 export interface SeedSummary {
   readonly mean: number;
-  /** Of the repeats' means. */
+  /** The least of the repeats' means. */
   readonly least: number;
   readonly most: number;
   readonly seeds: number;

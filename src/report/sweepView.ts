@@ -1,4 +1,4 @@
-/** What a sweep shows, gathered from its folder: sweep.json, and the report of every point that has one. Reading only.
+/** Gathers the view of a sweep from its folder: sweep.json, and the report of every point that has one. Reading only.
  */
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';

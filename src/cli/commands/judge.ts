@@ -31,7 +31,7 @@ export const judgeCommand: CommandDefinition = {
       summary:
         'the field of --against that holds the label (default: label, harm or toxic; any label of a Jigsaw file)',
     },
-    { flags: '--limit <n>', summary: 'a sample of so many texts of --against', parse: 'count' },
+    { flags: '--limit <n>', summary: 'judge a random sample of n texts of --against', parse: 'count' },
     { flags: '--seed <n>', summary: 'draws the sample and the intervals (default: 0)', parse: 'integer' },
     {
       flags: '--threshold <x>',

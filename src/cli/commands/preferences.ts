@@ -45,7 +45,7 @@ export const preferencesCommand: CommandDefinition = {
         'search these records only, such as exploit:ipo; repeatable (default: all attacks; all records of a run without one)',
       parse: 'list',
     },
-    { flags: '--limit <n>', summary: 'at most so many failures, the first ones', parse: 'count' },
+    { flags: '--limit <n>', summary: 'maximum number of failures, the first ones', parse: 'count' },
     {
       flags: '--set <path=value>',
       summary: 'change the recipe for who answers: target.temperature=1.2, target.baseUrl=URL …',

@@ -11,7 +11,7 @@ import type { MessagePair, ScorePair } from '../textFiles.js';
 import { modelFlag, promptIds, refuseLength } from './generate.js';
 
 interface PreparedPair {
-  /** What the prompt was, as text. */
+  /** The prompt as text. */
   readonly prompt: string;
   readonly completion: string;
   readonly prefix: readonly number[];

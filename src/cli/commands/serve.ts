@@ -5,7 +5,7 @@ import type { CommandContext, CommandDefinition, FlagValues } from '../command.j
 import { exitCodes } from '../exitCodes.js';
 import { modelFlag } from './generate.js';
 
-/** What `--port` is by default. */
+/** The default of `--port`. */
 const defaultPort = 8321;
 
 export const serveCommand: CommandDefinition = {

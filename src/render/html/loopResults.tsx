@@ -183,7 +183,7 @@ function RoundChart({
   );
 }
 
-/** What the mending cost, beside what it brought. */
+/** Shows the cost of the mending beside its gain. */
 function GuardChart({ rounds }: Pick<LoopMatrix, 'rounds'>) {
   const metric = 'ordinaryNllChange';
   const values = rounds.flatMap(({ round, guards: { [metric]: summary } }) => {

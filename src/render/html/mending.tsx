@@ -1,5 +1,5 @@
-/** What mending did: every model's answers to held-out dialogues beside the target before, how steady the trainings
- *  were, and replies side by side. Replies are covered like every text that a model wrote. */
+/** Shows the effect of mending: every model's answers to held-out dialogues beside the target before, how steady the
+ *  trainings were, and replies side by side. Replies are covered like every text that a model wrote. */
 import type { MendReport, MendRow, MendSample } from '../../report/report.js';
 import { Dot, Legend, LineChart } from './charts.js';
 import { HarmMeter, VeiledText } from './dialogues.js';

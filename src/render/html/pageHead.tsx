@@ -8,7 +8,7 @@ interface PageHeadProps {
   readonly description: string | undefined;
   /** Whether the page has model text to uncover. */
   readonly veils: boolean;
-  /** Who takes part, and how it ended. */
+  /** The participants, and how it ended. */
   readonly children: ComponentChildren;
 }
 

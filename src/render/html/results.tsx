@@ -169,7 +169,7 @@ export function MetricCell({
   );
 }
 
-/** What a rounded target changes in the same dialogues; nothing where training rounded nothing. */
+/** Shows the changes by a rounded target in the same dialogues; nothing where training rounded nothing. */
 export function RoundingTable({ rows, styles }: { rows: readonly ReportRow[]; styles: RowStyles }) {
   const rounded = rows.flatMap(({ name, rounding }) => (rounding === undefined ? [] : [{ name, metrics: rounding }]));
   if (rounded.length === 0) return null;

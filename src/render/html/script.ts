@@ -1,7 +1,7 @@
-/** What the page does by itself: the theme, and putting covered text in place when asked for. Plain browser JavaScript,
+/** The page's script: it sets the theme and puts covered text in place when asked for. Plain browser JavaScript,
  *  kept as text because it runs there and not here. Text goes in as text nodes only. */
 
-/** What every page does: it follows the system's theme until the button is pressed. */
+/** Every page follows the system's theme until the button is pressed. */
 export const themeScript = `
 'use strict';
 const root = document.documentElement;

@@ -20,7 +20,7 @@ export interface PanelSeries {
 }
 
 export interface Panel {
-  /** Null where there is one panel only. */
+  /** It is null where there is one panel only. */
   readonly title: string | null;
   readonly series: readonly PanelSeries[];
 }
@@ -32,14 +32,14 @@ export interface Axis {
   readonly values: readonly JsonValue[];
 }
 
-/** What the whiskers are. */
+/** The meaning of the whiskers. */
 export type Spread = 'interval' | 'seeds' | 'mixed';
 
 export interface SweepPicture {
   readonly metric: string;
   readonly axis: Axis;
   readonly panels: readonly Panel[];
-  /** What the lines stand for: the rows, or the values of a second key. */
+  /** The lines stand for the rows, or for the values of a second key. */
   readonly lines: readonly { readonly name: string; readonly style: number }[];
   readonly spread: Spread;
 }

@@ -1,4 +1,4 @@
-/** What a run found, in a terminal: the loop, the mending, and the main rows. */
+/** Renders the findings of a run in a terminal: the loop, the mending, and the main rows. */
 import { formatCell, metricHeading, unscoredOf } from '../../report/metrics.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import type { Report, ReportRow } from '../../report/report.js';

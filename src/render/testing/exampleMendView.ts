@@ -13,7 +13,7 @@ import type {
 import type { ReportView } from '../../report/reportView.js';
 import { around, exampleRow, exampleSample, exampleView, hostileText } from './exampleView.js';
 
-/** What a reader must not meet before asking: the beginning of a reply of a mended model. */
+/** A reader must not meet this before asking: the beginning of a reply of a mended model. */
 export const mendedReply = 'Narwhal: let us talk about something else';
 
 const targets = ['organism', 'adpo-1', 'adpo-2'] as const;
@@ -71,7 +71,7 @@ function exampleMend(stage: string, before: string, mended: string): MendReport 
     replySelfBleu: around(0.24 + 0.02 * i, 0.02, 'BLEU'),
     replyDuplicates: share(0.03, 0.02),
   });
-  /** As if paired differences had half the width of the values' intervals. */
+  /** Assumes that paired differences have half the width of the values' intervals. */
   const changeOf = (after: Metrics, before: Metrics): Metrics =>
     Object.fromEntries(
       Object.entries(after).flatMap(([name, { mean, low, high, n, unit }]) => {
