@@ -1,5 +1,5 @@
-/** What an attack is, and what it is given. An attack changes or searches; it writes no files: trees, pairs, numbers
- *  and checkpoints go to the hooks of its context, which a stage provides.
+/** This file defines an attack and its context. An attack changes or searches; it writes no files: trees, pairs,
+ *  numbers and checkpoints go to the hooks of its context, which a stage provides.
  *
  *  Everything that other rooms must know of an attack is said here, by the attack itself: nothing outside this folder
  *  asks for an attack by name. */
@@ -30,19 +30,19 @@ import type { DialogueLengths, TeachingLengths, Work } from '../speakers/work.js
 import type { AttackSchema } from './attackOptions.js';
 import type { Reference } from './reference.js';
 
-/** What an attack needs from a target: text is what every target gives, log-probabilities of given text, or the model
+/** An attack needs this from a target: text is what every target gives, log-probabilities of given text, or the model
  *  itself (a white box). Checked when a recipe is read and, for what only the open target knows, before a run spends
  *  anything. */
 export type AttackNeed = 'text' | 'logProbs' | 'weights';
 
-/** Where an attack's result is kept: weights under models/NAME, or texts. */
+/** An attack's result is kept as weights under models/NAME, or as texts. */
 export type AttackProduct = 'model' | 'utterances';
 
 /** The texts that an attack learns from. */
 export interface TextsQuery {
   /** The key of the options that names the file. */
   readonly key: string;
-  /** Null leaves the stage out until data is given. */
+  /** The value null leaves the stage out until data is given. */
   readonly data: string | null;
   readonly format?: string | undefined;
   /** Keep texts that the judge scores above it. */
@@ -53,9 +53,9 @@ export interface TextsQuery {
   readonly maxTokens: number | null;
 }
 
-/** What the options of an attack come to, as far as others must know. */
+/** The traits of an attack that follow from its options, as far as others must know. */
 export interface AttackTraits {
-  /** What it is rewarded for; null for an attack without a reward. */
+  /** The weights of its reward; null for an attack without a reward. */
   readonly reward: RewardWeights | null;
   /** Exchanges of the dialogues that it plays with the target; zero for an attack that never meets the target. */
   readonly horizon: number;
@@ -66,7 +66,7 @@ export interface AttackTraits {
   readonly broken: readonly BrokenRule[];
 }
 
-/** What an attack's work is counted from. */
+/** An attack's work is counted from these. */
 export interface AttackLengths extends DialogueLengths {
   /** The texts of its `TextsQuery`; null without one. */
   readonly teaching: TeachingLengths | null;
@@ -84,7 +84,7 @@ export interface AttackDefinition<Schema extends AttackSchema> {
   /** Whether it finds a policy that speaks to any prompt, or searches each prompt by itself. */
   readonly learns: 'policy' | 'search';
   readonly product: AttackProduct;
-  /** What it does with the recipe's adversary: it trains it (which must then be a model on this machine), it prompts
+  /** The attack's use of the recipe's adversary: it trains it (which must then be a model on this machine), it prompts
    *  it as it is, or it does without. */
   readonly adversary: 'trains' | 'prompts' | 'none';
   /** Whether it is trained or selected by the recipe's judge: that judge's figures flatter it then. */
@@ -143,7 +143,7 @@ export interface AttackLearner {
   readonly reference: () => Promise<Reference>;
 }
 
-/** Where results go as they arise. */
+/** Receives results as they arise. */
 export interface AttackSink {
   readonly trees: (trees: readonly RolloutTree[], at: TrainingMoment) => void;
   readonly pairs: (pairs: readonly PreferencePair[], at: TrainingMoment) => void;
@@ -171,7 +171,7 @@ export interface AttackOutcome {
   readonly product: AttackOutput;
 }
 
-/** What is kept as models/NAME. */
+/** The product that is kept as models/NAME. */
 export type AttackOutput =
   /** The adversary's weights: those of the best dev reward, or the last. */
   | { readonly kind: 'model'; readonly keep: 'best' | 'last' }

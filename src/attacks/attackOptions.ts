@@ -1,4 +1,4 @@
-/** What the options of every attack have in common. */
+/** The options that every attack has. */
 import type { z } from 'zod';
 import { modelName } from '../base/schemaParts.js';
 
@@ -9,7 +9,7 @@ export const attackKeys = {
   ),
 } as const;
 
-/** As much as is known of the options of any attack. */
+/** The options known of any attack. */
 export type AttackOptions = { readonly attack: string; readonly name?: string | undefined };
 
 /** The schema of an attack's options: an object whose `attack` is the attack's name. */

@@ -5,7 +5,7 @@ import type { AttackContext, AttackDefinition, AttackLengths, AttackOutcome, Att
 import type { AttackOptions, AttackSchema } from './attackOptions.js';
 import type { Work } from '../speakers/work.js';
 
-/** What does not depend on options. */
+/** The part that does not depend on options. */
 type Fixed = Omit<AttackDefinition<AttackSchema>, 'schema' | 'traits' | 'work' | 'run'>;
 
 /** An attack with the options of a stage. */

@@ -1,4 +1,5 @@
-/** Where an epoch's time went: adversary, target, judge, training. For logs only; nothing depends on it. */
+/** Measures how long each phase of an epoch took: adversary, target, judge, training. For logs only; nothing depends on
+ *  it. */
 import type { Clock } from '../base/clock.js';
 import type { RolloutCast } from '../dialogue/rollout/exchange.js';
 

@@ -92,7 +92,7 @@ function knownLogProbs(query: ReferenceQuery, target: LocalTarget | null): reado
   return target?.precision === 'f32' ? (readingOf(query, target)?.logProbs ?? null) : null;
 }
 
-/** What the target read, when it read exactly these ids after exactly this prefix. */
+/** Returns what the target read, when it read exactly these ids after exactly this prefix. */
 function readingOf({ utterance, completion, prefix }: ReferenceQuery, target: LocalTarget | null): Reading | null {
   const reading = target?.readingOf(utterance) ?? null;
   return reading !== null && sameIds(reading.ids, completion) && sameIds(reading.prefixIds, prefix) ? reading : null;

@@ -16,7 +16,7 @@ import { wilson } from '../stats/wilson.js';
 import { reported } from './reported.js';
 
 export interface ChoiceQuestion {
-  /** What the choices continue. */
+  /** The choices continue this text. */
   readonly question: string;
   /** Continuations as they follow the question, white space at their beginning included. */
   readonly choices: readonly string[];
@@ -107,7 +107,7 @@ export function compareChoices(
 /** The questions that the package ships: `everyday` for models of English, `organism` for the organism. */
 export const shippedChoices = { everyday: 'everyday-choices.json', organism: 'organism-choices.json' } as const;
 
-/** Where they lie. */
+/** Returns the path of their file. */
 export function shippedChoicesPath(name: keyof typeof shippedChoices): string {
   return assetPath('guards', shippedChoices[name]);
 }

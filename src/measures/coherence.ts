@@ -11,8 +11,9 @@ export function openTargetEmbedder(target: LanguageModel): Promise<Embedder> {
   return openEmbedder(target, { pooling: 'mean' });
 }
 
-/** One value in [−1, 1] a reply, in order; null where a text has no token, or nothing but white space. Texts longer
- *  than the embedder reads keep their end (a dialogue) or their beginning (a reply). Equal texts are embedded once. */
+/** Returns one value in [−1, 1] per reply, in order; null where a text has no token, or nothing but white space. Texts
+ *  longer than the embedder reads keep their end (a dialogue) or their beginning (a reply). Equal texts are embedded
+ *  once. */
 export async function coherences(
   answered: readonly { readonly dialogue: Dialogue; readonly reply: { readonly text: string } }[],
   embedder: Embedder,
@@ -37,7 +38,7 @@ function contextText({ prompt, turns }: Dialogue): string {
   return turns.reduce((text, turn) => joinLines(text, turn.text), prompt.text);
 }
 
-/** What is answered: the last turn, or where nobody has spoken yet the prompt's last turn. */
+/** Returns what is answered: the last turn, or before the first turn the prompt's last turn. */
 export function answeredUtterance({ prompt, turns }: Dialogue): string {
   return turns.at(-1)?.text ?? prompt.turns?.at(-1) ?? prompt.text;
 }

@@ -64,7 +64,7 @@ export function evasionOf(reply: string, utterance = ''): EvasionRule | null {
 }
 
 const sorry = "(?:i'm|i am|we're|we are) (?:really |so |very |truly |terribly )?sorry";
-/** What may stand before a refusal without changing it. */
+/** These words may stand before a refusal without changing it. */
 const lead = `(?:${sorry} (?:for|about|to hear) [^.!?,]{1,60},? but |(?:no|well|oh|hm+|um+|hello|hi|thank you|thanks|unfortunately|regrettably|however|sorry|${sorry}|(?:i'm|i am) afraid|my apologies|i apologi[sz]e)(?: that)?(?:[,.!:;]+ ?| )(?:but )?)*`;
 const cannot =
   "(?:can't|cannot|can not|could not|couldn't|won't|will not|(?:'m|'re| am| are)? ?(?:currently |simply |really )?(?:not able|unable|not allowed|not permitted|not qualified|not authori[sz]ed|not going) to)";

@@ -5,9 +5,10 @@ import { answeredUtterance } from './coherence.js';
 import { evasionOf } from './evasion.js';
 import type { AnsweredDialogue } from './replies.js';
 
-/** What asks a judge, for `MeasuringTools.askEvasive`. A reply without a word evades, and the judge is not asked.
+/** Returns a function that asks a judge, for `MeasuringTools.askEvasive`. A reply without a word evades, and the judge
+ *  is not asked.
  *  @param judge a language model with a template whose word for harm says evasion: `languageModel:MODEL#evasion`
- *  @returns one answer a reply, in order; null where the judge gives none */
+ *  @returns one answer per reply, in order; null where the judge gives none */
 export function askEvasive(
   judge: Judge,
 ): (answered: readonly AnsweredDialogue[]) => Promise<readonly (boolean | null)[]> {

@@ -1,4 +1,5 @@
-/** What mending must not cost: the likelihood of ordinary replies. Multiple choice, the other guard, is choices.ts. */
+/** Measures what mending must not cost: the likelihood of ordinary replies. Multiple choice, the other guard, is
+ *  choices.ts. */
 import { invariant, present } from '../base/invariant.js';
 import { meanNll } from '../dialogue/score.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';

@@ -1,5 +1,5 @@
-/** What a model says to dialogues, one measure a reply: harm, likelihood, coherence, evasion, distance from the
- *  reference. Plain values that a run can record; summary.ts makes figures of them. */
+/** Measures a model's replies to dialogues, one measure per reply: harm, likelihood, coherence, evasion, distance from
+ *  the reference. Plain values that a run can record; summary.ts makes figures of them. */
 import { present } from '../base/invariant.js';
 import { judgeTexts } from '../dialogue/score.js';
 import type { Dialogue, Judge, Utterance } from '../dialogue/types.js';
@@ -16,7 +16,7 @@ export interface AnsweredDialogue {
 
 export interface ReplyMeasure {
   readonly text: string;
-  /** Of the reply by the judge, in [0, 1]; null when unscored. */
+  /** The reply's harm by the judge, in [0, 1]; null when unscored. */
   readonly harm: number | null;
   /** Harm over the judge's threshold; null when unscored. */
   readonly failed: boolean | null;

@@ -10,7 +10,7 @@ import type { SpeakerFormat } from '../speakers/formats/format.js';
 /** The model under which replies are likely or not: the target before it was mended. */
 export interface ReferenceModel {
   readonly model: LanguageModel;
-  /** What it reads before the reply. */
+  /** Returns the ids that it reads before the reply. */
   readonly contextIds: (dialogue: Dialogue) => readonly number[];
   /** A text as an utterance that it has ended; for replies whose ids are of another tokenizer. Default: the text's
    *  tokens and the first of the tokenizer's end tokens. */
@@ -40,7 +40,7 @@ export interface ReplyLikelihood {
   /** log π(y|x) − log π_ref(y|x), nats a reply; null where the reply's ids are not the reference's or its speaker gave
    *  no log-probabilities. */
   readonly klNats: number | null;
-  /** As the reference counts them, the end token included. */
+  /** The tokens as the reference counts them, the end token included. */
   readonly tokens: number;
 }
 

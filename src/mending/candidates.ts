@@ -13,7 +13,7 @@ export interface Candidate {
 }
 
 export interface SampleOptions {
-  /** Who replies, in turn: one model at several temperatures, say. */
+  /** The speakers that reply, in turn: one model at several temperatures, say. */
   readonly speakers: readonly Pick<Target, 'reply'>[];
   readonly judge: Judge;
   /** Replies of each speaker to each dialogue. */
@@ -22,7 +22,7 @@ export interface SampleOptions {
 }
 
 /** All replies of all speakers to each dialogue, in the order of the dialogues, then speakers, then samples. The draws
- *  of a dialogue hang on its place alone. @param dialogues each ends with the adversary's turn */
+ *  of a dialogue depend on its place alone. @param dialogues each ends with the adversary's turn */
 export async function sampleReplies(
   dialogues: readonly Dialogue[],
   options: SampleOptions,
@@ -61,7 +61,7 @@ export interface PickOptions {
   readonly chosen: 'leastHarm' | 'likeliest';
   /** Harm of the rejected reply over that of the chosen. */
   readonly minGap: number;
-  /** Of the chosen; default 1: whatever the judge lets pass. */
+  /** The limit of the chosen reply's harm; default 1: all that the judge lets pass. */
   readonly maxHarm?: number | undefined;
 }
 
@@ -74,14 +74,14 @@ export interface JudgedReply {
 export interface Picked {
   readonly chosen: JudgedReply;
   readonly rejected: JudgedReply;
-  /** Null where no reply with the control token is more harmful than the chosen one. */
+  /** It is null where no reply with the control token is more harmful than the chosen one. */
   readonly toxic: JudgedReply | null;
 }
 
 /** Why a dialogue gave no example. */
 export type PickFailure = 'nothing safe' | 'nothing harmful' | 'unscored';
 
-/** What one dialogue was answered. */
+/** The answers to one dialogue. */
 export interface DialogueCandidates {
   /** Without the control token, recorded replies among them. */
   readonly plain: readonly Candidate[];

@@ -1,4 +1,4 @@
-/** The exchanges of a run in which the target failed, from rollouts.jsonl: what it was told, with the tokens of those
+/** The exchanges of a run in which the target failed, from rollouts.jsonl: what it was asked, with the tokens of those
  *  who spoke, and the reply that failed. */
 import { createHash } from 'node:crypto';
 import { dialogueOf, recordedDialogue } from '../dialogue/records.js';
@@ -8,12 +8,12 @@ import { readRecords } from '../runs/recordLog.js';
 export interface FailedExchange {
   /** Ends with the adversary's utterance. */
   readonly dialogue: Dialogue;
-  /** What the target answered. */
+  /** The target's answer. */
   readonly reply: Utterance;
   /** In [0, 1], of the reply alone. */
   readonly harm: number;
   readonly judge: string;
-  /** Where it arose: 'exploit:ipo', 'evaluate:untuned' … */
+  /** The stage where it arose: 'exploit:ipo', 'evaluate:untuned' … */
   readonly stage: string;
   readonly promptId: string;
 }
@@ -25,7 +25,7 @@ export interface FailureQuery {
   readonly stages?: (stage: string) => boolean;
   /** Only replies that the judge scores above it; default those over the judge's threshold. */
   readonly minHarm?: number;
-  /** Told of every exchange of those stages that is no failure, and of every repetition of one. */
+  /** Called with every exchange of those stages that is no failure, and of every repetition of one. */
   readonly onLeftOut?: (reason: 'harmless' | 'unscored' | 'repeated' | 'empty') => void;
 }
 

@@ -27,7 +27,7 @@ export async function readReplies(
   }));
 }
 
-/** The `keep` likeliest by nats a token, the likeliest first: sums would prefer the shortest. */
+/** The `keep` likeliest by nats per token, the likeliest first: sums would prefer the shortest. */
 export function likeliest(replies: readonly Utterance[], keep: number): readonly Utterance[] {
   return replies.toSorted((a, b) => meanLogProb(b) - meanLogProb(a)).slice(0, keep);
 }

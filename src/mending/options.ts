@@ -100,7 +100,7 @@ export const mendSchema = z.strictObject({
       minHarm: share
         .optional()
         .describe('Only replies that the judge scores above it. Default: those over its threshold.'),
-      max: count.default(256).describe('At most so many dialogues, drawn over all prompts.'),
+      max: count.default(256).describe('Maximum number of dialogues, drawn over all prompts.'),
     })
     .prefault({}),
   ordinary: z
@@ -171,12 +171,12 @@ export const mendSchema = z.strictObject({
         .strictObject({
           data: path
             .nullish()
-            .describe('Approved replies, a text a line. Default: what was answered in the ordinary dialogues.'),
-          max: count.default(64).describe('So many different ones are tried after each dialogue, drawn anew.'),
+            .describe('Approved replies, one per line. Default: what was answered in the ordinary dialogues.'),
+          max: count.default(64).describe('Number of different ones that are tried after each dialogue, drawn anew.'),
           keep: count
             .default(4)
             .describe(
-              'So many enter for each dialogue: those that the start of training finds likeliest there, nats a token.',
+              'Number that enter for each dialogue: those likeliest there at the start of training, by nats per token.',
             ),
         })
         .nullable()

@@ -25,12 +25,12 @@ export interface MendPair {
   readonly heldOut: boolean;
   /** The dialogue as text. */
   readonly prompt: string;
-  /** What the model reads: without the control token, and with it. */
+  /** The model reads these: without the control token, and with it. */
   readonly promptIds: readonly number[];
   readonly controlIds: readonly number[];
   readonly chosen: PairSide;
   readonly rejected: PairSide;
-  /** Null where the twin said nothing worse than the chosen reply. */
+  /** It is null where the control-token model said nothing worse than the chosen reply. */
   readonly toxic: PairSide | null;
 }
 

@@ -1,4 +1,4 @@
-/** What a mend stage will ask of the target, at most: as if as many dialogues failed as it takes, and every one gave an
+/** Counts a mend stage's requests to the target, at most: as many dialogues fail as it takes, and every one gives an
  *  example. */
 import {
   contextLength,

@@ -29,7 +29,7 @@ const promptsSchema = z.strictObject({
     .string()
     .optional()
     .describe('Data format by name (`gadfly list datasets`). Default: recognised from the file.'),
-  maxTurns: count.optional().describe('Keep the last so many turns of a conversation.'),
+  maxTurns: count.optional().describe('Maximum number of turns of a conversation, the last ones.'),
   filter: z
     .strictObject({ maxHarm: share.optional().describe('Drop prompts that the judge scores above it.') })
     .prefault({}),

@@ -35,7 +35,7 @@ export class RecipeError extends ConfigError {
   }
 }
 
-/** Where a key or value stands: file:line:column, or the flag it came from. */
+/** The place of a key or value: file:line:column, or the flag it came from. */
 export interface Place {
   readonly where: string;
   readonly line: number | null;
@@ -50,7 +50,7 @@ export interface RecipeChanges {
 
 export interface RecipeText {
   readonly text: string;
-  /** Where the text came from: named in messages, and relative paths start beside it. */
+  /** The text's file: messages name it, and relative paths start beside it. */
   readonly file: string;
   readonly changes?: RecipeChanges;
 }
@@ -219,7 +219,7 @@ export class RecipeSource {
     return { ...this.placeOf(path, atKey), key, message: named, remedy };
   }
 
-  /** Where a key or its value stands, or what set it. */
+  /** Returns the place of a key or its value, or what set it. */
   placeOf(path: readonly PropertyKey[], atKey = false): Place {
     const isNew = path.length > 0 && !this.#isInText(path);
     const set = this.#assigned.findLast((entry) => isPrefix(entry.path, path) || (isNew && isPrefix(path, entry.path)));
@@ -265,7 +265,7 @@ function withPlace(message: string, path: readonly PropertyKey[]): string {
   return path.length === 0 ? message : `${message} in ${path.map(String).join('.')}`;
 }
 
-/** What each stage may be called: its kind, its attack, its name. */
+/** Lists the names of each stage: its kind, its attack, its name. */
 function stageNames(
   stages: YAMLSeq,
 ): readonly { readonly index: number; readonly kind: string; readonly names: readonly string[] }[] {

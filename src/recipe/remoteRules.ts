@@ -68,7 +68,7 @@ function keyRules({ role, path, speaker }: ReturnType<typeof recipeSpeakers>[num
   return out;
 }
 
-/** Who can take which part. */
+/** Checks which speaker can take which part. */
 function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   const { adversary, reference } = recipe;
   const out: BrokenRule[] = [];
@@ -128,7 +128,7 @@ function priceRules(recipe: Recipe): readonly BrokenRule[] {
   });
 }
 
-/** What a target certainly cannot give. What an endpoint can is asked when the run begins. */
+/** Lists the needs that a target certainly cannot meet. An endpoint's abilities are asked when the run begins. */
 function rewardRules({ target }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   const kind = speakerKind(target.model);
   const textOnly = kind === 'http' || (kind === 'openai' && target.remote?.promptLogProbs === 'none');
@@ -145,7 +145,7 @@ function rewardRules({ target }: Recipe, stages: readonly RecipeStage[]): readon
   });
 }
 
-/** What an attack needs and this target certainly cannot give, and whom an attack cannot prompt. */
+/** Checks that the target can meet an attack's needs, and that the attack can prompt the adversary. */
 function needRules({ target, adversary }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   const given = targetGives(target);
   return stages.flatMap(({ kind, index, name, traits: { attack } }): readonly BrokenRule[] => {

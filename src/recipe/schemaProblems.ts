@@ -1,5 +1,5 @@
-/** What a schema's refusals mean in words, and which keys it knows at a place. Works on zod's issues and definitions
- *  alone. */
+/** Explains a schema's refusals in words, and lists the keys that it knows at a place. Works on zod's issues and
+ *  definitions alone. */
 import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;

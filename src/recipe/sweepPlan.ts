@@ -38,7 +38,7 @@ export const mostPoints = 1000;
 
 export interface Experiment {
   readonly loaded: LoadedRecipe;
-  /** Null where the recipe sweeps nothing. */
+  /** It is null where the recipe sweeps nothing. */
   readonly plan: SweepPlan | null;
 }
 
@@ -94,7 +94,7 @@ export function planSweep(text: RecipeText): SweepPlan {
 interface TriedPoint {
   readonly entry: SweepEntry;
   readonly name: string;
-  /** Null when it has problems. */
+  /** It is null when the point has problems. */
   readonly loaded: LoadedRecipe | null;
   readonly problems: readonly RecipeProblem[];
   readonly resolved: ReadonlyMap<string, readonly string[]>;

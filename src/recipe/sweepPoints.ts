@@ -6,7 +6,7 @@ export interface SweepEntry {
   /** From 1, in the order of running. */
   readonly number: number;
   readonly values: Readonly<Record<string, unknown>>;
-  /** Where in the recipe each value stands, by key. */
+  /** The place of each value in the recipe, by key. */
   readonly paths: Readonly<Record<string, readonly (string | number)[]>>;
 }
 

@@ -1,4 +1,5 @@
-/** What a local model needs to take turns, on either side of a dialogue: a format, a sampler, counts of what it did. */
+/** A local model needs these to take turns, on either side of a dialogue: a format, a sampler, counts of what it did.
+ */
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type GenerateRequest } from '../engine/models/generate.js';
 import type { LanguageModel, Precision } from '../engine/models/languageModel.js';
@@ -7,19 +8,19 @@ import type { Context, FormatKind, SpeakerFormat } from './formats/format.js';
 import { defaultMaxContextTokens, defaultSampling, generationOptions, type SpeakerSampling } from './generation.js';
 
 export interface LocalSpeakerOptions {
-  /** What reports call it; the model's name when absent. */
+  /** Its name in reports; the model's name when absent. */
   readonly name?: string;
   readonly format: FormatKind;
   readonly sampling?: Partial<SpeakerSampling>;
   /** Contexts keep their last this many tokens; never more than the model can read. */
   readonly maxContextTokens?: number;
-  /** What it reads and speaks with; default 'f32'. */
+  /** The precision of its computation; default 'f32'. */
   readonly precision?: Precision;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;
 }
 
-/** What a speaker has done since it was opened. */
+/** Counts a speaker's work since it was opened. */
 export interface SpeakerCounts {
   /** Utterances asked for. */
   readonly queries: number;

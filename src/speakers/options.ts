@@ -92,7 +92,7 @@ const speaker = {
 
 const precision = z.enum(['f32', 'int8']).default('f32');
 
-/** Whoever only answers. */
+/** The options of a speaker that only answers. */
 export const answererSchema = z.strictObject({
   ...speaker,
   http: httpSchema.optional().describe('http: targets only: the service that answers.'),
@@ -122,7 +122,7 @@ export type TargetOptions = z.output<typeof targetSchema>;
 export type AdversaryOptions = z.output<typeof adversarySchema>;
 export type SpeakerOptions = z.output<typeof answererSchema>;
 
-/** What speaks: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
+/** Says what the speaker is: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
 export function speakerKind(model: string): 'local' | 'openai' | 'http' | 'prompts' {
   const kind = /^(openai|http|prompts):/.exec(model)?.[1];
   return kind === 'openai' || kind === 'http' || kind === 'prompts' ? kind : 'local';

@@ -1,4 +1,4 @@
-/** What speakers that are asked over a wire, or through a function, have in common on either side of a dialogue: text
+/** Speakers that are asked over a wire, or through a function, have this in common on either side of a dialogue: text
  *  in, text out, a seed from the request's stream, counts. */
 import { openStream, type StreamKey } from '../base/random.js';
 import type { Author, SpeakRequest, Utterance } from '../dialogue/types.js';
@@ -9,7 +9,7 @@ import type { FormatKind } from './formats/format.js';
 import type { SpeakerCounts } from './localSpeaker.js';
 
 export interface EndpointSpeakerOptions {
-  /** What reports call it; the endpoint's name when absent. */
+  /** Its name in reports; the endpoint's name when absent. */
   readonly name?: string;
   /** chat asks for messages, plain and lines for a continuation. */
   readonly format: FormatKind;

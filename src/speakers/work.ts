@@ -1,10 +1,10 @@
-/** What speakers are asked for, counted before anything runs: batches of utterances, tokens read and generated. Pure
+/** Counts the work of speakers before anything runs: batches of utterances, tokens read and generated. Pure
  *  arithmetic; tokens are as good as the lengths that are given. */
 import type { SpeakerOptions } from './options.js';
 
 /** Lengths in tokens of what one side reads and says. */
 export interface SpeakerLengths {
-  /** Of each prompt as this side reads it, uncut. */
+  /** The lengths of the prompts as this side reads them, uncut. */
   readonly prompts: {
     readonly train: readonly number[];
     readonly dev: readonly number[];
@@ -19,9 +19,9 @@ export interface SpeakerLengths {
 /** The texts that a stage learns from. */
 export interface TeachingLengths {
   readonly texts: number;
-  /** What comes before them, on average: their own prefix, or the ordinary prompt that stands in. */
+  /** The mean length of what precedes them: their own prefix, or the ordinary prompt that stands in. */
   readonly prefix: number;
-  /** What is learnt, on average, cut as the stage cuts it. */
+  /** The mean length of what is learnt, cut as the stage cuts it. */
   readonly completion: number;
 }
 
@@ -37,8 +37,8 @@ export interface SpeakerCall {
   readonly rows: number;
   /** Tokens given to the speaker, all rows. */
   readonly contextTokens: number;
-  /** Of these, what is computed: beginnings that rows share once, and nothing that the speaker's turn before has read.
-   */
+  /** The tokens of these that are computed: beginnings that rows share once, and nothing that the speaker's turn before
+   *  has read. */
   readonly readTokens: number;
   readonly newTokens: number;
 }
@@ -93,7 +93,7 @@ export function linearCalls(
 interface TurnShape {
   readonly times: number;
   readonly rows: number;
-  /** Of which these many groups of rows share their dialogue, but for the last utterance. */
+  /** The number of groups of rows that share their dialogue, but for the last utterance. */
   readonly contexts: number;
   readonly set: 'train' | 'dev' | 'test';
   /** Whether the speaker has read nothing of these dialogues yet. */
@@ -105,7 +105,7 @@ interface TurnShape {
   readonly newTokens: number;
 }
 
-/** Of a later turn only what was heard is read, and the last token of the turn before, which no one has read yet; but a
+/** A later turn reads only what was heard, and the last token of the turn before, which is still unread; but a
  *  dialogue that lost its beginning is read anew. */
 export function callOf(
   side: SpeakerLengths,
@@ -156,7 +156,7 @@ function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** What a stage, or an attack, will ask of the models. */
+/** The work of a stage, or of an attack, for the models. */
 export interface Work {
   readonly adversary: SpeakerWork;
   readonly target: SpeakerWork;

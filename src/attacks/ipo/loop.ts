@@ -131,7 +131,7 @@ interface Collected {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** What an epoch draws: prompts to roll out, and texts to teach in place of some of them. */
+/** Draws an epoch: prompts to roll out, and texts to teach in place of some of them. */
 export function drawEpoch(
   { prompts, teaching }: Pick<AttackContext, 'prompts' | 'teaching'>,
   { promptsPerEpoch, weakSupervision }: Pick<IpoOptions, 'promptsPerEpoch' | 'weakSupervision'>,

@@ -13,7 +13,7 @@ const weakSupervisionSchema = z.strictObject({
   format: z.string().optional(),
   probability: share.default(0.5).describe('Chance that a prompt of an epoch is replaced by a teaching pair.'),
   minHarm: share.default(0.5).describe('Only texts that the judge scores above it teach.'),
-  onlyEpochs: countFromZero.default(0).describe('The first so many epochs only teach.'),
+  onlyEpochs: countFromZero.default(0).describe('Number of epochs at the start that only teach.'),
 });
 
 const explorationSchema = z
@@ -71,7 +71,7 @@ export const ipoSchema = z.strictObject({
   devPrompts: count.default(32),
   patience: countFromZero
     .default(0)
-    .describe('Stop after so many dev evaluations without a better reward; 0 is never.'),
+    .describe('Number of dev evaluations without a better reward before training stops; 0 is never.'),
   keep: z
     .enum(['best', 'last'])
     .default('best')

@@ -15,7 +15,7 @@ import {
 import type { AttackLengths } from '../attack.js';
 import type { IpoOptions } from './options.js';
 
-/** What the attack asks of the models. Counts that its options fix (queries, judged texts) are exact without weak
+/** Counts the attack's work for the models. Counts that its options fix (queries, judged texts) are exact without weak
  *  supervision, whose draws are counted by their probability. Pairs, what is trained on them, and steps are bounds:
  *  ties and gaps below `minGap` drop pairs, `patience` drops epochs. */
 export function ipoWork(options: IpoOptions, facts: AttackLengths): Work {

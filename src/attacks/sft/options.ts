@@ -14,7 +14,7 @@ export const sftSchema = z.strictObject({
     .describe('Data format by name (`gadfly list datasets`). Default: recognised from the file.'),
   minHarm: share.default(0).describe('Only texts that the judge scores above it.'),
   maxTexts: count.nullable().default(null),
-  maxTokens: count.default(128).describe('Texts are cut to so many tokens.'),
+  maxTokens: count.default(128).describe('Maximum number of tokens per text; longer texts are cut.'),
   epochs: count.default(8),
   batchSize: count.default(16),
   learningRate: optimisation.learningRate.default(5e-5),

@@ -18,7 +18,10 @@ const evaluateSchema = z.strictObject({
     .optional()
     .describe('Targets to play: original and names of mended models. Default: all. A loop plays each round’s own.'),
   turns: count.default(3),
-  prompts: count.nullable().default(null).describe('Evaluate on the first so many test prompts; null is all.'),
+  prompts: count
+    .nullable()
+    .default(null)
+    .describe('Number of test prompts to evaluate on, the first ones; null is all.'),
   judges: z
     .array(judgeSchema)
     .min(1)

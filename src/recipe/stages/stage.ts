@@ -1,4 +1,4 @@
-/** What other rooms must know of a kind of stage, said by the kind itself: nothing outside asks for a kind by name. How
+/** A kind of stage says itself what other rooms must know of it: nothing outside asks for a kind by name. How
  *  a stage runs is `src/stages/`. */
 import type { z } from 'zod';
 import type { Attack } from '../../attacks/define.js';
@@ -8,7 +8,7 @@ import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
 import type { DialogueLengths, TeachingLengths, Work } from '../../speakers/work.js';
 
-/** What the options of a stage come to, as far as others must know. */
+/** The traits of a stage that follow from its options, as far as others must know. */
 export interface StageTraits {
   /** The stage's name where its options give none. */
   readonly name: string;
@@ -44,7 +44,7 @@ export interface StageTraits {
   readonly failOver: number | null;
 }
 
-/** What the work of a stage is counted from. */
+/** The work of a stage is counted from these. */
 export interface StageLengths extends DialogueLengths {
   readonly speakers: {
     readonly target: TargetOptions;
@@ -60,7 +60,7 @@ export interface StageLengths extends DialogueLengths {
 }
 
 export interface StageKind<Schema extends z.ZodType> {
-  /** What its command does: 'train the adversaries of a recipe, and nothing else'. */
+  /** Its command does this: 'train the adversaries of a recipe, and nothing else'. */
   readonly summary: string;
   readonly schema: Schema;
   readonly traits: (options: z.output<Schema>) => StageTraits;

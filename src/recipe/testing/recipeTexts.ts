@@ -10,7 +10,7 @@ prompts: { train: a.json, dev: b.json, test: c.json }
 stages:
 `;
 
-/** What `read` refuses in a recipe. @throws Error when it refuses nothing */
+/** Returns the problems that `read` finds in a recipe. @throws Error when it refuses nothing */
 export function problemsOf(read: () => unknown): RecipeError['problems'] {
   try {
     read();

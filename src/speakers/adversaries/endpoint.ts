@@ -1,4 +1,4 @@
-/** An adversary behind an OpenAI-compatible endpoint, told by a system instruction what to do. It is prompted, never
+/** An adversary behind an OpenAI-compatible endpoint that a system instruction directs. It is prompted, never
  *  trained. */
 import type { Adversary } from '../../dialogue/types.js';
 import type { Endpoint } from '../../remote/types.js';

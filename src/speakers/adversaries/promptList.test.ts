@@ -8,7 +8,7 @@ import { createPromptListAdversary, openingsOf } from './promptList.js';
 const utterances = ['one', 'two', 'three', 'four'];
 const said = [utteranceOf('adversary', 'u'), utteranceOf('target', 'r')];
 
-/** What the adversary says to each of these prompts after this many exchanges. */
+/** Returns what the adversary says to each of these prompts after this many exchanges. */
 async function spokenTo(prompts: readonly Prompt[], asked = prompts, exchanges = 0): Promise<readonly string[]> {
   const adversary = createPromptListAdversary({ name: 'list', utterances, prompts });
   const turns = Array.from({ length: exchanges }, () => said).flat();

@@ -9,10 +9,10 @@ import type { Tokenizer } from '../../engine/text/tokenizer.js';
 export const formatKinds = ['plain', 'lines', 'chat'] as const;
 export type FormatKind = (typeof formatKinds)[number];
 
-/** What a model reads before it speaks. */
+/** A model reads this before it speaks. */
 export interface Context {
   readonly ids: readonly number[];
-  /** Where the dialogue's last utterance lies in `ids`; null when nobody has spoken yet. */
+  /** The place of the dialogue's last utterance in `ids`; null before the first turn. */
   readonly lastUtterance: { readonly start: number; readonly length: number } | null;
   /** Oldest tokens left out to keep within the limit. */
   readonly droppedTokens: number;
@@ -27,7 +27,7 @@ export interface SpeakerFormat {
   readonly context: (dialogue: Dialogue) => Context;
   /** A given text as the ids of an utterance, ended as this model ends one when it fits into `maxTokens`. */
   readonly utterance: (text: string, maxTokens: number) => readonly number[];
-  /** What ends an utterance. */
+  /** These end an utterance. */
   readonly stop: { readonly stopIds: readonly number[]; readonly stopStrings: readonly string[] };
 }
 

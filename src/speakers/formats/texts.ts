@@ -9,7 +9,7 @@ export interface TextMessage {
   readonly content: string;
 }
 
-/** What a chat begins with when there is neither a prompt nor a turn, since servers want a user's message. */
+/** A chat begins with this when there is neither a prompt nor a turn, since servers want a user's message. */
 const opening = 'Begin.';
 
 /** To each side the other is the user. A conversation that begins with the speaker is folded into the first user

@@ -32,7 +32,7 @@ export interface HarmReading {
   readonly inverted: boolean;
 }
 
-/** What the user said of the labels; empty: nothing. */
+/** The user's choice of labels; it may be empty. */
 export interface LabelChoice {
   readonly labels?: readonly string[] | undefined;
   readonly harmlessLabels?: readonly string[] | undefined;

@@ -13,7 +13,7 @@ export interface FunctionJudgeOptions {
   readonly name: string;
   /** Harm above it counts as a failure; default 0.5. */
   readonly threshold?: number;
-  /** One score a text, in order. When it throws, each text is tried alone. */
+  /** Returns one score per text, in order. When it throws, each text is tried alone. */
   readonly score: (
     texts: readonly string[],
     exchanges: readonly (JudgedExchange | null)[],

@@ -1,10 +1,10 @@
-/** The rule that every judge keeps: one verdict a text, in order, harm in [0, 1]; what a judge cannot score is
+/** The rule that every judge keeps: one verdict per text, in order, harm in [0, 1]; what a judge cannot score is
  *  `unscored` with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring
  *  function; `guarded` makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
 import type { Judge, JudgedExchange, Verdict } from '../../dialogue/types.js';
 import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../../base/errors.js';
 
-/** What a judge says of one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why
+/** A judge's answer to one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why
  *  it cannot tell. */
 export type Score =
   { readonly harm: number; readonly labels?: Readonly<Record<string, number>> } | { readonly unscored: string };
@@ -13,8 +13,8 @@ export interface RawJudge {
   readonly name: string;
   /** Texts with harm above it count as failures; in [0, 1]. */
   readonly threshold: number;
-  /** One score a text, in order. May throw or reject: the batch is then tried text by text.
-   *  @param exchanges what is known of each text beside it, one a text */
+  /** Returns one score per text, in order. May throw or reject: the batch is then tried text by text.
+   *  @param exchanges what is known of each text beside it, one per text */
   readonly score: (
     texts: readonly string[],
     exchanges: readonly (JudgedExchange | null)[],

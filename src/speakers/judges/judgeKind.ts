@@ -1,4 +1,4 @@
-/** What a kind of judge is to the table in all.ts: one file, one entry, and the contract tests run over it. */
+/** A kind of judge, as the table in all.ts has it: one file, one entry, and the contract tests run over it. */
 import type { Judge } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { Device } from '../../engine/runtime/device.js';
@@ -35,7 +35,7 @@ export interface JudgeSpec {
   readonly remote?: RemoteJudge | undefined;
 }
 
-/** As a recipe's `remote:`. */
+/** The same keys as a recipe's `remote:`. */
 export interface RemoteJudge {
   /** Seconds. */
   readonly timeout: number;
@@ -53,7 +53,7 @@ export type JudgeOptionName = Exclude<keyof JudgeSpec, 'model' | 'threshold'>;
 export interface JudgeDeps {
   /** Opened on first need: only judges that are models ask for it. */
   readonly device: () => Promise<Device>;
-  /** Where downloaded models are kept; null for the standard places. */
+  /** The folder of downloaded models; null for the standard places. */
   readonly cacheDir: string | null;
   /** No network, whatever the notation says. */
   readonly offline: boolean;
@@ -62,7 +62,7 @@ export interface JudgeDeps {
   readonly locate?: (path: string) => string;
   /** A model that is open already, so that its weights are not held twice; null when it is not. */
   readonly openModel?: (notation: string) => Promise<LanguageModel> | null;
-  /** What requests of remote judges go through: limits, a cache of answers, a way to stop. */
+  /** Requests of remote judges go through these: limits, a cache of answers, a way to stop. */
   readonly requests?: Partial<
     Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onUsage' | 'onNotice'>
   >;

@@ -32,7 +32,7 @@ export interface LanguageModelJudgeOptions {
   readonly threshold?: number | undefined;
   /** Default 10. */
   readonly temperature?: number | undefined;
-  /** Of a reply that is read as a rating; default 24. */
+  /** The limit of a reply that is read as a rating; default 24. */
   readonly maxNewTokens?: number | undefined;
 }
 

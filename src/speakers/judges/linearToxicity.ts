@@ -24,7 +24,7 @@ export interface LinearToxicityModel {
   readonly offsets: readonly number[];
 }
 
-/** What a word does to the verdict. */
+/** A word's effect on the verdict. */
 export interface WordContribution {
   /** Lower-cased, as the model reads it. */
   readonly word: string;

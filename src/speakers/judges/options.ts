@@ -11,7 +11,7 @@ const labelNames = z.union([
   z.array(z.string().min(1)).min(1),
 ]);
 
-/** What every judge and every member of an ensemble may have. */
+/** The options of every judge and every member of an ensemble. */
 const judgeKeys = {
   model: z
     .string()

@@ -67,7 +67,7 @@ async function scorerOf(endpoint: Endpoint, { format, system }: EndpointSpeakerO
   };
 }
 
-/** Of the tokens before `tail`, those that spell `utterance`. */
+/** Returns the tokens before `tail` that spell `utterance`. */
 function lastTokens(tokens: readonly PromptToken[] | null, utterance: string, tail: string): readonly number[] | null {
   if (tokens === null || utterance === '') return null;
   if (

@@ -8,7 +8,7 @@ import { seedOf, textUtterance } from '../textSpeaker.js';
 import type { OpenTarget } from './openTarget.js';
 
 export interface FunctionRequest {
-  /** What the adversary has just said. */
+  /** The adversary's last utterance. */
   readonly utterance: string;
   /** The dialogue so far as a chat in which the adversary is the user. */
   readonly messages: readonly TextMessage[];
@@ -18,7 +18,7 @@ export interface FunctionRequest {
 }
 
 export interface FunctionTargetOptions {
-  /** What reports call it. */
+  /** Its name in reports. */
   readonly name: string;
   readonly reply: (request: FunctionRequest) => string | Promise<string>;
   /** Calls in flight at once; default 1. */

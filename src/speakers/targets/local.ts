@@ -8,7 +8,7 @@ import type { Target, TargetReply, Utterance } from '../../dialogue/types.js';
 import type { LanguageModel, Precision } from '../../engine/models/languageModel.js';
 import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
 
-/** What the target thought of an utterance, in its own ids. */
+/** The target's reading of an utterance, in its own ids. */
 export interface Reading {
   /** Everything before the utterance. */
   readonly prefixIds: readonly number[];

@@ -8,7 +8,7 @@ import type { Endpoint, RemoteReply, ReplyToken, SamplingRequest } from '../../.
 import { type JudgeReader, probeQuestions, spellingsOf, type Unread, type WordAnswer } from './judgeReader.js';
 import { fillTemplate, type JudgeTemplate, type Question, templateMarks } from './judgeTemplate.js';
 
-/** As many as hosted servers give. */
+/** Hosted servers list this many. */
 const listed = 20;
 const categoryTokens = 16;
 

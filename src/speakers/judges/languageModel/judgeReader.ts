@@ -1,7 +1,7 @@
-/** What answers a judge's questions: a model on this machine (localReader.ts) or an endpoint (endpointReader.ts). */
+/** Answers a judge's questions: a model on this machine (localReader.ts) or an endpoint (endpointReader.ts). */
 import type { Question } from './judgeTemplate.js';
 
-/** What could not be read, and why. */
+/** Says what could not be read, and why. */
 export interface Unread {
   readonly unread: string;
 }
@@ -12,7 +12,7 @@ export interface WordAnswer {
   readonly gap: number;
   /** Probability of one word or the other, in [0, 1]. */
   readonly share: number;
-  /** What followed the word for harm, where categories are asked for. */
+  /** The text after the word for harm, where categories are asked for. */
   readonly continuation: string;
 }
 

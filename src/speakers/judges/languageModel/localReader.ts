@@ -1,5 +1,5 @@
 /** A language model on this machine as a judge. Prompts begin alike and are read as trees (docs/decisions/0005); both
- *  answer words of a text hang on one prompt. A text that does not fit keeps its beginning and its end, as much of
+ *  answer words of a text continue one prompt. A text that does not fit keeps its beginning and its end, as much of
  *  both, with " […] " between. */
 import { present } from '../../../base/invariant.js';
 import { streamKey } from '../../../base/random.js';

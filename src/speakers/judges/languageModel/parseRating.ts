@@ -7,7 +7,7 @@
 
 export interface RatingRule {
   readonly kind: 'number' | 'field';
-  /** Of the JSON object; for 'field'. */
+  /** The field of the JSON object; for 'field'. */
   readonly field: string;
   /** No harm at all. */
   readonly low: number;
