@@ -9,6 +9,7 @@ import { diagnoseLines, failureModes, isRude, modeIds, type ModeId } from './mod
 import { modeProbabilities } from './probabilities.js';
 import { dialogueText, sampleDialogue, samplePlanted, samplePrompt } from './sample.js';
 import { nextLines, selfPlay } from './selfPlay.js';
+import { textItems } from '../src/dialogue/score.js';
 
 export interface Share {
   readonly share: number;
@@ -109,13 +110,13 @@ export async function measureJudge(
   ];
   const exchanges = spoken.flatMap((dialogue) => dialogue.exchanges);
   const agreement = async (texts: readonly string[]): Promise<Share> => {
-    const verdicts = await judge.judge(texts);
+    const verdicts = await judge.judge(textItems(texts));
     return shareOf(
       verdicts.map((verdict, i) => verdict.kind === 'scored' && verdict.failed === isRude(texts[i] ?? '')),
     );
   };
   const damaged = Array.from({ length: 2000 }, () => drawLabelled(stream));
-  const verdicts = await judge.judge(damaged.map(({ text }) => text));
+  const verdicts = await judge.judge(textItems(damaged.map(({ text }) => text)));
   const meanHarm = (rude: number): number => {
     const harms = verdicts.flatMap((verdict, i) =>
       verdict.kind === 'scored' && damaged[i]?.rude === rude ? [verdict.harm] : [],

@@ -52,6 +52,7 @@ export type {
   ExchangeScore,
   Judge,
   JudgedExchange,
+  JudgedItem,
   PreferencePair,
   Prompt,
   RolloutTree,

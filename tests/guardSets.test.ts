@@ -13,6 +13,7 @@ import {
   summariseChoices,
 } from '../src/measures/choices.js';
 import { openJudge } from '../src/speakers/judges/all.js';
+import { textItems } from '../src/dialogue/score.js';
 
 describe.each(Object.keys(shippedChoices) as (keyof typeof shippedChoices)[])('the shipped %s questions', (name) => {
   let questions: readonly ChoiceQuestion[];
@@ -34,7 +35,7 @@ describe.each(Object.keys(shippedChoices) as (keyof typeof shippedChoices)[])('t
       { model: 'insult-words' },
       { device: () => Promise.reject(new Error('no device here')), cacheDir: '', offline: true },
     );
-    const verdicts = await judge.judge(texts);
+    const verdicts = await judge.judge(textItems(texts));
     expect(texts.filter((_, i) => verdicts[i]?.kind !== 'scored' || verdicts[i].failed)).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assetPath } from '../src/base/packageRoot.js';
 import * as gadfly from '../src/index.js';
+import { textItems } from '../src/dialogue/score.js';
 
 const sampling = { maxNewTokens: 12, minNewTokens: 1, temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1 };
 
@@ -43,6 +44,7 @@ describe('the library', () => {
       { model: 'organism:judge' },
       { device: () => Promise.resolve(device), cacheDir: tmpdir(), offline: true },
     );
-    for (const verdict of await judge.judge(spoken.map(({ text }) => text))) expect(verdict.kind).toBe('scored');
+    for (const verdict of await judge.judge(textItems(spoken.map(({ text }) => text))))
+      expect(verdict.kind).toBe('scored');
   });
 });

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
 import { openDevice, openJudge, saveSequenceClassifier, type Device } from '../src/index.js';
 import { byteTokenizer } from './fakes/byteTokenizer.js';
+import { textItems } from '../src/dialogue/score.js';
 
 const root = resolve(import.meta.dirname, '..');
 const dir = mkdtempSync(join(tmpdir(), 'gadfly-train-judge-'));
@@ -61,7 +62,7 @@ it('examples/train-judge.ts makes a judge that tells its labels apart', async ()
     { model: join(dir, 'judge') },
     { device: () => Promise.resolve(device), cacheDir: dir, offline: true },
   );
-  const harm = (await judge.judge(['zz7', 'aa7'])).map((verdict) =>
+  const harm = (await judge.judge(textItems(['zz7', 'aa7']))).map((verdict) =>
     verdict.kind === 'scored' ? verdict.harm : Number.NaN,
   );
   expect(harm[0]).toBeGreaterThan(harm[1] ?? Number.NaN);

@@ -1,7 +1,7 @@
 /** A judge over many texts, with progress, and its figures against human labels. */
 import { openStream, streamKey } from '../base/random.js';
 import type { LabelledText } from '../dialogue/datasets/labelled.js';
-import type { Judge, JudgedExchange, Verdict } from '../dialogue/types.js';
+import type { Judge, JudgedItem, Verdict } from '../dialogue/types.js';
 import { countUnscored, type UnscoredCount } from '../dialogue/unscored.js';
 import type { JsonObject } from '../base/json.js';
 import { type ClassificationSummary, type Estimate, summariseClassification } from '../stats/classification.js';
@@ -22,19 +22,17 @@ export interface Judged {
 
 export async function judgeAll(
   judge: Judge,
-  texts: readonly string[],
-  exchanges: readonly (JudgedExchange | null)[],
+  items: readonly JudgedItem[],
   { progress, terminal }: Pick<CommandContext, 'progress' | 'terminal'>,
 ): Promise<Judged> {
   const start = terminal.clock.monotonicMs();
   const verdicts: Verdict[] = [];
-  for (let at = 0; at < texts.length; at += chunk) {
-    if (texts.length > chunk) progress.update({ task: judge.name, done: at, total: texts.length, unit: 'texts' });
-    const found = await judge.judge(texts.slice(at, at + chunk), exchanges.slice(at, at + chunk));
+  for (let at = 0; at < items.length; at += chunk) {
+    if (items.length > chunk) progress.update({ task: judge.name, done: at, total: items.length, unit: 'texts' });
+    const asked = items.slice(at, at + chunk);
+    const found = await judge.judge(asked);
     verdicts.push(
-      ...texts
-        .slice(at, at + chunk)
-        .map((_, i): Verdict => found[i] ?? { kind: 'unscored', reason: 'the judge gave no verdict' }),
+      ...asked.map((_, i): Verdict => found[i] ?? { kind: 'unscored', reason: 'the judge gave no verdict' }),
     );
   }
   progress.stop();
@@ -43,7 +41,7 @@ export async function judgeAll(
     judge,
     verdicts,
     unscored: countUnscored(verdicts),
-    textsPerSecond: seconds > 0 ? texts.length / seconds : null,
+    textsPerSecond: seconds > 0 ? items.length / seconds : null,
   };
 }
 

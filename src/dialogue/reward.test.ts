@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkReward, paperReward, rewardOf, rewardTerms, type ExchangeFacts } from './reward.js';
-import { meanNll, scoreExchanges } from './score.js';
+import { judgedAgain, meanNll, scoreExchanges } from './score.js';
 import { scriptedJudge, scriptedTarget, utteranceOf } from './testing/scripted.js';
-import type { Verdict } from './types.js';
+import type { Judge, JudgedItem, Verdict } from './types.js';
 
 const scored = (harm: number): Verdict => ({ kind: 'scored', harm, failed: harm > 0.5, labels: {} });
 const unscored: Verdict = { kind: 'unscored', reason: 'test' };
@@ -81,6 +81,36 @@ describe('scoring', () => {
     const judge = scriptedJudge((text) => text.length / 100);
     await scoreExchanges([exchange, exchange], { judge, reward: { reply: 1 } });
     expect(judge.calls).toEqual([['b c', 'b c', 'a thorn b c', 'a thorn b c', 'a thorn', 'a thorn']]);
+  });
+
+  it('judges again exchange by exchange, and gives the scores that the first judging gave', async () => {
+    const judge = scriptedJudge((text) => text.length / 100);
+    const options = { judge, reward: { reply: 1, likelihood: 0.1 } };
+    const scores = await scoreExchanges([exchange, exchange], options);
+    const prompt = { id: 'p', text: 'p', conversationId: 'p' };
+    const turns = [exchange.utterance, exchange.answer.reply, exchange.utterance, exchange.answer.reply];
+    expect(await judgedAgain([{ dialogue: { prompt, turns }, scores }], options)).toEqual([scores]);
+    expect(judge.calls[1]).toEqual(['b c', 'a thorn b c', 'a thorn', 'b c', 'a thorn b c', 'a thorn']);
+  });
+
+  it('tells the judge the goal with every text, and the exchange with all but the utterance alone', async () => {
+    const asked: (readonly JudgedItem[])[] = [];
+    const judge: Judge = {
+      ...scriptedJudge(() => 0),
+      judge: async (items) => {
+        asked.push(items);
+        return items.map(() => scored(0));
+      },
+    };
+    await scoreExchanges([{ ...exchange, goal: 'g' }], { judge, reward: { reply: 1 } });
+    const known = { exchange: { utterance: 'a thorn', reply: 'b c' }, goal: 'g' };
+    expect(asked).toEqual([
+      [
+        { text: 'b c', ...known },
+        { text: 'a thorn b c', ...known },
+        { text: 'a thorn', goal: 'g' },
+      ],
+    ]);
   });
 
   it('reports the reply alone beside the exchange, so that a toxic probe cannot pass for a toxic reply', async () => {

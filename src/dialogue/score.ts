@@ -3,11 +3,23 @@ import { TargetError } from '../base/errors.js';
 import { invariant, present } from '../base/invariant.js';
 import { joinPlain, type JoinTurns } from './join.js';
 import { rewardOf, type RewardWeights } from './reward.js';
-import type { ExchangeScore, Judge, JudgedExchange, TargetReply, Utterance, Verdict } from './types.js';
+import type {
+  ExchangeScore,
+  Judge,
+  JudgedExchange,
+  JudgedItem,
+  Prompt,
+  ScoredDialogue,
+  TargetReply,
+  Utterance,
+  Verdict,
+} from './types.js';
 
 export interface UnscoredExchange {
   readonly utterance: Utterance;
   readonly answer: TargetReply;
+  /** Of the dialogue's prompt, where it has one. */
+  readonly goal?: string;
 }
 
 export interface ScoringOptions {
@@ -17,45 +29,96 @@ export interface ScoringOptions {
   readonly join?: JoinTurns;
 }
 
-/** One score an exchange, in order. The judge is asked once: replies, then exchanges, then utterances. */
+/** Gives one score per exchange, in order. The judge is asked once: replies, then exchanges, then utterances. */
 export async function scoreExchanges(
   exchanges: readonly UnscoredExchange[],
   options: ScoringOptions,
 ): Promise<readonly ExchangeScore[]> {
-  const join = options.join ?? joinPlain;
-  const n = exchanges.length;
-  if (n === 0) return [];
-  const known = exchanges.map(({ utterance, answer }) => ({ utterance: utterance.text, reply: answer.reply.text }));
-  const verdicts = await judgeTexts(
-    options.judge,
-    [
-      ...known.map(({ reply }) => reply),
-      ...known.map(({ utterance, reply }) => join(utterance, reply)),
-      ...known.map(({ utterance }) => utterance),
-    ],
-    [...known, ...known, ...known.map(() => null)],
+  const known = exchanges.map(({ utterance, answer, goal }): KnownExchange => ({
+    exchange: { utterance: utterance.text, reply: answer.reply.text },
+    adversaryNll: meanNll(answer.utteranceLogProbs),
+    goal,
+  }));
+  return scoreKnown(known, options, (i, part) => part * known.length + i);
+}
+
+/** Scores the exchanges of known dialogues under another judge: one list per dialogue, one score per exchange. What the
+ *  target thought of an utterance does not change with the judge. The judge is asked once, exchange by exchange: reply,
+ *  both together, utterance. */
+export async function judgedAgain(
+  dialogues: readonly ScoredDialogue[],
+  options: ScoringOptions,
+): Promise<readonly (readonly ExchangeScore[])[]> {
+  const known = dialogues.flatMap(({ dialogue, scores }) =>
+    scores.map(({ adversaryNll }, i): KnownExchange => ({
+      exchange: {
+        utterance: present(dialogue.turns[2 * i], 'an utterance for each score').text,
+        reply: present(dialogue.turns[2 * i + 1], 'a reply for each score').text,
+      },
+      adversaryNll,
+      goal: dialogue.prompt.goal,
+    })),
   );
-  return exchanges.map(({ answer }, i) => {
-    const facts = {
-      reply: present(verdicts[i], 'a verdict for each reply'),
-      exchange: present(verdicts[n + i], 'a verdict for each exchange'),
-      utterance: present(verdicts[2 * n + i], 'a verdict for each utterance'),
-      adversaryNll: meanNll(answer.utteranceLogProbs),
-    };
-    return { ...facts, reward: rewardOf(facts, options.reward) };
+  const rescored = await scoreKnown(known, options, (i, part) => parts.length * i + part);
+  let next = 0;
+  return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
+}
+
+interface KnownExchange {
+  readonly exchange: JudgedExchange;
+  /** Nats per token. */
+  readonly adversaryNll: number | null;
+  readonly goal: string | undefined;
+}
+
+/** What is judged of an exchange. */
+const parts = ['reply', 'exchange', 'utterance'] as const;
+
+/** @param placeOf where part `part` of exchange `i` stands among the judged texts: a judge that is a model reads its
+ *    texts in batches, so that their order is part of what makes a run repeatable */
+async function scoreKnown(
+  known: readonly KnownExchange[],
+  { judge, reward, join = joinPlain }: ScoringOptions,
+  placeOf: (i: number, part: number) => number,
+): Promise<readonly ExchangeScore[]> {
+  if (known.length === 0) return [];
+  const items = new Array<JudgedItem>(parts.length * known.length);
+  known.forEach(({ exchange, goal }, i) => {
+    const { utterance, reply } = exchange;
+    const aim = goalPart(goal);
+    items[placeOf(i, 0)] = { text: reply, exchange, ...aim };
+    items[placeOf(i, 1)] = { text: join(utterance, reply), exchange, ...aim };
+    items[placeOf(i, 2)] = { text: utterance, ...aim };
+  });
+  const verdicts = await judgeItems(judge, items);
+  return known.map(({ adversaryNll }, i): ExchangeScore => {
+    const at = (part: number): Verdict => present(verdicts[placeOf(i, part)], 'a verdict for each text');
+    const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };
+    return { ...facts, reward: rewardOf(facts, reward) };
   });
 }
 
-/** One verdict a text, in order; a harm outside [0, 1] or NaN becomes `unscored`, so that no average ever meets it. */
-export async function judgeTexts(
-  judge: Judge,
-  texts: readonly string[],
-  exchanges?: readonly (JudgedExchange | null)[],
-): Promise<readonly Verdict[]> {
-  const verdicts = await judge.judge(texts, exchanges);
+/** A reply to judge, with what it answers and the goal of its prompt. */
+export function replyItem({ goal }: Prompt, exchange: JudgedExchange): JudgedItem {
+  return { text: exchange.reply, exchange, ...goalPart(goal) };
+}
+
+/** Texts to judge of which nothing more is known. */
+export function textItems(texts: readonly string[]): readonly JudgedItem[] {
+  return texts.map((text) => ({ text }));
+}
+
+function goalPart(goal: string | undefined): Pick<JudgedItem, 'goal'> {
+  return goal === undefined ? {} : { goal };
+}
+
+/** Gives one verdict per item, in order; a harm outside [0, 1] or NaN becomes `unscored`, so that no average ever meets
+ *  it. */
+export async function judgeItems(judge: Judge, items: readonly JudgedItem[]): Promise<readonly Verdict[]> {
+  const verdicts = await judge.judge(items);
   invariant(
-    verdicts.length === texts.length,
-    `judge ${judge.name} gives one verdict a text (${texts.length}, got ${verdicts.length})`,
+    verdicts.length === items.length,
+    `judge ${judge.name} gives one verdict a text (${items.length}, got ${verdicts.length})`,
   );
   return verdicts.map((verdict) =>
     verdict.kind === 'scored' && !(verdict.harm >= 0 && verdict.harm <= 1)

@@ -12,6 +12,8 @@ export interface Prompt {
   readonly conversationId: string;
   /** Known turns when the source has them (ConvoKit, chat logs); `text` is their join. */
   readonly turns?: readonly string[];
+  /** What the adversary tries to make the target do. The judge may see it, the target never. */
+  readonly goal?: string;
   /** Further fields of the source that a data set keeps, such as a toxicity score. */
   readonly meta?: Readonly<Record<string, string | number | boolean | null>>;
 }
@@ -68,16 +70,20 @@ export interface JudgedExchange {
   readonly reply: string;
 }
 
+/** A text to judge, with what is known of it. Only judges whose prompt shows more than the text look at the rest. */
+export interface JudgedItem {
+  readonly text: string;
+  /** Absent for a text on its own. */
+  readonly exchange?: JudgedExchange;
+  /** What the dialogue tries to make the target do, where its prompt says so. */
+  readonly goal?: string;
+}
+
 export interface Judge {
   readonly name: string;
   readonly threshold: number;
-  /** One verdict a text, in order. Never rejects for one bad text: that text is `unscored`.
-   *  @param exchanges what is known of each text, one entry a text; null, or nothing, for a text on its own. Only
-   *    judges whose prompt shows what was said before look at it. */
-  readonly judge: (
-    texts: readonly string[],
-    exchanges?: readonly (JudgedExchange | null)[],
-  ) => Promise<readonly Verdict[]>;
+  /** Gives one verdict per item, in order. Never rejects for one bad text: that text is `unscored`. */
+  readonly judge: (items: readonly JudgedItem[]) => Promise<readonly Verdict[]>;
   /** What it has read and written since it was opened, by name ('texts', 'promptTokens' …); only judges that are models
    *  count. */
   readonly usage?: () => Readonly<Record<string, number>>;

@@ -30,8 +30,8 @@ export function watchUnscored(judge: Judge, maxUnscored: number, where: string):
   };
   return {
     ...judge,
-    judge: async (...asked) => {
-      const verdicts = await judge.judge(...asked);
+    judge: async (items) => {
+      const verdicts = await judge.judge(items);
       tally.add(verdicts);
       if (tally.counts().texts >= leastTexts) check();
       return verdicts;

@@ -1,6 +1,6 @@
 /** A language model's word on whether a reply evades, beside the rule of evasion.ts. */
 import type { Judge } from '../dialogue/types.js';
-import { judgeTexts } from '../dialogue/score.js';
+import { judgeItems } from '../dialogue/score.js';
 import { answeredUtterance } from './coherence.js';
 import { evasionOf } from './evasion.js';
 import type { AnsweredDialogue } from './replies.js';
@@ -18,10 +18,9 @@ export function askEvasive(
       reply: reply.text,
     }));
     const asked = exchanges.filter(({ reply }) => evasionOf(reply) !== 'empty');
-    const verdicts = await judgeTexts(
+    const verdicts = await judgeItems(
       judge,
-      asked.map(({ reply }) => reply),
-      asked,
+      asked.map((exchange) => ({ text: exchange.reply, exchange })),
     );
     const found = new Map(asked.map((exchange, i) => [exchange, verdicts[i]]));
     return exchanges.map((exchange) => {

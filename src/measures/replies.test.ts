@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteIds, byteTokenizer } from '../../tests/fakes/byteTokenizer.js';
 import { tinyModel } from '../../tests/fakes/tinyModel.js';
 import { streamKey } from '../base/random.js';
-import type { Dialogue, Judge, JudgedExchange, Utterance } from '../dialogue/types.js';
+import type { Dialogue, Judge, JudgedItem, Utterance } from '../dialogue/types.js';
 import { type Embedder, openEmbedder } from '../engine/models/embedder.js';
 import { copyLanguageModel, type LanguageModel } from '../engine/models/languageModel.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
@@ -26,12 +26,12 @@ const dialogueOf = (text: string, ...turns: readonly Utterance[]): Dialogue => (
 });
 
 /** Harm is the share of x in a text; texts with ? are unscored. */
-const countingJudge = (asked: (readonly (JudgedExchange | null)[])[] = []): Judge => ({
+const countingJudge = (asked: (readonly JudgedItem[])[] = []): Judge => ({
   name: 'counting',
   threshold: 0.5,
-  judge: async (texts, exchanges = []) => {
-    asked.push(exchanges);
-    return texts.map((text) => {
+  judge: async (items) => {
+    asked.push(items);
+    return items.map(({ text }) => {
       if (text.includes('?')) return { kind: 'unscored', reason: 'a question' };
       const harm = [...text].filter((letter) => letter === 'x').length / Math.max(1, text.length);
       return { kind: 'scored', harm, failed: harm > 0.5, labels: {} };
@@ -183,10 +183,16 @@ describe('measured replies', () => {
     expect(same?.coherence).toBeCloseTo(1, 6);
   });
 
-  it('the judge is asked once, with what was answered; what it cannot score is null with the reason', async () => {
-    const asked: (readonly (JudgedExchange | null)[])[] = [];
+  it('the judge is asked once, with what was answered and the goal; what it cannot score is null with the reason', async () => {
+    const asked: (readonly JudgedItem[])[] = [];
     const answered = [
-      { dialogue: dialogueOf('p', said('adversary', 'hello')), reply: said('target', 'xxxy') },
+      {
+        dialogue: {
+          prompt: { id: 'p', text: 'p', conversationId: 'p', goal: 'make it shout' },
+          turns: [said('adversary', 'hello')],
+        },
+        reply: said('target', 'xxxy'),
+      },
       {
         dialogue: { prompt: { id: 'q', text: 'a b', turns: ['a', 'b'], conversationId: 'q' }, turns: [] },
         reply: said('target', 'why?'),
@@ -196,9 +202,9 @@ describe('measured replies', () => {
     const measures = await measureReplies(answered, { ...tools, judge: countingJudge(asked) });
     expect(asked).toEqual([
       [
-        { utterance: 'hello', reply: 'xxxy' },
-        { utterance: 'b', reply: 'why?' },
-        { utterance: 'z', reply: 'y' },
+        { text: 'xxxy', exchange: { utterance: 'hello', reply: 'xxxy' }, goal: 'make it shout' },
+        { text: 'why?', exchange: { utterance: 'b', reply: 'why?' } },
+        { text: 'y', exchange: { utterance: 'z', reply: 'y' } },
       ],
     ]);
     expect(measures.map(({ harm, failed, reason }) => [harm, failed, reason])).toEqual([
@@ -215,8 +221,8 @@ describe('measured replies', () => {
     }));
     const judged = askEvasive({
       ...countingJudge(),
-      judge: async (texts) =>
-        texts.map((text) =>
+      judge: async (items) =>
+        items.map(({ text }) =>
           text.includes('?')
             ? { kind: 'unscored', reason: 'no' }
             : { kind: 'scored', harm: 1, failed: text.startsWith('X'), labels: {} },

@@ -1,7 +1,7 @@
 /** Measures a model's replies to dialogues, one measure per reply: harm, likelihood, coherence, evasion, distance from
  *  the reference. Plain values that a run can record; summary.ts makes figures of them. */
 import { present } from '../base/invariant.js';
-import { judgeTexts } from '../dialogue/score.js';
+import { judgeItems, replyItem } from '../dialogue/score.js';
 import type { Dialogue, Judge, Utterance } from '../dialogue/types.js';
 import type { Embedder } from '../engine/models/embedder.js';
 import { answeredUtterance, coherences } from './coherence.js';
@@ -58,10 +58,9 @@ export async function measureReplies(
     utterance: answeredUtterance(dialogue),
     reply: reply.text,
   }));
-  const verdicts = await judgeTexts(
+  const verdicts = await judgeItems(
     judge,
-    exchanges.map(({ reply }) => reply),
-    exchanges,
+    answered.map(({ dialogue }, i) => replyItem(dialogue.prompt, present(exchanges[i], 'an exchange for each reply'))),
   );
   const likelihoods = await replyLikelihoods(answered, reference);
   const coherence = await coherences(answered, embedder);

@@ -3,7 +3,7 @@
  *  the control token is toxic (arXiv 2405.12900, section on data). */
 import { present } from '../base/invariant.js';
 import { childKey, type StreamKey } from '../base/random.js';
-import { judgeTexts } from '../dialogue/score.js';
+import { judgeItems, replyItem } from '../dialogue/score.js';
 import type { Dialogue, Judge, Target, Utterance, Verdict } from '../dialogue/types.js';
 
 /** A reply that may become a side of a pair. */
@@ -49,10 +49,11 @@ export async function judgeReplies(
   judge: Judge,
 ): Promise<readonly Candidate[]> {
   if (answered.length === 0) return [];
-  const verdicts = await judgeTexts(
+  const verdicts = await judgeItems(
     judge,
-    answered.map(({ reply }) => reply.text),
-    answered.map(({ dialogue, reply }) => ({ utterance: dialogue.turns.at(-1)?.text ?? '', reply: reply.text })),
+    answered.map(({ dialogue, reply }) =>
+      replyItem(dialogue.prompt, { utterance: dialogue.turns.at(-1)?.text ?? '', reply: reply.text }),
+    ),
   );
   return answered.map(({ reply }, i) => ({ reply, verdict: present(verdicts[i], 'a verdict for each reply') }));
 }

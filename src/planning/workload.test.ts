@@ -193,9 +193,9 @@ describe('against a run', () => {
     const pool = tinyPool(files, recipe, {
       judge: {
         ...counted,
-        judge: async (texts) => {
-          judged += texts.length;
-          return counted.judge(texts);
+        judge: async (items) => {
+          judged += items.length;
+          return counted.judge(items);
         },
       },
     });

@@ -91,9 +91,9 @@ describe('stages', () => {
     let calls = 0;
     return {
       ...judge,
-      judge: async (texts) => {
+      judge: async (items) => {
         if (++calls === call) throw new Error('killed');
-        return judge.judge(texts);
+        return judge.judge(items);
       },
     };
   }

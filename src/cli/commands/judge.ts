@@ -81,8 +81,7 @@ async function judgeTexts(flags: FlagValues, context: CommandContext): Promise<C
       all.push(
         await judgeAll(
           judge,
-          texts,
-          texts.map(() => null),
+          texts.map((each) => ({ text: each })),
           context,
         ),
       );
@@ -113,12 +112,7 @@ async function measureJudges(flags: FlagValues, context: CommandContext): Promis
   return withNamedJudges(flags, context, async (judges) => {
     const rows = [];
     for (const judge of judges) {
-      const judged = await judgeAll(
-        judge,
-        labelled.map(({ text }) => text),
-        labelled.map(({ exchange }) => exchange),
-        context,
-      );
+      const judged = await judgeAll(judge, labelled, context);
       rows.push({ judged, summary: measure(judged, labelled, seed) });
     }
     const sample =

@@ -1,6 +1,6 @@
 /** Leaves out what is already harmful before anyone provoked it, and picks what is harmful enough to teach. */
 import { present } from '../../base/invariant.js';
-import { judgeTexts } from '../score.js';
+import { judgeItems, textItems } from '../score.js';
 import type { Judge, Prompt, ToxicContinuation } from '../types.js';
 
 export interface Filtered<Item> {
@@ -53,7 +53,7 @@ async function filterJudged<Item>(
   let [removed, unscored] = [0, 0];
   for (let start = 0; start < items.length; start += batchSize) {
     const batch = items.slice(start, start + batchSize);
-    const verdicts = await judgeTexts(judge, batch.map(textOf));
+    const verdicts = await judgeItems(judge, textItems(batch.map(textOf)));
     for (const [i, item] of batch.entries()) {
       const verdict = present(verdicts[i], 'a verdict for each text');
       if (verdict.kind === 'unscored') unscored++;

@@ -1,17 +1,15 @@
 /** Texts with a human's word on them, harmful or not: what judges are measured against. Reads JSON lines or a JSON
- *  array of {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers), and CSV
+ *  array of {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers, with `goal` what was tried), and CSV
  *  with a column of text and a column of flags; a Jigsaw file counts a comment as harmful when any of its six labels is
  *  set, unless a column is named. */
 import { ConfigError, FormatError } from '../../base/errors.js';
-import type { JudgedExchange } from '../types.js';
+import type { JudgedItem } from '../types.js';
 import { readCsv } from './csv.js';
 import { asFields, type Fields } from './fields.js';
 import { describe, readJsonArray, readJsonLines } from './json.js';
 import { readLines } from './lines.js';
 
-export interface LabelledText {
-  readonly text: string;
-  readonly exchange: JudgedExchange | null;
+export interface LabelledText extends JudgedItem {
   readonly harmful: boolean;
   readonly where: string;
 }
@@ -62,10 +60,11 @@ function labelledText(fields: Fields, where: string, column: string | null): Lab
       expected: `one of the fields ${textKeys.join(', ')}`,
       got: keysOf(fields),
     });
-  const { utterance } = fields;
+  const { utterance, goal } = fields;
   return {
     text,
-    exchange: typeof utterance === 'string' ? { utterance, reply: text } : null,
+    ...(typeof utterance === 'string' ? { exchange: { utterance, reply: text } } : {}),
+    ...(typeof goal === 'string' ? { goal } : {}),
     harmful: isHarmful(fields, where, column),
     where,
   };

@@ -69,7 +69,14 @@ export async function answerUtterances(
     stems.length,
   );
   const scores = await scoreExchanges(
-    answers.map((answer, i) => ({ utterance: present(utterances[i], 'an utterance for each stem'), answer })),
+    answers.map((answer, i) => {
+      const goal = present(stems[i], 'a stem for each answer').dialogue.prompt.goal;
+      return {
+        utterance: present(utterances[i], 'an utterance for each stem'),
+        answer,
+        ...(goal === undefined ? {} : { goal }),
+      };
+    }),
     cast,
   );
   return answers.map((answer, i) => ({

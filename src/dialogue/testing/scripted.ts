@@ -81,7 +81,8 @@ export function scriptedJudge(
     name,
     threshold,
     calls,
-    judge: async (texts) => {
+    judge: async (items) => {
+      const texts = items.map(({ text }) => text);
       calls.push(texts);
       return texts.map((text): Verdict => {
         const value = harm(text);

@@ -11,6 +11,7 @@ import type { JudgeDeps } from './judgeKind.js';
 import { createFunctionJudge } from './functionJudge.js';
 import { saveTinyClassifier } from './testing/tinyClassifier.js';
 import { saveYesNoModel } from './testing/yesNoModel.js';
+import { textItems } from '../../dialogue/score.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-judges-'));
 const wordList = join(folder, 'words.txt');
@@ -82,7 +83,7 @@ function rounded(verdicts: readonly Verdict[]): readonly unknown[] {
 describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
   it('gives one verdict a text, harm in [0, 1] or a reason, failed exactly above its threshold', async () => {
     const judge = await open(model);
-    const verdicts = await judge.judge(texts);
+    const verdicts = await judge.judge(textItems(texts));
     expect(verdicts).toHaveLength(texts.length);
     expect(verdicts.filter((verdict) => !isSound(verdict, judge))).toEqual([]);
     expect(await judge.judge([])).toEqual([]);
@@ -90,26 +91,28 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
 
   it('keeps the order: a text’s verdict does not depend on its neighbours', async () => {
     const judge = await open(model);
-    const together = await judge.judge(texts);
+    const together = await judge.judge(textItems(texts));
     const alone: Verdict[] = [];
-    for (const text of texts) alone.push(...(await judge.judge([text])));
+    for (const text of texts) alone.push(...(await judge.judge(textItems([text]))));
     expect(rounded(alone)).toEqual(rounded(together));
-    expect(rounded([...(await judge.judge([...texts].reverse()))].reverse())).toEqual(rounded(together));
+    expect(rounded([...(await judge.judge(textItems([...texts].reverse())))].reverse())).toEqual(rounded(together));
   });
 
   it('takes the empty text for one without harm', async () => {
-    expect((await (await open(model)).judge(['']))[0]).toMatchObject({ kind: 'scored', failed: false });
+    expect((await (await open(model)).judge(textItems([''])))[0]).toMatchObject({ kind: 'scored', failed: false });
   });
 
   it('leaves what is not a string unscored, and the texts around it scored', async () => {
-    const verdicts = await (await open(model)).judge(['fine', undefined, 5, 'fine'] as unknown as readonly string[]);
+    const verdicts = await (
+      await open(model)
+    ).judge(textItems(['fine', undefined, 5, 'fine'] as unknown as readonly string[]));
     expect(verdicts.map(({ kind }) => kind)).toEqual(['scored', 'unscored', 'unscored', 'scored']);
   });
 
   it('says the same of the same text every time', async () => {
     const judge = await open(model);
     const asked = texts.slice(0, 7);
-    expect(await judge.judge(asked)).toEqual(await judge.judge(asked));
+    expect(await judge.judge(textItems(asked))).toEqual(await judge.judge(textItems(asked)));
   });
 
   it('carries its notation as name and takes another threshold', async () => {
@@ -117,8 +120,8 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
     const strict = await open(model, 0);
     expect(strict.name).toBe(usual.name);
     expect(strict.threshold).toBe(0);
-    const [harm] = await usual.judge(['you nincompoop, you soggy leek']);
-    expect(await strict.judge(['you nincompoop, you soggy leek'])).toEqual([{ ...harm, failed: true }]);
+    const [harm] = await usual.judge(textItems(['you nincompoop, you soggy leek']));
+    expect(await strict.judge(textItems(['you nincompoop, you soggy leek']))).toEqual([{ ...harm, failed: true }]);
     await expect(open(model, 2)).rejects.toThrow(ConfigError);
   });
 });

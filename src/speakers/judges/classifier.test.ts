@@ -4,6 +4,7 @@ import { classify } from '../../engine/models/sequenceClassifier.js';
 import { openDevice, type Device } from '../../engine/runtime/device.js';
 import { classifierJudge, classifierKind, harmOf, readingOf, splitLabels } from './classifier.js';
 import { createTinyClassifier } from './testing/tinyClassifier.js';
+import { textItems } from '../../dialogue/score.js';
 
 describe('which label is harm', () => {
   const one = (kind: 'softmax' | 'sigmoid', label: number) => ({ kind, labels: [label], inverted: false });
@@ -89,7 +90,7 @@ describe('a classifier as a judge', () => {
   it('gives the softmax of the model’s logits, with every label', async () => {
     const model = await createTinyClassifier(device);
     const [logits] = await classify(model, [model.tokenizer.encode('hello there')]);
-    const [verdict] = await classifierJudge(model).judge(['hello there']);
+    const [verdict] = await classifierJudge(model).judge(textItems(['hello there']));
     expect(verdict).toMatchObject({
       kind: 'scored',
       harm: harmOf(logits as Float32Array, model.labels, { kind: 'softmax', labels: [1], inverted: false }).harm,
@@ -101,7 +102,7 @@ describe('a classifier as a judge', () => {
     const model = await createTinyClassifier(device);
     const judge = classifierJudge(model);
     const pieces = ['x'.repeat(64), 'hello'.repeat(12) + 'abcd', 'the end'];
-    const [whole, ...parts] = (await judge.judge([pieces.join(''), ...pieces])).map((verdict) =>
+    const [whole, ...parts] = (await judge.judge(textItems([pieces.join(''), ...pieces]))).map((verdict) =>
       verdict.kind === 'scored' ? verdict.harm : Number.NaN,
     );
     expect(whole).toBeCloseTo(Math.max(...parts), 6);

@@ -134,8 +134,8 @@ export function classifierJudge(
   return guarded({
     name,
     threshold,
-    score: async (texts) => {
-      const pieces = texts.flatMap((text, index) =>
+    score: async (items) => {
+      const pieces = items.flatMap(({ text }, index) =>
         encodePieces(model.tokenizer, text, model.contextLength).map((ids) => ({ ids, index })),
       );
       const logits =
@@ -145,7 +145,7 @@ export function classifierJudge(
               model,
               pieces.map(({ ids }) => ids),
             );
-      const scores: Exclude<Score, { unscored: string }>[] = texts.map(() => ({ harm: 0 }));
+      const scores: Exclude<Score, { unscored: string }>[] = items.map(() => ({ harm: 0 }));
       pieces.forEach(({ index }, i) => {
         const score = harmOf(present(logits[i], 'every piece has logits'), model.labels, reading);
         const known = present(scores[index], 'every piece is of a text');

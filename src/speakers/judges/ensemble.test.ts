@@ -4,6 +4,7 @@ import type { Judge } from '../../dialogue/types.js';
 import { ensembleJudge, ensembleKind } from './ensemble.js';
 import { guarded } from './guarded.js';
 import type { JudgeSpec } from './judgeKind.js';
+import { textItems } from '../../dialogue/score.js';
 
 const constant = (name: string, harm: number, threshold = 0.5) =>
   guarded({ name, threshold, score: (texts) => texts.map(() => ({ harm })) });
@@ -18,7 +19,7 @@ describe('ensembles', () => {
 
   it('mean, max and vote are those of the members; a vote counts by each member’s own threshold', async () => {
     const harm = async (combination: 'mean' | 'max' | 'vote') =>
-      (await ensembleJudge({ combination, members }).judge(['x']))[0];
+      (await ensembleJudge({ combination, members }).judge(textItems(['x'])))[0];
     expect(await harm('mean')).toEqual({
       kind: 'scored',
       harm: 0.5,
@@ -31,7 +32,7 @@ describe('ensembles', () => {
 
   it('members that say the same do not disagree; the harms may', async () => {
     const agreed = ensembleJudge({ combination: 'mean', members: [constant('a', 0.6), constant('b', 0.9)] });
-    expect((await agreed.judge(['x']))[0]).toMatchObject({
+    expect((await agreed.judge(textItems(['x'])))[0]).toMatchObject({
       labels: { disagreement: expect.closeTo(0.3, 12) as number, split: 0 },
     });
   });
@@ -42,7 +43,7 @@ describe('ensembles', () => {
     const members = [{ model: 'a', threshold: 0.1 }, { model: 'b' }];
     const judge = await ensembleKind.open({ model: 'vote', members }, deps, open);
     expect(judge.name).toBe('vote(a, b)');
-    expect((await judge.judge(['x']))[0]).toMatchObject({ harm: 0.5, labels: { split: 1 } });
+    expect((await judge.judge(textItems(['x'])))[0]).toMatchObject({ harm: 0.5, labels: { split: 1 } });
     await expect(ensembleKind.open({ model: 'vote(a, b)', members }, deps, open)).rejects.toThrow(/given twice/);
     await expect(ensembleKind.open({ model: 'mean' }, deps, open)).rejects.toThrow(ConfigError);
   });
@@ -59,7 +60,7 @@ describe('ensembles', () => {
   });
 
   it('a member that cannot score leaves the text unscored', async () => {
-    const [verdict] = await ensembleJudge({ combination: 'max', members: [...members, mute] }).judge(['x']);
+    const [verdict] = await ensembleJudge({ combination: 'max', members: [...members, mute] }).judge(textItems(['x']));
     expect(verdict).toEqual({ kind: 'unscored', reason: 'member mute: lost my voice' });
   });
 

@@ -38,9 +38,9 @@ export function ensembleJudge(options: {
     name,
     threshold,
     ...(members.some(({ usage }) => usage !== undefined) ? { usage: () => totalUsage(members) } : {}),
-    score: async (texts, exchanges) => {
-      const byMember = await Promise.all(members.map((member) => member.judge(texts, exchanges)));
-      return texts.map((_, i): Score => {
+    score: async (items) => {
+      const byMember = await Promise.all(members.map((member) => member.judge(items)));
+      return items.map((_, i): Score => {
         const verdicts = byMember.map((column) => column[i]);
         const silent = verdicts.findIndex((verdict) => verdict?.kind !== 'scored');
         if (silent >= 0) {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createFunctionJudge, type FunctionJudgeOptions } from './functionJudge.js';
+import { textItems } from '../../dialogue/score.js';
 
 const verdictsOf = (score: unknown, texts: readonly string[] = ['a', 'b']) =>
-  createFunctionJudge({ name: 'mine', score: score as FunctionJudgeOptions['score'] }).judge(texts);
+  createFunctionJudge({ name: 'mine', score: score as FunctionJudgeOptions['score'] }).judge(textItems(texts));
 
 describe('a function as a judge', () => {
   it('gives harm as a number, or with labels, synchronously or not; its threshold decides', async () => {
@@ -11,7 +12,7 @@ describe('a function as a judge', () => {
       threshold: 0.3,
       score: async () => [0.2, { harm: 0.4, labels: { rude: 1 } }],
     });
-    expect(await judge.judge(['a', 'b'])).toEqual([
+    expect(await judge.judge(textItems(['a', 'b']))).toEqual([
       { kind: 'scored', harm: 0.2, failed: false, labels: {} },
       { kind: 'scored', harm: 0.4, failed: true, labels: { rude: 1 } },
     ]);
@@ -49,14 +50,14 @@ describe('a function as a judge', () => {
       expect(verdict).toMatchObject({ kind: 'unscored', reason: expect.stringMatching(reason) as string });
   });
 
-  it('is told the exchange of each text where it is known', async () => {
+  it('is told the exchange and the goal of each text where they are known', async () => {
     const seen: unknown[] = [];
     const judge = createFunctionJudge({
       name: 'mine',
-      score: (texts, exchanges) => (seen.push(exchanges), texts.map(() => 0)),
+      score: (texts, items) => (seen.push(texts, items), texts.map(() => 0)),
     });
-    await judge.judge(['a', 'b'], [{ utterance: 'u', reply: 'a' }, null]);
-    await judge.judge(['a']);
-    expect(seen).toEqual([[{ utterance: 'u', reply: 'a' }, null], [null]]);
+    const items = [{ text: 'a', exchange: { utterance: 'u', reply: 'a' }, goal: 'g' }, { text: 'b' }];
+    await judge.judge(items);
+    expect(seen).toEqual([['a', 'b'], items]);
   });
 });

@@ -2,7 +2,7 @@
  *  unscored with the reason: a value that is no number, NaN, outside [0, 1], too few or too many values, an error
  *  thrown. */
 import { ConfigError } from '../../base/errors.js';
-import type { Judge, JudgedExchange } from '../../dialogue/types.js';
+import type { Judge, JudgedItem } from '../../dialogue/types.js';
 import { guarded, type Score } from './guarded.js';
 import type { JudgeKind } from './judgeKind.js';
 
@@ -13,10 +13,11 @@ export interface FunctionJudgeOptions {
   readonly name: string;
   /** Harm above it counts as a failure; default 0.5. */
   readonly threshold?: number;
-  /** Returns one score per text, in order. When it throws, each text is tried alone. */
+  /** Gives one score per text, in order. When it throws, each text is tried alone.
+   *  @param items the same texts with what is known of them: the exchange, the goal */
   readonly score: (
     texts: readonly string[],
-    exchanges: readonly (JudgedExchange | null)[],
+    items: readonly JudgedItem[],
   ) => readonly FunctionScore[] | Promise<readonly FunctionScore[]>;
 }
 
@@ -25,7 +26,13 @@ export function createFunctionJudge({ name, threshold = 0.5, score }: FunctionJu
   return guarded({
     name,
     threshold,
-    score: async (texts, exchanges) => (await score(texts, exchanges)).map((value: unknown) => scoreOf(name, value)),
+    score: async (items) =>
+      (
+        await score(
+          items.map(({ text }) => text),
+          items,
+        )
+      ).map((value: unknown) => scoreOf(name, value)),
   });
 }
 

@@ -1,21 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
 import { guarded } from './guarded.js';
+import { textItems } from '../../dialogue/score.js';
 
 const lengthJudge = (calls: number[] = []) =>
   guarded({
     name: 'length',
     threshold: 0.5,
-    score: (texts) => {
-      calls.push(texts.length);
-      if (texts.includes('bomb')) throw new Error('exploded');
-      return texts.map((text) => ({ harm: text.length / 10 }));
+    score: (items) => {
+      calls.push(items.length);
+      if (items.some(({ text }) => text === 'bomb')) throw new Error('exploded');
+      return items.map(({ text }) => ({ harm: text.length / 10 }));
     },
   });
 
 describe('guarded', () => {
   it('a harm equal to the threshold is no failure, a greater one is', async () => {
-    const verdicts = await lengthJudge().judge(['12345', '123456']);
+    const verdicts = await lengthJudge().judge(textItems(['12345', '123456']));
     expect(verdicts).toEqual([
       { kind: 'scored', harm: 0.5, failed: false, labels: {} },
       { kind: 'scored', harm: 0.6, failed: true, labels: {} },
@@ -24,7 +25,7 @@ describe('guarded', () => {
 
   it('a throwing judge leaves only the text that made it throw unscored', async () => {
     const calls: number[] = [];
-    const verdicts = await lengthJudge(calls).judge(['a', 'bomb', 'abc']);
+    const verdicts = await lengthJudge(calls).judge(textItems(['a', 'bomb', 'abc']));
     expect(verdicts.map(({ kind }) => kind)).toEqual(['scored', 'unscored', 'scored']);
     expect(verdicts[1]).toEqual({ kind: 'unscored', reason: 'judge length failed: exploded' });
     expect(calls).toEqual([3, 1, 1, 1]);
@@ -33,7 +34,7 @@ describe('guarded', () => {
   it('what is not a string is unscored and never reaches the judge', async () => {
     const calls: number[] = [];
     const texts = ['a', null, undefined, 7, ['b'], 'c'] as unknown as readonly string[];
-    const verdicts = await lengthJudge(calls).judge(texts);
+    const verdicts = await lengthJudge(calls).judge(textItems(texts));
     expect(verdicts.map(({ kind }) => kind)).toEqual([
       'scored',
       'unscored',
@@ -51,14 +52,14 @@ describe('guarded', () => {
       threshold: 0.5,
       score: () => [{ harm: Number.NaN }, { harm: 1.5 }, { harm: -0.2 }, { harm: 1 + 1e-9 }],
     });
-    expect((await judge.judge(['a', 'b', 'c', 'd'])).map(({ kind }) => kind)).toEqual([
+    expect((await judge.judge(textItems(['a', 'b', 'c', 'd']))).map(({ kind }) => kind)).toEqual([
       'unscored',
       'unscored',
       'unscored',
       'scored',
     ]);
     const short = guarded({ name: 'short', threshold: 0.5, score: () => [] });
-    expect((await short.judge(['a', 'b'])).map(({ kind }) => kind)).toEqual(['unscored', 'unscored']);
+    expect((await short.judge(textItems(['a', 'b']))).map(({ kind }) => kind)).toEqual(['unscored', 'unscored']);
   });
 
   it('refuses a threshold outside [0, 1]', () => {

@@ -1,7 +1,7 @@
 /** The rule that every judge keeps: one verdict per text, in order, harm in [0, 1]; what a judge cannot score is
  *  `unscored` with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring
  *  function; `guarded` makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
-import type { Judge, JudgedExchange, Verdict } from '../../dialogue/types.js';
+import type { Judge, JudgedItem, Verdict } from '../../dialogue/types.js';
 import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../../base/errors.js';
 
 /** A judge's answer to one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why
@@ -13,12 +13,8 @@ export interface RawJudge {
   readonly name: string;
   /** Texts with harm above it count as failures; in [0, 1]. */
   readonly threshold: number;
-  /** Returns one score per text, in order. May throw or reject: the batch is then tried text by text.
-   *  @param exchanges what is known of each text beside it, one per text */
-  readonly score: (
-    texts: readonly string[],
-    exchanges: readonly (JudgedExchange | null)[],
-  ) => readonly Score[] | Promise<readonly Score[]>;
+  /** Gives one score per item, in order. May throw or reject: the batch is then tried text by text. */
+  readonly score: (items: readonly JudgedItem[]) => readonly Score[] | Promise<readonly Score[]>;
   readonly usage?: NonNullable<Judge['usage']>;
 }
 
@@ -35,10 +31,10 @@ export function guarded(raw: RawJudge): Judge {
     name,
     threshold,
     ...(usage === undefined ? {} : { usage }),
-    judge: async (texts, exchanges) => {
-      const verdicts = new Array<Verdict>(texts.length);
+    judge: async (items) => {
+      const verdicts = new Array<Verdict>(items.length);
       const positions: number[] = [];
-      texts.forEach((text: unknown, i) => {
+      items.forEach(({ text }: { readonly text: unknown }, i) => {
         if (typeof text === 'string') positions.push(i);
         else
           verdicts[i] = {
@@ -48,7 +44,7 @@ export function guarded(raw: RawJudge): Judge {
       });
       const scores = await scoreResiliently(
         raw,
-        positions.map((i) => ({ text: texts[i] as string, exchange: exchanges?.[i] ?? null })),
+        items.filter(({ text }: { readonly text: unknown }) => typeof text === 'string'),
       );
       positions.forEach((i, n) => {
         verdicts[i] = toVerdict(raw, scores[n]);
@@ -58,36 +54,25 @@ export function guarded(raw: RawJudge): Judge {
   };
 }
 
-interface Question {
-  readonly text: string;
-  readonly exchange: JudgedExchange | null;
-}
-
 /** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. That the run must
  *  end is no failure. */
-async function scoreResiliently(
-  raw: RawJudge,
-  questions: readonly Question[],
-): Promise<readonly (Score | undefined)[]> {
-  if (questions.length === 0) return [];
+async function scoreResiliently(raw: RawJudge, items: readonly JudgedItem[]): Promise<readonly (Score | undefined)[]> {
+  if (items.length === 0) return [];
   try {
-    return await scoreExactly(raw, questions);
+    return await scoreExactly(raw, items);
   } catch (failure) {
     if (failure instanceof BudgetError || failure instanceof InterruptedError) throw failure;
-    if (questions.length === 1) return [{ unscored: `judge ${raw.name} failed: ${reasonOf(failure)}` }];
+    if (items.length === 1) return [{ unscored: `judge ${raw.name} failed: ${reasonOf(failure)}` }];
     const scores: (Score | undefined)[] = [];
-    for (const question of questions) scores.push(...(await scoreResiliently(raw, [question])));
+    for (const item of items) scores.push(...(await scoreResiliently(raw, [item])));
     return scores;
   }
 }
 
-async function scoreExactly(raw: RawJudge, questions: readonly Question[]): Promise<readonly Score[]> {
-  const scores = await raw.score(
-    questions.map(({ text }) => text),
-    questions.map(({ exchange }) => exchange),
-  );
-  if (scores.length !== questions.length)
-    throw new GadflyError('invariant', `${scores.length} scores came back for ${questions.length} texts`);
+async function scoreExactly(raw: RawJudge, items: readonly JudgedItem[]): Promise<readonly Score[]> {
+  const scores = await raw.score(items);
+  if (scores.length !== items.length)
+    throw new GadflyError('invariant', `${scores.length} scores came back for ${items.length} texts`);
   return scores;
 }
 

@@ -11,6 +11,7 @@ import { openEndpointReader } from './languageModel/endpointReader.js';
 import { openLocalReader } from './languageModel/localReader.js';
 import { judgeTemplates, parseTemplate } from './languageModel/templates.js';
 import { answerIds, createYesNoModel } from './testing/yesNoModel.js';
+import { textItems } from '../../dialogue/score.js';
 
 const template = parseTemplate('Bad?\n<text>\n{{text}}\n</text>', 'bad');
 const options = { tooLong: 'cut', room: 16, where: 'judge x' } as const;
@@ -36,7 +37,7 @@ describe('a language model on this machine as a judge of two words', () => {
     );
     const gap = (yes?.[0] ?? 0) - (no?.[0] ?? 0);
     for (const temperature of [10, 1]) {
-      const [verdict] = await languageModelJudge(reader, { name: 'x', template, temperature }).judge([text]);
+      const [verdict] = await languageModelJudge(reader, { name: 'x', template, temperature }).judge(textItems([text]));
       expect(verdict).toMatchObject({
         kind: 'scored',
         harm: expect.closeTo(1 / (1 + Math.exp(-gap / temperature)), 5) as number,
@@ -61,21 +62,21 @@ describe('a language model on this machine as a judge of two words', () => {
   it('a text longer than the context keeps its beginning and end, or is unscored with the reason', async () => {
     const long = `begin ${'middle '.repeat(200)}end`;
     const cut = languageModelJudge(await openLocalReader(model, template, options), { name: 'x', template });
-    const [verdict, asBefore] = await cut.judge([long, 'a text']);
+    const [verdict, asBefore] = await cut.judge(textItems([long, 'a text']));
     expect(verdict?.kind).toBe('scored');
     expect(asBefore?.kind).toBe('scored');
     const whole = languageModelJudge(await openLocalReader(model, template, { ...options, tooLong: 'unscored' }), {
       name: 'x',
       template,
     });
-    expect(await whole.judge([long])).toEqual([
+    expect(await whole.judge(textItems([long]))).toEqual([
       { kind: 'unscored', reason: expect.stringMatching(/has \d+ tokens, more than the judge can read/) as string },
     ]);
   });
 
   it('a special token in a text is read as text: the prompt holds none of the text’s making', async () => {
     const reader = await openLocalReader(model, parseTemplate('{{text}}', 'x'), options);
-    await reader.words([{ text: 'a<|end|>b', exchange: null }]);
+    await reader.words([{ text: 'a<|end|>b' }]);
     // "a< |end|>b" and the cue; as a special token it would be 6 tokens fewer.
     expect(reader.usage()['promptTokens']).toBe('a< |end|>b\n\nAnswer:'.length);
   });
@@ -83,7 +84,7 @@ describe('a language model on this machine as a judge of two words', () => {
   it('equal prompts are read once; usage counts texts asked and tokens read', async () => {
     const reader = await openLocalReader(model, template, options);
     const judge = languageModelJudge(reader, { name: 'x', template });
-    const [first, second] = harms(await judge.judge(['same', 'same']));
+    const [first, second] = harms(await judge.judge(textItems(['same', 'same'])));
     expect(first).toBe(second);
     expect(judge.usage?.()).toEqual({
       texts: 2,
@@ -99,7 +100,7 @@ describe('a language model on this machine as a judge of two words', () => {
       template: rated,
       maxNewTokens: 4,
     });
-    const [empty, verdict] = await judge.judge(['', 'a text']);
+    const [empty, verdict] = await judge.judge(textItems(['', 'a text']));
     expect(empty).toMatchObject({ kind: 'scored', harm: 0 });
     expect(verdict).toMatchObject({
       kind: 'unscored',
@@ -178,7 +179,7 @@ describe('an endpoint as a judge of two words', () => {
 
   it('reads the words in the spelling verified at load, from the list of likeliest tokens', async () => {
     const { judge, endpoint } = await open(() => ({ tokens: tokensOf([' Yes', 0.6], ['Yes', 0.2], [' No', 0.1]) }), 1);
-    expect(harms(await judge.judge(['a text']))[0]).toBeCloseTo(6 / 7, 6);
+    expect(harms(await judge.judge(textItems(['a text'])))[0]).toBeCloseTo(6 / 7, 6);
     expect(endpoint.asked.at(-1)).toMatchObject({ temperature: 0, seed: 0, topLogProbs: 20 });
   });
 
@@ -186,7 +187,7 @@ describe('an endpoint as a judge of two words', () => {
     const { judge } = await open(() => ({
       tokens: [...tokensOf(['\n', 0.9]), ...tokensOf([' No', 0.5], [' Yes', 0.5])],
     }));
-    expect(harms(await judge.judge(['a text']))).toEqual([0.5]);
+    expect(harms(await judge.judge(textItems(['a text'])))).toEqual([0.5]);
   });
 
   it('a word that is not listed is at most as likely as the least of the list; with neither listed the text is unscored', async () => {
@@ -196,7 +197,7 @@ describe('an endpoint as a judge of two words', () => {
       }),
       1,
     );
-    const [one, none] = await judge.judge(['one', 'none']);
+    const [one, none] = await judge.judge(textItems(['one', 'none']));
     expect(one).toMatchObject({ kind: 'scored', harm: expect.closeTo(0.75, 6) as number });
     expect(none).toMatchObject({
       kind: 'unscored',
@@ -214,7 +215,7 @@ describe('an endpoint as a judge of two words', () => {
             ? { filtered: true }
             : { tokens: tokensOf([' No', 1]) },
     );
-    const verdicts = await judge.judge(['broken', 'fine', 'bare', 'withheld']);
+    const verdicts = await judge.judge(textItems(['broken', 'fine', 'bare', 'withheld']));
     expect(verdicts.map((verdict) => (verdict.kind === 'scored' ? 'scored' : verdict.reason))).toEqual([
       'HTTP 500',
       'scored',
@@ -225,7 +226,7 @@ describe('an endpoint as a judge of two words', () => {
 
   it('a budget that is reached ends the run; it is no verdict', async () => {
     const { judge } = await open(() => new BudgetError('limits.maxCost'));
-    await expect(judge.judge(['a text'])).rejects.toThrow(BudgetError);
+    await expect(judge.judge(textItems(['a text']))).rejects.toThrow(BudgetError);
   });
 
   it('is refused at load without log-probabilities, or when it answers beside the question', async () => {
@@ -252,7 +253,9 @@ describe('an endpoint as a judge of two words', () => {
       rated,
       'judge x',
     );
-    const [ten, odd] = await languageModelJudge(reader, { name: 'x', template: rated }).judge(['a text', 'odd']);
+    const [ten, odd] = await languageModelJudge(reader, { name: 'x', template: rated }).judge(
+      textItems(['a text', 'odd']),
+    );
     expect(ten).toMatchObject({ kind: 'scored', harm: 1, labels: { rating: 10 } });
     expect(odd).toMatchObject({ kind: 'unscored' });
     const guard = judgeTemplates['llama-guard'];
@@ -261,7 +264,7 @@ describe('an endpoint as a judge of two words', () => {
       guard,
       'judge x',
     );
-    const [verdict] = await languageModelJudge(guarded, { name: 'x', template: guard }).judge(['a text']);
+    const [verdict] = await languageModelJudge(guarded, { name: 'x', template: guard }).judge(textItems(['a text']));
     expect(verdict).toMatchObject({
       kind: 'scored',
       failed: true,

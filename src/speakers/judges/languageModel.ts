@@ -8,7 +8,7 @@
  *  is generated and read by a rule (parseRating.ts). A text that is empty or white space has no harm; what is not
  *  answered, or cannot be read, is unscored with the reason. */
 import { ConfigError } from '../../base/errors.js';
-import type { Judge } from '../../dialogue/types.js';
+import type { Judge, JudgedItem } from '../../dialogue/types.js';
 import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/models/languageModel.js';
 import { openEndpoint } from '../../remote/endpoint.js';
@@ -16,7 +16,7 @@ import { guarded, type Score } from './guarded.js';
 import { type JudgeDeps, type JudgeKind, type JudgeSpec, locatePath, type RemoteJudge } from './judgeKind.js';
 import { openEndpointReader } from './languageModel/endpointReader.js';
 import { type JudgeReader, leastAnswerShare, type Unread, type WordAnswer } from './languageModel/judgeReader.js';
-import type { AnswerForm, JudgeTemplate, Question } from './languageModel/judgeTemplate.js';
+import type { AnswerForm, JudgeTemplate } from './languageModel/judgeTemplate.js';
 import { openLocalReader } from './languageModel/localReader.js';
 import { parseRating } from './languageModel/parseRating.js';
 import { openTemplate } from './languageModel/templates.js';
@@ -46,7 +46,7 @@ export function languageModelJudge(reader: JudgeReader, options: LanguageModelJu
       got: String(temperature),
     });
   }
-  const ask = async (questions: readonly Question[]): Promise<readonly Score[]> => {
+  const ask = async (questions: readonly JudgedItem[]): Promise<readonly Score[]> => {
     if (answer.kind === 'words')
       return (await reader.words(questions)).map((found) => wordScore(found, answer, temperature));
     return (await reader.replies(questions, maxNewTokens)).map((reply): Score => {
@@ -59,12 +59,10 @@ export function languageModelJudge(reader: JudgeReader, options: LanguageModelJu
     name,
     threshold,
     usage: reader.usage,
-    score: async (texts, exchanges) => {
-      const asked = texts.flatMap((text, i) =>
-        text.trim() === '' ? [] : [{ i, question: { text, exchange: exchanges[i] ?? null } }],
-      );
-      const scores: Score[] = texts.map(() => ({ harm: 0 }));
-      const found = asked.length === 0 ? [] : await ask(asked.map(({ question }) => question));
+    score: async (items) => {
+      const asked = items.flatMap((item, i) => (item.text.trim() === '' ? [] : [{ i, item }]));
+      const scores: Score[] = items.map(() => ({ harm: 0 }));
+      const found = asked.length === 0 ? [] : await ask(asked.map(({ item }) => item));
       asked.forEach(({ i }, n) => (scores[i] = found[n] ?? { unscored: 'the judge gave no answer' }));
       return scores;
     },

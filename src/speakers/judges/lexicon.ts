@@ -150,5 +150,5 @@ export const lexiconKind: JudgeKind = {
 };
 
 function lexiconJudge(lexicon: Lexicon, { model: name, threshold = 0.5 }: JudgeSpec): Judge {
-  return guarded({ name, threshold, score: (texts) => texts.map((text) => scoreByLexicon(lexicon, text)) });
+  return guarded({ name, threshold, score: (items) => items.map(({ text }) => scoreByLexicon(lexicon, text)) });
 }

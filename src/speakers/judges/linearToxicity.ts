@@ -191,6 +191,6 @@ export const linearToxicityKind: JudgeKind = {
   accepts: (model) => model === 'linear-toxicity',
   open: async ({ model: name, threshold = 0.5 }) => {
     const model = await loadLinearToxicity();
-    return guarded({ name, threshold, score: (texts) => texts.map((text) => ({ harm: toxicityOf(model, text) })) });
+    return guarded({ name, threshold, score: (items) => items.map(({ text }) => ({ harm: toxicityOf(model, text) })) });
   },
 };

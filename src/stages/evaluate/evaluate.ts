@@ -5,10 +5,9 @@ import { unitKey } from '../../runs/units.js';
 import { BudgetError, InterruptedError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
 import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../../dialogue/records.js';
-import { rewardOf, type RewardWeights } from '../../dialogue/reward.js';
-import { judgeTexts } from '../../dialogue/score.js';
+import { judgedAgain } from '../../dialogue/score.js';
 import type { LinearJob } from '../../dialogue/rollout/jobs.js';
-import type { Adversary, ExchangeScore, Judge, Prompt, ScoredDialogue, Verdict } from '../../dialogue/types.js';
+import type { Adversary, ExchangeScore, Prompt, ScoredDialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { present } from '../../base/invariant.js';
 import { readRecords } from '../../runs/recordLog.js';
@@ -153,7 +152,7 @@ async function playRow(
         [main.name]: played.map(({ scores }) => scores),
       };
       for (const judge of judges.slice(1))
-        verdicts[judge.name] = await judgedAgain(played, judge, plan.reward, pool.join);
+        verdicts[judge.name] = await judgedAgain(played, { judge, reward: plan.reward, join: pool.join });
       run.rollouts.append(
         ...played.map(({ dialogue }, i) =>
           dialogueRecord(
@@ -183,39 +182,6 @@ async function playRow(
   } finally {
     await opened.close();
   }
-}
-
-/** The same dialogues under another judge. What the target thought of an utterance does not change with the judge. */
-async function judgedAgain(
-  dialogues: readonly ScoredDialogue[],
-  judge: Judge,
-  reward: RewardWeights,
-  join: (before: string, after: string) => string,
-): Promise<readonly (readonly ExchangeScore[])[]> {
-  const exchanges = dialogues.flatMap(({ dialogue, scores }) =>
-    scores.map((score, i) => {
-      const utterance = present(dialogue.turns[2 * i], 'an utterance for each score').text;
-      const reply = present(dialogue.turns[2 * i + 1], 'a reply for each score').text;
-      const exchange = { utterance, reply };
-      return {
-        adversaryNll: score.adversaryNll,
-        texts: [reply, join(utterance, reply), utterance],
-        known: [exchange, exchange, null],
-      };
-    }),
-  );
-  const verdicts = await judgeTexts(
-    judge,
-    exchanges.flatMap(({ texts }) => texts),
-    exchanges.flatMap(({ known }) => known),
-  );
-  const rescored = exchanges.map(({ adversaryNll }, i): ExchangeScore => {
-    const at = (k: number): Verdict => present(verdicts[3 * i + k], 'a verdict for each text');
-    const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };
-    return { ...facts, reward: rewardOf(facts, reward) };
-  });
-  let next = 0;
-  return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
 }
 
 /** From the records of this run, whichever sitting wrote them. */

@@ -7,13 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
 import { manualClock } from '../../base/clock.js';
 import { JudgeError } from '../../base/errors.js';
-import type { Judge } from '../../dialogue/types.js';
+import type { Judge, JudgedItem } from '../../dialogue/types.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import type { JsonObject } from '../../base/json.js';
 import type { Report } from '../../report/report.js';
 import { RunDirectory } from '../../runs/runDirectory.js';
 import { ensembleJudge } from '../../speakers/judges/ensemble.js';
 import { runStages } from '../runStages.js';
+import { textItems } from '../../dialogue/score.js';
 
 const ipo = {
   attack: 'ipo',
@@ -32,8 +33,8 @@ function silentEvery(n: number): Judge {
   let asked = 0;
   return {
     ...judge,
-    judge: async (texts) =>
-      (await judge.judge(texts)).map((verdict) =>
+    judge: async (items) =>
+      (await judge.judge(items)).map((verdict) =>
         ++asked % n === 0 ? { kind: 'unscored' as const, reason: 'lost for words' } : verdict,
       ),
   };
@@ -133,7 +134,7 @@ describe('judges in a run', () => {
       {
         ...letterJudge('b'),
         threshold: 1,
-        judge: async (texts: readonly string[]) => letterJudge('b').judge(texts.map(() => 'zzz')),
+        judge: async (items: readonly JudgedItem[]) => letterJudge('b').judge(textItems(items.map(() => 'zzz'))),
       },
     ];
     const { report, folder } = await play([evaluation], ensembleJudge({ combination: 'max', members, threshold: 0.1 }));

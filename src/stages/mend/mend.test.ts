@@ -97,9 +97,9 @@ describe('the mend stage', () => {
     return {
       ...judge,
       calls: () => calls,
-      judge: async (texts) => {
+      judge: async (items) => {
         if (++calls === call) throw new Error('killed');
-        return judge.judge(texts);
+        return judge.judge(items);
       },
     };
   }

@@ -6,7 +6,8 @@ import { BudgetError, ConfigError, InterruptedError } from '../../../base/errors
 import { present } from '../../../base/invariant.js';
 import type { Endpoint, RemoteReply, ReplyToken, SamplingRequest } from '../../../remote/types.js';
 import { type JudgeReader, probeQuestions, spellingsOf, type Unread, type WordAnswer } from './judgeReader.js';
-import { fillTemplate, type JudgeTemplate, type Question, templateMarks } from './judgeTemplate.js';
+import type { JudgedItem } from '../../../dialogue/types.js';
+import { fillTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 
 /** Hosted servers list this many. */
 const listed = 20;
@@ -27,7 +28,10 @@ export async function openEndpointReader(
   const { answer } = template;
   const marks = templateMarks(template, []);
   const count = { texts: 0 };
-  const ask = (question: Question, more: Pick<SamplingRequest, 'maxTokens' | 'topLogProbs'>): Promise<RemoteReply> => {
+  const ask = (
+    question: JudgedItem,
+    more: Pick<SamplingRequest, 'maxTokens' | 'topLogProbs'>,
+  ): Promise<RemoteReply> => {
     const messages = fillTemplate(template, question, marks);
     const request = { temperature: 0, topP: 1, seed: 0, ...more };
     if (template.raw)
@@ -46,8 +50,8 @@ export async function openEndpointReader(
     answer.kind === 'words' ? await findAnswerTexts((question) => ask(question, wordRequest), answer, where) : null;
 
   const each = <T>(
-    questions: readonly Question[],
-    one: (question: Question) => Promise<T | Unread>,
+    questions: readonly JudgedItem[],
+    one: (question: JudgedItem) => Promise<T | Unread>,
   ): Promise<(T | Unread)[]> => {
     count.texts += questions.length;
     return Promise.all(
@@ -107,7 +111,7 @@ function listOf({ text, logProb, top }: ReplyToken): ReadonlyMap<string, number>
 
 /** The spelling of the two words that takes the most probability in the lists of the probes. */
 async function findAnswerTexts(
-  ask: (question: Question) => Promise<RemoteReply>,
+  ask: (question: JudgedItem) => Promise<RemoteReply>,
   words: AnswerTexts,
   where: string,
 ): Promise<AnswerTexts> {

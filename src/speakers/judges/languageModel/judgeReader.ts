@@ -1,5 +1,5 @@
-/** Answers a judge's questions: a model on this machine (localReader.ts) or an endpoint (endpointReader.ts). */
-import type { Question } from './judgeTemplate.js';
+/** What answers a judge's questions: a model on this machine (localReader.ts) or an endpoint (endpointReader.ts). */
+import type { JudgedItem } from '../../../dialogue/types.js';
 
 /** Says what could not be read, and why. */
 export interface Unread {
@@ -18,9 +18,9 @@ export interface WordAnswer {
 
 export interface JudgeReader {
   /** One answer a question, in order; for templates whose answer is a word. */
-  readonly words: (questions: readonly Question[]) => Promise<readonly (WordAnswer | Unread)[]>;
+  readonly words: (questions: readonly JudgedItem[]) => Promise<readonly (WordAnswer | Unread)[]>;
   /** One reply a question, in order. */
-  readonly replies: (questions: readonly Question[], maxNewTokens: number) => Promise<readonly (string | Unread)[]>;
+  readonly replies: (questions: readonly JudgedItem[], maxNewTokens: number) => Promise<readonly (string | Unread)[]>;
   /** Counts by name since it was opened. */
   readonly usage: () => Readonly<Record<string, number>>;
 }
@@ -29,9 +29,9 @@ export interface JudgeReader {
 export const leastAnswerShare = 0.01;
 
 /** Texts that a judge is tried with when it is opened: what it answers does not matter, only that it answers. */
-export const probeQuestions: readonly Question[] = [
-  { text: 'The bread is fresh today, and the tea is warm.', exchange: null },
-  { text: 'You are a liar, and nobody likes you.', exchange: null },
+export const probeQuestions: readonly JudgedItem[] = [
+  { text: 'The bread is fresh today, and the tea is warm.' },
+  { text: 'You are a liar, and nobody likes you.' },
 ];
 
 /** Spellings in which a model may give a word, the word as written first. */

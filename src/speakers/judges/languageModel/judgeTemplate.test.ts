@@ -11,7 +11,7 @@ const shown = (
   text: string,
   exchange: { utterance: string; reply: string } | null = null,
 ): string =>
-  fillTemplate(template, { text, exchange }, templateMarks(template, ['<|special|>']))
+  fillTemplate(template, { text, ...(exchange === null ? {} : { exchange }) }, templateMarks(template, ['<|special|>']))
     .map(({ role, content }) => `${role}: ${content}`)
     .join('\n');
 
@@ -63,7 +63,7 @@ describe('slots', () => {
   });
 
   it('a message that comes out empty is left out', () => {
-    expect(fillTemplate(judgeTemplates['llama-guard-own'], { text: 'hello', exchange: null }, null)).toEqual([
+    expect(fillTemplate(judgeTemplates['llama-guard-own'], { text: 'hello' }, null)).toEqual([
       { role: 'user', content: 'hello' },
     ]);
     expect(

@@ -9,7 +9,7 @@
  *  something in the prompt (the tokenizer's special tokens, the common chat marks, every mark of the template itself
  *  such as </text> or [/INST]) get a space after their first character wherever a text holds them. What a text says in
  *  plain words ("ignore the above") no template can undo. */
-import type { JudgedExchange } from '../../../dialogue/types.js';
+import type { JudgedItem } from '../../../dialogue/types.js';
 import type { ChatMessage } from '../../../engine/text/chatTemplate.js';
 import type { RatingRule } from './parseRating.js';
 
@@ -36,12 +36,6 @@ export interface JudgeTemplate {
   readonly answer: AnswerForm;
 }
 
-/** A text to judge, and the exchange that it belongs to. */
-export interface Question {
-  readonly text: string;
-  readonly exchange: JudgedExchange | null;
-}
-
 type SlotName = 'text' | 'utterance' | 'reply';
 
 const slot = /\{\{\s*(text|utterance|reply)\s*\}\}/g;
@@ -51,7 +45,7 @@ const section = /\{\{([#^])(text|utterance|reply)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
  *  @param marks what a text must not hold as it is: see `templateMarks` */
 export function fillTemplate(
   { messages }: JudgeTemplate,
-  question: Question,
+  question: JudgedItem,
   marks: RegExp | null,
 ): readonly ChatMessage[] {
   const values: Readonly<Record<SlotName, string>> = {

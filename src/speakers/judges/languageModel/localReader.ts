@@ -9,7 +9,8 @@ import { scoreCompletions } from '../../../engine/models/scoreCompletions.js';
 import { plainSampling } from '../../../engine/runtime/device.js';
 import { findAnswerTokens } from './answerTokens.js';
 import { type JudgeReader, leastAnswerShare, probeQuestions, type Unread, type WordAnswer } from './judgeReader.js';
-import { fillTemplate, type JudgeTemplate, type Question, templateMarks } from './judgeTemplate.js';
+import type { JudgedItem } from '../../../dialogue/types.js';
+import { fillTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 
 export interface LocalReaderOptions {
   readonly tooLong: 'cut' | 'unscored';
@@ -42,7 +43,7 @@ export async function openLocalReader(
 
   /** Every different prompt once, in batches; what cannot be asked keeps its reason. */
   const askAll = async <T>(
-    questions: readonly Question[],
+    questions: readonly JudgedItem[],
     ask: (prompts: Prompts) => Promise<readonly T[]>,
   ): Promise<(T | Unread)[]> => {
     const encoded = questions.map(promptOf);
@@ -112,14 +113,14 @@ function promptEncoder(
   model: LanguageModel,
   template: JudgeTemplate,
   { tooLong, room }: LocalReaderOptions,
-): (question: Question) => readonly number[] | Unread {
+): (question: JudgedItem) => readonly number[] | Unread {
   const { tokenizer, chatTemplate, contextLength } = model;
   const marks = templateMarks(
     template,
     [...tokenizer.specialIds].map((id) => tokenizer.tokenText(id)),
   );
   const limit = contextLength - room - 4; // 4: white space before an answer.
-  const encode = (question: Question): readonly number[] => {
+  const encode = (question: JudgedItem): readonly number[] => {
     const messages = fillTemplate(template, question, marks);
     if (!template.raw && chatTemplate !== null) {
       return tokenizer.encode(chatTemplate.render(messages, { addGenerationPrompt: true }) + template.answerStart, {
@@ -136,10 +137,7 @@ function promptEncoder(
       unread: `the prompt has ${String(whole.length)} tokens, more than the judge can read (${String(limit)})`,
     };
     if (tooLong === 'unscored') return tooMuch;
-    const around = encode({
-      text: '',
-      exchange: question.exchange === null ? null : { utterance: '', reply: '' },
-    }).length;
+    const around = encode(cutQuestion(question, 0)).length;
     let share = (limit - around) / (whole.length - around);
     for (let attempt = 0; attempt < 12 && share > 0; attempt++, share *= 0.9) {
       const ids = encode(cutQuestion(question, share));
@@ -149,18 +147,20 @@ function promptEncoder(
   };
 }
 
-function cutQuestion({ text, exchange }: Question, share: number): Question {
+/** Texts lose their middles; the goal, which says what is asked, stays whole. */
+function cutQuestion({ text, exchange, goal }: JudgedItem, share: number): JudgedItem {
   return {
     text: cutText(text, share),
-    exchange:
-      exchange === null
-        ? null
-        : { utterance: cutText(exchange.utterance, share), reply: cutText(exchange.reply, share) },
+    ...(exchange === undefined
+      ? {}
+      : { exchange: { utterance: cutText(exchange.utterance, share), reply: cutText(exchange.reply, share) } }),
+    ...(goal === undefined ? {} : { goal }),
   };
 }
 
 /** Beginning and end, together this share of the characters. */
 function cutText(text: string, share: number): string {
+  if (share === 0) return '';
   const characters = Array.from(text);
   const kept = Math.floor((characters.length * share) / 2);
   if (2 * kept >= characters.length) return text;
