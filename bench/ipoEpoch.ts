@@ -6,6 +6,7 @@ import { localLearner } from '../src/learning/learner.js';
 import { createReference } from '../src/attacks/reference.js';
 import { systemClock } from '../src/base/clock.js';
 import { present } from '../src/base/invariant.js';
+import { createSpending } from '../src/base/spending.js';
 import { streamKey } from '../src/base/random.js';
 import type { Precision } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
@@ -169,7 +170,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       learner: async () => ({
         adversary,
         behaviour: explorer,
-        trainers: localLearner(adversary.model),
+        trainers: localLearner(adversary.model, () => undefined),
         reference: async () => createReference(target.model, target, adversary.model),
       }),
       attacker: async () => adversary,
@@ -197,6 +198,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
         if (phase === 'rollout') times.rollout = systemClock.monotonicMs();
       },
       clock: systemClock,
+      spending: createSpending(),
     };
     const { attack } = present(recipeStages(recipe)[0], 'the recipe’s only stage').traits;
     await present(attack, 'the stage of the bench attacks').run(context);

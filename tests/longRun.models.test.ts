@@ -54,7 +54,7 @@ it('a run of 100 epochs ends with the resident size of epoch 20, to 10%: an epoc
       pool,
       clock: systemClock,
       playJobs: playJobsHere,
-      interrupted: () => false,
+      limits: { mayGoOn: () => undefined },
       progress: ({ phase, done }) => {
         if (phase !== 'rollout') return;
         collectGarbage();

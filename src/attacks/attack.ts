@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { BrokenRule } from '../base/brokenRule.js';
 import type { Clock } from '../base/clock.js';
+import type { Spending } from '../base/spending.js';
 import type { StreamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { RewardWeights } from '../dialogue/reward.js';
@@ -125,6 +126,9 @@ export interface AttackContext {
   readonly mayGoOn: () => void;
   readonly progress: (event: AttackProgress) => void;
   readonly clock: Clock;
+  /** What the run spends, counted by speakers, judges and trainers. An attack that calls `whiteBox` adds its own
+   *  passes of the target's model: `targetEvaluations` and `targetGradients`. */
+  readonly spending: Spending;
 }
 
 /** How the behaviour policy draws, where that differs from the adversary. */

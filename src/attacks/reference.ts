@@ -37,11 +37,13 @@ export function roundingError(after: Rounding, before: Rounding = { tokens: 0, s
 }
 
 /** @param model frozen; never what the adversary is trained to, but it may be the adversary's base with the adapter off
- *  @param target the target when it has the same weights, so that its readings can be used */
+ *  @param target the target when it has the same weights, so that its readings can be used
+ *  @param onComputed called with the number of sequences that had to be scored */
 export function createReference(
   model: LanguageModel,
   target: LocalTarget | null,
   liveAdversary: LanguageModel,
+  onComputed: (sequences: number) => void = () => undefined,
 ): Reference {
   if (shareWeights(model, liveAdversary)) {
     throw new ConfigError('the reference is the live adversary: a loss against it is always at its start', {
@@ -61,6 +63,7 @@ export function createReference(
       const missing = queries.flatMap((query, i) => (out[i] === null ? [{ query, i }] : []));
       counts.known += queries.length - missing.length;
       counts.computed += missing.length;
+      if (missing.length > 0) onComputed(missing.length);
       const computed =
         missing.length === 0
           ? []

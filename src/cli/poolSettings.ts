@@ -12,7 +12,7 @@ export function poolSettings({
   terminal,
   progress,
   signal,
-}: CommandContext): Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note'> {
+}: CommandContext): Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note' | 'spending' | 'beforeRequest'> {
   return {
     openDevice: () => openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device }),
     cacheDir: cacheFolder(globals, terminal.environment),

@@ -12,10 +12,26 @@ export interface Learner {
   readonly supervised: (options: Partial<SftTraining>) => Promise<SftTrainer>;
 }
 
-/** Our own engine, on the weights of a trainable model in this process. */
-export function localLearner(model: LanguageModel): Learner {
+/** Our own engine, on the weights of a trainable model in this process.
+ *  @param onStep called after every optimizer step */
+export function localLearner(model: LanguageModel, onStep: () => void): Learner {
   return {
-    preference: (options) => createPreferenceTrainer(model, options),
-    supervised: (options) => createSftTrainer(model, options),
+    preference: async (options) => countSteps(await createPreferenceTrainer(model, options), onStep),
+    supervised: async (options) => countSteps(await createSftTrainer(model, options), onStep),
+  };
+}
+
+/** The same trainer, which calls `onStep` after every optimizer step. */
+export function countSteps<Batch, Values, Trainer extends { readonly train: (batch: Batch) => Promise<Values> }>(
+  trainer: Trainer & { readonly train: (batch: Batch) => Promise<Values> },
+  onStep: () => void,
+): Trainer {
+  return {
+    ...trainer,
+    train: async (batch: Batch) => {
+      const values = await trainer.train(batch);
+      onStep();
+      return values;
+    },
   };
 }

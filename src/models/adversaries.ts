@@ -1,5 +1,6 @@
 /** Adversaries of a recipe, trainable or frozen, on weights of their own or on what is open already; and the models
  *  that answer in the target's place. */
+import { countSpeaker } from '../base/spending.js';
 import { adaptLanguageModel, copyLanguageModel, type LanguageModel } from '../engine/models/languageModel.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import type { Prompt } from '../dialogue/types.js';
@@ -47,7 +48,12 @@ export async function openAdversary(
       : trainable && lora !== null
         ? await openAdapted(parts, lora, name)
         : ownedModel(await openStart(parts, trainable, name));
-  return onHandle(model, (each) => createLanguageModelAdversary(each, speakerOptions(recipe.adversary)));
+  return onHandle(model, (each) =>
+    createLanguageModelAdversary(each, {
+      ...speakerOptions(recipe.adversary),
+      onSpoken: countSpeaker(parts.requests.spending, 'adversary'),
+    }),
+  );
 }
 
 /** The adversary as it starts. Weights that are open already are copied, not read again. */
@@ -107,14 +113,19 @@ export async function openWriter(
   { recipe, source, targets, requests }: AdversaryParts,
   speaker: SpeakerOptions,
 ): Promise<Handle<OpenTarget>> {
-  if (speakerKind(speaker.model) !== 'local') return borrowed(await openRemoteTarget(speaker, requests));
+  if (speakerKind(speaker.model) !== 'local') return borrowed(await openRemoteTarget(speaker, requests, 'writer'));
   const open = await targets.known(speaker.model);
   const model =
     open === null
       ? ownedModel(await source.openModel(speaker.model, { trainable: false, name: speaker.model }))
       : borrowed(open);
   const { format = formatOf(recipe.target) } = speaker;
-  return onHandle(model, (each) => createLocalTarget(each, speakerOptions({ ...speaker, format })));
+  return onHandle(model, (each) =>
+    createLocalTarget(each, {
+      ...speakerOptions({ ...speaker, format }),
+      onSpoken: countSpeaker(requests.spending, 'writer'),
+    }),
+  );
 }
 
 /** The frozen model that the adversary is held close to; null when it is the target's own weights.

@@ -1,5 +1,6 @@
 /** Judges of a recipe: each is opened once, and judges that are one model share its weights. */
 import { oncePerKey } from '../base/once.js';
+import { countJudge } from '../dialogue/countedJudge.js';
 import type { Judge } from '../dialogue/types.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { openJudge } from '../speakers/judges/all.js';
@@ -29,17 +30,18 @@ export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Pr
         : source.openModel(notation, { trainable: false, name: notation }),
     String,
   );
-  const open = oncePerKey(
-    (spec: JudgeSpec) =>
-      openJudge(spec, {
-        device: source.device,
-        cacheDir,
-        offline,
-        locate: source.locate,
-        openModel,
-        requests: judgeRequests(requests),
-      }),
+  const open = (spec: JudgeSpec): Promise<Judge> =>
+    openJudge(spec, {
+      device: source.device,
+      cacheDir,
+      offline,
+      locate: source.locate,
+      openModel,
+      requests: judgeRequests(requests),
+    });
+  const counted = oncePerKey(
+    async (spec: JudgeSpec) => countJudge(given[spec.model] ?? (await open(spec)), requests.spending),
     (spec) => JSON.stringify(spec),
   );
-  return async ({ maxUnscored: _, ...spec }) => given[spec.model] ?? open(spec);
+  return ({ maxUnscored: _, ...spec }) => counted(spec);
 }

@@ -153,7 +153,9 @@ describe('the model pool', () => {
       offline: true,
       judges: { letters: judge },
     });
-    expect(await pool.judge({ model: 'letters', maxUnscored: 0 })).toBe(judge);
+    const given = await pool.judge({ model: 'letters', maxUnscored: 0 });
+    const items = [{ text: 'abc' }, { text: 'xyz' }];
+    expect(await given.judge(items)).toEqual(await judge.judge(items));
     expect((await pool.prompts()).test).toHaveLength(8);
     await pool.close();
   });

@@ -1,6 +1,7 @@
 /** The model pool of a run: opens what a recipe names, once and on first need (device, target, judges, prompts), and
  *  closes what it has opened. Models that it hands out come with a handle that says whose they are. */
 import { once } from '../base/once.js';
+import { createSpending, type Spending } from '../base/spending.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
@@ -52,6 +53,10 @@ export interface ModelPoolOptions extends ModelSourceOptions {
   readonly signal?: AbortSignal;
   /** Called with what a reader of the run should know: data left out and the like. */
   readonly note?: (text: string) => void;
+  /** Where what is spent counts; default: nowhere. */
+  readonly spending?: Spending;
+  /** Called before every request to a remote model; throws to end the work. */
+  readonly beforeRequest?: () => void;
 }
 
 export interface ModelPool
@@ -67,8 +72,6 @@ export interface ModelPool
   readonly openRow: (options: Omit<AdversaryOptions, 'trainable'>) => Promise<Handle<OpenAdversary>>;
   /** Opens a frozen model that answers in the target's place. */
   readonly openWriter: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
-  /** Asks this before every request to a remote model; it throws to end the work. */
-  readonly limitRequests: (check: () => void) => void;
   /** Returns another speaker on an adversary's weights: drawing otherwise, with the recipe's precision for rollouts. */
   readonly explorer: (adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>) => LanguageModelAdversary;
   /** Opens the frozen reference; null when it is the target's own weights.
@@ -95,27 +98,27 @@ export function openModelPool(options: ModelPoolOptions): ModelPool {
   const { recipe, cacheDir, offline } = options;
   const device = once(options.openDevice);
   const source = createModelSource(options, device);
-  const { requests, limitRequests } = requestsOf(options);
+  const requests = requestsOf(options);
   const targets = openTargets({ recipe, source, requests, given: options.targets?.[recipe.target.model] });
   const given = options.judges ?? {};
   const judge = openJudges({ recipe, source, targets, requests, cacheDir, offline, given });
-  const data = openData(options, source, judge);
+  const data = openData(options, source, judge, requests);
   // The memory of every model goes with the device.
   const close = async (): Promise<void> => {
     if (device.started()) await (await device()).close();
   };
-  return poolAround(recipe, targets, close, { source, requests, limitRequests, judge, ...data });
+  return poolAround(recipe, targets, close, { source, requests, judge, ...data });
 }
 
 /** What the pools around mended targets share with the first. */
-interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'toxicContinuations' | 'limitRequests'> {
+interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'toxicContinuations'> {
   readonly source: ModelSource;
   readonly requests: RequestOptions;
   readonly promptList: () => Promise<readonly string[]>;
 }
 
 function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>, shared: Shared): ModelPool {
-  const { source, requests, judge, prompts, promptList, toxicContinuations, limitRequests } = shared;
+  const { source, requests, judge, prompts, promptList, toxicContinuations } = shared;
   const testPrompts = async (): Promise<PromptSets['test']> => (await prompts()).test;
   const parts: AdversaryParts = { recipe, source, targets, requests, promptList, testPrompts };
   return {
@@ -142,8 +145,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     openRow: (options) => openFrozenAdversary(parts, options),
     openWriter: (speaker) => openWriter(parts, speaker),
     openReference: (adversary) => openReference(parts, adversary),
-    explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe),
-    limitRequests,
+    explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe, requests.spending),
     judge,
     prompts,
     toxicContinuations,
@@ -152,30 +154,24 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
   };
 }
 
-function requestsOf({ runFolder = null, environment = process.env, note, signal }: ModelPoolOptions): {
-  readonly requests: RequestOptions;
-  readonly limitRequests: ModelPool['limitRequests'];
-} {
-  let check = (): void => undefined;
+function requestsOf(options: ModelPoolOptions): RequestOptions {
+  const { runFolder = null, environment = process.env, note, signal, beforeRequest, spending } = options;
   return {
-    requests: {
-      runFolder,
-      environment,
-      beforeRequest: () => check(),
-      note: note ?? ((): void => undefined),
-      ...(signal === undefined ? {} : { signal }),
-    },
-    limitRequests: (given) => {
-      check = given;
-    },
+    runFolder,
+    environment,
+    beforeRequest: beforeRequest ?? ((): void => undefined),
+    note: note ?? ((): void => undefined),
+    spending: spending ?? createSpending(),
+    ...(signal === undefined ? {} : { signal }),
   };
 }
 
-/** The recipe's data, read once. */
+/** The recipe's data, read once. Every session reads them anew, so that what judging them takes is not counted. */
 function openData(
-  { recipe, note = () => undefined }: ModelPoolOptions,
+  { recipe }: ModelPoolOptions,
   { locate }: ModelSource,
   judge: ModelPool['judge'],
+  { note, spending }: RequestOptions,
 ): Pick<Shared, 'prompts' | 'promptList' | 'toxicContinuations'> {
   const listed = promptListFile(recipe);
   const promptList = once(async () => readPromptList(locate(listed ?? ''), note));
@@ -191,9 +187,10 @@ function openData(
     promptList,
     prompts: once(async (): Promise<PromptSets> => {
       const { data, test } = recipe.prompts;
-      if (listed === null || (data ?? test) !== undefined) return readPrompts(recipe.prompts, await options());
+      if (listed === null || (data ?? test) !== undefined)
+        return spending.uncounted(async () => readPrompts(recipe.prompts, await options()));
       return { train: [], dev: [], test: openingsOf(await promptList()) };
     }),
-    toxicContinuations: async (query) => readToxicContinuations(query, await options()),
+    toxicContinuations: (query) => spending.uncounted(async () => readToxicContinuations(query, await options())),
   };
 }

@@ -1,10 +1,11 @@
 /** From a recipe's `target:` and `adversary:` to speakers that are not models on this machine. */
 import { join } from 'node:path';
 import { invariant } from '../base/invariant.js';
+import { countSpeaker, type SpeakerRole, type Spending } from '../base/spending.js';
 import type { Prompt } from '../dialogue/types.js';
 import { openEndpoint } from '../remote/endpoint.js';
 import { openJsonService } from '../remote/jsonService.js';
-import type { EndpointOptions } from '../remote/types.js';
+import type { AnswerSpending, EndpointOptions } from '../remote/types.js';
 import { type RemoteOptions, remoteSchema, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import { createEndpointAdversary, type OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
@@ -22,14 +23,30 @@ export interface RequestOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
   readonly beforeRequest: () => void;
+  readonly spending: Spending;
   readonly note: (text: string) => void;
 }
 
 /** @throws ConfigError, TargetError: a server that scores prompts is found out by a first question */
-export async function openRemoteTarget(options: SpeakerOptions, requests: RequestOptions): Promise<OpenTarget> {
+export async function openRemoteTarget(
+  options: SpeakerOptions,
+  requests: RequestOptions,
+  role: 'target' | 'writer' = 'target',
+): Promise<OpenTarget> {
   const { http, remote = remoteDefaults } = options;
-  if (speakerKind(options.model) === 'openai')
-    return openEndpointTarget(endpointOf(options, requests), textOptions(options));
+  const { spending } = requests;
+  if (speakerKind(options.model) === 'openai') {
+    const { onAnswer, begin } = countAnswers(spending, role);
+    const endpoint = endpointOf(options, requests, onAnswer);
+    const onScored = (): void => {
+      if (role === 'target') spending.add({ targetEvaluations: 1 });
+    };
+    const target = await openEndpointTarget(endpoint, { ...textOptions(options, spending, role), onScored });
+    begin();
+    return target;
+  }
+  const { onAnswer, begin } = countAnswers(spending, role);
+  begin();
   invariant(http !== undefined, 'an http: target has its http:');
   const service = openJsonService({
     name: options.model,
@@ -40,13 +57,36 @@ export async function openRemoteTarget(options: SpeakerOptions, requests: Reques
     tokens: http.tokens,
     timeoutMs: remote.timeout * 1000,
     environment: requests.environment,
+    onAnswer,
     ...questionOptions(remote, requests),
   });
-  return createHttpTarget(service, textOptions(options));
+  return createHttpTarget(service, textOptions(options, spending, role));
 }
 
 export function openRemoteAdversary(options: SpeakerOptions, requests: RequestOptions): OpenAdversary {
-  return createEndpointAdversary(endpointOf(options, requests), textOptions(options));
+  const { spending } = requests;
+  const { onAnswer, begin } = countAnswers(spending, 'adversary');
+  begin();
+  return createEndpointAdversary(endpointOf(options, requests, onAnswer), textOptions(options, spending, 'adversary'));
+}
+
+/** Counts the tokens of answers from `begin` on: what an endpoint is asked when it is opened belongs to no dialogue, and
+ *  a resumed run asks it again. Dollars count from the first. */
+function countAnswers(
+  spending: Spending,
+  role: SpeakerRole,
+): { readonly onAnswer: (answer: AnswerSpending) => void; readonly begin: () => void } {
+  const count = countSpeaker(spending, role);
+  let hasBegun = false;
+  return {
+    begin: () => {
+      hasBegun = true;
+    },
+    onAnswer: ({ tokensRead, tokensGenerated, cost }) => {
+      spending.add({ cost });
+      if (hasBegun) count({ replies: 0, tokensRead, tokensGenerated });
+    },
+  };
 }
 
 export function openPromptList(
@@ -64,11 +104,15 @@ export function judgeRequests({
   signal,
   beforeRequest,
   note,
+  spending,
 }: RequestOptions): NonNullable<JudgeDeps['requests']> {
   return {
     environment,
     beforeRequest,
     onNotice: note,
+    onAnswer: ({ cost }) => {
+      spending.add({ cost });
+    },
     cacheDir: runFolder === null ? null : join(runFolder, 'answers'),
     ...(signal === undefined ? {} : { signal }),
   };
@@ -79,6 +123,7 @@ const remoteDefaults = remoteSchema.parse({});
 function endpointOf(
   { model, baseUrl, apiKeyEnv, remote = remoteDefaults }: SpeakerOptions,
   requests: RequestOptions,
+  onAnswer: (answer: AnswerSpending) => void,
 ): ReturnType<typeof openEndpoint> {
   invariant(baseUrl !== undefined, 'an openai: model has its baseUrl');
   const { servedAs, extraBody, promptLogProbs, timeout } = remote;
@@ -90,6 +135,7 @@ function endpointOf(
     timeoutMs: timeout * 1000,
     promptLogProbs,
     onNotice: requests.note,
+    onAnswer,
     ...questionOptions(remote, requests),
     ...(servedAs === undefined ? {} : { servedAs }),
     ...(extraBody === undefined ? {} : { extraBody }),
@@ -114,7 +160,7 @@ function questionOptions(
   };
 }
 
-function textOptions(speaker: SpeakerOptions): EndpointSpeakerOptions {
+function textOptions(speaker: SpeakerOptions, spending: Spending, role: SpeakerRole): EndpointSpeakerOptions {
   const { model, maxNewTokens, temperature, topP, system } = speaker;
   return {
     name: model,
@@ -122,6 +168,9 @@ function textOptions(speaker: SpeakerOptions): EndpointSpeakerOptions {
     maxNewTokens,
     temperature,
     topP,
+    onReply: () => {
+      countSpeaker(spending, role)({ replies: 1, tokensRead: 0, tokensGenerated: 0 });
+    },
     ...(system === undefined ? {} : { system }),
   };
 }

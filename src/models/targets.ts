@@ -1,5 +1,6 @@
 /** The target of a recipe, or a mended one in its place: opened once, frozen. */
 import { once } from '../base/once.js';
+import { countSpeaker, type Spending } from '../base/spending.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
@@ -37,26 +38,55 @@ export interface TargetsOptions {
 
 export function openTargets({ recipe, source, requests, given, name, knownOutside }: TargetsOptions): Targets {
   const notation = recipe.target.model;
+  const { spending } = requests;
   const targetIsLocal = given === undefined && speakerKind(notation) === 'local';
   const localTarget = once(async () => {
     const model = await source.openModel(notation, { trainable: false, name: notation });
-    return createLocalTarget(model, { ...speakerOptions(recipe.target), ...(name === undefined ? {} : { name }) });
+    return createLocalTarget(model, {
+      ...speakerOptions(recipe.target),
+      ...(name === undefined ? {} : { name }),
+      onSpoken: countSpeaker(spending, 'target'),
+    });
   });
-  const target = once(
-    async (): Promise<OpenTarget> =>
-      given ?? (targetIsLocal ? localTarget() : openRemoteTarget(recipe.target, requests)),
+  const target = once(async (): Promise<OpenTarget> =>
+    given !== undefined
+      ? countReplies(given, spending)
+      : targetIsLocal
+        ? localTarget()
+        : openRemoteTarget(recipe.target, requests),
   );
   return {
     target,
     localTarget,
     targetIsLocal,
-    rolloutTarget: once(async () => (targetIsLocal ? rolloutTargetOf(await localTarget(), recipe) : target())),
+    rolloutTarget: once(async () =>
+      targetIsLocal ? rolloutTargetOf(await localTarget(), recipe, spending) : target(),
+    ),
     known: (wanted) =>
       localTarget.started() && wanted === notation
         ? localTarget().then(({ model }) => model)
         : (knownOutside?.(wanted) ?? null),
     close: async () => {
       if (localTarget.started()) await (await localTarget()).model.close();
+    },
+  };
+}
+
+/** A target of the calling program counts for itself; what it has done since the last batch is added to the run's. */
+function countReplies(target: OpenTarget, spending: Spending): OpenTarget {
+  const count = countSpeaker(spending, 'target');
+  return {
+    ...target,
+    reply: async (requests) => {
+      const before = target.counts();
+      const replies = await target.reply(requests);
+      const { contextTokens, generatedTokens } = target.counts();
+      count({
+        replies: replies.length,
+        tokensRead: contextTokens - before.contextTokens,
+        tokensGenerated: generatedTokens - before.generatedTokens,
+      });
+      return replies;
     },
   };
 }

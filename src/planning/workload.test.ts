@@ -1,9 +1,9 @@
-import { playJobsHere } from '../dialogue/rollout/jobs.js';
+import type { Judge } from '../dialogue/types.js';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
+import { letterJudge, tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
 import { manualClock } from '../base/clock.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
 import type { JsonObject } from '../base/json.js';
@@ -190,33 +190,24 @@ describe('against a run', () => {
     const recipe = tinyRecipe(stages, { target: speaker, adversary: speaker });
     const counted = letterJudge();
     let judged = 0;
-    const pool = tinyPool(files, recipe, {
-      judge: {
-        ...counted,
-        judge: async (items) => {
-          judged += items.length;
-          return counted.judge(items);
-        },
+    const judge: Judge = {
+      ...counted,
+      judge: async (items) => {
+        judged += items.length;
+        return counted.judge(items);
       },
-    });
+    };
     const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-workload-')), 'run');
     const configuration = recipe as unknown as JsonObject;
     const description = { name: 'tiny', seed: recipe.seed, configuration, source: { file: null, folder }, inputs: [] };
     const run = RunDirectory.create(folder, description, manualClock());
-    await runStages({
-      recipe,
-      run,
-      pool,
-      playJobs: playJobsHere,
-      interrupted: () => false,
-      progress: () => undefined,
-      clock: manualClock(),
-    });
+    const context = tinyContext(files, recipe, run, { judge });
+    await runStages(context);
     const trained = run.completed('exploit:ipo');
     const evaluated = run.completed('evaluate:ipo');
     run.close('done');
 
-    const sets = await pool.prompts();
+    const sets = await context.pool.prompts();
     const bytes = (set: 'train' | 'dev' | 'test'): number[] => sets[set].map(({ text }) => Buffer.byteLength(text));
     const side = {
       prompts: { train: bytes('train'), dev: bytes('dev'), test: bytes('test') },

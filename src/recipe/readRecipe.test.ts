@@ -44,7 +44,7 @@ describe('parseRecipe', () => {
       .replace('epochs: 2', 'epochs: 2, learningRate: 1e-4')
       .concat('limits: { maxTime: 2h, maxTokens: 5e6, maxCost: 5 }\n');
     const { recipe } = parseRecipe(text, { file: 'r.yaml' });
-    expect(recipe.limits).toEqual({ maxTime: 7200, maxTokens: 5_000_000, maxCost: 5 });
+    expect(recipe.limits).toMatchObject({ maxTime: 7200, maxTokens: 5_000_000, maxCost: 5 });
     expect(recipeStages(recipe)[0]?.options).toMatchObject({ learningRate: 0.0001 });
   });
 

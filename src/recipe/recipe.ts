@@ -2,7 +2,7 @@
  *  parsed value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is
  *  `readRecipe.ts`. */
 import { z } from 'zod';
-import { count, duration, path, positive, share } from '../base/schemaParts.js';
+import { count, path, share } from '../base/schemaParts.js';
 import { judgeSchema } from '../speakers/judges/options.js';
 import {
   adversarySchema,
@@ -12,6 +12,7 @@ import {
   type SpeakerOptions,
   targetSchema,
 } from '../speakers/options.js';
+import { limitsSchema } from './limits.js';
 import { loopSchema, sweepSchema } from './plans.js';
 import { stageKinds, type StageKindName, type StageOptions } from './stages/all.js';
 import type { StageKind, StageTraits } from './stages/stage.js';
@@ -47,14 +48,6 @@ const stageSchema = z
     error: `a stage is exactly one of ${stageNames.join(', ')}`,
   });
 
-const limitsSchema = z
-  .strictObject({
-    maxTime: duration.nullable().default(null),
-    maxTokens: positive.nullable().default(null).describe('Tokens generated, both sides.'),
-    maxCost: positive.nullable().default(null).describe('US dollars, for remote targets with known prices.'),
-  })
-  .prefault({});
-
 export const recipeSchema = z
   .strictObject({
     name: z
@@ -87,7 +80,6 @@ export const recipeSchema = z
 export type Recipe = z.output<typeof recipeSchema>;
 export type RecipeInput = z.input<typeof recipeSchema>;
 export type PromptsOptions = Recipe['prompts'];
-export type LimitsOptions = Recipe['limits'];
 
 /** A stage of a recipe, with what its options come to. */
 export type RecipeStage = {

@@ -93,6 +93,8 @@ describe('an endpoint', () => {
       requests: 1,
       cachedRequests: 0,
       promptTokens: 10,
+      cachedPromptTokens: 0,
+      cachedCompletionTokens: 0,
       completionTokens: 3,
       cost: (10 * 1 + 3 * 10) / 1e6,
     });

@@ -15,7 +15,7 @@ import { createUsageMeter } from './usageMeter.js';
 
 export type QuestionOptions = Pick<
   EndpointOptions,
-  'retries' | 'concurrency' | 'requestsPerMinute' | 'cacheDir' | 'prices' | 'signal' | 'beforeRequest' | 'onUsage'
+  'retries' | 'concurrency' | 'requestsPerMinute' | 'cacheDir' | 'prices' | 'signal' | 'beforeRequest' | 'onAnswer'
 >;
 
 export interface Question<T> {
@@ -46,7 +46,7 @@ export function openQuestions(options: QuestionOptions): Questions {
     ...(requestsPerMinute === null ? {} : { intervalCap: 1, interval: 60_000 / requestsPerMinute }),
   });
   const cache = options.cacheDir === null ? null : openResponseCache(options.cacheDir);
-  const meter = createUsageMeter(options.prices, options.onUsage);
+  const meter = createUsageMeter(options.prices, options.onAnswer);
   const closing = new AbortController();
   const signal = options.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, options.signal]);
   setMaxListeners(0, signal); // One a question that waits.
@@ -90,8 +90,9 @@ export function openQuestions(options: QuestionOptions): Questions {
       refuseWhenStopped(signal);
       const kept = cache?.read(key) ?? null;
       if (kept !== null) {
-        meter.countCached();
-        return read(kept).value;
+        const { value, tokens } = read(kept);
+        meter.countCached(tokens);
+        return value;
       }
       const body = await answer(send, createHash('sha256').update(key).digest('hex').slice(0, 12));
       const { value, tokens } = read(body);

@@ -31,9 +31,18 @@ export interface EndpointOptions {
   readonly signal?: AbortSignal;
   /** Called before every request that goes out; throws to end the work here (a budget). */
   readonly beforeRequest?: () => void;
-  readonly onUsage?: (usage: Usage) => void;
+  /** Called with every answer, also one from the cache, which costs nothing. */
+  readonly onAnswer?: (answer: AnswerSpending) => void;
   /** Called once for each fact that a reader should know: a field that the server does not take, for example. */
   readonly onNotice?: (text: string) => void;
+}
+
+/** What one answer took. */
+export interface AnswerSpending {
+  readonly tokensRead: number;
+  readonly tokensGenerated: number;
+  /** US dollars; 0 when prices are unknown. */
+  readonly cost: number;
 }
 
 export interface Prices {
@@ -108,6 +117,9 @@ export interface Usage {
   readonly cachedRequests: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Of answers from the cache. */
+  readonly cachedPromptTokens: number;
+  readonly cachedCompletionTokens: number;
   /** US dollars; 0 when prices are unknown. */
   readonly cost: number;
 }

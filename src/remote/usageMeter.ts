@@ -1,32 +1,46 @@
 /** Counts requests, tokens and US dollars. */
-import type { Prices, Usage } from './types.js';
+import type { AnswerSpending, Prices, Usage } from './types.js';
+
+interface AnswerTokens {
+  readonly prompt: number;
+  readonly completion: number;
+}
 
 export interface UsageMeter {
-  readonly count: (tokens: { readonly prompt: number; readonly completion: number }) => void;
-  readonly countCached: () => void;
+  readonly count: (tokens: AnswerTokens) => void;
+  readonly countCached: (tokens: AnswerTokens) => void;
   readonly usage: () => Usage;
 }
 
-export function createUsageMeter(prices: Prices | null, onUsage: (usage: Usage) => void = () => undefined): UsageMeter {
-  let [requests, cachedRequests, promptTokens, completionTokens] = [0, 0, 0, 0];
-  const usage = (): Usage => ({
-    requests,
-    cachedRequests,
-    promptTokens,
-    completionTokens,
-    cost: prices === null ? 0 : (promptTokens * prices.input + completionTokens * prices.output) / 1e6,
-  });
+export function createUsageMeter(
+  prices: Prices | null,
+  onAnswer: (answer: AnswerSpending) => void = () => undefined,
+): UsageMeter {
+  const asked = { requests: 0, prompt: 0, completion: 0 };
+  const cached = { requests: 0, prompt: 0, completion: 0 };
+  const costOf = ({ prompt, completion }: AnswerTokens): number =>
+    prices === null ? 0 : (prompt * prices.input + completion * prices.output) / 1e6;
+  const add = (to: typeof asked, { prompt, completion }: AnswerTokens, cost: number): void => {
+    to.requests++;
+    to.prompt += prompt;
+    to.completion += completion;
+    onAnswer({ tokensRead: prompt, tokensGenerated: completion, cost });
+  };
   return {
-    usage,
-    count: ({ prompt, completion }) => {
-      requests++;
-      promptTokens += prompt;
-      completionTokens += completion;
-      onUsage(usage());
+    usage: () => ({
+      requests: asked.requests,
+      cachedRequests: cached.requests,
+      promptTokens: asked.prompt,
+      completionTokens: asked.completion,
+      cachedPromptTokens: cached.prompt,
+      cachedCompletionTokens: cached.completion,
+      cost: costOf(asked),
+    }),
+    count: (tokens) => {
+      add(asked, tokens, costOf(tokens));
     },
-    countCached: () => {
-      cachedRequests++;
-      onUsage(usage());
+    countCached: (tokens) => {
+      add(cached, tokens, 0);
     },
   };
 }

@@ -17,6 +17,8 @@ export interface RunCheckpoint {
   readonly score: number | null;
   readonly positions: Positions;
   readonly state: JsonObject;
+  /** What the run had spent in all; null in checkpoints of earlier versions. */
+  readonly spent: Readonly<Record<string, number>> | null;
 }
 
 const description = 'checkpoint.json';
@@ -25,17 +27,17 @@ export async function writeCheckpointFolder(
   runFolder: string,
   content: Omit<RunCheckpoint, 'folder'> & { readonly write: (folder: string) => Promise<void> },
 ): Promise<RunCheckpoint> {
-  const { step, unit, score, positions, state, write } = content;
+  const { step, unit, score, positions, state, spent, write } = content;
   invariant(Number.isInteger(step) && step >= 0, 'a checkpoint has a whole step');
   const folder = join(runFolder, 'checkpoints', `step-${step}`);
   await writeFolderAtomic(folder, async (temporary) => {
     await write(temporary);
     writeFileAtomic(
       join(temporary, description),
-      `${jsonText({ schema: 1, step, unit, score, positions, state }, 1)}\n`,
+      `${jsonText({ schema: 1, step, unit, score, positions, state, spent }, 1)}\n`,
     );
   });
-  return { folder, step, unit, score, positions, state };
+  return { folder, step, unit, score, positions, state, spent };
 }
 
 /** All checkpoints, by step. @throws FormatError for one whose description is damaged */
@@ -70,17 +72,22 @@ function readCheckpoint(folder: string): RunCheckpoint {
   if (!existsSync(path))
     throw new ConfigError('this folder is no checkpoint', { where: folder, expected: description });
   const value = readJsonObject(path);
-  const { step, unit, score, positions, state } = value;
+  const { step, unit, score, positions, state, spent = null } = value;
   if (
     typeof step !== 'number' ||
     typeof unit !== 'string' ||
     (typeof score !== 'number' && score !== null) ||
     !isPositions(positions) ||
-    !isJsonObject(state)
+    !isJsonObject(state) ||
+    !(spent === null || isCounts(spent))
   ) {
     throw new FormatError('this description of a checkpoint is damaged', { where: path });
   }
-  return { folder, step, unit, score, positions, state };
+  return { folder, step, unit, score, positions, state, spent };
+}
+
+function isCounts(value: unknown): value is Readonly<Record<string, number>> {
+  return isJsonObject(value) && Object.values(value).every((count) => typeof count === 'number');
 }
 
 function isPositions(value: unknown): value is Positions {

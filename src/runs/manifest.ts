@@ -27,6 +27,8 @@ export interface CompletedUnit {
   /** The last step it took, counted over the whole run. */
   readonly step: number;
   readonly positions: Positions;
+  /** What the run had spent in all when it was completed; runs of earlier versions did not note it. */
+  readonly spent?: Readonly<Record<string, number>>;
 }
 
 export interface InputHash {
@@ -52,7 +54,8 @@ export interface Manifest {
   readonly updatedAt: string;
   /** Time spent running, over all sittings. */
   readonly elapsedMs: number;
-  /** Tokens and the like spent so far, over all sittings (for `limits`). */
+  /** What was spent so far, over all sessions, by the names of `spendingNames`, and `generatedTokens`, their sum over
+   *  all models. */
   readonly spent: Readonly<Record<string, number>>;
   readonly completed: readonly CompletedUnit[];
   /** Why it failed or was interrupted. */

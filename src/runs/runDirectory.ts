@@ -4,12 +4,14 @@
  *  A run is made of units (an attack, an evaluation): a finished unit is noted in the manifest, a unit in progress has
  *  checkpoints. `resume` finds the newest of both that the record files still cover and cuts the files back to it, so
  *  that a resumed run appends the very bytes that an uninterrupted one would have. */
+import { isPartOf } from './units.js';
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
+import { createSpending, generatedTokens, type Spending, spentSince, type Totals } from '../base/spending.js';
 import { makeFolder } from '../base/makeFolder.js';
 import { listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
 import type { RunCheckpoint } from './checkpoints.js';
@@ -38,6 +40,8 @@ export class RunDirectory {
   readonly rollouts: RecordLog;
   readonly pairs: RecordLog;
   readonly metrics: RecordLog;
+  /** Counts what this run spends, over all sessions. */
+  #spending: Spending;
   readonly #lock: Lock;
   readonly #clock: Clock;
   readonly #openedMs: number;
@@ -52,6 +56,7 @@ export class RunDirectory {
     this.#openedMs = clock.monotonicMs();
     this.#elapsedBeforeMs = manifest.elapsedMs;
     this.#manifest = manifest;
+    this.#spending = this.#countFrom(manifest.spent);
     this.rollouts = RecordLog.open(join(path, recordFiles.rollouts));
     this.pairs = RecordLog.open(join(path, recordFiles.pairs));
     this.metrics = RecordLog.open(join(path, recordFiles.metrics));
@@ -136,6 +141,10 @@ export class RunDirectory {
     return this.#manifest;
   }
 
+  get spending(): Spending {
+    return this.#spending;
+  }
+
   /** Time spent on this run, over all sittings. */
   get elapsedMs(): number {
     return this.#elapsedBeforeMs + (this.#clock.monotonicMs() - this.#openedMs);
@@ -157,12 +166,19 @@ export class RunDirectory {
     return this.#manifest.completed.find((entry) => entry.unit === unit)?.result ?? null;
   }
 
+  /** Whether a part of this unit is finished or has a checkpoint. */
+  hasBegun(unit: string): boolean {
+    const isPart = (entry: { readonly unit: string }): boolean => isPartOf(entry.unit, unit);
+    return this.#manifest.completed.some(isPart) || listCheckpoints(this.path).some(isPart);
+  }
+
   /** Notes that a unit is finished; its checkpoints are removed, for what is kept of it is under models/.
    *  @param step the last step it took, counted over the whole run */
   completeUnit(unit: string, result: JsonObject, step: number = this.lastStep): void {
     invariant(this.completed(unit) === null, `unit '${unit}' is completed once`);
     this.#syncRecords();
-    const entry: CompletedUnit = { unit, result, step, positions: this.positions() };
+    const spent = this.#spending.total();
+    const entry: CompletedUnit = { unit, result, step, positions: this.positions(), spent };
     this.#writeManifest({ completed: [...this.#manifest.completed, entry] });
     for (const checkpoint of listCheckpoints(this.path))
       if (checkpoint.unit === unit) rmSync(checkpoint.folder, { recursive: true, force: true });
@@ -183,7 +199,11 @@ export class RunDirectory {
     readonly write: (folder: string) => Promise<void>;
   }): Promise<RunCheckpoint> {
     this.#syncRecords();
-    const saved = await writeCheckpointFolder(this.path, { ...options, positions: this.positions() });
+    const saved = await writeCheckpointFolder(this.path, {
+      ...options,
+      positions: this.positions(),
+      spent: this.#spending.total(),
+    });
     this.#writeManifest({});
     pruneCheckpoints(this.path, options.unit);
     return saved;
@@ -243,9 +263,25 @@ export class RunDirectory {
     return listFolder(join(this.path, 'models')).filter((name) => !name.startsWith('.'));
   }
 
-  /** Replaces what `limits` count: tokens, cost and so on, over all sittings. Written with the next manifest. */
-  noteSpent(spent: Readonly<Record<string, number>>): void {
-    this.#manifest = { ...this.#manifest, spent: { ...this.#manifest.spent, ...spent } };
+  /** Writes down what was paid since the manifest was written: a process that is killed must not forget it. */
+  notePaid(): void {
+    if (this.#spending.total().cost > (this.#manifest.spent['cost'] ?? 0)) this.#writeManifest({});
+  }
+
+  /** What a finished unit has spent, and what was spent on the way to it since the unit before; null where an earlier
+   *  version did not count it. */
+  spendingOf(unit: string): Totals | null {
+    const { completed } = this.#manifest;
+    const at = completed.findIndex((entry) => entry.unit === unit);
+    const spent = completed[at]?.spent;
+    const before = at === 0 ? {} : completed[at - 1]?.spent;
+    return spent === undefined || before === undefined ? null : spentSince(spent, before);
+  }
+
+  #countFrom(spent: Readonly<Record<string, number>>): Spending {
+    // Earlier versions counted the tokens of both sides together.
+    const { generatedTokens: together = 0, ...counts } = spent;
+    return createSpending({ targetTokensGenerated: together, ...counts }, () => Math.round(this.elapsedMs) / 1000);
   }
 
   /** Adds to the list of inputs, replacing one of the same name. */
@@ -283,12 +319,18 @@ export class RunDirectory {
     const next: Record<string, unknown> = {
       ...this.#manifest,
       ...change,
+      spent: this.#spent(),
       updatedAt: this.#clock.isoNow(),
       elapsedMs: Math.round(this.elapsedMs),
     };
     for (const key of without) delete next[key];
     writeFileAtomic(join(this.path, 'manifest.json'), `${jsonText(next, 1)}\n`);
     this.#manifest = next as unknown as Manifest;
+  }
+
+  #spent(): Manifest['spent'] {
+    const totals = this.#spending.total();
+    return { ...this.#manifest.spent, ...totals, generatedTokens: generatedTokens(totals) };
   }
 
   /** To the newest continuable state. A checkpoint that saw more records than survived cannot be continued exactly: it
@@ -302,13 +344,18 @@ export class RunDirectory {
     if (completed.length < this.#manifest.completed.length) this.#writeManifest({ completed });
     const done = new Set(completed.map((entry) => entry.unit));
     let point: Positions = completed.at(-1)?.positions ?? { rollouts: 0, pairs: 0, metrics: 0 };
+    let spent = completed.length === 0 ? {} : (completed.at(-1)?.spent ?? null);
     for (const checkpoint of listCheckpoints(this.path)) {
       const { unit, positions } = checkpoint;
       const later =
         positions.metrics >= point.metrics && positions.rollouts >= point.rollouts && positions.pairs >= point.pairs;
-      if (!done.has(unit) && covered(positions) && later) point = positions;
-      else rmSync(checkpoint.folder, { recursive: true, force: true });
+      if (!done.has(unit) && covered(positions) && later) {
+        point = positions;
+        spent = checkpoint.spent;
+      } else rmSync(checkpoint.folder, { recursive: true, force: true });
     }
+    // Dollars are not taken back: what was answered is kept, and is not paid for again.
+    if (spent !== null) this.#spending = this.#countFrom({ ...spent, cost: this.#manifest.spent['cost'] ?? 0 });
     this.truncateTo(point);
   }
 }

@@ -55,6 +55,11 @@ export function parseUnit(key: string): Unit | null {
   return step === 'measure' ? { kind: 'mendMeasure', stage: name, model } : null;
 }
 
+/** Whether a unit is a step of another. */
+export function isPartOf(key: string, whole: string): boolean {
+  return key.startsWith(`${whole}:`);
+}
+
 function join(...parts: readonly string[]): string {
   return parts.map((part) => part.replaceAll('%', '%25').replaceAll(':', '%3A')).join(':');
 }

@@ -1,5 +1,5 @@
-/** A local model needs these to take turns, on either side of a dialogue: a format, a sampler, counts of what it did.
- */
+/** What a local model needs to take turns, on either side of a dialogue: a format, a sampler, counts of what it did. */
+import type { SpokenWork } from '../base/spending.js';
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type GenerateRequest } from '../engine/models/generate.js';
 import type { LanguageModel, Precision } from '../engine/models/languageModel.js';
@@ -18,6 +18,8 @@ export interface LocalSpeakerOptions {
   readonly precision?: Precision;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;
+  /** Called with what every batch took. */
+  readonly onSpoken?: (work: SpokenWork) => void;
 }
 
 /** Counts a speaker's work since it was opened. */
@@ -69,10 +71,12 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
   const counts = { queries: 0, contextTokens: 0, generatedTokens: 0, truncatedContexts: 0, retokenisedUtterances: 0 };
 
   const count = (contexts: readonly Context[], generated: number): void => {
+    const read = contexts.reduce((sum, { ids }) => sum + ids.length, 0);
+    options.onSpoken?.({ replies: contexts.length, tokensRead: read, tokensGenerated: generated });
     counts.queries += contexts.length;
     counts.generatedTokens += generated;
+    counts.contextTokens += read;
     for (const context of contexts) {
-      counts.contextTokens += context.ids.length;
       counts.retokenisedUtterances += context.retokenised;
       if (context.droppedTokens > 0) counts.truncatedContexts++;
     }

@@ -18,6 +18,10 @@ export interface EndpointSpeakerOptions {
   readonly topP: number;
   /** Chat only. */
   readonly system?: string;
+  /** Called with every reply. */
+  readonly onReply?: () => void;
+  /** Called with every request that only scores what was said. */
+  readonly onScored?: () => void;
 }
 
 export interface TextAnswer {
@@ -57,6 +61,7 @@ export function openEndpointSpeaker(
             ...(format === 'lines' ? { stop: ['\n'] } : {}),
           });
     queries++;
+    options.onReply?.();
     if (reply.filtered) filtered++;
     return reply;
   };

@@ -13,6 +13,7 @@ import type { Report } from '../report/report.js';
 import { readReportView } from '../report/reportView.js';
 import { RunDirectory } from '../runs/runDirectory.js';
 import { hashInputs, requireFiles, requireModels } from './runInputs.js';
+import { openLimits } from './limits.js';
 import { runStages, runStagesOf } from './runStages.js';
 import type { StageContext, StageProgress } from './stageContext.js';
 
@@ -22,7 +23,7 @@ export type RunPlace =
 export interface RunOptions {
   readonly place: RunPlace;
   /** How models, judges and endpoints are opened. */
-  readonly pool: Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note'>;
+  readonly pool: Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note' | 'spending' | 'beforeRequest'>;
   readonly clock: Clock;
   /** True once the user asked to stop. */
   readonly interrupted: () => boolean;
@@ -60,13 +61,22 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
       : RunDirectory.resume(place.folder, description);
   options.onStart?.(run);
   for (const { name, key } of stagesLeftOut(recipe)) note(`${name} is left out: it has no data (--set ${key}=FILE)`);
-  const pool = openModelPool({ ...options.pool, recipe, folder: source.folder, runFolder: run.path, note });
+  const limits = openLimits(run, recipe.limits, options.interrupted);
+  const pool = openModelPool({
+    ...options.pool,
+    recipe,
+    folder: source.folder,
+    runFolder: run.path,
+    note,
+    spending: run.spending,
+    beforeRequest: limits.mayGoOn,
+  });
   const context: StageContext = {
     recipe,
     run,
     pool,
     playJobs: playJobsHere,
-    interrupted: options.interrupted,
+    limits,
     clock: options.clock,
     progress: options.onProgress,
   };

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { PlayJobs } from '../dialogue/rollout/jobs.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
+import type { RunLimits } from './limits.js';
 import type { ModelPool } from '../models/pool.js';
 
 export interface StageContext {
@@ -12,8 +13,8 @@ export interface StageContext {
   readonly pool: ModelPool;
   /** Plays dialogues; a stage does not know where. */
   readonly playJobs: PlayJobs;
-  /** True once the user asked to stop. */
-  readonly interrupted: () => boolean;
+  /** Ends the work where the user asked to stop or a limit is reached. */
+  readonly limits: RunLimits;
   readonly progress: (event: StageProgress) => void;
   readonly clock: Clock;
 }

@@ -1,9 +1,8 @@
-import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
+import { letterJudge, tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
 import { manualClock } from '../base/clock.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import type { Judge } from '../dialogue/types.js';
@@ -52,21 +51,11 @@ describe('stages', () => {
     return RunDirectory[how](folder, description, manualClock());
   }
 
-  function contextOf(
+  const contextOf = (
     recipe: Recipe,
     run: RunDirectory,
-    options: { judge?: Judge; interrupted?: () => boolean } = {},
-  ): StageContext {
-    return {
-      recipe,
-      run,
-      pool: tinyPool(files, recipe, options.judge === undefined ? {} : { judge: options.judge }),
-      playJobs: playJobsHere,
-      interrupted: options.interrupted ?? ((): boolean => false),
-      progress: () => undefined,
-      clock: manualClock(),
-    };
-  }
+    options: Parameters<typeof tinyContext>[3] = {},
+  ): StageContext => tinyContext(files, recipe, run, options);
 
   const lines = (folder: string, file: string): JsonObject[] =>
     readFileSync(join(folder, file), 'utf8')
@@ -252,8 +241,8 @@ describe('stages', () => {
     const folder = freshFolder();
     const first = openRun(recipe, folder);
     await expect(runStages(contextOf(recipe, first))).rejects.toThrow(BudgetError);
-    expect(first.manifest.spent['generatedTokens']).toBeGreaterThanOrEqual(300);
     first.close('interrupted');
+    expect(first.manifest.spent['generatedTokens']).toBeGreaterThanOrEqual(300);
     const second = openRun(recipe, folder, 'resume');
     await expect(runStages(contextOf(recipe, second))).rejects.toThrow(BudgetError);
     second.close('interrupted');

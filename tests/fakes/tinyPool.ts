@@ -4,13 +4,18 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { manualClock } from '../../src/base/clock.js';
+import { playJobsHere } from '../../src/dialogue/rollout/jobs.js';
 import { promptsOf } from '../../src/dialogue/testing/prompts.js';
 import { scriptedJudge } from '../../src/dialogue/testing/scripted.js';
 import type { Judge } from '../../src/dialogue/types.js';
 import { saveLanguageModel } from '../../src/engine/models/languageModel.js';
 import type { Device } from '../../src/engine/runtime/device.js';
-import { type ModelPool, openModelPool } from '../../src/models/pool.js';
+import { type ModelPool, type ModelPoolOptions, openModelPool } from '../../src/models/pool.js';
 import { type Recipe, recipeSchema } from '../../src/recipe/recipe.js';
+import type { RunDirectory } from '../../src/runs/runDirectory.js';
+import { openLimits } from '../../src/stages/limits.js';
+import type { StageContext } from '../../src/stages/stageContext.js';
 import { tinyModel } from './tinyModel.js';
 
 /** Share of bytes below 128 that are letters a to m: random models reach many values of it, ties are rare. */
@@ -60,11 +65,16 @@ export async function writeTinyFiles(device: Device): Promise<TinyFiles> {
   return { device, folder, models };
 }
 
+export interface TinyOptions {
+  readonly judge?: Judge;
+  readonly session?: Pick<ModelPoolOptions, 'runFolder' | 'spending' | 'beforeRequest'>;
+}
+
 /** The device stays its owner's: this pool is not closed. */
 export function tinyPool(
   { device, folder, models }: TinyFiles,
   recipe: Recipe,
-  { judge = letterJudge() }: { readonly judge?: Judge } = {},
+  { judge = letterJudge(), session = {} }: TinyOptions = {},
 ): ModelPool {
   return openModelPool({
     recipe,
@@ -73,6 +83,26 @@ export function tinyPool(
     openDevice: () => Promise.resolve(device),
     cacheDir: null,
     offline: true,
+    ...session,
     judges: { letters: judge, 'linear-toxicity': letterJudge('linear-toxicity') },
   });
+}
+
+/** What the stages of a tiny recipe are given, for one session of a run. */
+export function tinyContext(
+  files: TinyFiles,
+  recipe: Recipe,
+  run: RunDirectory,
+  { judge = letterJudge(), interrupted = (): boolean => false }: { judge?: Judge; interrupted?: () => boolean } = {},
+): StageContext {
+  const limits = openLimits(run, recipe.limits, interrupted);
+  return {
+    recipe,
+    run,
+    pool: tinyPool(files, recipe, { judge, session: { spending: run.spending, beforeRequest: limits.mayGoOn } }),
+    playJobs: playJobsHere,
+    limits,
+    progress: () => undefined,
+    clock: manualClock(),
+  };
 }

@@ -64,7 +64,7 @@ export interface JudgeDeps {
   readonly openModel?: (notation: string) => Promise<LanguageModel> | null;
   /** Requests of remote judges go through these: limits, a cache of answers, a way to stop. */
   readonly requests?: Partial<
-    Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onUsage' | 'onNotice'>
+    Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onAnswer' | 'onNotice'>
   >;
 }
 

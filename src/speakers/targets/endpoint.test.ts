@@ -26,7 +26,15 @@ function endpoint(score: boolean): Endpoint {
     close: () => undefined,
     promptLogProbs: async (request) =>
       score ? scored(request.kind === 'text' ? request.prompt : template(request.messages)) : null,
-    usage: () => ({ requests: 0, cachedRequests: 0, promptTokens: 0, completionTokens: 0, cost: 0 }),
+    usage: () => ({
+      requests: 0,
+      cachedRequests: 0,
+      promptTokens: 0,
+      completionTokens: 0,
+      cachedPromptTokens: 0,
+      cachedCompletionTokens: 0,
+      cost: 0,
+    }),
   };
 }
 

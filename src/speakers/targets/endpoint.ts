@@ -24,7 +24,12 @@ export async function openEndpointTarget(endpoint: Endpoint, options: EndpointSp
     reply: async (requests) => {
       const replies = await speaker.speak(requests);
       const scores =
-        score === null ? [] : await askAll(requests, endpoint.concurrency, ({ dialogue }) => score(dialogue));
+        score === null
+          ? []
+          : await askAll(requests, endpoint.concurrency, ({ dialogue }) => {
+              options.onScored?.();
+              return score(dialogue);
+            });
       return replies.map((reply, i): TargetReply => ({
         reply: textUtterance('target', reply),
         utteranceLogProbs: scores[i] ?? null,

@@ -27,6 +27,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
           topP,
         });
         queries++;
+        options.onReply?.();
         return { reply: textUtterance('target', { text, finishReason: 'stop' }), utteranceLogProbs: null };
       }),
   };

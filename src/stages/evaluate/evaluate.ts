@@ -16,7 +16,6 @@ import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { Metrics, Report, ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
 import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
-import { createLimitGuard } from '../limits.js';
 import { mendReports } from '../mend/mendReport.js';
 import { judgeRecord } from '../records.js';
 import { roundingEffect } from './roundingEffect.js';
@@ -125,10 +124,6 @@ async function playRow(
   });
   const adversary = opened.value;
   try {
-    const guard = createLimitGuard(run, recipe.limits, context.interrupted);
-    guard.watch(target);
-    guard.watch(adversary);
-    pool.limitRequests(guard.mayGoOn);
     const judges = plan.judges.map((judge, i) =>
       watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`),
     );
@@ -144,7 +139,7 @@ async function playRow(
       stream,
     }));
     const speak: Adversary['speak'] = (requests) => {
-      guard.mayGoOn();
+      context.limits.mayGoOn();
       return adversary.speak(requests);
     };
     await context.playJobs(jobs, { ...cast, adversary: { ...adversary, speak } }, async (played) => {

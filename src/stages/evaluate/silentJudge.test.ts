@@ -1,10 +1,9 @@
 /** Judges in a run: what the manifest keeps of them, how far members are apart, and that silence is no pass. */
-import { playJobsHere } from '../../dialogue/rollout/jobs.js';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyPool, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
+import { letterJudge, tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
 import { manualClock } from '../../base/clock.js';
 import { JudgeError } from '../../base/errors.js';
 import type { Judge, JudgedItem } from '../../dialogue/types.js';
@@ -67,16 +66,7 @@ describe('judges in a run', () => {
       inputs: [],
     };
     const run = RunDirectory.create(folder, description, manualClock());
-    const pool = tinyPool(files, recipe, { judge });
-    const context = {
-      recipe,
-      run,
-      pool,
-      playJobs: playJobsHere,
-      interrupted: () => false,
-      progress: () => undefined,
-      clock: manualClock(),
-    };
+    const context = tinyContext(files, recipe, run, { judge });
     try {
       return { run, folder, report: await runStages(context), error: null };
     } catch (error) {

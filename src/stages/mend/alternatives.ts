@@ -21,7 +21,7 @@ export async function collectAlternatives(
   ordinary: readonly AnsweredTurn[],
   { speaker, judge }: { readonly speaker: MendSpeaker; readonly judge: Judge },
 ): Promise<readonly (readonly Candidate[])[]> {
-  const { stage, recipe, unit, around, guard, speaking } = context;
+  const { stage, recipe, unit, around, limits, speaking } = context;
   const { writer, answers, borrow } = stage.options.candidates;
   const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
   const borrowable = borrow === null ? [] : await borrowedReplies(context, borrow.data, ordinary);
@@ -34,7 +34,7 @@ export async function collectAlternatives(
       .slice(0, max);
   const found: { readonly dialogue: Dialogue; readonly reply: Utterance }[][] = [];
   for (const [done, dialogue] of dialogues.entries()) {
-    guard.mayGoOn();
+    limits.mayGoOn();
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
     const text = runningText(dialogue, around.join);
     // In a chat an answer is a message of its own.
@@ -65,17 +65,15 @@ async function askWriter(
   writer: SpeakerOptions,
   dialogues: readonly Dialogue[],
 ): Promise<readonly (readonly Utterance[])[]> {
-  const { pool, recipe, stage, unit, guard } = context;
+  const { pool, recipe, stage, unit, limits } = context;
   const { samples } = stage.options.candidates;
   const opened = await pool.openWriter(writer);
   const speaker = opened.value;
-  guard.watch(speaker);
-  pool.limitRequests(guard.mayGoOn);
   try {
     const stream = streamKey(recipe.seed, `${unit} writer`);
     const answered: Utterance[] = [];
     for (let start = 0; start < dialogues.length; start += askedAtOnce) {
-      guard.mayGoOn();
+      limits.mayGoOn();
       tell(context, 'writer', start, dialogues.length);
       const requests = dialogues
         .slice(start, start + askedAtOnce)

@@ -53,20 +53,19 @@ export async function measureModels(
 }
 
 async function measureModel(context: MendContext, turns: MendTurns, measuree: Measuree, tools: Tools): Promise<void> {
-  const { run, recipe, stage, speaking, around, target, guard } = context;
+  const { run, recipe, stage, speaking, around, target, limits } = context;
   const unit = measureUnit(stage.name, measuree.name);
   const mended = measuree.folder === null ? null : around.withTarget({ name: measuree.name, folder: measuree.folder });
   try {
     const { model } = mended === null ? target : await mended.localTarget();
     const speaker = createLocalTarget(model, { ...speaking, name: measuree.name });
-    guard.watch(speaker);
     const judge = watchUnscored(tools.judge, recipe.judge.maxUnscored, unit);
     for (const set of measuredSets) {
       const asked = turns[set].heldOut.slice(0, stage.options.measures.prompts);
       const answered = await answer(
         asked.map(({ dialogue }) => dialogue),
         speaker,
-        guard.mayGoOn,
+        limits.mayGoOn,
         recipe.seed,
       );
       const measured = await measureReplies(answered, {

@@ -1,4 +1,3 @@
-import { playJobsHere } from '../../dialogue/rollout/jobs.js';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import {
   letterJudge,
   letterShare,
   tinyRecipe,
+  tinyContext,
   tinyPool,
   type TinyFiles,
   writeTinyFiles,
@@ -66,17 +66,8 @@ describe('the mend stage', () => {
     return RunDirectory[how](folder, description, manualClock());
   }
 
-  function contextOf(recipe: Recipe, run: RunDirectory, judge?: Judge): StageContext {
-    return {
-      recipe,
-      run,
-      pool: tinyPool(files, recipe, judge === undefined ? {} : { judge }),
-      playJobs: playJobsHere,
-      interrupted: () => false,
-      progress: () => undefined,
-      clock: manualClock(),
-    };
-  }
+  const contextOf = (recipe: Recipe, run: RunDirectory, judge?: Judge): StageContext =>
+    tinyContext(files, recipe, run, judge === undefined ? {} : { judge });
 
   const lines = (folder: string, file: string): JsonObject[] =>
     readFileSync(join(folder, file), 'utf8')
@@ -267,7 +258,7 @@ describe('the mend stage', () => {
     const folder = freshFolder();
     const first = openRun(recipe, folder);
     const isTraining = (): boolean => lines(folder, 'metrics.jsonl').some(({ stage }) => stage === 'mend:mend:twin');
-    await expect(runStages({ ...contextOf(recipe, first), interrupted: isTraining })).rejects.toBeInstanceOf(
+    await expect(runStages(tinyContext(files, recipe, first, { interrupted: isTraining }))).rejects.toBeInstanceOf(
       InterruptedError,
     );
     first.close('interrupted');

@@ -5,7 +5,7 @@
 import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import { createLimitGuard } from '../limits.js';
+import { countSpeaker } from '../../base/spending.js';
 import { speakerOptions } from '../../speakers/speakerOptions.js';
 import type { StageContext } from '../stageContext.js';
 import { measureModels } from './measures.js';
@@ -25,10 +25,11 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
   const around = stage.before === null ? pool : pool.withTarget(stage.before);
   try {
     const target = await around.localTarget();
-    const guard = createLimitGuard(run, context.recipe.limits, context.interrupted);
-    const speaking = { ...speakerOptions(context.recipe.target), name: target.name };
-    const own: MendContext = { ...context, stage, unit, around, target, speaking, guard };
-    const turns = await collectTurns(own);
+    const onSpoken = countSpeaker(run.spending, 'target');
+    const speaking = { ...speakerOptions(context.recipe.target), name: target.name, onSpoken };
+    const own: MendContext = { ...context, stage, unit, around, target, speaking };
+    // A stage that goes on collects them again.
+    const turns = await (run.hasBegun(unit) ? run.spending.uncounted(() => collectTurns(own)) : collectTurns(own));
     if (turns === null) return false;
     await makeModels(own, turns);
     const measured = [target.name, ...(stage.options.twin === null ? [] : ['twin']), ...stage.models];

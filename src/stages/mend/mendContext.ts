@@ -3,7 +3,6 @@ import { present } from '../../base/invariant.js';
 import type { MendOptions, MendTrainingOptions } from '../../mending/options.js';
 import type { LocalSpeakerOptions } from '../../speakers/localSpeaker.js';
 import type { LocalTarget } from '../../speakers/targets/local.js';
-import type { LimitGuard } from '../limits.js';
 import type { StageContext } from '../stageContext.js';
 import type { MendedTarget, ModelPool } from '../../models/pool.js';
 
@@ -29,7 +28,6 @@ export interface MendContext extends StageContext {
   readonly target: LocalTarget;
   /** How the target reads and speaks. */
   readonly speaking: LocalSpeakerOptions;
-  readonly guard: LimitGuard;
 }
 
 /** Each training with the name of what it makes. */

@@ -33,15 +33,14 @@ async function samplePairs(
   start: Start,
   unit: string,
 ): Promise<void> {
-  const { recipe, run, stage, around, guard, speaking } = context;
+  const { recipe, run, stage, around, limits, speaking } = context;
   const { candidates } = stage.options;
   const all = [...train.map((turn) => ({ turn, heldOut: false })), ...heldOut.map((turn) => ({ turn, heldOut: true }))];
   const dialogues = all.map(({ turn }) => turn.dialogue);
   const judge = watchUnscored(await around.judge(recipe.judge), recipe.judge.maxUnscored, unit);
   const speakers = candidates.temperatures.map((temperature): LocalTarget => {
     const speaker = createLocalTarget(start.model, { ...speaking, sampling: { ...speaking.sampling, temperature } });
-    guard.watch(speaker);
-    return { ...speaker, reply: (requests) => (guard.mayGoOn(), speaker.reply(requests)) };
+    return { ...speaker, reply: (requests) => (limits.mayGoOn(), speaker.reply(requests)) };
   });
   const sample = (asked: readonly Dialogue[], purpose: number): Promise<readonly (readonly Candidate[])[]> =>
     sampleReplies(asked, {

@@ -3,6 +3,7 @@
 import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
+import { spentCounts } from '../../base/spending.js';
 import {
   adaptLanguageModel,
   copyLanguageModel,
@@ -10,6 +11,7 @@ import {
   saveLanguageModel,
 } from '../../engine/models/languageModel.js';
 import { cutVocabulary } from '../../engine/models/vocabulary.js';
+import { countSteps } from '../../learning/learner.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { createPreferenceTrainer } from '../../learning/trainers/preference.js';
@@ -56,7 +58,7 @@ export async function trainMended(
   { model: name, training }: { readonly model: string; readonly training: MendTrainingOptions },
   { pairs, referenceOf, ordinary, start }: TrainingMaterial,
 ): Promise<void> {
-  const { stage, unit: stageUnit, run, recipe, guard } = context;
+  const { stage, unit: stageUnit, run, recipe, limits } = context;
   const unit = unitKey({ kind: 'mendTraining', stage: stage.name, model: name });
   if (run.completed(unit) !== null) return;
   const known = await referenceOf(training.loss === 'adpo' ? training.toxicReference : 'plain');
@@ -83,6 +85,7 @@ export async function trainMended(
         time: Math.round(run.elapsedMs) / 1000,
         stage: unit,
         ...values,
+        ...spentCounts(run.spending.total(), 'spent/'),
       });
     };
     const look = async (epoch: number, step: number): Promise<void> => {
@@ -98,9 +101,11 @@ export async function trainMended(
         const shuffled = draw.shuffle(data);
         return inBatches(anchors.length === 0 ? shuffled : withAnchors(shuffled, draw.shuffle(anchors)), size);
       },
-      train: trainer.train,
+      train: countSteps(trainer, () => {
+        run.spending.add({ optimizerSteps: 1 });
+      }).train,
       checkpoints: hooks,
-      mayGoOn: guard.mayGoOn,
+      mayGoOn: limits.mayGoOn,
       afterStep: async (values, at) => {
         note(values, at.epoch, at.step);
         if (at.step % training.watchEvery === 0 || at.step === total) await look(at.epoch, at.step);

@@ -98,14 +98,14 @@ function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue
 
 /** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every
  *  round of a loop. */
-async function ordinaryTurns({ pool, recipe, stage, guard, playJobs }: MendContext): Promise<readonly AnsweredTurn[]> {
+async function ordinaryTurns({ pool, recipe, stage, limits, playJobs }: MendContext): Promise<readonly AnsweredTurn[]> {
   const { max, turns } = stage.options.ordinary;
   const { train } = await pool.prompts();
   const prompts = train.slice(0, Math.ceil(max / turns));
   const target = await pool.target();
   const opened = await pool.openRow({ name: untunedRow });
   try {
-    guard.mayGoOn();
+    limits.mayGoOn();
     const judge = await pool.judge(recipe.judge);
     const stream = streamKey(recipe.seed, 'mend.ordinary');
     const cast = { adversary: opened.value, target, judge, join: pool.join, reward: {} };

@@ -2,6 +2,7 @@
  *  control token (models/NAME-twin); or the target itself where the recipe wants no twin. */
 import { unitKey } from '../../runs/units.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
+import { spentCounts } from '../../base/spending.js';
 import {
   adaptLanguageModel,
   copyLanguageModel,
@@ -10,6 +11,7 @@ import {
   saveLanguageModel,
 } from '../../engine/models/languageModel.js';
 import { extendVocabulary } from '../../engine/models/vocabulary.js';
+import { countSteps } from '../../learning/learner.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { createSftTrainer, type SftTrainer } from '../../learning/trainers/sft.js';
@@ -45,7 +47,7 @@ async function teachTwin(
   name: string,
   turns: readonly AnsweredTurn[],
 ): Promise<void> {
-  const { stage, run, recipe, guard, speaking } = context;
+  const { stage, run, recipe, limits, speaking } = context;
   const unit = unitKey({ kind: 'mendTwin', stage: stage.name });
   const model = await openTrainable(context, name);
   let trainer: SftTrainer | null = null;
@@ -66,15 +68,18 @@ async function teachTwin(
         time: Math.round(run.elapsedMs) / 1000,
         stage: unit,
         ...values,
+        ...spentCounts(run.spending.total(), 'spent/'),
       });
     };
     const { step } = await trainEpochs({
       trainer,
       epochs: twin.epochs,
       batches: (epoch) => inBatches(openStream(childKey(order, epoch)).shuffle(examples), twin.batchSize),
-      train: trainer.train,
+      train: countSteps(trainer, () => {
+        run.spending.add({ optimizerSteps: 1 });
+      }).train,
       checkpoints: hooks,
-      mayGoOn: guard.mayGoOn,
+      mayGoOn: limits.mayGoOn,
       afterStep: (values, at) => {
         note(values, at);
         tell(context, 'twin', at.step, total, values);

@@ -1,0 +1,33 @@
+/** A judge whose texts and tokens count into what a run spends. */
+import type { Spending } from '../base/spending.js';
+import type { Judge } from './types.js';
+
+/** The same judge, counted from now on. Dollars are counted where they are paid. */
+export function countJudge(judge: Judge, spending: Spending): Judge {
+  const tokensOf = (): { readonly read: number; readonly generated: number } => {
+    const usage = judge.usage?.() ?? {};
+    const sum = (...names: readonly string[]): number => names.reduce((total, name) => total + (usage[name] ?? 0), 0);
+    return {
+      read: sum('promptTokens', 'cachedPromptTokens'),
+      generated: sum('completionTokens', 'generatedTokens', 'cachedCompletionTokens'),
+    };
+  };
+  let seen = tokensOf();
+  let running = 0;
+  return {
+    ...judge,
+    judge: async (...asked) => {
+      if (running++ === 0) seen = tokensOf();
+      try {
+        const verdicts = await judge.judge(...asked);
+        spending.add({ judgeTexts: verdicts.length });
+        return verdicts;
+      } finally {
+        running--;
+        const now = tokensOf();
+        spending.add({ judgeTokensRead: now.read - seen.read, judgeTokensGenerated: now.generated - seen.generated });
+        seen = now;
+      }
+    },
+  };
+}
