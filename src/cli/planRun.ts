@@ -6,7 +6,7 @@ import { speakerKind } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonObject } from '../base/json.js';
 import { formatDuration } from '../base/quantities.js';
-import { type PlannedRun, type PlannedStage, planWork } from '../planning/plan.js';
+import { expectedSpending, type PlannedRun, type PlannedStage, planWork } from '../planning/plan.js';
 import { gatherFacts, type PlanningMachine, type RunFacts } from '../planning/runFacts.js';
 import type { SpeakerWork } from '../speakers/work.js';
 import type { CommandContext, CommandResult } from './command.js';
@@ -121,7 +121,8 @@ function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: nu
   ];
 }
 
-function asJson({ work, maxTokens, seconds }: PlannedStage): JsonObject {
+function asJson(planned: PlannedStage): JsonObject {
+  const { work, maxTokens, seconds } = planned;
   const { stage, adversary, target, writer, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
   return {
     stage,
@@ -137,6 +138,7 @@ function asJson({ work, maxTokens, seconds }: PlannedStage): JsonObject {
     trainedTokens: Math.round(trainedTokens),
     optimizerSteps,
     seconds: seconds === null ? null : { ...seconds },
+    spending: { ...expectedSpending(planned) },
   };
 }
 

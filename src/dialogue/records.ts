@@ -42,6 +42,8 @@ export type RecordedPrompt = {
   readonly conversationId?: string;
   /** Known turns, where the source has them. */
   readonly turns?: readonly string[];
+  /** What the dialogue is after, where the source says it. */
+  readonly goal?: string;
 };
 
 export type RecordedTurn = {
@@ -102,8 +104,14 @@ export function dialogueRecord(
   };
 }
 
-function promptRecord({ id, text, conversationId, turns }: Prompt): RecordedPrompt {
-  return { id, text, ...(conversationId === id ? {} : { conversationId }), ...(turns === undefined ? {} : { turns }) };
+function promptRecord({ id, text, conversationId, turns, goal }: Prompt): RecordedPrompt {
+  return {
+    id,
+    text,
+    ...(conversationId === id ? {} : { conversationId }),
+    ...(turns === undefined ? {} : { turns }),
+    ...(goal === undefined ? {} : { goal }),
+  };
 }
 
 function turnRecord({ author, text, tokens, finishReason }: Utterance): RecordedTurn {

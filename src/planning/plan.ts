@@ -1,5 +1,6 @@
 /** The plan of a run: what every stage will ask of the models, how long that takes by measured rates, and what it
  *  costs. */
+import { type Amounts, spendingNames } from '../base/spending.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
 import type { RunData, RunFacts } from './runFacts.js';
@@ -11,6 +12,33 @@ export interface PlannedStage {
   /** Assumes that every text fills its limit, and that no prompt draws a demonstration in place of a rollout. */
   readonly maxTokens: number;
   readonly seconds: StageSeconds | null;
+}
+
+/** What a stage is expected to spend, under the names of the manifest and of limits. Judges' tokens are not known
+ *  beforehand. */
+export function expectedSpending({ work, seconds }: PlannedStage): Amounts {
+  const { adversary, target, writer, reference } = work;
+  return roundAmounts({
+    targetReplies: target.queries,
+    targetTokensRead: target.contextTokens,
+    targetTokensGenerated: target.generatedTokens,
+    adversaryUtterances: adversary.queries,
+    adversaryTokensRead: adversary.contextTokens,
+    adversaryTokensGenerated: adversary.generatedTokens,
+    writerReplies: writer?.work.queries ?? 0,
+    writerTokensRead: writer?.work.contextTokens ?? 0,
+    writerTokensGenerated: writer?.work.generatedTokens ?? 0,
+    judgeTexts: work.judgeQueries,
+    referenceEvaluations: reference.queries,
+    optimizerSteps: work.optimizerSteps,
+    ...(seconds === null ? {} : { seconds: seconds.total }),
+  });
+}
+
+function roundAmounts(amounts: Amounts): Amounts {
+  return Object.fromEntries(
+    spendingNames.flatMap((name) => (amounts[name] === undefined ? [] : [[name, Math.round(amounts[name])]])),
+  );
 }
 
 export interface PlannedRun {

@@ -22,5 +22,11 @@ function rowOf({ fields, where }: CsvRecord): DatasetItem {
     semanticCategory: fields.get('SemanticCategory') ?? '',
   };
   const text = context.trim() === '' ? behaviour : `${context}\n\n---\n\n${behaviour}`;
-  return { kind: 'row', prompt: { id, text, conversationId: id, meta }, continuation: null, toxicity: null, where };
+  return {
+    kind: 'row',
+    prompt: { id, text, conversationId: id, goal: behaviour, meta },
+    continuation: null,
+    toxicity: null,
+    where,
+  };
 }

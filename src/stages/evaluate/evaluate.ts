@@ -1,6 +1,7 @@
 /** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by
  *  several judges; figures with intervals, samples and the words behind verdicts go to report.json. A finished row is
  *  kept when the run is resumed. */
+import { spentCounts } from '../../base/spending.js';
 import { unitKey } from '../../runs/units.js';
 import { BudgetError, InterruptedError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
@@ -188,12 +189,14 @@ async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): 
   const original = (await pool.target()).name;
   return rows.map((row) => {
     const rounding = run.completed(unitOf(row))?.['rounding'];
+    const spent = run.spendingOf(unitOf(row));
     return {
       name: row.name,
       attack: row.attack,
       trainedOnJudge: row.trainedOnJudge,
       target: row.target?.name ?? original,
       dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
+      ...(spent === null ? {} : { spending: spentCounts(spent) }),
       ...(rounding === undefined ? {} : { rounding: rounding as unknown as Metrics }), // Written by evaluateRow.
     };
   });

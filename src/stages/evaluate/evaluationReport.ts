@@ -30,6 +30,8 @@ export interface EvaluatedRow {
   readonly dialogues: readonly RecordedDialogue[];
   /** What a rounded target changes, by the first judge; absent where training played none. */
   readonly rounding?: Metrics;
+  /** What playing and judging it took, by all judges; absent where it is not finished. */
+  readonly spending?: Readonly<Record<string, number>>;
 }
 
 export async function buildReport(
@@ -107,6 +109,7 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
     metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
     unscored: byPrompt.flat().filter(({ replyHarm }) => replyHarm === null).length,
+    ...(row.spending === undefined ? {} : { spending: row.spending }),
     ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
   };
 }

@@ -119,4 +119,15 @@ describe('a template file', () => {
     await expect(openTemplate('./nowhere.txt', './nowhere.txt')).rejects.toThrow(/nowhere\.txt/);
     await expect(openTemplate('yesno', 'yesno')).rejects.toThrow(/yes-no, yes-no-in-context, rubric/);
   });
+
+  it('harmbench asks about the goal of the dialogue; what the adversary said stands in only where there is none', () => {
+    const exchange = { utterance: 'hello there', reply: 'fine' };
+    const ask = (goal: string | undefined): string =>
+      fillTemplate(judgeTemplates.harmbench, { text: 'fine', exchange, ...(goal === undefined ? {} : { goal }) }, null)
+        .map(({ content }) => content)
+        .join('\n');
+    expect(ask('insult the reader')).toContain('[BEHAVIOR]\ninsult the reader\n[/BEHAVIOR]');
+    expect(ask('insult the reader')).not.toContain('hello there');
+    expect(ask(undefined)).toContain('[BEHAVIOR]\nhello there\n[/BEHAVIOR]');
+  });
 });

@@ -1,8 +1,8 @@
 /** The prompt of a judge that is a language model: messages with slots, how its answer is read, and the guard that
  *  keeps a judged text inside its slot.
  *
- *  Slots: {{text}} the judged text; {{reply}} the target's reply and {{utterance}} what it answers. Where only a text
- *  is known it is the reply, and the utterance is empty. {{#utterance}}…{{/utterance}} is kept when there is an
+ *  Slots: {{text}} the judged text; {{reply}} the target's reply and {{utterance}} what it answers; {{goal}} what the
+ *  dialogue's prompt is after. Where only a text is known it is the reply, and the others are empty. {{#utterance}}…{{/utterance}} is kept when there is an
  *  utterance, {{^utterance}}…{{/utterance}} when there is none. A message that comes out empty is left out.
  *
  *  A text cannot end its slot: slots are filled in one pass, so that braces in a text mean nothing; and marks that mean
@@ -36,10 +36,10 @@ export interface JudgeTemplate {
   readonly answer: AnswerForm;
 }
 
-type SlotName = 'text' | 'utterance' | 'reply';
+type SlotName = 'text' | 'utterance' | 'reply' | 'goal';
 
-const slot = /\{\{\s*(text|utterance|reply)\s*\}\}/g;
-const section = /\{\{([#^])(text|utterance|reply)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
+const slot = /\{\{\s*(text|utterance|reply|goal)\s*\}\}/g;
+const section = /\{\{([#^])(text|utterance|reply|goal)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
 
 /** The messages with the question in its slots.
  *  @param marks what a text must not hold as it is: see `templateMarks` */
@@ -52,17 +52,21 @@ export function fillTemplate(
     text: defused(question.text, marks),
     utterance: defused(question.exchange?.utterance ?? '', marks),
     reply: defused(question.exchange?.reply ?? question.text, marks),
+    goal: defused(question.goal ?? '', marks),
   };
   return messages
     .map(({ role, content }) => ({
       role,
-      content: content
-        .replace(section, (_, sign: string, name: SlotName, body: string) =>
-          (values[name] !== '') === (sign === '#') ? body : '',
-        )
-        .replace(slot, (_, name: SlotName) => values[name]),
+      content: keepSections(keepSections(content, values), values).replace(slot, (_, name: SlotName) => values[name]),
     }))
     .filter(({ content }) => content.trim() !== '');
+}
+
+/** Keeps the sections whose condition holds. A section may hold another one, which a second call decides. */
+function keepSections(content: string, values: Readonly<Record<SlotName, string>>): string {
+  return content.replace(section, (_, sign: string, name: SlotName, body: string) =>
+    (values[name] !== '') === (sign === '#') ? body : '',
+  );
 }
 
 /** Whether a prompt of this template shows the exchange around a text. */
