@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { LoopEntry } from '../../report/report.js';
 import { RunDirectory } from '../../runs/runDirectory.js';
 import { loopText, mendText } from '../terminal/loopTables.js';
+import { runText } from '../terminal/runText.js';
 import { exampleLoop, exampleMendView, mendedReply } from '../testing/exampleMendView.js';
 import { exampleView, hostileText } from '../testing/exampleView.js';
 import { jsonOf, runCli } from '../../cli/testing/fakeTerminal.js';
@@ -82,6 +83,16 @@ describe('main rows', () => {
     const earlier = rows(section('Against the targets of earlier rounds'));
     expect(earlier.length).toBeGreaterThan(0);
     expect(earlier.filter((name) => name.endsWith('@adpo-2'))).toEqual([]);
+  });
+
+  it('are what the terminal prints, by the first judge', () => {
+    const text = runText(exampleMendView().report);
+    expect([...text.matchAll(/^(\S+@\S+) /gm)].map(([, name]) => name)).toEqual([
+      'untuned@adpo-2',
+      'ipo-1@adpo-2',
+      'ipo-2@adpo-2',
+      'ipo-3@adpo-2',
+    ]);
   });
 
   it('rows of one adversary look alike in every round', () => {
