@@ -1,4 +1,4 @@
-/** What a run spends, counted where it happens: speakers, judges, trainers. One list of names, which metrics, the
+/** Counts what a run spends where it happens: in speakers, judges, trainers. One list of names, which metrics, the
  *  manifest, reports, limits and the dry run share.
  *
  *  A resumed run goes back to its last checkpoint and so do the counts: in the end they are those of a run that never
@@ -94,7 +94,7 @@ export function spentSince(after: Readonly<Record<string, number>>, before: Read
   return totalsOf((name) => (after[name] ?? 0) - (before[name] ?? 0));
 }
 
-/** What a speaker has done at one request. */
+/** The work of a speaker at one request. */
 export interface SpokenWork {
   readonly replies: number;
   readonly tokensRead: number;

@@ -72,7 +72,8 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
   };
 }
 
-/** A target of the calling program counts for itself; what it has done since the last batch is added to the run's. */
+/** Counts what a target of the calling program does. A reply without ids is counted by its length, four characters to a
+ *  token, one by one: so the sum does not depend on where a session ended. */
 function countReplies(target: OpenTarget, spending: Spending): OpenTarget {
   const count = countSpeaker(spending, 'target');
   return {
@@ -80,11 +81,14 @@ function countReplies(target: OpenTarget, spending: Spending): OpenTarget {
     reply: async (requests) => {
       const before = target.counts();
       const replies = await target.reply(requests);
-      const { contextTokens, generatedTokens } = target.counts();
+      const { contextTokens } = target.counts();
       count({
         replies: replies.length,
         tokensRead: contextTokens - before.contextTokens,
-        tokensGenerated: generatedTokens - before.generatedTokens,
+        tokensGenerated: replies.reduce(
+          (sum, { reply }) => sum + (reply.tokens?.ids.length ?? Math.ceil(reply.text.length / 4)),
+          0,
+        ),
       });
       return replies;
     },

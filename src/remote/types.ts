@@ -37,7 +37,7 @@ export interface EndpointOptions {
   readonly onNotice?: (text: string) => void;
 }
 
-/** What one answer took. */
+/** Tokens and dollars of one answer. */
 export interface AnswerSpending {
   readonly tokensRead: number;
   readonly tokensGenerated: number;
@@ -117,7 +117,7 @@ export interface Usage {
   readonly cachedRequests: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
-  /** Of answers from the cache. */
+  /** Tokens of answers that came from the cache. */
   readonly cachedPromptTokens: number;
   readonly cachedCompletionTokens: number;
   /** US dollars; 0 when prices are unknown. */

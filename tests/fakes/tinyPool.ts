@@ -88,7 +88,7 @@ export function tinyPool(
   });
 }
 
-/** What the stages of a tiny recipe are given, for one session of a run. */
+/** Builds the context of the stages of a tiny recipe, for one session of a run. */
 export function tinyContext(
   files: TinyFiles,
   recipe: Recipe,
