@@ -1,4 +1,4 @@
-/** What a local model needs to take turns, on either side of a dialogue: a format, a sampler, counts of what it did. */
+/** Gives a local model what it needs to take turns, on either side of a dialogue: a format, a sampler, counts. */
 import type { SpokenWork } from '../base/spending.js';
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type GenerateRequest } from '../engine/models/generate.js';

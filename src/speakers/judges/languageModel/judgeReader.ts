@@ -1,4 +1,4 @@
-/** What answers a judge's questions: a model on this machine (localReader.ts) or an endpoint (endpointReader.ts). */
+/** Answers a judge's questions: a model on this machine (localReader.ts) or an endpoint (endpointReader.ts). */
 import type { JudgedItem } from '../../../dialogue/types.js';
 
 /** Says what could not be read, and why. */
