@@ -126,7 +126,7 @@ export interface AttackContext {
   readonly mayGoOn: () => void;
   readonly progress: (event: AttackProgress) => void;
   readonly clock: Clock;
-  /** What the run spends, counted by speakers, judges and trainers. An attack that calls `whiteBox` adds its own
+  /** Holds what the run spends, counted by speakers, judges and trainers. An attack that calls `whiteBox` adds its own
    *  passes of the target's model: `targetEvaluations` and `targetGradients`. */
   readonly spending: Spending;
 }

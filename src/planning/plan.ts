@@ -14,7 +14,7 @@ export interface PlannedStage {
   readonly seconds: StageSeconds | null;
 }
 
-/** What a stage is expected to spend, under the names of the manifest and of limits. Judges' tokens are not known
+/** Gives what a stage is expected to spend, under the names of the manifest and of limits. Judges' tokens are not known
  *  beforehand. */
 export function expectedSpending({ work, seconds }: PlannedStage): Amounts {
   const { adversary, target, writer, reference } = work;
