@@ -42,7 +42,7 @@ export type RecordedPrompt = {
   readonly conversationId?: string;
   /** Known turns, where the source has them. */
   readonly turns?: readonly string[];
-  /** What the dialogue is after, where the source says it. */
+  /** The goal of the dialogue, where the source names one. */
   readonly goal?: string;
 };
 

@@ -71,7 +71,7 @@ interface KnownExchange {
   readonly goal: string | undefined;
 }
 
-/** What is judged of an exchange. */
+/** Holds the parts of an exchange that are judged. */
 const parts = ['reply', 'exchange', 'utterance'] as const;
 
 /** @param placeOf where part `part` of exchange `i` stands among the judged texts: a judge that is a model reads its
