@@ -22,7 +22,7 @@ export interface CheckpointHooks {
 
 /** When in a training something arose. */
 export interface TrainingMoment {
-  /** From 1. */
+  /** From 1; zero before the first. */
   readonly epoch: number;
   /** Optimizer steps taken so far. */
   readonly step: number;

@@ -3,7 +3,6 @@
 import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
-import { spentCounts } from '../../base/spending.js';
 import {
   adaptLanguageModel,
   copyLanguageModel,
@@ -16,7 +15,7 @@ import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { createPreferenceTrainer } from '../../learning/trainers/preference.js';
 import { createSftTrainer } from '../../learning/trainers/sft.js';
-import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
+import { inBatches, trainEpochs, type TrainingMoment } from '../../learning/trainers/trainEpochs.js';
 import type { TrainingAnchor, TrainingPair } from '../../learning/trainers/trainingData.js';
 import { watchPreferences } from '../../learning/trainers/watchPreferences.js';
 import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
@@ -24,7 +23,7 @@ import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { type MendPair, ordinaryAnchors, withAnchors, withReference } from '../../mending/pairs.js';
 import type { MendTrainingOptions } from '../../mending/options.js';
-import { unitCheckpoints } from '../unitCheckpoints.js';
+import { recordUnit } from '../unitRecorder.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { Start } from './twin.js';
 
@@ -72,27 +71,17 @@ export async function trainMended(
       : await adaptLanguageModel(start.model, lora, { seed: recipe.seed, name });
   let trainer: MendTrainer | null = null;
   try {
-    const { baseStep, hooks } = unitCheckpoints(run, unit);
+    const { checkpoints, metrics, complete } = recordUnit(run, unit);
     trainer = await openTrainer(policy, training);
     const size = batchOf(training);
     // Trainings of a stage see the same batches in the same order: they differ in their loss alone.
     const order = streamKey(recipe.seed, `${stageUnit}:train`);
     const total = training.epochs * Math.ceil(data.length / size);
-    const note = (values: Readonly<Record<string, number>>, epoch: number, step: number): void => {
-      run.metrics.append({
-        step: baseStep + step,
-        epoch,
-        time: Math.round(run.elapsedMs) / 1000,
-        stage: unit,
-        ...values,
-        ...spentCounts(run.spending.total(), 'spent/'),
-      });
-    };
-    const look = async (epoch: number, step: number): Promise<void> => {
+    const look = async (at: TrainingMoment): Promise<void> => {
       if (watched.length > 0 && training.watchEvery > 0)
-        note({ trained: step, ...(await watchPreferences(policy, watched)) }, epoch, step);
+        metrics({ trained: at.step, ...(await watchPreferences(policy, watched)) }, at);
     };
-    if (hooks.restored === null) await look(0, 0);
+    if (checkpoints.restored === null) await look({ epoch: 0, step: 0 });
     const { step } = await trainEpochs({
       trainer,
       epochs: training.epochs,
@@ -104,19 +93,19 @@ export async function trainMended(
       train: countSteps(trainer, () => {
         run.spending.add({ optimizerSteps: 1 });
       }).train,
-      checkpoints: hooks,
+      checkpoints,
       mayGoOn: limits.mayGoOn,
       afterStep: async (values, at) => {
-        note(values, at.epoch, at.step);
-        if (at.step % training.watchEvery === 0 || at.step === total) await look(at.epoch, at.step);
+        metrics(values, at);
+        if (at.step % training.watchEvery === 0 || at.step === total) await look(at);
         tell(context, name, at.step, total, values);
       },
       afterEpoch: (steps, at) => {
-        note(meanByName(steps, 'epoch/'), at.epoch, at.step);
+        metrics(meanByName(steps, 'epoch/'), at);
       },
     });
     await saveWithoutControl(context, policy, name);
-    run.completeUnit(unit, { model: name, loss: training.loss, pairs: data.length, steps: step }, baseStep + step);
+    complete({ model: name, loss: training.loss, pairs: data.length, steps: step }, step);
   } finally {
     await trainer?.release();
     await policy.close();

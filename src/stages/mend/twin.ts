@@ -2,7 +2,6 @@
  *  control token (models/NAME-twin); or the target itself where the recipe wants no twin. */
 import { unitKey } from '../../runs/units.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
-import { spentCounts } from '../../base/spending.js';
 import {
   adaptLanguageModel,
   copyLanguageModel,
@@ -21,7 +20,7 @@ import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { twinExamples } from '../../mending/twin.js';
 import { borrowed, type Handle, owned } from '../../models/handle.js';
-import { unitCheckpoints } from '../unitCheckpoints.js';
+import { recordUnit } from '../unitRecorder.js';
 import { type MendContext, tell } from './mendContext.js';
 
 export interface Start {
@@ -54,23 +53,10 @@ async function teachTwin(
   try {
     const control = controlToken(stage.options.control.token, model.tokenizer);
     const examples = twinExamples(turns, mendSpeaker(model, speaking), control);
-    const { baseStep, hooks } = unitCheckpoints(run, unit);
+    const { checkpoints, metrics, complete } = recordUnit(run, unit);
     trainer = await createSftTrainer(model, { optimizer: optimizerOf(twin), rows: 'packed' });
     const order = streamKey(recipe.seed, unit);
     const total = twin.epochs * Math.ceil(examples.length / twin.batchSize);
-    const note = (
-      values: Readonly<Record<string, number>>,
-      { epoch, step }: { readonly epoch: number; readonly step: number },
-    ): void => {
-      run.metrics.append({
-        step: baseStep + step,
-        epoch,
-        time: Math.round(run.elapsedMs) / 1000,
-        stage: unit,
-        ...values,
-        ...spentCounts(run.spending.total(), 'spent/'),
-      });
-    };
     const { step } = await trainEpochs({
       trainer,
       epochs: twin.epochs,
@@ -78,18 +64,18 @@ async function teachTwin(
       train: countSteps(trainer, () => {
         run.spending.add({ optimizerSteps: 1 });
       }).train,
-      checkpoints: hooks,
+      checkpoints,
       mayGoOn: limits.mayGoOn,
       afterStep: (values, at) => {
-        note(values, at);
+        metrics(values, at);
         tell(context, 'twin', at.step, total, values);
       },
       afterEpoch: (steps, at) => {
-        note(meanByName(steps, 'epoch/'), at);
+        metrics(meanByName(steps, 'epoch/'), at);
       },
     });
     await run.saveModel(name, (folder) => saveLanguageModel(model, folder));
-    run.completeUnit(unit, { model: name, examples: examples.length, steps: step }, baseStep + step);
+    complete({ model: name, examples: examples.length, steps: step }, step);
   } finally {
     await trainer?.release();
     await model.close();
