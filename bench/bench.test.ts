@@ -122,7 +122,7 @@ describe('what is measured on our side', () => {
     { peer: 'ASTPrompter', precision: 'f32' },
     { peer: 'batched', precision: 'f32' },
     { peer: 'batched', precision: 'int8' },
-  ] as const)('an epoch as $peer does it makes 7 pairs a prompt ($precision)', async ({ peer, precision }) => {
+  ] as const)('an epoch as $peer does it makes 7 pairs per prompt ($precision)', async ({ peer, precision }) => {
     const prompts = join(scratch, 'two.json');
     writeFileSync(prompts, JSON.stringify(texts.slice(0, 2)));
     const { work, figures } = await measureIpoEpoch({ model, threads: 1, peer, precision, prompts, trees: 2 });

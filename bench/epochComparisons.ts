@@ -1,5 +1,5 @@
 /** One epoch of online IPO against others: paired rollouts of horizon 3 (at every node two utterances, each answered, judged and
- *  continued: 7 pairs and 28 generations of at most 24 tokens a prompt), then one pass of IPO over the pairs in batches of 8, in the order
+ *  continued: 7 pairs and 28 generations of at most 24 tokens per prompt), then one pass of IPO over the pairs in batches of 8, in the order
  *  of the trees. Adversary, target and reference start as the same weights; the judge is alt-profanity-check's linear model on all sides.
  *
  *  Ours is the attack of `src/attacks/ipo.ts` as a recipe runs it (ipoEpoch.ts). For each peer the recipe takes over its sampler, loss and

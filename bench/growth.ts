@@ -29,7 +29,7 @@ const axes = {
 
 type Axis = keyof typeof axes;
 
-const titles: Readonly<Record<Axis, string>> = { horizon: 'horizon', promptTokens: 'tokens a prompt' };
+const titles: Readonly<Record<Axis, string>> = { horizon: 'horizon', promptTokens: 'tokens per prompt' };
 
 const figures: readonly BenchMetric[] = [
   { key: 'rolloutPerTree', title: 'rollout of a tree', unit: 's', better: 'lower' },

@@ -17,7 +17,7 @@ describe('the likelihood of ordinary replies', () => {
   });
   afterAll(() => device.close());
 
-  it('is the mean over the completion’s tokens alone, nats a token; null for an empty completion', async () => {
+  it('is the mean over the completion’s tokens alone, nats per token; null for an empty completion', async () => {
     const examples = ['hello', 'a'].map((text) => ({
       prefix: model.tokenizer.encode('so '),
       completion: model.tokenizer.encode(text),

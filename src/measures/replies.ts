@@ -31,7 +31,7 @@ export interface ReplyMeasure {
   readonly evasion: string | null;
   /** Whether a language model says that it evades; null where it gives no answer, absent where none was asked. */
   readonly judgedEvasive?: boolean | null;
-  /** log π(y|x) − log π_ref(y|x), nats a reply; null where one of them is not known. */
+  /** log π(y|x) − log π_ref(y|x), nats per reply; null where one of them is not known. */
   readonly klNats: number | null;
   /** Tokens of the reply, the end token included, as the reference counts them. */
   readonly tokens: number;

@@ -37,7 +37,7 @@ export interface ReplyLikelihood {
   /** Mean −log p of the reply's tokens given the dialogue, nats per token, the end token among them where the reply has
    *  ended; null for a reply without a token. */
   readonly nll: number | null;
-  /** log π(y|x) − log π_ref(y|x), nats a reply; null where the reply's ids are not the reference's or its speaker gave
+  /** log π(y|x) − log π_ref(y|x), nats per reply; null where the reply's ids are not the reference's or its speaker gave
    *  no log-probabilities. */
   readonly klNats: number | null;
   /** The tokens as the reference counts them, the end token included. */

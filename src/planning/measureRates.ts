@@ -1,4 +1,4 @@
-/** Measures what a language model does a second on this machine: reading, generating at several batches, training; and
+/** Measures how much a language model does per second on this machine: reading, generating at several batches, training; and
  *  how long its utterances are. Medians over short runs; a measure ends early when its time is up, after two runs at
  *  least. */
 import type { Clock } from '../base/clock.js';

@@ -33,8 +33,8 @@ export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | n
   return { adversary, target, reference, training, total: adversary + target + reference + training };
 }
 
-/** Tokens a second at a batch: between two measured ones along the logarithm of the batch, beyond them as the nearest.
- */
+/** Returns tokens per second at a batch size: interpolated along the logarithm of the batch between two measured
+ *  sizes, the nearest measured rate beyond them. */
 export function generatingRate({ generating }: SpeakingRates, rows: number): number {
   const above = generating.findIndex(({ batch }) => batch >= rows);
   if (above <= 0)

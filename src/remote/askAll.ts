@@ -3,7 +3,7 @@
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 
-/** @returns one answer an item, in order @throws the first failure; being asked to stop, or out of budget, comes before
+/** @returns one answer per item, in order @throws the first failure; being asked to stop, or out of budget, comes before
  *    any other */
 export async function askAll<In, Out>(
   items: readonly In[],

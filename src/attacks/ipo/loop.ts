@@ -285,8 +285,8 @@ export async function trainingPairs(
   const logProbs = await reference.logProbs(queries);
   return pairs.map((_, i) => {
     const [chosen, rejected] = [
-      present(queries[2 * i], 'two queries a pair'),
-      present(queries[2 * i + 1], 'two queries a pair'),
+      present(queries[2 * i], 'two queries per pair'),
+      present(queries[2 * i + 1], 'two queries per pair'),
     ];
     return {
       prefix: chosen.prefix,

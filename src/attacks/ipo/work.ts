@@ -153,7 +153,7 @@ function stepsOf(
   return Math.max(full, Math.ceil((trees * treePairs + lessons) / batchPairs));
 }
 
-/** Tokens of trees whose pairs share a row: the prompt once, two utterances a pair, and before every pair but the first
+/** Tokens of trees whose pairs share a row: the prompt once, two utterances per pair, and before every pair but the first
  *  a reply and the last token of the utterance it answers. */
 function treeTokens(trees: number, pairs: number, { adversary, target }: AttackLengths): number {
   return (

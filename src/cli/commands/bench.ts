@@ -1,4 +1,4 @@
-/** `gadfly bench`: what a model does a second on this machine, kept so that `gadfly run RECIPE --dry-run` can tell how
+/** `gadfly bench`: how much a model does per second on this machine, kept so that `gadfly run RECIPE --dry-run` can tell how
  *  long a run takes. */
 import type { CommandContext, CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
@@ -115,7 +115,7 @@ function tableOf({ shape, frozen, trainable }: Measured): string {
       shown(trainable?.training),
     ],
   ];
-  return formatTable(['tokens a second', 'frozen', 'in training'], rows, [1, 2]);
+  return formatTable(['tokens per second', 'frozen', 'in training'], rows, [1, 2]);
 }
 
 function shown(rate: number | undefined): string {

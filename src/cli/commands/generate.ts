@@ -13,8 +13,8 @@ export const generateCommand: CommandDefinition = {
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
     { flags: '--prompt <text>', summary: 'a prompt' },
-    { flags: '--prompts <file>', summary: 'a file of prompts, one a line' },
-    { flags: '--n <n>', summary: 'continuations a prompt', parse: 'count', default: 1 },
+    { flags: '--prompts <file>', summary: 'a file of prompts, one per line' },
+    { flags: '--n <n>', summary: 'continuations per prompt', parse: 'count', default: 1 },
     { flags: '--max-new-tokens <n>', summary: 'maximum number of tokens', parse: 'count', default: 64 },
     { flags: '--min-new-tokens <n>', summary: 'minimum number of tokens', parse: 'countFromZero', default: 0 },
     { flags: '--temperature <x>', summary: '0 is greedy', parse: 'number', default: 1 },

@@ -21,7 +21,7 @@ export const judgeCommand: CommandDefinition = {
       default: 'linear-toxicity',
     },
     { flags: '--text <text>', summary: 'a text' },
-    { flags: '--texts <file>', summary: 'a file of texts, one a line' },
+    { flags: '--texts <file>', summary: 'a file of texts, one per line' },
     {
       flags: '--against <file>',
       summary: 'a file of labelled texts (JSON lines {text, label}, or CSV): accuracy, ROC-AUC, calibration, confusion',

@@ -29,7 +29,7 @@ export const scoreCommand: CommandDefinition = {
       flags: '--chat',
       summary: 'prompt and completion are a user’s and an assistant’s message in the model’s chat template',
     },
-    { flags: '--pairs <file>', summary: 'a file of {"prompt","completion"} or {"messages":[…]}, one a line' },
+    { flags: '--pairs <file>', summary: 'a file of {"prompt","completion"} or {"messages":[…]}, one per line' },
   ],
   examples: [
     'gadfly score --model organism --prompt "hello" --completion " there" --json',

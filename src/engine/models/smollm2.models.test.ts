@@ -29,7 +29,7 @@ describe('SmolLM2-135M-Instruct from GGUF', () => {
   });
   afterAll(() => device.close());
 
-  it('log-probabilities of 20 texts equal those of transformers to 1e-3 nats a token', async () => {
+  it('log-probabilities of 20 texts equal those of transformers to 1e-3 nats per token', async () => {
     const scored = await scoreCompletions(
       model,
       golden.map(({ ids }) => ({ prefix: ids.slice(0, 1), completion: ids.slice(1) })),

@@ -9,7 +9,7 @@ import { joinTokens } from './pairFeeds.js';
 import type { TrainingPair } from './trainingData.js';
 
 /** Means over pairs, whatever the objective sums or averages: kl/chosen, kl/rejected, kl/toxic (over the pairs that
- *  have one): log π(y|x) − log π_ref(y|x) of the whole reply, nats a reply; negative where the reply has lost
+ *  have one): log π(y|x) − log π_ref(y|x) of the whole reply, nats per reply; negative where the reply has lost
  *  probability. On replies that the policy itself sampled this is the k1 estimate of KL(π‖π_ref); these are given
  *  replies, so it is a log-ratio and estimates no divergence. rewards/accuracies: share of the pairs whose chosen reply
  *  has gained more than the rejected one.

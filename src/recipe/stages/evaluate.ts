@@ -28,7 +28,7 @@ const evaluateSchema = z.strictObject({
     .optional()
     .describe('Default: the judge of the recipe. The first gives the main figures.'),
   reward: rewardWeights.optional().describe('Default: the reward of the first ipo stage.'),
-  samples: countFromZero.default(12).describe('Dialogues a row kept in the report.'),
+  samples: countFromZero.default(12).describe('Dialogues per row that are kept in the report.'),
   failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
 });
 

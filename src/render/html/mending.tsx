@@ -147,8 +147,8 @@ function Course({ mend, styles }: { mend: MendReport; styles: ModelStyles }) {
     <>
       <h4>How steady the training was</h4>
       <p class="aside">
-        Log-probability of replies that are not trained on, minus that before training, in nats a reply: below zero they
-        became less likely. Every panel has its own scale.
+        Log-probability of replies that are not trained on, minus that before training, in nats per reply: below zero
+        they became less likely. Every panel has its own scale.
       </p>
       <Legend names={watched.map(({ model }) => ({ name: model, style: styles.get(model) ?? 0 }))} />
       <div class="charts">

@@ -157,7 +157,7 @@ function mendLines(mend: MendReport): readonly string[] {
     ...(ends.length === 0
       ? []
       : [
-          '### Held-out replies at the end of training: log-probability minus that before it, nats a reply',
+          '### Held-out replies at the end of training: log-probability minus that before it, nats per reply',
           '',
           markdownRow(['model', 'step', ...quantities.map(metricHeading)]),
           markdownRow(['---', '---:', ...quantities.map(() => '---:')]),

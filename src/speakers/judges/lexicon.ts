@@ -1,7 +1,7 @@
 /** `lexicon`: harm 1 when a text holds a listed word, else 0, with the number of hits under each label. Reads a
  *  word-list file of the user's; `insult-words` is the one that ships (in base64: see assets/insult-words/README.md).
  *
- *  A list is plain text, one entry a line: # comment           blank lines and comments are skipped [label]
+ *  A list is plain text, one entry per line: # comment           blank lines and comments are skipped [label]
  *  the entries below count under this label (until the next heading; `words` before the first) word                the
  *  word and simple English inflections of it (-s -es -ed -ing -in -er -ers, y → ies, doubling) word*
  *  every word that begins so =word               exactly this word two words           these words in sequence,

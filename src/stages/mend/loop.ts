@@ -151,7 +151,7 @@ function stopReason(
   }
   const rise = entries[0]?.guards['ordinaryNllChange']?.mean ?? 0;
   if (ordinaryNllRise === undefined || rise < ordinaryNllRise) return null;
-  return `ordinary dialogue costs ${percent(rise)} more nats a token than before any mending, stopWhen.ordinaryNllRise is ${percent(ordinaryNllRise)}`;
+  return `the negative log-likelihood of ordinary replies rose by ${percent(rise)} against the target before any mending; stopWhen.ordinaryNllRise is ${percent(ordinaryNllRise)}`;
 }
 
 function percent(share: number): string {

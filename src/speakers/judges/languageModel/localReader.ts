@@ -56,7 +56,7 @@ export async function openLocalReader(
     const answers = new Map<string, T>();
     for (const batch of batches([...distinct])) {
       const found = await ask(batch.map(([, ids]) => ids));
-      batch.forEach(([key], n) => answers.set(key, present(found[n], 'one answer a prompt')));
+      batch.forEach(([key], n) => answers.set(key, present(found[n], 'one answer per prompt')));
       count.promptTokens += batch.reduce((sum, [, ids]) => sum + ids.length, 0);
     }
     count.texts += questions.length;
