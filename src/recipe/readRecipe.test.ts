@@ -175,6 +175,9 @@ describe('parseRecipe', () => {
     const service = (body: string): string =>
       target(`model: 'http:shop', http: { url: 'http://127.0.0.1:1', body: { q: '${body}' }, reply: text }`);
     const endpoint = "model: 'openai:x', baseUrl: 'http://127.0.0.1:1'";
+    const remoteJudge = "{ model: 'languageModel:openai:x', baseUrl: 'http://127.0.0.1:1' }";
+    const judged = (judge: string): string =>
+      minimal.replace(/judge: .*/, `judge: ${judge}`).concat('limits: { maxCost: 1 }\n');
     const cases: readonly (readonly [string, string, RegExp])[] = [
       [target("model: 'openai:x'"), 'target.baseUrl', /where is the endpoint/],
       [target("model: organism, baseUrl: 'http://127.0.0.1:1'"), 'target.baseUrl', /only openai:/],
@@ -193,6 +196,17 @@ describe('parseRecipe', () => {
       [adversary("model: 'prompts:list.json'"), 'adversary.model', /trains the adversary/],
       [target(endpoint).concat('limits: { maxCost: 1 }\n'), 'limits.maxCost', /remote\.prices/],
       [minimal.concat("reference: 'openai:x'\n"), 'reference', /on this machine/],
+      [judged(remoteJudge), 'limits.maxCost', /languageModel:openai:x are not known.*give judge\.remote\.prices/],
+      [
+        judged(`{ model: mean, members: [linear-toxicity, ${remoteJudge}] }`),
+        'limits.maxCost',
+        /give judge\.members\.1\.remote\.prices/,
+      ],
+      [
+        judged('linear-toxicity').replace('evaluate: {', `evaluate: { judges: [linear-toxicity, ${remoteJudge}],`),
+        'limits.maxCost',
+        /evaluate\.judges\.1\.remote\.prices/,
+      ],
     ];
     for (const [text, key, message] of cases) {
       const problem = first(text);

@@ -3,7 +3,7 @@
  *  `readRecipe.ts`. */
 import { z } from 'zod';
 import { count, path, share } from '../base/schemaParts.js';
-import { judgeSchema } from '../speakers/judges/options.js';
+import { judgeSchema, type JudgeOptions } from '../speakers/judges/options.js';
 import {
   adversarySchema,
   type RemoteOptions,
@@ -109,6 +109,19 @@ export function recipeSpeakers(recipe: Recipe): readonly {
     { role: 'adversary', path: ['adversary'], speaker: recipe.adversary },
     ...namedStages(recipe).flatMap(({ kind, index, traits }) =>
       traits.speakers.map(({ role, path, speaker }) => ({ role, path: ['stages', index, kind, ...path], speaker })),
+    ),
+  ];
+}
+
+/** The recipe's judge and those of its stages, with their places. */
+export function recipeJudges(recipe: Recipe): readonly {
+  readonly path: readonly (string | number)[];
+  readonly judge: JudgeOptions;
+}[] {
+  return [
+    { path: ['judge'], judge: recipe.judge },
+    ...namedStages(recipe).flatMap(({ kind, index, traits }) =>
+      traits.judges.map(({ path, judge }) => ({ path: ['stages', index, kind, ...path], judge })),
     ),
   ];
 }

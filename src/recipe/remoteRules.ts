@@ -2,7 +2,8 @@
  *  they do not take. */
 import type { AttackNeed } from '../attacks/attack.js';
 import type { BrokenRule } from '../base/brokenRule.js';
-import { recipeSpeakers, type Recipe, type RecipeStage } from './recipe.js';
+import { recipeJudges, recipeSpeakers, type Recipe, type RecipeStage } from './recipe.js';
+import { isRemoteJudge, type JudgeOptions } from '../speakers/judges/options.js';
 import { speakerKind } from '../speakers/options.js';
 
 export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
@@ -102,18 +103,13 @@ function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly Bro
 /** A limit in dollars counts nothing where prices are unknown. */
 function priceRules(recipe: Recipe): readonly BrokenRule[] {
   if (recipe.limits.maxCost === null) return [];
-  return recipeSpeakers(recipe).flatMap(({ path, speaker }): readonly BrokenRule[] => {
+  const judges = recipeJudges(recipe).flatMap(({ path, judge }) => unpricedJudges(path, judge));
+  const speakers = recipeSpeakers(recipe).flatMap(({ path, speaker }): readonly BrokenRule[] => {
     const kind = speakerKind(speaker.model);
     if (kind !== 'openai' && kind !== 'http') return [];
     const { http } = speaker;
     if (speaker.remote?.prices == null) {
-      return [
-        {
-          path: ['limits', 'maxCost'],
-          message: `the prices of ${speaker.model} are not known, so its cost cannot be limited`,
-          remedy: `give ${path.join('.')}.remote.prices: { input, output }, or limit maxTokens`,
-        },
-      ];
+      return [unknownPrices(path, speaker.model)];
     }
     if (kind === 'http' && http?.tokens == null) {
       return [
@@ -126,6 +122,26 @@ function priceRules(recipe: Recipe): readonly BrokenRule[] {
     }
     return [];
   });
+  return [...speakers, ...judges];
+}
+
+/** Returns a broken rule per remote judge without prices: the judge itself, or a member of it. */
+function unpricedJudges(
+  path: BrokenRule['path'],
+  { model, remote, members = [] }: Pick<JudgeOptions, 'model' | 'remote' | 'members'>,
+): readonly BrokenRule[] {
+  return [
+    ...(isRemoteJudge(model) && remote?.prices == null ? [unknownPrices(path, model)] : []),
+    ...members.flatMap((member, i) => unpricedJudges([...path, 'members', i], member)),
+  ];
+}
+
+function unknownPrices(path: BrokenRule['path'], model: string): BrokenRule {
+  return {
+    path: ['limits', 'maxCost'],
+    message: `the prices of ${model} are not known, so its cost cannot be limited`,
+    remedy: `give ${path.join('.')}.remote.prices: { input, output }, or limit maxTokens`,
+  };
 }
 
 /** Lists the needs that a target certainly cannot meet. An endpoint's abilities are asked when the run begins. */

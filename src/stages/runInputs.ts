@@ -6,7 +6,7 @@ import { requireModel } from '../engine/models/checkpoints/resolveModel.js';
 import { judgeFiles } from '../recipe/judgeFiles.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
-import { recipeSpeakers, recipeStages } from '../recipe/recipe.js';
+import { recipeJudges, recipeSpeakers, recipeStages } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
 import { recipeFiles } from '../recipe/readRecipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
@@ -52,8 +52,7 @@ export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<read
   const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter(
     (notation) => notation !== null && /^\.{0,2}\//.test(notation),
   );
-  const judges = recipeStages(recipe).flatMap(({ traits }) => traits.judges);
-  models.push(...[recipe.judge, ...judges].flatMap(judgeFiles));
+  models.push(...recipeJudges(recipe).flatMap(({ judge }) => judgeFiles(judge)));
   const named = [
     ...recipeFiles(recipe, source.folder),
     ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') })),

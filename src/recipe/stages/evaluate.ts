@@ -43,7 +43,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
     name: 'evaluate',
     isOnce: true,
     reward,
-    judges,
+    judges: judges.map((judge, i) => ({ path: ['judges', i], judge })),
     failOver,
     prompts: [{ set: 'test' }],
   }),

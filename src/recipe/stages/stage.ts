@@ -24,8 +24,8 @@ export interface StageTraits {
   readonly prompts: readonly { readonly set: 'train' | 'dev' | 'test'; readonly because?: string }[];
   /** Files that it reads, by key of its options. */
   readonly files: readonly { readonly key: string; readonly name: string | null | undefined }[];
-  /** Judges beside the recipe's own. */
-  readonly judges: readonly JudgeOptions[];
+  /** Judges beside the recipe's own; paths start at its options. */
+  readonly judges: readonly { readonly path: readonly (string | number)[]; readonly judge: JudgeOptions }[];
   /** Models on this machine that it opens beside the recipe's own, by key of its options. */
   readonly models: readonly { readonly key: string; readonly notation: string | null }[];
   /** Models that speak in it beside the recipe's own; paths start at its options. */

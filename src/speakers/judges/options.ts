@@ -78,3 +78,9 @@ const fullJudge = {
 export const judgeSchema = z.union([named, z.strictObject(fullJudge)]).pipe(z.strictObject(fullJudge));
 
 export type JudgeOptions = z.output<typeof judgeSchema>;
+
+/** True for a judge that is asked over a network. Notations in an ensemble's list have no place for an address, so a
+ *  remote member is always a mapping. */
+export function isRemoteJudge(model: string): boolean {
+  return model.startsWith('languageModel:openai:');
+}
