@@ -2,8 +2,14 @@
 import type { Spending } from '../base/spending.js';
 import type { Judge } from './types.js';
 
+export interface CountedJudge extends Judge {
+  /** Counts the tokens of a call that has not ended yet: before every request of a remote judge, so that a limit knows
+   *  of the answers before it. */
+  readonly noteTokens: () => void;
+}
+
 /** The same judge, counted from now on. Dollars are counted where they are paid. */
-export function countJudge(judge: Judge, spending: Spending): Judge {
+export function countJudge(judge: Judge, spending: Spending): CountedJudge {
   const tokensOf = (): { readonly read: number; readonly generated: number } => {
     const usage = judge.usage?.() ?? {};
     const sum = (...names: readonly string[]): number => names.reduce((total, name) => total + (usage[name] ?? 0), 0);
@@ -13,9 +19,15 @@ export function countJudge(judge: Judge, spending: Spending): Judge {
     };
   };
   let seen = tokensOf();
+  const noteTokens = (): void => {
+    const now = tokensOf();
+    spending.add({ judgeTokensRead: now.read - seen.read, judgeTokensGenerated: now.generated - seen.generated });
+    seen = now;
+  };
   let running = 0;
   return {
     ...judge,
+    noteTokens,
     judge: async (...asked) => {
       if (running++ === 0) seen = tokensOf();
       try {
@@ -24,9 +36,7 @@ export function countJudge(judge: Judge, spending: Spending): Judge {
         return verdicts;
       } finally {
         running--;
-        const now = tokensOf();
-        spending.add({ judgeTokensRead: now.read - seen.read, judgeTokensGenerated: now.generated - seen.generated });
-        seen = now;
+        noteTokens();
       }
     },
   };

@@ -1,6 +1,6 @@
 /** Judges of a recipe: each is opened once, and judges that are one model share its weights. */
 import { oncePerKey } from '../base/once.js';
-import { countJudge } from '../dialogue/countedJudge.js';
+import { countJudge, type CountedJudge } from '../dialogue/countedJudge.js';
 import type { Judge } from '../dialogue/types.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { openJudge } from '../speakers/judges/all.js';
@@ -30,17 +30,25 @@ export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Pr
         : source.openModel(notation, { trainable: false, name: notation }),
     String,
   );
-  const open = (spec: JudgeSpec): Promise<Judge> =>
+  const open = (spec: JudgeSpec, beforeRequest: () => void): Promise<Judge> =>
     openJudge(spec, {
       device: source.device,
       cacheDir,
       offline,
       locate: source.locate,
       openModel,
-      requests: judgeRequests(requests),
+      requests: judgeRequests({ ...requests, beforeRequest }),
     });
   const counted = oncePerKey(
-    async (spec: JudgeSpec) => countJudge(given[spec.model] ?? (await open(spec)), requests.spending),
+    async (spec: JudgeSpec): Promise<Judge> => {
+      let judge: CountedJudge | null = null;
+      const beforeRequest = (): void => {
+        judge?.noteTokens();
+        requests.beforeRequest();
+      };
+      judge = countJudge(given[spec.model] ?? (await open(spec, beforeRequest)), requests.spending);
+      return judge;
+    },
     (spec) => JSON.stringify(spec),
   );
   return ({ maxUnscored: _, ...spec }) => counted(spec);

@@ -134,6 +134,15 @@ describe('many questions', () => {
     expect(systemClock.monotonicMs() - start).toBeGreaterThan(250);
   });
 
+  it('are counted before the next one asks whether it may go', async () => {
+    const known: number[] = [];
+    const beforeRequest = (): void => void known.push(questions.usage().requests);
+    const questions = opened({ concurrency: 1, beforeRequest });
+    const { send } = askedWith(['hi']);
+    await Promise.all(['a', 'b', 'c'].map((key) => questions.ask({ key, send, read })));
+    expect(known).toEqual([0, 1, 2]);
+  });
+
   it('are not sent once the budget says no, also on a further attempt', async () => {
     let allowed = 2;
     const beforeRequest = (): void => {

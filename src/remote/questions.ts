@@ -36,6 +36,11 @@ export interface Questions {
   readonly close: () => void;
 }
 
+interface Answered<T> {
+  readonly value: T;
+  readonly body: string;
+}
+
 /** A server that wants more than this between two requests is not waited for. */
 const longestWaitMs = 120_000;
 
@@ -52,25 +57,29 @@ export function openQuestions(options: QuestionOptions): Questions {
   setMaxListeners(0, signal); // One a question that waits.
   let quietUntilMs = 0;
 
-  /** One attempt at its turn: a request that waits between attempts takes no slot. */
-  const attempt = async (send: Question<unknown>['send']): Promise<string> => {
+  /** One attempt at its turn: a request that waits between attempts takes no slot. The answer is counted before the
+   *  next request is let go, so that `beforeRequest` knows of it. */
+  const attempt = async <T>({ send, read }: Question<T>): Promise<Answered<T>> => {
     for (
       let quiet = quietUntilMs - systemClock.monotonicMs();
       quiet > 0;
       quiet = quietUntilMs - systemClock.monotonicMs()
     )
       await wait(quiet, signal);
-    return queue.add(() => {
+    return queue.add(async () => {
       refuseWhenStopped(signal);
       options.beforeRequest?.();
-      return send(signal);
+      const body = await send(signal);
+      const { value, tokens } = read(body);
+      meter.count(tokens);
+      return { value, body };
     });
   };
 
-  const answer = async (send: Question<unknown>['send'], name: string): Promise<string> => {
+  const answer = async <T>(question: Question<T>, name: string): Promise<Answered<T>> => {
     for (let tried = 1; ; tried++) {
       try {
-        return await attempt(send);
+        return await attempt(question);
       } catch (error) {
         const failure = failureIn(error);
         if (failure === null) throw error;
@@ -86,7 +95,8 @@ export function openQuestions(options: QuestionOptions): Questions {
   return {
     usage: meter.usage,
     close: () => closing.abort(),
-    ask: async ({ key, send, read }) => {
+    ask: async (question) => {
+      const { key, read } = question;
       refuseWhenStopped(signal);
       const kept = cache?.read(key) ?? null;
       if (kept !== null) {
@@ -94,9 +104,7 @@ export function openQuestions(options: QuestionOptions): Questions {
         meter.countCached(tokens);
         return value;
       }
-      const body = await answer(send, createHash('sha256').update(key).digest('hex').slice(0, 12));
-      const { value, tokens } = read(body);
-      meter.count(tokens);
+      const { value, body } = await answer(question, createHash('sha256').update(key).digest('hex').slice(0, 12));
       cache?.write(key, body);
       return value;
     },

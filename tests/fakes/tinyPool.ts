@@ -67,7 +67,7 @@ export async function writeTinyFiles(device: Device): Promise<TinyFiles> {
 
 export interface TinyOptions {
   readonly judge?: Judge;
-  readonly session?: Pick<ModelPoolOptions, 'runFolder' | 'spending' | 'beforeRequest'>;
+  readonly session?: Partial<Pick<ModelPoolOptions, 'runFolder' | 'spending' | 'beforeRequest' | 'offline'>>;
 }
 
 /** The device stays its owner's: this pool is not closed. */
@@ -88,18 +88,28 @@ export function tinyPool(
   });
 }
 
+export interface TinyContextOptions {
+  readonly judge?: Judge;
+  readonly interrupted?: () => boolean;
+  /** False lets a judge ask a server on the loopback. */
+  readonly offline?: boolean;
+}
+
 /** Builds the context of the stages of a tiny recipe, for one session of a run. */
 export function tinyContext(
   files: TinyFiles,
   recipe: Recipe,
   run: RunDirectory,
-  { judge = letterJudge(), interrupted = (): boolean => false }: { judge?: Judge; interrupted?: () => boolean } = {},
+  { judge = letterJudge(), interrupted = (): boolean => false, offline = true }: TinyContextOptions = {},
 ): StageContext {
   const limits = openLimits(run, recipe.limits, interrupted);
   return {
     recipe,
     run,
-    pool: tinyPool(files, recipe, { judge, session: { spending: run.spending, beforeRequest: limits.mayGoOn } }),
+    pool: tinyPool(files, recipe, {
+      judge,
+      session: { spending: run.spending, beforeRequest: limits.mayGoOn, offline },
+    }),
     playJobs: playJobsHere,
     limits,
     progress: () => undefined,
