@@ -1,5 +1,5 @@
-/** Adversaries of a recipe, trainable or frozen, on weights of their own or on what is open already; and the models
- *  that answer in the target's place. */
+/** Opens the adversaries of a recipe, trainable or frozen, on weights of their own or on weights that are open already,
+ *  and the models that answer in the target's place. */
 import { countSpeaker } from '../base/spending.js';
 import { adaptLanguageModel, copyLanguageModel, type LanguageModel } from '../engine/models/languageModel.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
@@ -35,7 +35,8 @@ export interface AdversaryParts {
   readonly testPrompts: () => Promise<readonly Prompt[]>;
 }
 
-/** With `adversary.lora` what is trained is an adapter, on the target's own weights where both are the same model. */
+/** Opens the adversary. With `adversary.lora` only an adapter is trained, on the target's own weights where both are the
+ *  same model. */
 export async function openAdversary(
   parts: AdversaryParts,
   { name, folder, trainable }: AdversaryOptions,
@@ -56,7 +57,7 @@ export async function openAdversary(
   );
 }
 
-/** The adversary as it starts. Weights that are open already are copied, not read again. */
+/** Opens the adversary as it starts. Weights that are open already are copied, not read again. */
 async function openStart(
   { recipe, source, targets }: AdversaryParts,
   trainable: boolean,
@@ -68,7 +69,7 @@ async function openStart(
     : copyLanguageModel(open, { trainable, name });
 }
 
-/** An adapter on the adversary's model: on the target's own weights where that is the same model. */
+/** Puts an adapter on the adversary's model, on the target's own weights where that is the same model. */
 async function openAdapted(
   { recipe, source, targets }: AdversaryParts,
   lora: LoraConfig,
@@ -86,7 +87,7 @@ async function openAdapted(
   });
 }
 
-/** A frozen adversary of any kind, for a row of an evaluation. */
+/** Opens a frozen adversary of any kind, for a row of an evaluation. */
 export async function openFrozenAdversary(
   parts: AdversaryParts,
   { name, folder }: Omit<AdversaryOptions, 'trainable'>,
@@ -107,8 +108,8 @@ export async function openFrozenAdversary(
   );
 }
 
-/** A frozen model that answers in the target's place. One on this machine reads dialogues as the target does where
- *  nothing else is said. */
+/** Opens a frozen model that answers in the target's place. A model on this machine reads dialogues in the target's
+ *  format unless the recipe names another. */
 export async function openWriter(
   { recipe, source, targets, requests }: AdversaryParts,
   speaker: SpeakerOptions,
@@ -128,7 +129,7 @@ export async function openWriter(
   );
 }
 
-/** The frozen model that the adversary is held close to; null when it is the target's own weights.
+/** Opens the frozen model that the adversary is held close to; returns null when it is the target's own weights.
  *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
 export async function openReference(
   { recipe, source, targets }: AdversaryParts,

@@ -1,5 +1,5 @@
-/** Reads the data that a recipe names: prompt sets, filtered by the judge, and known failures to learn from. What is
- *  left out is told. */
+/** Reads the data that a recipe names: prompt sets, filtered by the judge, and known failures to learn from. Each file
+ *  of which something is left out gives one note. */
 import { ConfigError } from '../base/errors.js';
 import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.js';
 import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
@@ -15,20 +15,20 @@ export interface PromptSets {
 }
 
 export interface DataOptions {
-  /** A path of the recipe as a path of this machine. */
+  /** Returns a path of the recipe as a path of this machine. */
   readonly locate: (path: string) => string;
   readonly judge: Judge;
   /** Share of the texts of a file that the judge may leave without a verdict. */
   readonly maxUnscored: number;
-  /** Put between the turns of a prompt. */
+  /** Text between the turns of a prompt. */
   readonly turnSeparator: string;
-  /** Decides the split. */
+  /** The split into train, dev and test depends on it. */
   readonly seed: number;
-  /** Told what was left out, a sentence a file. */
+  /** Called with one sentence per file of which something was left out. */
   readonly note: (text: string) => void;
 }
 
-/** Sets that the recipe does not name are empty. @throws ConfigError, FormatError from the data sets */
+/** Reads the prompt sets of a recipe; a set that it does not name is empty. @throws ConfigError, FormatError from the data sets */
 export async function readPrompts(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
   const { filter, maxTurns, format } = options;
   const how: LoadOptions = {
@@ -53,7 +53,7 @@ export async function readPrompts(options: PromptsOptions, data: DataOptions): P
   return { train: await part(options.train), dev: await part(options.dev), test: await part(options.test) };
 }
 
-/** The entries of `prompts:FILE`, in any of the data formats, in the file's order. @throws ConfigError, FormatError */
+/** Reads the entries of `prompts:FILE`, in any of the data formats, in the file's order. @throws ConfigError, FormatError */
 export async function readPromptList(
   path: string,
   note: DataOptions['note'] = () => undefined,
@@ -66,11 +66,11 @@ export async function readPromptList(
 export interface ToxicQuery {
   readonly data: string;
   readonly format?: string | undefined;
-  /** Keep texts that the judge scores above it; 0 keeps all, unjudged. */
+  /** Only texts that the judge scores above it are kept; 0 keeps all, unjudged. */
   readonly minHarm: number;
 }
 
-/** @throws ConfigError when nothing is left */
+/** Reads known failures to learn from. @throws ConfigError when nothing is left */
 export async function readToxicContinuations(
   query: ToxicQuery,
   data: DataOptions,

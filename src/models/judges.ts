@@ -1,4 +1,4 @@
-/** Judges of a recipe: each is opened once, and judges that are one model share its weights. */
+/** Opens the judges of a recipe: each is opened once, and judges that are one model share its weights. */
 import { oncePerKey } from '../base/once.js';
 import { countJudge, type CountedJudge } from '../dialogue/countedJudge.js';
 import type { Judge } from '../dialogue/types.js';
@@ -17,7 +17,7 @@ export interface JudgesOptions {
   readonly requests: RequestOptions;
   readonly cacheDir: string | null;
   readonly offline: boolean;
-  /** Judges that a program gives, by the name that the recipe calls them. */
+  /** Judges that the calling program supplies, by the name that the recipe uses for them. */
   readonly given: Readonly<Record<string, Judge>>;
 }
 

@@ -1,4 +1,4 @@
-/** Where the files and models of a recipe lie, and the one way in which a model is opened on the device. */
+/** Finds the files and models of a recipe on this machine, and owns the one way to open a model on the device. */
 import { isAbsolute, join } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
@@ -6,13 +6,13 @@ import { type LanguageModel, openLanguageModel } from '../engine/models/language
 import type { Device } from '../engine/runtime/device.js';
 
 export interface ModelSourceOptions {
-  /** Where relative paths of the recipe start. */
+  /** Folder that relative paths of the recipe start from. */
   readonly folder: string;
-  /** Where fetched models are kept; null for the standard places. */
+  /** Folder for fetched models; null for the standard places. */
   readonly cacheDir: string | null;
   readonly offline: boolean;
   readonly onFetch?: Parameters<typeof resolveModel>[1]['onProgress'];
-  /** Model folders that a program gives, by the name that the recipe calls them. */
+  /** Model folders that the calling program supplies, by the name that the recipe uses for them. */
   readonly models?: Readonly<Record<string, string>>;
 }
 
@@ -22,7 +22,7 @@ export interface ModelSource {
   readonly locate: (path: string) => string;
   /** Returns the file or folder of a model on this machine, fetched where it is not here. */
   readonly modelPath: (notation: string) => Promise<string>;
-  /** The model is the caller's to close. */
+  /** Opens a model, which the caller closes. */
   readonly openModel: (
     notation: string,
     options: { readonly trainable: boolean; readonly name: string },

@@ -1,4 +1,4 @@
-/** Who opens and who closes: the pool of a run, and the one around a mended target. */
+/** Ownership of models: what the pool of a run and the pool around a mended target open and close. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { letterJudge, tinyRecipe, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
 import { copyLanguageModel, hashLanguageModel, shareWeights } from '../engine/models/languageModel.js';

@@ -1,5 +1,5 @@
 /** The model pool of a run: opens what a recipe names, once and on first need (device, target, judges, prompts), and
- *  closes what it has opened. Models that it hands out come with a handle that says whose they are. */
+ *  closes what it has opened. Models that it hands out come with a handle that knows their owner. */
 import { once } from '../base/once.js';
 import { createSpending, type Spending } from '../base/spending.js';
 import type { JoinTurns } from '../dialogue/join.js';
@@ -41,19 +41,19 @@ import { openTargets, type Targets } from './targets.js';
 export interface ModelPoolOptions extends ModelSourceOptions {
   readonly recipe: Recipe;
   readonly openDevice: () => Promise<Device>;
-  /** Judges that a program gives, by the name that the recipe calls them. */
+  /** Judges that the calling program supplies, by the name that the recipe uses for them. */
   readonly judges?: Readonly<Record<string, Judge>>;
-  /** Targets that a program gives (`createFunctionTarget`), by the name that the recipe calls them. */
+  /** Targets that the calling program supplies (`createFunctionTarget`), by the name that the recipe uses for them. */
   readonly targets?: Readonly<Record<string, OpenTarget>>;
-  /** Where answers of remote models are kept; null or left out keeps none. */
+  /** Folder in which answers of remote models are kept; none are kept for null, the default. */
   readonly runFolder?: string | null;
-  /** Where keys of remote models are looked up; default `process.env`. */
+  /** Environment in which keys of remote models are looked up; default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Breaks off requests in flight. */
+  /** Aborting it breaks off requests in flight. */
   readonly signal?: AbortSignal;
-  /** Called with what a reader of the run should know: data left out and the like. */
+  /** Called with messages for the run's log, such as what data was left out. */
   readonly note?: (text: string) => void;
-  /** Where what is spent counts; default: nowhere. */
+  /** Account that everything spent is added to; default: a new one that is not read. */
   readonly spending?: Spending;
   /** Called before every request to a remote model; throws to end the work. */
   readonly beforeRequest?: () => void;
@@ -72,7 +72,8 @@ export interface ModelPool
   readonly openRow: (options: Omit<AdversaryOptions, 'trainable'>) => Promise<Handle<OpenAdversary>>;
   /** Opens a frozen model that answers in the target's place. */
   readonly openWriter: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
-  /** Returns another speaker on an adversary's weights: drawing otherwise, with the recipe's precision for rollouts. */
+  /** Returns the behaviour policy of training rollouts: a speaker on the adversary's weights with a sampler of its own, in
+   *  the recipe's precision for rollouts. */
   readonly explorer: (adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>) => LanguageModelAdversary;
   /** Opens the frozen reference; null when it is the target's own weights.
    *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
@@ -80,7 +81,7 @@ export interface ModelPool
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
   readonly prompts: () => Promise<PromptSets>;
   readonly toxicContinuations: (query: ToxicQuery) => Promise<readonly ToxicContinuation[]>;
-  /** How an utterance and its reply read together, by the target's format. */
+  /** Joins an utterance and its reply into one text, by the target's format. */
   readonly join: JoinTurns;
   /** Frees what this pool has opened for itself; what it shares stays. */
   readonly close: () => Promise<void>;
@@ -88,9 +89,9 @@ export interface ModelPool
 
 /** A model that a mend stage has made: it takes the target's place. */
 export interface MendedTarget {
-  /** What reports call it. */
+  /** Name of the model in reports. */
   readonly name: string;
-  /** models/NAME of the run. */
+  /** Folder models/NAME of the run. */
   readonly folder: string;
 }
 
@@ -110,7 +111,7 @@ export function openModelPool(options: ModelPoolOptions): ModelPool {
   return poolAround(recipe, targets, close, { source, requests, judge, ...data });
 }
 
-/** What the pools around mended targets share with the first. */
+/** The parts that the pools around mended targets share with the first pool. */
 interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'toxicContinuations'> {
   readonly source: ModelSource;
   readonly requests: RequestOptions;
@@ -166,7 +167,7 @@ function requestsOf(options: ModelPoolOptions): RequestOptions {
   };
 }
 
-/** The recipe's data, read once. Every session reads them anew, so that what judging them takes is not counted. */
+/** Reads the recipe's data once. Every session reads them anew, so the spending of judging them is not counted. */
 function openData(
   { recipe }: ModelPoolOptions,
   { locate }: ModelSource,

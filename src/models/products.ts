@@ -1,5 +1,6 @@
-/** What attacks make, as files under models/NAME: a model in Hugging Face layout, or utterances, with an adversary.json
- *  that says which. A folder without that file is a language model: runs of earlier versions kept nothing else. */
+/** Products of attacks, as files under models/NAME: a model in Hugging Face layout, or utterances, with an
+ *  adversary.json that says which. A folder without that file is a language model: runs of earlier versions kept nothing
+ *  else. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -12,7 +13,7 @@ const productSchema = z.discriminatedUnion('kind', [
   z.looseObject({
     kind: z.literal('utterances'),
     attack: z.string().optional(),
-    /** The best first. */
+    /** Ordered from best to worst. */
     utterances: z.array(z.string()).min(1),
   }),
 ]);
@@ -27,7 +28,7 @@ export function writeProduct(folder: string, product: Product): void {
   writeFileAtomic(join(folder, fileName), `${jsonText({ schema: 1, ...product }, 1)}\n`);
 }
 
-/** @throws FormatError for a kind that this version does not know */
+/** Reads the product in a folder. @throws FormatError for a kind that this version does not know */
 export function readProduct(folder: string): Product {
   const path = join(folder, fileName);
   if (!existsSync(path)) return { kind: 'languageModel' };

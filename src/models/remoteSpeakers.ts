@@ -1,4 +1,4 @@
-/** From a recipe's `target:` and `adversary:` to speakers that are not models on this machine. */
+/** Opens a recipe's `target:` and `adversary:` where they are not models on this machine. */
 import { join } from 'node:path';
 import { invariant } from '../base/invariant.js';
 import { countSpeaker, type SpeakerRole, type Spending } from '../base/spending.js';
@@ -16,7 +16,7 @@ import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import type { EndpointSpeakerOptions } from '../speakers/textSpeaker.js';
 import { formatOf } from '../speakers/speakerOptions.js';
 
-/** What requests of a run go through. */
+/** Settings that all remote requests of a run share. */
 export interface RequestOptions {
   /** Answers of this run are kept under it; null keeps none. */
   readonly runFolder: string | null;
@@ -27,7 +27,8 @@ export interface RequestOptions {
   readonly note: (text: string) => void;
 }
 
-/** @throws ConfigError, TargetError: a server that scores prompts is found out by a first question */
+/** Opens a target behind an endpoint or a JSON service. A first request finds out whether an endpoint scores prompts.
+ *  @throws ConfigError, TargetError */
 export async function openRemoteTarget(
   options: SpeakerOptions,
   requests: RequestOptions,
@@ -70,8 +71,8 @@ export function openRemoteAdversary(options: SpeakerOptions, requests: RequestOp
   return createEndpointAdversary(endpointOf(options, requests, onAnswer), textOptions(options, spending, 'adversary'));
 }
 
-/** Counts the tokens of answers from `begin` on: what an endpoint is asked when it is opened belongs to no dialogue, and
- *  a resumed run asks it again. Dollars count from the first. */
+/** Counts the tokens of answers from `begin` on: the requests that open an endpoint belong to no dialogue, and a resumed
+ *  run sends them again. Dollars count from the first request. */
 function countAnswers(
   spending: Spending,
   role: SpeakerRole,
@@ -97,7 +98,7 @@ export function openPromptList(
   return createPromptListAdversary({ name: options.model, utterances, prompts });
 }
 
-/** What the questions to a remote judge go through: the run's limits and answers. */
+/** Returns the settings of requests to a remote judge: the run's limits and kept answers. */
 export function judgeRequests({
   runFolder,
   environment,

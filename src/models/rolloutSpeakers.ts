@@ -1,5 +1,4 @@
-/** The recipe's speakers as training rollouts play them: on the same weights, drawing otherwise, in another precision.
- */
+/** The recipe's speakers as training rollouts play them: on the same weights, with another sampler or precision. */
 import { countSpeaker, type Spending } from '../base/spending.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
@@ -7,7 +6,8 @@ import type { SpeakerSampling } from '../speakers/generation.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
 
-/** The adversary itself where the recipe makes no difference. */
+/** Returns the behaviour policy of training rollouts: the adversary itself unless the recipe gives exploration settings
+ *  or a precision of its own. */
 export function explorerOf(
   adversary: LanguageModelAdversary,
   sampling: Partial<SpeakerSampling>,
@@ -25,7 +25,7 @@ export function explorerOf(
   });
 }
 
-/** The target itself where the recipe makes no difference. */
+/** Returns the target of training rollouts: the target itself unless the recipe gives it another precision. */
 export function rolloutTargetOf(target: LocalTarget, { target: options }: Recipe, spending: Spending): LocalTarget {
   const { precision } = options;
   return precision === 'f32'

@@ -13,12 +13,12 @@ import { rolloutTargetOf } from './rolloutSpeakers.js';
 
 export interface Targets {
   readonly target: () => Promise<OpenTarget>;
-  /** The target where it is a model on this machine. @throws ConfigError elsewhere */
+  /** Returns the target if it is a model on this machine. @throws ConfigError for any other target */
   readonly localTarget: () => Promise<LocalTarget>;
   readonly targetIsLocal: boolean;
   /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
   readonly rolloutTarget: () => Promise<OpenTarget>;
-  /** Returns a target's model of this notation that is open already, or null. It stays its owner's. */
+  /** Returns a target's model with this id if it is open already, else null. It stays its owner's. */
   readonly known: (notation: string) => Promise<LanguageModel> | null;
   /** Frees the target's own weights. */
   readonly close: () => Promise<void>;
@@ -28,11 +28,11 @@ export interface TargetsOptions {
   readonly recipe: Recipe;
   readonly source: ModelSource;
   readonly requests: RequestOptions;
-  /** A target of the calling program that the recipe names. */
+  /** The target that the calling program supplies under the recipe's name. */
   readonly given: OpenTarget | undefined;
-  /** What reports call the target; default: as the recipe does. */
+  /** Name of the target in reports; default: the recipe's name for it. */
   readonly name?: string;
-  /** Models that pools further out have open. */
+  /** Finds models that enclosing pools have open. */
   readonly knownOutside?: Targets['known'];
 }
 
@@ -72,8 +72,8 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
   };
 }
 
-/** Counts what a target of the calling program does. A reply without ids is counted by its length, four characters to a
- *  token, one by one: so the sum does not depend on where a session ended. */
+/** Counts what a target of the calling program spends. A reply without ids counts one token per four characters, rounded
+ *  for each reply, so that the sum does not depend on where a session ended. */
 function countReplies(target: OpenTarget, spending: Spending): OpenTarget {
   const count = countSpeaker(spending, 'target');
   return {

@@ -1,5 +1,5 @@
 /** checkpoints/step-N: a folder that appears complete or not at all, with `checkpoint.json` saying which unit it
- *  continues, the records it had seen and how good it was. What else lies in it is the writer's. */
+ *  continues, the records it had seen and how good it was. Its other files belong to the unit that wrote it. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, FormatError } from '../base/errors.js';
@@ -17,7 +17,7 @@ export interface RunCheckpoint {
   readonly score: number | null;
   readonly positions: Positions;
   readonly state: JsonObject;
-  /** What the run had spent in all; null in checkpoints of earlier versions. */
+  /** Total that the run had spent; null in checkpoints of earlier versions. */
   readonly spent: Readonly<Record<string, number>> | null;
 }
 
@@ -40,7 +40,7 @@ export async function writeCheckpointFolder(
   return { folder, step, unit, score, positions, state, spent };
 }
 
-/** All checkpoints, by step. @throws FormatError for one whose description is damaged */
+/** Lists all checkpoints, by step. @throws FormatError for one whose description is damaged */
 export function listCheckpoints(runFolder: string): readonly RunCheckpoint[] {
   const root = join(runFolder, 'checkpoints');
   return listFolder(root)
@@ -49,7 +49,7 @@ export function listCheckpoints(runFolder: string): readonly RunCheckpoint[] {
     .sort((a, b) => a.step - b.step);
 }
 
-/** Of one unit the best and the last stay; older and weaker ones go. */
+/** Keeps the best and the last checkpoint of a unit and removes its others. */
 export function pruneCheckpoints(runFolder: string, unit: string): void {
   const own = listCheckpoints(runFolder).filter((checkpoint) => checkpoint.unit === unit);
   const last = own.at(-1);

@@ -1,4 +1,4 @@
-/** One writer a run directory: a lock file that names its holder. It appears complete (written aside, then linked), so
+/** One writer per run directory: a lock file that names its holder. It appears complete (written aside, then linked), so
  *  a reader never sees half of it. A lock whose process is gone is stale and taken over; one of another machine is
  *  respected. */
 import { randomUUID } from 'node:crypto';
@@ -119,8 +119,8 @@ function isAlive(holder: LockHolder): boolean {
   return started === null || holder.processStart === null || started === holder.processStart;
 }
 
-/** Start time of a process in clock ticks since boot (Linux); 'zombie' when it ended and nobody took note; null
- *  elsewhere. */
+/** Start time of a process in clock ticks since boot (Linux); 'zombie' when it has ended but its parent
+ *  has not collected it; null elsewhere. */
 function processStart(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -20,19 +20,19 @@ export interface Positions {
 }
 
 export interface CompletedUnit {
-  /** What was completed, such as 'exploit:ipo' or 'evaluate'. Unique in a run. */
+  /** Key of the unit that was completed, such as 'exploit:ipo' or 'evaluate'. Unique in a run. */
   readonly unit: string;
-  /** What later units need of it. */
+  /** Result that later units need. */
   readonly result: JsonObject;
   /** The last step it took, counted over the whole run. */
   readonly step: number;
   readonly positions: Positions;
-  /** What the run had spent in all when it was completed; runs of earlier versions did not note it. */
+  /** Total that the run had spent when the unit was completed; absent in runs of earlier versions. */
   readonly spent?: Readonly<Record<string, number>>;
 }
 
 export interface InputHash {
-  /** As the recipe writes it: a path or a model notation. */
+  /** Name as the recipe writes it: a path or a model id. */
   readonly name: string;
   readonly sha256: string;
   readonly bytes: number;
@@ -45,16 +45,16 @@ export interface Manifest {
   readonly seed: number;
   /** The recipe with every default written out; itself a valid recipe. */
   readonly configuration: JsonObject;
-  /** Where relative paths of the configuration start, and the file it came from. */
+  /** File that the configuration came from, and the folder that its relative paths start from. */
   readonly source: { readonly file: string | null; readonly folder: string };
   readonly versions: Readonly<Record<string, string>>;
   readonly host: JsonObject;
   readonly inputs: readonly InputHash[];
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** Time spent running, over all sittings. */
+  /** Time spent running, over all sessions. */
   readonly elapsedMs: number;
-  /** What was spent so far, over all sessions, by the names of `spendingNames`, and `generatedTokens`, their sum over
+  /** Total spent so far, over all sessions, by the names of `spendingNames`, and `generatedTokens`, their sum over
    *  all models. */
   readonly spent: Readonly<Record<string, number>>;
   readonly completed: readonly CompletedUnit[];

@@ -157,7 +157,7 @@ describe('RunDirectory', () => {
     expect(() => RunDirectory.resume(path)).toThrow(/this run is done/);
   });
 
-  it('counts the time of all sittings and only that', () => {
+  it('counts the time of all sessions and only that', () => {
     const path = fresh();
     const clock = manualClock();
     const first = RunDirectory.create(path, description, clock);

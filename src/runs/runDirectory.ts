@@ -62,7 +62,7 @@ export class RunDirectory {
     this.metrics = RecordLog.open(join(path, recordFiles.metrics));
   }
 
-  /** A new run in `path`, which must not hold one yet that has anything to keep. @throws ConfigError, EnvironmentError
+  /** Creates a run in `path`, which must not hold one yet that has anything to keep. @throws ConfigError, EnvironmentError
    */
   static create(path: string, description: RunDescription, clock: Clock = systemClock): RunDirectory {
     const folder = resolve(path);
@@ -145,7 +145,7 @@ export class RunDirectory {
     return this.#spending;
   }
 
-  /** Time spent on this run, over all sittings. */
+  /** Time spent on this run, over all sessions. */
   get elapsedMs(): number {
     return this.#elapsedBeforeMs + (this.#clock.monotonicMs() - this.#openedMs);
   }
@@ -161,12 +161,12 @@ export class RunDirectory {
     this.metrics.truncateTo(positions.metrics);
   }
 
-  /** The result of a unit finished in this or an earlier sitting, or null. */
+  /** Returns the result of a unit that this or an earlier session finished, else null. */
   completed(unit: string): JsonObject | null {
     return this.#manifest.completed.find((entry) => entry.unit === unit)?.result ?? null;
   }
 
-  /** Whether a part of this unit is finished or has a checkpoint. */
+  /** Returns whether a part of this unit is finished or has a checkpoint. */
   hasBegun(unit: string): boolean {
     const isPart = (entry: { readonly unit: string }): boolean => isPartOf(entry.unit, unit);
     return this.#manifest.completed.some(isPart) || listCheckpoints(this.path).some(isPart);
@@ -209,7 +209,7 @@ export class RunDirectory {
     return saved;
   }
 
-  /** The newest checkpoint of a unit in progress, or null. */
+  /** Returns the newest checkpoint of a unit in progress, or null. */
   latestCheckpoint(unit: string): RunCheckpoint | null {
     return (
       listCheckpoints(this.path)
@@ -218,7 +218,7 @@ export class RunDirectory {
     );
   }
 
-  /** The checkpoint of a unit with the highest score, the earlier one of equals; null when none has a score. */
+  /** Returns the checkpoint of a unit with the highest score, the earlier one of equals; null when none has a score. */
   bestCheckpoint(unit: string): RunCheckpoint | null {
     let best: RunCheckpoint | null = null;
     for (const checkpoint of listCheckpoints(this.path)) {
@@ -232,7 +232,7 @@ export class RunDirectory {
     return best;
   }
 
-  /** The step reached by finished units and checkpoints, 0 at the start: count on from here. */
+  /** The step that finished units and checkpoints have reached, 0 at the start; a new unit counts on from it. */
   get lastStep(): number {
     const steps = [...this.#manifest.completed, ...listCheckpoints(this.path)].map((entry) => entry.step);
     return Math.max(0, ...steps);
@@ -245,7 +245,7 @@ export class RunDirectory {
     return folder;
   }
 
-  /** @throws ConfigError when the name could leave the folder */
+  /** Returns the folder models/NAME. @throws ConfigError when the name could leave the folder */
   modelPath(name: string): string {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
       throw new ConfigError('this is no name for a model', {
@@ -268,8 +268,8 @@ export class RunDirectory {
     if (this.#spending.total().cost > (this.#manifest.spent['cost'] ?? 0)) this.#writeManifest({});
   }
 
-  /** What a finished unit has spent, and what was spent on the way to it since the unit before; null where an earlier
-   *  version did not count it. */
+  /** Returns what a finished unit has spent, all spending since the unit before it included; null where an earlier version
+   *  did not count it. */
   spendingOf(unit: string): Totals | null {
     const { completed } = this.#manifest;
     const at = completed.findIndex((entry) => entry.unit === unit);
@@ -333,8 +333,8 @@ export class RunDirectory {
     return { ...this.#manifest.spent, ...totals, generatedTokens: generatedTokens(totals) };
   }
 
-  /** To the newest continuable state. A checkpoint that saw more records than survived cannot be continued exactly: it
-   *  is removed and the one before it is taken. */
+  /** Cuts the run back to the newest state that can be continued. A checkpoint that saw more records than survived
+   *  cannot be continued exactly: it is removed and the one before it is taken. */
   #cutBack(): void {
     const here = this.positions();
     const covered = (positions: Positions): boolean =>
@@ -376,7 +376,7 @@ function failedAtOnce(folder: string): boolean {
 export interface ReadableRun {
   readonly path: string;
   readonly manifest: Manifest;
-  /** Null while there is none. */
+  /** The report; null while there is none. */
   readonly report: JsonObject | null;
   readonly recordPath: (kind: keyof typeof recordFiles) => string;
 }

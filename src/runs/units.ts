@@ -12,7 +12,7 @@ export type Unit =
   | { readonly kind: 'mendTraining'; readonly stage: string; readonly model: string }
   | { readonly kind: 'mendMeasure'; readonly stage: string; readonly model: string };
 
-/** The name of a unit: 'exploit:ipo', 'evaluate:untuned', 'mend:mend-1:train:adpo-1'. A colon inside a name is escaped. */
+/** Returns the name of a unit: 'exploit:ipo', 'evaluate:untuned', 'mend:mend-1:train:adpo-1'. A colon inside a name is escaped. */
 export function unitKey(unit: Unit): string {
   switch (unit.kind) {
     case 'exploit':
@@ -34,7 +34,7 @@ export function unitKey(unit: Unit): string {
   }
 }
 
-/** The unit of a name; null for a text that names none. */
+/** Returns the unit of a name; null for a text that names none. */
 export function parseUnit(key: string): Unit | null {
   const [kind, name, step, model, ...more] = key.split(':').map(unescape);
   if (more.length > 0) return null;
@@ -55,7 +55,7 @@ export function parseUnit(key: string): Unit | null {
   return step === 'measure' ? { kind: 'mendMeasure', stage: name, model } : null;
 }
 
-/** Whether a unit is a step of another. */
+/** Returns whether a unit is a step of another. */
 export function isPartOf(key: string, whole: string): boolean {
   return key.startsWith(`${whole}:`);
 }
