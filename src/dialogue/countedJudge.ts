@@ -1,14 +1,14 @@
-/** A judge whose texts and tokens count into what a run spends. */
+/** Adds the texts and tokens of a judge to the spending of a run. */
 import type { Spending } from '../base/spending.js';
 import type { Judge } from './types.js';
 
 export interface CountedJudge extends Judge {
-  /** Counts the tokens of a call that has not ended yet: before every request of a remote judge, so that a limit knows
-   *  of the answers before it. */
+  /** Counts the tokens of a call that has not ended yet. Called before every request of a remote judge, so that a limit
+   *  counts the answers before it. */
   readonly noteTokens: () => void;
 }
 
-/** The same judge, counted from now on. Dollars are counted where they are paid. */
+/** Returns the same judge, counted from now on. Dollars are counted where they are paid. */
 export function countJudge(judge: Judge, spending: Spending): CountedJudge {
   const tokensOf = (): { readonly read: number; readonly generated: number } => {
     const usage = judge.usage?.() ?? {};

@@ -1,5 +1,5 @@
-/** From rollout trees to preference pairs: of the siblings at a node, the best rewarded against the worst. Nothing is
- *  dropped in silence: ties, narrow gaps and unscored siblings are counted. */
+/** Makes preference pairs of rollout trees: at each node the sibling with the highest reward against the one with the
+ *  lowest. Ties, narrow gaps and unscored siblings give no pair and are counted. */
 import { present } from '../base/invariant.js';
 import type { Dialogue, ExchangeScore, PreferencePair, RolloutNode, RolloutTree, Utterance } from './types.js';
 
@@ -18,7 +18,7 @@ export interface PairHarvest {
   readonly unscored: number;
 }
 
-/** Trees in order, parents before children. */
+/** Returns the pairs of the trees in order, parents before children. */
 export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: PairOptions = {}): PairHarvest {
   const pairs: PreferencePair[] = [];
   let [ties, narrow, unscored] = [0, 0, 0];
@@ -39,8 +39,8 @@ export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: Pa
   return { pairs, ties, narrow, unscored };
 }
 
-/** By reward, best first; equal rewards keep their order, unrewarded ones stand in the middle so that they are an
- *  extreme only when nothing else is. */
+/** Sorts by reward, best first. Equal rewards keep their order; siblings without a reward stand in the middle, so that
+ *  they are an extreme only when no other sibling is. */
 export function bestFirst<T extends { readonly score: ExchangeScore }>(siblings: readonly T[]): readonly T[] {
   const rewarded = siblings
     .filter(({ score }) => score.reward !== null)
@@ -63,7 +63,7 @@ export function teachingCounts(pairs: readonly PreferencePair[]): {
   return { pairs: pairs.length, teaching: teaching.length, winnerHasLowerReward: contradicted.length };
 }
 
-/** The dialogue before an exchange, and what the adversary said in it. */
+/** Splits a dialogue into the part before its last exchange and the adversary's utterance in that exchange. */
 export function splitExchange(dialogue: Dialogue): { readonly before: Dialogue; readonly utterance: Utterance } {
   return {
     before: { prompt: dialogue.prompt, turns: dialogue.turns.slice(0, -2) },

@@ -1,11 +1,11 @@
-/** Preference data for other trainers, as TRL names its columns: a prompt and two answers to it, as text or as
- *  messages. A third answer, `toxic`, is a column that TRL passes over. */
+/** Writes preference data for other trainers with TRL's column names: a prompt and two answers to it, as text or as
+ *  messages. TRL ignores the column `toxic` of a third answer. */
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { invariant } from '../base/invariant.js';
 
 export type PreferenceMessage = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string };
 
-/** TRL's standard form: the answer goes on where the prompt ends. */
+/** TRL's standard form: the answer continues the prompt's text. */
 export type TextPreference = {
   readonly prompt: string;
   readonly chosen: string;
@@ -26,7 +26,7 @@ export type PreferenceRow = TextPreference | ChatPreference;
 /** One form for all rows: the columns of a table have one type. */
 export type PreferenceTable = readonly TextPreference[] | readonly ChatPreference[];
 
-/** One object a line, no other fields than those of the row. */
+/** Returns one JSON object per line, with the fields of the row alone. */
 export function preferenceLines(rows: PreferenceTable): string {
   return rows
     .map(
@@ -38,7 +38,7 @@ export function preferenceLines(rows: PreferenceTable): string {
 
 const columns = ['prompt', 'chosen', 'rejected', 'toxic'] as const;
 
-/** A Parquet file of at least one row: strings, or lists of {role, content}; `toxic` where a row has one. */
+/** Returns a Parquet file of at least one row: strings, or lists of {role, content}; `toxic` where a row has one. */
 export function preferenceParquet(rows: PreferenceTable): Uint8Array {
   invariant(rows.length > 0, 'a Parquet file has rows');
   const isText = typeof rows[0]?.prompt === 'string';
@@ -59,7 +59,7 @@ function textColumn(name: string): SchemaElement[] {
   return [{ name, type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }];
 }
 
-/** The three levels of a list, as Arrow writes them. */
+/** Returns the three schema levels of a list, as Arrow writes them. */
 function messagesColumn(name: string): SchemaElement[] {
   return [
     { name, converted_type: 'LIST', repetition_type: 'OPTIONAL', num_children: 1 },

@@ -1,5 +1,5 @@
 /** Reads preference data: dialogues with a better and a worse answer. Forms: hh-rlhf, and TRL's rows (`prompt`,
- *  `chosen`, `rejected`, as text or as messages, the prompt perhaps only in what both answers begin with), in JSON
+ *  `chosen`, `rejected`, as text or as messages, where the prompt may be given only as the common start of both answers), in JSON
  *  lines (.gz too), a JSON array or Parquet. */
 import { ConfigError, FormatError } from '../base/errors.js';
 import { asFields, type Fields, isFields, stringField } from './datasets/fields.js';
@@ -10,8 +10,8 @@ import { textId } from './identity.js';
 import type { Dialogue } from './types.js';
 
 export interface AnsweredPreference {
-  /** Ends with the turn to be answered, as the adversary's; what was said before is the prompt's, with its turns. The
-   *  text of a prompt is empty where the dialogue has one turn. */
+  /** The dialogue up to the turn to be answered, which is the adversary's; earlier turns belong to the prompt. The text of
+   *  the prompt is empty where the dialogue has one turn. */
   readonly dialogue: Dialogue;
   readonly chosen: string;
   readonly rejected: string;
@@ -22,15 +22,15 @@ export interface AnsweredPreference {
 }
 
 export interface PreferenceQuery {
-  /** Stop after so many. */
+  /** Maximum number of rows. */
   readonly limit?: number;
-  /** Put between the turns of the prompt's text; default a space. */
+  /** Text between the turns of the prompt; default a space. */
   readonly turnSeparator?: string;
-  /** Told of every row that is left out. */
+  /** Called for every row that is left out. */
   readonly onLeftOut?: (reason: 'an empty answer' | 'answers alike' | 'no user turn to answer') => void;
 }
 
-/** In the order of the file. A text prompt that is no dialogue of Human and Assistant is one turn; a system message
+/** Reads rows in the order of the file. A text prompt that is no dialogue of Human and Assistant is one turn; a system message
  *  goes before the first user's; of an answer with several turns the first counts.
  *  @throws ConfigError when nothing is left, FormatError with file and line for a row of another form */
 export async function readPreferences(
@@ -68,7 +68,7 @@ interface Turn {
 }
 
 interface Row {
-  /** Before the answers. */
+  /** Turns before the answers. */
   readonly turns: readonly Turn[];
   readonly chosen: string;
   readonly rejected: string;
@@ -97,8 +97,8 @@ function readRow(row: Fields, where: string): Row {
   });
 }
 
-/** Where the answers are whole dialogues, the prompt is what both begin with, whatever the column of that name holds.
- */
+/** Reads a row of messages. Where the answers are whole dialogues, the prompt is their common start, whatever the column
+ *  `prompt` holds. */
 function messagesRow(row: Fields, where: string): Row {
   const [chosen, rejected] = [readMessages(row, 'chosen', where), readMessages(row, 'rejected', where)];
   const toxic = row['toxic'] === undefined || row['toxic'] === null ? null : readMessages(row, 'toxic', where);
@@ -149,7 +149,7 @@ function alternating(turns: readonly string[]): readonly Turn[] {
   return turns.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
 }
 
-/** Null when nothing is to be answered. */
+/** Returns the dialogue of the turns; null when no user turn is left to answer. */
 function dialogueOfTurns(turns: readonly Turn[], separator: string): Dialogue | null {
   const merged: Turn[] = [];
   for (const { role, content } of turns) {

@@ -1,6 +1,6 @@
-/** The lines of rollouts.jsonl, written and read. A dialogue a line, from the prompt to a leaf of its tree: siblings
+/** Writes and reads the lines of rollouts.jsonl: one dialogue per line, from the prompt to a leaf of its tree: siblings
  *  that were not continued are leaves, and `path` tells which lines share their beginning. Ids are those of the
- *  speaker’s own tokenizer. The types are aliases, not interfaces, so that they are JSON to whoever writes them. */
+ *  speaker’s own tokenizer. The types are aliases, not interfaces, so that they have the type of JSON. */
 import { FormatError } from '../base/errors.js';
 import type {
   Author,
@@ -14,9 +14,9 @@ import type {
   Verdict,
 } from './types.js';
 
-/** Where and when something arose. */
+/** Stage and step of the run in which a record arose. */
 export type Origin = {
-  /** 'exploit:ipo', 'evaluate:untuned' … */
+  /** Key of the unit: 'exploit:ipo', 'evaluate:untuned' … */
   readonly stage: string;
   readonly epoch?: number;
   readonly step?: number;
@@ -38,7 +38,7 @@ export type RecordedDialogue = {
 export type RecordedPrompt = {
   readonly id: string;
   readonly text: string;
-  /** Where it is not the id. */
+  /** Conversation of the source; absent where it equals the id. */
   readonly conversationId?: string;
   /** Known turns, where the source has them. */
   readonly turns?: readonly string[];
@@ -68,15 +68,15 @@ export type RecordedScore = {
 export type RecordedVerdict = {
   readonly harm: number | null;
   readonly failed: boolean | null;
-  /** Of an unscored verdict. */
+  /** Reason of an unscored verdict. */
   readonly reason?: string;
-  /** Of an ensemble: the highest harm of a member minus the lowest. */
+  /** Highest harm of a member minus the lowest, for an ensemble. */
   readonly disagreement?: number;
-  /** Of an ensemble: 1 when its members do not all say the same of failure. */
+  /** 1 when the members of an ensemble disagree on failure, else 0. */
   readonly split?: number;
 };
 
-/** One record a leaf, in the tree's order. */
+/** Returns one record per leaf, in the tree's order. */
 export function treeRecords(tree: RolloutTree, origin: Origin, judge: string): readonly DialogueRecord[] {
   const records: DialogueRecord[] = [];
   const walk = (node: RolloutNode, path: readonly number[], scores: readonly ExchangeScore[]): void => {
@@ -88,7 +88,7 @@ export function treeRecords(tree: RolloutTree, origin: Origin, judge: string): r
   return records;
 }
 
-/** @param path null for a dialogue that is no part of a tree */
+/** Returns the record of a dialogue. @param path null for a dialogue that is no part of a tree */
 export function dialogueRecord(
   { prompt, turns }: Dialogue,
   scores: Readonly<Record<string, readonly ExchangeScore[]>>,
@@ -128,7 +128,7 @@ function turnRecord({ author, text, tokens, finishReason }: Utterance): Recorded
   };
 }
 
-/** Seven digits hold all that a float32 knows. */
+/** Rounds to seven digits, the precision of a float32. */
 function rounded(value: number): number {
   return Number(value.toPrecision(7));
 }
@@ -143,7 +143,8 @@ function scoreRecord({ reply, exchange, utterance, adversaryNll, reward }: Excha
   };
 }
 
-/** Of the labels only how far the members of an ensemble are apart is kept: a report shows it beside the rate. */
+/** Returns the record of a verdict. Of its labels only the disagreement of an ensemble is kept, which a report shows
+ *  beside the rate. */
 function verdictRecord(verdict: Verdict): RecordedVerdict {
   if (verdict.kind === 'unscored') return { harm: null, failed: null, reason: verdict.reason };
   const { disagreement, split } = verdict.labels;
@@ -154,7 +155,7 @@ function verdictRecord(verdict: Verdict): RecordedVerdict {
   };
 }
 
-/** A line as `dialogueRecord` wrote it. @throws FormatError for anything else */
+/** Reads a line that `dialogueRecord` wrote. @throws FormatError for anything else */
 export function recordedDialogue(
   record: Readonly<Record<string, unknown>>,
   where = 'rollouts.jsonl',
@@ -175,7 +176,7 @@ export function recordedDialogue(
   });
 }
 
-/** The dialogue of a record, with the ids and log-probabilities of those who spoke. */
+/** Returns the dialogue of a record, with the ids and log-probabilities of its speakers. */
 export function dialogueOf({ prompt, turns }: Pick<RecordedDialogue, 'prompt' | 'turns'>): Dialogue {
   return { prompt: { ...prompt, conversationId: prompt.conversationId ?? prompt.id }, turns: turns.map(utteranceOf) };
 }

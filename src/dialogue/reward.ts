@@ -1,12 +1,12 @@
 /** The reward of one exchange: a weighted sum of named terms, each a pure function of what is known about the exchange.
  *
  *  R = reply·R_φ(y′) + exchange·R_φ(y ⋄ y′) + likelihood·mean_t log p_target(y_t | G, y_<t) (arXiv 2407.09447, with the
- *  sign that rewards likely text: the printed formula has it the wrong way round). A new term is one line in
+ *  sign that rewards likely text; the printed formula has the opposite sign). A new term is one line in
  *  `rewardTerms`. */
 import { ConfigError } from '../base/errors.js';
 import type { Target, Verdict } from './types.js';
 
-/** What a term may look at. */
+/** The facts about an exchange that a term may use. */
 export interface ExchangeFacts {
   readonly reply: Verdict;
   readonly exchange: Verdict;
@@ -50,7 +50,7 @@ export interface Reward {
   readonly terms: Readonly<Record<string, number>>;
 }
 
-/** The weighted sum, or null when a term with a weight is unscored or unknown. */
+/** Returns the weighted sum, or null when a term with a weight is unscored or unknown. */
 export function rewardOf(facts: ExchangeFacts, weights: RewardWeights): Reward | null {
   const terms: Record<string, number> = {};
   let total = 0;
@@ -65,7 +65,7 @@ export function rewardOf(facts: ExchangeFacts, weights: RewardWeights): Reward |
   return { total, terms };
 }
 
-/** @throws ConfigError for an unknown term, a weight that is not a finite number, no weight at all, or a term that the
+/** Checks the weights of a reward. @throws ConfigError for an unknown term, a weight that is not a finite number, no weight at all, or a term that the
  *  target cannot serve. */
 export function checkReward(weights: Readonly<Record<string, number>>, target?: Target): RewardWeights {
   const known = Object.keys(rewardTerms);

@@ -1,4 +1,4 @@
-/** The weights of a reward as a recipe writes them. What the terms mean is `reward.ts`. */
+/** The weights of a reward as a recipe writes them; `reward.ts` defines the terms. */
 import { z } from 'zod';
 
 export const rewardWeights = z.strictObject({

@@ -18,14 +18,14 @@ import type {
 export interface UnscoredExchange {
   readonly utterance: Utterance;
   readonly answer: TargetReply;
-  /** Of the dialogue's prompt, where it has one. */
+  /** Goal of the dialogue's prompt, where it has one. */
   readonly goal?: string;
 }
 
 export interface ScoringOptions {
   readonly judge: Judge;
   readonly reward: RewardWeights;
-  /** How utterance and reply read together; default running text. */
+  /** Joins utterance and reply into one text; default running text. */
   readonly join?: JoinTurns;
 }
 
@@ -42,8 +42,8 @@ export async function scoreExchanges(
   return scoreKnown(known, options, (i, part) => part * known.length + i);
 }
 
-/** Scores the exchanges of known dialogues under another judge: one list per dialogue, one score per exchange. What the
- *  target thought of an utterance does not change with the judge. The judge is asked once, exchange by exchange: reply,
+/** Scores the exchanges of known dialogues under another judge: one list per dialogue, one score per exchange. The
+ *  likelihood of an utterance under the target does not depend on the judge. The judge is asked once, exchange by exchange: reply,
  *  both together, utterance. */
 export async function judgedAgain(
   dialogues: readonly ScoredDialogue[],
@@ -71,10 +71,11 @@ interface KnownExchange {
   readonly goal: string | undefined;
 }
 
-/** Holds the parts of an exchange that are judged. */
+/** The parts of an exchange that are judged. */
 const parts = ['reply', 'exchange', 'utterance'] as const;
 
-/** @param placeOf where part `part` of exchange `i` stands among the judged texts: a judge that is a model reads its
+/** Scores exchanges whose likelihoods are known.
+ *  @param placeOf where part `part` of exchange `i` stands among the judged texts: a judge that is a model reads its
  *    texts in batches, so that their order is part of what makes a run repeatable */
 async function scoreKnown(
   known: readonly KnownExchange[],
@@ -98,12 +99,12 @@ async function scoreKnown(
   });
 }
 
-/** A reply to judge, with what it answers and the goal of its prompt. */
+/** Returns a reply to judge, with the utterance that it answers and the goal of its prompt. */
 export function replyItem({ goal }: Prompt, exchange: JudgedExchange): JudgedItem {
   return { text: exchange.reply, exchange, ...goalPart(goal) };
 }
 
-/** Texts to judge of which nothing more is known. */
+/** Returns texts to judge without exchange or goal. */
 export function textItems(texts: readonly string[]): readonly JudgedItem[] {
   return texts.map((text) => ({ text }));
 }
@@ -127,7 +128,7 @@ export async function judgeItems(judge: Judge, items: readonly JudgedItem[]): Pr
   );
 }
 
-/** Mean −log p over tokens, nats per token; null when unknown or when there is no token to average over.
+/** Returns the mean −log p over tokens, nats per token; null when unknown or when there is no token to average over.
  *  @throws TargetError for a log-probability that is NaN or above 0 beyond rounding */
 export function meanNll(logProbs: readonly number[] | null): number | null {
   if (logProbs === null || logProbs.length === 0) return null;

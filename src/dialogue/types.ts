@@ -3,7 +3,7 @@
  *  and text is derived from them. */
 import type { StreamKey } from '../base/random.js';
 
-/** Where a dialogue starts: text that neither speaker under test wrote. */
+/** The start of a dialogue: text that neither speaker under test wrote. */
 export interface Prompt {
   /** Unique within a data set and stable between runs. */
   readonly id: string;
@@ -12,17 +12,17 @@ export interface Prompt {
   readonly conversationId: string;
   /** Known turns when the source has them (ConvoKit, chat logs); `text` is their join. */
   readonly turns?: readonly string[];
-  /** What the adversary tries to make the target do. The judge may see it, the target never. */
+  /** The act that the adversary tries to bring the target to. The judge may see it, the target never. */
   readonly goal?: string;
   /** Further fields of the source that a data set keeps, such as a toxicity score. */
   readonly meta?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** A text known to go wrong, cut in two: food for the SFT baseline and for weak supervision. */
+/** A text that is known to be harmful, cut in two: training data of the SFT baseline and of weak supervision. */
 export interface ToxicContinuation {
   readonly prefix: Prompt;
   readonly continuation: string;
-  /** Of the continuation, in [0, 1]; null when the source gives none. */
+  /** Toxicity of the continuation, in [0, 1]; null when the source gives none. */
   readonly toxicity: number | null;
 }
 
@@ -43,7 +43,7 @@ export interface TokenTrace {
 export interface Utterance {
   readonly author: Author;
   readonly text: string;
-  /** Null for remote speakers, which give text only. */
+  /** Token ids and log-probabilities; null for remote speakers, which give text only. */
   readonly tokens: TokenTrace | null;
   readonly finishReason: 'stop' | 'length';
 }
@@ -54,11 +54,11 @@ export interface Dialogue {
   readonly turns: readonly Utterance[];
 }
 
-/** A judge's word on one text. Never NaN; a failure of the judge is `unscored`, never a pass. */
+/** A judge's verdict on one text. Harm is never NaN; a failure of the judge is `unscored`, never a pass. */
 export type Verdict =
   | {
       readonly kind: 'scored';
-      /** In [0, 1]. */ readonly harm: number;
+      /** Harm in [0, 1]. */ readonly harm: number;
       /** harm > the judge's threshold */ readonly failed: boolean;
       readonly labels: Readonly<Record<string, number>>;
     }
@@ -75,7 +75,7 @@ export interface JudgedItem {
   readonly text: string;
   /** Absent for a text on its own. */
   readonly exchange?: JudgedExchange;
-  /** What the dialogue tries to make the target do, where its prompt says so. */
+  /** The goal of the dialogue, where its prompt has one. */
   readonly goal?: string;
 }
 
@@ -84,8 +84,8 @@ export interface Judge {
   readonly threshold: number;
   /** Gives one verdict per item, in order. Never rejects for one bad text: that text is `unscored`. */
   readonly judge: (items: readonly JudgedItem[]) => Promise<readonly Verdict[]>;
-  /** What it has read and written since it was opened, by name ('texts', 'promptTokens' …); only judges that are models
-   *  count. */
+  /** Returns counts of what the judge has read and written since it was opened, by name ('texts', 'promptTokens' …); only
+   *  judges that are models count. */
   readonly usage?: () => Readonly<Record<string, number>>;
 }
 
@@ -98,10 +98,10 @@ export interface SpeakRequest {
   readonly goesOn?: boolean;
 }
 
-/** Who tries to make the target fail. */
+/** The speaker that tries to make the target fail. */
 export interface Adversary {
   readonly name: string;
-  /** One utterance a request, in order; every request's dialogue ends with the target's turn or has no turn. */
+  /** Returns one utterance per request, in order; every request's dialogue ends with the target's turn or has no turn. */
   readonly speak: (requests: readonly SpeakRequest[]) => Promise<readonly Utterance[]>;
 }
 
@@ -116,17 +116,17 @@ export interface TargetReply {
 export interface Target {
   readonly name: string;
   readonly provides: { readonly logProbs: boolean; readonly weights: boolean };
-  /** One reply a request, in order; every request's dialogue ends with the adversary's turn. */
+  /** Returns one reply per request, in order; every request's dialogue ends with the adversary's turn. */
   readonly reply: (requests: readonly SpeakRequest[]) => Promise<readonly TargetReply[]>;
 }
 
 /** Verdicts and reward of one exchange (adversary utterance, target reply). */
 export interface ExchangeScore {
-  /** On the target's reply alone. */
+  /** Verdict on the target's reply alone. */
   readonly reply: Verdict;
-  /** On utterance and reply together. */
+  /** Verdict on utterance and reply together. */
   readonly exchange: Verdict;
-  /** On the adversary's utterance alone (reported, never rewarded by default). */
+  /** Verdict on the adversary's utterance alone (reported, not rewarded by default). */
   readonly utterance: Verdict;
   /** Mean over its tokens of −log p_target(utterance | dialogue), nats per token; null when unknown. */
   readonly adversaryNll: number | null;
@@ -143,10 +143,10 @@ export interface ScoredDialogue {
 /** One exchange in a rollout tree. `dialogue` ends with this exchange's reply. */
 export interface RolloutNode {
   readonly dialogue: Dialogue;
-  /** 1 for the first exchange. */
+  /** Depth in the tree, 1 for the first exchange. */
   readonly depth: number;
   readonly score: ExchangeScore;
-  /** Empty at the horizon or when this branch was not continued. Siblings share `dialogue` up to the last exchange. */
+  /** Next exchanges; empty at the horizon or when this branch was not continued. Siblings share `dialogue` up to the last exchange. */
   readonly children: readonly RolloutNode[];
 }
 
@@ -155,7 +155,7 @@ export interface RolloutTree {
   readonly roots: readonly RolloutNode[];
 }
 
-/** Two utterances after one dialogue, the first better rewarded (or forced to win: teaching). */
+/** Two utterances after one dialogue, the first with the higher reward, or a demonstration that wins by force. */
 export interface PreferencePair {
   readonly dialogue: Dialogue;
   readonly chosen: Utterance;

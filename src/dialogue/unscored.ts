@@ -1,26 +1,26 @@
-/** A judge that may not stay silent: counts its verdicts and refuses to go on when too many texts have none. Without
- *  this a judge that is down, or answers beside the question, would leave a rate over the few texts that it happened to
- *  score. */
+/** Counts the texts that a judge leaves without a verdict and refuses to go on when they are too many. Without this, a
+ *  judge that is down, or whose answers cannot be read, would leave a rate over the few texts that it happened to score.
+ */
 import { JudgeError } from '../base/errors.js';
 import type { Judge, Verdict } from './types.js';
 
 export interface UnscoredCount {
   readonly texts: number;
   readonly unscored: number;
-  /** Why, the commonest first. */
+  /** Reasons, the commonest first. */
   readonly reasons: readonly { readonly reason: string; readonly count: number }[];
 }
 
 export interface WatchedJudge extends Judge {
   readonly counts: () => UnscoredCount;
-  /** @throws JudgeError when more than the allowed share of all texts so far is unscored */
+  /** Checks the share. @throws JudgeError when more than the allowed share of all texts so far is unscored */
   readonly check: () => void;
 }
 
-/** Fewer texts than this are no reason to stop in mid-course; the check at the end counts any number. */
+/** The share is not checked before this number of texts; the check at the end counts any number. */
 const leastTexts = 20;
 
-/** The same judge, counted from now on. Its `judge` throws as soon as the share is over the limit.
+/** Returns the same judge, counted from now on. Its `judge` throws as soon as the share is over the limit.
  *  @param maxUnscored share in [0, 1] of texts that may stay without a verdict
  *  @param where what is being judged, for the message: 'evaluate, row ipo' */
 export function watchUnscored(judge: Judge, maxUnscored: number, where: string): WatchedJudge {
@@ -41,7 +41,7 @@ export function watchUnscored(judge: Judge, maxUnscored: number, where: string):
   };
 }
 
-/** As much of a verdict as is counted. */
+/** The part of a verdict that is counted. */
 type Counted = Pick<Extract<Verdict, { kind: 'scored' }>, 'kind'> | Extract<Verdict, { kind: 'unscored' }>;
 
 export function countUnscored(verdicts: readonly Counted[]): UnscoredCount {
@@ -70,7 +70,7 @@ function createTally(): { readonly add: (verdicts: readonly Counted[]) => void; 
   };
 }
 
-/** @throws JudgeError when the unscored are more than `maxUnscored` of the texts */
+/** Checks a finished count. @throws JudgeError when the unscored are more than `maxUnscored` of the texts */
 export function requireScored(
   judge: string,
   { texts, unscored, reasons }: UnscoredCount,

@@ -98,7 +98,7 @@ describe('picking replies', () => {
 });
 
 describe('sampling replies', () => {
-  it('the draws of a dialogue hang on its place, the speaker and the sample alone, and each reply comes back to its dialogue', async () => {
+  it('the draws of a dialogue depend on its place, the speaker and the sample alone, and each reply comes back to its dialogue', async () => {
     const streams: string[] = [];
     const speaker = (name: string): Pick<Target, 'reply'> => ({
       reply: async (requests) =>

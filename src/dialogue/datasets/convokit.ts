@@ -14,7 +14,7 @@ const removed = /\[(?:removed|deleted)\]/iu;
 
 interface Turn {
   readonly time: number;
-  /** Place in the file: decides between equal times. */
+  /** Place in the file, which orders utterances of equal time. */
   readonly order: number;
   readonly text: string;
 }

@@ -9,10 +9,10 @@ export interface CsvRecord {
   readonly where: string;
 }
 
-/** No record is longer: an open quote near the start of a large file is told early. */
+/** Maximum length of a record: it makes an open quote near the start of a large file fail early. */
 const maxRecordLength = 1 << 24;
 
-/** @throws FormatError with file:line for an open quote or a record with another number of fields than the header */
+/** Reads the records of a CSV file. @throws FormatError with file:line for an open quote or a record with another number of fields than the header */
 export async function* readCsv(path: string): AsyncGenerator<CsvRecord> {
   let header: readonly string[] | null = null;
   for await (const { text, where } of readRecords(path)) {
@@ -33,7 +33,7 @@ export async function* readCsv(path: string): AsyncGenerator<CsvRecord> {
   }
 }
 
-/** Records as text, blank ones skipped: lines are joined while a quote is open. */
+/** Yields records as text, without blank ones: lines are joined while a quote is open. */
 async function* readRecords(path: string): AsyncGenerator<{ readonly text: string; readonly where: string }> {
   let lines: string[] = [];
   let length = 0;
@@ -60,7 +60,7 @@ async function* readRecords(path: string): AsyncGenerator<{ readonly text: strin
   }
 }
 
-/** The fields of one record; quotes are balanced. */
+/** Returns the fields of one record; quotes are balanced. */
 function splitRecord(text: string): readonly string[] {
   const fields: string[] = [];
   let at = 0;
@@ -86,7 +86,7 @@ function countQuotes(text: string): number {
   return text.split('"').length - 1;
 }
 
-/** Whether a file's first line is a header with all these columns. */
+/** Returns whether a file's first line is a header with all these columns. */
 export function hasColumns(firstLine: string, columns: readonly string[]): boolean {
   const header = splitRecord(firstLine);
   return columns.every((column) => header.includes(column));

@@ -21,7 +21,7 @@ export function asFields(value: unknown, where: string): Fields {
   });
 }
 
-/** A string field, empty or not. */
+/** Returns a string field, empty or not. */
 export function stringField(fields: Fields, key: string, where: string): string {
   const value = fields[key];
   if (typeof value === 'string') return value;
@@ -33,7 +33,7 @@ export function stringField(fields: Fields, key: string, where: string): string 
   });
 }
 
-/** A share in [0, 1] that may be missing or null. */
+/** Returns a share in [0, 1] that may be missing or null. */
 export function shareField(fields: Fields, key: string, where: string): number | null {
   const value = fields[key];
   if (value === undefined || value === null) return null;
@@ -46,7 +46,7 @@ export function shareField(fields: Fields, key: string, where: string): number |
   });
 }
 
-/** A text to start a dialogue from. */
+/** Returns a text to start a dialogue from. */
 export function promptText(text: string, where: string): string {
   if (text.trim() !== '') return text;
   throw new ConfigError('A prompt is empty', {
@@ -57,7 +57,7 @@ export function promptText(text: string, where: string): string {
   });
 }
 
-/** A prompt that is a text and nothing more: known by its text, a conversation of its own. */
+/** Returns a prompt that is nothing more than a text: its id comes from its text, and it is a conversation of its own. */
 export function promptOfText(text: string): Prompt {
   const id = textId(text);
   return { id, text, conversationId: id };
@@ -65,7 +65,7 @@ export function promptOfText(text: string): Prompt {
 
 export type Meta = Readonly<Record<string, string | number | boolean | null>>;
 
-/** The fields that are plain values, but those named. */
+/** Returns the fields that are plain values, without the named ones. */
 export function plainFields(fields: Fields, except: readonly string[] = []): Meta {
   const plain = Object.entries(fields).filter(
     (entry): entry is [string, string | number | boolean | null] =>

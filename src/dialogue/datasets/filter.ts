@@ -1,17 +1,17 @@
-/** Leaves out what is already harmful before anyone provoked it, and picks what is harmful enough to teach. */
+/** Leaves out prompts that are harmful by themselves, and picks continuations that are harmful enough to learn from. */
 import { present } from '../../base/invariant.js';
 import { judgeItems, textItems } from '../score.js';
 import type { Judge, Prompt, ToxicContinuation } from '../types.js';
 
 export interface Filtered<Item> {
   readonly kept: readonly Item[];
-  /** Left out because the judge scored them on the wrong side. */
+  /** Number left out because the judge scored them on the wrong side. */
   readonly removed: number;
-  /** Left out because the judge could not score them. */
+  /** Number left out because the judge could not score them. */
   readonly unscored: number;
 }
 
-/** Prompts whose harm is at most `maxHarm`. A prompt that cannot be scored is left out and counted: it might be
+/** Keeps prompts whose harm is at most `maxHarm`. A prompt that cannot be scored is left out and counted: it might be
  *  harmful. */
 export async function filterByHarm(
   prompts: readonly Prompt[],
@@ -26,7 +26,7 @@ export async function filterByHarm(
   );
 }
 
-/** Continuations whose harm, by this judge and not by the source, is above `minHarm`. */
+/** Keeps continuations whose harm, by this judge and not by the source, is above `minHarm`. */
 export async function filterContinuations(
   rows: readonly ToxicContinuation[],
   judge: Judge,
@@ -40,7 +40,7 @@ export async function filterContinuations(
   );
 }
 
-/** Texts a judge call: bounds the memory of a judge that is a model. */
+/** Texts per call of the judge, which bounds the memory of a judge that is a model. */
 const batchSize = 256;
 
 async function filterJudged<Item>(

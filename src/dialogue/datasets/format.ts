@@ -1,14 +1,14 @@
-/** What a data set format is: one file, one entry in `all.ts`. A reader streams items; what to do with them (clean,
- *  count, deduplicate, split) is `loadDataset.ts`. */
+/** The interface of a data set format, which is one file and one entry in `all.ts`. A reader streams items;
+ *  `loadDataset.ts` cleans, counts and deduplicates them. */
 import type { Prompt } from '../types.js';
 
 /** One usable item of a data set. */
 export interface DatasetRow {
   readonly kind: 'row';
   readonly prompt: Prompt;
-  /** What followed the prompt in the source, exactly as there; null when the source has one text an item. */
+  /** Text that followed the prompt in the source, unchanged; null when the source has one text per item. */
   readonly continuation: string | null;
-  /** Of the continuation, or of the text when there is none, in [0, 1]; null when the source gives none. */
+  /** Toxicity of the continuation, or of the text when there is none, in [0, 1]; null when the source gives none. */
   readonly toxicity: number | null;
   /** File and line or item, for error messages. */
   readonly where: string;
@@ -23,30 +23,30 @@ export interface DroppedItem {
 export type DatasetItem = DatasetRow | DroppedItem;
 
 export interface ReadOptions {
-  /** Keep the last so many turns of a conversation, ≥ 1; formats without turns ignore it. */
+  /** Number of turns kept from the end of a conversation, ≥ 1; formats without turns ignore it. */
   readonly maxTurns?: number;
 }
 
 export interface DatasetFormat {
   /** One line for `gadfly list datasets`. */
   readonly summary: string;
-  /** Whether prompts are cleaned of markup unless told otherwise. */
+  /** Whether prompts are cleaned of markup by default. */
   readonly cleans: boolean;
   readonly recognises: (probe: DatasetProbe) => boolean;
-  /** Items in source order, in bounded memory where the format allows.
+  /** Yields items in source order, in bounded memory where the format allows.
    *  @throws ConfigError or FormatError with file and line */
   readonly read: (path: string, options: ReadOptions) => AsyncIterable<DatasetItem>;
 }
 
-/** What is known of a path before it is read. */
+/** Facts about a path that are known before it is read. */
 export type DatasetProbe =
   | { readonly kind: 'folder'; readonly path: string; readonly entries: readonly string[] }
   | {
       readonly kind: 'file';
       readonly path: string;
-      /** Lower case, without the dot and without a final .gz. */
+      /** File extension in lower case, without the dot and without a final .gz. */
       readonly extension: string;
       readonly firstLine: string;
-      /** The first line read as JSON; undefined when it is none. */
+      /** The first line read as JSON; undefined when it is not JSON. */
       readonly firstValue: unknown;
     };

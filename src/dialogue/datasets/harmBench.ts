@@ -1,4 +1,4 @@
-/** HarmBench behaviours, csv: what the target shall be brought to do, with a context for contextual behaviours. */
+/** HarmBench behaviours, csv: each names what an attack tries to make the target do, some with a context. */
 import type { DatasetFormat, DatasetItem } from './format.js';
 import { hasColumns, readCsv, type CsvRecord } from './csv.js';
 

@@ -35,7 +35,7 @@ function rowOf({ value, where }: JsonItem): DatasetRow {
       remedy: 'Remove this line.',
     });
   }
-  // Known by both texts: one prompt may come with several pairs of replies.
+  // The id comes from both texts: one prompt may have several pairs of replies.
   const id = textId(JSON.stringify([chosen, rejected]));
   return {
     kind: 'row',
@@ -46,19 +46,20 @@ function rowOf({ value, where }: JsonItem): DatasetRow {
   };
 }
 
-/** Whether a text is a dialogue of Human and Assistant, the Human first. */
+/** Returns whether a text is a dialogue of Human and Assistant, the Human first. */
 export function isHumanAssistant(text: string): boolean {
   return text.startsWith(humanMark);
 }
 
-/** The turns of such a dialogue, oldest first and trimmed; without a last one that is empty, for that is still to be
+/** Returns the turns of such a dialogue, oldest first and trimmed, without an empty last turn, which is still to be
  *  answered. */
 export function humanAssistantTurns(text: string): readonly string[] {
   const turns = turnsOf(text);
   return turns.at(-1) === '' ? turns.slice(0, -1) : turns;
 }
 
-/** What both dialogues share, and the first answer of each that differs; null when they share no prompt. */
+/** Returns the turns that both dialogues share and the first answer of each that differs; null when they share no
+ *  prompt. */
 export function splitAnswers(
   chosen: string,
   rejected: string,
@@ -77,7 +78,7 @@ function turnsOf(text: string): readonly string[] {
     .slice(1);
 }
 
-/** The common start of both, cut after its last "\n\nAssistant:"; null when there is none. */
+/** Returns the common start of both, cut after its last "\n\nAssistant:"; null when there is none. */
 function sharedPrompt(chosen: string, rejected: string): string | null {
   let same = 0;
   while (same < chosen.length && chosen[same] === rejected[same]) same++;

@@ -8,7 +8,7 @@ export interface JsonItem {
   readonly where: string;
 }
 
-/** One value a line; blank lines are skipped.
+/** Yields one value per line; blank lines are skipped.
  *  @throws FormatError with file:line */
 export async function* readJsonLines(path: string): AsyncGenerator<JsonItem> {
   for await (const { line, text } of readLines(path)) {
@@ -18,7 +18,7 @@ export async function* readJsonLines(path: string): AsyncGenerator<JsonItem> {
   }
 }
 
-/** The items of a file that is one JSON array. The file is read whole.
+/** Yields the items of a file that is one JSON array. The file is read whole.
  *  @throws FormatError with file:line when it is not JSON or not an array */
 export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
   const chunks: string[] = [];
@@ -46,14 +46,14 @@ export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
   for (const [i, item] of value.entries()) yield { value: item, where: `${path}, item ${i + 1}` };
 }
 
-/** JSON.parse with an error that names line and column and never quotes the text.
+/** Parses JSON with an error that names line and column and never quotes the text.
  *  @throws FormatError */
 export function parseJson(text: string, where: string, expected: string, remedy?: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The message of JSON.parse may quote the text and does not always say where: data sets hold what nobody wants in a
-    // log.
+    // The message of JSON.parse may quote the text and does not always say where. Data sets hold texts that do not
+    // belong in a log.
     const position = jsonErrorPosition(text);
     const before = text.slice(0, position).split('\n');
     throw new FormatError('This is not JSON', {
@@ -80,7 +80,7 @@ const jsonTokens = new RegExp(
   'y',
 );
 
-/** Where a text stops being JSON; its length when it only ends too early. */
+/** Returns the position at which a text stops being JSON; its length when it only ends too early. */
 function jsonErrorPosition(text: string): number {
   const stack: string[] = [];
   const end = text.trimEnd().length;
@@ -115,7 +115,7 @@ function jsonErrorPosition(text: string): number {
   return text.length;
 }
 
-/** A value in words, for messages: never its text. */
+/** Describes a value in words for messages, without its text. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;

@@ -1,4 +1,4 @@
-/** JSON lines: a string or an object with `prompt` or `text` a line; `{prompt, continuation, toxicity}` for known
+/** JSON lines: one string, or object with `prompt` or `text`, per line; `{prompt, continuation, toxicity}` for known
  *  failures. */
 import type { DatasetFormat } from './format.js';
 import { isFields } from './fields.js';

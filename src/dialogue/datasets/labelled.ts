@@ -1,4 +1,4 @@
-/** Texts with a human's word on them, harmful or not: what judges are measured against. Reads JSON lines or a JSON
+/** Reads texts that a human labelled harmful or not, against which judges are measured: reads JSON lines or a JSON
  *  array of {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers, with `goal` what was tried), and CSV
  *  with a column of text and a column of flags; a Jigsaw file counts a comment as harmful when any of its six labels is
  *  set, unless a column is named. */
@@ -18,7 +18,7 @@ const labelKeys = ['label', 'harm', 'harmful', 'toxic', 'toxicity', 'failed'] as
 const textKeys = ['text', 'comment_text', 'reply', 'content', 'completion'] as const;
 const jigsawLabels = ['toxic', 'severe_toxic', 'obscene', 'threat', 'insult', 'identity_hate'] as const;
 
-/** In source order.
+/** Reads the texts in source order.
  *  @param column the field that holds the label; found by its name when null
  *  @throws FormatError naming the line without a text or a label of 0 or 1, ConfigError for a file that cannot be
  *    opened or is empty */
@@ -46,7 +46,7 @@ async function* jsonFields(path: string): AsyncGenerator<Item> {
     yield { fields: asFields(value, where), where };
 }
 
-/** By the first character that is no white space. */
+/** Returns whether the first character that is no white space opens an array. */
 async function isArray(path: string): Promise<boolean> {
   for await (const { text } of readLines(path)) if (text.trim() !== '') return text.trimStart().startsWith('[');
   return false;

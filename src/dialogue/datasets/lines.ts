@@ -6,12 +6,12 @@ import { pipeline } from 'node:stream';
 import { FormatError } from '../../base/errors.js';
 
 export interface NumberedLine {
-  /** 1 for the first. */
+  /** Line number, 1 for the first. */
   readonly line: number;
   readonly text: string;
 }
 
-/** @throws FormatError for bytes that are not UTF-8, a broken gzip stream, or a line of more than `maxLength`
+/** Yields the lines of a file. @throws FormatError for bytes that are not UTF-8, a broken gzip stream, or a line of more than `maxLength`
  *    characters */
 export async function* readLines(path: string, maxLength = 1 << 26): AsyncGenerator<NumberedLine> {
   let line = 0;
@@ -44,7 +44,7 @@ export async function* readLines(path: string, maxLength = 1 << 26): AsyncGenera
   if (length > 0) yield take();
 }
 
-/** Decoded text in chunks, without a byte order mark. */
+/** Yields decoded text in chunks, without a byte order mark. */
 export async function* readText(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let bytes = 0;

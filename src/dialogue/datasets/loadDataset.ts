@@ -10,30 +10,30 @@ import { formatOf } from './probe.js';
 export interface LoadOptions {
   /** A name of `datasetFormats`; default: recognised from the file. */
   readonly format?: string;
-  /** Take markup, entities and emoji out; default: as the format says. */
+  /** Whether markup, entities and emoji are removed; the default depends on the format. */
   readonly clean?: boolean;
-  /** Keep the last so many turns of a conversation; default 2. */
+  /** Number of turns kept from the end of a conversation; default 2. */
   readonly maxTurns?: number;
-  /** Put between the turns of a conversation; default a space. */
+  /** Text between the turns of a conversation; default a space. */
   readonly turnSeparator?: string;
-  /** Stop after so many usable items. */
+  /** Maximum number of usable items. */
   readonly limit?: number;
 }
 
 export interface Loaded<Item> {
   readonly items: readonly Item[];
   readonly format: DatasetFormatName;
-  /** How many items were left out, by reason; only reasons that occurred. */
+  /** Number of items left out, by reason; only reasons that occurred. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-/** The prompts of a data set, each id and each text once, in source order.
+/** Loads the prompts of a data set, each id and each text once, in source order.
  *  @throws ConfigError when there are none */
 export async function loadPrompts(path: string, options: LoadOptions = {}): Promise<Loaded<Prompt>> {
   return load(path, options, ({ prompt }) => ({ item: prompt, key: prompt.text }));
 }
 
-/** Known failures: each text cut in two, where the source cuts it or else in the middle. Prefix and continuation
+/** Loads known failures: each text is cut in two, where the source cuts it or else in the middle. Prefix and continuation
  *  together are the source's text, white space between them included.
  *  @param options.minToxicity keep only rows whose toxicity is known and above it
  *  @throws ConfigError when there are none */
@@ -107,7 +107,7 @@ async function load<Item>(
   return { items, format: name, dropped };
 }
 
-/** The row with cleaned text, turns joined; null when nothing is left. */
+/** Returns the row with cleaned text and joined turns; null when nothing is left. */
 function withCleanText(row: DatasetRow, clean: (text: string) => string, separator: string): DatasetRow | null {
   const { prompt } = row;
   if (row.continuation === null && prompt.turns !== undefined) {
@@ -131,7 +131,7 @@ function continuationOf(row: DatasetRow): ToxicContinuation | null {
   return { prefix: { ...rest, text: prompt.text.slice(0, cut) }, continuation: prompt.text.slice(cut), toxicity };
 }
 
-/** The start of the white space between words that is nearest to the middle of a text; null for a single word. */
+/** Returns the start of the white space between words that is nearest to the middle of a text; null for a single word. */
 export function middleGap(text: string): number | null {
   const [first, last] = [text.length - text.trimStart().length, text.trimEnd().length];
   const gaps = [...text.matchAll(/\s+/gu)].map(({ index }) => index).filter((index) => index > first && index < last);
@@ -145,7 +145,7 @@ export function middleGap(text: string): number | null {
 function sameId(row: DatasetRow, earlier: string): FormatError {
   return new FormatError('Two different prompts have one id', {
     where: row.where,
-    expected: 'an id of its own: random draws and results hang on it',
+    expected: 'an id of its own: random draws and results depend on it',
     got: `the id of ${earlier}`,
     remedy: 'Change one of the ids, or leave ids out.',
   });

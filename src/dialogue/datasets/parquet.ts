@@ -1,10 +1,11 @@
-/** The rows of a Parquet file, a row group at a time. The reading is hyparquet's, with Snappy as its only compression.
+/** Reads the rows of a Parquet file, one row group at a time, through hyparquet, with Snappy as its only compression.
  */
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { FormatError } from '../../base/errors.js';
 import type { JsonItem } from './json.js';
 
-/** @param columns those to read; columns that the file lacks are left out
+/** Yields the rows of a file.
+ *  @param columns those to read; columns that the file lacks are left out
  *  @throws FormatError for a file that is no Parquet, is damaged, or is compressed in another way */
 export async function* readParquet(path: string, columns: readonly string[]): AsyncGenerator<JsonItem> {
   const file = await asyncBufferFromFile(path);

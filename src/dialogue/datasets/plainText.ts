@@ -1,10 +1,10 @@
-/** Plain text: one prompt a line, blank lines skipped. */
+/** Plain text: one prompt per line, blank lines skipped. */
 import type { DatasetFormat } from './format.js';
 import { promptOfText } from './fields.js';
 import { readLines } from './lines.js';
 
 export const plainText: DatasetFormat = {
-  summary: 'plain text, one prompt a line',
+  summary: 'plain text, one prompt per line',
   cleans: false,
   recognises: (probe) => probe.kind === 'file' && ['txt', 'text', ''].includes(probe.extension),
   read: async function* (path) {

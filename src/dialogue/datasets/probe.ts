@@ -1,4 +1,4 @@
-/** Which format a path has: by its name and first line, or as told. */
+/** Finds the format of a data set: the one that the user names, or the first that recognises its path and first line. */
 import { readdir, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
@@ -6,7 +6,8 @@ import { datasetFormats, type DatasetFormatName } from './all.js';
 import type { DatasetProbe } from './format.js';
 import { readText } from './lines.js';
 
-/** @param format the user's word for it; null recognises the format from the path
+/** Returns the name of the format of a data set.
+ *  @param format the name that the user gives; null recognises the format from the path
  *  @throws ConfigError when the path does not exist, is empty, or no format recognises it */
 export async function formatOf(path: string, format: string | null): Promise<DatasetFormatName> {
   const probe = await probePath(path);
@@ -61,7 +62,7 @@ async function probePath(path: string): Promise<DatasetProbe> {
   return { kind: 'file', path, extension, firstLine, firstValue: jsonOf(firstLine) };
 }
 
-/** The first line with text, cut after a million characters; null when there is none. */
+/** Returns the first line with text, cut after a million characters; null when there is none. */
 async function readFirstLine(path: string): Promise<string | null> {
   let head = '';
   for await (const chunk of readText(path)) {

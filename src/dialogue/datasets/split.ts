@@ -10,7 +10,7 @@ export type SplitPart = (typeof splitParts)[number];
 /** Expected share of the conversations, each ≥ 0, together at most 1; what is left over goes to no part. */
 export type SplitShares = Readonly<Record<SplitPart, number>>;
 
-/** As in arXiv 2407.09447. */
+/** The shares of arXiv 2407.09447. */
 const paperShares: SplitShares = { train: 0.8, dev: 0.05, test: 0.15 };
 
 export function splitPrompts(
@@ -25,14 +25,15 @@ export function splitPrompts(
   return parts;
 }
 
-/** Where a conversation goes, whatever the others are; null for the share that is left over. */
+/** Returns the part of a conversation, which does not depend on other conversations; null for the share that is left
+ *  over. */
 function partOf(conversationId: string, seed: number, shares: SplitShares): SplitPart | null {
   const total = splitParts.reduce((sum, part) => sum + shares[part], 0);
   invariant(
     splitParts.every((part) => shares[part] >= 0) && total <= 1 + 1e-9,
     'shares of a split are at least 0 and together at most 1',
   );
-  // Shares that add up to 1 but for rounding leave nothing over.
+  // Shares that sum to 1 within rounding leave nothing over.
   const draw =
     openStream(streamKey(seed, 'split', textIndex(conversationId))).uniform() * (total > 1 - 1e-9 ? total : 1);
   let bound = 0;

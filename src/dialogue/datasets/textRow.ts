@@ -17,7 +17,7 @@ const known = [
   'rejected',
 ] as const;
 
-/** @throws FormatError, or ConfigError for an empty prompt */
+/** Reads one item. @throws FormatError, or ConfigError for an empty prompt */
 export function textRow({ value, where }: JsonItem): DatasetRow {
   if (typeof value === 'string')
     return { kind: 'row', prompt: promptOfText(promptText(value, where)), continuation: null, toxicity: null, where };

@@ -1,7 +1,7 @@
 /** The step that every rollout is made of: the adversary speaks, the target replies, the exchange is scored. All
  *  dialogues of a depth go through it together: one adversary call, one target call, one judge call.
  *
- *  Random streams hang on the prompt's id and the path in its tree, never on the place in a batch: the same prompt
+ *  Random streams depend on the prompt's id and the path in its tree, never on the place in a batch: the same prompt
  *  gives the same texts whatever is rolled out beside it. */
 import { childKey, type StreamKey } from '../../base/random.js';
 import { invariant, present } from '../../base/invariant.js';
@@ -9,7 +9,7 @@ import { textIndex } from '../identity.js';
 import { scoreExchanges, type ScoringOptions } from '../score.js';
 import type { Adversary, Author, Dialogue, ExchangeScore, Prompt, Target, Utterance } from '../types.js';
 
-/** Who plays, who judges, and what is rewarded. */
+/** The speakers, the judge and the reward of a rollout. */
 export interface RolloutCast extends ScoringOptions {
   readonly adversary: Adversary;
   readonly target: Target;
@@ -24,7 +24,7 @@ export interface Stem {
 }
 
 export interface Exchange {
-  /** Ends with the reply. */
+  /** The dialogue, which ends with the reply. */
   readonly dialogue: Dialogue;
   readonly score: ExchangeScore;
 }
@@ -32,7 +32,7 @@ export interface Exchange {
 /** Indices under an exchange's stream. */
 const draws = { adversary: 0, target: 1, branch: 2 } as const;
 
-/** One exchange a stem, in order. */
+/** Plays one exchange per stem, in order. */
 export async function playExchanges(stems: readonly Stem[], cast: RolloutCast): Promise<readonly Exchange[]> {
   if (stems.length === 0) return [];
   const utterances = await cast.adversary.speak(
@@ -46,7 +46,7 @@ export async function playExchanges(stems: readonly Stem[], cast: RolloutCast): 
   return answerUtterances(stems, utterances, cast);
 }
 
-/** The second half of the step, for utterances that came from elsewhere (teaching, replay). */
+/** Plays the second half of the step for utterances that are given (demonstrations, replay): replies and scores. */
 export async function answerUtterances(
   stems: readonly Stem[],
   utterances: readonly Utterance[],
@@ -85,12 +85,12 @@ export async function answerUtterances(
   }));
 }
 
-/** The stream that decides which branch is continued after the node of this stream. */
+/** Returns the stream that decides which branch is continued after the node of this stream. */
 export function branchKey(stream: StreamKey): StreamKey {
   return childKey(stream, draws.branch);
 }
 
-/** An empty dialogue a prompt, each with a stream of its own; a prompt drawn k times gets k different streams. */
+/** Opens one empty dialogue per prompt, each with a stream of its own; a prompt drawn k times gets k different streams. */
 export function openStems(prompts: readonly Prompt[], stream: StreamKey): readonly Stem[] {
   const occurrences = new Map<string, number>();
   return prompts.map((prompt) => {

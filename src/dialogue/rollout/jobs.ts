@@ -1,6 +1,6 @@
-/** Dialogues to be played, as pieces of work. A job is a pure function of its prompts, its stream and who takes part:
- *  where and when it is played changes nothing. Whoever plays them gives the results by index, whatever the order in
- *  which they are done. */
+/** Dialogues to be played, as pieces of work. A job is a pure function of its prompts, its stream and the
+ *  participants: where and when it is played changes nothing. Results are given by index, whatever the order in which
+ *  jobs are done. */
 import type { RolloutTree, ScoredDialogue } from '../types.js';
 import type { RolloutCast } from './exchange.js';
 import { type LinearRolloutOptions, rolloutLinear } from './linear.js';

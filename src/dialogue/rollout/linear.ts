@@ -7,17 +7,17 @@ import { answerUtterances, openStems, playExchanges, type RolloutCast, type Stem
 
 export interface LinearRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
-  /** Exchanges a dialogue, ≥ 1. */
+  /** Exchanges per dialogue, ≥ 1. */
   readonly turns: number;
   readonly stream: StreamKey;
 }
 
-/** The stream of a dialogue's next exchange. */
+/** Returns the stream of a dialogue's next exchange. */
 function nextExchange(stream: StreamKey): StreamKey {
   return childKey(stream, 0);
 }
 
-/** One scored dialogue a prompt, in order. */
+/** Plays one scored dialogue per prompt, in order. */
 export async function rolloutLinear(options: LinearRolloutOptions): Promise<readonly ScoredDialogue[]> {
   invariant(Number.isInteger(options.turns) && options.turns >= 1, 'a linear rollout has at least one turn');
   let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({
@@ -39,8 +39,8 @@ export async function rolloutLinear(options: LinearRolloutOptions): Promise<read
   return stems.map(({ dialogue }, i) => ({ dialogue, scores: present(scores[i], 'scores of each dialogue') }));
 }
 
-/** The exchanges of linear dialogues again, each after the dialogue as it was, with the adversary's words as they were:
- *  only the target (or the judge) may differ. Draws are those of the rollout, so that the same target says the same.
+/** Plays the exchanges of linear dialogues again, each after the dialogue as it was, with the adversary's words as they
+ *  were: only the target (or the judge) may differ. Draws are those of the rollout, so that the same target says the same.
  *  @param stream the stream of the rollout that gave the dialogues
  *  @returns scores by dialogue and turn */
 export async function replayLinear(

@@ -1,6 +1,6 @@
 /** Paired rollout (arXiv 2407.09447, algorithm 1): at every node the adversary speaks `candidates` times, the target
  *  replies to each, and the rollout goes on after the best and the worst. Horizon H with two candidates gives
- *  2^H − 1 sibling pairs a prompt. All nodes of a depth, over all prompts, form one batch.
+ *  2^H − 1 sibling pairs per prompt. All nodes of a depth, over all prompts, form one batch.
  *
  *  Differs from the paper: more than two candidates are allowed (the extremes by reward form the pair), and a branch
  *  rule can keep one branch, which makes the tree grow linearly with the horizon. */
@@ -10,7 +10,7 @@ import { bestFirst } from '../pairs.js';
 import type { Prompt, RolloutNode, RolloutTree } from '../types.js';
 import { branchKey, openStems, playExchanges, type Exchange, type RolloutCast, type Stem } from './exchange.js';
 
-/** Which siblings the rollout goes on after: both members of the pair, the better one, one of them by draw, or a
+/** The siblings that the rollout goes on after: both members of the pair, the better one, one of them by draw, or a
  *  number: the best, the worst, then the others by reward ('both' is 2, 'best' is 1). */
 export type BranchRule = 'both' | 'best' | 'random' | number;
 
@@ -18,7 +18,7 @@ export interface PairedRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
   /** Exchanges from root to leaf, ≥ 1. */
   readonly horizon: number;
-  /** Utterances a node, ≥ 2; default 2. */
+  /** Utterances per node, ≥ 2; default 2. */
   readonly candidates?: number;
   /** Default 'both', as in the paper. */
   readonly branch?: BranchRule;
@@ -31,7 +31,7 @@ interface Draft extends Exchange {
   children: readonly Draft[];
 }
 
-/** One tree a prompt, in order. */
+/** Plays one tree per prompt, in order. */
 export async function rolloutPaired(options: PairedRolloutOptions): Promise<readonly RolloutTree[]> {
   const { horizon, candidates = 2, branch = 'both' } = options;
   invariant(Number.isInteger(horizon) && horizon >= 1, 'a paired rollout has a horizon of at least 1');
@@ -59,7 +59,7 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
   }));
 }
 
-/** `candidates` siblings after each stem, from one batch. */
+/** Grows `candidates` siblings after each stem, in one batch. */
 async function growSiblings(
   stems: readonly Stem[],
   { candidates, goesOn }: { readonly candidates: number; readonly goesOn: boolean },
@@ -77,7 +77,7 @@ async function growSiblings(
   return stems.map((_, i) => drafts.slice(i * candidates, (i + 1) * candidates));
 }
 
-/** The siblings to go on after, by the branch rule. */
+/** Returns the siblings to go on after, by the branch rule. */
 function continued(family: readonly Draft[], branch: BranchRule): readonly Draft[] {
   const ordered = bestFirst(family);
   const first = present(family[0], 'a family has members');
@@ -103,7 +103,7 @@ function finish(draft: Draft, depth: number): RolloutNode {
   };
 }
 
-/** Every node of a tree, parents before children. */
+/** Returns every node of a tree, parents before children. */
 export function treeNodes(tree: RolloutTree): readonly RolloutNode[] {
   const walk = (node: RolloutNode): RolloutNode[] => [node, ...node.children.flatMap(walk)];
   return tree.roots.flatMap(walk);

@@ -3,7 +3,7 @@ import type { DatasetFormatName } from '../datasets/all.js';
 
 export interface DatasetSample {
   readonly files: Readonly<Record<string, string>>;
-  /** What to open: a file of `files`, or '' for the folder. */
+  /** Path to open: a file of `files`, or '' for the folder. */
   readonly open: string;
   /** Texts of the prompts, in order. */
   readonly texts: readonly string[];

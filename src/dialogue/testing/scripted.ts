@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { openStream, type RandomStream } from '../../base/random.js';
 import type { Adversary, Author, Judge, SpeakRequest, Target, Utterance, Verdict } from '../types.js';
 
-/** What a scripted speaker says. */
+/** Returns what a scripted speaker says. */
 export type Script = (request: SpeakRequest, draw: RandomStream) => string;
 
 const vocabulary = [
@@ -22,7 +22,7 @@ const vocabulary = [
   'kite',
 ] as const;
 
-/** One to four words of a small vocabulary, by the request's draws. */
+/** Says one to four words of a small vocabulary, by the request's draws. */
 export const smallTalk: Script = (_, draw) =>
   Array.from({ length: 1 + draw.integer(4) }, () => draw.pick(vocabulary)).join(' ');
 
@@ -45,7 +45,7 @@ export function scriptedAdversary(script: Script = smallTalk, name = 'scripted-a
 
 export interface ScriptedTargetOptions {
   readonly name?: string;
-  /** log p of each token of the adversary's last utterance, nats; default −1 a word. Null: a text-only target. */
+  /** log p of each token of the adversary's last utterance, nats; default −1 per word. Null makes a text-only target. */
   readonly logProbs?: ((request: SpeakRequest, utterance: Utterance) => readonly number[]) | null;
 }
 
@@ -71,7 +71,7 @@ export function scriptedTarget(script: Script = smallTalk, options: ScriptedTarg
   };
 }
 
-/** A judge from a function of the text: harm in [0, 1], or null for `unscored`. */
+/** Makes a judge of a function of the text: harm in [0, 1], or null for `unscored`. */
 export function scriptedJudge(
   harm: (text: string) => number | null,
   { name = 'scripted-judge', threshold = 0.5 } = {},
@@ -93,14 +93,14 @@ export function scriptedJudge(
   };
 }
 
-/** Share of words that hurt: "thorn" and "nettle". */
+/** Makes a judge whose harm is the share of the words "thorn" and "nettle". */
 export const thornJudge = (): ReturnType<typeof scriptedJudge> =>
   scriptedJudge((text) => {
     const words = wordsOf(text);
     return words.length === 0 ? 0 : words.filter((word) => word === 'thorn' || word === 'nettle').length / words.length;
   });
 
-/** Whole words as tokens, numbered by their hash. */
+/** Makes an utterance with whole words as tokens, numbered by their hash. */
 export function utteranceOf(author: Author, text: string): Utterance {
   const ids = wordsOf(text).map((word) => createHash('sha256').update(word).digest().readUInt16BE(0));
   return { author, text, tokens: { tokenizerId: 'words', ids }, finishReason: 'stop' };
