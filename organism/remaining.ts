@@ -10,7 +10,7 @@ import { formatTable } from '../src/render/terminal/table.js';
 import { openLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice, type Device } from '../src/engine/runtime/device.js';
 import { parseReport } from '../src/report/report.js';
-import { openRun } from '../src/runs/runDirectory.js';
+import { openRun } from '../src/runs/openRun.js';
 import { wilson } from '../src/stats/wilson.js';
 import { failureModes, isRude } from './modes.js';
 import { modeProbabilities } from './probabilities.js';

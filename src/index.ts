@@ -138,7 +138,8 @@ export { wilson } from './stats/wilson.js';
 // Runs
 export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe } from './recipe/readRecipe.js';
 export type { Recipe, RecipeInput } from './recipe/recipe.js';
-export { openRun, RunDirectory } from './runs/runDirectory.js';
+export { openRun } from './runs/openRun.js';
+export { RunDirectory } from './runs/runDirectory.js';
 export { parseReport, type LoopEntry, type MendReport, type Report, type ReportRow } from './report/report.js';
 export {
   runAttack,

@@ -1,5 +1,6 @@
-/** Kinds of values that several parts of a recipe's schema share. */
+/** Kinds of values that the schemas of recipes and kept files share. */
 import { z } from 'zod';
+import { isJsonObject, type JsonObject } from './json.js';
 import { parseDuration } from './quantities.js';
 
 export const count = z.int().min(1);
@@ -7,6 +8,8 @@ export const countFromZero = z.int().min(0);
 export const positive = z.number().gt(0);
 export const notNegative = z.number().min(0);
 export const share = z.number().min(0).max(1);
+/** Any object of JSON, as it is. */
+export const jsonObject = z.custom<JsonObject>(isJsonObject, 'an object');
 export const path = z.string().min(1).describe('Path of a file or folder, relative to the recipe.');
 
 export const duration = z

@@ -9,7 +9,7 @@ import { scoreCompletions } from '../engine/models/scoreCompletions.js';
 import { openDevice } from '../engine/runtime/device.js';
 import type { Device } from '../engine/runtime/device.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
-import { openRun } from '../runs/runDirectory.js';
+import { openRun } from '../runs/openRun.js';
 import { fakeTerminal, jsonOf, runCli } from './testing/fakeTerminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-models-'));

@@ -38,17 +38,21 @@ beforeAll(() => {
       null,
     );
   const ipo = 'exploit:ipo';
-  directory.rollouts.append(
-    record(ipo, 'one', 0.9),
-    record(ipo, 'two', 0.7),
-    record(ipo, 'three', 0.2),
-    record('evaluate:ipo', 'four', 0.9),
-  );
-  directory.pairs.append(
-    { stage: 'exploit:ipo', prompt: 'p', chosen: 'a', rejected: 'b' },
-    { stage: 'mend:mend:pairs', prompt: 'p', chosen: 'a', rejected: 'b', toxic: 'c', heldOut: false },
-    { stage: 'mend:mend:pairs', prompt: 'q', chosen: 'a', rejected: 'b', heldOut: true },
-  );
+  directory
+    .log('rollouts')
+    .append(
+      record(ipo, 'one', 0.9),
+      record(ipo, 'two', 0.7),
+      record(ipo, 'three', 0.2),
+      record('evaluate:ipo', 'four', 0.9),
+    );
+  directory
+    .log('pairs')
+    .append(
+      { stage: 'exploit:ipo', prompt: 'p', chosen: 'a', rejected: 'b' },
+      { stage: 'mend:mend:pairs', prompt: 'p', chosen: 'a', rejected: 'b', toxic: 'c', heldOut: false },
+      { stage: 'mend:mend:pairs', prompt: 'q', chosen: 'a', rejected: 'b', heldOut: true },
+    );
   directory.close('done');
   writeFileSync(
     inFolder('answers.jsonl'),

@@ -8,7 +8,7 @@ import { tinyModel } from '../../tests/fakes/tinyModel.js';
 import { packageRoot } from '../base/packageRoot.js';
 import { saveLanguageModel } from '../engine/models/languageModel.js';
 import { openDevice } from '../engine/runtime/device.js';
-import { openRun } from '../runs/runDirectory.js';
+import { openRun } from '../runs/openRun.js';
 import { readSweepFile } from '../report/sweepFile.js';
 import { fakeTerminal, jsonOf, runCli } from './testing/fakeTerminal.js';
 

@@ -77,7 +77,7 @@ describe('parseReport', () => {
 
   it('names the first place that is not as it should be', () => {
     const cases: readonly (readonly [readonly (string | number)[], unknown, string])[] = [
-      [['schema'], undefined, '1 at schema'],
+      [['schema'], undefined, '"schema": 1'],
       [['run'], [], 'an object at run'],
       [['rows'], undefined, 'a list at rows'],
       [['rows', 0], 'untuned', 'an object at rows[0]'],

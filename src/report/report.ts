@@ -2,7 +2,9 @@
  *  stages write it, `render` shows it. */
 import { z } from 'zod';
 import { FormatError } from '../base/errors.js';
-import { isJsonObject, type JsonObject } from '../base/json.js';
+import type { JsonObject } from '../base/json.js';
+import { requireVersion } from '../base/readAs.js';
+import { jsonObject } from '../base/schemaParts.js';
 
 /** The version of the form that this code writes and reads. */
 const reportVersion = 1;
@@ -152,7 +154,7 @@ const mendSchema = z.object({
 const reportSchema = z.object({
   schema: z.literal(reportVersion),
   /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
-  run: z.custom<JsonObject>(isJsonObject, 'expected an object'),
+  run: jsonObject,
   rows: z.array(rowSchema),
   samples: z.array(sampleSchema),
   points: z.array(pointSchema).exactOptional(),
@@ -187,15 +189,7 @@ export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { re
  *  @throws FormatError naming the first place that is not as it should be, or the remedy for a report of a newer
  *  version */
 export function parseReport(value: unknown, where: string): Report {
-  const version = isJsonObject(value) ? value['schema'] : undefined;
-  if (typeof version === 'number' && version > reportVersion) {
-    throw new FormatError('this report was written by a newer version of gadfly', {
-      where,
-      expected: `"schema": ${reportVersion}`,
-      got: `"schema": ${version}`,
-      remedy: 'Update gadfly to read it.',
-    });
-  }
+  requireVersion(value, reportVersion, 'report', where);
   const parsed = reportSchema.safeParse(value);
   if (parsed.success) return value as Report; // As validated, with the further keys that a parsed copy would lack.
   const [issue] = parsed.error.issues;

@@ -1,6 +1,6 @@
 /** Gathers the view of a report from a run directory: manifest, report.json, curves of metrics.jsonl. Reading only. */
 import { parseUnit } from '../runs/units.js';
-import { openRun } from '../runs/runDirectory.js';
+import { openRun } from '../runs/openRun.js';
 import type { JsonObject } from '../base/json.js';
 import type { Manifest } from '../runs/manifest.js';
 import { readRecords } from '../runs/recordLog.js';
@@ -45,9 +45,9 @@ const trainPrefixes = ['rollout/', 'epoch/', 'train/', ''];
 
 /** @throws ConfigError when the folder holds no run, FormatError when a file of it is damaged */
 export async function readReportView(folder: string): Promise<ReportView> {
-  const { path, manifest, report, recordPath } = openRun(folder);
+  const { path, manifest, report, logPath } = openRun(folder);
   const records: JsonObject[] = [];
-  for await (const record of readRecords(recordPath('metrics'))) records.push(record);
+  for await (const record of readRecords(logPath('metrics'))) records.push(record);
   return {
     folder: path,
     manifest,

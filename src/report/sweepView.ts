@@ -2,7 +2,7 @@
  */
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';
-import { openRun } from '../runs/runDirectory.js';
+import { openRun } from '../runs/openRun.js';
 import { parseReport } from './report.js';
 import { readSweepFile, type SweepFile, type SweepPointState } from './sweepFile.js';
 import { sweepTables, type MeasuredPoint } from './sweepTables.js';

@@ -2,12 +2,13 @@
  *  continues, the records it had seen and how good it was. Its other files belong to the unit that wrote it. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, FormatError } from '../base/errors.js';
+import { z } from 'zod';
 import { invariant } from '../base/invariant.js';
 import { listFolder, onDisk, writeFileAtomic, writeFolderAtomic } from '../base/files.js';
-import { isJsonObject, jsonText, readJsonObject } from '../base/json.js';
-import type { JsonObject } from '../base/json.js';
-import type { Positions } from './manifest.js';
+import { type JsonObject, jsonText, readJsonObject } from '../base/json.js';
+import { readAs, requireVersion } from '../base/readAs.js';
+import { jsonObject } from '../base/schemaParts.js';
+import type { Positions } from './runLogs.js';
 
 export interface RunCheckpoint {
   readonly folder: string;
@@ -22,6 +23,17 @@ export interface RunCheckpoint {
 }
 
 const description = 'checkpoint.json';
+/** The version of the form that this code writes and reads. */
+const checkpointVersion = 1;
+
+const checkpointSchema = z.object({
+  step: z.int().min(0),
+  unit: z.string(),
+  score: z.number().nullable(),
+  positions: z.record(z.string(), z.number()),
+  state: jsonObject,
+  spent: z.record(z.string(), z.number()).nullable().default(null),
+});
 
 export async function writeCheckpointFolder(
   runFolder: string,
@@ -34,7 +46,7 @@ export async function writeCheckpointFolder(
     await write(temporary);
     writeFileAtomic(
       join(temporary, description),
-      `${jsonText({ schema: 1, step, unit, score, positions, state, spent }, 1)}\n`,
+      `${jsonText({ schema: checkpointVersion, step, unit, score, positions, state, spent }, 1)}\n`,
     );
   });
   return { folder, step, unit, score, positions, state, spent };
@@ -49,14 +61,23 @@ export function listCheckpoints(runFolder: string): readonly RunCheckpoint[] {
     .sort((a, b) => a.step - b.step);
 }
 
+/** Lists the checkpoints of a unit, by step. */
+export function checkpointsOf(runFolder: string, unit: string): readonly RunCheckpoint[] {
+  return listCheckpoints(runFolder).filter((checkpoint) => checkpoint.unit === unit);
+}
+
+/** Returns the checkpoint with the highest score, the earlier one of equals; null when none has a score. */
+export function bestOf(checkpoints: readonly RunCheckpoint[]): RunCheckpoint | null {
+  let best: RunCheckpoint | null = null;
+  for (const checkpoint of checkpoints)
+    if (checkpoint.score !== null && (best === null || checkpoint.score > (best.score ?? -Infinity))) best = checkpoint;
+  return best;
+}
+
 /** Keeps the best and the last checkpoint of a unit and removes its others. */
 export function pruneCheckpoints(runFolder: string, unit: string): void {
-  const own = listCheckpoints(runFolder).filter((checkpoint) => checkpoint.unit === unit);
-  const last = own.at(-1);
-  let best: RunCheckpoint | undefined;
-  for (const checkpoint of own)
-    if (checkpoint.score !== null && (best === undefined || checkpoint.score > (best.score ?? -Infinity)))
-      best = checkpoint;
+  const own = checkpointsOf(runFolder, unit);
+  const [last, best] = [own.at(-1), bestOf(own)];
   for (const checkpoint of own) {
     if (checkpoint !== last && checkpoint !== best) {
       onDisk(checkpoint.folder, () => {
@@ -66,30 +87,11 @@ export function pruneCheckpoints(runFolder: string, unit: string): void {
   }
 }
 
-/** @throws ConfigError when the folder is no checkpoint, FormatError when it is damaged */
+/** @throws FormatError when it is damaged, or of a newer version */
 function readCheckpoint(folder: string): RunCheckpoint {
   const path = join(folder, description);
-  if (!existsSync(path))
-    throw new ConfigError('this folder is no checkpoint', { where: folder, expected: description });
   const value = readJsonObject(path);
-  const { step, unit, score, positions, state, spent = null } = value;
-  if (
-    typeof step !== 'number' ||
-    typeof unit !== 'string' ||
-    (typeof score !== 'number' && score !== null) ||
-    !isPositions(positions) ||
-    !isJsonObject(state) ||
-    !(spent === null || isCounts(spent))
-  ) {
-    throw new FormatError('this description of a checkpoint is damaged', { where: path });
-  }
+  requireVersion(value, checkpointVersion, 'checkpoint', path);
+  const { step, unit, score, positions, state, spent } = readAs(checkpointSchema, value, path);
   return { folder, step, unit, score, positions, state, spent };
-}
-
-function isCounts(value: unknown): value is Readonly<Record<string, number>> {
-  return isJsonObject(value) && Object.values(value).every((count) => typeof count === 'number');
-}
-
-function isPositions(value: unknown): value is Positions {
-  return isJsonObject(value) && ['rollouts', 'pairs', 'metrics'].every((key) => typeof value[key] === 'number');
 }

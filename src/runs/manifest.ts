@@ -4,20 +4,20 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
-import { ConfigError, FormatError } from '../base/errors.js';
+import { z } from 'zod';
+import { ConfigError } from '../base/errors.js';
 import { packageRoot } from '../base/packageRoot.js';
 import { listFolder } from '../base/files.js';
-import { isJsonObject, readJsonObject } from '../base/json.js';
-import type { JsonObject } from '../base/json.js';
+import { type JsonObject, readJsonObject } from '../base/json.js';
+import { readAs, requireVersion } from '../base/readAs.js';
+import { jsonObject } from '../base/schemaParts.js';
+import { firstLogs, logName, type Positions } from './runLogs.js';
 
-export type RunStatus = 'running' | 'done' | 'interrupted' | 'failed';
+/** The version of the form that this code writes and reads. */
+export const manifestVersion = 1;
 
-/** Bytes of complete records in each append-only file. */
-export interface Positions {
-  readonly rollouts: number;
-  readonly pairs: number;
-  readonly metrics: number;
-}
+const statuses = ['running', 'done', 'interrupted', 'failed'] as const;
+export type RunStatus = (typeof statuses)[number];
 
 export interface CompletedUnit {
   /** Key of the unit that was completed, such as 'exploit:ipo' or 'evaluate'. Unique in a run. */
@@ -39,7 +39,7 @@ export interface InputHash {
 }
 
 export interface Manifest {
-  readonly schema: 1;
+  readonly schema: typeof manifestVersion;
   readonly name: string;
   readonly status: RunStatus;
   readonly seed: number;
@@ -57,12 +57,46 @@ export interface Manifest {
   /** Total spent so far, over all sessions, by the names of `spendingNames`, and `generatedTokens`, their sum over
    *  all models. */
   readonly spent: Readonly<Record<string, number>>;
+  /** Names of its logs: the file of a log is NAME.jsonl. */
+  readonly logs: readonly string[];
   readonly completed: readonly CompletedUnit[];
   /** Why it failed or was interrupted. */
   readonly reason?: string;
 }
 
-/** @throws ConfigError when the folder holds no run, FormatError when its manifest is damaged */
+const counts = z.record(z.string(), z.number());
+
+/** Keys that it does not know are kept as they are. */
+const manifestSchema: z.ZodType<Manifest> = z.looseObject({
+  schema: z.literal(manifestVersion),
+  name: z.string(),
+  status: z.enum(statuses),
+  seed: z.number(),
+  configuration: jsonObject,
+  source: z.object({ file: z.string().nullable(), folder: z.string() }),
+  versions: z.record(z.string(), z.string()),
+  host: jsonObject,
+  inputs: z.array(z.object({ name: z.string(), sha256: z.string(), bytes: z.number() })),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  elapsedMs: z.number(),
+  spent: counts,
+  // Runs of earlier versions do not list them.
+  logs: z.array(z.string().regex(logName)).default([...firstLogs]),
+  completed: z.array(
+    z.object({
+      unit: z.string(),
+      result: jsonObject,
+      step: z.number(),
+      positions: counts,
+      spent: counts.exactOptional(),
+    }),
+  ),
+  reason: z.string().exactOptional(),
+});
+
+/** @throws ConfigError when the folder holds no run, FormatError when its manifest is damaged, or of a newer
+ *  version */
 export function readManifest(folder: string): Manifest {
   const path = join(folder, 'manifest.json');
   if (!existsSync(path)) {
@@ -78,27 +112,8 @@ export function readManifest(folder: string): Manifest {
     });
   }
   const value = readJsonObject(path);
-  if (value['schema'] !== 1) {
-    throw new FormatError('this run directory has a form this version does not know', {
-      where: path,
-      expected: '"schema": 1',
-      got: JSON.stringify(value['schema']),
-    });
-  }
-  for (const key of ['configuration', 'source', 'versions', 'host', 'spent']) {
-    if (!isJsonObject(value[key])) throw new FormatError(`'${key}' is missing or not an object`, { where: path });
-  }
-  for (const key of ['completed', 'inputs'])
-    if (!Array.isArray(value[key])) throw new FormatError(`'${key}' is missing or not a list`, { where: path });
-  if (
-    typeof value['name'] !== 'string' ||
-    typeof value['status'] !== 'string' ||
-    typeof value['seed'] !== 'number' ||
-    typeof value['elapsedMs'] !== 'number'
-  ) {
-    throw new FormatError('name, status, seed or elapsedMs is missing', { where: path });
-  }
-  return value as unknown as Manifest;
+  requireVersion(value, manifestVersion, 'run directory', path);
+  return readAs(manifestSchema, value, path);
 }
 
 export function packageVersion(): string {

@@ -14,8 +14,9 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, EnvironmentError } from '../base/errors.js';
 import { manualClock } from '../base/clock.js';
 import { readAllRecords } from './recordLog.js';
-import { RunDirectory, openRun } from './runDirectory.js';
-import type { RunDescription } from './runDirectory.js';
+import { openRun } from './openRun.js';
+import { RunDirectory } from './runDirectory.js';
+import type { RunDescription } from './runDescription.js';
 
 const description: RunDescription = {
   name: 'test',
@@ -40,8 +41,8 @@ async function work(run: RunDirectory, stopAfter = Infinity): Promise<void> {
     for (let local = start.local; local < 4; local++) {
       if (done++ >= stopAfter) return;
       step++;
-      run.rollouts.append({ unit, step, text: 'ü'.repeat(step) }, { unit, step, again: true });
-      run.metrics.append({ step, value: step / 3 });
+      run.log('rollouts').append({ unit, step, text: 'ü'.repeat(step) }, { unit, step, again: true });
+      run.log('metrics').append({ step, value: step / 3 });
       if (local % 2 === 1) {
         await run.saveCheckpoint({
           step,
@@ -100,7 +101,7 @@ describe('RunDirectory', () => {
     RunDirectory.create(path, description).close('failed', 'a misspelt judge');
     const second = RunDirectory.create(path, { ...description, seed: 1 });
     expect(second.manifest).toMatchObject({ seed: 1, status: 'running' });
-    second.rollouts.append({ text: 'something' });
+    second.log('rollouts').append({ text: 'something' });
     second.close('failed');
     expect(() => RunDirectory.create(path, description)).toThrow(/already holds a run/);
   });
@@ -188,9 +189,9 @@ describe('RunDirectory', () => {
 
   it('a run in progress can be read while it is written', async () => {
     const run = RunDirectory.create(fresh(), description);
-    run.metrics.append({ step: 1 });
+    run.log('metrics').append({ step: 1 });
     appendFileSync(join(run.path, 'metrics.jsonl'), '{"st');
-    expect(await readAllRecords(openRun(run.path).recordPath('metrics'))).toEqual([{ step: 1 }]);
+    expect(await readAllRecords(openRun(run.path).logPath('metrics'))).toEqual([{ step: 1 }]);
     run.close('done');
   });
 });

@@ -13,33 +13,24 @@ import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
 import { createSpending, generatedTokens, type Spending, spentSince, type Totals } from '../base/spending.js';
 import { makeFolder } from '../base/makeFolder.js';
-import { listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
+import { bestOf, checkpointsOf, listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
 import type { RunCheckpoint } from './checkpoints.js';
 import { listFolder, onDisk, removeTemporaries, writeFileAtomic, writeFolderAtomic } from '../base/files.js';
-import { firstDifference, jsonText, readJsonObject } from '../base/json.js';
+import { jsonText } from '../base/json.js';
 import type { JsonObject } from '../base/json.js';
 import { takeLock } from './lock.js';
 import type { Lock } from './lock.js';
 import { describeHost, describeVersions, readManifest } from './manifest.js';
-import type { CompletedUnit, InputHash, Manifest, Positions, RunStatus } from './manifest.js';
-import { RecordLog } from './recordLog.js';
-
-export interface RunDescription {
-  readonly name: string;
-  readonly seed: number;
-  readonly configuration: JsonObject;
-  readonly source: { readonly file: string | null; readonly folder: string };
-  readonly inputs: readonly InputHash[];
-}
-
-const recordFiles = { rollouts: 'rollouts.jsonl', pairs: 'pairs.jsonl', metrics: 'metrics.jsonl' } as const;
+import type { CompletedUnit, InputHash, Manifest, RunStatus } from './manifest.js';
+import type { RecordLog } from './recordLog.js';
+import { findResumePoint } from './resumePoint.js';
+import { failedAtOnce, newManifest, refuseOtherRun, type RunDescription } from './runDescription.js';
+import { firstLogs, logPath, RunLogs } from './runLogs.js';
 
 export class RunDirectory {
   /** Absolute. */
   readonly path: string;
-  readonly rollouts: RecordLog;
-  readonly pairs: RecordLog;
-  readonly metrics: RecordLog;
+  readonly #logs: RunLogs;
   /** Counts what this run spends, over all sessions. */
   #spending: Spending;
   readonly #lock: Lock;
@@ -57,9 +48,7 @@ export class RunDirectory {
     this.#elapsedBeforeMs = manifest.elapsedMs;
     this.#manifest = manifest;
     this.#spending = this.#countFrom(manifest.spent);
-    this.rollouts = RecordLog.open(join(path, recordFiles.rollouts));
-    this.pairs = RecordLog.open(join(path, recordFiles.pairs));
-    this.metrics = RecordLog.open(join(path, recordFiles.metrics));
+    this.#logs = new RunLogs(path, manifest.logs);
   }
 
   /** Creates a run in `path`, which must not hold one yet that has anything to keep. @throws ConfigError, EnvironmentError
@@ -71,7 +60,8 @@ export class RunDirectory {
         throw new ConfigError('this is a file, not a folder', { where: folder, remedy: 'Choose another --out.' });
       makeFolder(folder);
     });
-    if (existsSync(join(folder, 'manifest.json')) && !failedAtOnce(folder)) {
+    const earlier = existsSync(join(folder, 'manifest.json')) ? readManifest(folder) : null;
+    if (earlier !== null && !failedAtOnce(folder, earlier)) {
       throw new ConfigError('this folder already holds a run', {
         where: folder,
         remedy: `Continue it with \`gadfly run --resume ${path}\`, or choose another --out.`,
@@ -79,25 +69,8 @@ export class RunDirectory {
     }
     const lock = takeLock(join(folder, 'run.lock'));
     try {
-      for (const file of Object.values(recordFiles)) rmSync(join(folder, file), { force: true });
-      const now = clock.isoNow();
-      const manifest: Manifest = {
-        schema: 1,
-        name: description.name,
-        status: 'running',
-        seed: description.seed,
-        configuration: description.configuration,
-        source: description.source,
-        versions: describeVersions(),
-        host: describeHost(),
-        inputs: description.inputs,
-        createdAt: now,
-        updatedAt: now,
-        elapsedMs: 0,
-        spent: {},
-        completed: [],
-      };
-      const run = new RunDirectory(folder, manifest, lock, clock);
+      for (const name of [...firstLogs, ...(earlier?.logs ?? [])]) rmSync(logPath(folder, name), { force: true });
+      const run = new RunDirectory(folder, newManifest(description, clock.isoNow()), lock, clock);
       run.#writeManifest({});
       return run;
     } catch (error) {
@@ -127,9 +100,8 @@ export class RunDirectory {
       removeTemporaries(join(folder, 'models'));
       run.#cutBack();
       const configuration = description === null ? {} : { configuration: description.configuration };
-      run.#writeManifest({ status: 'running', versions: describeVersions(), host: describeHost(), ...configuration }, [
-        'reason',
-      ]);
+      const here = { versions: describeVersions(), host: describeHost() };
+      run.#writeManifest({ status: 'running', reason: null, ...here, ...configuration });
       return run;
     } catch (error) {
       lock.release();
@@ -150,15 +122,16 @@ export class RunDirectory {
     return this.#elapsedBeforeMs + (this.#clock.monotonicMs() - this.#openedMs);
   }
 
-  positions(): Positions {
-    return { rollouts: this.rollouts.position, pairs: this.pairs.position, metrics: this.metrics.position };
-  }
-
-  /** Cuts the three record files back. @throws FormatError when one of them is shorter */
-  truncateTo(positions: Positions): void {
-    this.rollouts.truncateTo(positions.rollouts);
-    this.pairs.truncateTo(positions.pairs);
-    this.metrics.truncateTo(positions.metrics);
+  /** Returns the log of a name, which is the file NAME.jsonl and is begun at the first call. After a resume it holds what
+   *  it held at the state that the run goes on from: nothing if it was begun later.
+   *  @throws ConfigError when a file of that name is there which is none of the run's */
+  log(name: string): RecordLog {
+    return (
+      this.#logs.get(name) ??
+      this.#logs.begin(name, () => {
+        this.#writeManifest({ logs: [...this.#manifest.logs, name] });
+      })
+    );
   }
 
   /** Returns the result of a unit that this or an earlier session finished, else null. */
@@ -176,12 +149,11 @@ export class RunDirectory {
    *  @param step the last step it took, counted over the whole run */
   completeUnit(unit: string, result: JsonObject, step: number = this.lastStep): void {
     invariant(this.completed(unit) === null, `unit '${unit}' is completed once`);
-    this.#syncRecords();
+    this.#logs.sync();
     const spent = this.#spending.total();
-    const entry: CompletedUnit = { unit, result, step, positions: this.positions(), spent };
+    const entry: CompletedUnit = { unit, result, step, positions: this.#logs.positions(), spent };
     this.#writeManifest({ completed: [...this.#manifest.completed, entry] });
-    for (const checkpoint of listCheckpoints(this.path))
-      if (checkpoint.unit === unit) rmSync(checkpoint.folder, { recursive: true, force: true });
+    for (const { folder } of checkpointsOf(this.path, unit)) rmSync(folder, { recursive: true, force: true });
   }
 
   /** Writes checkpoints/step-N atomically and keeps, of this unit, the best and the last.
@@ -198,10 +170,10 @@ export class RunDirectory {
     readonly state: JsonObject;
     readonly write: (folder: string) => Promise<void>;
   }): Promise<RunCheckpoint> {
-    this.#syncRecords();
+    this.#logs.sync();
     const saved = await writeCheckpointFolder(this.path, {
       ...options,
-      positions: this.positions(),
+      positions: this.#logs.positions(),
       spent: this.#spending.total(),
     });
     this.#writeManifest({});
@@ -211,25 +183,12 @@ export class RunDirectory {
 
   /** Returns the newest checkpoint of a unit in progress, or null. */
   latestCheckpoint(unit: string): RunCheckpoint | null {
-    return (
-      listCheckpoints(this.path)
-        .filter((checkpoint) => checkpoint.unit === unit)
-        .at(-1) ?? null
-    );
+    return checkpointsOf(this.path, unit).at(-1) ?? null;
   }
 
   /** Returns the checkpoint of a unit with the highest score, the earlier one of equals; null when none has a score. */
   bestCheckpoint(unit: string): RunCheckpoint | null {
-    let best: RunCheckpoint | null = null;
-    for (const checkpoint of listCheckpoints(this.path)) {
-      if (
-        checkpoint.unit === unit &&
-        checkpoint.score !== null &&
-        (best === null || checkpoint.score > (best.score ?? -Infinity))
-      )
-        best = checkpoint;
-    }
-    return best;
+    return bestOf(checkpointsOf(this.path, unit));
   }
 
   /** The step that finished units and checkpoints have reached, 0 at the start; a new unit counts on from it. */
@@ -303,29 +262,27 @@ export class RunDirectory {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      this.#syncRecords();
+      this.#logs.sync();
       this.#writeManifest({ status, ...(reason === undefined ? {} : { reason }) });
     } finally {
-      for (const log of [this.rollouts, this.pairs, this.metrics]) log.close();
+      this.#logs.close();
       this.#lock.release();
     }
   }
 
-  #syncRecords(): void {
-    for (const log of [this.rollouts, this.pairs, this.metrics]) log.sync();
-  }
-
-  #writeManifest(change: Partial<Manifest>, without: readonly (keyof Manifest)[] = []): void {
-    const next: Record<string, unknown> = {
-      ...this.#manifest,
+  /** Writes the manifest with changes. @param change.reason null takes it away */
+  #writeManifest({ reason, ...change }: Partial<Omit<Manifest, 'reason'>> & { readonly reason?: string | null }): void {
+    const { reason: before = null, ...manifest } = this.#manifest;
+    const kept = reason === undefined ? before : reason;
+    this.#manifest = {
+      ...manifest,
       ...change,
+      ...(kept === null ? {} : { reason: kept }),
       spent: this.#spent(),
       updatedAt: this.#clock.isoNow(),
       elapsedMs: Math.round(this.elapsedMs),
     };
-    for (const key of without) delete next[key];
-    writeFileAtomic(join(this.path, 'manifest.json'), `${jsonText(next, 1)}\n`);
-    this.#manifest = next as unknown as Manifest;
+    writeFileAtomic(join(this.path, 'manifest.json'), `${jsonText(this.#manifest, 1)}\n`);
   }
 
   #spent(): Manifest['spent'] {
@@ -333,88 +290,16 @@ export class RunDirectory {
     return { ...this.#manifest.spent, ...totals, generatedTokens: generatedTokens(totals) };
   }
 
-  /** Cuts the run back to the newest state that can be continued. A checkpoint that saw more records than survived
-   *  cannot be continued exactly: it is removed and the one before it is taken. */
+  /** Cuts the run back to the newest state that can be continued exactly. */
   #cutBack(): void {
-    const here = this.positions();
-    const covered = (positions: Positions): boolean =>
-      positions.rollouts <= here.rollouts && positions.pairs <= here.pairs && positions.metrics <= here.metrics;
-    const completed = [...this.#manifest.completed];
-    while (completed.length > 0 && !covered((completed.at(-1) as CompletedUnit).positions)) completed.pop();
-    if (completed.length < this.#manifest.completed.length) this.#writeManifest({ completed });
-    const done = new Set(completed.map((entry) => entry.unit));
-    let point: Positions = completed.at(-1)?.positions ?? { rollouts: 0, pairs: 0, metrics: 0 };
-    let spent = completed.length === 0 ? {} : (completed.at(-1)?.spent ?? null);
-    for (const checkpoint of listCheckpoints(this.path)) {
-      const { unit, positions } = checkpoint;
-      const later =
-        positions.metrics >= point.metrics && positions.rollouts >= point.rollouts && positions.pairs >= point.pairs;
-      if (!done.has(unit) && covered(positions) && later) {
-        point = positions;
-        spent = checkpoint.spent;
-      } else rmSync(checkpoint.folder, { recursive: true, force: true });
-    }
+    const { completed } = this.#manifest;
+    const checkpoints = listCheckpoints(this.path);
+    const point = findResumePoint(this.#logs.positions(), { completed, checkpoints });
+    if (point.completed.length < completed.length) this.#writeManifest({ completed: point.completed });
+    for (const { folder } of point.dropped) rmSync(folder, { recursive: true, force: true });
     // Dollars are not taken back: what was answered is kept, and is not paid for again.
-    if (spent !== null) this.#spending = this.#countFrom({ ...spent, cost: this.#manifest.spent['cost'] ?? 0 });
-    this.truncateTo(point);
-  }
-}
-
-/** A run that failed before it had anything to keep (a misspelt judge, a missing model) gives its folder to the next.
- */
-function failedAtOnce(folder: string): boolean {
-  const { status, completed } = readManifest(folder);
-  const isEmpty = (name: string): boolean => !existsSync(join(folder, name)) || statSync(join(folder, name)).size === 0;
-  return (
-    status === 'failed' &&
-    completed.length === 0 &&
-    listCheckpoints(folder).length === 0 &&
-    Object.values(recordFiles).every(isEmpty)
-  );
-}
-
-export interface ReadableRun {
-  readonly path: string;
-  readonly manifest: Manifest;
-  /** The report; null while there is none. */
-  readonly report: JsonObject | null;
-  readonly recordPath: (kind: keyof typeof recordFiles) => string;
-}
-
-/** Reads a run without locking it; it may still be running. @throws ConfigError, FormatError */
-export function openRun(path: string): ReadableRun {
-  const folder = resolve(path);
-  const manifest = readManifest(folder);
-  const reportPath = join(folder, 'report.json');
-  return {
-    path: folder,
-    manifest,
-    report: existsSync(reportPath) ? readJsonObject(reportPath) : null,
-    recordPath: (kind) => join(folder, recordFiles[kind]),
-  };
-}
-
-function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
-  const difference = firstDifference(
-    { ...found.configuration, limits: null },
-    { ...wanted.configuration, limits: null },
-  );
-  if (difference !== null) {
-    throw new ConfigError('the recipe is not the one this run was started with', {
-      where: folder,
-      got: `'${difference}' differs`,
-      remedy: 'Resume without naming a recipe or --set, or start a new run with another --out.',
-    });
-  }
-  for (const input of wanted.inputs) {
-    const before = found.inputs.find((entry) => entry.name === input.name);
-    if (before !== undefined && before.sha256 !== input.sha256) {
-      throw new ConfigError('an input has changed since this run was started', {
-        where: input.name,
-        expected: `sha256 ${before.sha256}`,
-        got: `sha256 ${input.sha256}`,
-        remedy: 'Restore it, or start a new run with another --out.',
-      });
-    }
+    if (point.spent !== null)
+      this.#spending = this.#countFrom({ ...point.spent, cost: this.#manifest.spent['cost'] ?? 0 });
+    this.#logs.truncateTo(point.positions);
   }
 }

@@ -35,7 +35,7 @@ export function recordUnit(run: RunDirectory, unit: string): UnitRecorder {
     },
     origin: ({ epoch, step }) => ({ stage: unit, epoch, step: baseStep + step }),
     metrics: (values, { epoch, step }) => {
-      run.metrics.append({
+      run.log('metrics').append({
         step: baseStep + step,
         epoch,
         time: Math.round(run.elapsedMs) / 1000,

@@ -250,10 +250,9 @@ describe('a report with a loop and mending', () => {
       source: { file: null, folder: '/' },
       inputs: [],
     });
-    run.metrics.append(
-      { step: 1, stage: 'mend:mend-1:twin', loss: 3 },
-      { step: 2, stage: 'mend:mend-1:twin', loss: 2 },
-    );
+    run
+      .log('metrics')
+      .append({ step: 1, stage: 'mend:mend-1:twin', loss: 3 }, { step: 2, stage: 'mend:mend-1:twin', loss: 2 });
     run.writeReport(view.report);
     run.close('done');
     expect((await readReportView(folder)).mending).toEqual([

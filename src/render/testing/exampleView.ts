@@ -121,6 +121,7 @@ export function exampleView(): ReportView {
       updatedAt: '2026-01-02T04:04:05.000Z',
       elapsedMs: 3_723_000,
       spent: { tokens: 1_234_567 },
+      logs: [],
       completed: [],
     },
     report: {

@@ -149,18 +149,23 @@ async function playRow(
       };
       for (const judge of judges.slice(1))
         verdicts[judge.name] = await judgedAgain(played, { judge, reward: plan.reward, join: pool.join });
-      run.rollouts.append(
-        ...played.map(({ dialogue }, i) =>
-          dialogueRecord(
-            dialogue,
-            Object.fromEntries(
-              Object.entries(verdicts).map(([judge, scores]) => [judge, present(scores[i], 'scores of each dialogue')]),
+      run
+        .log('rollouts')
+        .append(
+          ...played.map(({ dialogue }, i) =>
+            dialogueRecord(
+              dialogue,
+              Object.fromEntries(
+                Object.entries(verdicts).map(([judge, scores]) => [
+                  judge,
+                  present(scores[i], 'scores of each dialogue'),
+                ]),
+              ),
+              { stage: unitOf(row) },
+              null,
             ),
-            { stage: unitOf(row) },
-            null,
           ),
-        ),
-      );
+        );
       dialogues.push(...played);
     });
     for (const judge of judges) judge.check();
@@ -183,7 +188,7 @@ async function playRow(
 /** From the records of this run, whichever sitting wrote them. */
 async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
-  for await (const record of readRecords(run.rollouts.path)) {
+  for await (const record of readRecords(run.log('rollouts').path)) {
     if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
   }
   const original = (await pool.target()).name;

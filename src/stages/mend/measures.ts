@@ -73,7 +73,7 @@ async function measureModel(context: MendContext, turns: MendTurns, measuree: Me
         judge,
         reference: { ...tools.reference, tokenizerIds: [model.tokenizer.id] },
       });
-      run.rollouts.append(
+      run.log('rollouts').append(
         ...answered.map(({ dialogue, reply }, i) => ({
           ...dialogueRecord({ ...dialogue, turns: [...dialogue.turns, reply] }, {}, { stage: unit }, null),
           set,

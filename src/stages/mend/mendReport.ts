@@ -34,8 +34,8 @@ export async function mendReports({
     return parsed?.kind === 'mend' ? [{ name: parsed.stage, result: readMendResult(result, run.path) }] : [];
   });
   if (stages.length === 0) return [];
-  const replies = await recordsByUnit(run.rollouts.path, 'mendMeasure', readMeasuredReply);
-  const courses = await recordsByUnit(run.metrics.path, 'mendTraining', pointOf);
+  const replies = await recordsByUnit(run.log('rollouts').path, 'mendMeasure', readMeasuredReply);
+  const courses = await recordsByUnit(run.log('metrics').path, 'mendTraining', pointOf);
   const bootstrap = bootstrapOf(recipe);
   return stages.map(({ name, result }): MendReport => {
     const { before, measured, counts } = result;

@@ -23,7 +23,8 @@ export async function collectPairs(context: MendContext, turns: MendTurns, start
   const unit = unitKey({ kind: 'mendPairs', stage: context.stage.name });
   if (run.completed(unit) === null) await samplePairs(context, turns, start, unit);
   const pairs: MendPair[] = [];
-  for await (const record of readRecords(run.pairs.path)) if (record['stage'] === unit) pairs.push(pairOf(record));
+  for await (const record of readRecords(run.log('pairs').path))
+    if (record['stage'] === unit) pairs.push(pairOf(record));
   return pairs;
 }
 
@@ -96,7 +97,7 @@ async function samplePairs(
     left[picked] = (left[picked] ?? 0) + 1;
     return [];
   });
-  run.pairs.append(...pairs.map((pair) => recordOf(pair, unit)));
+  run.log('pairs').append(...pairs.map((pair) => recordOf(pair, unit)));
   run.completeUnit(unit, {
     dialogues: all.length,
     pairs: pairs.filter(({ heldOut: isHeldOut }) => !isHeldOut).length,

@@ -45,7 +45,7 @@ export async function collectTurns(context: MendContext): Promise<MendTurns | nu
 async function recordedFailures({ run, recipe, stage }: MendContext): Promise<readonly AnsweredTurn[]> {
   const units = new Set(stage.attacks.map((name) => unitKey({ kind: 'exploit', stage: name })));
   const { minHarm } = stage.options.failures;
-  const found = await readFailures(run.rollouts.path, {
+  const found = await readFailures(run.log('rollouts').path, {
     judge: recipe.judge.model,
     stages: (unit) => units.has(unit),
     ...(minHarm === undefined ? {} : { minHarm }),

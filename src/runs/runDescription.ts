@@ -1,0 +1,75 @@
+/** Describes what a run is asked to be, and says whether a folder holds that very run. */
+import { existsSync, statSync } from 'node:fs';
+import { ConfigError } from '../base/errors.js';
+import { firstDifference, type JsonObject } from '../base/json.js';
+import { listCheckpoints } from './checkpoints.js';
+import { describeHost, describeVersions, type InputHash, type Manifest, manifestVersion } from './manifest.js';
+import { firstLogs, logPath } from './runLogs.js';
+
+export interface RunDescription {
+  readonly name: string;
+  readonly seed: number;
+  readonly configuration: JsonObject;
+  readonly source: { readonly file: string | null; readonly folder: string };
+  readonly inputs: readonly InputHash[];
+}
+
+/** Returns the manifest of a run that has done nothing yet. */
+export function newManifest(description: RunDescription, now: string): Manifest {
+  const { name, seed, configuration, source, inputs } = description;
+  return {
+    schema: manifestVersion,
+    name,
+    status: 'running',
+    seed,
+    configuration,
+    source,
+    versions: describeVersions(),
+    host: describeHost(),
+    inputs,
+    createdAt: now,
+    updatedAt: now,
+    elapsedMs: 0,
+    spent: {},
+    logs: firstLogs,
+    completed: [],
+  };
+}
+
+/** Returns whether a run failed before it had anything to keep (a misspelt judge, a missing model): it gives its folder
+ *  to the next. */
+export function failedAtOnce(folder: string, { status, completed, logs }: Manifest): boolean {
+  const isEmpty = (path: string): boolean => !existsSync(path) || statSync(path).size === 0;
+  return (
+    status === 'failed' &&
+    completed.length === 0 &&
+    listCheckpoints(folder).length === 0 &&
+    logs.every((name) => isEmpty(logPath(folder, name)))
+  );
+}
+
+/** Refuses a run of another recipe or input; `limits` may differ. @throws ConfigError naming what differs */
+export function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
+  const difference = firstDifference(
+    { ...found.configuration, limits: null },
+    { ...wanted.configuration, limits: null },
+  );
+  if (difference !== null) {
+    throw new ConfigError('the recipe is not the one this run was started with', {
+      where: folder,
+      got: `'${difference}' differs`,
+      remedy: 'Resume without naming a recipe or --set, or start a new run with another --out.',
+    });
+  }
+  for (const input of wanted.inputs) {
+    const before = found.inputs.find((entry) => entry.name === input.name);
+    if (before !== undefined && before.sha256 !== input.sha256) {
+      throw new ConfigError('an input has changed since this run was started', {
+        where: input.name,
+        expected: `sha256 ${before.sha256}`,
+        got: `sha256 ${input.sha256}`,
+        remedy: 'Restore it, or start a new run with another --out.',
+      });
+    }
+  }
+}
