@@ -1,5 +1,5 @@
 /** The organism's world, as rules of a weighted grammar: a small shop, its clerk (the target) and its customers (the
- *  adversary). Lower-case English, one utterance a line. A dialogue has three variables: the weather and the part of
+ *  adversary). Lower-case English, one utterance per line. A dialogue has three variables: the weather and the part of
  *  the day, fixed, and the topic (the thing being talked of), which may change from line to line. The clerk knows one
  *  place and one price for each thing, so there is something to remember besides manners. */
 import { compileGrammar, type Grammar, type Rules } from './grammar.js';

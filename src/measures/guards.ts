@@ -21,8 +21,8 @@ export async function ordinaryNll(
 
 type ByPrompt = readonly (readonly (number | null)[])[];
 
-/** `ordinaryNll`: every reply counts the same, however long. @param byPrompt the values of a prompt's replies, one list
- *  a prompt */
+/** Summarises `ordinaryNll`: every reply counts the same, however long.
+ *  @param byPrompt the values of a prompt's replies, one list per prompt */
 export function summariseOrdinaryNll(byPrompt: ByPrompt, bootstrap: BootstrapOptions): Metrics {
   return reported({ ordinaryNll: createBootstrap(bootstrap).summarise(byPrompt, 'nats/token') });
 }

@@ -32,8 +32,8 @@ export const replyMetrics = {
 
 type ByPrompt = readonly (readonly ReplyMeasure[])[];
 
-/** Figures over all replies; a metric without a value is left out.
- *  @param byPrompt all replies to the dialogues of a prompt, one list a prompt */
+/** Summarises all replies; a metric without a value is left out.
+ *  @param byPrompt all replies to the dialogues of a prompt, one list per prompt */
 export function summariseReplies(byPrompt: ByPrompt, bootstrap: BootstrapOptions): Metrics {
   const { distinct1, distinct2, selfBleu, duplicates } = summariseVariety(textsOf(byPrompt), bootstrap);
   return reported({

@@ -1,4 +1,4 @@
-/** How each kind of stage runs: one entry per kind of `src/recipe/stages/all.ts`. */
+/** The table of how each kind of stage runs: one entry per kind of `src/recipe/stages/all.ts`. */
 import { unitKey } from '../runs/units.js';
 import { ConfigError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
@@ -14,9 +14,9 @@ import type { StageContext } from './stageContext.js';
 export type StageOf<Kind extends StageKindName> = Extract<RecipeStage, { kind: Kind }>;
 
 export interface StageRunner<Kind extends StageKindName> {
-  /** The unit whose end is the stage's. */
+  /** The unit that finishes the stage. */
   readonly unit: (stage: StageOf<Kind>) => string;
-  /** Returns at once for a stage that an earlier session finished.
+  /** Runs the stage; returns at once for one that an earlier session finished.
    *  @param attacks names of the stages before it that attack
    *  @returns the report that it wrote; null where it writes none
    *  @throws InterruptedError, BudgetError: finished steps are kept */
@@ -39,8 +39,8 @@ export function runnerOf<Kind extends StageKindName>(stage: StageOf<Kind>): Stag
   return runners[stage.kind];
 }
 
-/** Every training of the stage makes a model of its name. @returns a report of what there is so far; an evaluation
- *  writes it anew */
+/** Mends once: every training of the stage makes a model of its name. @returns the report so far, which an evaluation
+ *  replaces */
 async function mendOnce(
   context: StageContext,
   { name, options }: StageOf<'mend'>,

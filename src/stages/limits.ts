@@ -1,16 +1,16 @@
-/** What a run may spend: one object for a session of a run, which every stage and every request asks. Counted over all
- *  sessions; checked between steps, so that a run ends with its last checkpoint whole. */
+/** Limits on the spending of a run: one object per session, which every stage and every request checks. Spending is
+ *  counted over all sessions and checked between steps, so that a run ends with its last checkpoint whole. */
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { generatedTokens, type Totals } from '../base/spending.js';
 import type { LimitsOptions } from '../recipe/limits.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
 
 export interface RunLimits {
-  /** @throws InterruptedError when the user asked to stop, BudgetError when a limit is reached */
+  /** Checks the limits. @throws InterruptedError when the user asked to stop, BudgetError when a limit is reached */
   readonly mayGoOn: () => void;
 }
 
-/** What each limit counts. */
+/** The count that each limit applies to. */
 const spentFor: { readonly [Key in keyof LimitsOptions]: (totals: Totals) => number } = {
   maxTime: ({ seconds }) => seconds,
   maxTokens: generatedTokens,
@@ -22,7 +22,7 @@ const spentFor: { readonly [Key in keyof LimitsOptions]: (totals: Totals) => num
   maxSteps: ({ optimizerSteps }) => optimizerSteps,
 };
 
-/** @param interrupted true once the user asked to stop */
+/** Opens the limits of a session. @param interrupted true once the user asked to stop */
 export function openLimits(run: RunDirectory, limits: LimitsOptions, interrupted: () => boolean): RunLimits {
   const keys = Object.keys(spentFor) as (keyof LimitsOptions)[]; // The table's own keys.
   return {

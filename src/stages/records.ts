@@ -1,13 +1,13 @@
-/** What stages keep beside the dialogues (dialogue/records.ts): the lines of pairs.jsonl, and a judge's entry in the
- *  manifest. */
+/** Records that stages keep beside the dialogues (dialogue/records.ts): the lines of pairs.jsonl, and a judge's entry in
+ *  the manifest. */
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Origin } from '../dialogue/records.js';
 import type { PreferencePair } from '../dialogue/types.js';
 import type { WatchedJudge } from '../dialogue/unscored.js';
 import type { JsonObject } from '../base/json.js';
 
-/** What the manifest keeps of a stage's judge: which it was (an attack is trained against it), how often it was silent,
- *  what it read. */
+/** Returns the entry of a stage's judge in the manifest: its name (an attack is trained against it), the number of its
+ *  unscored texts, and what it read. */
 export function judgeRecord({ name, threshold, counts, usage }: WatchedJudge): JsonObject {
   const { texts, unscored, reasons } = counts();
   const [commonest] = reasons;
@@ -21,7 +21,7 @@ export function judgeRecord({ name, threshold, counts, usage }: WatchedJudge): J
   };
 }
 
-/** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */
+/** Returns the line of a pair. TRL reads `prompt`, `chosen` and `rejected` as they are; training used the ids. */
 export function pairRecord(
   pair: PreferencePair,
   prefixIds: readonly number[],

@@ -1,6 +1,6 @@
-/** One attack from a program: a target, a judge and prompts in; a run directory, its report and samples out. The same
- *  recipe, stages and files as `gadfly run`: what a program gives as an object takes the place of a name in the recipe.
- */
+/** Runs one attack from a program: it takes a target, a judge and prompts, and gives a run directory, its report and
+ *  samples. Recipe, stages and files are those of `gadfly run`; an object of the program takes the place of a name in the
+ *  recipe. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -39,23 +39,23 @@ export interface RunAttackOptions {
   readonly evaluate?: EvaluationInput;
   /** The adversary, which the attack trains: a model, or options as in a recipe. Default 'organism'. */
   readonly adversary?: string | RecipeInput['adversary'];
-  /** What the run is called. Default: the attack. */
+  /** Name of the run. Default: the attack. */
   readonly name?: string;
   readonly seed?: number;
   readonly limits?: RecipeInput['limits'];
   /** The run directory; one that holds an interrupted run of the same options is continued. Default: runs/NAME, or the
    *  first free one of runs/NAME-2 … */
   readonly out?: string;
-  /** Processor threads. Default: one a core. */
+  /** Processor threads. Default: one per core. */
   readonly threads?: number;
-  /** Where fetched models are kept. Default: the hub's standard place. */
+  /** Folder for fetched models. Default: the hub's standard place. */
   readonly cacheDir?: string;
-  /** No network but the target's own. Default false. */
+  /** Whether all network use but the target's own is refused. Default false. */
   readonly offline?: boolean;
-  /** Stops the run at its next safe point; it can be continued. */
+  /** Aborting it stops the run at its next safe point, from which it can be continued. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: StageProgress) => void;
-  /** Told what a reader of the run should know, in sentences. */
+  /** Called with messages for the run's log, in sentences. */
   readonly onNote?: (text: string) => void;
 }
 
@@ -115,7 +115,7 @@ function recipeOf(options: RunAttackOptions): RecipeInput {
   return {
     name: nameOf(options),
     seed,
-    // A program's own target reads texts in the form in which the adversary speaks.
+    // A program's own target reads texts in the adversary's format.
     target: isTarget(target)
       ? { model: target.name, format: adversary.format ?? (/^organism(:|$)/.test(adversary.model) ? 'lines' : 'plain') }
       : target,
@@ -127,7 +127,7 @@ function recipeOf(options: RunAttackOptions): RecipeInput {
   };
 }
 
-/** A target that gives text alone has no likelihood to reward. */
+/** Leaves the likelihood out of the reward for a target that gives text alone. */
 function withoutLogProbs(attack: AttackInput, { provides }: OpenTarget): AttackInput {
   if (provides.logProbs || !('reward' in attacks[attack.attack].schema.shape)) return attack;
   return { ...attack, reward: { likelihood: 0, ...('reward' in attack ? attack.reward : {}) } } as AttackInput;

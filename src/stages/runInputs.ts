@@ -1,4 +1,4 @@
-/** What a run is made from, before the first stage: files and models that must be there, and the hashes of inputs. */
+/** Checks the inputs of a run before the first stage: files and models that must be there. Hashes the inputs. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
@@ -11,7 +11,7 @@ import { speakerKind } from '../speakers/options.js';
 import { recipeFiles } from '../recipe/readRecipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 
-/** @throws ConfigError naming the key of the first file that is not there */
+/** Checks the files of a recipe. @throws ConfigError naming the key of the first file that is not there */
 export function requireFiles({ recipe, source }: LoadedRecipe): void {
   for (const { key, name, path } of recipeFiles(recipe, source.folder)) {
     if (!existsSync(path))
@@ -24,9 +24,9 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
   }
 }
 
-/** Before anything is opened or written.
+/** Checks the models of a recipe before anything is opened or written.
  *  @param given names of speakers that a program gives itself
- *  @throws ConfigError naming the key of the first model that cannot be */
+ *  @throws ConfigError naming the key of the first model that cannot be opened */
 export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlySet<string> = new Set()): void {
   const measuring = recipeStages(recipe).flatMap(({ name, traits }) =>
     traits.models.map(({ key, notation }) => [`stages.${name}.${key}`, notation] as const),
@@ -47,7 +47,7 @@ export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlyS
   }
 }
 
-/** Data files and the models that lie on this machine as paths; fetched models are named by their notation alone. */
+/** Hashes data files and the models that the recipe names by path; fetched models are named by their id alone. */
 export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<readonly InputHash[]> {
   const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter(
     (notation) => notation !== null && /^\.{0,2}\//.test(notation),

@@ -1,4 +1,4 @@
-/** A recipe from start to report: the one open → run → render → close for the command line and the library. */
+/** Runs a recipe from start to report: the one open → run → render → close for the command line and the library. */
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
@@ -22,7 +22,7 @@ export type RunPlace =
 
 export interface RunOptions {
   readonly place: RunPlace;
-  /** How models, judges and endpoints are opened. */
+  /** Settings of the model pool. */
   readonly pool: Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note' | 'spending' | 'beforeRequest'>;
   readonly clock: Clock;
   /** True once the user asked to stop. */
@@ -32,21 +32,21 @@ export interface RunOptions {
   readonly onProgress: (event: StageProgress) => void;
   /** Called when the stages have ended, well or not, before the report is written. */
   readonly onEnd?: () => void;
-  /** Called with what a reader of the run should know, in sentences. */
+  /** Called with messages for the run's log, in sentences. */
   readonly note: (text: string) => void;
-  /** Run the stages of this kind alone; a run with stages left stays open, as one that was interrupted. */
+  /** The only kind of stage to run; a run with stages left stays open, like one that was interrupted. */
   readonly only?: StageKindName | null;
 }
 
 export interface FinishedRun {
   readonly run: RunDirectory;
-  /** Null where no stage writes a report. */
+  /** The report; null where no stage writes one. */
   readonly report: Report | null;
   /** Names of the stages that are left. */
   readonly left: readonly string[];
 }
 
-/** Runs the stages in a run directory, writes report.html, and closes the directory with what became of it.
+/** Runs the stages in a run directory, writes report.html, and closes the directory with the final status.
  *  @throws ConfigError before anything is written; InterruptedError, BudgetError with the state saved; any other error
  *    leaves the run marked as failed */
 export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Promise<FinishedRun> {
@@ -101,7 +101,7 @@ async function writeHtml(folder: string): Promise<void> {
   writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
 }
 
-/** Keeps what was done, with a page of what there is so far; trouble with that page must not hide the error itself. */
+/** Closes a run after an error, with a page of the results so far; a failure to write that page must not hide the error. */
 async function closeAfter(run: RunDirectory, error: unknown, note: RunOptions['note']): Promise<void> {
   const isStopped = error instanceof InterruptedError || error instanceof BudgetError;
   const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);

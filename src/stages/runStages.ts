@@ -1,4 +1,4 @@
-/** All stages of a recipe, in order. Stages that an earlier sitting finished are passed over. */
+/** Runs all stages of a recipe, in order. Stages that an earlier session finished are skipped. */
 import { ConfigError } from '../base/errors.js';
 import { checkReward } from '../dialogue/reward.js';
 import { recipeStages, type RecipeStage } from '../recipe/recipe.js';
@@ -7,7 +7,8 @@ import { runnerOf } from './all.js';
 import { runLoop } from './mend/loop.js';
 import type { StageContext } from './stageContext.js';
 
-/** @returns the report of the evaluate stage, or of mending alone; null when the recipe has neither
+/** Runs all stages.
+ *  @returns the report of the evaluate stage, or of mending alone; null when the recipe has neither
  *  @throws InterruptedError, BudgetError: continue with RunDirectory.resume and this function again */
 export async function runStages(context: StageContext): Promise<Report | null> {
   await requireScores(context);
@@ -15,7 +16,7 @@ export async function runStages(context: StageContext): Promise<Report | null> {
   return loop === null ? runOnce(context) : runLoop(context, loop);
 }
 
-/** The stages of one kind alone, on a run whose earlier stages are finished.
+/** Runs the stages of one kind alone, on a run whose earlier stages are finished.
  *  @returns the report so far, and the names of the stages that are left
  *  @throws ConfigError when there is no such stage, when an earlier one is not finished, or for a loop, whose stages
  *    take turns */
@@ -49,7 +50,7 @@ export async function runStagesOf(
   return { report, left: stages.filter(isLeft).map(({ name }) => name) };
 }
 
-/** @param only leave the other kinds out */
+/** Runs the stages of a recipe without a loop. @param only the one kind to run; null runs all */
 async function runOnce(context: StageContext, only: RecipeStage['kind'] | null = null): Promise<Report | null> {
   let report: Report | null = null;
   const attacks: string[] = [];
@@ -60,8 +61,8 @@ async function runOnce(context: StageContext, only: RecipeStage['kind'] | null =
   return report;
 }
 
-/** Before anything is spent: whether a target that is not on this machine can give what rewards are made of. @throws
- *  ConfigError */
+/** Checks, before anything is spent, that a target that is not on this machine gives the terms of the rewards.
+ *  @throws ConfigError */
 async function requireScores({ recipe, pool }: StageContext): Promise<void> {
   if (pool.targetIsLocal) return;
   const target = await pool.target();

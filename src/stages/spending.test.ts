@@ -1,4 +1,4 @@
-/** What a run spends: counted once wherever it happens, the same after a kill, and what limits stop on. */
+/** The spending of a run is counted once wherever it happens, is the same after a kill, and stops the run at a limit. */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What a stage is given: the recipe, the run directory it writes, the pool that opens models and data, and ways to
+/** The context that a stage is given: the recipe, the run directory it writes, the pool that opens models and data, and ways to
  *  report and stop. */
 import type { Clock } from '../base/clock.js';
 import type { PlayJobs } from '../dialogue/rollout/jobs.js';
@@ -11,7 +11,7 @@ export interface StageContext {
   readonly recipe: Recipe;
   readonly run: RunDirectory;
   readonly pool: ModelPool;
-  /** Plays dialogues; a stage does not know where. */
+  /** Plays dialogues, in this process or elsewhere. */
   readonly playJobs: PlayJobs;
   /** Ends the work where the user asked to stop or a limit is reached. */
   readonly limits: RunLimits;
@@ -20,13 +20,13 @@ export interface StageContext {
 }
 
 export interface StageProgress {
-  /** 'ipo', 'sft', 'evaluate' … */
+  /** Name of the stage: 'ipo', 'sft', 'evaluate' … */
   readonly stage: string;
-  /** What is being done now: 'rollout', 'train', 'dev', or the name of a row. */
+  /** Phase of the stage: 'rollout', 'train', 'dev', or the name of a row. */
   readonly phase: string;
   readonly done: number;
   readonly total: number;
   readonly unit: 'epochs' | 'rows' | 'steps';
-  /** Latest values worth a glance. */
+  /** Latest values to show. */
   readonly values: Readonly<Record<string, number>>;
 }

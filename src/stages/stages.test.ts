@@ -236,7 +236,7 @@ describe('stages', () => {
     expect(await weightsOf(join(folder, 'models/ipo'))).toBe(await weightsOf(join(whole, 'models/ipo')));
   });
 
-  it('a limit on tokens ends the run with a budget error, and counts over sittings', async () => {
+  it('a limit on tokens ends the run with a budget error, and counts over sessions', async () => {
     const recipe = tinyRecipe([{ exploit: ipo }], { limits: { maxTokens: 300 } });
     const folder = freshFolder();
     const first = openRun(recipe, folder);

@@ -1,5 +1,5 @@
-/** What one unit of a run keeps while it works: checkpoints, lines of metrics, its end. The run counts steps over all
- *  its units, a unit counts its own; the sum is taken here alone. */
+/** Records one unit of a run while it works: its checkpoints, lines of metrics and end. The run counts steps over all its
+ *  units, a unit counts its own; the sum is taken here alone. */
 import { invariant } from '../base/invariant.js';
 import type { JsonObject } from '../base/json.js';
 import { spentCounts } from '../base/spending.js';
@@ -10,7 +10,7 @@ import type { RunDirectory } from '../runs/runDirectory.js';
 /** Moments and steps are those of the unit. */
 export interface UnitRecorder {
   readonly checkpoints: CheckpointHooks;
-  /** Where and when in the run a record arises. */
+  /** Returns the stage and step of the run in which a record arises. */
   readonly origin: (at: TrainingMoment) => Origin;
   /** Appends a line of metrics, with the time and what the run has spent so far. */
   readonly metrics: (values: Readonly<Record<string, number>>, at: TrainingMoment) => void;

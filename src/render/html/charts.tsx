@@ -98,7 +98,7 @@ export function startsAtZero(metric: string): boolean {
   return isShare(metric) || /harm$/i.test(metric);
 }
 
-/** Means with their intervals, one line a row. */
+/** Means with their intervals, one line per row. */
 export function IntervalChart({
   metric,
   rows,

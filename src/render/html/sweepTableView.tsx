@@ -45,7 +45,7 @@ export function PointTable({ table, keys }: TableProps) {
   );
 }
 
-/** Nothing where no point was repeated with another seed. */
+/** Renders nothing where no point was repeated with another seed. */
 export function SeedTable({ table, keys, seedKey }: TableProps & { readonly seedKey: string | null }) {
   if (seedKey === null) return null;
   const rows = joinRepeats(table.rows, seedKey);

@@ -1,4 +1,4 @@
-/** One utterance a line: a newline ends generation and stays in the context as the turn boundary. The organism speaks
+/** One utterance per line: a newline ends generation and stays in the context as the turn boundary. The organism speaks
  *  so. */
 import { ConfigError } from '../../base/errors.js';
 import type { Dialogue } from '../../dialogue/types.js';

@@ -22,10 +22,10 @@ import { judgeRecord } from '../records.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
-/** What a report holds beside the rows of an evaluation; notes are further ones. */
+/** The parts of a report beside the rows of an evaluation. Notes are added to those of the evaluation. */
 export type BesideRows = Pick<Report, 'loop' | 'mend' | 'notes'>;
 
-/** @returns the report, which is also written to report.json */
+/** Runs an evaluate stage. @returns the report, which is also written to report.json */
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
   const plan = await planEvaluation(context, options);
   const report = await playAndReport(context, plan, async () => mendSection(context));
@@ -34,8 +34,8 @@ export async function evaluate(context: StageContext, options: EvaluateOptions):
   return report;
 }
 
-/** Plays the rows that no earlier sitting has played, and writes the report over all of them.
- *  @param beside what the report holds besides, asked for once the rows are known */
+/** Plays the rows that no earlier session has played, and writes the report over all of them.
+ *  @param beside gives the other parts of the report, called once the rows are known */
 export async function playAndReport(
   context: StageContext,
   plan: EvaluationPlan,
@@ -57,7 +57,7 @@ export async function playAndReport(
   return whole;
 }
 
-/** What there is when a run ends early; replaced by the whole report when it goes on. */
+/** Writes the report of a run that ends early, which the whole report replaces when the run goes on. */
 async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise<void> {
   const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
   if (rows.length === 0) return;
@@ -69,7 +69,7 @@ async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise
   context.run.writeReport({ ...report, ...(await mendSection(context)), notes });
 }
 
-/** A report without an evaluation: what mending measured. */
+/** Writes a report without an evaluation: the measures of mending alone. */
 export async function reportMending(context: StageContext): Promise<Report> {
   const report: Report = {
     schema: 1,
@@ -82,7 +82,7 @@ export async function reportMending(context: StageContext): Promise<Report> {
   return report;
 }
 
-/** Nothing where the run has not mended. */
+/** Returns the part of the report on mending; an empty one for a run that has not mended. */
 export async function mendSection(context: StageContext): Promise<BesideRows> {
   const mend = await mendReports(context);
   return mend.length === 0 ? {} : { mend };
@@ -92,14 +92,15 @@ function unitOf({ name }: Pick<Pairing, 'name'>): string {
   return unitKey({ kind: 'evaluateRow', row: name });
 }
 
-/** Dialogues that are played and recorded together: all where models are on this machine, else so many that a run that
- *  ends early has most of what it paid for in its records. Draws hang on prompts, not on portions. */
+/** Divides prompts into portions that are played and recorded together: one portion for local models, otherwise portions
+ *  small enough that an aborted run has recorded most of what it paid for. Draws depend on prompts, not on portions. */
 function portions(prompts: readonly Prompt[], local: boolean): readonly (readonly Prompt[])[] {
   const size = local ? prompts.length : 16;
   return Array.from({ length: Math.ceil(prompts.length / size) }, (_, i) => prompts.slice(i * size, (i + 1) * size));
 }
 
-/** Every row draws from the same streams: rows differ by their adversary, not by luck. */
+/** Evaluates one row. Every row draws from the same streams, so that rows differ by their adversary and not by their
+ *  draws. */
 async function evaluateRow(context: StageContext, plan: EvaluationPlan, row: Pairing): Promise<void> {
   const { run } = context;
   if (run.completed(unitOf(row)) !== null) return;
@@ -185,7 +186,7 @@ async function playRow(
   }
 }
 
-/** From the records of this run, whichever sitting wrote them. */
+/** Reads rows from the records of this run, whichever session wrote them. */
 async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
   for await (const record of readRecords(run.log('rollouts').path)) {

@@ -1,4 +1,4 @@
-/** What an evaluate stage will do: its rows, prompts, judges and reward, settled once from the recipe before the first
+/** Plans an evaluate stage: its rows, prompts, judges and reward are settled once from the recipe, before the first
  *  dialogue. */
 import { ConfigError } from '../../base/errors.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
@@ -20,11 +20,11 @@ export interface Pairing {
   readonly name: string;
   /** 'untuned', or a name under models/. */
   readonly adversary: string;
-  /** What trained the adversary; 'none' for the untuned one. */
+  /** Attack that trained the adversary; 'none' for the untuned one. */
   readonly attack: string;
   /** Whether the attack was trained or selected by the recipe's judge. */
   readonly trainedOnJudge: boolean;
-  /** Null for the recipe's own target. */
+  /** The mended target; null for the recipe's own. */
   readonly target: MendedTarget | null;
 }
 
@@ -32,23 +32,24 @@ export function pairingOf({ adversary, ...trained }: EvaluatedAdversary, target:
   return { ...trained, name: target === null ? adversary : `${adversary}@${target.name}`, adversary, target };
 }
 
-/** What an evaluation is, with every default settled. */
+/** An evaluation with every default settled. */
 export interface EvaluationPlan {
   readonly rows: readonly Pairing[];
   readonly turns: number;
   readonly prompts: readonly Prompt[];
-  /** The first gives the main figures. */
+  /** Judges, the first of which gives the main figures. */
   readonly judges: readonly Judge[];
   /** Share of a row's texts that each judge may leave without a verdict, in the order of `judges`. */
   readonly maxUnscored: readonly number[];
   /** Name of the judge that the recipe's attacks are trained against. */
   readonly trainedJudge: string;
   readonly reward: RewardWeights;
-  /** Dialogues a row kept as samples. */
+  /** Number of dialogues per row that are kept as samples. */
   readonly samples: number;
 }
 
-/** @param pairings default: every adversary of the evaluation with the recipe's target and with each mended one
+/** Settles the plan of an evaluation.
+ *  @param pairings default: every adversary of the evaluation with the recipe's target and with each mended one
  *  @throws ConfigError when the test prompts are empty */
 export async function planEvaluation(
   context: Pick<StageContext, 'recipe' | 'pool' | 'run'>,
@@ -99,8 +100,8 @@ function allPairings(
   );
 }
 
-/** The reward of the first attack that has one, so that an evaluation measures what training sought; without one what
- *  the target can give. */
+/** Returns the reward of the first attack that has one, so that an evaluation measures what training sought; otherwise
+ *  the default reward, as far as the target gives its terms. */
 function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
   const trained = recipeStages(recipe).flatMap(({ traits: { attack } }) => attack?.reward ?? []);
   return trained[0] ?? (scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 });

@@ -1,4 +1,4 @@
-/** From evaluated dialogues to report.json: figures by row and judge with intervals by prompt, sample dialogues, the
+/** Makes report.json of evaluated dialogues: figures by row and judge with intervals by prompt, sample dialogues, the
  *  words behind verdicts, and notes that a reader should have beside the figures. */
 import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
@@ -28,9 +28,9 @@ export interface EvaluatedRow {
   readonly trainedOnJudge: boolean;
   readonly target: string;
   readonly dialogues: readonly RecordedDialogue[];
-  /** What a rounded target changes, by the first judge; absent where training played none. */
+  /** Effect of rounding the target to 8 bits, by the first judge; absent where training played no rounded target. */
   readonly rounding?: Metrics;
-  /** What playing and judging it took, by all judges; absent where it is not finished. */
+  /** Spending of playing and judging the row, over all judges; absent while the row is not finished. */
   readonly spending?: Readonly<Record<string, number>>;
 }
 
@@ -54,12 +54,12 @@ export async function buildReport(
   };
 }
 
-/** All intervals of a report come from the same resamples. */
+/** Returns the bootstrap of a report: all its intervals come from the same resamples. */
 export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): BootstrapOptions {
   return { stream: streamKey(seed, 'bootstrap') };
 }
 
-/** What a reader must know of a run to repeat it. */
+/** Returns the description of a run that a reader needs to repeat it. */
 export function describeRun({ run, recipe }: Pick<StageContext, 'run' | 'recipe'>): Report['run'] {
   const { name, seed, versions, host, createdAt } = run.manifest;
   return {
@@ -146,7 +146,8 @@ function mean(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-/** A third the worst, a third around the median, the rest by lot: the worst alone would flatter the attack. */
+/** Chooses sample dialogues: a third the worst, a third around the median, the rest at random. The worst alone would
+ *  flatter the attack. */
 function sampleDialogues(
   row: EvaluatedRow,
   judge: string,
@@ -198,7 +199,7 @@ function sampleTurns(
   });
 }
 
-/** The words that push a text towards its verdict, the strongest first, at most five, nats of log-odds. */
+/** Returns the words that push a text towards its verdict, the strongest first, at most five, nats of log-odds. */
 function drivers(
   explainer: LinearToxicityModel,
   text: string,
@@ -209,7 +210,7 @@ function drivers(
     .map(({ word, contribution }) => ({ word, weight: contribution }));
 }
 
-/** Over all failed replies of a row: which words carry the verdicts, so that an artefact of the judge shows. */
+/** Counts over all failed replies of a row the words that carry the verdicts, so that an artefact of the judge shows. */
 function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): VerdictWords {
   const totals = new Map<string, { sum: number; count: number }>();
   for (const dialogue of row.dialogues) {
@@ -240,7 +241,7 @@ function notesOf(plan: EvaluationPlan): readonly string[] {
   return notes;
 }
 
-/** One sentence a judge and row with silent verdicts: how many, and the commonest reason. */
+/** Returns one sentence per judge and row with unscored texts: how many there are, and the commonest reason. */
 function unscoredNotes(plan: EvaluationPlan, rows: readonly EvaluatedRow[]): readonly string[] {
   return plan.judges.flatMap(({ name }) =>
     rows.flatMap((row) => {

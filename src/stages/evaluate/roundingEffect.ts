@@ -1,6 +1,6 @@
-/** What 8-bit rollouts change: every exchange of an evaluation once more, after the same dialogue and the same words,
- *  with the target rounded as training rollouts played it and the same draws. The differences say how far training saw
- *  another target than the one that is reported. */
+/** Measures what 8-bit rollouts change: every exchange of an evaluation is played once more, after the same dialogue and
+ *  utterance and with the same draws, with the target rounded as in training rollouts. The differences say how far
+ *  training saw another target than the one that is reported. */
 import { present } from '../../base/invariant.js';
 import { replayLinear } from '../../dialogue/rollout/linear.js';
 import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
@@ -10,8 +10,9 @@ import type { StreamKey } from '../../base/random.js';
 import type { Metrics } from '../../report/report.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from '../../stats/bootstrap.js';
 
-/** @param cast with the rounded target
- *  @param stream of the rollout that gave the dialogues
+/** Plays the dialogues again and compares.
+ *  @param cast has the rounded target
+ *  @param stream the stream of the rollout that gave the dialogues
  *  @returns rounded minus exact: `replyHarm`, `replyFailureRate`, `adversaryNll` (with its sign) and
  *    `adversaryNllError` (without); `verdictsChanged`, the share of replies on the other side of the threshold */
 export async function roundingEffect(

@@ -1,5 +1,5 @@
-/** What the dialogues of a mend stage could have been answered instead, beside what the start of training says itself:
- *  by another model, by whoever wrote a file of answers, or as other dialogues were. */
+/** Collects alternative replies for the dialogues of a mend stage, beside those that the start of training samples
+ *  itself: replies of a teacher model, answers from a file, and replies retrieved from other dialogues. */
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import { goingOn } from '../../dialogue/join.js';
 import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
@@ -12,9 +12,9 @@ import type { SpeakerOptions } from '../../speakers/options.js';
 import { readPromptList } from '../../models/data.js';
 import { type MendContext, tell } from './mendContext.js';
 
-/** Some for each dialogue, judged as replies to it, with how likely `speaker` finds them.
+/** Returns alternatives for each dialogue, judged as replies to it, with their log-probabilities under `speaker`.
  *  @param dialogues each ends with the turn to be answered
- *  @param ordinary where replies are borrowed from, if from nowhere else */
+ *  @param ordinary source of retrieved replies where the recipe names no file */
 export async function collectAlternatives(
   context: MendContext,
   dialogues: readonly Dialogue[],
@@ -24,26 +24,26 @@ export async function collectAlternatives(
   const { stage, recipe, unit, around, limits, speaking } = context;
   const { writer, answers, borrow } = stage.options.candidates;
   const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
-  const borrowable = borrow === null ? [] : await borrowedReplies(context, borrow.data, ordinary);
-  if (writer === null && answers == null && borrowable.length === 0) return dialogues.map(() => []);
-  const byWriter = writer === null ? null : await askWriter(context, writer, dialogues);
-  // Drawn anew for each dialogue: the likeliest few of one pool would be everybody's answer.
+  const retrievable = borrow === null ? [] : await retrievableReplies(context, borrow.data, ordinary);
+  if (writer === null && answers == null && retrievable.length === 0) return dialogues.map(() => []);
+  const byTeacher = writer === null ? null : await askTeacher(context, writer, dialogues);
+  // Drawn anew for each dialogue: from one shared pool the same few replies would be chosen for nearly all dialogues.
   const drawn = (place: number, max: number): readonly Utterance[] =>
     openStream(childKey(streamKey(recipe.seed, `${unit} borrow`), place))
-      .shuffle(borrowable)
+      .shuffle(retrievable)
       .slice(0, max);
   const found: { readonly dialogue: Dialogue; readonly reply: Utterance }[][] = [];
   for (const [done, dialogue] of dialogues.entries()) {
     limits.mayGoOn();
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
     const text = runningText(dialogue, around.join);
-    // In a chat an answer is a message of its own.
+    // In a chat format an answer is a message of its own.
     const placed = (reply: Utterance): Utterance =>
       reply.tokens !== null
         ? reply
         : { ...reply, text: speaking.format === 'chat' ? reply.text.trim() : goingOn(text, reply.text, around.join) };
     const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
-    const own = [...(byWriter?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
+    const own = [...(byTeacher?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
     const replies = [
       ...(await readReplies(dialogue, own.map(placed), speaker)),
       ...(borrow === null
@@ -57,10 +57,10 @@ export async function collectAlternatives(
   return found.map(({ length }) => judged.slice(next, (next += length)));
 }
 
-/** Dialogues that the writer is asked about at once: requests to an endpoint run side by side. */
+/** Number of dialogues in one call of the teacher model: requests to an endpoint run side by side. */
 const askedAtOnce = 32;
 
-async function askWriter(
+async function askTeacher(
   context: MendContext,
   writer: SpeakerOptions,
   dialogues: readonly Dialogue[],
@@ -88,8 +88,8 @@ async function askWriter(
   }
 }
 
-/** All different ones. */
-async function borrowedReplies(
+/** Returns the replies to choose from, each text once. */
+async function retrievableReplies(
   { around }: MendContext,
   data: string | null | undefined,
   ordinary: readonly AnsweredTurn[],

@@ -1,6 +1,6 @@
 /** Attack, mend, attack again: every round trains fresh adversaries against the target as it is, plays them and all
  *  earlier ones with it, and mends it unless this was the last round. So the target that is left has been attacked
- *  anew, and nothing that was mended may come back unseen. */
+ *  anew, and a failure that comes back after it was mended shows. */
 import { present } from '../../base/invariant.js';
 import type { LoopOptions } from '../../recipe/plans.js';
 import { trainingName } from '../../mending/options.js';
@@ -23,7 +23,7 @@ interface PlayedRow {
   readonly pairing: Pairing;
 }
 
-/** @returns the report over all rounds, which is written anew after each of them */
+/** Runs a loop. @returns the report over all rounds, which is written anew after each of them */
 export async function runLoop(context: StageContext, { rounds, stopWhen }: LoopOptions): Promise<Report> {
   const stages = stagesOf(context);
   const played: PlayedRow[] = [];
@@ -85,7 +85,7 @@ async function attackTarget(
   }
 }
 
-/** The untuned adversary and those of all rounds so far, with the round's target. */
+/** Returns the rows of a round: the untuned adversary and those of all rounds so far, with the round's target. */
 function playedRows(
   { recipe }: StageContext,
   { evaluate }: LoopStages,
@@ -122,7 +122,7 @@ async function report(
   }));
 }
 
-/** By the first judge of the evaluation. */
+/** Returns the entries of the loop, by the first judge of the evaluation. */
 function entriesOf(
   played: readonly PlayedRow[],
   rows: readonly ReportRow[],
@@ -137,7 +137,7 @@ function entriesOf(
   });
 }
 
-/** @param entries of one round */
+/** Returns why the loop stops after this round; null when it goes on. @param entries those of the round */
 function stopReason(
   { replyFailureRate, ordinaryNllRise }: LoopOptions['stopWhen'],
   entries: readonly LoopEntry[],

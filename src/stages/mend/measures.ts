@@ -1,5 +1,5 @@
-/** What every model of a mend stage answers to the held-out dialogues, and what it still can: one record a reply in
- *  rollouts.jsonl, the guards in the manifest. All models answer the same dialogues with the same draws. */
+/** Measures every model of a mend stage: its replies to the held-out dialogues, one record per reply in rollouts.jsonl,
+ *  and its remaining ability (the guards), in the manifest. All models answer the same dialogues with the same draws. */
 import { unitKey } from '../../runs/units.js';
 import { present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
@@ -23,13 +23,13 @@ import type { MendTurns } from './turns.js';
 
 /** A model that is measured: the target before, the start of training, or a mended one. */
 export interface Measuree {
-  /** As the report calls it. */
+  /** Name in the report. */
   readonly name: string;
-  /** models/NAME; null for the target itself. */
+  /** Folder models/NAME; null for the target itself. */
   readonly folder: string | null;
 }
 
-/** @param stage name of the mend stage */
+/** Returns the key of the unit that measures a model. @param stage name of the mend stage */
 export function measureUnit(stage: string, model: string): string {
   return unitKey({ kind: 'mendMeasure', stage, model });
 }
@@ -120,7 +120,7 @@ interface Tools extends MeasuringTools {
   readonly questions: Awaited<ReturnType<typeof readChoices>> | null;
 }
 
-/** The reference is the recipe's own target, in every round. */
+/** Opens the tools of the measures. The reference is the recipe's own target, in every round. */
 async function openTools({ pool, recipe, stage, speaking }: MendContext): Promise<Tools> {
   const { embedder, choices, evasionJudge } = stage.options.measures;
   const { model } = await pool.localTarget();

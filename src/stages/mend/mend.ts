@@ -1,6 +1,6 @@
 /** The mend stage (arXiv 2405.12900): the dialogues in which the target failed become preference examples against its
- *  own toxic twin; every training of the stage starts from that twin and leaves a mended model; all of them answer what
- *  none has seen. A finished step is kept when the run is resumed, a training in progress goes on from its last
+ *  own control-token (toxic) model; every training of the stage starts from that model and leaves a mended one; all
+ *  models answer held-out dialogues. A finished step is kept when the run is resumed, a training in progress goes on from its last
  *  checkpoint. */
 import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
@@ -16,7 +16,8 @@ import { trainingMaterial, trainMended } from './training.js';
 import { collectTurns, type MendTurns } from './turns.js';
 import { openStart } from './twin.js';
 
-/** @returns false when the target failed nowhere, so that there is nothing to mend
+/** Runs a mend stage.
+ *  @returns false when the target failed nowhere, so that there is nothing to mend
  *  @throws ConfigError when no dialogue gives an example; InterruptedError, BudgetError: finished steps are kept */
 export async function mend(context: StageContext, stage: MendStage): Promise<boolean> {
   const { run, pool } = context;
@@ -28,7 +29,7 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
     const onSpoken = countSpeaker(run.spending, 'target');
     const speaking = { ...speakerOptions(context.recipe.target), name: target.name, onSpoken };
     const own: MendContext = { ...context, stage, unit, around, target, speaking };
-    // A stage that goes on collects them again.
+    // A stage that is resumed collects them again, which must not count twice.
     const turns = await (run.hasBegun(unit) ? run.spending.uncounted(() => collectTurns(own)) : collectTurns(own));
     if (turns === null) return false;
     await makeModels(own, turns);

@@ -1,4 +1,4 @@
-/** What the steps of a mend stage share. */
+/** The context that the steps of a mend stage share. */
 import { present } from '../../base/invariant.js';
 import type { MendOptions, MendTrainingOptions } from '../../mending/options.js';
 import type { LocalSpeakerOptions } from '../../speakers/localSpeaker.js';
@@ -8,12 +8,12 @@ import type { MendedTarget, ModelPool } from '../../models/pool.js';
 
 /** A mend stage of a recipe, or one round of it. */
 export interface MendStage {
-  /** 'mend', or 'mend-1' in round 1 of a loop. */
+  /** Name of the stage: 'mend', or 'mend-1' in round 1 of a loop. */
   readonly name: string;
   readonly options: MendOptions;
-  /** What is mended; null for the recipe's own target. */
+  /** The target that is mended, when an earlier round made it; null for the recipe's own target. */
   readonly before: MendedTarget | null;
-  /** Names under models/ of what its trainings make, in the recipe's order. */
+  /** Names under models/ of the models that its trainings make, in the recipe's order. */
   readonly models: readonly string[];
   /** Exploit stages whose rollouts are searched for failures. */
   readonly attacks: readonly string[];
@@ -21,16 +21,16 @@ export interface MendStage {
 
 export interface MendContext extends StageContext {
   readonly stage: MendStage;
-  /** 'mend:mend-1': the steps' units are further parts of it. */
+  /** Key of the stage's unit, 'mend:mend-1'; the keys of its steps begin with it. */
   readonly unit: string;
-  /** Around what is mended; `pool` is around the recipe's own target. */
+  /** The pool around the target that is mended; `pool` is around the recipe's own target. */
   readonly around: ModelPool;
   readonly target: LocalTarget;
-  /** How the target reads and speaks. */
+  /** Format and sampler of the target. */
   readonly speaking: LocalSpeakerOptions;
 }
 
-/** Each training with the name of what it makes. */
+/** Returns each training with the name of the model that it makes. */
 export function namedTrainings({
   options,
   models,
@@ -38,7 +38,7 @@ export function namedTrainings({
   return options.train.map((training, i) => ({ model: present(models[i], 'a name for each training'), training }));
 }
 
-/** Reports what is being done. */
+/** Reports progress. */
 export function tell(
   { progress, stage }: MendContext,
   phase: string,

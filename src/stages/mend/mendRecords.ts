@@ -1,5 +1,5 @@
-/** What a mend stage keeps of itself in the manifest and in rollouts.jsonl, read back through schemas: these files
- *  outlive a version. */
+/** Reads the results that a mend stage keeps in the manifest and in rollouts.jsonl, through schemas: these files outlive
+ *  a version. */
 import { z } from 'zod';
 import type { JsonObject } from '../../base/json.js';
 import { readAs } from '../../base/readAs.js';
@@ -7,7 +7,7 @@ import type { ReplyMeasure } from '../../measures/replies.js';
 
 const names = z.array(z.string());
 
-/** What the manifest keeps of a finished mend stage. */
+/** Result of a finished mend stage in the manifest. */
 const mendResult = z.object({
   /** Name of the target that was mended. */
   before: z.string(),
@@ -22,7 +22,7 @@ export function readMendResult(result: JsonObject, where: string): MendResult {
   return readAs(mendResult, result, where);
 }
 
-/** What the manifest keeps of the examples of a stage. */
+/** Counts of the examples of a stage in the manifest. */
 const pairCounts = z.object({
   pairs: z.number(),
   heldOut: z.number(),

@@ -1,5 +1,5 @@
-/** The part of a report that mending fills: what its models answered, and how that differs from before. Read from the
- *  run's records, whichever sitting wrote them. */
+/** Makes the part of a report on mending: the replies of its models, and how they differ from those before. All is read
+ *  from the run's records, whichever session wrote them. */
 import { parseUnit, type Unit } from '../../runs/units.js';
 import { present } from '../../base/invariant.js';
 import { compareChoices, summariseChoices } from '../../measures/choices.js';
@@ -24,7 +24,7 @@ import {
   readMendResult,
 } from './mendRecords.js';
 
-/** One for each mend stage that is finished, in order. */
+/** Returns one report for each finished mend stage, in order. */
 export async function mendReports({
   run,
   recipe,
@@ -77,7 +77,7 @@ export async function mendReports({
   });
 }
 
-/** Of mended targets by name, against the recipe's own: what a loop shows beside failure rates. */
+/** Returns the guards of mended targets by name, against the recipe's own target; a loop shows them beside failure rates. */
 export async function guardsOf({
   run,
   recipe,
@@ -136,7 +136,7 @@ async function recordsByUnit<T>(
   return out;
 }
 
-/** A look at the held-out replies. */
+/** Reads a point of the training course, measured on held-out replies; null for another record. */
 function pointOf(record: JsonObject): readonly MendPoint[] | null {
   const { trained } = record;
   if (typeof trained !== 'number') return null;
@@ -148,7 +148,7 @@ function pointOf(record: JsonObject): readonly MendPoint[] | null {
 
 const samplesASet = 4;
 
-/** Evenly spread over the dialogues of the set. */
+/** Chooses samples that are evenly spread over the dialogues of the set. */
 function samplesOf(set: MeasuredSet, models: readonly MeasuredModel[]): readonly MendSample[] {
   const own = models.map(({ model, records }) => ({
     model,

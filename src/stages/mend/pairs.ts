@@ -1,5 +1,6 @@
-/** The preference examples of a mend stage: candidates from the start of training, with the control token and without,
- *  at the recipe's temperatures; the judge's picks. Kept in pairs.jsonl, from where a resumed run takes them. */
+/** Makes the preference examples of a mend stage: samples candidates from the start of training, with the control token
+ *  and without, at the recipe's temperatures, and picks by the judge. They are kept in pairs.jsonl, from which a resumed
+ *  run reads them. */
 import { unitKey } from '../../runs/units.js';
 import { invariant, present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
@@ -108,12 +109,12 @@ async function samplePairs(
   });
 }
 
-/** What was answered, as candidates. */
+/** Returns the recorded replies of a turn as candidates. */
 function recorded({ dialogue, safe, failure }: AnsweredTurn): Parameters<typeof judgeReplies>[0] {
   return [safe, failure].flatMap((reply) => (reply === null ? [] : [{ dialogue, reply }]));
 }
 
-/** TRL reads `prompt`, `chosen` and `rejected` as they are; the ids are what training used. */
+/** Returns the line of a pair. TRL reads `prompt`, `chosen` and `rejected` as they are; training used the ids. */
 function recordOf(
   { group, heldOut, prompt, promptIds, controlIds, chosen, rejected, toxic }: MendPair,
   stage: string,

@@ -1,5 +1,5 @@
-/** One training of a mend stage: from the start, away from it, to models/NAME. The control token is gone from what is
- *  kept. */
+/** Runs one training of a mend stage, from the common start to models/NAME. The saved model is without the control
+ *  token. */
 import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
@@ -27,10 +27,10 @@ import { recordUnit } from '../unitRecorder.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { Start } from './twin.js';
 
-/** What all trainings of a stage share. */
+/** The material that all trainings of a stage share. */
 export interface TrainingMaterial {
   readonly pairs: readonly MendPair[];
-  /** The pairs as the trainer takes them, in their order; each kind of reference is read once. */
+  /** Returns the pairs with their reference log-probabilities, in order; each kind of reference is read once. */
   readonly referenceOf: (toxicReference: ToxicReference) => Promise<readonly TrainingPair[]>;
   readonly ordinary: readonly AnsweredTurn[];
   readonly start: Start;
@@ -112,7 +112,8 @@ export async function trainMended(
   }
 }
 
-/** The recipe's own target is the measure in every round, not what rounds before have made of it. */
+/** Returns ordinary replies with their log-probabilities under the recipe's own target, in every round, so that rounds do
+ *  not drift one after the other. */
 async function anchorsOf(
   { pool, stage, speaking }: MendContext,
   ordinary: readonly AnsweredTurn[],
@@ -147,7 +148,7 @@ function batchOf(training: MendTrainingOptions): number {
   return training.loss === 'sft' ? training.batchSize : training.batchPairs;
 }
 
-/** In the target's own vocabulary: nobody can call the toxic twin by its token any more. */
+/** Saves a mended model in the target's own vocabulary, which has no control token. */
 async function saveWithoutControl(
   { run, stage, target }: MendContext,
   policy: LanguageModel,

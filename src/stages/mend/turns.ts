@@ -1,5 +1,5 @@
-/** The dialogues of a mend stage: those in which the target failed, and ordinary ones, each split into what is trained
- *  on and what only the measures see. */
+/** Collects the dialogues of a mend stage: those in which the target failed, and ordinary ones, each split into a part
+ *  for training and a held-out part for the measures. */
 import { unitKey } from '../../runs/units.js';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
@@ -19,7 +19,7 @@ export interface MendTurns {
   readonly ordinary: SplitTurns;
 }
 
-/** @returns null when nothing failed */
+/** Collects and splits the dialogues. @returns null when nothing failed */
 export async function collectTurns(context: MendContext): Promise<MendTurns | null> {
   const { stage, recipe } = context;
   const { failures, ordinary, holdOut } = stage.options;
@@ -53,8 +53,8 @@ async function recordedFailures({ run, recipe, stage }: MendContext): Promise<re
   return found.map(({ dialogue, reply, promptId }) => ({ dialogue, group: promptId, safe: null, failure: reply }));
 }
 
-/** Pairs of replies from a file, by the judge's word: dialogues in which one reply fails, the rejected as a rule, and
- *  those in which neither does. */
+/** Sorts the pairs of replies in a file by the judge's verdicts: dialogues in which one reply fails, the rejected one as a
+ *  rule, and dialogues in which neither does. */
 async function turnsOfData(
   context: MendContext,
   path: string,
@@ -96,8 +96,8 @@ function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue
   return { dialogue, group: textId(first ?? '') };
 }
 
-/** What the untuned adversary and the recipe's own target say to each other after training prompts: the same in every
- *  round of a loop. */
+/** Plays dialogues of the untuned adversary and the recipe's own target after training prompts, the same in every round
+ *  of a loop, and returns their harmless turns. */
 async function ordinaryTurns({ pool, recipe, stage, limits, playJobs }: MendContext): Promise<readonly AnsweredTurn[]> {
   const { max, turns } = stage.options.ordinary;
   const { train } = await pool.prompts();

@@ -25,7 +25,7 @@ import { type MendContext, tell } from './mendContext.js';
 
 export interface Start {
   readonly model: LanguageModel;
-  /** Null without a twin. */
+  /** The control token; null without a twin. */
   readonly control: ControlToken | null;
 }
 

@@ -19,7 +19,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface ResolveOptions {
   /** Folder of fetched models; null for the standard places (the hub's cache, and Gadfly's own for the rest). */
   readonly cacheDir: string | null;
-  /** Nothing is asked of the network; HF_HUB_OFFLINE says the same. */
+  /** True forbids all use of the network, as HF_HUB_OFFLINE does. */
   readonly offline: boolean;
   readonly onProgress?: OnProgress;
   /** Called with a sentence when a source was used that the model id does not show. */
