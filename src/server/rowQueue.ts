@@ -1,6 +1,7 @@
 /** Rows of all requests, generated together: those that wait join the batch as soon as there is room, in the order in
  *  which they came. Drives a live batch of the engine, one step after another while there is anything to do. */
 import type { GadflyError } from '../base/errors.js';
+import { cacheShapeOf } from '../engine/models/inferenceGraph.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { reviveError, type LiveEvent, type LiveRow, type OpenLiveBatch } from '../engine/runtime/device.js';
 import { ApiError } from './apiError.js';
@@ -40,13 +41,9 @@ export async function openRowQueue(
   model: LanguageModel,
   { maxRows, cacheBytes, maxWaiting }: RowQueueOptions,
 ): Promise<RowQueue> {
-  const { layers, kvHeads, headSize } = model.architecture.config;
-  const batch = await model.device.openLiveBatch(await model.inference({ vocabulary: true }), {
-    layers,
-    kvHeads,
-    headSize,
-  });
-  const cachedTokens = Math.floor(cacheBytes / (8 * layers * kvHeads * headSize));
+  const shape = cacheShapeOf(model.architecture);
+  const batch = await model.device.openLiveBatch(await model.inference({ vocabulary: true }), shape);
+  const cachedTokens = Math.floor(cacheBytes / (8 * shape.layers * shape.kvHeads * shape.headSize));
   const waiting = new Map<number, Waiting>();
   const running = new Map<number, Waiting>();
   const dropped: number[] = [];

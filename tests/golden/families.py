@@ -23,8 +23,8 @@ from models import LENGTHS, NEW, fill, sequences, uniform
 from safetensors import safe_open
 from transformers import (AutoModelForCausalLM, AutoModelForSequenceClassification, Gemma2Config, Gemma2ForCausalLM,
                           Gemma2ForSequenceClassification, Gemma3ForCausalLM, Gemma3TextConfig,
-                          Gemma3TextForSequenceClassification, GPT2Config, GPT2ForSequenceClassification, GPTNeoXConfig,
-                          GPTNeoXForCausalLM, GPTNeoXForSequenceClassification, MistralConfig,
+                          Gemma3TextForSequenceClassification, GPT2Config, GPT2ForSequenceClassification, GPT2LMHeadModel,
+                          GPTNeoXConfig, GPTNeoXForCausalLM, GPTNeoXForSequenceClassification, LlamaConfig, LlamaForCausalLM, MistralConfig,
                           MistralForCausalLM, MistralForSequenceClassification, OPTConfig, OPTForCausalLM,
                           OPTForSequenceClassification, Phi3Config, Phi3ForCausalLM, Phi3ForSequenceClassification, Qwen2Config,
                           Qwen2ForCausalLM, Qwen2ForSequenceClassification, Qwen3Config, Qwen3ForCausalLM,
@@ -48,7 +48,27 @@ def gemma3(**more) -> Gemma3TextConfig:
         "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}, **more)
 
 
+YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=12)
+# Head sizes that are no multiple of 8: 2, 5, 12, 20 and 100.
 CONFIGS = {
+    "gpt2-heads-of-12": (GPT2LMHeadModel, GPT2Config(vocab_size=64, n_positions=48, n_embd=24, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0,
+                                                     resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)),
+    "gpt2-heads-of-5": (GPT2LMHeadModel, GPT2Config(vocab_size=64, n_positions=48, n_embd=15, n_layer=1, n_head=3, bos_token_id=0, eos_token_id=0,
+                                                    resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)),
+    "gpt-neox-heads-of-20": (GPTNeoXForCausalLM, GPTNeoXConfig(**{**SHAPE, "hidden_size": 40, "num_attention_heads": 2}, rope_parameters={
+        "rope_type": "default", "rope_theta": 1000.0, "partial_rotary_factor": 0.2})),
+    "opt-heads-of-12": (OPTForCausalLM, OPTConfig(**{**OPT, "hidden_size": 24, "num_attention_heads": 2})),
+    "llama-heads-of-2": (LlamaForCausalLM, LlamaConfig(**{**SHAPE, "hidden_size": 8})),
+    "llama-heads-of-20": (LlamaForCausalLM, LlamaConfig(**GROUPED, head_dim=20, attention_bias=True, mlp_bias=True)),
+    "llama-heads-of-100": (LlamaForCausalLM, LlamaConfig(**{**SHAPE, "hidden_size": 100, "num_attention_heads": 1, "num_hidden_layers": 1})),
+    "gemma2-heads-of-12": (Gemma2ForCausalLM, Gemma2Config(**{**GEMMA, "head_dim": 12})),
+    "qwen3-yarn": (Qwen3ForCausalLM, Qwen3Config(**GROUPED, head_dim=16, rope_parameters=YARN)),
+    "llama-yarn": (LlamaForCausalLM, LlamaConfig(**GROUPED, rope_parameters={**YARN, "beta_fast": 4.0, "beta_slow": 0.5, "truncate": False,
+                                                                             "mscale": 1.4, "mscale_all_dim": 0.7})),
+    "llama-dynamic": (LlamaForCausalLM, LlamaConfig(**GROUPED, rope_parameters={"rope_type": "dynamic", "rope_theta": 1000.0, "factor": 2.0})),
+    "qwen2-longrope": (Qwen2ForCausalLM, Qwen2Config(**{**GROUPED, "max_position_embeddings": 96}, rope_parameters={
+        "rope_type": "longrope", "rope_theta": 1000.0, "short_factor": [1.0, 1.1, 1.3, 1.6], "long_factor": [2.0, 3.0, 4.0, 5.0],
+        "original_max_position_embeddings": 48})),
     "gpt-neox": (GPTNeoXForCausalLM, GPTNeoXConfig(**NEOX)),
     "gpt-neox-serial-tied": (GPTNeoXForCausalLM, GPTNeoXConfig(**{**SHAPE, "num_attention_heads": 2}, use_parallel_residual=False,
                                                                attention_bias=False, tie_word_embeddings=True, hidden_act="gelu_new")),

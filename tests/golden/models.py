@@ -53,6 +53,16 @@ ROPE = {
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}),
     "Llama 3.2": dict(head_dim=64, max_position_embeddings=131072, rope_theta=500000.0, rope_scaling={
         "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}),
+    "dynamic": dict(head_dim=16, max_position_embeddings=64, rope_theta=10000.0, rope_scaling={"type": "dynamic", "factor": 4.0}),
+    "Qwen2.5 yarn": dict(head_dim=128, max_position_embeddings=32768, rope_theta=1000000.0, rope_scaling={
+        "type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}),
+    "yarn without a factor": dict(head_dim=64, max_position_embeddings=16384, rope_parameters={
+        "rope_type": "yarn", "rope_theta": 10000.0, "factor": None, "original_max_position_embeddings": 4096, "attention_factor": 1.25}),
+    "yarn with mscale": dict(head_dim=64, max_position_embeddings=163840, rope_theta=10000.0, rope_scaling={
+        "rope_type": "yarn", "factor": 40.0, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 0.707,
+        "original_max_position_embeddings": 4096}),
+    "yarn without truncation": dict(head_dim=96, max_position_embeddings=131072, rope_theta=150000.0, rope_scaling={
+        "rope_type": "yarn", "factor": 32.0, "beta_fast": 24.0, "beta_slow": 2.0, "truncate": False, "original_max_position_embeddings": 4096}),
 }
 
 

@@ -5,6 +5,7 @@ import { bert } from './bert.js';
 import type { RawConfig } from './configReader.js';
 import { distilbert } from './distilbert.js';
 import type { Architecture, ModelFamily } from './family.js';
+import { refuseForeignKeys } from './foreignKeys.js';
 import { gemma2 } from './gemma2.js';
 import { gemma3Text } from './gemma3.js';
 import { gpt2 } from './gpt2.js';
@@ -66,6 +67,7 @@ export function architectureOf(raw: RawConfig, head: HeadKind, where: string): A
       got: classes.join(', '),
     });
   }
+  refuseForeignKeys(raw, where);
   return family.open(raw, where);
 }
 

@@ -371,7 +371,7 @@ describe('configurations', () => {
     [{ model_type: 'gpt_neox', rotary_pct: 0.001 }, /pairs/],
     [{ model_type: 'qwen2', layer_types: ['linear_attention'] }, /layer_types[^]*sliding_attention/],
     [{ model_type: 'qwen2', num_hidden_layers: 1, layer_types: ['sliding_attention'] }, /sliding_window/],
-    [{ model_type: 'qwen2', rope_scaling: { type: 'yarn', factor: 4 } }, /default, linear, llama3, longrope[^]*yarn/],
+    [{ model_type: 'qwen2', rope_scaling: { type: 'ntk' } }, /default, linear, dynamic, yarn, longrope, llama3[^]*ntk/],
     [{ model_type: 'smollm3', no_rope_layers: [2] }, /no_rope_layers/],
     [{ model_type: 'phi3', rope_scaling: { type: 'su', long_factor: [1] } }, /short_factor/],
   ])('%j is refused with the field at fault', (config, message) => {

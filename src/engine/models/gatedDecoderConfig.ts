@@ -1,7 +1,8 @@
 /** Reading the fields that decoders of Llama's shape share, with a family's defaults. */
 import { ConfigError } from '../../base/errors.js';
 import { activationNamed } from '../nn/activation.js';
-import { parseRopeSettings, rotatablePositions, rotatedChannels, type RopeSettings } from '../nn/rope.js';
+import { rotatablePositions, rotatedChannels, type RopeSettings } from '../nn/rope.js';
+import { parseRopeSettings } from '../nn/ropeSettings.js';
 import { mostLayers, mostPositions, readConfig, type RawConfig } from './configReader.js';
 import type { GatedDecoderConfig, LayerKind } from './gatedDecoder.js';
 

@@ -3,7 +3,7 @@
  *  `configuration_gemma2.py` (defaults). */
 import { ConfigError } from '../../base/errors.js';
 import type { RopeSettings } from '../nn/rope.js';
-import { parseRopeSettings } from '../nn/rope.js';
+import { parseRopeSettings } from '../nn/ropeSettings.js';
 import { readConfig, type RawConfig } from './configReader.js';
 import type { ModelFamily } from './family.js';
 import { gatedDecoderFamily, type GatedDecoderConfig } from './gatedDecoder.js';

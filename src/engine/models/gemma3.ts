@@ -2,7 +2,8 @@
  *  sliding window, and one rotation for those layers, another for the others. Source: transformers 5.23
  *  `modeling_gemma3.py`, `configuration_gemma3.py` (Gemma3TextConfig, defaults). */
 import { ConfigError } from '../../base/errors.js';
-import { parseRopeSettings, type RopeSettings } from '../nn/rope.js';
+import type { RopeSettings } from '../nn/rope.js';
+import { parseRopeSettings } from '../nn/ropeSettings.js';
 import { isRecord } from './checkpoints/jsonFile.js';
 import { readConfig, type RawConfig } from './configReader.js';
 import type { ModelFamily } from './family.js';

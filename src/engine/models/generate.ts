@@ -2,6 +2,7 @@
 import { invariant } from '../../base/invariant.js';
 import type { StreamKey } from '../../base/random.js';
 import type { DecodeRow, SamplingOptions } from '../runtime/device.js';
+import { cacheShapeOf } from './inferenceGraph.js';
 import type { LanguageModel, Precision } from './languageModel.js';
 import { contextError, requireContext } from './requireContext.js';
 
@@ -54,9 +55,8 @@ export async function generate(
   const rows = requests.map((request, index) =>
     toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }),
   );
-  const { layers, kvHeads, headSize } = model.architecture.config;
   const program = await model.inference({ vocabulary: stopStrings.length > 0, precision });
-  const results = await model.device.decode(program, { layers, kvHeads, headSize }, rows, { keep });
+  const results = await model.device.decode(program, cacheShapeOf(model.architecture), rows, { keep });
   return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
 }
 

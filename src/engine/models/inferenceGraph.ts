@@ -7,17 +7,26 @@
  *           logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
  *  outputs  logits f32 [N, V] · logTotals f32 [N] (log Σ exp of each row of logits) ·
  *           scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
+import { cachedHeadSize } from '../nn/attention.js';
+import type { CacheShape } from '../runtime/decodeRow.js';
 import { finishGraph, type Graph } from '../tensor/graph.js';
 import { logSumExp, matmul, mul, takeRows, tanh, tokenLogProb } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
 import type { Architecture } from './family.js';
 
+/** Size of the key/value cache of a model's inference graph. */
+export function cacheShapeOf({ config }: Pick<Architecture, 'config'>): CacheShape {
+  const { layers, kvHeads, headSize } = config;
+  return { layers, kvHeads, headSize: cachedHeadSize(headSize) };
+}
+
 export function inferenceGraph(architecture: Architecture): Graph {
   const { config, head } = architecture;
   const trace = createTrace();
   const hasWindow = config.slidingWindow !== undefined;
-  const past = Array.from({ length: config.layers }, (_, layer) => {
-    const shape = ['B', config.kvHeads, 'P', config.headSize];
+  const { layers, kvHeads, headSize } = cacheShapeOf(architecture);
+  const past = Array.from({ length: layers }, (_, layer) => {
+    const shape = ['B', kvHeads, 'P', headSize];
     return {
       k: trace.input(`pastK.${String(layer)}`, 'f32', shape),
       v: trace.input(`pastV.${String(layer)}`, 'f32', shape),

@@ -18,6 +18,7 @@ import { architectureOf, classNameOf } from './all.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import type { RawConfig } from './configReader.js';
 import type { Architecture, ParameterSpec } from './family.js';
+import { readLanguageModelFile } from './heldHead.js';
 import { inferenceGraph } from './inferenceGraph.js';
 import { languageModelParameters } from './parameters.js';
 import { specialTexts, storeModel, tokenizerOf, withCheckpoint } from './storedModel.js';
@@ -79,13 +80,12 @@ export function openLanguageModel(
   return withCheckpoint(
     source,
     async (checkpoint) => {
-      const { source: where, config, tensors, chatTemplate } = checkpoint;
-      const architecture = architectureOf(config, 'language', where);
+      const { source: where, chatTemplate } = checkpoint;
+      const { architecture, tensors } = await readLanguageModelFile(checkpoint);
       const tokenizer = tokenizerOf(checkpoint);
       const weights = await loadWeights(device, languageModelParameters(architecture), tensors, {
         prefix: architecture.prefix,
         where,
-        redundant: architecture.config.tiedHead ? ['lm_head.weight'] : [],
       });
       const { name = basename(where), trainable = false } = options;
       return assembleLanguageModel(device, weights, {

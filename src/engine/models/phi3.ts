@@ -4,7 +4,7 @@
  *  tokens too, so that nothing read before could be kept: it is read up to the original context here, and longer texts
  *  are refused by length. Source: transformers 5.23 `modeling_phi3.py`, `configuration_phi3.py` (defaults),
  *  `modeling_rope_utils.py`. */
-import { parseRopeSettings } from '../nn/rope.js';
+import { parseRopeSettings } from '../nn/ropeSettings.js';
 import { readConfig } from './configReader.js';
 import type { ModelFamily } from './family.js';
 import { gatedDecoderFamily } from './gatedDecoder.js';

@@ -3,6 +3,7 @@
 import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import { plainSampling } from '../runtime/device.js';
+import { cacheShapeOf } from './inferenceGraph.js';
 import type { LanguageModel } from './languageModel.js';
 import type { Sequence } from './packSequences.js';
 import { contextError, requireContext } from './requireContext.js';
@@ -22,8 +23,7 @@ export async function scoreCompletions(
       throw contextError(model, prefix.length + completion.length, where);
     return { ids: [...prefix, ...completion], scoreFrom: prefix.length, sampling: readOnly, stream: unused };
   });
-  const { layers, kvHeads, headSize } = model.architecture.config;
-  const results = await model.device.decode(await model.inference(), { layers, kvHeads, headSize }, rows);
+  const results = await model.device.decode(await model.inference(), cacheShapeOf(model.architecture), rows);
   return results.map(({ scored }) => Float32Array.from(present(scored, 'rows ask to be scored')));
 }
 

@@ -87,7 +87,6 @@ export function openSequenceClassifier(
     const weights = await loadWeights(device, classifierParameters(architecture), tensors, {
       prefix: architecture.base.prefix,
       where,
-      redundant: [],
     });
     const { name = basename(where), trainable = false } = options;
     return assemble(device, weights, { name, architecture, tokenizer, trainable });

@@ -1,7 +1,7 @@
 /** SmolLM3: Llama in which positions do not enter every fourth layer (NoPE); those layers may have a sliding window.
  *  Source: transformers 5.23 `modeling_smollm3.py`, `configuration_smollm3.py` (defaults). */
 import { ConfigError } from '../../base/errors.js';
-import { parseRopeSettings } from '../nn/rope.js';
+import { parseRopeSettings } from '../nn/ropeSettings.js';
 import { readConfig, type RawConfig } from './configReader.js';
 import type { ModelFamily } from './family.js';
 import { gatedDecoderFamily } from './gatedDecoder.js';

@@ -3,6 +3,7 @@ import { ConfigError } from '../../base/errors.js';
 import { normal } from '../nn/init.js';
 import { architectureOf, classNameOf, encoderFamilies } from './all.js';
 import { readConfig, type RawConfig } from './configReader.js';
+import { refuseForeignKeys } from './foreignKeys.js';
 import type { ClassifierHead, EncoderFamily, TextBody } from './textBody.js';
 
 /** @param purpose 'classes': the configuration must be a classifier's; 'body': any class of a known family will do
@@ -25,6 +26,7 @@ export function textBodyOf(raw: RawConfig, purpose: 'classes' | 'body', where: s
       got: classes.join(', '),
     });
   }
+  refuseForeignKeys(raw, where);
   return encoder.open(raw, where);
 }
 

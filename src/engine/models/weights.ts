@@ -16,8 +16,6 @@ const buffers = [
 export interface MatchOptions {
   /** 'model.': the body's prefix, which a checkpoint of the bare body leaves out. */
   readonly prefix: string;
-  /** Tensors that may be present but are not read: the copy of a tied head. */
-  readonly redundant: readonly string[];
   /** The checkpoint, for messages. */
   readonly where: string;
 }
@@ -27,7 +25,7 @@ export interface MatchOptions {
 export function matchWeights(
   specs: readonly ParameterSpec[],
   tensors: ReadonlyMap<string, CheckpointTensor>,
-  { prefix, redundant, where }: MatchOptions,
+  { prefix, where }: MatchOptions,
 ): ReadonlyMap<string, CheckpointTensor> {
   const expected = new Map(
     specs.flatMap((spec) =>
@@ -41,7 +39,7 @@ export function matchWeights(
     const target = [name, prefix + name].map(newNormName).find((candidate) => expected.has(candidate));
     const spec = target === undefined ? undefined : expected.get(target);
     if (spec === undefined) {
-      if (!buffers.some((pattern) => pattern.test(name)) && !redundant.includes(name)) unexpected.push(name);
+      if (!buffers.some((pattern) => pattern.test(name))) unexpected.push(name);
     } else if (spec.shape.join() !== tensor.shape.join()) {
       misshaped.push(`${name} [${tensor.shape.join(', ')}], not [${spec.shape.join(', ')}]`);
     } else {
@@ -131,7 +129,7 @@ export async function loadBody(
   const ofBody = [...tensors].filter(([name]) =>
     [name, prefix + name].map(newNormName).some((candidate) => names.has(candidate)),
   );
-  const matched = matchWeights(kept, new Map(ofBody), { prefix, redundant: [], where });
+  const matched = matchWeights(kept, new Map(ofBody), { prefix, where });
   const store = await device.createStore([...body, ...head]);
   await writeTensors(device, store, matched);
   await drawWeights(

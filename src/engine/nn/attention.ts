@@ -14,8 +14,10 @@ import {
   lessOrEqual,
   matmul,
   mul,
+  pad,
   reshape,
   rotary,
+  slice,
   softmax,
   sub,
   tanh,
@@ -55,7 +57,7 @@ export type AttentionPattern =
       readonly past: readonly KeyValues[];
     };
 
-/** Keys and values of one layer, f32 [B, KV, tokens, D]. */
+/** Keys and values of one layer, f32 [B, KV, tokens, D], D as `cachedHeadSize` says. */
 export interface KeyValues {
   readonly k: Value;
   readonly v: Value;
@@ -206,6 +208,12 @@ function wholeAttention({ q_BTC, k_BTE, v_BTE }: TokenHeads, layout: LayerAttent
   return reshape(out_BTHD, [multiplyDims(batch, tokens), heads * headSize]);
 }
 
+/** Channels of a head in the cache. The fused kernel takes multiples of 8 alone: other heads are filled up with zeros,
+ *  which change no score and add channels of zeros to the output. */
+export function cachedHeadSize(headSize: number): number {
+  return Math.ceil(headSize / 8) * 8;
+}
+
 function cachedAttention(
   { q_BTC, k_BTE, v_BTE }: TokenHeads,
   layout: LayerAttention,
@@ -215,10 +223,19 @@ function cachedAttention(
   const { heads, kvHeads, headSize, scale, layer, window = null, softcap = 0 } = layout;
   const before = past[layer];
   invariant(before !== undefined, 'there is a past for every layer');
+  const wide = cachedHeadSize(headSize);
+  const widened = (x_BTC: Value, count: number): Value =>
+    wide === headSize
+      ? x_BTC
+      : reshape(pad(reshape(x_BTC, [batch, tokens, count, headSize]), 3, 0, wide - headSize), [
+          batch,
+          tokens,
+          count * wide,
+        ]);
   const { out, presentK, presentV } = groupQueryAttention({
-    q: q_BTC,
-    k: k_BTE,
-    v: v_BTE,
+    q: widened(q_BTC, heads),
+    k: widened(k_BTE, kvHeads),
+    v: widened(v_BTE, kvHeads),
     pastK: before.k,
     pastV: before.v,
     lastIndex: lastIndex_B,
@@ -229,8 +246,9 @@ function cachedAttention(
     scale,
     softcap,
   });
+  const out_BTHD = wide === headSize ? out : slice(reshape(out, [batch, tokens, heads, wide]), 3, 0, headSize);
   return {
-    out_NC: reshape(out, [multiplyDims(batch, tokens), heads * headSize]),
+    out_NC: reshape(out_BTHD, [multiplyDims(batch, tokens), heads * headSize]),
     present: { k: presentK, v: presentV },
   };
 }

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
-import { inverseFrequencies, parseRopeSettings, ropeTables } from './rope.js';
+import { inverseFrequencies, ropeTables } from './rope.js';
+import { parseRopeSettings } from './ropeSettings.js';
 
 interface GoldenRope {
   readonly config: Readonly<Record<string, unknown>>;
@@ -57,10 +58,10 @@ describe('rotary position embeddings', () => {
     expect(parseRopeSettings({}, 'config.json')).toEqual({ theta: 10_000, fraction: 1, scaling: { kind: 'none' } });
   });
 
-  it.each(['dynamic', 'yarn', 'proportional'])('scaling %s is refused by name, with those known', (kind) => {
+  it.each(['proportional', 'mrope'])('scaling %s is refused by name, with those known', (kind) => {
     const parse = (): unknown => parseRopeSettings({ rope_scaling: { type: kind, factor: 2 } }, 'config.json');
     expect(parse).toThrow(ConfigError);
-    expect(parse).toThrow(new RegExp(`default, linear, llama3, longrope[^]*"${kind}"`));
+    expect(parse).toThrow(new RegExp(`default, linear, dynamic, yarn, longrope, llama3[^]*"${kind}"`));
   });
 
   it('a scaling without its factor, and a partial rotation, are refused', () => {

@@ -1,10 +1,9 @@
 /** Rotary position embeddings: how many channels of a head turn, by which angle each pair of them, and the tables of
  *  cosines and sines.
  *
- *  Owns: reading the rope settings of a config.json (the old `rope_theta` + `rope_scaling` and the `rope_parameters` of
- *  transformers 5), the inverse frequencies, the tables. Arithmetic is rounded to float32 where transformers rounds, so
- *  that tables agree at large positions too, where a float32 angle is off by up to position × 6e-8 radians. Source:
- *  arXiv 2104.09864; transformers 5.23 `modeling_rope_utils.py` for the scalings. */
+ *  Owns: the inverse frequencies and the tables. Arithmetic is rounded to float32 where transformers rounds, so that
+ *  tables agree at large positions too, where a float32 angle is off by up to position × 6e-8 radians. Source: arXiv
+ *  2104.09864; transformers 5.23 `modeling_rope_utils.py` for the scalings. */
 import { ConfigError } from '../../base/errors.js';
 
 /** How the frequencies of the original context are stretched to a longer one. */
@@ -26,6 +25,19 @@ export type RopeScaling =
       readonly factors: readonly number[];
       readonly attentionFactor: number;
       readonly originalContext: number;
+    }
+  /** Frequencies that turn often within the original context stay, those that hardly turn are divided by `factor`,
+   *  those between are mixed; cosines and sines multiplied by one factor. */
+  | {
+      readonly kind: 'yarn';
+      readonly factor: number;
+      /** Turns within the original context from which on a frequency stays, and up to which it is divided. */
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      /** The bounds between which frequencies are mixed are whole numbers. */
+      readonly wholeBounds: boolean;
+      readonly attentionFactor: number;
+      readonly originalContext: number;
     };
 
 export interface RopeSettings {
@@ -36,52 +48,6 @@ export interface RopeSettings {
   readonly scaling: RopeScaling;
 }
 
-/** Settings in which families differ from Llama. */
-export interface RopeDefaults {
-  readonly theta?: number;
-  /** The key outside of the rope settings; default 'rope_theta'. */
-  readonly thetaKey?: string;
-  /** Default: all channels turn, and a configuration that says otherwise is refused. */
-  readonly fraction?: number;
-  /** Default 'partial_rotary_factor'. */
-  readonly fractionKey?: string;
-  /** Other names of scalings. */
-  readonly aliases?: Readonly<Record<string, string>>;
-}
-
-const known = ['default', 'linear', 'llama3', 'longrope'] as const;
-
-/** The rope settings of a config.json, in either spelling.
- *  @throws ConfigError for a scaling that is not known (dynamic, yarn, …) or lacks a number */
-export function parseRopeSettings(
-  config: Readonly<Record<string, unknown>>,
-  where: string,
-  defaults: RopeDefaults = {},
-): RopeSettings {
-  const parameters = objectOr(config['rope_parameters'], `${where}: rope_parameters`);
-  const legacy = objectOr(config['rope_scaling'], `${where}: rope_scaling`);
-  // transformers gives rope_scaling precedence where both are written (convert_rope_params_to_dict).
-  const settings = legacy ?? parameters ?? {};
-  const { thetaKey = 'rope_theta', fractionKey = 'partial_rotary_factor', aliases = {} } = defaults;
-  const theta = numberOr(
-    settings['rope_theta'] ?? parameters?.['rope_theta'] ?? config[thetaKey],
-    defaults.theta ?? 10_000,
-    `${where}: ${thetaKey}`,
-  );
-  const partial = settings['partial_rotary_factor'] ?? config[fractionKey];
-  const fraction = numberOr(partial, defaults.fraction ?? 1, `${where}: ${fractionKey}`);
-  if (fraction > 1 || (defaults.fraction === undefined && fraction !== 1)) {
-    throw new ConfigError('Partial rotary embeddings are not supported', {
-      where,
-      expected: `${fractionKey} 1`,
-      got: JSON.stringify(partial),
-    });
-  }
-  const named = settings['rope_type'] ?? settings['type'] ?? 'default';
-  const kind = typeof named === 'string' && Object.hasOwn(aliases, named) ? aliases[named] : named;
-  return { theta, fraction, scaling: parseScaling(kind, settings, config, where) };
-}
-
 /** Channels of a head that turn. */
 export function rotatedChannels({ fraction }: RopeSettings, headSize: number): number {
   return Math.trunc(headSize * fraction);
@@ -90,72 +56,6 @@ export function rotatedChannels({ fraction }: RopeSettings, headSize: number): n
 /** Positions that can be turned as transformers does, of a model that has `contextLength` of them. */
 export function rotatablePositions({ scaling }: RopeSettings, contextLength: number): number {
   return scaling.kind === 'longrope' ? Math.min(scaling.originalContext, contextLength) : contextLength;
-}
-
-function parseScaling(
-  kind: unknown,
-  settings: Readonly<Record<string, unknown>>,
-  config: Readonly<Record<string, unknown>>,
-  where: string,
-): RopeScaling {
-  const required = (key: string): number =>
-    numberOr(settings[key], undefined, `${where}: ${key} of rope scaling '${String(kind)}'`);
-  switch (kind) {
-    case 'default':
-      return { kind: 'none' };
-    case 'linear':
-      return { kind: 'linear', factor: required('factor') };
-    case 'llama3':
-      return {
-        kind: 'llama3',
-        factor: required('factor'),
-        lowFrequencyFactor: required('low_freq_factor'),
-        highFrequencyFactor: required('high_freq_factor'),
-        originalContext: originalContext(settings, config, where),
-      };
-    case 'longrope':
-      return longropeScaling(settings, config, where);
-    default:
-      throw new ConfigError('Unknown rope scaling', {
-        where,
-        expected: `one of ${known.join(', ')}`,
-        got: JSON.stringify(kind),
-      });
-  }
-}
-
-function originalContext(
-  settings: Readonly<Record<string, unknown>>,
-  config: Readonly<Record<string, unknown>>,
-  where: string,
-): number {
-  const key = 'original_max_position_embeddings';
-  return numberOr(config[key] ?? settings[key] ?? config['max_position_embeddings'], undefined, `${where}: ${key}`);
-}
-
-function longropeScaling(
-  settings: Readonly<Record<string, unknown>>,
-  config: Readonly<Record<string, unknown>>,
-  where: string,
-): RopeScaling {
-  const factors = settings['short_factor'];
-  if (!Array.isArray(factors) || !factors.every((each): each is number => typeof each === 'number' && each > 0)) {
-    throw new ConfigError('Unreadable rope settings', {
-      where: `${where}: short_factor`,
-      expected: 'a list of positive numbers',
-      got: JSON.stringify(factors) ?? 'nothing',
-    });
-  }
-  const original = originalContext(settings, config, where);
-  const longest = numberOr(config['max_position_embeddings'], original, `${where}: max_position_embeddings`);
-  const stretch = numberOr(settings['factor'], longest / original, `${where}: factor`);
-  const recommended = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original));
-  return {
-    kind: 'longrope',
-    factors,
-    attentionFactor: numberOr(settings['attention_factor'], recommended, `${where}: attention_factor`),
-    originalContext: original,
-  };
 }
 
 /** Radians a position turns each of the d channel pairs by, rounded to float32. Shape [d], d half of the channels that
@@ -173,6 +73,12 @@ export function inverseFrequencies(settings: RopeSettings, headSize: number): Fl
       return plain.map((f) => f / scaling.factor);
     case 'llama3':
       return plain.map((f) => llama3Frequency(f, scaling));
+    case 'yarn':
+      return yarnFrequencies(
+        Float32Array.from(plain, (_, i) => wavelength(i)),
+        theta,
+        scaling,
+      );
     case 'longrope':
       if (scaling.factors.length !== plain.length) {
         throw new ConfigError('The rope factors do not fit the heads', {
@@ -194,6 +100,27 @@ function llama3Frequency(frequency: number, scaling: Extract<RopeScaling, { kind
   return ((1 - smooth) * frequency) / factor + smooth * frequency;
 }
 
+/** @param wavelengths inverse of the plain frequencies, [d] */
+function yarnFrequencies(
+  wavelengths: Float32Array,
+  theta: number,
+  scaling: Extract<RopeScaling, { kind: 'yarn' }>,
+): Float32Array {
+  const { factor, betaFast, betaSlow, wholeBounds, originalContext } = scaling;
+  const channels = 2 * wavelengths.length;
+  const pairThatTurns = (times: number): number =>
+    (channels * Math.log(originalContext / (times * 2 * Math.PI))) / (2 * Math.log(theta));
+  const [first, last] = [pairThatTurns(betaFast), pairThatTurns(betaSlow)];
+  const low = Math.max(wholeBounds ? Math.floor(first) : first, 0);
+  const high = Math.min(wholeBounds ? Math.ceil(last) : last, channels - 1);
+  const width = high === low ? 0.001 : high - low;
+  return wavelengths.map((wavelength, i) => {
+    const kept = Math.fround(1 - Math.min(1, Math.max(0, Math.fround(Math.fround(i - low) / Math.fround(width)))));
+    const divided = Math.fround(1 / Math.fround(factor * wavelength));
+    return Math.fround(divided * Math.fround(1 - kept)) + Math.fround(Math.fround(1 / wavelength) * kept);
+  });
+}
+
 export interface RopeTables {
   /** Cosines and sines, row-major [positions, d]. */
   readonly cos: Float32Array;
@@ -207,7 +134,8 @@ export interface RopeTables {
 export function ropeTables(settings: RopeSettings, headSize: number, positions: number): RopeTables {
   const frequencies = inverseFrequencies(settings, headSize);
   const width = frequencies.length;
-  const factor = settings.scaling.kind === 'longrope' ? settings.scaling.attentionFactor : 1;
+  const { scaling } = settings;
+  const factor = scaling.kind === 'longrope' || scaling.kind === 'yarn' ? scaling.attentionFactor : 1;
   const cos = new Float32Array(positions * width);
   const sin = new Float32Array(positions * width);
   for (let p = 0; p < positions; p++) {
@@ -218,24 +146,4 @@ export function ropeTables(settings: RopeSettings, headSize: number, positions: 
     });
   }
   return { cos, sin, positions, width };
-}
-
-function objectOr(value: unknown, where: string): Readonly<Record<string, unknown>> | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new ConfigError('Unreadable rope settings', { where, expected: 'an object', got: JSON.stringify(value) });
-  }
-  return value as Readonly<Record<string, unknown>>; // checked just above
-}
-
-function numberOr(value: unknown, otherwise: number | undefined, where: string): number {
-  const chosen = value ?? otherwise;
-  if (typeof chosen !== 'number' || !(chosen > 0)) {
-    throw new ConfigError('Unreadable rope settings', {
-      where,
-      expected: 'a positive number',
-      got: JSON.stringify(chosen),
-    });
-  }
-  return chosen;
 }

@@ -1,6 +1,7 @@
 /** For tests: the logits of a model at every position, which generation never asks for. */
 import { present } from '../../../base/invariant.js';
 import { f32Tensor, i64Tensor, type HostTensor } from '../../runtime/hostTensor.js';
+import { cacheShapeOf } from '../inferenceGraph.js';
 import type { LanguageModel } from '../languageModel.js';
 import { packSequences } from '../packSequences.js';
 
@@ -13,7 +14,7 @@ export async function allLogits(
   model: LanguageModel,
   rows: readonly (readonly number[])[],
 ): Promise<readonly (readonly Float32Array[])[]> {
-  const { layers, kvHeads, headSize } = model.architecture.config;
+  const { layers, kvHeads, headSize } = cacheShapeOf(model.architecture);
   const { ids_BT, positions_BT } = packSequences(rows.map((prefix) => ({ prefix, completion: [] })));
   const [B = 0, T = 0] = ids_BT.dims;
   const empty = f32Tensor([B, kvHeads, 0, headSize], []);
