@@ -23,9 +23,9 @@ export function benchCache(environment: Readonly<Record<string, string | undefin
 
 /** A folder in Hugging Face layout, float32: peers read no GGUF and compute in the type that is stored, so anything
  *  else is rewritten. */
-export async function modelFolder(notation: string, cacheDir: string, say: Say): Promise<string> {
-  const resolved = await resolveModel(notation, { cacheDir: null, offline: false, onNotice: say });
-  if (resolved.kind !== 'local') throw new ConfigError('a remote model cannot be measured', { got: notation });
+export async function modelFolder(modelId: string, cacheDir: string, say: Say): Promise<string> {
+  const resolved = await resolveModel(modelId, { cacheDir: null, offline: false, onNotice: say });
+  if (resolved.kind !== 'local') throw new ConfigError('a remote model cannot be measured', { got: modelId });
   const path = resolve(resolved.path);
   if (!path.toLowerCase().endsWith('.gguf') && (await isFloat32(path))) return path;
   const folder = join(modelsFolder(cacheDir), `${basename(path)}-${fingerprint(path)}`);

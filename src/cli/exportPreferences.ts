@@ -27,7 +27,7 @@ import { openPool } from './poolSettings.js';
 /** The source of safe answers. */
 export type AlternativeSource =
   | { readonly kind: 'sample' }
-  | { readonly kind: 'model'; readonly notation: string }
+  | { readonly kind: 'model'; readonly model: string }
   | { readonly kind: 'file'; readonly path: string };
 
 export interface ExportOptions {
@@ -101,10 +101,10 @@ async function answer(
   const { alternatives, folder, samples, seed } = options;
   if (alternatives.kind === 'file') return answersOfFile(failures, style, alternatives.path, leaveOut);
   // Another model on this machine reads the dialogues as the target does; --set can say otherwise.
-  const isLocal = alternatives.kind === 'model' && speakerKind(alternatives.notation) === 'local';
+  const isLocal = alternatives.kind === 'model' && speakerKind(alternatives.model) === 'local';
   const model =
     alternatives.kind === 'model'
-      ? [`target.model=${alternatives.notation}`, ...(isLocal ? [`target.format=${style.format}`] : [])]
+      ? [`target.model=${alternatives.model}`, ...(isLocal ? [`target.format=${style.format}`] : [])]
       : [];
   const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
   const pool = openPool(loaded, context);

@@ -8,13 +8,13 @@ import type { Device } from '../engine/runtime/device.js';
 import { judgeSchema } from '../speakers/judges/options.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { JudgeSpec } from '../speakers/judges/judgeKind.js';
-import { splitNotations } from '../speakers/judges/splitNotations.js';
+import { splitNames } from '../speakers/judges/splitNames.js';
 import type { CommandContext } from './command.js';
 import { cacheFolder, isOffline } from './modelCache.js';
 
 /** The flags that concern judges. */
 export interface JudgeFlags {
-  /** Notations, each perhaps several with commas between. */
+  /** Names of judges, each perhaps several with commas between. */
   readonly names: readonly string[];
   readonly threshold: number | undefined;
   /** 'key=value' of a recipe's `judge:`; a judge takes the keys that its kind has. */
@@ -24,7 +24,7 @@ export interface JudgeFlags {
 /** @throws ConfigError for a key that no judge has, or a value of another type */
 export function judgeSpecs({ names, threshold, set }: JudgeFlags): readonly JudgeSpec[] {
   const options = Object.fromEntries(set.map(readOption));
-  return names.flatMap(splitNotations).map((model) => {
+  return names.flatMap(splitNames).map((model) => {
     const read = judgeSchema.safeParse({ model, ...options });
     if (!read.success)
       throw new ConfigError('An option of the judge cannot be used', {
@@ -56,9 +56,9 @@ export async function withJudges<T>(
   let device: Promise<Device> | null = null;
   const { terminal, globals } = context;
   const models = new Map<string, Promise<LanguageModel>>();
-  const openModel = (notation: string): Promise<LanguageModel> => {
-    let opened = models.get(notation);
-    if (opened === undefined) models.set(notation, (opened = openOn(openDevice, notation, context)));
+  const openModel = (modelId: string): Promise<LanguageModel> => {
+    let opened = models.get(modelId);
+    if (opened === undefined) models.set(modelId, (opened = openOn(openDevice, modelId, context)));
     return opened;
   };
   const openDevice = (): Promise<Device> =>
@@ -80,13 +80,9 @@ export async function withJudges<T>(
   }
 }
 
-async function openOn(
-  device: () => Promise<Device>,
-  notation: string,
-  context: CommandContext,
-): Promise<LanguageModel> {
+async function openOn(device: () => Promise<Device>, modelId: string, context: CommandContext): Promise<LanguageModel> {
   const { localModelPath } = await import('./openModel.js');
   const { openLanguageModel } = await import('../engine/models/languageModel.js');
-  const path = await localModelPath(notation, context, 'a judge');
-  return openLanguageModel(await device(), path, { name: notation });
+  const path = await localModelPath(modelId, context, 'a judge');
+  return openLanguageModel(await device(), path, { name: modelId });
 }

@@ -1,4 +1,4 @@
-/** From the notation of a model to an open one, for commands that use a single model. */
+/** Opens a model by its id, for commands that use a single model. */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from '../base/errors.js';
 import type { Checkpoint } from '../engine/models/checkpoints/checkpoint.js';
@@ -16,10 +16,10 @@ export function openCommandDevice({ globals }: Pick<CommandContext, 'globals'>):
   return openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device });
 }
 
-/** The path of a local model; fetches it when it is not there yet. @throws ConfigError for remote notations */
-export async function localModelPath(notation: string, context: CommandContext, task: string): Promise<string> {
+/** The path of a local model; fetches it when it is not there yet. @throws ConfigError for remote models */
+export async function localModelPath(modelId: string, context: CommandContext, task: string): Promise<string> {
   const { globals, terminal, progress } = context;
-  const resolved = await resolveModel(notation, {
+  const resolved = await resolveModel(modelId, {
     cacheDir: cacheFolder(globals, terminal.environment),
     offline: isOffline(terminal.environment),
     onProgress: fetchProgress(progress),
@@ -29,29 +29,25 @@ export async function localModelPath(notation: string, context: CommandContext, 
   progress.stop();
   if (resolved.kind === 'local') return resolved.path;
   throw new ConfigError(`${task} needs a model on this machine`, {
-    got: notation,
+    got: modelId,
     remedy: 'Name a folder of a model or an adapter, a .gguf file, hf:org/name, smollm2 or organism.',
   });
 }
 
-/** A model at rest, by its notation; the base of an adapter is found as other models are. */
-export async function openLocalCheckpoint(
-  notation: string,
-  context: CommandContext,
-  task: string,
-): Promise<Checkpoint> {
+/** Opens the checkpoint of a model by its id; the base of an adapter is found as other models are. */
+export async function openLocalCheckpoint(modelId: string, context: CommandContext, task: string): Promise<Checkpoint> {
   const find = (model: string): Promise<string> => localModelPath(model, context, task);
-  return openCheckpoint(await find(notation), find);
+  return openCheckpoint(await find(modelId), find);
 }
 
 /** Opens a model, hands it over, and closes the device whatever happens. */
 export async function withModel<T>(
-  notation: string,
+  modelId: string,
   context: CommandContext,
   task: string,
   use: (model: LanguageModel) => Promise<T>,
 ): Promise<T> {
-  const path = await localModelPath(notation, context, task);
+  const path = await localModelPath(modelId, context, task);
   const device = await openCommandDevice(context);
   try {
     return await use(

@@ -75,11 +75,11 @@ async function openAdapted(
   lora: LoraConfig,
   name: string,
 ): Promise<Handle<LanguageModel>> {
-  const notation = recipe.adversary.model;
-  const open = notation === recipe.target.model ? (await targets.localTarget()).model : await targets.known(notation);
+  const modelId = recipe.adversary.model;
+  const open = modelId === recipe.target.model ? (await targets.localTarget()).model : await targets.known(modelId);
   const base =
-    open === null ? ownedModel(await source.openModel(notation, { trainable: false, name: notation })) : borrowed(open);
-  const where = /^[./~]/.test(notation) ? await source.modelPath(notation) : notation;
+    open === null ? ownedModel(await source.openModel(modelId, { trainable: false, name: modelId })) : borrowed(open);
+  const where = /^[./~]/.test(modelId) ? await source.modelPath(modelId) : modelId;
   const model = await adaptLanguageModel(base.value, lora, { seed: recipe.seed, name, source: where });
   return owned(model, async () => {
     await model.close();
@@ -135,11 +135,11 @@ export async function openReference(
   { recipe, source, targets }: AdversaryParts,
   adversary: LanguageModel,
 ): Promise<Handle<LanguageModel> | null> {
-  const notation = recipe.reference ?? recipe.adversary.model;
-  if (notation === recipe.target.model) return null;
+  const modelId = recipe.reference ?? recipe.adversary.model;
+  if (modelId === recipe.target.model) return null;
   const open =
-    notation === recipe.adversary.model && adversary.base !== null ? adversary.base : await targets.known(notation);
+    modelId === recipe.adversary.model && adversary.base !== null ? adversary.base : await targets.known(modelId);
   return open === null
-    ? ownedModel(await source.openModel(notation, { trainable: false, name: notation }))
+    ? ownedModel(await source.openModel(modelId, { trainable: false, name: modelId }))
     : borrowed(open);
 }

@@ -24,10 +24,10 @@ export interface JudgesOptions {
 export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Promise<Judge> {
   const { recipe, source, targets, requests, cacheDir, offline, given } = options;
   const openModel = oncePerKey(
-    (notation: string) =>
-      notation === recipe.target.model
+    (modelId: string) =>
+      modelId === recipe.target.model
         ? targets.localTarget().then(({ model }) => model)
-        : source.openModel(notation, { trainable: false, name: notation }),
+        : source.openModel(modelId, { trainable: false, name: modelId }),
     String,
   );
   const open = (spec: JudgeSpec, beforeRequest: () => void): Promise<Judge> =>

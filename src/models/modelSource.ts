@@ -21,10 +21,10 @@ export interface ModelSource {
   /** Returns a path of the recipe as a path of this machine. */
   readonly locate: (path: string) => string;
   /** Returns the file or folder of a model on this machine, fetched where it is not here. */
-  readonly modelPath: (notation: string) => Promise<string>;
+  readonly modelPath: (modelId: string) => Promise<string>;
   /** Opens a model, which the caller closes. */
   readonly openModel: (
-    notation: string,
+    modelId: string,
     options: { readonly trainable: boolean; readonly name: string },
   ) => Promise<LanguageModel>;
 }
@@ -32,17 +32,17 @@ export interface ModelSource {
 export function createModelSource(options: ModelSourceOptions, device: () => Promise<Device>): ModelSource {
   const { folder, cacheDir, offline, onFetch, models = {} } = options;
   const locate = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
-  const modelPath = async (notation: string): Promise<string> => {
-    const given = models[notation];
+  const modelPath = async (modelId: string): Promise<string> => {
+    const given = models[modelId];
     if (given !== undefined) return given;
-    const resolved = await resolveModel(notation.startsWith('.') ? locate(notation) : notation, {
+    const resolved = await resolveModel(modelId.startsWith('.') ? locate(modelId) : modelId, {
       cacheDir,
       offline,
       ...(onFetch === undefined ? {} : { onProgress: onFetch }),
     });
     if (resolved.kind === 'local') return resolved.path;
     throw new ConfigError('a remote model cannot take this part', {
-      got: notation,
+      got: modelId,
       expected: 'a model on this machine',
     });
   };
@@ -50,7 +50,7 @@ export function createModelSource(options: ModelSourceOptions, device: () => Pro
     device,
     locate,
     modelPath,
-    openModel: async (notation, { trainable, name }) =>
-      openLanguageModel(await device(), await modelPath(notation), { trainable, name, resolveBase: modelPath }),
+    openModel: async (modelId, { trainable, name }) =>
+      openLanguageModel(await device(), await modelPath(modelId), { trainable, name, resolveBase: modelPath }),
   };
 }

@@ -19,7 +19,7 @@ export interface Targets {
   /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
   readonly rolloutTarget: () => Promise<OpenTarget>;
   /** Returns a target's model with this id if it is open already, else null. It stays its owner's. */
-  readonly known: (notation: string) => Promise<LanguageModel> | null;
+  readonly known: (modelId: string) => Promise<LanguageModel> | null;
   /** Frees the target's own weights. */
   readonly close: () => Promise<void>;
 }
@@ -37,11 +37,11 @@ export interface TargetsOptions {
 }
 
 export function openTargets({ recipe, source, requests, given, name, knownOutside }: TargetsOptions): Targets {
-  const notation = recipe.target.model;
+  const modelId = recipe.target.model;
   const { spending } = requests;
-  const targetIsLocal = given === undefined && speakerKind(notation) === 'local';
+  const targetIsLocal = given === undefined && speakerKind(modelId) === 'local';
   const localTarget = once(async () => {
-    const model = await source.openModel(notation, { trainable: false, name: notation });
+    const model = await source.openModel(modelId, { trainable: false, name: modelId });
     return createLocalTarget(model, {
       ...speakerOptions(recipe.target),
       ...(name === undefined ? {} : { name }),
@@ -63,7 +63,7 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
       targetIsLocal ? rolloutTargetOf(await localTarget(), recipe, spending) : target(),
     ),
     known: (wanted) =>
-      localTarget.started() && wanted === notation
+      localTarget.started() && wanted === modelId
         ? localTarget().then(({ model }) => model)
         : (knownOutside?.(wanted) ?? null),
     close: async () => {

@@ -118,15 +118,15 @@ interface ModelFacts {
 function modelFacts(
   { source }: LoadedRecipe,
   { threads, device, cacheDir, environment, benchFlags }: PlanningMachine,
-): (notation: string) => Promise<ModelFacts> {
-  return async (notation) => {
-    if (speakerKind(notation) !== 'local')
-      return { name: notation, path: null, rates: null, isRemote: true, command: '' };
-    const local = notation.startsWith('.') ? resolve(source.folder, notation) : notation;
+): (modelId: string) => Promise<ModelFacts> {
+  return async (modelId) => {
+    if (speakerKind(modelId) !== 'local')
+      return { name: modelId, path: null, rates: null, isRemote: true, command: '' };
+    const local = modelId.startsWith('.') ? resolve(source.folder, modelId) : modelId;
     const path = await pathHere(local, cacheDir, environment);
-    const name = notation.startsWith('.') ? relativePath(local) : notation;
+    const name = modelId.startsWith('.') ? relativePath(local) : modelId;
     return {
-      name: notation,
+      name: modelId,
       path,
       isRemote: false,
       rates: path === null ? null : readRates(cacheDir, rateKey(path, { threads, device })),
@@ -142,12 +142,12 @@ function relativePath(path: string): string {
 
 /** Only what is here already: an estimate fetches nothing. */
 async function pathHere(
-  notation: string,
+  modelId: string,
   cacheDir: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string | null> {
   try {
-    const resolved = await resolveModel(notation, { cacheDir, offline: true, environment });
+    const resolved = await resolveModel(modelId, { cacheDir, offline: true, environment });
     return resolved.kind === 'local' ? resolved.path : null;
   } catch (error) {
     if (error instanceof EnvironmentError) return null;

@@ -4,7 +4,7 @@ import type { JudgeOptions } from '../speakers/judges/options.js';
 type Judge = Pick<JudgeOptions, 'model' | 'template' | 'members'>;
 
 /** Word lists, model folders and GGUF files, prompt templates, those of members included; what is fetched is named by
- *  its notation alone. */
+ *  its name alone. */
 export function judgeFiles({ model, template, members = [] }: Judge): readonly string[] {
   const [, inner = null] = /^(?:mean|max|vote)\((.*)\)$/.exec(model) ?? [];
   const parts = inner === null ? [model] : inner.split(/[(),]/).map((part) => part.trim());

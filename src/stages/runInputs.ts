@@ -29,20 +29,20 @@ export function requireFiles({ recipe, source }: LoadedRecipe): void {
  *  @throws ConfigError naming the key of the first model that cannot be opened */
 export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlySet<string> = new Set()): void {
   const measuring = recipeStages(recipe).flatMap(({ name, traits }) =>
-    traits.models.map(({ key, notation }) => [`stages.${name}.${key}`, notation] as const),
+    traits.models.map(({ key, model }) => [`stages.${name}.${key}`, model] as const),
   );
   const speakers = recipeSpeakers(recipe).map(
     ({ path, speaker }) => [[...path, 'model'].join('.'), speaker.model] as const,
   );
   const named = [...speakers, ['reference', recipe.reference], ...measuring] as const;
-  for (const [key, notation] of named) {
-    if (notation === null || given.has(notation) || speakerKind(notation) !== 'local') continue;
+  for (const [key, modelId] of named) {
+    if (modelId === null || given.has(modelId) || speakerKind(modelId) !== 'local') continue;
     try {
-      requireModel(notation.startsWith('.') ? resolve(source.folder, notation) : notation);
+      requireModel(modelId.startsWith('.') ? resolve(source.folder, modelId) : modelId);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const { where, ...details } = error.details;
-      throw new ConfigError('no such model', { ...details, where: key, got: notation, cause: error });
+      throw new ConfigError('no such model', { ...details, where: key, got: modelId, cause: error });
     }
   }
 }
@@ -50,12 +50,12 @@ export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlyS
 /** Hashes data files and the models that the recipe names by path; fetched models are named by their id alone. */
 export async function hashInputs({ recipe, source }: LoadedRecipe): Promise<readonly InputHash[]> {
   const models = [...recipeSpeakers(recipe).map(({ speaker }) => speaker.model), recipe.reference].filter(
-    (notation) => notation !== null && /^\.{0,2}\//.test(notation),
+    (modelId) => modelId !== null && /^\.{0,2}\//.test(modelId),
   );
   models.push(...recipeJudges(recipe).flatMap(({ judge }) => judgeFiles(judge)));
   const named = [
     ...recipeFiles(recipe, source.folder),
-    ...models.map((notation) => ({ name: notation ?? '', path: resolve(source.folder, notation ?? '') })),
+    ...models.map((modelId) => ({ name: modelId ?? '', path: resolve(source.folder, modelId ?? '') })),
   ];
   const byName = new Map(named.map(({ name, path }) => [name, path]));
   const out: InputHash[] = [];

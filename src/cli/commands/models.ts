@@ -156,7 +156,7 @@ function describeDtypes(checkpoint: Checkpoint): string {
     .join(', ');
 }
 
-function describe(notation: string, path: string, checkpoint: Checkpoint): JsonObject {
+function describe(modelId: string, path: string, checkpoint: Checkpoint): JsonObject {
   const { config, tensors, tokenizerFiles, chatTemplate, adapter } = checkpoint;
   const parameters = [...tensors.values()].reduce(
     (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
@@ -165,7 +165,7 @@ function describe(notation: string, path: string, checkpoint: Checkpoint): JsonO
   const number = (...keys: readonly string[]): number | null =>
     keys.map((key) => config[key]).find((value) => typeof value === 'number') ?? null;
   return {
-    model: notation,
+    model: modelId,
     path,
     bytes: sizeOf(path),
     type: typeof config['model_type'] === 'string' ? config['model_type'] : null,

@@ -118,7 +118,7 @@ function formFlag(flags: FlagValues): 'text' | 'chat' | null {
 /** A name that ends as a file of lines does is a file. */
 function alternativesOf(source: string): AlternativeSource {
   if (source === 'sample') return { kind: 'sample' };
-  if (!/\.jsonl$/.test(source)) return { kind: 'model', notation: source };
+  if (!/\.jsonl$/.test(source)) return { kind: 'model', model: source };
   if (!existsSync(source)) throw new ConfigError('no such file', { where: '--alternatives', got: source });
   return { kind: 'file', path: source };
 }

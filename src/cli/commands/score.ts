@@ -36,11 +36,11 @@ export const scoreCommand: CommandDefinition = {
     'gadfly score --model smollm2 --pairs pairs.jsonl',
   ],
   run: async (_argument, flags, context) => {
-    const notation = modelFlag(flags);
+    const modelId = modelFlag(flags);
     const pairs = pairsOf(flags);
     const { withModel } = await import('../openModel.js');
     const { scoreCompletions } = await import('../../engine/models/scoreCompletions.js');
-    return withModel(notation, context, 'score', async (model) => {
+    return withModel(modelId, context, 'score', async (model) => {
       const prepared = pairs.map((pair, i) =>
         prepare(model, pair, flags['chat'] === true, pairs.length === 1 ? 'the pair' : `pair ${i + 1}`),
       );
@@ -68,7 +68,7 @@ export const scoreCommand: CommandDefinition = {
         showText(completion, 80),
       ]);
       return {
-        json: { model: notation, results },
+        json: { model: modelId, results },
         text: formatTable(['sum nats', 'mean', 'tokens', 'completion'], rows, [0, 1, 2]),
       };
     });

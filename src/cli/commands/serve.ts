@@ -40,13 +40,13 @@ export const serveCommand: CommandDefinition = {
     'curl http://127.0.0.1:8321/v1/models -H "Authorization: Bearer TOKEN"',
   ],
   run: async (_argument, flags, context) => {
-    const notation = modelFlag(flags);
+    const modelId = modelFlag(flags);
     const port = portOf(flags);
     const token = tokenOf(flags, context);
     const { withModel } = await import('../openModel.js');
     const { serveModel } = await import('../../server/serveModel.js');
-    return withModel(notation, context, 'serve', async (model) => {
-      const name = textFlag(flags, 'name') ?? notation;
+    return withModel(modelId, context, 'serve', async (model) => {
+      const name = textFlag(flags, 'name') ?? modelId;
       const stopped = new Promise<void>((resolve) => {
         context.terminal.onInterrupt(resolve);
       });

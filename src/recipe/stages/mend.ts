@@ -18,7 +18,7 @@ export const mend: StageKind<typeof mendSchema> = {
       { key: 'candidates.borrow.data', name: candidates.borrow?.data },
       { key: 'measures.choices', name: measures.choices },
     ],
-    models: (['embedder', 'evasionJudge'] as const).map((key) => ({ key: `measures.${key}`, notation: measures[key] })),
+    models: (['embedder', 'evasionJudge'] as const).map((key) => ({ key: `measures.${key}`, model: measures[key] })),
     speakers:
       candidates.writer === null
         ? []

@@ -27,7 +27,7 @@ export interface StageTraits {
   /** Judges beside the recipe's own; paths start at its options. */
   readonly judges: readonly { readonly path: readonly (string | number)[]; readonly judge: JudgeOptions }[];
   /** Models on this machine that it opens beside the recipe's own, by key of its options. */
-  readonly models: readonly { readonly key: string; readonly notation: string | null }[];
+  readonly models: readonly { readonly key: string; readonly model: string | null }[];
   /** Models that speak in it beside the recipe's own; paths start at its options. */
   readonly speakers: readonly {
     readonly role: 'writer';

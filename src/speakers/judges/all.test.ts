@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-/** One judge of every kind, by the notation a user would write. */
+/** One judge of every kind, by the name that a user would write. */
 const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   'linear-toxicity': 'linear-toxicity',
   'insult-words': 'insult-words',
@@ -38,7 +38,7 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   function: 'function',
 };
 
-/** A judge that is a function has no notation: a program makes it. */
+/** A judge that is a function has no name in a recipe: a program makes it. */
 async function open(model: string, threshold?: number): Promise<Judge> {
   if (model !== 'function') return openJudge({ model, threshold }, deps);
   const score = (asked: readonly string[]): readonly number[] =>
@@ -115,7 +115,7 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
     expect(await judge.judge(textItems(asked))).toEqual(await judge.judge(textItems(asked)));
   });
 
-  it('carries its notation as name and takes another threshold', async () => {
+  it('carries the name that a recipe gives it and takes another threshold', async () => {
     const usual = await open(model);
     const strict = await open(model, 0);
     expect(strict.name).toBe(usual.name);

@@ -21,12 +21,12 @@ export const judgeKinds = {
   function: functionKind,
 } as const satisfies Record<string, JudgeKind>;
 
-/** A judge by its notation. Judges keep no resources of their own: a model's memory goes with the device.
+/** Opens a judge by its name. Judges keep no resources of their own: a model's memory goes with the device.
  *  @throws ConfigError for a name that no kind knows, or an option that the kind does not have */
 export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge> {
   const kind = Object.values<JudgeKind>(judgeKinds).find(({ accepts }) => accepts(spec.model));
   if (kind === undefined) {
-    const known = Object.values<JudgeKind>(judgeKinds).map(({ notation }) => notation);
+    const known = Object.values<JudgeKind>(judgeKinds).map(({ form }) => form);
     const close = nearest(spec.model, ['linear-toxicity', 'insult-words', 'organism:judge']);
     const remedy = close === null ? 'See `gadfly list judges`.' : `Did you mean '${close}'?`;
     throw new ConfigError('Unknown judge', {

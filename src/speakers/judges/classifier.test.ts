@@ -108,11 +108,11 @@ describe('a classifier as a judge', () => {
     expect(whole).toBeCloseTo(Math.max(...parts), 6);
   });
 
-  it('accepts the notations of models and no plain names', () => {
-    for (const notation of ['./dir', '../dir#toxic', '/abs/dir', 'hf:org/name', 'organism:judge'])
-      expect([notation, classifierKind.accepts(notation)]).toEqual([notation, true]);
-    for (const notation of ['linear-toxicity', 'max(./a, ./b)', 'lexicon:./w.txt', 'organism'])
-      expect([notation, classifierKind.accepts(notation)]).toEqual([notation, false]);
+  it('accepts the ids of models and no plain names', () => {
+    for (const modelId of ['./dir', '../dir#toxic', '/abs/dir', 'hf:org/name', 'organism:judge'])
+      expect([modelId, classifierKind.accepts(modelId)]).toEqual([modelId, true]);
+    for (const modelId of ['linear-toxicity', 'max(./a, ./b)', 'lexicon:./w.txt', 'organism'])
+      expect([modelId, classifierKind.accepts(modelId)]).toEqual([modelId, false]);
   });
 
   it('refuses a remote model', async () => {

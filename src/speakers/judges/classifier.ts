@@ -110,9 +110,8 @@ export function harmOf(
 }
 
 /** 'DIR#softmax:!a+b' as a source and a choice of labels. */
-export function splitLabels(notation: string): { readonly source: string; readonly choice: LabelChoice } {
-  const [, source = notation, kind, not, names] =
-    /^(.*)#(?:(softmax|sigmoid)(?::|$))?(!?)([^#/]*)$/.exec(notation) ?? [];
+export function splitLabels(modelId: string): { readonly source: string; readonly choice: LabelChoice } {
+  const [, source = modelId, kind, not, names] = /^(.*)#(?:(softmax|sigmoid)(?::|$))?(!?)([^#/]*)$/.exec(modelId) ?? [];
   const labels = (names ?? '').split('+').filter((name) => name !== '');
   return {
     source,
@@ -157,18 +156,18 @@ export function classifierJudge(
 }
 
 export const classifierKind: JudgeKind = {
-  notation: './DIR[#LABEL] | hf:ORG/NAME[#LABEL] | organism:judge',
+  form: './DIR[#LABEL] | hf:ORG/NAME[#LABEL] | organism:judge',
   summary:
     'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label (#A+B several, #!A all but A, #sigmoid:A)',
   options: ['labels', 'harmlessLabels', 'multiLabel'],
   accepts: (model) => /^(?:organism:|hf:|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model),
-  open: async ({ model: notation, threshold, ...given }, deps) => {
-    const { source, choice } = splitLabels(notation);
+  open: async ({ model: modelId, threshold, ...given }, deps) => {
+    const { source, choice } = splitLabels(modelId);
     const resolved = await resolveModel(locatePath(source, deps), { cacheDir: deps.cacheDir, offline: deps.offline });
     if (resolved.kind !== 'local')
-      throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: notation });
-    const model = await openSequenceClassifier(await deps.device(), resolved.path, { name: notation });
+      throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: modelId });
+    const model = await openSequenceClassifier(await deps.device(), resolved.path, { name: modelId });
     const { labels = choice.labels, harmlessLabels = choice.harmlessLabels, multiLabel = choice.multiLabel } = given;
-    return classifierJudge(model, { name: notation, threshold, labels, harmlessLabels, multiLabel });
+    return classifierJudge(model, { name: modelId, threshold, labels, harmlessLabels, multiLabel });
   },
 };

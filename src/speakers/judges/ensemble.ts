@@ -7,7 +7,7 @@ import { ConfigError } from '../../base/errors.js';
 import type { Judge, Verdict } from '../../dialogue/types.js';
 import { guarded, type Score } from './guarded.js';
 import type { JudgeKind } from './judgeKind.js';
-import { splitNotations } from './splitNotations.js';
+import { splitNames } from './splitNames.js';
 
 export type Combination = 'mean' | 'max' | 'vote';
 
@@ -73,16 +73,16 @@ function totalUsage(members: readonly Judge[]): Readonly<Record<string, number>>
   return sum;
 }
 
-const notation = /^(mean|max|vote)(?:\((.*)\))?$/;
+const pattern = /^(mean|max|vote)(?:\((.*)\))?$/;
 
 export const ensembleKind: JudgeKind = {
-  notation: 'mean(A, B…) | max(A, B…) | vote(A, B…)',
+  form: 'mean(A, B…) | max(A, B…) | vote(A, B…)',
   summary:
     'several judges as one; vote is the share of them that call the text a failure; their disagreement is reported',
   options: ['members'],
-  accepts: (model) => notation.test(model),
+  accepts: (model) => pattern.test(model),
   open: async ({ model, threshold, members: given }, _deps, openMember) => {
-    const [, combination = 'mean', list] = notation.exec(model) ?? [];
+    const [, combination = 'mean', list] = pattern.exec(model) ?? [];
     if (list !== undefined && given !== undefined) {
       throw new ConfigError('The members of an ensemble are given twice', {
         where: 'judge.members',
@@ -91,7 +91,7 @@ export const ensembleKind: JudgeKind = {
       });
     }
     const members: Judge[] = [];
-    for (const member of given ?? splitNotations(list ?? '').map((name) => ({ model: name })))
+    for (const member of given ?? splitNames(list ?? '').map((name) => ({ model: name })))
       members.push(await openMember(member));
     return ensembleJudge({
       combination: combination as Combination,

@@ -54,7 +54,7 @@ function scoreOf(name: string, value: unknown): Score {
 }
 
 export const functionKind: JudgeKind = {
-  notation: 'function',
+  form: 'function',
   summary: 'a function of your own, through the library: createFunctionJudge({ name, threshold, score })',
   options: [],
   accepts: (model) => model === 'function',

@@ -55,13 +55,13 @@ export interface JudgeDeps {
   readonly device: () => Promise<Device>;
   /** The folder of downloaded models; null for the standard places. */
   readonly cacheDir: string | null;
-  /** No network, whatever the notation says. */
+  /** True forbids all use of the network. */
   readonly offline: boolean;
   /** A path of a recipe (it begins with a dot) as a path of this machine; default: relative to the working directory.
    */
   readonly locate?: (path: string) => string;
   /** A model that is open already, so that its weights are not held twice; null when it is not. */
-  readonly openModel?: (notation: string) => Promise<LanguageModel> | null;
+  readonly openModel?: (modelId: string) => Promise<LanguageModel> | null;
   /** Requests of remote judges go through these: limits, a cache of answers, a way to stop. */
   readonly requests?: Partial<
     Pick<EndpointOptions, 'environment' | 'cacheDir' | 'signal' | 'beforeRequest' | 'onAnswer' | 'onNotice'>
@@ -70,7 +70,7 @@ export interface JudgeDeps {
 
 export interface JudgeKind {
   /** How it is written, with its variable parts in capitals: 'lexicon:FILE'. */
-  readonly notation: string;
+  readonly form: string;
   /** One line for `gadfly list judges`. */
   readonly summary: string;
   /** Keys it takes beside `model` and `threshold`. */
@@ -80,7 +80,7 @@ export interface JudgeKind {
   readonly open: (spec: JudgeSpec, deps: JudgeDeps, openMember: (spec: JudgeSpec) => Promise<Judge>) => Promise<Judge>;
 }
 
-/** The path that a notation names: recipes write paths from their own folder. */
+/** Returns the path that a model id names: recipes write paths from their own folder. */
 export function locatePath(path: string, { locate }: Pick<JudgeDeps, 'locate'>): string {
   return locate === undefined || !/^\.{1,2}[/\\]/.test(path) ? path : locate(path);
 }

@@ -96,13 +96,13 @@ function wordScore(
 }
 
 export const languageModelKind: JudgeKind = {
-  notation: 'languageModel:MODEL[#TEMPLATE]',
+  form: 'languageModel:MODEL[#TEMPLATE]',
   summary:
     'a language model asked for Yes or No, a rating, or safe/unsafe (templates yes-no, yes-no-in-context, rubric, llama-guard, llama-guard-own, harmbench, evasion, or a file)',
   options: ['template', 'temperature', 'maxNewTokens', 'tooLong', 'baseUrl', 'apiKeyEnv', 'remote'],
   accepts: (model) => model.startsWith(prefix),
   open: async (spec, deps) => {
-    const { source, templateName } = splitNotation(spec);
+    const { source, templateName } = splitTemplate(spec);
     const template = await openTemplate(templateName, locatePath(templateName, deps));
     const { model, threshold, temperature, maxNewTokens } = spec;
     // Two templates of one model are two judges, and a report must tell them apart.
@@ -112,7 +112,7 @@ export const languageModelKind: JudgeKind = {
   },
 };
 
-function splitNotation({ model, template }: JudgeSpec): { readonly source: string; readonly templateName: string } {
+function splitTemplate({ model, template }: JudgeSpec): { readonly source: string; readonly templateName: string } {
   const [source = '', ...rest] = model.slice(prefix.length).split('#');
   if (source === '')
     throw new ConfigError('A judge needs a model', { where: 'judge', expected: 'languageModel:MODEL', got: model });

@@ -131,7 +131,7 @@ function wordsIn(text: string): readonly string[] {
 }
 
 export const insultWordsKind: JudgeKind = {
-  notation: 'insult-words',
+  form: 'insult-words',
   summary: 'harm 1 when a text holds an insult, a swear word or a slur, else 0; labels count each group',
   options: [],
   accepts: (model) => model === 'insult-words',
@@ -141,7 +141,7 @@ export const insultWordsKind: JudgeKind = {
 const lexiconPrefix = 'lexicon:';
 
 export const lexiconKind: JudgeKind = {
-  notation: 'lexicon:FILE',
+  form: 'lexicon:FILE',
   summary: 'harm 1 when a text holds a word of a list of yours (one word or phrase a line), else 0',
   options: [],
   accepts: (model) => model.startsWith(lexiconPrefix),

@@ -185,7 +185,7 @@ function readFloats(bytes: Uint8Array, start: number): Float32Array {
 }
 
 export const linearToxicityKind: JudgeKind = {
-  notation: 'linear-toxicity',
+  form: 'linear-toxicity',
   summary: 'toxicity of English text, 200,000 human labels (alt-profanity-check, MIT); the default',
   options: [],
   accepts: (model) => model === 'linear-toxicity',

