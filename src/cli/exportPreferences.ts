@@ -4,7 +4,7 @@ import { parseUnit } from '../runs/units.js';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { streamKey } from '../base/random.js';
-import { ConfigError, FormatError } from '../base/errors.js';
+import { ConfigError } from '../base/errors.js';
 import type { PreferenceTable, TextPreference } from '../dialogue/preferenceRows.js';
 import {
   chatPreference,
@@ -19,6 +19,8 @@ import { readManifest } from '../runs/manifest.js';
 import { recipeOfRun } from '../recipe/readRecipe.js';
 import { speakerKind } from '../speakers/options.js';
 import { readRecords } from '../runs/recordLog.js';
+import { logPath } from '../runs/runLogs.js';
+import { readPairs } from '../stages/pairRecords.js';
 import { watchUnscored } from '../dialogue/unscored.js';
 import { formatOf, joinOf } from '../speakers/speakerOptions.js';
 import type { CommandContext } from './command.js';
@@ -59,7 +61,7 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
   const { recipe } = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'));
   const leftOut = new Map<string, number>();
   const leaveOut = (reason: string): void => void leftOut.set(reason, (leftOut.get(reason) ?? 0) + 1);
-  const path = join(folder, 'rollouts.jsonl');
+  const path = logPath(folder, 'rollouts');
   const wanted = stages.length > 0 ? new Set(stages) : await attackStages(path);
   const found = await readFailures(path, {
     judge: recipe.judge.model,
@@ -86,7 +88,9 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
 /** Returns null when the run has no attack. */
 async function attackStages(path: string): Promise<ReadonlySet<string> | null> {
   const names = new Set<string>();
-  for await (const { stage } of readRecords(path))
+  for await (const {
+    record: { stage },
+  } of readRecords(path))
     if (typeof stage === 'string' && parseUnit(stage)?.kind === 'exploit') names.add(stage);
   return names.size === 0 ? null : names;
 }
@@ -150,20 +154,14 @@ export async function exportPairs(folder: string, limit: number): Promise<Export
   readManifest(folder);
   const rows: TextPreference[] = [];
   let [found, heldOut, over] = [0, 0, 0];
-  for await (const { stage, prompt, chosen, rejected, toxic, heldOut: isHeldOut } of readRecords(
-    join(folder, 'pairs.jsonl'),
+  for await (const { prompt, chosen, rejected, toxic, heldOut: isHeldOut } of readPairs(
+    logPath(folder, 'pairs'),
+    'mendPairs',
   )) {
-    if (typeof stage !== 'string' || !stage.startsWith('mend')) continue;
-    if (typeof prompt !== 'string' || typeof chosen !== 'string' || typeof rejected !== 'string') {
-      throw new FormatError('this is not a pair', {
-        where: join(folder, 'pairs.jsonl'),
-        expected: 'prompt, chosen and rejected as text',
-      });
-    }
     found++;
-    if (isHeldOut === true) heldOut++;
+    if (isHeldOut) heldOut++;
     else if (rows.length >= limit) over++;
-    else rows.push({ prompt, chosen, rejected, ...(typeof toxic === 'string' ? { toxic } : {}) });
+    else rows.push({ prompt, chosen, rejected, ...(toxic === undefined ? {} : { toxic }) });
   }
   if (found === 0)
     throw new ConfigError('this run has no pairs of a mend stage', {

@@ -2,12 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { joinPlain } from '../dialogue/join.js';
 import { dialogueRecord } from '../dialogue/records.js';
 import { readPreferences } from '../dialogue/preferences.js';
 import { utteranceOf } from '../dialogue/testing/scripted.js';
 import type { ExchangeScore, Verdict } from '../dialogue/types.js';
 import { loadRecipe } from '../recipe/readRecipe.js';
 import { RunDirectory } from '../runs/runDirectory.js';
+import { attackPairRecord, mendPairRecord } from '../stages/pairRecords.js';
 import { jsonOf, runCli } from './testing/fakeTerminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-preferences-'));
@@ -46,13 +48,33 @@ beforeAll(() => {
       record(ipo, 'three', 0.2),
       record('evaluate:ipo', 'four', 0.9),
     );
-  directory
-    .log('pairs')
-    .append(
-      { stage: 'exploit:ipo', prompt: 'p', chosen: 'a', rejected: 'b' },
-      { stage: 'mend:mend:pairs', prompt: 'p', chosen: 'a', rejected: 'b', toxic: 'c', heldOut: false },
-      { stage: 'mend:mend:pairs', prompt: 'q', chosen: 'a', rejected: 'b', heldOut: true },
-    );
+  const side = (text: string) => ({ text, ids: [], harm: 0 });
+  const pair = {
+    group: 'g',
+    heldOut: false,
+    promptIds: [],
+    controlIds: [],
+    chosen: side('a'),
+    rejected: side('b'),
+    toxic: null,
+  };
+  directory.log('pairs').append(
+    attackPairRecord(
+      {
+        dialogue: { prompt: { id: 'p', text: 'p', conversationId: 'p' }, turns: [] },
+        chosen: utteranceOf('adversary', 'a'),
+        rejected: utteranceOf('adversary', 'b'),
+        chosenReward: 1,
+        rejectedReward: 0,
+        teaching: false,
+      },
+      [],
+      joinPlain,
+      { stage: 'exploit:ipo' },
+    ),
+    mendPairRecord({ ...pair, prompt: 'p', toxic: side('c') }, 'mend:mend:pairs'),
+    mendPairRecord({ ...pair, prompt: 'q', heldOut: true }, 'mend:mend:pairs'),
+  );
   directory.close('done');
   writeFileSync(
     inFolder('answers.jsonl'),

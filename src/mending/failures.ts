@@ -43,10 +43,8 @@ async function* failuresOf(
   { judge, stages, minHarm, onLeftOut }: FailureQuery,
 ): AsyncGenerator<FailedExchange> {
   const seen = new Set<string>();
-  let line = 0;
-  for await (const record of readRecords(rolloutsPath)) {
-    line++;
-    const recorded = recordedDialogue(record, `${rolloutsPath}:${String(line)}`);
+  for await (const { record, where } of readRecords(rolloutsPath)) {
+    const recorded = recordedDialogue(record, where);
     const { stage, prompt, turns, scores } = recorded;
     if (stages?.(stage) === false) continue;
     const name = judge ?? Object.keys(scores)[0];

@@ -47,7 +47,7 @@ const trainPrefixes = ['rollout/', 'epoch/', 'train/', ''];
 export async function readReportView(folder: string): Promise<ReportView> {
   const { path, manifest, report, logPath } = openRun(folder);
   const records: JsonObject[] = [];
-  for await (const record of readRecords(logPath('metrics'))) records.push(record);
+  for await (const { record } of readRecords(logPath('metrics'))) records.push(record);
   return {
     folder: path,
     manifest,

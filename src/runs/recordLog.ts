@@ -114,10 +114,17 @@ export class RecordLog {
   }
 }
 
-/** The complete records of a file, oldest first; none when the file does not exist. A torn last line is passed over, so
- *  that a run in progress can be read. @throws FormatError for a complete line that is not a JSON object, with its
- *  number */
-export async function* readRecords(path: string): AsyncGenerator<JsonObject> {
+/** A complete line of a log. */
+export interface LogLine {
+  readonly record: JsonObject;
+  /** The file and the number of the line, from 1: 'runs/demo/rollouts.jsonl:7'. */
+  readonly where: string;
+}
+
+/** Reads the complete records of a file one by one, oldest first; none when the file does not exist. A torn last line is
+ *  passed over, so that a run in progress can be read. @throws FormatError for a complete line that is not a JSON object,
+ *  with its number */
+export async function* readRecords(path: string): AsyncGenerator<LogLine> {
   if (!existsSync(path)) return;
   let line = 0;
   let rest: Buffer[] = [];
@@ -129,7 +136,8 @@ export async function* readRecords(path: string): AsyncGenerator<JsonObject> {
       rest = [];
       from = at + 1;
       line++;
-      yield parseRecord(text, path, line);
+      const where = `${path}:${String(line)}`;
+      yield { record: parseRecord(text, where), where };
     }
     if (from < bytes.length) rest.push(bytes.subarray(from));
   }
@@ -137,23 +145,23 @@ export async function* readRecords(path: string): AsyncGenerator<JsonObject> {
 
 export async function readAllRecords(path: string): Promise<readonly JsonObject[]> {
   const out: JsonObject[] = [];
-  for await (const record of readRecords(path)) out.push(record);
+  for await (const { record } of readRecords(path)) out.push(record);
   return out;
 }
 
-function parseRecord(text: string, path: string, line: number): JsonObject {
+function parseRecord(text: string, where: string): JsonObject {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
   } catch (error) {
     throw new FormatError('this line is not JSON', {
-      where: `${path}:${line}`,
+      where,
       cause: error,
       remedy: 'Remove the line, or start a new run.',
     });
   }
   throw new FormatError('this line is not a JSON object', {
-    where: `${path}:${line}`,
+    where,
     got: text.slice(0, 60),
     remedy: 'Remove the line, or start a new run.',
   });

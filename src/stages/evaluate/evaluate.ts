@@ -18,7 +18,7 @@ import type { Metrics, Report, ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
 import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
 import { mendReports } from '../mend/mendReport.js';
-import { judgeRecord } from '../records.js';
+import { judgeRecord } from '../judgeRecord.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
@@ -189,8 +189,8 @@ async function playRow(
 /** Reads rows from the records of this run, whichever session wrote them. */
 async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
-  for await (const record of readRecords(run.log('rollouts').path)) {
-    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record));
+  for await (const { record, where } of readRecords(run.log('rollouts').path)) {
+    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record, where));
   }
   const original = (await pool.target()).name;
   return rows.map((row) => {

@@ -16,7 +16,7 @@ import { referenceOf } from '../../measures/replyLikelihood.js';
 import { mendSpeaker, safeExample } from '../../mending/mendSpeaker.js';
 import { openLocalSpeaker } from '../../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
-import { judgeRecord } from '../records.js';
+import { judgeRecord } from '../judgeRecord.js';
 import { type MendContext, tell } from './mendContext.js';
 import { measuredSets } from './mendRecords.js';
 import type { MendTurns } from './turns.js';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../base/json.js';
 import { readAs } from '../../base/readAs.js';
 import type { ReplyMeasure } from '../../measures/replies.js';
+import type { LogLine } from '../../runs/recordLog.js';
 
 const names = z.array(z.string());
 
@@ -86,8 +87,8 @@ const measuredReply = z.object({
 /** A held-out reply as a measure recorded it; ids and log-probabilities are left aside. */
 export type MeasuredReply = z.output<typeof measuredReply>;
 
-export function readMeasuredReply(record: JsonObject): MeasuredReply {
-  return readAs(measuredReply, record, 'rollouts.jsonl');
+export function readMeasuredReply({ record, where }: LogLine): MeasuredReply {
+  return readAs(measuredReply, record, where);
 }
 
 /** Replies that a measure kept, by set and prompt; the order of prompts is the same for every model. */

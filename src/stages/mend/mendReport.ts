@@ -5,8 +5,7 @@ import { present } from '../../base/invariant.js';
 import { compareChoices, summariseChoices } from '../../measures/choices.js';
 import { compareOrdinaryNll, summariseOrdinaryNll } from '../../measures/guards.js';
 import { compareReplies, summariseReplies } from '../../measures/summary.js';
-import type { JsonObject } from '../../base/json.js';
-import { readRecords } from '../../runs/recordLog.js';
+import { type LogLine, readRecords } from '../../runs/recordLog.js';
 import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { bootstrapOf } from '../evaluate/evaluationReport.js';
@@ -123,21 +122,21 @@ interface MeasuredModel {
 async function recordsByUnit<T>(
   path: string,
   kind: Unit['kind'],
-  keep: (record: JsonObject) => T,
+  keep: (line: LogLine) => T,
 ): Promise<ReadonlyMap<string, readonly T[]>> {
   const out = new Map<string, T[]>();
-  for await (const record of readRecords(path)) {
-    const { stage } = record;
+  for await (const line of readRecords(path)) {
+    const { stage } = line.record;
     if (typeof stage !== 'string' || parseUnit(stage)?.kind !== kind) continue;
     const known = out.get(stage);
-    if (known === undefined) out.set(stage, [keep(record)]);
-    else known.push(keep(record));
+    if (known === undefined) out.set(stage, [keep(line)]);
+    else known.push(keep(line));
   }
   return out;
 }
 
 /** Reads a point of the training course, measured on held-out replies; null for another record. */
-function pointOf(record: JsonObject): readonly MendPoint[] | null {
+function pointOf({ record }: LogLine): readonly MendPoint[] | null {
   const { trained } = record;
   if (typeof trained !== 'number') return null;
   const values = Object.entries(record).flatMap(([name, value]) =>

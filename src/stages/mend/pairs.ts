@@ -2,7 +2,7 @@
  *  and without, at the recipe's temperatures, and picks by the judge. They are kept in pairs.jsonl, from which a resumed
  *  run reads them. */
 import { unitKey } from '../../runs/units.js';
-import { invariant, present } from '../../base/invariant.js';
+import { present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
@@ -10,10 +10,9 @@ import { type Candidate, judgeReplies, pickReplies, sampleReplies } from '../../
 import { type AnsweredTurn, runningText } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { type MendPair, toMendPair } from '../../mending/pairs.js';
-import type { JsonObject } from '../../base/json.js';
-import { readRecords } from '../../runs/recordLog.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
-import { judgeRecord } from '../records.js';
+import { judgeRecord } from '../judgeRecord.js';
+import { mendPairOf, mendPairRecord, readPairs } from '../pairRecords.js';
 import { collectAlternatives } from './alternatives.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { MendTurns } from './turns.js';
@@ -24,8 +23,8 @@ export async function collectPairs(context: MendContext, turns: MendTurns, start
   const unit = unitKey({ kind: 'mendPairs', stage: context.stage.name });
   if (run.completed(unit) === null) await samplePairs(context, turns, start, unit);
   const pairs: MendPair[] = [];
-  for await (const record of readRecords(run.log('pairs').path))
-    if (record['stage'] === unit) pairs.push(pairOf(record));
+  for await (const record of readPairs(run.log('pairs').path, 'mendPairs'))
+    if (record.stage === unit) pairs.push(mendPairOf(record));
   return pairs;
 }
 
@@ -98,7 +97,7 @@ async function samplePairs(
     left[picked] = (left[picked] ?? 0) + 1;
     return [];
   });
-  run.log('pairs').append(...pairs.map((pair) => recordOf(pair, unit)));
+  run.log('pairs').append(...pairs.map((pair) => mendPairRecord(pair, unit)));
   run.completeUnit(unit, {
     dialogues: all.length,
     pairs: pairs.filter(({ heldOut: isHeldOut }) => !isHeldOut).length,
@@ -112,62 +111,4 @@ async function samplePairs(
 /** Returns the recorded replies of a turn as candidates. */
 function recorded({ dialogue, safe, failure }: AnsweredTurn): Parameters<typeof judgeReplies>[0] {
   return [safe, failure].flatMap((reply) => (reply === null ? [] : [{ dialogue, reply }]));
-}
-
-/** Returns the line of a pair. TRL reads `prompt`, `chosen` and `rejected` as they are; training used the ids. */
-function recordOf(
-  { group, heldOut, prompt, promptIds, controlIds, chosen, rejected, toxic }: MendPair,
-  stage: string,
-): JsonObject {
-  return {
-    prompt,
-    chosen: chosen.text,
-    rejected: rejected.text,
-    ...(toxic === null ? {} : { toxic: toxic.text }),
-    harm: { chosen: chosen.harm, rejected: rejected.harm, ...(toxic === null ? {} : { toxic: toxic.harm }) },
-    stage,
-    heldOut,
-    promptId: group,
-    ids: {
-      prompt: promptIds,
-      control: controlIds,
-      chosen: chosen.ids,
-      rejected: rejected.ids,
-      ...(toxic === null ? {} : { toxic: toxic.ids }),
-    },
-  };
-}
-
-interface StoredPair {
-  readonly prompt: string;
-  readonly chosen: string;
-  readonly rejected: string;
-  readonly toxic?: string;
-  readonly harm: Readonly<Record<'chosen' | 'rejected' | 'toxic', number>>;
-  readonly heldOut: boolean;
-  readonly promptId: string;
-  readonly ids: Readonly<Record<'prompt' | 'control' | 'chosen' | 'rejected' | 'toxic', readonly number[]>>;
-}
-
-function pairOf(record: JsonObject): MendPair {
-  invariant(
-    typeof record['harm'] === 'object' && typeof record['ids'] === 'object',
-    'a pair of a mend stage has harm and ids',
-  );
-  const { prompt, promptId, heldOut, harm, ids, ...texts } = record as unknown as StoredPair; // Written by recordOf in this run.
-  const side = (name: 'chosen' | 'rejected' | 'toxic'): MendPair['chosen'] => ({
-    text: texts[name] ?? '',
-    ids: ids[name],
-    harm: harm[name],
-  });
-  return {
-    group: promptId,
-    heldOut,
-    prompt,
-    promptIds: ids.prompt,
-    controlIds: ids.control,
-    chosen: side('chosen'),
-    rejected: side('rejected'),
-    toxic: texts.toxic === undefined ? null : side('toxic'),
-  };
 }
