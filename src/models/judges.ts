@@ -46,10 +46,27 @@ export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Pr
         judge?.noteTokens();
         requests.beforeRequest();
       };
-      judge = countJudge(given[spec.model] ?? (await open(spec, beforeRequest)), requests.spending);
+      const own = given[spec.model];
+      judge = countJudge(
+        own === undefined ? await open(spec, beforeRequest) : withThreshold(own, spec.threshold),
+        requests.spending,
+      );
       return judge;
     },
     (spec) => JSON.stringify(spec),
   );
   return ({ maxUnscored: _, ...spec }) => counted(spec);
+}
+
+/** A program's judge with the recipe's threshold, where the recipe gives one. */
+function withThreshold(judge: Judge, threshold: number = judge.threshold): Judge {
+  if (threshold === judge.threshold) return judge;
+  return {
+    ...judge,
+    threshold,
+    judge: async (items) =>
+      (await judge.judge(items)).map((verdict) =>
+        verdict.kind === 'scored' ? { ...verdict, failed: verdict.harm > threshold } : verdict,
+      ),
+  };
 }
