@@ -138,9 +138,12 @@ export { wilson } from './stats/wilson.js';
 // Runs
 export { loadRecipe, parseRecipe, RecipeError, shippedRecipes, type LoadedRecipe } from './recipe/readRecipe.js';
 export type { Recipe, RecipeInput } from './recipe/recipe.js';
+export { planSweep, type SweepPlan } from './recipe/sweepPlan.js';
 export { openRun } from './runs/openRun.js';
 export { RunDirectory } from './runs/runDirectory.js';
 export { parseReport, type LoopEntry, type MendReport, type Report, type ReportRow } from './report/report.js';
+export type { SweepFile, SweepPointState } from './report/sweepFile.js';
+export { readSweepView, type SweepView } from './report/sweepView.js';
 export {
   runAttack,
   type AttackInput,
@@ -148,6 +151,9 @@ export {
   type EvaluationInput,
   type RunAttackOptions,
 } from './stages/runAttack.js';
+export { runRecipe, type FinishedRun, type RunOptions, type RunPlace, type Threshold } from './stages/runRecipe.js';
+export { runSweep, type PointHooks, type SweepOptions } from './stages/runSweep.js';
+export type { SweepStart } from './stages/sweepRecipes.js';
 export { runStages } from './stages/runStages.js';
 export { openModelPool, type ModelPool, type ModelPoolOptions } from './models/pool.js';
 export type { Handle } from './models/handle.js';

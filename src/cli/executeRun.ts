@@ -1,19 +1,15 @@
 /** Runs a recipe for the command line: progress, what is printed at the end, and how to go on after a stop. */
 import { join, relative } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
-import { recipeStages } from '../recipe/recipe.js';
 import type { Recipe, RecipeStage } from '../recipe/recipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonValue } from '../base/json.js';
-import type { Report } from '../report/report.js';
-import type { RunDirectory } from '../runs/runDirectory.js';
 import type { StageProgress } from '../stages/stageContext.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../base/quantities.js';
 import { runText } from '../render/terminal/runText.js';
-import { selectMainRows } from '../report/mainRows.js';
-import { type RunPlace, runRecipe } from '../stages/runRecipe.js';
+import { type FinishedRun, type RunOptions, type RunPlace, runRecipe } from '../stages/runRecipe.js';
 import { poolSettings } from './poolSettings.js';
 
 /** @param only run the stages of this kind alone; a run with stages left stays open, as one that was interrupted
@@ -24,35 +20,56 @@ export async function executeRun(
   context: CommandContext,
   only: RecipeStage['kind'] | null = null,
 ): Promise<CommandResult> {
-  const { progress, log, terminal, interrupted } = context;
+  const hooks = runHooks(loaded, context);
   let shown: string | null = null;
   try {
-    const { run, report, left } = await runRecipe(loaded, {
+    const finished = await runRecipe(loaded, {
+      ...runSettings(context),
+      ...hooks,
       place,
       only,
-      interrupted,
-      clock: terminal.clock,
-      note: log,
-      pool: poolSettings(context),
-      onStart: ({ path }) => {
-        shown = relative(process.cwd(), path) || '.';
-        log(`${place.kind === 'new' ? 'running' : 'resuming'} ${loaded.recipe.name} in ${shown}`);
-      },
-      onProgress: (event) => {
-        const { stage, done, total, unit } = event;
-        progress.update({ task: stage, done, total, unit, note: noteOf(event) });
-      },
-      onEnd: () => {
-        progress.stop();
+      onStart: (run, began) => {
+        shown = shownPath(run.path);
+        hooks.onStart(run, began);
       },
     });
-    return resultOf(loaded.recipe, run, { shown: shown ?? run.path, left }, report);
+    return resultOf(loaded.recipe, finished, shownPath(finished.run.path));
   } catch (error) {
     throw shown === null ? error : withRemedy(error, shown);
   }
 }
 
-function withRemedy(error: unknown, folder: string): unknown {
+/** How the command line runs anything. */
+export function runSettings(context: CommandContext): Pick<RunOptions, 'pool' | 'clock' | 'interrupted' | 'note'> {
+  const { terminal, interrupted, log } = context;
+  return { pool: poolSettings(context), clock: terminal.clock, interrupted, note: log };
+}
+
+type RunHooks = { readonly [Name in 'onStart' | 'onProgress' | 'onEnd']: NonNullable<RunOptions[Name]> };
+
+/** Follows a run in the terminal. @param prefix stands before every stage's name */
+export function runHooks({ recipe }: LoadedRecipe, { progress, log }: CommandContext, prefix = ''): RunHooks {
+  return {
+    onStart: ({ path }, began) => {
+      log(`${began === 'new' ? 'running' : 'resuming'} ${recipe.name} in ${shownPath(path)}`);
+    },
+    onProgress: (event) => {
+      const { stage, done, total, unit } = event;
+      progress.update({ task: `${prefix}${stage}`, done, total, unit, note: noteOf(event) });
+    },
+    onEnd: () => {
+      progress.stop();
+    },
+  };
+}
+
+/** A folder as people of this working directory would name it. */
+export function shownPath(folder: string): string {
+  return relative(process.cwd(), folder) || '.';
+}
+
+/** @param folder where the run, or the sweep, is kept */
+export function withRemedy(error: unknown, folder: string): unknown {
   if (error instanceof InterruptedError)
     return new InterruptedError('stopped as asked; the state is saved', {
       where: folder,
@@ -86,24 +103,17 @@ function noteOf({ phase, values }: StageProgress): string {
 
 function resultOf(
   recipe: Recipe,
-  run: RunDirectory,
-  { shown, left }: { readonly shown: string; readonly left: readonly string[] },
-  report: Report | null,
+  { run, report, left, threshold: { failOver, exceeded, withoutRate } }: FinishedRun,
+  shown: string,
 ): CommandResult {
-  const failOver = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? [])[0];
   const rows = report?.rows ?? [];
   const { loop = [] } = report ?? {};
-  const mainRows = report === null ? [] : selectMainRows(report).rows;
-  const over =
-    failOver === undefined ? [] : mainRows.filter(({ metrics }) => (metrics['replyFailureRate']?.mean ?? 0) > failOver);
-  // Without a single scored reply there is no rate, and no rate is no pass.
-  const blind = mainRows.filter(({ metrics }) => metrics['replyFailureRate'] === undefined);
   const found = report === null ? '' : runText(report);
   const lines = [
     ...(found === '' ? [] : [found]),
-    ...over.map(
+    ...exceeded.map(
       ({ name, metrics }) =>
-        `${name} exceeds failOver ${failOver}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`,
+        `${name} exceeds failOver ${String(failOver)}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`,
     ),
     ...(left.length === 0 ? [] : [`stages left: ${left.join(', ')}`]),
     `done in ${formatDuration(run.elapsedMs / 1000)}; report: ${join(shown, 'report.html')}`,
@@ -117,10 +127,11 @@ function resultOf(
       seed: recipe.seed,
       rows: rows as unknown as JsonValue,
       ...(loop.length === 0 ? {} : { loop: loop as unknown as JsonValue }),
-      thresholdExceeded: over.map(({ name }) => name),
+      thresholdExceeded: exceeded.map(({ name }) => name),
       files: { report: join(run.path, 'report.json'), html: join(run.path, 'report.html') },
     },
     text: lines.join('\n'),
-    exitCode: over.length > 0 ? exitCodes.thresholdExceeded : blind.length > 0 ? exitCodes.error : exitCodes.ok,
+    exitCode:
+      exceeded.length > 0 ? exitCodes.thresholdExceeded : withoutRate.length > 0 ? exitCodes.error : exitCodes.ok,
   };
 }

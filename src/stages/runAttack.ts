@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 import { stagesLeftOut } from '../recipe/recipe.js';
@@ -85,10 +84,9 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
   const { target, judge, signal } = options;
   const { report } = await runRecipe(loaded, {
     place: { kind: existsSync(join(out, 'manifest.json')) ? 'resume' : 'new', folder: out },
-    clock: systemClock,
     interrupted: () => signal?.aborted === true,
-    note: options.onNote ?? ((): void => undefined),
-    onProgress: options.onProgress ?? ((): void => undefined),
+    note: options.onNote,
+    onProgress: options.onProgress,
     pool: {
       openDevice: () => openDevice({ threads: options.threads ?? availableParallelism() }),
       cacheDir: options.cacheDir ?? null,

@@ -1,15 +1,16 @@
 /** Runs a recipe from start to report: the one open → run → render → close for the command line and the library. */
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.js';
+import { type Clock, systemClock } from '../base/clock.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { writeFileAtomic } from '../base/files.js';
 import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import { openModelPool, type ModelPoolOptions } from '../models/pool.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
-import { stagesLeftOut } from '../recipe/recipe.js';
+import { type Recipe, recipeStages, stagesLeftOut } from '../recipe/recipe.js';
 import type { StageKindName } from '../recipe/stages/all.js';
 import { renderHtml } from '../render/html/renderHtml.js';
-import type { Report } from '../report/report.js';
+import { selectMainRows } from '../report/mainRows.js';
+import type { Report, ReportRow } from '../report/report.js';
 import { readReportView } from '../report/reportView.js';
 import { RunDirectory } from '../runs/runDirectory.js';
 import { hashInputs, requireFiles, requireModels } from './runInputs.js';
@@ -24,16 +25,17 @@ export interface RunOptions {
   readonly place: RunPlace;
   /** Settings of the model pool. */
   readonly pool: Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note' | 'spending' | 'beforeRequest'>;
-  readonly clock: Clock;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
   /** True once the user asked to stop. */
-  readonly interrupted: () => boolean;
+  readonly interrupted?: (() => boolean) | undefined;
   /** Called once the run directory is open, before the first stage. */
-  readonly onStart?: (run: RunDirectory) => void;
-  readonly onProgress: (event: StageProgress) => void;
+  readonly onStart?: ((run: RunDirectory, began: RunPlace['kind']) => void) | undefined;
+  readonly onProgress?: ((event: StageProgress) => void) | undefined;
   /** Called when the stages have ended, well or not, before the report is written. */
-  readonly onEnd?: () => void;
+  readonly onEnd?: (() => void) | undefined;
   /** Called with messages for the run's log, in sentences. */
-  readonly note: (text: string) => void;
+  readonly note?: ((text: string) => void) | undefined;
   /** The only kind of stage to run; a run with stages left stays open, like one that was interrupted. */
   readonly only?: StageKindName | null;
 }
@@ -44,13 +46,25 @@ export interface FinishedRun {
   readonly report: Report | null;
   /** Names of the stages that are left. */
   readonly left: readonly string[];
+  readonly threshold: Threshold;
+}
+
+/** How the main rows of a run stand to the recipe's `failOver`. */
+export interface Threshold {
+  readonly failOver: number | null;
+  /** Rows whose failure rate exceeds it. */
+  readonly exceeded: readonly ReportRow[];
+  /** Rows without a single scored reply: there is no rate, and no rate is no pass. */
+  readonly withoutRate: readonly ReportRow[];
 }
 
 /** Runs the stages in a run directory, writes report.html, and closes the directory with the final status.
  *  @throws ConfigError before anything is written; InterruptedError, BudgetError with the state saved; any other error
  *    leaves the run marked as failed */
 export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Promise<FinishedRun> {
-  const { place, note, only = null, onEnd = (): void => undefined } = options;
+  const { place, only = null } = options;
+  const { clock = systemClock, interrupted = (): boolean => false } = options;
+  const { note = ignore, onProgress = ignore, onEnd = ignore } = options;
   requireFiles(loaded);
   requireModels(loaded, new Set(Object.keys(options.pool.targets ?? {})));
   const { recipe, configuration, source } = loaded;
@@ -59,9 +73,9 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
     place.kind === 'new'
       ? RunDirectory.create(place.folder, description)
       : RunDirectory.resume(place.folder, description);
-  options.onStart?.(run);
+  options.onStart?.(run, place.kind);
   for (const { name, key } of stagesLeftOut(recipe)) note(`${name} is left out: it has no data (--set ${key}=FILE)`);
-  const limits = openLimits(run, recipe.limits, options.interrupted);
+  const limits = openLimits(run, recipe.limits, interrupted);
   const pool = openModelPool({
     ...options.pool,
     recipe,
@@ -77,8 +91,8 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
     pool,
     playJobs: playJobsHere,
     limits,
-    clock: options.clock,
-    progress: options.onProgress,
+    clock,
+    progress: onProgress,
   };
   try {
     const { report, left } =
@@ -87,7 +101,7 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
     if (left.length === 0) run.close('done');
     else run.close('interrupted', `stages left: ${left.join(', ')}`);
     await writeHtml(run.path);
-    return { run, report, left };
+    return { run, report, left, threshold: thresholdOf(recipe, report) };
   } catch (error) {
     onEnd();
     await closeAfter(run, error, note);
@@ -97,12 +111,25 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
   }
 }
 
+function thresholdOf(recipe: Recipe, report: Report | null): Threshold {
+  const [failOver = null] = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? []);
+  const rows = report === null ? [] : selectMainRows(report).rows;
+  const rateOf = ({ metrics }: ReportRow): number | undefined => metrics['replyFailureRate']?.mean;
+  return {
+    failOver,
+    exceeded: failOver === null ? [] : rows.filter((row) => (rateOf(row) ?? 0) > failOver),
+    withoutRate: rows.filter((row) => rateOf(row) === undefined),
+  };
+}
+
+const ignore = (): void => undefined;
+
 async function writeHtml(folder: string): Promise<void> {
   writeFileAtomic(join(folder, 'report.html'), renderHtml(await readReportView(folder)));
 }
 
 /** Closes a run after an error, with a page of the results so far; a failure to write that page must not hide the error. */
-async function closeAfter(run: RunDirectory, error: unknown, note: RunOptions['note']): Promise<void> {
+async function closeAfter(run: RunDirectory, error: unknown, note: (text: string) => void): Promise<void> {
   const isStopped = error instanceof InterruptedError || error instanceof BudgetError;
   const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
   try {

@@ -109,9 +109,10 @@ async function resumeSweep({ folder, named, changes, flags, context }: ResumeOpt
       where: folder,
       remedy: 'Leave the recipe away.',
     });
-  const { executeSweep, recipesLeft } = await import('../executeSweep.js');
+  const { recipesLeft } = await import('../../stages/sweepRecipes.js');
   const start = { kind: 'resume', folder, changes, plan: named?.plan ?? null } as const;
   if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(recipesLeft(start), context);
+  const { executeSweep } = await import('../executeSweep.js');
   return executeSweep(start, context);
 }
 
