@@ -229,6 +229,7 @@ describe('the pre-tokenizer', () => {
 describe('rope scaling', () => {
   const none = {
     where: 'test',
+    architecture: 'llama',
     has: () => false,
     text: () => null,
     number: () => null,
@@ -236,6 +237,7 @@ describe('rope scaling', () => {
     flag: () => null,
     texts: () => null,
     numbers: () => null,
+    numberOrNumbers: () => null,
   };
   const cases = readGolden<
     readonly {
@@ -252,7 +254,7 @@ describe('rope scaling', () => {
     'by factors of Llama 3 ($factor, $low, $high, $original) gives back its parameters',
     ({ factors, theta, headSize, factor, low, high, original }) => {
       const scaling = parseRopeScaling(none, {
-        factors: Float32Array.from(factors),
+        tensors: new Map([['rope_freqs.weight', Float32Array.from(factors)]]),
         theta,
         headSize,
         contextLength: 131072,
@@ -270,11 +272,12 @@ describe('rope scaling', () => {
   );
   it('by factors that follow no rule is a FormatError', () => {
     const factors = Float32Array.from({ length: 64 }, (_, i) => 1 + ((i * 7) % 13));
+    const tensors = new Map([['rope_freqs.weight', factors]]);
     expect(() =>
-      parseRopeScaling(none, { factors, theta: 10000, headSize: 128, contextLength: 64, architecture: 'llama' }),
+      parseRopeScaling(none, { tensors, theta: 10000, headSize: 128, contextLength: 64, architecture: 'llama' }),
     ).toThrow(FormatError);
     expect(() =>
-      parseRopeScaling(none, { factors, theta: 10000, headSize: 64, contextLength: 64, architecture: 'llama' }),
+      parseRopeScaling(none, { tensors, theta: 10000, headSize: 64, contextLength: 64, architecture: 'llama' }),
     ).toThrow(FormatError);
   });
   it('by metadata is kept, and none is none', async () => {

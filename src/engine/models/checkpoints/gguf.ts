@@ -1,10 +1,11 @@
 /** Reading a model from one GGUF file: weights (dequantised when read), tokenizer and chat template. */
 import { FormatError } from '../../../base/errors.js';
 import type { Checkpoint, CheckpointTensor } from './checkpoint.js';
-import { mapGgufModel, ropeFactorsName } from './ggufArchitecture.js';
+import { mapGgufModel } from './ggufArchitecture.js';
 import { readGgufHeader, type GgufTensorInfo } from './ggufHeader.js';
 import { readMetadata } from './ggufMetadata.js';
 import type { Layout } from './ggufNames.js';
+import { ropeTensorNames } from './ggufRope.js';
 import { buildGgufTokenizer } from './ggufTokenizer.js';
 import { openRandomAccess, type RandomAccessFile } from './randomAccess.js';
 
@@ -17,8 +18,12 @@ export async function openGguf(path: string): Promise<Checkpoint> {
   try {
     const header = await readGgufHeader(file);
     const metadata = readMetadata(header, path);
-    const factors = header.tensors.get(ropeFactorsName);
-    const model = mapGgufModel(header, metadata, factors === undefined ? null : await readGgufTensor(file, factors));
+    const ropeTensors = new Map<string, Float32Array>();
+    for (const name of ropeTensorNames) {
+      const info = header.tensors.get(name);
+      if (info !== undefined) ropeTensors.set(name, await readGgufTensor(file, info));
+    }
+    const model = mapGgufModel(header, metadata, ropeTensors);
     const tensors = new Map<string, CheckpointTensor>();
     for (const { name, info, layout } of model.tensors) {
       if (tensors.has(name)) throw new FormatError(`two tensors for ${name}`, { where: path });

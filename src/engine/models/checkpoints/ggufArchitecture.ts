@@ -3,9 +3,18 @@
 import { FormatError } from '../../../base/errors.js';
 import { gatedDecoderArchitectures, mapGatedDecoder } from './ggufGatedDecoders.js';
 import type { GgufHeader } from './ggufHeader.js';
+import { refuseUnreadKeys } from './ggufKeys.js';
 import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
-import { commonConfig, mapTensor, type LayerNames, type Layout, type MapModel, type MappedModel } from './ggufNames.js';
-import { parseRopeScaling, type RopeFactors } from './ggufRope.js';
+import {
+  commonConfig,
+  mapTensor,
+  weightTensors,
+  type LayerNames,
+  type Layout,
+  type MapModel,
+  type MappedModel,
+} from './ggufNames.js';
+import { parseRopeScaling, type RopeTensors } from './ggufRope.js';
 
 const architectures: Readonly<Record<string, MapModel>> = {
   llama: mapLlama,
@@ -13,13 +22,9 @@ const architectures: Readonly<Record<string, MapModel>> = {
   ...Object.fromEntries(gatedDecoderArchitectures.map((name) => [name, mapGatedDecoder])),
 };
 
-/** The tensor that holds the factors of Llama 3's rope scaling; it is configuration, not a weight. */
-export const ropeFactorsName = 'rope_freqs.weight';
-
-/** @param ropeFactors the values of `rope_freqs.weight`, when the file has it
- *  @throws FormatError when the architecture or a tensor of it is not known */
-export function mapGgufModel(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null): MappedModel {
-  const architecture = metadata.text('general.architecture') ?? '';
+/** @throws FormatError when the architecture, a tensor of it or a key that changes its results is not known */
+export function mapGgufModel(header: GgufHeader, metadata: GgufMetadata, ropeTensors: RopeTensors): MappedModel {
+  const { architecture } = metadata;
   const map = Object.hasOwn(architectures, architecture) ? architectures[architecture] : undefined;
   if (map === undefined) {
     throw new FormatError('a GGUF of another architecture', {
@@ -35,14 +40,11 @@ export function mapGgufModel(header: GgufHeader, metadata: GgufMetadata, ropeFac
       remedy: 'Join the parts with `llama-gguf-split --merge`.',
     });
   }
-  return map(header, metadata, ropeFactors);
+  return map(header, metadata, ropeTensors);
 }
 
-function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null): MappedModel {
+function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeTensors: RopeTensors): MappedModel {
   const size = (key: string): number => metadata.requiredNumber(`llama.${key}`);
-  if ((metadata.number('llama.expert_count') ?? 0) > 0) {
-    throw new FormatError('a mixture of experts', { where: metadata.where, expected: 'a dense Llama' });
-  }
   const heads = size('attention.head_count');
   const kvHeads = metadata.number('llama.attention.head_count_kv') ?? heads;
   const width = size('embedding_length');
@@ -61,21 +63,24 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
     ffn_up: { name: 'mlp.up_proj' },
     ffn_down: { name: 'mlp.down_proj' },
   };
-  const tensors = [...header.tensors.values()].flatMap((info) => {
-    if (info.name === ropeFactorsName) return [];
-    return [
-      mapTensor(
-        info,
-        { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' },
-        'model.layers',
-        names,
-        metadata,
-      ),
-    ];
+  refuseUnreadKeys(header, metadata, {
+    headSize,
+    contextLength,
+    theta: ropeTheta,
+    scoreScale: 1 / Math.sqrt(headSize),
   });
+  const tensors = weightTensors(header).map((info) =>
+    mapTensor(
+      info,
+      { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' },
+      'model.layers',
+      names,
+      metadata,
+    ),
+  );
   const ropeScaling = parseRopeScaling(metadata, {
     architecture: 'llama',
-    factors: ropeFactors,
+    tensors: ropeTensors,
     theta: ropeTheta,
     headSize,
     contextLength,
@@ -105,6 +110,13 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeF
 
 function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
   const size = (key: string): number => metadata.requiredNumber(`gpt2.${key}`);
+  const [width, heads, contextLength] = [
+    size('embedding_length'),
+    size('attention.head_count'),
+    size('context_length'),
+  ];
+  const headSize = width / heads;
+  refuseUnreadKeys(header, metadata, { headSize, contextLength, theta: 0, scoreScale: 1 / Math.sqrt(headSize) });
   const transposed: Layout = { kind: 'transposed' };
   const names: LayerNames = {
     attn_norm: { name: 'ln_1' },
@@ -124,11 +136,11 @@ function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
     config: {
       architectures: ['GPT2LMHeadModel'],
       model_type: 'gpt2',
-      n_embd: size('embedding_length'),
+      n_embd: width,
       n_layer: size('block_count'),
-      n_head: size('attention.head_count'),
+      n_head: heads,
       n_inner: metadata.number('gpt2.feed_forward_length'),
-      n_positions: size('context_length'),
+      n_positions: contextLength,
       activation_function: 'gelu_new',
       layer_norm_epsilon: decimalOf(size('attention.layer_norm_epsilon')),
       ...commonConfig(header, metadata),

@@ -4,6 +4,8 @@ import type { GgufHeader, GgufValue } from './ggufHeader.js';
 
 export interface GgufMetadata {
   readonly where: string;
+  /** `general.architecture`; most keys of a model begin with it. */
+  readonly architecture: string;
   readonly has: (key: string) => boolean;
   readonly text: (key: string) => string | null;
   readonly number: (key: string) => number | null;
@@ -11,6 +13,7 @@ export interface GgufMetadata {
   readonly flag: (key: string) => boolean | null;
   readonly texts: (key: string) => readonly string[] | null;
   readonly numbers: (key: string) => ArrayLike<number> | null;
+  readonly numberOrNumbers: (key: string) => number | ArrayLike<number> | null;
 }
 
 /** @throws FormatError from a look-up whose value has another type than the key's */
@@ -31,10 +34,13 @@ export function readMetadata(header: GgufHeader, where: string): GgufMetadata {
   };
   const number = (key: string): number | null =>
     find(key, (value): value is number => typeof value === 'number', 'a number');
+  const text = (key: string): string | null =>
+    find(key, (value): value is string => typeof value === 'string', 'a text');
   return {
     where,
+    architecture: text('general.architecture') ?? '',
     has: (key) => header.metadata.has(key),
-    text: (key) => find(key, (value): value is string => typeof value === 'string', 'a text'),
+    text,
     number,
     requiredNumber: (key) => {
       const value = number(key);
@@ -44,6 +50,12 @@ export function readMetadata(header: GgufHeader, where: string): GgufMetadata {
     flag: (key) => find(key, (value): value is boolean => typeof value === 'boolean', 'true or false'),
     texts: (key) => find(key, isTexts, 'a list of texts'),
     numbers: (key) => find(key, isNumbers, 'a list of numbers'),
+    numberOrNumbers: (key) =>
+      find(
+        key,
+        (value): value is number | Float32Array => typeof value === 'number' || isNumbers(value),
+        'a number or a list of numbers',
+      ),
   };
 }
 

@@ -3,7 +3,7 @@
 import { FormatError } from '../../../base/errors.js';
 import type { GgufHeader, GgufTensorInfo } from './ggufHeader.js';
 import type { GgufMetadata } from './ggufMetadata.js';
-import type { RopeFactors } from './ggufRope.js';
+import { ropeTensorNames, type RopeTensors } from './ggufRope.js';
 
 /** How the rows of a tensor are put back into Hugging Face's order. */
 export type Layout =
@@ -26,8 +26,13 @@ export interface MappedModel {
   readonly tensors: readonly MappedTensor[];
 }
 
-/** @param ropeFactors the values of `rope_freqs.weight`, when the file has it */
-export type MapModel = (header: GgufHeader, metadata: GgufMetadata, ropeFactors: RopeFactors | null) => MappedModel;
+export type MapModel = (header: GgufHeader, metadata: GgufMetadata, ropeTensors: RopeTensors) => MappedModel;
+
+/** The tensors that are weights. */
+export function weightTensors({ tensors }: GgufHeader): readonly GgufTensorInfo[] {
+  const factors: readonly string[] = ropeTensorNames;
+  return [...tensors.values()].filter(({ name }) => !factors.includes(name));
+}
 
 /** Names in Hugging Face's layers by GGUF's. */
 export type LayerNames = Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>>;

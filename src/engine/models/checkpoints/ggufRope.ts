@@ -1,16 +1,22 @@
-/** Rope scaling of a GGUF file in the form of config.json's `rope_scaling`. Linear and YaRN scaling are metadata; Llama
- *  3's is a tensor of factors, one a frequency, computed when the file was made: its few parameters are found again and
- *  checked against all factors. */
+/** Rope scaling of a GGUF file in the form of config.json's `rope_scaling`. Linear and YaRN scaling are metadata;
+ *  LongRoPE's are two tensors of factors, one a frequency; Llama 3's is one tensor, computed when the file was made: its
+ *  few parameters are found again and checked against all factors. */
 import { FormatError } from '../../../base/errors.js';
 import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
 
-/** Divisors of the frequencies, [headSize / 2]. */
-export type RopeFactors = Float32Array;
+/** Divisors of the frequencies, [d], d half of the channels that turn. */
+type RopeFactors = Float32Array;
+
+/** The tensors that hold factors; they are configuration, not weights. */
+export const ropeTensorNames = ['rope_freqs.weight', 'rope_factors_short.weight', 'rope_factors_long.weight'] as const;
+
+/** Those that the file has. */
+export type RopeTensors = ReadonlyMap<string, RopeFactors>;
 
 interface RopeContext {
   /** Its metadata keys begin with this. */
   readonly architecture: string;
-  readonly factors: RopeFactors | null;
+  readonly tensors: RopeTensors;
   readonly theta: number;
   readonly headSize: number;
   readonly contextLength: number;
@@ -28,21 +34,70 @@ export function parseRopeScaling(
   metadata: GgufMetadata,
   context: RopeContext,
 ): Readonly<Record<string, unknown>> | null {
-  if (context.factors !== null) return llama3Scaling(context.factors, context, metadata.where);
+  const [published, short, long] = ropeTensorNames.map((name) => context.tensors.get(name) ?? null);
   const key = (name: string): string => `${context.architecture}.rope.${name}`;
+  const decimal = (name: string): number | null => {
+    const value = metadata.number(key(name));
+    return value === null ? null : decimalOf(value);
+  };
+  if (published) return llama3Scaling(published, context, metadata.where);
+  const original = metadata.number(key('scaling.original_context_length'));
+  const originalContext = original === null ? {} : { original_max_position_embeddings: original };
+  const attnFactor = decimal('scaling.attn_factor');
+  if (short || long) {
+    if (!short || !long) {
+      throw new FormatError('one of two lists of rope factors is missing', {
+        where: metadata.where,
+        expected: `${ropeTensorNames[1]} and ${ropeTensorNames[2]}`,
+      });
+    }
+    return {
+      rope_type: 'longrope',
+      short_factor: Array.from(short, decimalOf),
+      long_factor: Array.from(long, decimalOf),
+      ...originalContext,
+      ...(attnFactor === null || isRecommended(attnFactor, context.contextLength, original)
+        ? {}
+        : { attention_factor: attnFactor }),
+    };
+  }
   const type = metadata.text(key('scaling.type')) ?? (metadata.has(key('scale_linear')) ? 'linear' : 'none');
+  if (type !== 'yarn' && attnFactor !== null && attnFactor !== 1) {
+    throw new FormatError(`${key('scaling.attn_factor')} is not supported`, {
+      where: metadata.where,
+      expected: '1 without yarn or rope factors',
+      got: String(attnFactor),
+    });
+  }
   if (type === 'none') return null;
-  const factor = decimalOf(metadata.number(key('scaling.factor')) ?? metadata.number(key('scale_linear')) ?? 1);
+  const factor = decimal('scaling.factor') ?? decimal('scale_linear') ?? 1;
   if (type === 'linear') return factor === 1 ? null : { rope_type: 'linear', factor };
   if (type === 'yarn') {
-    const original = metadata.number(key('scaling.original_context_length'));
-    return { rope_type: 'yarn', factor, ...(original === null ? {} : { original_max_position_embeddings: original }) };
+    const [fast, slow] = [decimal('scaling.yarn_beta_fast'), decimal('scaling.yarn_beta_slow')];
+    const times = (attnFactor ?? 1) * (decimal('scaling.yarn_attn_factor') ?? 1);
+    return {
+      rope_type: 'yarn',
+      factor,
+      ...originalContext,
+      ...(fast === null ? {} : { beta_fast: fast }),
+      ...(slow === null ? {} : { beta_slow: slow }),
+      // llama.cpp multiplies the scale that YaRN recommends.
+      ...(times === 1 ? {} : { attention_factor: times * (factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1) }),
+    };
   }
   throw new FormatError('unknown kind of rope scaling', {
     where: metadata.where,
-    expected: 'none, linear or yarn',
+    expected: 'none, linear, yarn, or tensors of factors',
     got: type,
+    remedy: 'Serve the model with llama.cpp and use the notation openai:NAME.',
   });
+}
+
+/** Whether the file holds, perhaps rounded, the factor that LongRoPE recommends and transformers computes. */
+function isRecommended(factor: number, contextLength: number, original: number | null): boolean {
+  const stretch = contextLength / (original ?? contextLength);
+  const recommended = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(original ?? contextLength));
+  return Math.abs(factor / recommended - 1) < 1e-4;
 }
 
 function llama3Scaling(

@@ -290,7 +290,7 @@ function tokenizerConfig(
 ): Record<string, unknown> {
   const { tokens, bosId, eosId, unknownId, paddingId } = vocabulary;
   const named = { bos_token: bosId, eos_token: eosId, unk_token: unknownId, pad_token: paddingId };
-  const contextLength = metadata.number(`${metadata.text('general.architecture') ?? ''}.context_length`);
+  const contextLength = metadata.number(`${metadata.architecture}.context_length`);
   return {
     tokenizer_class: 'PreTrainedTokenizerFast',
     clean_up_tokenization_spaces: false,
