@@ -3,10 +3,10 @@
  *  token) is computed. */
 import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
-import type { Utterance } from '../dialogue/types.js';
+import type { Reading, Utterance } from '../dialogue/types.js';
 import { type LanguageModel, shareWeights } from '../engine/models/languageModel.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
-import type { LocalTarget, Reading } from '../speakers/targets/local.js';
+import type { LocalTarget } from '../speakers/targets/local.js';
 
 export interface ReferenceQuery {
   readonly prefix: readonly number[];
@@ -37,7 +37,8 @@ export function roundingError(after: Rounding, before: Rounding = { tokens: 0, s
 }
 
 /** @param model frozen; never what the adversary is trained to, but it may be the adversary's base with the adapter off
- *  @param target the target when it has the same weights, so that its readings can be used
+ *  @param target answered the utterances, with the same weights, so that its readings can be used; null for a reference
+ *    with weights of its own
  *  @param onComputed called with the number of sequences that had to be scored */
 export function createReference(
   model: LanguageModel,
@@ -74,7 +75,7 @@ export function createReference(
       missing.forEach(({ query, i }, n) => {
         const exact = Array.from(computed[n] ?? []);
         out[i] = exact;
-        readingOf(query, target)?.logProbs.forEach((logProb, t) => {
+        usableReading(query, target)?.logProbs.forEach((logProb, t) => {
           rounding.tokens++;
           rounding.sum += Math.abs(logProb - (exact[t] ?? NaN));
         });
@@ -92,13 +93,18 @@ export function createReference(
 
 /** A rounded reading is good enough for a reward, not for a loss. */
 function knownLogProbs(query: ReferenceQuery, target: LocalTarget | null): readonly number[] | null {
-  return target?.precision === 'f32' ? (readingOf(query, target)?.logProbs ?? null) : null;
+  return target?.precision === 'f32' ? (usableReading(query, target)?.logProbs ?? null) : null;
 }
 
 /** Returns what the target read, when it read exactly these ids after exactly this prefix. */
-function readingOf({ utterance, completion, prefix }: ReferenceQuery, target: LocalTarget | null): Reading | null {
-  const reading = target?.readingOf(utterance) ?? null;
-  return reading !== null && sameIds(reading.ids, completion) && sameIds(reading.prefixIds, prefix) ? reading : null;
+function usableReading(
+  { utterance: { reading }, completion, prefix }: ReferenceQuery,
+  target: LocalTarget | null,
+): Reading | null {
+  const read = target === null ? null : (reading?.tokens ?? null);
+  return reading !== undefined && read !== null && sameIds(read.ids, completion) && sameIds(read.prefixIds, prefix)
+    ? reading
+    : null;
 }
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {

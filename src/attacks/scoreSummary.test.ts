@@ -13,7 +13,7 @@ import { utteranceOf } from '../dialogue/testing/scripted.js';
 
 const exchange = (utterance: string, reply: string) => ({
   utterance: utteranceOf('adversary', utterance),
-  answer: { reply: utteranceOf('target', reply), utteranceLogProbs: [-1, -3] },
+  answer: { reply: utteranceOf('target', reply), reading: { logProbs: [-1, -3], tokens: null } },
 });
 
 describe('summariseScores', () => {

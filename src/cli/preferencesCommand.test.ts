@@ -68,7 +68,6 @@ beforeAll(() => {
         rejectedReward: 0,
         teaching: false,
       },
-      [],
       joinPlain,
       { stage: 'exploit:ipo' },
     ),

@@ -74,7 +74,7 @@ describe('reward', () => {
 describe('scoring', () => {
   const exchange = {
     utterance: utteranceOf('adversary', 'a thorn'),
-    answer: { reply: utteranceOf('target', 'b c'), utteranceLogProbs: [-1, -3] },
+    answer: { reply: utteranceOf('target', 'b c'), reading: { logProbs: [-1, -3], tokens: null } },
   };
 
   it('asks the judge once: replies, exchanges, utterances', async () => {

@@ -36,7 +36,7 @@ export async function scoreExchanges(
 ): Promise<readonly ExchangeScore[]> {
   const known = exchanges.map(({ utterance, answer, goal }): KnownExchange => ({
     exchange: { utterance: utterance.text, reply: answer.reply.text },
-    adversaryNll: meanNll(answer.utteranceLogProbs),
+    adversaryNll: meanNll(answer.reading?.logProbs ?? null),
     goal,
   }));
   return scoreKnown(known, options, (i, part) => part * known.length + i);

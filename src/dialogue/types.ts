@@ -46,6 +46,18 @@ export interface Utterance {
   /** Token ids and log-probabilities; null for remote speakers, which give text only. */
   readonly tokens: TokenTrace | null;
   readonly finishReason: 'stop' | 'length';
+  /** The ids that its model continued when it said this. Of models on this machine; kept in memory, never recorded. */
+  readonly contextIds?: readonly number[];
+  /** How the target that answered this utterance read it; absent where it cannot tell. Kept in memory, never recorded. */
+  readonly reading?: Reading;
+}
+
+/** The target's reading of an utterance. */
+export interface Reading {
+  /** log p_target of each token of the utterance given the dialogue before it, nats. */
+  readonly logProbs: readonly number[];
+  /** The target's own ids of the utterance and of everything before it; null for an endpoint. */
+  readonly tokens: { readonly prefixIds: readonly number[]; readonly ids: readonly number[] } | null;
 }
 
 /** A prompt and what was said since, oldest first; authors alternate, the adversary first. */
@@ -107,9 +119,8 @@ export interface Adversary {
 
 export interface TargetReply {
   readonly reply: Utterance;
-  /** log p_target of each token of the adversary's last utterance given the dialogue before it, nats; the tokens are
-   *  the target's own reading of that utterance. Null when the target cannot tell (remote text-only targets). */
-  readonly utteranceLogProbs: readonly number[] | null;
+  /** How it read the adversary's last utterance. Null when the target cannot tell (remote text-only targets). */
+  readonly reading: Reading | null;
 }
 
 /** The model under test. Never sees a goal or a verdict. */

@@ -23,6 +23,7 @@ export async function readReplies(
   );
   return said.map(({ reply, completion: ids }, i) => ({
     ...reply,
+    contextIds: prefix,
     tokens: { tokenizerId, ids, logProbs: [...present(scored[i], 'scores of each completion')] },
   }));
 }

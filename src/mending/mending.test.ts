@@ -104,7 +104,7 @@ describe('sampling replies', () => {
       reply: async (requests) =>
         requests.map(({ dialogue, stream }) => {
           streams.push(stream.indices.join('.'));
-          return { reply: said(`${name} ${dialogue.turns[0]?.text ?? ''}`), utteranceLogProbs: null };
+          return { reply: said(`${name} ${dialogue.turns[0]?.text ?? ''}`), reading: null };
         }),
     });
     const judge = scriptedJudge((text) => (text.startsWith('hot') ? 0.9 : 0.1));

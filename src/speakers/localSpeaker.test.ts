@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteIds, byteTokenizer } from '../../tests/fakes/byteTokenizer.js';
 import { tinyModel } from '../../tests/fakes/tinyModel.js';
+import { present } from '../base/invariant.js';
 import { childKey, streamKey } from '../base/random.js';
 import type { Dialogue, Utterance } from '../dialogue/types.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
@@ -42,15 +43,14 @@ describe('local speakers', () => {
           stream: childKey(stream, i, 1),
         })),
       );
-      for (const [i, utterance] of utterances.entries()) {
-        const reading = target.readingOf(utterance);
-        expect(reading).not.toBeNull();
-        if (reading === null) continue;
-        const [alone] = await scoreCompletions(model, [{ prefix: reading.prefixIds, completion: reading.ids }]);
-        expect(replies[i]?.utteranceLogProbs).toHaveLength(reading.ids.length);
+      expect(replies).toHaveLength(prompts.length);
+      for (const { reading } of replies) {
+        const { prefixIds, ids } = present(reading?.tokens, 'a local target’s reading');
+        const logProbs = present(reading, 'a local target’s reading').logProbs;
+        const [alone] = await scoreCompletions(model, [{ prefix: prefixIds, completion: ids }]);
+        expect(logProbs).toHaveLength(ids.length);
         // Two programs, two batch shapes: float32 rounding.
-        reading.logProbs.forEach((logProb, t) => expect(logProb).toBeCloseTo(alone?.[t] as number, 3));
-        expect(replies[i]?.utteranceLogProbs).toEqual(reading.logProbs);
+        logProbs.forEach((logProb, t) => expect(logProb).toBeCloseTo(alone?.[t] as number, 3));
       }
     },
   );
@@ -64,12 +64,11 @@ describe('local speakers', () => {
     const dialogue = dialogueOf('hello');
     const [utterance] = await adversary.speak([{ dialogue, stream }]);
     if (utterance?.tokens === null || utterance === undefined) throw new Error('a local speaker gives ids');
-    await target.reply([{ dialogue: dialogueOf('hello', [utterance]), stream }]);
-    const reading = target.readingOf(utterance);
-    expect(reading?.prefixIds).toEqual(adversary.contextIds(dialogue));
+    const [answer] = await target.reply([{ dialogue: dialogueOf('hello', [utterance]), stream }]);
+    expect(utterance.contextIds).toEqual(adversary.contextIds(dialogue));
     const said = utterance.tokens.ids.filter((id) => id !== byteIds.end);
-    expect(reading?.ids).toEqual(said);
-    reading?.logProbs.forEach((logProb, t) =>
+    expect(answer?.reading?.tokens).toEqual({ prefixIds: utterance.contextIds, ids: said });
+    answer?.reading?.logProbs.forEach((logProb, t) =>
       expect(logProb).toBeCloseTo(utterance.tokens?.logProbs?.[t] as number, 3),
     );
     // Sampling under truncation has another distribution; both are recorded.
@@ -95,8 +94,8 @@ describe('local speakers', () => {
       tokens: { tokenizerId: model.tokenizer.id, ids: [0xc3] },
       finishReason: 'length',
     };
-    await target.reply([{ dialogue: dialogueOf('p', [utterance]), stream }]);
-    expect(target.readingOf(utterance)?.ids).toEqual([0xc3]);
+    const [answer] = await target.reply([{ dialogue: dialogueOf('p', [utterance]), stream }]);
+    expect(answer?.reading?.tokens?.ids).toEqual([0xc3]);
   });
 
   it('counts what it did: queries, tokens, truncated contexts, utterances of another tokenizer', async () => {

@@ -112,6 +112,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
             author,
             text: result.text,
             finishReason: result.finishReason,
+            contextIds: context.ids,
             tokens: {
               tokenizerId: model.tokenizer.id,
               ids: result.ids,

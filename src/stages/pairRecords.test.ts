@@ -19,7 +19,7 @@ const attacked: PreferencePair = {
     prompt: { id: 'x', text: 'the shop', conversationId: 'x' },
     turns: [said('hello', [1]), { ...said('good day', [2]), author: 'target' }],
   },
-  chosen: said('a', [3, 4]),
+  chosen: { ...said('a', [3, 4]), contextIds: [7, 8] },
   rejected: said('b', null),
   chosenReward: 0.5,
   rejectedReward: null,
@@ -50,7 +50,7 @@ async function all<T>(items: AsyncGenerator<T>): Promise<readonly T[]> {
 }
 
 describe('pairs.jsonl', () => {
-  const ofAttack = attackPairRecord(attacked, [7, 8], joinPlain, { stage: 'exploit:ipo', epoch: 1, step: 3 });
+  const ofAttack = attackPairRecord(attacked, joinPlain, { stage: 'exploit:ipo', epoch: 1, step: 3 });
   const ofMending = [mended, { ...mended, toxic: null, heldOut: true }].map((pair) =>
     mendPairRecord(pair, 'mend:mend:pairs'),
   );
@@ -62,6 +62,10 @@ describe('pairs.jsonl', () => {
       mended,
       { ...mended, toxic: null, heldOut: true },
     ]);
+  });
+
+  it('takes the ids before a pair from what its utterance was conditioned on', () => {
+    expect(ofAttack.ids).toEqual({ prompt: [7, 8], chosen: [3, 4], rejected: null });
   });
 
   it('has the three columns that TRL reads in lines of both kinds', () => {

@@ -30,8 +30,8 @@ const attackPair = z.object({
   step: z.number().exactOptional(),
   /** Place of the utterance among the adversary's, from 1. */
   depth: z.number(),
-  /** A speaker that gives text only has none. */
-  ids: z.object({ prompt: ids, chosen: ids.nullable(), rejected: ids.nullable() }),
+  /** Those that the adversary was conditioned on, and its own; a speaker that gives text only has none. */
+  ids: z.object({ prompt: ids.nullable(), chosen: ids.nullable(), rejected: ids.nullable() }),
 });
 
 const mendPair = z.object({
@@ -66,13 +66,8 @@ export async function* readPairs<Kind extends keyof PairRecords>(
   }
 }
 
-/** Returns the line of an attack's pair. @param prefixIds ids that the adversary was conditioned on */
-export function attackPairRecord(
-  pair: PreferencePair,
-  prefixIds: readonly number[],
-  join: JoinTurns,
-  origin: Origin,
-): PairRecords['exploit'] {
+/** Returns the line of an attack's pair. */
+export function attackPairRecord(pair: PreferencePair, join: JoinTurns, origin: Origin): PairRecords['exploit'] {
   const { dialogue, chosen, rejected } = pair;
   return {
     prompt: dialogue.turns.reduce((text, turn) => join(text, turn.text), dialogue.prompt.text),
@@ -83,7 +78,11 @@ export function attackPairRecord(
     ...origin,
     promptId: dialogue.prompt.id,
     depth: dialogue.turns.length / 2 + 1,
-    ids: { prompt: prefixIds, chosen: chosen.tokens?.ids ?? null, rejected: rejected.tokens?.ids ?? null },
+    ids: {
+      prompt: chosen.contextIds ?? null,
+      chosen: chosen.tokens?.ids ?? null,
+      rejected: rejected.tokens?.ids ?? null,
+    },
   };
 }
 

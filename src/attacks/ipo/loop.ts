@@ -220,7 +220,7 @@ async function trainOnPairs(
   epoch: number,
 ): Promise<Readonly<Record<string, number>>> {
   const before = context.reference.rounding();
-  const data = await times.during('reference', () => trainingPairs(context, pairs));
+  const data = await times.during('reference', () => trainingPairs(context.reference, pairs));
   const rounded = roundingError(context.reference.rounding(), before);
   const batches = passBatches(pairs, options, childKey(context.stream, streams.order, epoch));
   const steps: Readonly<Record<string, number>>[] = [];
@@ -271,17 +271,16 @@ function treesOf(pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[]
 /** Pairs as ids: the context that sampling conditioned on, the generated ids, the frozen reference's log-probabilities.
  */
 export async function trainingPairs(
-  { adversary, reference }: Pick<IpoContext, 'adversary' | 'reference'>,
+  reference: Pick<Reference, 'logProbs'>,
   pairs: readonly PreferencePair[],
 ): Promise<readonly TrainingPair[]> {
-  const queries = pairs.flatMap(({ dialogue, chosen, rejected }) => {
-    const prefix = adversary.contextIds(dialogue);
-    return [chosen, rejected].map((utterance) => ({
-      prefix,
+  const queries = pairs.flatMap(({ chosen, rejected }) =>
+    [chosen, rejected].map((utterance) => ({
+      prefix: present(utterance.contextIds, 'a local adversary’s utterance has the ids that it was conditioned on'),
       utterance,
       completion: present(utterance.tokens, 'a local adversary’s utterance has ids').ids,
-    }));
-  });
+    })),
+  );
   const logProbs = await reference.logProbs(queries);
   return pairs.map((_, i) => {
     const [chosen, rejected] = [

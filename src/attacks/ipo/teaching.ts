@@ -5,6 +5,7 @@ import { present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import { answerUtterances, type RolloutCast, type Stem } from '../../dialogue/rollout/exchange.js';
 import { goingOn, joinPlain } from '../../dialogue/join.js';
+import { splitExchange } from '../../dialogue/pairs.js';
 import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../../dialogue/types.js';
 
 /** One pair to be made: what to teach, after which prompt. */
@@ -25,17 +26,24 @@ export async function teachingPairs(
   const own = await cast.adversary.speak(
     dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(stream, i, 0) })),
   );
-  const given = draws.map(({ text, prompt }) => cast.asUtterance(goingOn(prompt.text, text.continuation, joinPlain)));
+  const given = draws.map(({ text, prompt }, i): Utterance => {
+    // Taught after the very ids that the adversary's own utterance was conditioned on.
+    const { contextIds } = present(own[i], 'an own utterance for each draw');
+    const utterance = cast.asUtterance(goingOn(prompt.text, text.continuation, joinPlain));
+    return contextIds === undefined ? utterance : { ...utterance, contextIds };
+  });
   const stems = [1, 2].flatMap((side) =>
     dialogues.map((dialogue, i): Stem => ({ dialogue, stream: childKey(stream, i, side) })),
   );
   const exchanges = await answerUtterances(stems, [...given, ...own], cast);
   const rewardAt = (i: number): number | null =>
     present(exchanges[i], 'an exchange for each utterance').score.reward?.total ?? null;
+  const utteranceAt = (i: number): Utterance =>
+    splitExchange(present(exchanges[i], 'an exchange for each utterance').dialogue).utterance;
   return dialogues.map((dialogue, i) => ({
     dialogue,
-    chosen: present(given[i], 'a given utterance'),
-    rejected: present(own[i], 'an own utterance'),
+    chosen: utteranceAt(i),
+    rejected: utteranceAt(draws.length + i),
     chosenReward: rewardAt(i),
     rejectedReward: rewardAt(draws.length + i),
     teaching: true,

@@ -7,7 +7,7 @@ import { childKey, type StreamKey } from '../../base/random.js';
 import { invariant, present } from '../../base/invariant.js';
 import { textIndex } from '../identity.js';
 import { scoreExchanges, type ScoringOptions } from '../score.js';
-import type { Adversary, Author, Dialogue, ExchangeScore, Prompt, Target, Utterance } from '../types.js';
+import type { Adversary, Author, Dialogue, ExchangeScore, Prompt, Reading, Target, Utterance } from '../types.js';
 
 /** The speakers, the judge and the reward of a rollout. */
 export interface RolloutCast extends ScoringOptions {
@@ -24,7 +24,7 @@ export interface Stem {
 }
 
 export interface Exchange {
-  /** The dialogue, which ends with the reply. */
+  /** The dialogue, which ends with the reply; the utterance before it carries the target's reading. */
   readonly dialogue: Dialogue;
   readonly score: ExchangeScore;
 }
@@ -79,10 +79,14 @@ export async function answerUtterances(
     }),
     cast,
   );
-  return answers.map((answer, i) => ({
-    dialogue: withTurn(present(spoken[i], 'a dialogue for each stem'), answer.reply),
-    score: present(scores[i], 'a score for each exchange'),
-  }));
+  return answers.map(({ reply, reading }, i) => {
+    const before = present(stems[i], 'a stem for each answer').dialogue;
+    const utterance = present(utterances[i], 'an utterance for each stem');
+    return {
+      dialogue: withTurn(withTurn(before, withReading(utterance, reading)), reply),
+      score: present(scores[i], 'a score for each exchange'),
+    };
+  });
 }
 
 /** Returns the stream that decides which branch is continued after the node of this stream. */
@@ -102,6 +106,11 @@ export function openStems(prompts: readonly Prompt[], stream: StreamKey): readon
 
 function withTurn(dialogue: Dialogue, turn: Utterance): Dialogue {
   return { prompt: dialogue.prompt, turns: [...dialogue.turns, turn] };
+}
+
+/** The utterance as this target read it; what another target read of it is dropped. */
+function withReading({ reading: _, ...said }: Utterance, reading: Reading | null): Utterance {
+  return reading === null ? said : { ...said, reading };
 }
 
 function expectTurns(name: string, author: Author, turns: readonly Utterance[], count: number): void {

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import { pairsFromTrees, splitExchange } from '../pairs.js';
 import { promptOf, promptsOf } from '../testing/prompts.js';
 import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '../testing/scripted.js';
 import type { Dialogue, RolloutNode, RolloutTree } from '../types.js';
-import type { RolloutCast } from './exchange.js';
+import { answerUtterances, type RolloutCast } from './exchange.js';
 import { replayLinear, rolloutLinear } from './linear.js';
 import { rolloutPaired, treeNodes } from './paired.js';
 
@@ -226,6 +227,23 @@ describe('linear rollout', () => {
     expect(rows.flatMap(({ scores }) => scores.map(({ reward }) => reward))).toEqual(
       Array.from({ length: 8 }, () => ({ total: 0.5, terms: { reply: 0.5 } })),
     );
+  });
+
+  it('keeps with every utterance how the target that answered it read it, and drops what another target read', async () => {
+    const rolled = await rolloutLinear({ ...cast(), prompts: promptsOf(2), turns: 2, stream });
+    const utterances = rolled.flatMap(({ dialogue }) => dialogue.turns.filter(({ author }) => author === 'adversary'));
+    expect(utterances).toHaveLength(4);
+    for (const { text, reading } of utterances)
+      expect(reading).toEqual({ logProbs: text.split(' ').map(() => -1), tokens: null });
+    const { adversary: _, ...rest } = cast();
+    const textOnly = { ...rest, target: scriptedTarget(undefined, { logProbs: null }), reward: { reply: 1 } };
+    const { dialogue } = present(rolled[0], 'a rolled dialogue');
+    const [again] = await answerUtterances(
+      [{ dialogue: { ...dialogue, turns: [] }, stream }],
+      dialogue.turns.slice(0, 1),
+      textOnly,
+    );
+    expect(Object.keys(present(again, 'an exchange').dialogue.turns[0] ?? {})).not.toContain('reading');
   });
 
   it('is the chain of first siblings of the paired rollout under the same stream', async () => {

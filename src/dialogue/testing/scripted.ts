@@ -64,7 +64,7 @@ export function scriptedTarget(script: Script = smallTalk, options: ScriptedTarg
         if (utterance?.author !== 'adversary') throw new Error('a target is asked after the adversary has spoken');
         return {
           reply: utteranceOf('target', script(request, openStream(request.stream))),
-          utteranceLogProbs: logProbs === null ? null : logProbs(request, utterance),
+          reading: logProbs === null ? null : { logProbs: logProbs(request, utterance), tokens: null },
         };
       });
     },

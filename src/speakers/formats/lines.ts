@@ -4,7 +4,7 @@ import { ConfigError } from '../../base/errors.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
-import { rememberedPromptIds } from './plain.js';
+import { rememberIds } from './plain.js';
 
 export function linesFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
@@ -19,8 +19,8 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   const endsLine = (ids: readonly number[]): boolean =>
     ids.length > 0 && tokenizer.tokenBytes(ids[ids.length - 1] as number).at(-1) === 0x0a;
   const asLine = (ids: readonly number[]): readonly number[] => (endsLine(ids) ? ids : [...ids, newline]);
-  const promptIds = rememberedPromptIds((prompt) => {
-    const ids = tokenizer.encode(prompt.text);
+  const promptIds = rememberIds((text) => {
+    const ids = tokenizer.encode(text);
     if (ids.length === 0) return tokenizer.bosId === null ? [] : [tokenizer.bosId];
     return asLine(ids);
   });
@@ -31,7 +31,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
     stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
-      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt), lastUtterance: false }];
+      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt.text), lastUtterance: false }];
       dialogue.turns.forEach((turn, i) => {
         const read = utteranceIds(turn, tokenizer);
         if (read.retokenised) retokenised++;

@@ -1,13 +1,13 @@
 /** Plain continuation: the prompt's ids followed by each utterance's ids, nothing between them. Both sides see the same
  *  context, so that a target that is also the adversary's reference scores an utterance exactly as the reference would.
  */
-import type { Dialogue, Prompt } from '../../dialogue/types.js';
+import type { Dialogue } from '../../dialogue/types.js';
 import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
 
 export function plainFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
-  const promptIds = rememberedPromptIds((prompt) => {
-    const ids = tokenizer.encode(prompt.text);
+  const promptIds = rememberIds((text) => {
+    const ids = tokenizer.encode(text);
     return ids.length === 0 && tokenizer.bosId !== null ? [tokenizer.bosId] : ids;
   });
   return {
@@ -16,7 +16,7 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
     utterance: (text, maxTokens) => tokenizer.encode(text, { addSpecialTokens: false }).slice(0, maxTokens),
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
-      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt), lastUtterance: false }];
+      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt.text), lastUtterance: false }];
       dialogue.turns.forEach((turn, i) => {
         const read = utteranceIds(turn, tokenizer);
         if (read.retokenised) retokenised++;
@@ -27,17 +27,12 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
   };
 }
 
-/** A prompt is encoded once, however many nodes of its tree ask. */
-export function rememberedPromptIds(
-  encode: (prompt: Prompt) => readonly number[],
-): (prompt: Prompt) => readonly number[] {
-  const known = new WeakMap<Prompt, readonly number[]>();
-  return (prompt) => {
-    let ids = known.get(prompt);
-    if (ids === undefined) {
-      ids = encode(prompt);
-      known.set(prompt, ids);
-    }
+/** Encodes every text once: all nodes of a prompt's tree ask for the same. */
+export function rememberIds(encode: (text: string) => readonly number[]): (text: string) => readonly number[] {
+  const known = new Map<string, readonly number[]>();
+  return (text) => {
+    const ids = known.get(text) ?? encode(text);
+    known.set(text, ids);
     return ids;
   };
 }

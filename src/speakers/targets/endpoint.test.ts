@@ -54,21 +54,19 @@ describe('a target behind an endpoint that scores prompts', () => {
     // Behind the utterance stand the 14 characters of '[/][assistant]': four tokens and two characters of the fifth
     // from the end. The utterance's nine are characters 15 to 23: tokens five to eight.
     expect(target.provides.logProbs).toBe(true);
-    expect(answer?.utteranceLogProbs).toEqual([-8, -7, -6, -5]);
+    expect(answer?.reading?.logProbs).toEqual([-8, -7, -6, -5]);
   });
 
   it('takes the end of a continuation, with the space before it', async () => {
     const target = await openEndpointTarget(endpoint(true), { ...options, format: 'plain' });
     const [answer] = await target.reply([request]);
-    expect(answer?.utteranceLogProbs).toEqual([-4, -3, -2, -1]); // ' assistant': ten characters.
+    expect(answer?.reading?.logProbs).toEqual([-4, -3, -2, -1]); // ' assistant': ten characters.
   });
 
   it('without scores is text only', async () => {
     const target = await openEndpointTarget(endpoint(false), options);
     expect(target.provides.logProbs).toBe(false);
-    expect(await target.reply([request])).toMatchObject([
-      { reply: { text: 'fine', tokens: null }, utteranceLogProbs: null },
-    ]);
+    expect(await target.reply([request])).toMatchObject([{ reply: { text: 'fine', tokens: null }, reading: null }]);
   });
 });
 

@@ -30,10 +30,13 @@ export async function openEndpointTarget(endpoint: Endpoint, options: EndpointSp
               options.onScored?.();
               return score(dialogue);
             });
-      return replies.map((reply, i): TargetReply => ({
-        reply: textUtterance('target', reply),
-        utteranceLogProbs: scores[i] ?? null,
-      }));
+      return replies.map((reply, i): TargetReply => {
+        const logProbs = scores[i] ?? null;
+        return {
+          reply: textUtterance('target', reply),
+          reading: logProbs === null ? null : { logProbs, tokens: null },
+        };
+      });
     },
   };
 }

@@ -50,7 +50,7 @@ export function createFunctionTarget({ name, reply, concurrency = 1, system }: F
         );
         queries++;
         characters += text.length;
-        return { reply: textUtterance('target', { text, finishReason: 'stop' }), utteranceLogProbs: null };
+        return { reply: textUtterance('target', { text, finishReason: 'stop' }), reading: null };
       }),
   };
 }

@@ -28,7 +28,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
         });
         queries++;
         options.onReply?.();
-        return { reply: textUtterance('target', { text, finishReason: 'stop' }), utteranceLogProbs: null };
+        return { reply: textUtterance('target', { text, finishReason: 'stop' }), reading: null };
       }),
   };
 }

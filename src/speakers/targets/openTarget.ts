@@ -8,5 +8,5 @@ export interface OpenTarget extends Target {
 }
 
 export function isLocalTarget(target: OpenTarget): target is LocalTarget {
-  return 'readingOf' in target;
+  return target.provides.weights;
 }

@@ -91,14 +91,15 @@ async function learn(context: AttackContext, options: Options): Promise<AttackOu
   } finally {
     await trainer.release();
   }
+}
 
-  function exampleOf({ dialogue: { prompt, turns } }: ScoredDialogue): TrainingExample {
-    const { tokens } = present(turns[0], 'a dialogue has an utterance');
-    return {
-      prefix: adversary.contextIds({ prompt, turns: [] }),
-      completion: present(tokens, 'an adversary on this machine says ids').ids,
-    };
-  }
+/** What the adversary said, after the very ids that it was conditioned on. */
+function exampleOf({ dialogue: { turns } }: ScoredDialogue): TrainingExample {
+  const { tokens, contextIds } = present(turns[0], 'a dialogue has an utterance');
+  return {
+    prefix: present(contextIds, 'an adversary on this machine keeps its context'),
+    completion: present(tokens, 'an adversary on this machine says ids').ids,
+  };
 }
 
 function bestOf(dialogues: readonly ScoredDialogue[], count: number): readonly ScoredDialogue[] {

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { dialogueOf, dialogueRecord, recordedDialogue } from './records.js';
+import { promptOf } from './testing/prompts.js';
+import { utteranceOf } from './testing/scripted.js';
+import type { Dialogue } from './types.js';
+
+describe('records of dialogues', () => {
+  it('leave out what is kept in memory only: the ids an utterance was conditioned on, and its reading', () => {
+    const dialogue: Dialogue = {
+      prompt: promptOf('opener'),
+      turns: [
+        {
+          ...utteranceOf('adversary', 'rain'),
+          contextIds: [1, 2],
+          reading: { logProbs: [-1], tokens: { prefixIds: [1, 2], ids: [3] } },
+        },
+        { ...utteranceOf('target', 'tea'), contextIds: [1, 2, 3] },
+      ],
+    };
+    const record = dialogueRecord(dialogue, {}, { stage: 'exploit:ipo' }, null);
+    expect(record.turns.map((turn) => Object.keys(turn))).toEqual([
+      ['author', 'text', 'finishReason', 'tokenizer', 'ids'],
+      ['author', 'text', 'finishReason', 'tokenizer', 'ids'],
+    ]);
+    expect(dialogueOf(recordedDialogue(record))).toEqual({
+      prompt: dialogue.prompt,
+      turns: [utteranceOf('adversary', 'rain'), utteranceOf('target', 'tea')],
+    });
+  });
+});
