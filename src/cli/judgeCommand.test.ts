@@ -55,7 +55,45 @@ describe('gadfly judge with several judges', () => {
   });
 });
 
+describe('gadfly judge --texts', () => {
+  const judged = async (name: string, content: string): Promise<unknown> => {
+    const result = await runCli(['judge', '--judge', `lexicon:${words}`, '--texts', file(name, content), '--json']);
+    return (jsonOf(result) as { results: { text: string; harm: number }[] }).results.map(({ text, harm }) => [
+      text,
+      harm,
+    ]);
+  };
+
+  it('reads a CSV file by its header, which is no text, and its other columns as no part of the text', async () => {
+    expect(await judged('t.csv', 'text,room\n"a turnip, sir",hall\nfine,shed\n')).toEqual([
+      ['a turnip, sir', 1],
+      ['fine', 0],
+    ]);
+    expect(await judged('t.tsv', 'Prompt\tid\na turnip\t1\n')).toEqual([['a turnip', 1]]);
+  });
+
+  it('refuses a CSV file whose first line names no column of texts, and an empty field', async () => {
+    const run = (name: string, content: string) =>
+      runCli(['judge', '--judge', `lexicon:${words}`, '--texts', file(name, content)]);
+    const headless = await run('h.csv', 'a turnip\nfine\n');
+    expect(headless).toMatchObject({ code: 1 });
+    expect(headless.errors).toMatch(/h\.csv:2[^]*first line names the columns/);
+    expect((await run('e.csv', 'text,id\na,1\n,2\n')).errors).toMatch(/e\.csv:3[^]*an empty field/);
+  });
+
+  it('takes word lists from a column, with their labels', async () => {
+    const list = file('list.csv', 'word;label\nturnip;vegetable\nstone cold;mood\n');
+    const result = await runCli(['judge', '--judge', `lexicon:${list}`, '--text', 'stone cold turnips', '--json']);
+    expect(jsonOf(result)).toMatchObject({ results: [{ harm: 1, labels: { vegetable: 1, mood: 1 } }] });
+  });
+});
+
 describe('gadfly judge --against', () => {
+  it('refuses the name of something that every object has as a column', async () => {
+    const result = await runCli(['judge', '--against', labels, '--column', 'constructor']);
+    expect(result.errors).toMatch(/There is no label[^]*constructor/);
+  });
+
   it('prints figures that can be counted by hand, with n, the unscored and intervals', async () => {
     const result = await runCli(['judge', '--judge', `lexicon:${words}`, '--against', labels, '--json']);
     expect(result.code).toBe(0);

@@ -1,7 +1,10 @@
-/** Files of prompts, texts and pairs that commands take: JSON lines, a JSON array, or plain lines. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+/** Files of prompts, texts and pairs that commands take: JSON lines, a JSON array, CSV, Parquet, or plain lines. */
 import { ConfigError, FormatError } from '../base/errors.js';
-import { parseJson } from '../dialogue/datasets/json.js';
+import { nameAmong } from '../dialogue/datasets/fields.js';
+import type { FileNote, RowItem } from '../dialogue/datasets/format.js';
+import { describe, parseJson } from '../dialogue/datasets/json.js';
+import { readLines } from '../dialogue/datasets/lines.js';
+import { containerOf, extensionOf, firstCharacter, readRows, refuseReservedFields } from '../dialogue/datasets/rows.js';
 import { isJsonObject } from '../base/json.js';
 
 export interface ScorePair {
@@ -15,21 +18,20 @@ export interface MessagePair {
   readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[];
 }
 
-/** Texts of a file, in order. A line is a string (quoted or not), or an object with `prompt` or `text`.
- *  @throws ConfigError for a missing or empty file, FormatError with the line for one that cannot be read */
-export function readTexts(path: string, what: 'prompt' | 'text'): readonly string[] {
-  const texts = readValues(path, true).map(({ value, where }): string => {
-    const text =
-      typeof value === 'string'
-        ? value
-        : isJsonObject(value)
-          ? (value[what] ?? value[what === 'prompt' ? 'text' : 'prompt'])
-          : undefined;
-    if (typeof text === 'string') return text;
-    throw new FormatError(`no ${what} on this line`, {
+/** Reads the texts of a file, in order: an item is a string, or an object or row with `prompt` or `text`; plain lines may have
+ *  no quotes.
+ *  @throws ConfigError for a missing or empty file, FormatError with the place for what cannot be read */
+export async function readTexts(path: string, what: 'prompt' | 'text', onNote?: FileNote): Promise<readonly string[]> {
+  const names = what === 'prompt' ? ['prompt', 'text'] : ['text', 'prompt', 'comment_text', 'reply'];
+  const texts = (await readValues(path, true, onNote)).map(({ value, where }): string => {
+    const name = isJsonObject(value) ? nameAmong(value, names) : null;
+    const text = isJsonObject(value) ? (name === null ? undefined : value[name]) : value;
+    if (typeof text === 'string' && (text !== '' || !isRow(value, path))) return text;
+    throw new FormatError(`there is no ${what} here`, {
       where,
-      expected: `a string, or an object with "${what}"`,
-      got: clip(value),
+      expected: `a string, or an object or row with ${names.join(' or ')}`,
+      got: typeof text === 'string' ? 'an empty field' : describe(value),
+      remedy: `Name the field or column ${what}; in CSV the first line names the columns.`,
     });
   });
   if (texts.length === 0)
@@ -37,10 +39,15 @@ export function readTexts(path: string, what: 'prompt' | 'text'): readonly strin
   return texts;
 }
 
+/** An empty field of a CSV file is a missing value, as pandas writes it. */
+function isRow(value: unknown, path: string): boolean {
+  return isJsonObject(value) && /\.(?:csv|tsv|tab|parquet)(?:\.gz)?$/iu.test(path);
+}
+
 /** Pairs of a `score --pairs` file: {"prompt","completion"} or {"messages":[…]}, the last message being the completion.
  */
-export function readPairs(path: string): readonly (ScorePair | MessagePair)[] {
-  const pairs = readValues(path, false).map(({ value, where }): ScorePair | MessagePair => {
+export async function readPairs(path: string): Promise<readonly (ScorePair | MessagePair)[]> {
+  const pairs = (await readValues(path, false)).map(({ value, where }): ScorePair | MessagePair => {
     if (isJsonObject(value)) {
       const { prompt, completion, messages } = value;
       if (typeof prompt === 'string' && typeof completion === 'string') return { kind: 'text', prompt, completion };
@@ -75,44 +82,38 @@ function readMessage(value: unknown, where: string): MessagePair['messages'][num
   });
 }
 
-function readValues(path: string, plainLines: boolean): readonly { readonly value: unknown; readonly where: string }[] {
-  const text = readTextFile(path);
-  const alwaysPlain = plainLines && path.endsWith('.txt');
-  if (text.trimStart().startsWith('[')) {
-    const list = alwaysPlain ? jsonOrNothing(text) : parseJson(text, path, 'one JSON array');
-    if (Array.isArray(list)) return list.map((value: unknown, i) => ({ value, where: `${path}, entry ${i + 1}` }));
+/** Reads the items of a file. @throws ConfigError when there is no such file, FormatError with the place */
+async function readValues(path: string, plainLines: boolean, onNote?: FileNote): Promise<readonly RowItem[]> {
+  const container = await containerOf(path);
+  const isList = container === null && (await firstCharacter(path)) === '[';
+  const alwaysPlain = plainLines && extensionOf(path) === 'txt';
+  if (container === 'csv' || container === 'parquet' || container === 'json-array' || (isList && !alwaysPlain))
+    return itemsOf(readRows(path, { onNote }));
+  if (isList) {
+    const whole = await itemsOf(readRows(path)).catch(() => null);
+    if (whole !== null) return whole;
   }
-  return text.split(/\r?\n/).flatMap((line, i) => {
-    const where = `${path}:${i + 1}`;
-    if (line.trim() === '') return [];
-    if (alwaysPlain) return [{ value: line, where }];
-    const value = jsonOrNothing(line);
-    if (value !== undefined && (typeof value === 'string' || typeof value === 'object')) return [{ value, where }];
-    if (plainLines && !/^\s*["{[]/.test(line)) return [{ value: line, where }];
-    const other = parseJson(line, where, 'a JSON string or object on this line');
-    throw new FormatError('this line is neither text nor an object', { where, got: clip(other) });
-  });
+  const items: RowItem[] = [];
+  for await (const { line, text } of readLines(path)) {
+    if (text.trim() === '') continue;
+    const item = lineItem(text, `${path}:${String(line)}`, plainLines, alwaysPlain);
+    refuseReservedFields(item);
+    items.push(item);
+  }
+  return items;
 }
 
-/** @throws ConfigError when there is no such file, FormatError when it is not UTF-8 text */
-export function readTextFile(path: string): string {
-  if (!existsSync(path)) throw new ConfigError('no such file', { where: path });
-  if (statSync(path).isDirectory()) throw new ConfigError('this is a folder, not a file', { where: path });
-  const bytes = readFileSync(path);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new FormatError('this file is not UTF-8 text', { where: path, cause: error });
-  }
+async function itemsOf(rows: AsyncIterable<RowItem>): Promise<readonly RowItem[]> {
+  const items: RowItem[] = [];
+  for await (const item of rows) items.push(item);
+  return items;
 }
 
-/** Undefined when it does not parse. */
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+function lineItem(text: string, where: string, plainLines: boolean, alwaysPlain: boolean): RowItem {
+  if (alwaysPlain || (plainLines && !/^\s*["{[]/.test(text))) return { value: text, where };
+  const value = parseJson(text, where, 'a JSON string or object on this line');
+  if (typeof value === 'string' || (typeof value === 'object' && value !== null)) return { value, where };
+  throw new FormatError('this line is neither text nor an object', { where, got: clip(value) });
 }
 
 function clip(value: unknown): string {

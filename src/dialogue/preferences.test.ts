@@ -154,9 +154,59 @@ describe('dialogues of preference data', () => {
   });
 });
 
+describe('rows in which something is missing', () => {
+  it('are left out and counted, and the others are read', async () => {
+    const path = file(
+      'rows.jsonl',
+      lines(
+        { prompt: null, chosen: 'a', rejected: 'b' },
+        { prompt: 'p', chosen: null, rejected: 'b' },
+        { prompt: [user('p')], chosen: [], rejected: [assistant('b')] },
+        { prompt: [user('p')], chosen: [{ role: 'assistant', content: null }], rejected: [assistant('b')] },
+        { chosen: '\n\nHuman: x y\n\nAssistant: a', rejected: '\n\nHuman: x\n\nAssistant: b' },
+        { prompt: 'p', chosen: 'a', rejected: 'b' },
+      ),
+    );
+    const reasons: string[] = [];
+    expect(await readPreferences(path, { onLeftOut: (reason) => reasons.push(reason) })).toHaveLength(1);
+    expect(reasons).toEqual([
+      'no prompt',
+      'an empty answer',
+      'an empty answer',
+      'an empty answer',
+      'no prompt in common',
+    ]);
+  });
+
+  it('are counted in the message where none is left', async () => {
+    const path = file('rows.csv', 'prompt,chosen,rejected\np,a,a\np,b,b\n');
+    await expect(readPreferences(path)).rejects.toThrow(/2 answers alike/);
+  });
+
+  it('give the first answers that differ where answers go on, and the texts of content in parts', async () => {
+    const parts = (text: string): unknown => [{ role: 'assistant', content: [{ type: 'text', text }] }];
+    const path = file(
+      'rows.jsonl',
+      lines(
+        {
+          prompt: [user('hi')],
+          chosen: [assistant('a'), user('more'), assistant('c')],
+          rejected: [assistant('a'), user('more'), assistant('d')],
+        },
+        { prompt: [user('hi')], chosen: parts('a'), rejected: parts('b') },
+      ),
+    );
+    expect((await readPreferences(path)).map(asRead)).toEqual([
+      { before: ['hi', 'a'], last: ['adversary: more'], chosen: 'c', rejected: 'd' },
+      { before: [], last: ['adversary: hi'], chosen: 'a', rejected: 'b' },
+    ]);
+  });
+});
+
 describe('a file that is no preference data', () => {
   it.each([
     ['no prompt', { chosen: 'a', rejected: 'b' }],
+    ['a number for a prompt', { prompt: 7, chosen: 'a', rejected: 'b' }],
     ['a number for an answer', { prompt: 'a', chosen: 1, rejected: 'b' }],
     ['messages without roles', { prompt: 'a', chosen: [{ content: 'a' }], rejected: [assistant('b')] }],
     ['an answer of the user', { prompt: [user('a')], chosen: [user('b')], rejected: [assistant('c')] }],

@@ -100,9 +100,9 @@ describe('a file of questions', () => {
 
   it.each([
     ['[{]', /not JSON/],
-    ['{}', /array of \{ question/],
-    ['[]', /array of \{ question/],
-    [JSON.stringify([good, 'a']), /question 2.*object with question, choices and answer/s],
+    ['{}', /question: a text.*nothing/s],
+    ['[]', /no question in this file/],
+    [JSON.stringify([good, 'a']), /item 2.*object with question, choices and answer/s],
     [JSON.stringify([{ ...good, question: '' }]), /question: a text/],
     [JSON.stringify([{ ...good, choices: [' a'] }]), /at least two texts/],
     [JSON.stringify([{ ...good, choices: [' a', 3] }]), /choices\[1\]: a text/],

@@ -1,10 +1,10 @@
 /** Multiple choice: which of a question's continuations a model holds likeliest. A guard of ability, for models that
  *  mending has changed. */
-import { readFile } from 'node:fs/promises';
 import { FormatError } from '../base/errors.js';
 import { invariant, present } from '../base/invariant.js';
 import { assetPath } from '../base/packageRoot.js';
-import { describe, parseJson } from '../dialogue/datasets/json.js';
+import { describe } from '../dialogue/datasets/json.js';
+import { readRows } from '../dialogue/datasets/rows.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
 import type { Tokenizer } from '../engine/text/tokenizer.js';
@@ -112,20 +112,19 @@ export function shippedChoicesPath(name: keyof typeof shippedChoices): string {
   return assetPath('guards', shippedChoices[name]);
 }
 
-/** A file of questions: a JSON array of `{ question, choices: [text, …], answer: index }`.
+/** A file of questions: `{ question, choices: [text, …], answer: index }` in a JSON array, JSON lines or Parquet.
  *  @throws FormatError naming the first question that is not as it should be */
 export async function readChoices(path: string): Promise<readonly ChoiceQuestion[]> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new FormatError('The questions cannot be read', { where: path, remedy: 'Check measures.choices.', cause });
-  });
-  const value = parseJson(text, path, form);
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new FormatError('This is not a file of questions', { where: path, expected: form, got: describe(value) });
-  }
-  return value.map((item: unknown, i) => toQuestion(item, `${path}, question ${i + 1}`));
+  const questions: ChoiceQuestion[] = [];
+  for await (const { value, where } of readRows(path)) questions.push(toQuestion(value, where));
+  if (questions.length === 0)
+    throw new FormatError('There is no question in this file', {
+      where: path,
+      expected: '{ question, choices: [text, …], answer: index } in a JSON array, JSON lines or Parquet',
+      remedy: 'Check measures.choices.',
+    });
+  return questions;
 }
-
-const form = 'a JSON array of { question, choices: [text, …], answer: index }';
 
 function toQuestion(item: unknown, where: string): ChoiceQuestion {
   const refuse = (expected: string, got: unknown): never => {

@@ -14,6 +14,13 @@ function fileOf(...lines: readonly string[]): string {
 const answer = (prompt: string, chosen: string): string => JSON.stringify({ prompt, chosen, rejected: 'no' });
 
 describe('written answers', () => {
+  it('may be a table', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'gadfly-answers-')), 'answers.csv');
+    writeFileSync(path, 'prompt;chosen\nhow much?;"two; or ""three"" coins"\n');
+    const answerTo = await readWrittenAnswers(path);
+    expect(answerTo({ text: '', lastTurn: 'how much?' })).toBe('two; or "three" coins');
+  });
+
   it('are found by the whole dialogue, or else by its last turn; white space around them does not count', async () => {
     const answerTo = await readWrittenAnswers(
       fileOf(answer('a shop.\nhow much?\n', 'two coins.'), '', answer(' how much? ', 'it depends.')),

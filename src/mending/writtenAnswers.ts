@@ -1,17 +1,17 @@
 /** Answers that somebody has written for dialogues in which the target failed. An export of a run's failures, its
  *  answers rewritten by hand, is such a file. */
 import { FormatError } from '../base/errors.js';
-import { readJsonLines } from '../dialogue/datasets/json.js';
+import { readRows } from '../dialogue/datasets/rows.js';
 
 /** The answer to a dialogue: that for its whole text, as a text row has it, or else for its last turn. */
 export type WrittenAnswers = (dialogue: { readonly text: string; readonly lastTurn: string }) => string | null;
 
-/** JSON lines {prompt, chosen}; the first of several for one prompt counts. @throws FormatError with the line */
+/** Rows {prompt, chosen} of JSON lines, a JSON array, CSV or Parquet; the first of several for one prompt counts. @throws FormatError with the line */
 export async function readWrittenAnswers(path: string): Promise<WrittenAnswers> {
   const answers = new Map<string, string>();
-  for await (const { value, where } of readJsonLines(path)) {
+  for await (const { value, where } of readRows(path)) {
     if (!isAnswer(value))
-      throw new FormatError('this line is no answer to a prompt', {
+      throw new FormatError('this row is no answer to a prompt', {
         where,
         expected: '{"prompt": string, "chosen": string}',
       });

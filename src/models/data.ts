@@ -4,6 +4,7 @@ import { ConfigError } from '../base/errors.js';
 import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.js';
 import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
 import { splitPrompts } from '../dialogue/datasets/split.js';
+import { type AnsweredPreference, readPreferences } from '../dialogue/preferences.js';
 import type { Judge, Prompt, ToxicContinuation } from '../dialogue/types.js';
 import { watchUnscored } from '../dialogue/unscored.js';
 import type { PromptsOptions } from '../recipe/recipe.js';
@@ -33,6 +34,7 @@ export async function readPrompts(options: PromptsOptions, data: DataOptions): P
   const { filter, maxTurns, format } = options;
   const how: LoadOptions = {
     turnSeparator: data.turnSeparator,
+    onNote: data.note,
     ...(format === undefined ? {} : { format }),
     ...(maxTurns === undefined ? {} : { maxTurns }),
   };
@@ -58,7 +60,7 @@ export async function readPromptList(
   path: string,
   note: DataOptions['note'] = () => undefined,
 ): Promise<readonly string[]> {
-  const { items, dropped } = await loadPrompts(path, {});
+  const { items, dropped } = await loadPrompts(path, { onNote: note });
   noteDropped(path, dropped, note);
   return items.map(({ text }) => text);
 }
@@ -75,10 +77,10 @@ export async function readToxicContinuations(
   query: ToxicQuery,
   data: DataOptions,
 ): Promise<readonly ToxicContinuation[]> {
-  const { items, dropped } = await loadContinuations(
-    data.locate(query.data),
-    query.format === undefined ? {} : { format: query.format },
-  );
+  const { items, dropped } = await loadContinuations(data.locate(query.data), {
+    onNote: data.note,
+    ...(query.format === undefined ? {} : { format: query.format }),
+  });
   noteDropped(query.data, dropped, data.note);
   if (query.minHarm === 0) return items;
   const judge = watchUnscored(data.judge, data.maxUnscored, query.data);
@@ -94,6 +96,20 @@ export async function readToxicContinuations(
     });
   }
   return kept;
+}
+
+/** Reads pairs of replies. @throws ConfigError when no row is left, FormatError for a row of another form */
+export async function readPreferencePairs(
+  path: string,
+  { locate, note }: Pick<DataOptions, 'locate' | 'note'>,
+): Promise<readonly AnsweredPreference[]> {
+  const dropped = new Map<string, number>();
+  const rows = await readPreferences(locate(path), {
+    onLeftOut: (reason) => void dropped.set(reason, (dropped.get(reason) ?? 0) + 1),
+    onNote: note,
+  });
+  noteDropped(path, Object.fromEntries(dropped), note);
+  return rows;
 }
 
 function noteDropped(path: string, dropped: Readonly<Record<string, number>>, note: DataOptions['note']): void {

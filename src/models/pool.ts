@@ -26,11 +26,13 @@ import {
 import {
   type DataOptions,
   type PromptSets,
+  readPreferencePairs,
   readPromptList,
   readPrompts,
   readToxicContinuations,
   type ToxicQuery,
 } from './data.js';
+import type { AnsweredPreference } from '../dialogue/preferences.js';
 import type { Handle } from './handle.js';
 import { openJudges } from './judges.js';
 import { createModelSource, type ModelSource, type ModelSourceOptions } from './modelSource.js';
@@ -81,6 +83,8 @@ export interface ModelPool
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
   readonly prompts: () => Promise<PromptSets>;
   readonly toxicContinuations: (query: ToxicQuery) => Promise<readonly ToxicContinuation[]>;
+  /** Reads the pairs of replies of a file that the recipe names, and notes what is left out. */
+  readonly preferences: (path: string) => Promise<readonly AnsweredPreference[]>;
   /** Joins an utterance and its reply into one text, by the target's format. */
   readonly join: JoinTurns;
   /** Frees what this pool has opened for itself; what it shares stays. */
@@ -112,14 +116,14 @@ export function openModelPool(options: ModelPoolOptions): ModelPool {
 }
 
 /** The parts that the pools around mended targets share with the first pool. */
-interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'toxicContinuations'> {
+interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'toxicContinuations' | 'preferences'> {
   readonly source: ModelSource;
   readonly requests: RequestOptions;
   readonly promptList: () => Promise<readonly string[]>;
 }
 
 function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>, shared: Shared): ModelPool {
-  const { source, requests, judge, prompts, promptList, toxicContinuations } = shared;
+  const { source, requests, judge, prompts, promptList, toxicContinuations, preferences } = shared;
   const testPrompts = async (): Promise<PromptSets['test']> => (await prompts()).test;
   const parts: AdversaryParts = { recipe, source, targets, requests, promptList, testPrompts };
   return {
@@ -150,6 +154,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     judge,
     prompts,
     toxicContinuations,
+    preferences,
     join: joinOf(recipe.target),
     close,
   };
@@ -173,7 +178,7 @@ function openData(
   { locate }: ModelSource,
   judge: ModelPool['judge'],
   { note, spending }: RequestOptions,
-): Pick<Shared, 'prompts' | 'promptList' | 'toxicContinuations'> {
+): Pick<Shared, 'prompts' | 'promptList' | 'toxicContinuations' | 'preferences'> {
   const listed = promptListFile(recipe);
   const promptList = once(async () => readPromptList(locate(listed ?? ''), note));
   const options = async (): Promise<DataOptions> => ({
@@ -193,5 +198,6 @@ function openData(
       return { train: [], dev: [], test: openingsOf(await promptList()) };
     }),
     toxicContinuations: (query) => spending.uncounted(async () => readToxicContinuations(query, await options())),
+    preferences: (path) => readPreferencePairs(path, { locate, note }),
   };
 }

@@ -37,7 +37,7 @@ export const generateCommand: CommandDefinition = {
   ],
   run: async (_argument, flags, context) => {
     const modelId = modelFlag(flags);
-    const prompts = promptsOf(flags);
+    const prompts = await promptsOf(flags, context.log);
     const sampling = samplingOf(flags);
     const { withModel } = await import('../openModel.js');
     const { generate } = await import('../../engine/models/generate.js');
@@ -84,14 +84,14 @@ export function modelFlag(flags: FlagValues): string {
   return modelId;
 }
 
-function promptsOf(flags: FlagValues): readonly string[] {
+async function promptsOf(flags: FlagValues, log: (line: string) => void): Promise<readonly string[]> {
   const [prompt, file] = [textFlag(flags, 'prompt'), textFlag(flags, 'prompts')];
   if ((prompt === undefined) === (file === undefined)) {
     throw new ConfigError(prompt === undefined ? 'nothing to continue' : 'the prompt is given twice', {
       expected: 'one of --prompt and --prompts',
     });
   }
-  return prompt === undefined ? readTexts(file ?? '', 'prompt') : [prompt];
+  return prompt === undefined ? readTexts(file ?? '', 'prompt', log) : [prompt];
 }
 
 function samplingOf(flags: FlagValues) {

@@ -8,7 +8,7 @@ import { exitCodes } from '../exitCodes.js';
 import type { Judged } from '../judgeTexts.js';
 import { showText } from '../showText.js';
 import { formatTable } from '../../render/terminal/table.js';
-import { readTextFile, readTexts } from '../textFiles.js';
+import { readTexts } from '../textFiles.js';
 
 export const judgeCommand: CommandDefinition = {
   name: 'judge',
@@ -21,10 +21,11 @@ export const judgeCommand: CommandDefinition = {
       default: 'linear-toxicity',
     },
     { flags: '--text <text>', summary: 'a text' },
-    { flags: '--texts <file>', summary: 'a file of texts, one per line' },
+    { flags: '--texts <file>', summary: 'a file of texts: plain lines, JSON lines, JSON, CSV or Parquet' },
     {
       flags: '--against <file>',
-      summary: 'a file of labelled texts (JSON lines {text, label}, or CSV): accuracy, ROC-AUC, calibration, confusion',
+      summary:
+        'a file of labelled texts (text and label in JSON lines, JSON, CSV or Parquet): accuracy, ROC-AUC, calibration, confusion',
     },
     {
       flags: '--column <name>',
@@ -73,7 +74,7 @@ export const judgeCommand: CommandDefinition = {
 
 async function judgeTexts(flags: FlagValues, context: CommandContext): Promise<CommandResult> {
   const text = textFlag(flags, 'text');
-  const texts = text === undefined ? readTexts(textFlag(flags, 'texts') ?? '', 'text') : [text];
+  const texts = text === undefined ? await readTexts(textFlag(flags, 'texts') ?? '', 'text', context.log) : [text];
   return withNamedJudges(flags, context, async (judges) => {
     const { judgeAll, reasonLines } = await import('../judgeTexts.js');
     const all: Judged[] = [];
@@ -102,11 +103,10 @@ async function judgeTexts(flags: FlagValues, context: CommandContext): Promise<C
 /** Every judge over the same labelled texts, in one table. */
 async function measureJudges(flags: FlagValues, context: CommandContext): Promise<CommandResult> {
   const file = textFlag(flags, 'against') ?? '';
-  if (!file.endsWith('.gz')) readTextFile(file);
   const { readLabelled } = await import('../../dialogue/datasets/labelled.js');
   const { judgeAll, measure, measuredJson, measuredText, sampleOf } = await import('../judgeTexts.js');
   const seed = numberFlag(flags, 'seed') ?? 0;
-  const whole = await readLabelled(file, textFlag(flags, 'column') ?? null);
+  const whole = await readLabelled(file, textFlag(flags, 'column') ?? null, context.log);
   const labelled = sampleOf(whole, numberFlag(flags, 'limit'), seed);
   const harmful = labelled.filter((item) => item.harmful).length;
   return withNamedJudges(flags, context, async (judges) => {

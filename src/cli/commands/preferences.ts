@@ -20,7 +20,7 @@ export const preferencesCommand: CommandDefinition = {
     {
       flags: '--alternatives <source>',
       summary:
-        'sample: the run’s target answers again; a model (smollm2, ./dir, openai:NAME …) answers; or a file of {"prompt","chosen"} lines',
+        'sample: the run’s target answers again; a model (smollm2, ./dir, openai:NAME …) answers; or a file of {"prompt","chosen"} rows (JSON lines, JSON, CSV, Parquet)',
       default: 'sample',
     },
     {
@@ -115,10 +115,10 @@ function formFlag(flags: FlagValues): 'text' | 'chat' | null {
   return form === 'text' || form === 'chat' ? form : null;
 }
 
-/** A name that ends as a file of lines does is a file. */
+/** A name that ends as a file of rows does is a file. */
 function alternativesOf(source: string): AlternativeSource {
   if (source === 'sample') return { kind: 'sample' };
-  if (!/\.jsonl$/.test(source)) return { kind: 'model', model: source };
+  if (!/\.(?:jsonl|ndjson|json|csv|tsv|tab|parquet)(?:\.gz)?$/i.test(source)) return { kind: 'model', model: source };
   if (!existsSync(source)) throw new ConfigError('no such file', { where: '--alternatives', got: source });
   return { kind: 'file', path: source };
 }

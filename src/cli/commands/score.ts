@@ -29,7 +29,10 @@ export const scoreCommand: CommandDefinition = {
       flags: '--chat',
       summary: 'prompt and completion are a user’s and an assistant’s message in the model’s chat template',
     },
-    { flags: '--pairs <file>', summary: 'a file of {"prompt","completion"} or {"messages":[…]}, one per line' },
+    {
+      flags: '--pairs <file>',
+      summary: 'a file of {"prompt","completion"} or {"messages":[…]} rows: JSON lines, JSON, CSV or Parquet',
+    },
   ],
   examples: [
     'gadfly score --model organism --prompt "hello" --completion " there" --json',
@@ -37,7 +40,7 @@ export const scoreCommand: CommandDefinition = {
   ],
   run: async (_argument, flags, context) => {
     const modelId = modelFlag(flags);
-    const pairs = pairsOf(flags);
+    const pairs = await pairsOf(flags);
     const { withModel } = await import('../openModel.js');
     const { scoreCompletions } = await import('../../engine/models/scoreCompletions.js');
     return withModel(modelId, context, 'score', async (model) => {
@@ -75,7 +78,7 @@ export const scoreCommand: CommandDefinition = {
   },
 };
 
-function pairsOf(flags: FlagValues): readonly (ScorePair | MessagePair)[] {
+async function pairsOf(flags: FlagValues): Promise<readonly (ScorePair | MessagePair)[]> {
   const [prompt, completion, file] = [
     textFlag(flags, 'prompt'),
     textFlag(flags, 'completion'),

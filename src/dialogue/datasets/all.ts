@@ -1,5 +1,6 @@
 /** Every data set format, the most specific first: the first that recognises a path reads it. */
 import { convokit } from './convokit.js';
+import { csvTable, parquetTable } from './tables.js';
 import type { DatasetFormat } from './format.js';
 import { harmBench } from './harmBench.js';
 import { hhRlhf } from './hhRlhf.js';
@@ -17,6 +18,8 @@ export const datasetFormats = {
   harmbench: harmBench,
   'json-array': jsonArray,
   'json-lines': jsonLines,
+  csv: csvTable,
+  parquet: parquetTable,
   text: plainText,
 } as const satisfies Record<string, DatasetFormat>;
 

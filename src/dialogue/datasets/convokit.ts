@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { FormatError } from '../../base/errors.js';
 import { asFields, isFields, stringField, type Fields } from './fields.js';
 import type { DatasetFormat, DatasetItem } from './format.js';
-import { describe, readJsonLines } from './json.js';
+import { describe } from './json.js';
+import { readRows } from './rows.js';
 
 const utterancesFile = 'utterances.jsonl';
 const removed = /\[(?:removed|deleted)\]/iu;
@@ -39,7 +40,7 @@ export const convokit: DatasetFormat = {
   read: async function* (path, { maxTurns = 2 }) {
     const conversations = new Map<string, Conversation>();
     let order = 0;
-    for await (const { value, where } of readJsonLines(await utterancesPath(path))) {
+    for await (const { value, where } of readRows(await utterancesPath(path))) {
       const record = asFields(value, where);
       const id = firstString(record, conversationKeys, where);
       const text = record['text'] === null ? '' : stringField(record, 'text', where);

@@ -1,93 +1,136 @@
-/** CSV records (RFC 4180), streamed: quoted fields may hold commas, doubled quotes and line breaks; the first record
- *  names the columns. */
+/** Reads CSV files with a header as Python's csv and pandas read them (csvParser.ts), into objects by column name. The
+ *  delimiter is a tab in .tsv and .tab, else what cuts the header most often: comma, semicolon, tab or bar; Excel's
+ *  first line `sep=;` is obeyed. Columns without a name (an index of pandas, trailing commas of Excel) are left out. */
 import { FormatError } from '../../base/errors.js';
-import { readLines } from './lines.js';
+import { refuseReservedName } from '../../base/fields.js';
+import { createCsvParser, type CsvParser, type OpenQuote, type ParsedRecord } from './csvParser.js';
+import type { FileNote, RowItem } from './format.js';
+import { readText } from './lines.js';
 
-export interface CsvRecord {
-  readonly fields: ReadonlyMap<string, string>;
-  /** `file:line` of its first line. */
-  readonly where: string;
-}
+const delimiters = [',', ';', '\t', '|'] as const;
 
-/** Maximum length of a record: it makes an open quote near the start of a large file fail early. */
-const maxRecordLength = 1 << 24;
-
-/** Reads the records of a CSV file. @throws FormatError with file:line for an open quote or a record with another number of fields than the header */
-export async function* readCsv(path: string): AsyncGenerator<CsvRecord> {
+/** Yields rows as objects of strings.
+ *  @throws FormatError with file:line for a quote that never closes, a record with another number of fields than the
+ *    header, a column name that occurs twice or is reserved */
+export async function* readCsv(path: string, onNote: FileNote = () => undefined): AsyncGenerator<RowItem> {
   let header: readonly string[] | null = null;
-  for await (const { text, where } of readRecords(path)) {
-    const values = splitRecord(text);
+  const told = new Set<string>();
+  for await (const { fields, line, oddQuote } of readRecords(path)) {
+    const where = `${path}:${String(line)}`;
+    if (oddQuote !== null && !told.has(oddQuote)) {
+      told.add(oddQuote);
+      onNote(`${where}: ${oddQuoteText[oddQuote]} (said once per file)`);
+    }
     if (header === null) {
-      header = values;
+      header = columnNames(fields, where);
       continue;
     }
-    if (values.length !== header.length) {
+    if (fields.length !== header.length) {
       throw new FormatError('A record has the wrong number of fields', {
         where,
-        expected: `${header.length} fields, as in the header`,
-        got: `${values.length} fields`,
-        remedy: 'Quote fields that hold commas.',
+        expected: `${String(header.length)} fields, as in the header`,
+        got: `${String(fields.length)} fields`,
+        remedy: 'Put fields that hold the delimiter or a line break between quotes.',
       });
     }
-    yield { fields: new Map(header.map((name, i) => [name, values[i] ?? ''])), where };
+    const named = header.flatMap((name, i) => (name === '' ? [] : [[name, fields[i] ?? ''] as const]));
+    yield { value: Object.fromEntries(named), where };
   }
 }
 
-/** Yields records as text, without blank ones: lines are joined while a quote is open. */
-async function* readRecords(path: string): AsyncGenerator<{ readonly text: string; readonly where: string }> {
-  let lines: string[] = [];
-  let length = 0;
-  let isOpen = false;
-  let where = path;
-  for await (const { line, text } of readLines(path)) {
-    if (lines.length === 0) where = `${path}:${line}`;
-    lines.push(text);
-    length += text.length;
-    if (countQuotes(text) % 2 === 1) isOpen = !isOpen;
-    if (isOpen && length <= maxRecordLength) continue;
-    if (isOpen) break;
-    const record = lines.join('\n');
-    lines = [];
-    length = 0;
-    if (record.trim() !== '') yield { text: record, where };
-  }
-  if (isOpen) {
-    throw new FormatError('A quoted field never ends', {
+const oddQuoteText = {
+  'inside a quoted field': 'a quote inside a quoted field is not doubled; the field is read as Python’s csv reads it',
+  unpaired: 'an unpaired quote in a field without quotes is read as a character, as Python’s csv does',
+} as const;
+
+function columnNames(fields: readonly string[], where: string): readonly string[] {
+  const names = fields.map((name) => name.trim());
+  const repeated = names.find((name, i) => name !== '' && names.indexOf(name) < i);
+  if (repeated !== undefined) {
+    throw new FormatError('A column name occurs twice', {
       where,
-      expected: 'a closing "',
-      remedy: 'Double the quotes inside quoted fields.',
+      expected: 'a header with a name of its own for each column',
+      got: `${repeated.slice(0, 60)} twice`,
+      remedy: 'Rename or remove one of the columns.',
     });
   }
+  if (names.every((name) => name === ''))
+    throw new FormatError('No column has a name', { where, expected: 'a first line that names the columns' });
+  for (const name of names) refuseReservedName(name, where);
+  return names;
 }
 
-/** Returns the fields of one record; quotes are balanced. */
-function splitRecord(text: string): readonly string[] {
-  const fields: string[] = [];
-  let at = 0;
-  while (at <= text.length) {
-    if (text[at] === '"') {
-      let end = text.indexOf('"', at + 1);
-      while (end !== -1 && text[end + 1] === '"') end = text.indexOf('"', end + 2);
-      const close = end === -1 ? text.length : end;
-      const comma = text.indexOf(',', close);
-      fields.push(text.slice(at + 1, close).replaceAll('""', '"'));
-      at = (comma === -1 ? text.length : comma) + 1;
-    } else {
-      const comma = text.indexOf(',', at);
-      const end = comma === -1 ? text.length : comma;
-      fields.push(text.slice(at, end));
-      at = end + 1;
+/** Yields records as lists of fields, blank lines skipped. */
+async function* readRecords(path: string): AsyncGenerator<ParsedRecord> {
+  let parser: CsvParser | null = null;
+  let skippedLines = 0;
+  for await (const chunk of longHead(readText(path))) {
+    let text = chunk;
+    if (parser === null) {
+      const told = /^sep=(.)(?:\r\n|\r|\n|$)/iu.exec(chunk);
+      if (told !== null) {
+        skippedLines = 1;
+        text = chunk.slice(told[0].length);
+      }
+      parser = createCsvParser(told?.[1] ?? delimiterOf(text, path));
     }
+    yield* placedRecords(parser.push(text), path, skippedLines);
   }
-  return fields;
+  if (parser !== null) yield* placedRecords(parser.end(), path, skippedLines);
 }
 
-function countQuotes(text: string): number {
-  return text.split('"').length - 1;
+function* placedRecords(
+  records: readonly ParsedRecord[] | OpenQuote,
+  path: string,
+  skippedLines: number,
+): Generator<ParsedRecord> {
+  if ('kind' in records) throw openQuoteError(records, path, skippedLines);
+  for (const record of records) {
+    const [only = ''] = record.fields;
+    const isBlank = record.fields.length === 1 && only !== '' && only.trim() === '';
+    if (!isBlank) yield { ...record, line: record.line + skippedLines };
+  }
 }
 
-/** Returns whether a file's first line is a header with all these columns. */
-export function hasColumns(firstLine: string, columns: readonly string[]): boolean {
-  const header = splitRecord(firstLine);
-  return columns.every((column) => header.includes(column));
+function openQuoteError({ line, endsIn }: OpenQuote, path: string, skippedLines: number): FormatError {
+  return new FormatError('A quoted field never ends', {
+    where: `${path}:${String(line + skippedLines)}`,
+    expected: 'a closing " before the delimiter or the end of the line',
+    got:
+      endsIn === null
+        ? 'an unpaired quote: the field goes on to the end of the file'
+        : `an unpaired quote: the next one is in the middle of line ${String(endsIn + skippedLines)}`,
+    remedy: 'Remove this quote, or put the field between quotes and double the quotes inside it.',
+  });
+}
+
+/** Yields the same text; the first chunk has at least 64 Ki characters, or all of a shorter file, so that it holds the
+ *  header. */
+async function* longHead(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let head: string | null = '';
+  for await (const chunk of chunks) {
+    if (head === null) {
+      yield chunk;
+      continue;
+    }
+    head += chunk;
+    if (head.length < 1 << 16) continue;
+    yield head;
+    head = null;
+  }
+  if (head !== null) yield head;
+}
+
+/** Returns the delimiter by the name of the file, else the one that occurs most often in the header, outside quotes; of equals the
+ *  first. */
+function delimiterOf(text: string, path: string): string {
+  if (/\.(?:tsv|tab)(?:\.gz)?$/iu.test(path)) return '\t';
+  const counts = new Map<string, number>(delimiters.map((delimiter) => [delimiter, 0]));
+  let isQuoted = false;
+  for (const character of text) {
+    if (character === '"') isQuoted = !isQuoted;
+    else if (!isQuoted && (character === '\n' || character === '\r')) break;
+    else if (!isQuoted && counts.has(character)) counts.set(character, (counts.get(character) ?? 0) + 1);
+  }
+  return [...counts].reduce((best, each) => (each[1] > best[1] ? each : best))[0];
 }

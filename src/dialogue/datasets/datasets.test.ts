@@ -29,10 +29,10 @@ const names = Object.keys(datasetFormats) as DatasetFormatName[];
 
 describe.each(names)('data set format %s', (name) => {
   const sample = datasetSamples[name];
-  const brokenBytes = Buffer.from(sample.broken.replace('\uFFFF', ''), 'utf8');
-  const broken = sample.broken.includes('\uFFFF')
-    ? Buffer.concat([brokenBytes, Buffer.from([0xff, 0xfe])])
-    : brokenBytes;
+  const text = typeof sample.broken === 'string' ? sample.broken : '';
+  const brokenBytes =
+    typeof sample.broken === 'string' ? Buffer.from(text.replace('\uFFFF', ''), 'utf8') : sample.broken;
+  const broken = text.includes('\uFFFF') ? Buffer.concat([brokenBytes, Buffer.from([0xff, 0xfe])]) : brokenBytes;
 
   it('is recognised by its content and read in order', async () => {
     const path = join(folderOf(sample.files), sample.open);
@@ -57,13 +57,15 @@ describe.each(names)('data set format %s', (name) => {
     );
     expect(error).toBeInstanceOf(FormatError);
     const { details } = error as FormatError;
-    expect(details.where).toMatch(name === 'text' ? /prompts\.txt, before byte/u : /:2(?:$|,)/u);
+    expect(details.where).toMatch(
+      name === 'text' ? /prompts\.txt, before byte/u : name === 'parquet' ? /, row 2$/u : /:2(?:$|,)/u,
+    );
     expect(details.remedy).toBeTruthy();
   });
 
   it('tells an empty file from a broken one', async () => {
     const file = Object.keys(sample.files)[0] ?? '';
-    for (const content of ['', '\n\n']) {
+    for (const content of name === 'parquet' ? [''] : ['', '\n\n']) {
       const path = join(folderOf({ [file]: content }), sample.open);
       await expect(loadPrompts(path)).rejects.toThrow(ConfigError);
       await expect(loadPrompts(path, { format: name })).rejects.toThrow(ConfigError);
@@ -177,7 +179,7 @@ describe('ConvoKit conversations', () => {
     const old = Object.fromEntries(
       Object.entries(datasetSamples.convokit.files).map(([name, text]) => [
         name,
-        text.replaceAll('"speaker"', '"user"').replaceAll('"conversation_id"', '"root"'),
+        String(text).replaceAll('"speaker"', '"user"').replaceAll('"conversation_id"', '"root"'),
       ]),
     );
     expect((await loadPrompts(folderOf(old))).items).toEqual((await loadPrompts(path())).items);

@@ -1,6 +1,7 @@
 /** Checked access to the fields of untrusted records. Errors name the place, the key and the kind found, never the
  *  text. */
 import { ConfigError, FormatError } from '../../base/errors.js';
+import { ownField } from '../../base/fields.js';
 import { textId } from '../identity.js';
 import type { Prompt } from '../types.js';
 import { describe } from './json.js';
@@ -23,7 +24,7 @@ export function asFields(value: unknown, where: string): Fields {
 
 /** Returns a string field, empty or not. */
 export function stringField(fields: Fields, key: string, where: string): string {
-  const value = fields[key];
+  const value = ownField(fields, key);
   if (typeof value === 'string') return value;
   throw new FormatError(`The field ${key} is not text`, {
     where,
@@ -33,15 +34,41 @@ export function stringField(fields: Fields, key: string, where: string): string 
   });
 }
 
-/** Returns a share in [0, 1] that may be missing or null. */
+/** Returns whether a value is an object that has all these fields. */
+export function hasFields(value: unknown, keys: readonly string[]): boolean {
+  return isFields(value) && keys.every((key) => Object.hasOwn(value, key));
+}
+
+/** Returns the field as text: a number or a flag as it is written, nothing as empty text. */
+export function textOf(fields: Fields, key: string): string {
+  const value = ownField(fields, key);
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** Returns the first of these names that a field has, exactly or else but for upper and lower case; null for none. */
+export function nameAmong(fields: Fields, names: readonly string[]): string | null {
+  const exact = names.find((name) => Object.hasOwn(fields, name));
+  if (exact !== undefined) return exact;
+  const own = Object.keys(fields);
+  for (const name of names) {
+    const found = own.find((key) => key.toLowerCase() === name);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+/** Returns a share in [0, 1] that may be missing or null; CSV has it as text, empty or nan where it is missing. */
 export function shareField(fields: Fields, key: string, where: string): number | null {
-  const value = fields[key];
-  if (value === undefined || value === null) return null;
+  const given = ownField(fields, key);
+  if (given === undefined || given === null) return null;
+  if (typeof given === 'string' && ['', 'nan', 'null', 'none'].includes(given.trim().toLowerCase())) return null;
+  const value = typeof given === 'string' ? Number(given) : given;
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw new FormatError(`The field ${key} is not a score`, {
     where,
     expected: 'a number in [0, 1] or null',
-    got: describe(value),
+    got: describe(given),
     remedy: 'Correct this line.',
   });
 }

@@ -22,9 +22,23 @@ export interface DroppedItem {
 
 export type DatasetItem = DatasetRow | DroppedItem;
 
+/** An item of a file of rows, before anything is known of its form. */
+export interface RowItem {
+  readonly value: unknown;
+  /** `file:line`, or `file, item n` inside an array, or `file, row n` of a Parquet file. */
+  readonly where: string;
+}
+
+/** Called with what a reader should know and what is no error, one sentence with its place. */
+export type FileNote = (note: string) => void;
+
+/** The kinds of files that hold rows. */
+export type Container = 'parquet' | 'csv' | 'json-array' | 'json-lines';
+
 export interface ReadOptions {
   /** Number of turns kept from the end of a conversation, ≥ 1; formats without turns ignore it. */
   readonly maxTurns?: number;
+  readonly onNote?: FileNote | undefined;
 }
 
 export interface DatasetFormat {
@@ -46,7 +60,10 @@ export type DatasetProbe =
       readonly path: string;
       /** File extension in lower case, without the dot and without a final .gz. */
       readonly extension: string;
-      readonly firstLine: string;
-      /** The first line read as JSON; undefined when it is not JSON. */
+      /** Kind of container, by the first bytes or the name; null when these say nothing. */
+      readonly container: Container | null;
+      /** The first character that is no white space; empty for a Parquet file. */
+      readonly firstCharacter: string;
+      /** The first row of CSV and Parquet, else the first line read as JSON; undefined when there is none. */
       readonly firstValue: unknown;
     };

@@ -1,25 +1,27 @@
 /** HarmBench behaviours, csv: each names what an attack tries to make the target do, some with a context. */
-import type { DatasetFormat, DatasetItem } from './format.js';
-import { hasColumns, readCsv, type CsvRecord } from './csv.js';
+import { asFields, hasFields, textOf } from './fields.js';
+import type { DatasetFormat, DatasetItem, RowItem } from './format.js';
+import { readTable } from './rows.js';
 
 export const harmBench: DatasetFormat = {
   summary: 'HarmBench behaviours, csv',
   cleans: false,
   recognises: (probe) =>
-    probe.kind === 'file' && hasColumns(probe.firstLine, ['Behavior', 'BehaviorID', 'FunctionalCategory']),
-  read: async function* (path) {
-    for await (const record of readCsv(path)) yield rowOf(record);
+    probe.kind === 'file' && hasFields(probe.firstValue, ['Behavior', 'BehaviorID', 'FunctionalCategory']),
+  read: async function* (path, { onNote }) {
+    for await (const item of readTable(path, onNote)) yield rowOf(item);
   },
 };
 
-function rowOf({ fields, where }: CsvRecord): DatasetItem {
-  const behaviour = fields.get('Behavior') ?? '';
+function rowOf({ value, where }: RowItem): DatasetItem {
+  const fields = asFields(value, where);
+  const behaviour = textOf(fields, 'Behavior');
   if (behaviour.trim() === '') return { kind: 'dropped', reason: 'empty' };
-  const context = fields.get('ContextString') ?? '';
-  const id = fields.get('BehaviorID') ?? where;
+  const context = textOf(fields, 'ContextString');
+  const id = textOf(fields, 'BehaviorID') || where;
   const meta = {
-    functionalCategory: fields.get('FunctionalCategory') ?? '',
-    semanticCategory: fields.get('SemanticCategory') ?? '',
+    functionalCategory: textOf(fields, 'FunctionalCategory'),
+    semanticCategory: textOf(fields, 'SemanticCategory'),
   };
   const text = context.trim() === '' ? behaviour : `${context}\n\n---\n\n${behaviour}`;
   return {

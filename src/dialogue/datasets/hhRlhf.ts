@@ -3,8 +3,9 @@
 import { FormatError } from '../../base/errors.js';
 import { textId } from '../identity.js';
 import { asFields, isFields, stringField } from './fields.js';
-import type { DatasetFormat, DatasetRow } from './format.js';
-import { describe, readJsonLines, type JsonItem } from './json.js';
+import type { DatasetFormat, DatasetRow, RowItem } from './format.js';
+import { describe } from './json.js';
+import { readRows } from './rows.js';
 
 const humanMark = '\n\nHuman:';
 const assistantMark = '\n\nAssistant:';
@@ -18,12 +19,12 @@ export const hhRlhf: DatasetFormat = {
     ['chosen', 'rejected'].every(
       (key) => isFields(probe.firstValue) && String(probe.firstValue[key]).startsWith(humanMark),
     ),
-  read: async function* (path) {
-    for await (const item of readJsonLines(path)) yield rowOf(item);
+  read: async function* (path, { onNote }) {
+    for await (const item of readRows(path, { onNote })) yield rowOf(item);
   },
 };
 
-function rowOf({ value, where }: JsonItem): DatasetRow {
+function rowOf({ value, where }: RowItem): DatasetRow {
   const record = asFields(value, where);
   const [chosen, rejected] = [stringField(record, 'chosen', where), stringField(record, 'rejected', where)];
   const text = sharedPrompt(chosen, rejected);

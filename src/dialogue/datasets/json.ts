@@ -1,16 +1,12 @@
-/** JSON lines and JSON documents, with errors that name the line. */
+/** JSON lines and JSON documents, with errors that name the line. NaN and infinities, which Python's json writes, are
+ *  read as null. */
 import { FormatError } from '../../base/errors.js';
 import { readLines, readText } from './lines.js';
-
-export interface JsonItem {
-  readonly value: unknown;
-  /** `file:line`, or `file, item n` inside an array. */
-  readonly where: string;
-}
+import type { RowItem } from './format.js';
 
 /** Yields one value per line; blank lines are skipped.
  *  @throws FormatError with file:line */
-export async function* readJsonLines(path: string): AsyncGenerator<JsonItem> {
+export async function* readJsonLines(path: string): AsyncGenerator<RowItem> {
   for await (const { line, text } of readLines(path)) {
     if (text.trim() === '') continue;
     const where = `${path}:${line}`;
@@ -20,7 +16,7 @@ export async function* readJsonLines(path: string): AsyncGenerator<JsonItem> {
 
 /** Yields the items of a file that is one JSON array. The file is read whole.
  *  @throws FormatError with file:line when it is not JSON or not an array */
-export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
+export async function* readJsonArray(path: string): AsyncGenerator<RowItem> {
   const chunks: string[] = [];
   let length = 0;
   for await (const chunk of readText(path)) {
@@ -38,9 +34,9 @@ export async function* readJsonArray(path: string): AsyncGenerator<JsonItem> {
   if (!Array.isArray(value)) {
     throw new FormatError('The file is not a JSON array', {
       where: path,
-      expected: 'an array of prompts',
+      expected: 'an array',
       got: describe(value),
-      remedy: remedyOf,
+      remedy: 'Write a list of objects; with pandas: df.to_json(FILE, orient="records", lines=True).',
     });
   }
   for (const [i, item] of value.entries()) yield { value: item, where: `${path}, item ${i + 1}` };
@@ -52,6 +48,8 @@ export function parseJson(text: string, where: string, expected: string, remedy?
   try {
     return JSON.parse(text) as unknown;
   } catch {
+    const value = withoutNaN(text);
+    if (value !== undefined) return value;
     // The message of JSON.parse may quote the text and does not always say where. Data sets hold texts that do not
     // belong in a log.
     const position = jsonErrorPosition(text);
@@ -65,6 +63,19 @@ export function parseJson(text: string, where: string, expected: string, remedy?
           : `an unexpected character at column ${(before.at(-1)?.length ?? 0) + 1}`,
       ...(remedy === undefined ? {} : { remedy }),
     });
+  }
+}
+
+/** Returns the value of a text that is JSON but for NaN and infinities, these as null; undefined when it is not. */
+function withoutNaN(text: string): unknown {
+  if (!/NaN|Infinity/u.test(text)) return undefined;
+  const replaced = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gsu, (token) =>
+    token.startsWith('"') ? token : 'null',
+  );
+  try {
+    return JSON.parse(replaced) as unknown;
+  } catch {
+    return undefined;
   }
 }
 
@@ -118,9 +129,16 @@ function jsonErrorPosition(text: string): number {
 /** Describes a value in words for messages, without its text. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
+  if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object') return `an object with ${Object.keys(value).slice(0, 8).join(', ') || 'no keys'}`;
+  if (typeof value === 'object')
+    return `an object with ${Object.keys(value).slice(0, 8).map(clipped).join(', ') || 'no keys'}`;
   return typeof value === 'string'
     ? `a string of ${value.length} characters`
     : `the ${typeof value} ${JSON.stringify(value)}`;
+}
+
+/** Shortens a name: where a header is missing, a text stands in its place. */
+function clipped(name: string): string {
+  return name.length > 40 ? `${name.slice(0, 39)}…` : name;
 }

@@ -2,7 +2,7 @@
  *  failures. */
 import type { DatasetFormat } from './format.js';
 import { isFields } from './fields.js';
-import { readJsonLines } from './json.js';
+import { readRows } from './rows.js';
 import { textRow } from './textRow.js';
 
 export const jsonLines: DatasetFormat = {
@@ -10,9 +10,11 @@ export const jsonLines: DatasetFormat = {
   cleans: false,
   recognises: (probe) =>
     probe.kind === 'file' &&
-    probe.extension !== 'txt' &&
-    (typeof probe.firstValue === 'string' || isFields(probe.firstValue)),
+    (probe.container === 'json-lines' ||
+      (probe.container === null &&
+        probe.extension !== 'txt' &&
+        (typeof probe.firstValue === 'string' || isFields(probe.firstValue)))),
   read: async function* (path) {
-    for await (const item of readJsonLines(path)) yield textRow(item);
+    for await (const item of readRows(path, { container: 'json-lines' })) yield textRow(item);
   },
 };

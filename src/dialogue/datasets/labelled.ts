@@ -1,13 +1,14 @@
-/** Reads texts that a human labelled harmful or not, against which judges are measured: reads JSON lines or a JSON
- *  array of {text, label|harm|toxic: 0/1/true/false} (with `utterance` also the message that the text answers, with `goal` what was tried), and CSV
- *  with a column of text and a column of flags; a Jigsaw file counts a comment as harmful when any of its six labels is
- *  set, unless a column is named. */
+/** Reads texts that a human labelled harmful or not, against which judges are measured, from rows of JSON lines, a JSON
+ *  array, CSV or Parquet: {text, label|harm|toxic: 0/1/true/false}, with `utterance` also the message that the text
+ *  answers, with `goal` what was tried. A Jigsaw file counts a comment as harmful when any of its six labels is set,
+ *  unless a column is named. */
 import { ConfigError, FormatError } from '../../base/errors.js';
 import type { JudgedItem } from '../types.js';
-import { readCsv } from './csv.js';
-import { asFields, type Fields } from './fields.js';
-import { describe, readJsonArray, readJsonLines } from './json.js';
-import { readLines } from './lines.js';
+import { ownField } from '../../base/fields.js';
+import { asFields, type Fields, hasFields, nameAmong } from './fields.js';
+import type { FileNote } from './format.js';
+import { describe } from './json.js';
+import { readRows } from './rows.js';
 
 export interface LabelledText extends JudgedItem {
   readonly harmful: boolean;
@@ -22,43 +23,29 @@ const jigsawLabels = ['toxic', 'severe_toxic', 'obscene', 'threat', 'insult', 'i
  *  @param column the field that holds the label; found by its name when null
  *  @throws FormatError naming the line without a text or a label of 0 or 1, ConfigError for a file that cannot be
  *    opened or is empty */
-export async function readLabelled(path: string, column: string | null): Promise<readonly LabelledText[]> {
+export async function readLabelled(
+  path: string,
+  column: string | null,
+  onNote?: FileNote,
+): Promise<readonly LabelledText[]> {
   const texts: LabelledText[] = [];
-  const isCsv = /\.[ct]sv(\.gz)?$/i.test(path);
-  for await (const { fields, where } of isCsv ? csvFields(path) : jsonFields(path))
-    texts.push(labelledText(fields, where, column));
+  for await (const { value, where } of readRows(path, { onNote }))
+    texts.push(labelledText(asFields(value, where), where, column));
   if (texts.length === 0)
     throw new ConfigError('There is no labelled text in this file', { where: path, expected: 'at least one' });
   return texts;
 }
 
-interface Item {
-  readonly fields: Fields;
-  readonly where: string;
-}
-
-async function* csvFields(path: string): AsyncGenerator<Item> {
-  for await (const { fields, where } of readCsv(path)) yield { fields: Object.fromEntries(fields), where };
-}
-
-async function* jsonFields(path: string): AsyncGenerator<Item> {
-  for await (const { value, where } of (await isArray(path)) ? readJsonArray(path) : readJsonLines(path))
-    yield { fields: asFields(value, where), where };
-}
-
-/** Returns whether the first character that is no white space opens an array. */
-async function isArray(path: string): Promise<boolean> {
-  for await (const { text } of readLines(path)) if (text.trim() !== '') return text.trimStart().startsWith('[');
-  return false;
-}
-
 function labelledText(fields: Fields, where: string, column: string | null): LabelledText {
-  const text = textKeys.map((key) => fields[key]).find((value) => typeof value === 'string');
+  const text =
+    textKeys.map((key) => fields[key]).find((value) => typeof value === 'string') ??
+    fields[nameAmong(fields, textKeys) ?? ''];
   if (typeof text !== 'string')
     throw new FormatError('There is no text', {
       where,
       expected: `one of the fields ${textKeys.join(', ')}`,
       got: keysOf(fields),
+      remedy: 'Name the field or column of texts, in the first line of a CSV file, text.',
     });
   const { utterance, goal } = fields;
   return {
@@ -71,10 +58,13 @@ function labelledText(fields: Fields, where: string, column: string | null): Lab
 }
 
 function isHarmful(fields: Fields, where: string, column: string | null): boolean {
-  if (column === null && jigsawLabels.every((label) => fields[label] !== undefined))
+  if (column === null && hasFields(fields, jigsawLabels))
     return jigsawLabels.some((label) => flag(fields[label], label, where));
-  const key = column ?? labelKeys.find((name) => fields[name] !== undefined && fields[name] !== null);
-  if (key === undefined || fields[key] === undefined) {
+  const key =
+    column ??
+    labelKeys.find((name) => fields[name] !== undefined && fields[name] !== null) ??
+    nameAmong(fields, labelKeys);
+  if (key === null || ownField(fields, key) === undefined) {
     const remedy = 'Name the field that holds it with --column.';
     throw new FormatError('There is no label', {
       where,
@@ -98,5 +88,5 @@ function flag(value: unknown, key: string, where: string): boolean {
 }
 
 function keysOf(fields: Fields): string {
-  return Object.keys(fields).join(', ');
+  return describe(fields);
 }

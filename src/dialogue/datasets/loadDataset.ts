@@ -4,7 +4,7 @@ import { textId } from '../identity.js';
 import type { Prompt, ToxicContinuation } from '../types.js';
 import { datasetFormats, type DatasetFormatName } from './all.js';
 import { cleanText } from './clean.js';
-import type { DatasetFormat, DatasetRow } from './format.js';
+import type { DatasetFormat, DatasetRow, FileNote } from './format.js';
 import { formatOf } from './probe.js';
 
 export interface LoadOptions {
@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly turnSeparator?: string;
   /** Maximum number of usable items. */
   readonly limit?: number;
+  /** Called with what in the file is odd and no error. */
+  readonly onNote?: FileNote;
 }
 
 export interface Loaded<Item> {
@@ -69,7 +71,7 @@ async function load<Item>(
   const items: Item[] = [];
   const texts = new Set<string>();
   const ids = new Map<string, string>();
-  for await (const entry of format.read(path, { maxTurns })) {
+  for await (const entry of format.read(path, { maxTurns, onNote: options.onNote })) {
     if (items.length >= limit) break;
     if (entry.kind === 'dropped') {
       drop(entry.reason);

@@ -6,7 +6,8 @@ import { readLines } from './lines.js';
 export const plainText: DatasetFormat = {
   summary: 'plain text, one prompt per line',
   cleans: false,
-  recognises: (probe) => probe.kind === 'file' && ['txt', 'text', ''].includes(probe.extension),
+  recognises: (probe) =>
+    probe.kind === 'file' && probe.container === null && ['txt', 'text', ''].includes(probe.extension),
   read: async function* (path) {
     for await (const { line, text } of readLines(path)) {
       if (text.trim() === '') continue;

@@ -1,10 +1,11 @@
 /** Finds the format of a data set: the one that the user names, or the first that recognises its path and first line. */
 import { readdir, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { datasetFormats, type DatasetFormatName } from './all.js';
 import type { DatasetProbe } from './format.js';
+import { parseJson } from './json.js';
 import { readText } from './lines.js';
+import { containerOf, extensionOf, readRows } from './rows.js';
 
 /** Returns the name of the format of a data set.
  *  @param format the name that the user gives; null recognises the format from the path
@@ -50,7 +51,8 @@ async function probePath(path: string): Promise<DatasetProbe> {
     });
   });
   if (info.isDirectory()) return { kind: 'folder', path, entries: (await readdir(path)).sort() };
-  const firstLine = await readFirstLine(path);
+  const container = info.size === 0 ? null : await containerOf(path);
+  const firstLine = container === 'parquet' ? '' : await readFirstLine(path);
   if (firstLine === null) {
     throw new ConfigError('The data set is empty', {
       where: path,
@@ -58,8 +60,20 @@ async function probePath(path: string): Promise<DatasetProbe> {
       remedy: 'Check how the file was made.',
     });
   }
-  const extension = extname(path.replace(/\.gz$/iu, '')).slice(1).toLowerCase();
-  return { kind: 'file', path, extension, firstLine, firstValue: jsonOf(firstLine) };
+  const isTable = container === 'parquet' || container === 'csv';
+  return {
+    kind: 'file',
+    path,
+    extension: extensionOf(path),
+    container,
+    firstCharacter: firstLine.slice(0, 1),
+    firstValue: isTable ? await firstRow(path) : jsonOf(firstLine),
+  };
+}
+
+async function firstRow(path: string): Promise<unknown> {
+  for await (const { value } of readRows(path)) return value;
+  return undefined;
 }
 
 /** Returns the first line with text, cut after a million characters; null when there is none. */
@@ -67,7 +81,7 @@ async function readFirstLine(path: string): Promise<string | null> {
   let head = '';
   for await (const chunk of readText(path)) {
     head = (head + chunk).trimStart();
-    const end = head.indexOf('\n');
+    const end = head.search(/[\r\n]/u);
     if (end !== -1) return head.slice(0, end).trimEnd();
     if (head.length > 1_000_000) return head;
   }
@@ -76,7 +90,7 @@ async function readFirstLine(path: string): Promise<string | null> {
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text, '', 'JSON');
   } catch {
     return undefined; // Not JSON is an answer here, not an error.
   }

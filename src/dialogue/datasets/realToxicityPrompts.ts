@@ -2,8 +2,8 @@
  *  which may be null. The source document is the conversation, so that a split keeps its sentences together. */
 import { textId } from '../identity.js';
 import { asFields, isFields, plainFields, shareField, stringField } from './fields.js';
-import type { DatasetFormat, DatasetItem } from './format.js';
-import { readJsonLines, type JsonItem } from './json.js';
+import type { DatasetFormat, DatasetItem, RowItem } from './format.js';
+import { readRows } from './rows.js';
 
 export const realToxicityPrompts: DatasetFormat = {
   summary: 'RealToxicityPrompts, prompts.jsonl: prompt and continuation with scores',
@@ -14,11 +14,11 @@ export const realToxicityPrompts: DatasetFormat = {
     isFields(probe.firstValue['prompt']) &&
     isFields(probe.firstValue['continuation']),
   read: async function* (path) {
-    for await (const item of readJsonLines(path)) yield rowOf(item);
+    for await (const item of readRows(path)) yield rowOf(item);
   },
 };
 
-function rowOf({ value, where }: JsonItem): DatasetItem {
+function rowOf({ value, where }: RowItem): DatasetItem {
   const record = asFields(value, where);
   const prompt = asFields(record['prompt'], `${where}, prompt`);
   const continuation = asFields(record['continuation'], `${where}, continuation`);

@@ -1,9 +1,12 @@
 /** One item of a JSON array or of JSON lines: a string, or an object with `prompt` or `text`, and perhaps with
  *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. */
 import { FormatError } from '../../base/errors.js';
-import { isFields, plainFields, promptOfText, promptText, shareField, stringField } from './fields.js';
-import type { DatasetRow } from './format.js';
-import { describe, type JsonItem } from './json.js';
+import { isFields, nameAmong, plainFields, promptOfText, promptText, shareField, stringField } from './fields.js';
+import type { DatasetRow, RowItem } from './format.js';
+import { describe } from './json.js';
+
+/** Names of the field that holds a prompt, the first that a row has. */
+export const promptNames = ['prompt', 'text'] as const;
 
 const known = [
   'prompt',
@@ -18,24 +21,23 @@ const known = [
 ] as const;
 
 /** Reads one item. @throws FormatError, or ConfigError for an empty prompt */
-export function textRow({ value, where }: JsonItem): DatasetRow {
+export function textRow({ value, where }: RowItem): DatasetRow {
   if (typeof value === 'string')
     return { kind: 'row', prompt: promptOfText(promptText(value, where)), continuation: null, toxicity: null, where };
-  if (!isFields(value) || (value['prompt'] === undefined && value['text'] === undefined)) {
+  const key = isFields(value) ? nameAmong(value, promptNames) : null;
+  if (!isFields(value) || key === null) {
     throw new FormatError('This is not a prompt', {
       where,
       expected: 'a string, or an object with prompt or text',
       got: describe(value),
-      remedy: 'Correct this item, or name the format of the data set with format:.',
+      remedy: 'Name its field or column prompt or text, or name the format of the data set with format:.',
     });
   }
-  const plain = promptOfText(
-    promptText(stringField(value, value['prompt'] === undefined ? 'text' : 'prompt', where), where),
-  );
+  const plain = promptOfText(promptText(stringField(value, key, where), where));
   const id = idField(value, 'id', where) ?? plain.id;
-  const meta = plainFields(value, known);
+  const meta = plainFields(value, [key, ...known]);
   const continuationKey = (['continuation', 'completion'] as const).find(
-    (key) => value[key] !== undefined && value[key] !== null,
+    (name) => value[name] !== undefined && value[name] !== null,
   );
   return {
     kind: 'row',

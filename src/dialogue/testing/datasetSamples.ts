@@ -1,14 +1,15 @@
 /** A small, harmless, hand-written sample of every data set format, for tests: content by file name. */
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { DatasetFormatName } from '../datasets/all.js';
 
 export interface DatasetSample {
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
   /** Path to open: a file of `files`, or '' for the folder. */
   readonly open: string;
   /** Texts of the prompts, in order. */
   readonly texts: readonly string[];
   /** Content that is broken in line 2 or item 2, in the same file. */
-  readonly broken: string;
+  readonly broken: string | Uint8Array;
 }
 
 const rows = (...values: readonly unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
@@ -37,6 +38,16 @@ const utterance = (id: string, conversation: string, timestamp: number, text: st
   text,
   meta: {},
 });
+
+const parquet = (prompt: readonly string[], toxicity: readonly (number | null)[]): Uint8Array =>
+  new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [
+        { name: 'prompt', data: [...prompt], type: 'STRING' },
+        { name: 'toxicity', data: [...toxicity], type: 'DOUBLE' },
+      ],
+    }),
+  );
 
 export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> = {
   convokit: {
@@ -124,6 +135,18 @@ export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> 
     open: 'prompts.jsonl',
     texts: ['Good morning!', 'The bus', 'One two three four'],
     broken: '"Good morning!"\n{"prompt": "Good evening!\n',
+  },
+  csv: {
+    files: { 'prompts.csv': 'prompt;room\r\n"What; and ""who""?";hall\r\nA 5" nail;shed\r\n' },
+    open: 'prompts.csv',
+    texts: ['What; and "who"?', 'A 5" nail'],
+    broken: 'prompt,room\n"Who is there?,hall\n',
+  },
+  parquet: {
+    files: { 'prompts.parquet': parquet(['Where to?', 'Home.'], [0.5, NaN]) },
+    open: 'prompts.parquet',
+    texts: ['Where to?', 'Home.'],
+    broken: parquet(['Where to?', 'Home.'], [0.5, 17]),
   },
   text: {
     files: { 'prompts.txt': 'Is it raining?\r\n\r\n  Not yet.  \nSoon, "they" say' },

@@ -8,8 +8,12 @@
  *  whatever stands between them but letters and digits Matching ignores case and takes whole words only: a listed "art"
  *  does not hit "party". */
 import { readFile } from 'node:fs/promises';
-import { ConfigError, FormatError } from '../../base/errors.js';
+import { FormatError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
+import { isFields, nameAmong, textOf } from '../../dialogue/datasets/fields.js';
+import { describe } from '../../dialogue/datasets/json.js';
+import { readText } from '../../dialogue/datasets/lines.js';
+import { containerOf, readRows } from '../../dialogue/datasets/rows.js';
 import type { Judge } from '../../dialogue/types.js';
 import { guarded } from './guarded.js';
 import { type JudgeKind, type JudgeSpec, locatePath } from './judgeKind.js';
@@ -34,16 +38,36 @@ export async function loadInsultWords(): Promise<Lexicon> {
   return parseLexicon(Buffer.from(veiled, 'base64').toString('utf8'), 'assets/insult-words');
 }
 
-/** @throws ConfigError when the file cannot be read */
+/** A list of entries, or a table with a column of them: CSV, Parquet, JSON.
+ *  @throws ConfigError when there is no such file, FormatError when it cannot be read */
 async function loadLexicon(path: string): Promise<Lexicon> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ConfigError('The word list cannot be read', {
-      where: path,
-      remedy: 'Name a text file with one word or phrase a line.',
-      cause,
-    });
-  });
-  return parseLexicon(text, path);
+  const container = await containerOf(path);
+  if (container === null) return parseLexicon(await wholeText(path), path);
+  const byLabel = new Map<string, string[]>();
+  for await (const { value, where } of readRows(path, { container })) {
+    const name = isFields(value) ? nameAmong(value, entryNames) : null;
+    const entry = isFields(value) && name !== null ? value[name] : value;
+    if (typeof entry !== 'string')
+      throw new FormatError('There is no word here', {
+        where,
+        expected: `text, or a field or column ${entryNames.join(', ')}, and perhaps label`,
+        got: describe(value),
+      });
+    const label = (isFields(value) && textOf(value, 'label').trim()) || defaultLabel;
+    byLabel.set(label, [...(byLabel.get(label) ?? []), entry]);
+  }
+  return parseLexicon([...byLabel].map(([label, entries]) => `[${label}]\n${entries.join('\n')}`).join('\n'), path);
+}
+
+/** Names of the field that holds an entry where the list is a table. */
+const entryNames = ['word', 'phrase', 'entry', 'term', 'text'] as const;
+
+const defaultLabel = 'words';
+
+async function wholeText(path: string): Promise<string> {
+  const chunks: string[] = [];
+  for await (const chunk of readText(path)) chunks.push(chunk);
+  return chunks.join('');
 }
 
 /** @throws FormatError naming the line that is no entry */
@@ -52,8 +76,8 @@ export function parseLexicon(text: string, where: string): Lexicon {
   const beginnings: { text: string; label: string }[] = [];
   const phrases: { words: readonly string[]; label: string }[] = [];
   const labels = new Set<string>();
-  let label = 'words';
-  text.split(/\r?\n/).forEach((line, i) => {
+  let label: string = defaultLabel;
+  text.split(/\r\n|\n|\r/).forEach((line, i) => {
     const entry = line.trim().toLowerCase().normalize('NFKC');
     if (entry === '' || entry.startsWith('#')) return;
     const heading = /^\[([^\]]+)\]$/.exec(entry)?.[1];

@@ -5,7 +5,7 @@ import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import { textId } from '../../dialogue/identity.js';
-import { type AnsweredPreference, readPreferences } from '../../dialogue/preferences.js';
+import type { AnsweredPreference } from '../../dialogue/preferences.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { judgeReplies } from '../../mending/candidates.js';
@@ -60,7 +60,7 @@ async function turnsOfData(
   path: string,
 ): Promise<{ readonly failed: readonly AnsweredTurn[]; readonly harmless: readonly AnsweredTurn[] }> {
   const { around, recipe, stage } = context;
-  const rows = await readPreferences(around.locate(path));
+  const rows = await around.preferences(path);
   const judge = watchUnscored(await around.judge(recipe.judge), recipe.judge.maxUnscored, path);
   const turns = rows.map((row) => ({ ...toTurn(row), chosen: replyOf(row.chosen), rejected: replyOf(row.rejected) }));
   const verdicts = await judgeReplies(
