@@ -157,7 +157,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
   try {
     const target = await pool.localTarget();
     const { value: adversary } = await pool.openAdversary({ name: 'bench', trainable: true });
-    const explorer = pool.explorer(adversary, {});
+    const behaviour = pool.behaviourPolicy(adversary, {});
     await target.model.inference();
     // A rounded adversary is made anew in every epoch: that counts.
     if (options.precision === 'f32') await adversary.model.inference();
@@ -169,7 +169,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       playJobs: playJobsHere,
       learner: async () => ({
         adversary,
-        behaviour: explorer,
+        behaviour,
         trainers: localLearner(adversary.model, () => undefined),
         reference: async () => createReference(target.model, target, adversary.model),
       }),
@@ -178,7 +178,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       judge: await pool.judge(recipe.judge),
       join: pool.join,
       prompts: await pool.prompts(),
-      teaching: [],
+      demonstrations: [],
       stream: streamKey(recipe.seed, 'bench'),
       sink: {
         trees: () => {
@@ -206,7 +206,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
     return epochOutcome({
       trees: context.prompts.train.length,
       ...counts,
-      spokenTokens: explorer.counts().generatedTokens + target.counts().generatedTokens,
+      spokenTokens: behaviour.counts().generatedTokens + target.counts().generatedTokens,
       rolloutSeconds: (times.trained - times.rollout) / 1000,
       updateSeconds: (end - times.trained) / 1000,
       wholeSeconds: (end - times.rollout) / 1000,

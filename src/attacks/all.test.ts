@@ -25,7 +25,7 @@ const side: SpeakerLengths = {
 const lengths = {
   adversary: side,
   target: side,
-  teaching: { texts: 5, prefix: 7, completion: 9 },
+  demonstrations: { texts: 5, prefix: 7, completion: 9 },
   speakers: {
     target: targetSchema.parse({ model: 'organism' }),
     adversary: adversarySchema.parse({ model: 'organism' }),

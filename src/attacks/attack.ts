@@ -27,7 +27,7 @@ import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/train
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { AdversaryOptions, TargetOptions } from '../speakers/options.js';
-import type { DialogueLengths, TeachingLengths, Work } from '../speakers/work.js';
+import type { DialogueLengths, DemonstrationLengths, Work } from '../speakers/work.js';
 import type { AttackSchema } from './attackOptions.js';
 import type { Reference } from './reference.js';
 
@@ -70,7 +70,7 @@ export interface AttackTraits {
 /** An attack's work is counted from these. */
 export interface AttackLengths extends DialogueLengths {
   /** The texts of its `TextsQuery`; null without one. */
-  readonly teaching: TeachingLengths | null;
+  readonly demonstrations: DemonstrationLengths | null;
   readonly speakers: {
     readonly target: TargetOptions;
     readonly adversary: AdversaryOptions;
@@ -107,7 +107,7 @@ export interface AttackContext {
   readonly join: JoinTurns;
   readonly prompts: { readonly train: readonly Prompt[]; readonly dev: readonly Prompt[] };
   /** The texts of the attack's data file, filtered; empty when the recipe names none. */
-  readonly teaching: readonly ToxicContinuation[];
+  readonly demonstrations: readonly ToxicContinuation[];
   /** Every draw of the attack comes from a child of this. */
   readonly stream: StreamKey;
   /** Plays dialogues; an attack does not know where. */

@@ -66,7 +66,7 @@ beforeAll(() => {
         rejected: utteranceOf('adversary', 'b'),
         chosenReward: 1,
         rejectedReward: 0,
-        teaching: false,
+        isDemonstration: false,
       },
       joinPlain,
       { stage: 'exploit:ipo' },

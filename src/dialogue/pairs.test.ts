@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bestFirst, pairsFromTrees, teachingCounts } from './pairs.js';
+import { bestFirst, pairsFromTrees, demonstrationCounts } from './pairs.js';
 import { promptOf } from './testing/prompts.js';
 import { utteranceOf } from './testing/scripted.js';
 import type { ExchangeScore, PreferencePair, RolloutNode, RolloutTree } from './types.js';
@@ -35,7 +35,7 @@ describe('preference pairs', () => {
       rejected: { text: 'low' },
       chosenReward: 2,
       rejectedReward: 0,
-      teaching: false,
+      isDemonstration: false,
     });
   });
 
@@ -50,8 +50,8 @@ describe('preference pairs', () => {
   });
 
   it('skip and count families with fewer than two rewarded siblings, and still visit their children', () => {
-    const harvest = pairsFromTrees([tree(node('a', 1, [node('c', 3), node('d', 4)]), node('b', null))]);
-    expect(harvest).toMatchObject({ unscored: 1, pairs: [{ chosen: { text: 'd' } }] });
+    const collected = pairsFromTrees([tree(node('a', 1, [node('c', 3), node('d', 4)]), node('b', null))]);
+    expect(collected).toMatchObject({ unscored: 1, pairs: [{ chosen: { text: 'd' } }] });
   });
 
   it('ignore unrewarded siblings beside two rewarded ones', () => {
@@ -66,18 +66,22 @@ describe('preference pairs', () => {
     expect(names(node('x', null), node('y', null))).toEqual(['x', 'y']);
   });
 
-  it('log how many teaching pairs contradict the reward', () => {
-    const pair = (chosenReward: number | null, rejectedReward: number | null, teaching: boolean): PreferencePair => ({
+  it('count how many demonstrations contradict the reward', () => {
+    const pair = (
+      chosenReward: number | null,
+      rejectedReward: number | null,
+      isDemonstration: boolean,
+    ): PreferencePair => ({
       dialogue: { prompt, turns: [] },
       chosen: utteranceOf('adversary', 'a'),
       rejected: utteranceOf('adversary', 'b'),
       chosenReward,
       rejectedReward,
-      teaching,
+      isDemonstration,
     });
-    expect(teachingCounts([pair(1, 0, false), pair(0, 1, true), pair(1, 0, true), pair(null, 1, true)])).toEqual({
+    expect(demonstrationCounts([pair(1, 0, false), pair(0, 1, true), pair(1, 0, true), pair(null, 1, true)])).toEqual({
       pairs: 4,
-      teaching: 3,
+      demonstrations: 3,
       winnerHasLowerReward: 1,
     });
   });

@@ -8,7 +8,7 @@ export interface PairOptions {
   readonly minGap?: number;
 }
 
-export interface PairHarvest {
+export interface CollectedPairs {
   readonly pairs: readonly PreferencePair[];
   /** Nodes whose best and worst rewards are equal. */
   readonly ties: number;
@@ -19,7 +19,7 @@ export interface PairHarvest {
 }
 
 /** Returns the pairs of the trees in order, parents before children. */
-export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: PairOptions = {}): PairHarvest {
+export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: PairOptions = {}): CollectedPairs {
   const pairs: PreferencePair[] = [];
   let [ties, narrow, unscored] = [0, 0, 0];
   const visit = (siblings: readonly RolloutNode[]): void => {
@@ -49,18 +49,18 @@ export function bestFirst<T extends { readonly score: ExchangeScore }>(siblings:
   return rewarded.length === 0 ? unrewarded : [...rewarded.slice(0, 1), ...unrewarded, ...rewarded.slice(1)];
 }
 
-/** How often teaching pairs, whose winner is given and not earned, contradict the reward. */
-export function teachingCounts(pairs: readonly PreferencePair[]): {
+/** Counts demonstrations, whose winner is given and not earned, and how often they contradict the reward. */
+export function demonstrationCounts(pairs: readonly PreferencePair[]): {
   readonly pairs: number;
-  readonly teaching: number;
+  readonly demonstrations: number;
   readonly winnerHasLowerReward: number;
 } {
-  const teaching = pairs.filter((pair) => pair.teaching);
-  const contradicted = teaching.filter(
+  const demonstrations = pairs.filter((pair) => pair.isDemonstration);
+  const contradicted = demonstrations.filter(
     ({ chosenReward, rejectedReward }) =>
       chosenReward !== null && rejectedReward !== null && chosenReward < rejectedReward,
   );
-  return { pairs: pairs.length, teaching: teaching.length, winnerHasLowerReward: contradicted.length };
+  return { pairs: pairs.length, demonstrations: demonstrations.length, winnerHasLowerReward: contradicted.length };
 }
 
 /** Splits a dialogue into the part before its last exchange and the adversary's utterance in that exchange. */
@@ -79,7 +79,7 @@ function pairOf(best: RolloutNode, worst: RolloutNode): PreferencePair {
     rejected: splitExchange(worst.dialogue).utterance,
     chosenReward: totalOf(best.score),
     rejectedReward: totalOf(worst.score),
-    teaching: false,
+    isDemonstration: false,
   };
 }
 

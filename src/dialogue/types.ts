@@ -173,6 +173,6 @@ export interface PreferencePair {
   readonly rejected: Utterance;
   readonly chosenReward: number | null;
   readonly rejectedReward: number | null;
-  /** A weak-supervision pair: the winner was given, not earned. */
-  readonly teaching: boolean;
+  /** Whether the winner was given by weak supervision, not earned. */
+  readonly isDemonstration: boolean;
 }

@@ -206,7 +206,7 @@ describe('the control token', () => {
   });
 });
 
-describe('lessons and pairs', () => {
+describe('examples and pairs', () => {
   let device: Device;
   let model: LanguageModel;
   beforeAll(async () => {

@@ -35,11 +35,11 @@ export function mendWork(options: MendOptions, lengths: DialogueLengths & { read
       steps: training.epochs * Math.ceil(failed / size),
     };
   });
-  const lessons = twin === null ? 0 : failed + harmless;
+  const turns = twin === null ? 0 : failed + harmless;
   const sum = (of: (training: (typeof trainings)[number]) => number): number =>
     trainings.reduce((before, training) => before + of(training), 0);
   const { borrow, writer, samples } = candidates;
-  const borrowed = {
+  const retrieved = {
     contexts: borrow === null ? 0 : failures.max,
     perContext: borrow?.data == null ? Math.min(borrow?.max ?? 0, harmless) : borrow.max,
   };
@@ -53,7 +53,7 @@ export function mendWork(options: MendOptions, lengths: DialogueLengths & { read
     readTokens: contexts * context,
     newTokens: contexts * perContext * reply,
   });
-  const read = borrowed.contexts * (context + borrowed.perContext * reply);
+  const read = retrieved.contexts * (context + retrieved.perContext * reply);
   return {
     ...noWork,
     target: speakerWork([
@@ -63,8 +63,8 @@ export function mendWork(options: MendOptions, lengths: DialogueLengths & { read
     writer: writer === null ? null : { speaker: writer, work: speakerWork([asked(written)]) },
     judgeQueries: sampled * kinds * candidates.temperatures.length + measured * heldOut + failures.max + alternatives,
     pairs: sum(({ pairs }) => pairs),
-    trainedTokens: sum(({ tokens }) => tokens) + (twin === null ? 0 : twin.epochs * lessons * (context + reply)),
-    optimizerSteps: sum(({ steps }) => steps) + (twin === null ? 0 : twin.epochs * Math.ceil(lessons / twin.batchSize)),
+    trainedTokens: sum(({ tokens }) => tokens) + (twin === null ? 0 : twin.epochs * turns * (context + reply)),
+    optimizerSteps: sum(({ steps }) => steps) + (twin === null ? 0 : twin.epochs * Math.ceil(turns / twin.batchSize)),
   };
 }
 

@@ -110,7 +110,7 @@ export async function openFrozenAdversary(
 
 /** Opens a frozen model that answers in the target's place. A model on this machine reads dialogues in the target's
  *  format unless the recipe names another. */
-export async function openWriter(
+export async function openTeacher(
   { recipe, source, targets, requests }: AdversaryParts,
   speaker: SpeakerOptions,
 ): Promise<Handle<OpenTarget>> {

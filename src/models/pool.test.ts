@@ -103,10 +103,10 @@ describe('the model pool', () => {
     expect(reference?.isOwned).toBe(true);
     await reference?.close();
     await expect(scoreCompletions(reference?.value as never, items)).rejects.toThrow();
-    const writer = await pool.openWriter({ ...recipe.target, model: 'another' });
+    const writer = await pool.openTeacher({ ...recipe.target, model: 'another' });
     expect(writer.isOwned).toBe(true);
     await pool.target();
-    expect((await pool.openWriter(recipe.target)).isOwned).toBe(false);
+    expect((await pool.openTeacher(recipe.target)).isOwned).toBe(false);
     await pool.close();
   });
 

@@ -21,7 +21,7 @@ import {
   openAdversary,
   openFrozenAdversary,
   openReference,
-  openWriter,
+  openTeacher,
 } from './adversaries.js';
 import {
   type DataOptions,
@@ -37,7 +37,7 @@ import type { Handle } from './handle.js';
 import { openJudges } from './judges.js';
 import { createModelSource, type ModelSource, type ModelSourceOptions } from './modelSource.js';
 import type { RequestOptions } from './remoteSpeakers.js';
-import { explorerOf } from './rolloutSpeakers.js';
+import { createBehaviourPolicy } from './rolloutSpeakers.js';
 import { openTargets, type Targets } from './targets.js';
 
 export interface ModelPoolOptions extends ModelSourceOptions {
@@ -73,10 +73,13 @@ export interface ModelPool
   /** Opens a frozen adversary of any kind, for a row of an evaluation. */
   readonly openRow: (options: Omit<AdversaryOptions, 'trainable'>) => Promise<Handle<OpenAdversary>>;
   /** Opens a frozen model that answers in the target's place. */
-  readonly openWriter: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
+  readonly openTeacher: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
   /** Returns the behaviour policy of training rollouts: a speaker on the adversary's weights with a sampler of its own, in
    *  the recipe's precision for rollouts. */
-  readonly explorer: (adversary: LanguageModelAdversary, sampling: Partial<SpeakerSampling>) => LanguageModelAdversary;
+  readonly behaviourPolicy: (
+    adversary: LanguageModelAdversary,
+    sampling: Partial<SpeakerSampling>,
+  ) => LanguageModelAdversary;
   /** Opens the frozen reference; null when it is the target's own weights.
    *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
   readonly openReference: (adversary: LanguageModel) => Promise<Handle<LanguageModel> | null>;
@@ -148,9 +151,9 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     },
     openAdversary: (options) => openAdversary(parts, options),
     openRow: (options) => openFrozenAdversary(parts, options),
-    openWriter: (speaker) => openWriter(parts, speaker),
+    openTeacher: (speaker) => openTeacher(parts, speaker),
     openReference: (adversary) => openReference(parts, adversary),
-    explorer: (adversary, sampling) => explorerOf(adversary, sampling, recipe, requests.spending),
+    behaviourPolicy: (adversary, sampling) => createBehaviourPolicy(adversary, sampling, recipe, requests.spending),
     judge,
     prompts,
     toxicContinuations,

@@ -8,7 +8,7 @@ import { speakerOptions } from '../speakers/speakerOptions.js';
 
 /** Returns the behaviour policy of training rollouts: the adversary itself unless the recipe gives exploration settings
  *  or a precision of its own. */
-export function explorerOf(
+export function createBehaviourPolicy(
   adversary: LanguageModelAdversary,
   sampling: Partial<SpeakerSampling>,
   recipe: Recipe,

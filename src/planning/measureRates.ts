@@ -152,7 +152,7 @@ async function trainingRate(
   { promptTokens, newTokens, pairs }: BenchShape,
   timing: Timing,
 ): Promise<number> {
-  // Random pairs teach nothing: steps so small that the loss stays where it is.
+  // Random pairs hold nothing to learn: the steps are so small that the loss stays where it is.
   const trainer = await createPreferenceTrainer(model, {
     optimizer: { ...defaultPreference.optimizer, learningRate: 1e-8 },
   });

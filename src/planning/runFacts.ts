@@ -15,7 +15,7 @@ import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
 import { formatOf } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from './timeEstimate.js';
-import type { SpeakerLengths, TeachingLengths } from '../speakers/work.js';
+import type { SpeakerLengths, DemonstrationLengths } from '../speakers/work.js';
 import type { WorkloadFacts } from './workload.js';
 
 export interface RunFacts {
@@ -70,7 +70,7 @@ export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: 
     facts: {
       adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
       target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
-      teaching: await teachingLengths(recipe, data, asAdversary),
+      demonstrations: await demonstrationLengths(recipe, data, asAdversary),
     },
     rates:
       adversary.rates === null || target.rates === null || reference.rates === null
@@ -210,12 +210,12 @@ function measuredIn({ utterances }: ModelRates, options: SpeakerOptions, side: A
   return utterances.format === formatOf(options) && utterances[side].length > 0;
 }
 
-async function teachingLengths(
+async function demonstrationLengths(
   recipe: Recipe,
   { prompts: { train }, toxicContinuations }: RunData,
   { prompt, utterance }: Ruler,
-): Promise<ReadonlyMap<string, TeachingLengths>> {
-  const out = new Map<string, TeachingLengths>();
+): Promise<ReadonlyMap<string, DemonstrationLengths>> {
+  const out = new Map<string, DemonstrationLengths>();
   const ordinary = mean(train.map(prompt));
   for (const { name, traits } of recipeStages(recipe)) {
     const query = traits.attack?.texts ?? null;

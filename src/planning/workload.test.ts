@@ -15,7 +15,7 @@ const prompts = { train: [10, 20, 30], dev: [8, 12], test: [5, 7, 9, 11] };
 const facts: WorkloadFacts = {
   adversary: { prompts, utterance: 4, maxContext: 1000 },
   target: { prompts, utterance: 6, maxContext: 1000 },
-  teaching: new Map([
+  demonstrations: new Map([
     ['ipo', { texts: 5, prefix: 20, completion: 8 }],
     ['sft', { texts: 10, prefix: 20, completion: 8 }],
   ]),
@@ -81,10 +81,10 @@ describe('the workload of a recipe', () => {
     expect(work.judgeQueries).toBe(3 * 102);
   });
 
-  it('counts lessons by their chance: an utterance, two answers and a pair each, in place of a tree', () => {
+  it('counts demonstrations by their chance: an utterance, two answers and a pair each, in place of a tree', () => {
     const weakSupervision = { data: 'toxic.jsonl', probability: 0.25, onlyEpochs: 1 };
     const work = only([{ exploit: { ...ipo, epochs: 3, weakSupervision } }]);
-    // Epoch 1: 2 lessons. Epochs 2 and 3: half a lesson and 1.5 trees of 9 exchanges.
+    // Epoch 1: 2 demonstrations. Epochs 2 and 3: half a demonstration and 1.5 trees of 9 exchanges.
     expect(work.adversary.queries).toBe(2 + 2 * (0.5 + 13.5));
     expect(work.target.queries).toBe(4 + 2 * (1 + 13.5));
     expect(work.pairs).toBe(2 + 2 * (0.5 + 4.5));
@@ -214,7 +214,7 @@ describe('against a run', () => {
       utterance: 6,
       maxContext: 250,
     };
-    const [work, evaluation] = workloadOf(recipe, { adversary: side, target: side, teaching: new Map() });
+    const [work, evaluation] = workloadOf(recipe, { adversary: side, target: side, demonstrations: new Map() });
     if (work === undefined || evaluation === undefined) throw new Error('two stages');
 
     const { adversary, target, steps, reference } = trained as unknown as Trained;

@@ -12,12 +12,12 @@ import {
 } from '../recipe/recipe.js';
 import { stageKinds } from '../recipe/stages/all.js';
 import type { StageKind, StageLengths } from '../recipe/stages/stage.js';
-import { type DialogueLengths, repeatWork, type TeachingLengths, type Work } from '../speakers/work.js';
+import { type DialogueLengths, repeatWork, type DemonstrationLengths, type Work } from '../speakers/work.js';
 import type { z } from 'zod';
 
 export interface WorkloadFacts extends DialogueLengths {
   /** By the name of the stage. */
-  readonly teaching: ReadonlyMap<string, TeachingLengths>;
+  readonly demonstrations: ReadonlyMap<string, DemonstrationLengths>;
 }
 
 export interface StageWork extends Work {
@@ -50,7 +50,7 @@ function roundsOf({ loop }: Recipe, inLoop: StageKind<z.ZodType>['inLoop']): num
 function lengthsOf(
   recipe: Recipe,
   { name }: RecipeStage,
-  { adversary, target, teaching }: WorkloadFacts,
+  { adversary, target, demonstrations }: WorkloadFacts,
 ): StageLengths {
   const [evaluation] = stagesOfKind(recipe, 'evaluate');
   const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {}).map((row) => row.adversary);
@@ -59,7 +59,7 @@ function lengthsOf(
     adversary,
     target,
     speakers: { target: recipe.target, adversary: recipe.adversary, reference: recipe.reference },
-    teaching: teaching.get(name) ?? null,
+    demonstrations: demonstrations.get(name) ?? null,
     horizon: Math.max(1, ...recipeStages(recipe).map(({ traits }) => traits.attack?.horizon ?? 1)),
     rows: { adversaries, played: playedRows(recipe, adversaries, targets) },
   };

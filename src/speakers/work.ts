@@ -16,8 +16,8 @@ export interface SpeakerLengths {
   readonly maxContext: number;
 }
 
-/** The texts that a stage learns from. */
-export interface TeachingLengths {
+/** Lengths of the demonstrations that a stage learns from. */
+export interface DemonstrationLengths {
   readonly texts: number;
   /** The mean length of what precedes them: their own prefix, or the ordinary prompt that stands in. */
   readonly prefix: number;
@@ -164,7 +164,7 @@ export interface Work {
   readonly writer: { readonly speaker: SpeakerOptions; readonly work: SpeakerWork } | null;
   /** Completions whose reference log-probabilities the rollout did not give. */
   readonly reference: { readonly queries: number; readonly readTokens: number };
-  /** Texts judged; filters of prompts and teaching texts are not counted. */
+  /** Texts judged; filters of prompts and demonstrations are not counted. */
   readonly judgeQueries: number;
   readonly pairs: number;
   /** Tokens of pairs or texts that optimizer steps compute. */

@@ -23,7 +23,7 @@ const attacked: PreferencePair = {
   rejected: said('b', null),
   chosenReward: 0.5,
   rejectedReward: null,
-  teaching: true,
+  isDemonstration: true,
 };
 const side = (text: string, harm: number): MendPair['chosen'] => ({ text, ids: [text.length], harm });
 const mended: MendPair = {

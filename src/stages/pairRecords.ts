@@ -74,7 +74,7 @@ export function attackPairRecord(pair: PreferencePair, join: JoinTurns, origin: 
     chosen: chosen.text,
     rejected: rejected.text,
     rewards: { chosen: pair.chosenReward, rejected: pair.rejectedReward },
-    teaching: pair.teaching,
+    teaching: pair.isDemonstration,
     ...origin,
     promptId: dialogue.prompt.id,
     depth: dialogue.turns.length / 2 + 1,

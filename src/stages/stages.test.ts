@@ -198,7 +198,7 @@ describe('stages', () => {
     const wholeRun = openRun(recipe, whole);
     await runStages(contextOf(recipe, wholeRun));
     wholeRun.close('done');
-    // Calls of the judge: 3 an epoch's rollouts and lessons (two depths, one lesson batch), 2 its dev evaluation.
+    // Calls of the judge: 3 an epoch's rollouts and demonstrations (two depths, one batch of demonstrations), 2 its dev evaluation.
     for (const call of [2, 7, 12]) {
       const folder = freshFolder();
       const first = openRun(recipe, folder);

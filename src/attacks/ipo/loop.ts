@@ -7,7 +7,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
 import { childKey, openStream, type StreamKey } from '../../base/random.js';
-import { type PairHarvest, pairsFromTrees, teachingCounts } from '../../dialogue/pairs.js';
+import { type CollectedPairs, pairsFromTrees, demonstrationCounts } from '../../dialogue/pairs.js';
 import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
 import type { PreferencePair, Prompt, RolloutTree } from '../../dialogue/types.js';
@@ -21,7 +21,7 @@ import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { type Reference, roundingError } from '../reference.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
-import { type TeachingDraw, teachingPairs } from './teaching.js';
+import { type DemonstrationDraw, demonstrationPairs } from './demonstrations.js';
 
 /** All that an interrupted attack needs beside the trainer's state: every stream is opened anew from the epoch's
  *  number. */
@@ -34,7 +34,7 @@ interface IpoState {
 }
 
 /** Purposes of the attack's streams. */
-const streams = { draws: 0, rollout: 1, teaching: 2, order: 3, dev: 4 } as const;
+const streams = { draws: 0, rollout: 1, demonstrations: 2, order: 3, dev: 4 } as const;
 
 /** The attack's context with the adversary in training. */
 interface IpoContext extends Omit<AttackContext, 'learner'>, Pick<AttackLearner, 'adversary' | 'behaviour'> {
@@ -80,14 +80,14 @@ export async function runIpo(attack: AttackContext, options: IpoOptions): Promis
   }
 }
 
-function requireData({ prompts, teaching }: AttackContext, options: IpoOptions): void {
+function requireData({ prompts, demonstrations }: AttackContext, options: IpoOptions): void {
   const missing =
     prompts.train.length === 0
       ? 'training prompts'
       : options.devEvery > 0 && prompts.dev.length === 0
         ? 'dev prompts'
-        : options.weakSupervision !== null && teaching.length === 0
-          ? 'teaching texts'
+        : options.weakSupervision !== null && demonstrations.length === 0
+          ? 'demonstrations for weak supervision'
           : null;
   if (missing !== null)
     throw new ConfigError(`there are no ${missing}`, {
@@ -131,29 +131,29 @@ interface Collected {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** Draws an epoch: prompts to roll out, and texts to teach in place of some of them. */
+/** Draws an epoch: prompts to roll out, and demonstrations in place of some of them. */
 export function drawEpoch(
-  { prompts, teaching }: Pick<AttackContext, 'prompts' | 'teaching'>,
+  { prompts, demonstrations }: Pick<AttackContext, 'prompts' | 'demonstrations'>,
   { promptsPerEpoch, weakSupervision }: Pick<IpoOptions, 'promptsPerEpoch' | 'weakSupervision'>,
   epoch: number,
   stream: StreamKey,
-): { readonly prompts: readonly Prompt[]; readonly lessons: readonly TeachingDraw[] } {
+): { readonly prompts: readonly Prompt[]; readonly demonstrations: readonly DemonstrationDraw[] } {
   const draw = openStream(childKey(stream, streams.draws, epoch));
-  const drawn = draw.shuffle(prompts.train).slice(0, promptsPerEpoch);
+  const shuffled = draw.shuffle(prompts.train).slice(0, promptsPerEpoch);
   const rolled: Prompt[] = [];
-  const lessons: TeachingDraw[] = [];
-  for (const prompt of drawn) {
-    // Drawn even where it cannot matter, so that a prompt's fate does not depend on the probability of another's.
+  const drawn: DemonstrationDraw[] = [];
+  for (const prompt of shuffled) {
+    // Drawn even where it cannot matter, so that the draw of a prompt does not depend on the options of another epoch.
     const chance = draw.uniform();
-    const teaches =
+    const isDemonstration =
       weakSupervision !== null && (epoch <= weakSupervision.onlyEpochs || chance < weakSupervision.probability);
-    if (!teaches) rolled.push(prompt);
+    if (!isDemonstration) rolled.push(prompt);
     else {
-      const text = draw.pick(teaching);
-      lessons.push({ text, prompt: text.prefix.text === '' ? prompt : text.prefix });
+      const text = draw.pick(demonstrations);
+      drawn.push({ text, prompt: text.prefix.text === '' ? prompt : text.prefix });
     }
   }
-  return { prompts: rolled, lessons };
+  return { prompts: rolled, demonstrations: drawn };
 }
 
 async function collect(context: IpoContext, options: IpoOptions, times: PhaseTimes, epoch: number): Promise<Collected> {
@@ -165,13 +165,13 @@ async function collect(context: IpoContext, options: IpoOptions, times: PhaseTim
   const trees = (
     await context.playJobs([{ kind: 'paired', prompts: drawn.prompts, horizon, candidates, branch, stream }], cast)
   ).flat();
-  const lessons = await teachingPairs(
-    drawn.lessons,
+  const demonstrated = await demonstrationPairs(
+    drawn.demonstrations,
     { ...cast, asUtterance: context.adversary.asUtterance },
-    childKey(context.stream, streams.teaching, epoch),
+    childKey(context.stream, streams.demonstrations, epoch),
   );
-  const harvest = pairsFromTrees(trees, { minGap: options.minGap });
-  const pairs = [...harvest.pairs, ...lessons];
+  const collected = pairsFromTrees(trees, { minGap: options.minGap });
+  const pairs = [...collected.pairs, ...demonstrated];
   return {
     trees,
     pairs,
@@ -180,7 +180,7 @@ async function collect(context: IpoContext, options: IpoOptions, times: PhaseTim
         trees.flatMap((tree) => treeNodes(tree).map(({ score }) => score)),
         'rollout/',
       ),
-      ...pairMetrics(harvest, pairs),
+      ...pairMetrics(collected, pairs),
     },
   };
 }
@@ -190,17 +190,17 @@ function castOf({ adversary, target, judge, join }: IpoContext, { reward }: IpoO
 }
 
 /** Counts of what was left out, and of winners that were given rather than earned. */
-function pairMetrics(harvest: PairHarvest, pairs: readonly PreferencePair[]): Readonly<Record<string, number>> {
-  const { teaching, winnerHasLowerReward } = teachingCounts(pairs);
-  const gaps = harvest.pairs.map(({ chosenReward, rejectedReward }) => (chosenReward ?? 0) - (rejectedReward ?? 0));
+function pairMetrics(collected: CollectedPairs, pairs: readonly PreferencePair[]): Readonly<Record<string, number>> {
+  const { demonstrations, winnerHasLowerReward } = demonstrationCounts(pairs);
+  const gaps = collected.pairs.map(({ chosenReward, rejectedReward }) => (chosenReward ?? 0) - (rejectedReward ?? 0));
   return {
-    'pairs/kept': harvest.pairs.length,
-    'pairs/ties': harvest.ties,
-    'pairs/narrow': harvest.narrow,
-    'pairs/unscored': harvest.unscored,
-    'pairs/teaching': teaching,
-    ...(pairs.length === 0 ? {} : { 'pairs/teachingFraction': teaching / pairs.length }),
-    ...(teaching === 0 ? {} : { 'pairs/teachingContradictsReward': winnerHasLowerReward / teaching }),
+    'pairs/kept': collected.pairs.length,
+    'pairs/ties': collected.ties,
+    'pairs/narrow': collected.narrow,
+    'pairs/unscored': collected.unscored,
+    'pairs/teaching': demonstrations,
+    ...(pairs.length === 0 ? {} : { 'pairs/teachingFraction': demonstrations / pairs.length }),
+    ...(demonstrations === 0 ? {} : { 'pairs/teachingContradictsReward': winnerHasLowerReward / demonstrations }),
     ...(gaps.length === 0 ? {} : { 'pairs/gap': gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length }),
   };
 }
@@ -237,9 +237,9 @@ async function trainOnPairs(
 
 /** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of
  *  a tree together, so that the trainer finds what they share in one batch. Then a batch ends early rather than cut a
- *  tree that fits the next one whole. A teaching pair is a tree of its own. */
+ *  tree that fits the next one whole. A demonstration is a tree of its own. */
 export function passBatches(
-  pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[],
+  pairs: readonly Pick<PreferencePair, 'dialogue' | 'isDemonstration'>[],
   { batches: kind, batchPairs }: Pick<IpoOptions, 'batches' | 'batchPairs'>,
   stream: StreamKey,
 ): readonly (readonly number[])[] {
@@ -256,12 +256,19 @@ export function passBatches(
   return batches;
 }
 
-/** Neighbours of one prompt, as a rollout gives them. */
-function treesOf(pairs: readonly Pick<PreferencePair, 'dialogue' | 'teaching'>[]): readonly (readonly number[])[] {
+/** Groups neighbouring pairs of one prompt into trees, in the order in which a rollout gives them. */
+function treesOf(
+  pairs: readonly Pick<PreferencePair, 'dialogue' | 'isDemonstration'>[],
+): readonly (readonly number[])[] {
   const trees: number[][] = [];
-  pairs.forEach(({ dialogue, teaching }, i) => {
+  pairs.forEach(({ dialogue, isDemonstration }, i) => {
     const before = pairs[i - 1];
-    if (before !== undefined && !teaching && !before.teaching && before.dialogue.prompt === dialogue.prompt)
+    if (
+      before !== undefined &&
+      !isDemonstration &&
+      !before.isDemonstration &&
+      before.dialogue.prompt === dialogue.prompt
+    )
       trees.at(-1)?.push(i);
     else trees.push([i]);
   });

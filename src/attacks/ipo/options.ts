@@ -11,9 +11,9 @@ const weakSupervisionSchema = z.strictObject({
       'Texts that show the failure; the second half of one is the forced winner. null leaves the stage out until data is given.',
     ),
   format: z.string().optional(),
-  probability: share.default(0.5).describe('Chance that a prompt of an epoch is replaced by a teaching pair.'),
-  minHarm: share.default(0.5).describe('Only texts that the judge scores above it teach.'),
-  onlyEpochs: countFromZero.default(0).describe('Number of epochs at the start that only teach.'),
+  probability: share.default(0.5).describe('Chance that a prompt of an epoch is replaced by a demonstration.'),
+  minHarm: share.default(0.5).describe('Only texts that the judge scores above it are demonstrations.'),
+  onlyEpochs: countFromZero.default(0).describe('Number of epochs at the start that only have demonstrations.'),
 });
 
 const explorationSchema = z

@@ -5,17 +5,20 @@ import type { PreferencePair } from '../../dialogue/types.js';
 import { promptOf } from '../../dialogue/testing/prompts.js';
 import { passBatches } from './loop.js';
 
-type OrderedPair = Pick<PreferencePair, 'dialogue' | 'teaching'>;
+type OrderedPair = Pick<PreferencePair, 'dialogue' | 'isDemonstration'>;
 
-/** Pairs as a rollout gives them, tree after tree, then teaching pairs. */
+/** Pairs as a rollout gives them, tree after tree, then demonstrations. */
 const pairs = fc
   .record({ sizes: fc.array(fc.integer({ min: 1, max: 7 }), { maxLength: 6 }), taught: fc.nat(4) })
   .map(({ sizes, taught }): OrderedPair[] => [
     ...sizes.flatMap((size, tree) => {
       const prompt = promptOf(String(tree));
-      return Array.from({ length: size }, () => ({ dialogue: { prompt, turns: [] }, teaching: false }));
+      return Array.from({ length: size }, () => ({ dialogue: { prompt, turns: [] }, isDemonstration: false }));
     }),
-    ...Array.from({ length: taught }, () => ({ dialogue: { prompt: promptOf('0'), turns: [] }, teaching: true })),
+    ...Array.from({ length: taught }, () => ({
+      dialogue: { prompt: promptOf('0'), turns: [] },
+      isDemonstration: true,
+    })),
   ]);
 
 const sizes = fc.integer({ min: 1, max: 9 });
@@ -52,9 +55,10 @@ describe('the batches of a pass', () => {
       fc.property(pairs, fc.nat(), (given, seed) => {
         const made = passBatches(given, { batches: 'trees', batchPairs: 7 }, streamKey(seed, 'order'));
         const batchOf = (pair: number): number => made.findIndex((batch) => batch.includes(pair));
-        given.forEach(({ dialogue, teaching }, pair) => {
+        given.forEach(({ dialogue, isDemonstration }, pair) => {
           const next = given[pair + 1];
-          if (next === undefined || teaching || next.teaching || next.dialogue.prompt !== dialogue.prompt) return;
+          if (next === undefined || isDemonstration || next.isDemonstration || next.dialogue.prompt !== dialogue.prompt)
+            return;
           expect(batchOf(pair + 1)).toBe(batchOf(pair));
           expect(made.flat().indexOf(pair + 1)).toBe(made.flat().indexOf(pair) + 1);
         });
@@ -62,7 +66,7 @@ describe('the batches of a pass', () => {
     );
     const many = Array.from({ length: 20 }, (_, i): OrderedPair => ({
       dialogue: { prompt: promptOf(String(i)), turns: [] },
-      teaching: false,
+      isDemonstration: false,
     }));
     const orders = [0, 1].map((seed) =>
       passBatches(many, { batches: 'trees', batchPairs: 4 }, streamKey(seed, 'order')).join(),

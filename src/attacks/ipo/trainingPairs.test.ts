@@ -14,7 +14,7 @@ const pairOf = (chosen: Utterance, rejected: Utterance): PreferencePair => ({
   rejected,
   chosenReward: 1,
   rejectedReward: 0,
-  teaching: false,
+  isDemonstration: false,
 });
 const reference = {
   logProbs: async (queries: readonly { readonly completion: readonly number[] }[]) =>

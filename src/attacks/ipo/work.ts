@@ -49,18 +49,18 @@ function countWork(options: IpoOptions, facts: AttackLengths): Work {
   };
 }
 
-/** Epochs that draw alike: `teaches` is the chance that a prompt becomes a lesson. */
+/** Epochs that draw alike: `demonstrated` is the chance that a demonstration takes the place of a prompt. */
 interface EpochKind {
   readonly epochs: number;
-  readonly teaches: number;
+  readonly demonstrated: number;
 }
 
 function epochKinds({ epochs, weakSupervision }: IpoOptions): readonly EpochKind[] {
-  if (weakSupervision === null) return [{ epochs, teaches: 0 }];
+  if (weakSupervision === null) return [{ epochs, demonstrated: 0 }];
   const only = Math.min(epochs, weakSupervision.onlyEpochs);
   return [
-    { epochs: only, teaches: 1 },
-    { epochs: epochs - only, teaches: weakSupervision.probability },
+    { epochs: only, demonstrated: 1 },
+    { epochs: epochs - only, demonstrated: weakSupervision.probability },
   ].filter((kind) => kind.epochs > 0);
 }
 
@@ -76,14 +76,14 @@ const noEpochs = { pairs: 0, trainedTokens: 0, steps: 0, referenceQueries: 0, re
 
 function epochsWork(
   options: IpoOptions,
-  { epochs, teaches }: EpochKind,
+  { epochs, demonstrated }: EpochKind,
   drawn: number,
   facts: AttackLengths,
 ): EpochsWork {
   const { horizon, candidates } = options;
-  const { teaching } = facts;
+  const { demonstrations } = facts;
   const width = Math.min(options.branch, candidates);
-  const [lessons, rolled] = [drawn * teaches, drawn * (1 - teaches)];
+  const [given, rolled] = [drawn * demonstrated, drawn * (1 - demonstrated)];
   const [a, t] = [facts.adversary.utterance, facts.target.utterance];
   const [adversary, target]: [SpeakerCall[], SpeakerCall[]] = [[], []];
   let [pairs, trainedTokens, referenceQueries, referenceTokens] = [0, 0, 0, 0];
@@ -107,34 +107,34 @@ function epochsWork(
   }
   const treePairs = rolled === 0 ? 0 : pairs / rolled;
   if (options.batches === 'trees') trainedTokens = Math.min(trainedTokens, treeTokens(rolled, pairs, facts));
-  if (teaching !== null && lessons > 0) {
-    const { prefix, completion } = teaching;
+  if (demonstrations !== null && given > 0) {
+    const { prefix, completion } = demonstrations;
     const [asked, heard] = [
       Math.min(prefix, facts.adversary.maxContext),
       Math.min(prefix + (a + completion) / 2, facts.target.maxContext),
     ];
     adversary.push({
       times: epochs,
-      rows: lessons,
-      contextTokens: lessons * asked,
-      readTokens: lessons * asked,
-      newTokens: lessons * a,
+      rows: given,
+      contextTokens: given * asked,
+      readTokens: given * asked,
+      newTokens: given * a,
     });
     target.push({
       times: epochs,
-      rows: 2 * lessons,
-      contextTokens: 2 * lessons * heard,
-      readTokens: lessons * Math.min(2 * heard, prefix + a + completion),
-      newTokens: 2 * lessons * t,
+      rows: 2 * given,
+      contextTokens: 2 * given * heard,
+      readTokens: given * Math.min(2 * heard, prefix + a + completion),
+      newTokens: 2 * given * t,
     });
-    addPairs(lessons, 0, a + completion);
+    addPairs(given, 0, a + completion);
   }
   return {
     adversary,
     target,
     pairs: epochs * pairs,
     trainedTokens: epochs * trainedTokens,
-    steps: epochs * stepsOf(options, { trees: rolled, treePairs, lessons: teaching === null ? 0 : lessons }),
+    steps: epochs * stepsOf(options, { trees: rolled, treePairs, demonstrations: demonstrations === null ? 0 : given }),
     referenceQueries: epochs * referenceQueries,
     referenceTokens: epochs * referenceTokens,
   };
@@ -143,14 +143,18 @@ function epochsWork(
 /** Optimizer steps of a pass in which no pair is dropped. */
 function stepsOf(
   { batches, batchPairs }: IpoOptions,
-  { trees, treePairs, lessons }: { readonly trees: number; readonly treePairs: number; readonly lessons: number },
+  {
+    trees,
+    treePairs,
+    demonstrations,
+  }: { readonly trees: number; readonly treePairs: number; readonly demonstrations: number },
 ): number {
-  if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + lessons) / batchPairs);
-  // Trees are not cut where they fit; lessons fill what they leave.
-  const stepsATree =
+  if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + demonstrations) / batchPairs);
+  // Trees are not cut where they fit; demonstrations fill the rest of a batch.
+  const stepsPerTree =
     treePairs > batchPairs ? Math.ceil(treePairs / batchPairs) : 1 / Math.floor(batchPairs / treePairs);
-  const full = Math.ceil(trees * stepsATree);
-  return Math.max(full, Math.ceil((trees * treePairs + lessons) / batchPairs));
+  const full = Math.ceil(trees * stepsPerTree);
+  return Math.max(full, Math.ceil((trees * treePairs + demonstrations) / batchPairs));
 }
 
 /** Tokens of trees whose pairs share a row: the prompt once, two utterances per pair, and before every pair but the first

@@ -39,10 +39,14 @@ export async function runSft(context: AttackContext, options: SftOptions): Promi
 
 /** Texts as the adversary would say them after their own prefix. @throws ConfigError when none is left */
 export function trainingExamples(
-  { teaching, adversary, prompts }: Pick<AttackContext, 'teaching' | 'prompts'> & Pick<AttackLearner, 'adversary'>,
+  {
+    demonstrations,
+    adversary,
+    prompts,
+  }: Pick<AttackContext, 'demonstrations' | 'prompts'> & Pick<AttackLearner, 'adversary'>,
   { maxTexts, maxTokens }: Pick<SftOptions, 'maxTexts' | 'maxTokens'>,
 ): readonly TrainingExample[] {
-  const examples = teaching.slice(0, maxTexts ?? teaching.length).map((text, i) => toExample(text, i));
+  const examples = demonstrations.slice(0, maxTexts ?? demonstrations.length).map((text, i) => toExample(text, i));
   if (examples.length === 0)
     throw new ConfigError('there are no texts to learn from', {
       where: 'exploit (sft)',

@@ -3,13 +3,16 @@ import { noWork, readOf, type Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
 import type { SftOptions } from './options.js';
 
-export function sftWork({ epochs, batchSize, maxTexts }: SftOptions, { teaching, adversary }: AttackLengths): Work {
-  if (teaching === null) return noWork;
-  const texts = Math.min(teaching.texts, maxTexts ?? teaching.texts);
-  const prefix = Math.min(teaching.prefix, adversary.maxContext);
+export function sftWork(
+  { epochs, batchSize, maxTexts }: SftOptions,
+  { demonstrations, adversary }: AttackLengths,
+): Work {
+  if (demonstrations === null) return noWork;
+  const texts = Math.min(demonstrations.texts, maxTexts ?? demonstrations.texts);
+  const prefix = Math.min(demonstrations.prefix, adversary.maxContext);
   return {
     ...noWork,
-    trainedTokens: epochs * texts * (prefix + readOf(teaching.completion)),
+    trainedTokens: epochs * texts * (prefix + readOf(demonstrations.completion)),
     optimizerSteps: epochs * Math.ceil(texts / batchSize),
   };
 }

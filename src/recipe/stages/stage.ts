@@ -6,7 +6,7 @@ import type { BrokenRule } from '../../base/brokenRule.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
 import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
-import type { DialogueLengths, TeachingLengths, Work } from '../../speakers/work.js';
+import type { DialogueLengths, DemonstrationLengths, Work } from '../../speakers/work.js';
 
 /** The traits of a stage that follow from its options, as far as others must know. */
 export interface StageTraits {
@@ -52,7 +52,7 @@ export interface StageLengths extends DialogueLengths {
     readonly reference: string | null;
   };
   /** Texts that this stage learns from; null without them. */
-  readonly teaching: TeachingLengths | null;
+  readonly demonstrations: DemonstrationLengths | null;
   /** Exchanges of the longest dialogues that attacks of the recipe play; at least 1. */
   readonly horizon: number;
   /** Names of the adversaries that an evaluation compares, and how many rows it plays with all targets and rounds. */

@@ -67,7 +67,7 @@ async function askTeacher(
 ): Promise<readonly (readonly Utterance[])[]> {
   const { pool, recipe, stage, unit, limits } = context;
   const { samples } = stage.options.candidates;
-  const opened = await pool.openWriter(writer);
+  const opened = await pool.openTeacher(writer);
   const speaker = opened.value;
   try {
     const stream = streamKey(recipe.seed, `${unit} writer`);

@@ -1,6 +1,6 @@
-/** Weak supervision: pairs whose winner is given. A text that shows the failure is the forced winner after its prefix,
- *  the adversary's own utterance the loser. Both are answered and rewarded as in a rollout, so that it is known, and
- *  logged, how often the reward disagrees with the teacher. */
+/** Weak supervision by pairs whose winner is given. A text that shows the failure (a demonstration) is the forced winner
+ *  after its prefix, and the adversary's own utterance is the loser. Both are answered and rewarded as in a rollout, so
+ *  that the log says how often the reward disagrees with the demonstration. */
 import { present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import { answerUtterances, type RolloutCast, type Stem } from '../../dialogue/rollout/exchange.js';
@@ -8,16 +8,16 @@ import { goingOn, joinPlain } from '../../dialogue/join.js';
 import { splitExchange } from '../../dialogue/pairs.js';
 import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../../dialogue/types.js';
 
-/** One pair to be made: what to teach, after which prompt. */
-export interface TeachingDraw {
+/** One pair to be made: a demonstration, and the prompt that it follows. */
+export interface DemonstrationDraw {
   readonly text: ToxicContinuation;
   readonly prompt: Prompt;
 }
 
-/** One pair a draw, in order.
- *  @param asUtterance a given text as the adversary would have said it */
-export async function teachingPairs(
-  draws: readonly TeachingDraw[],
+/** Makes one pair per draw, in order.
+ *  @param cast.asUtterance turns a given text into an utterance of the adversary */
+export async function demonstrationPairs(
+  draws: readonly DemonstrationDraw[],
   cast: RolloutCast & { readonly asUtterance: (text: string) => Utterance },
   stream: StreamKey,
 ): Promise<readonly PreferencePair[]> {
@@ -46,6 +46,6 @@ export async function teachingPairs(
     rejected: utteranceAt(draws.length + i),
     chosenReward: rewardAt(i),
     rejectedReward: rewardAt(draws.length + i),
-    teaching: true,
+    isDemonstration: true,
   }));
 }
