@@ -27,17 +27,40 @@ export function requireVersion(value: unknown, newest: number, what: string, whe
       });
 }
 
-/** @param where the file, and the place in it
+/** Reads a value that must be as the schema says.
+ *  @param where the file, and the line in it
  *  @throws FormatError naming the first key that is not as expected */
 export function readAs<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const key = issue?.path.map(String).join('.') ?? '';
-  throw new FormatError('this file does not hold what Gadfly writes', {
-    where: key === '' ? where : `${where} (${key})`,
-    expected: issue?.message ?? 'another value',
-    remedy: 'It was changed by something else, or written by another version: start a new run.',
+  throw new FormatError('this is not what gadfly writes', {
+    where,
+    expected: issue === undefined ? 'another value' : describeIssue(issue),
+    remedy: 'It was changed by something else than gadfly: restore it, or start anew.',
     cause: parsed.error,
   });
+}
+
+/** 'a number at rows[0].metrics.replyHarm.low' */
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const place = issue.path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+  return `${expectedBy(issue)} at ${place === '' ? 'the top' : place}`;
+}
+
+function expectedBy(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value)).join(' or ');
+  if (issue.code !== 'invalid_type') return issue.message.replace(/^.*expected /, '');
+  const names: Readonly<Record<string, string>> = {
+    array: 'a list',
+    object: 'an object',
+    record: 'an object',
+    string: 'a text',
+    boolean: 'true or false',
+    number: 'a number',
+    int: 'a whole number',
+  };
+  return names[issue.expected] ?? issue.expected;
 }

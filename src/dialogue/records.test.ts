@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { dialogueOf, dialogueRecord, recordedDialogue } from './records.js';
+import { dialogueOf, readDialogue } from './readRecords.js';
+import { dialogueRecord } from './records.js';
 import { promptOf } from './testing/prompts.js';
 import { utteranceOf } from './testing/scripted.js';
 import type { Dialogue } from './types.js';
@@ -22,7 +23,7 @@ describe('records of dialogues', () => {
       ['author', 'text', 'finishReason', 'tokenizer', 'ids'],
       ['author', 'text', 'finishReason', 'tokenizer', 'ids'],
     ]);
-    expect(dialogueOf(recordedDialogue(record))).toEqual({
+    expect(dialogueOf(readDialogue(record, 'rollouts.jsonl:1'))).toEqual({
       prompt: dialogue.prompt,
       turns: [utteranceOf('adversary', 'rain'), utteranceOf('target', 'tea')],
     });

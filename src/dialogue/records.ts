@@ -1,18 +1,7 @@
-/** Writes and reads the lines of rollouts.jsonl: one dialogue per line, from the prompt to a leaf of its tree: siblings
+/** Writes the lines of rollouts.jsonl, which readRecords.ts reads: one dialogue per line, from the prompt to a leaf of its tree: siblings
  *  that were not continued are leaves, and `path` tells which lines share their beginning. Ids are those of the
  *  speaker’s own tokenizer. The types are aliases, not interfaces, so that they have the type of JSON. */
-import { FormatError } from '../base/errors.js';
-import type {
-  Author,
-  Dialogue,
-  ExchangeScore,
-  Prompt,
-  RolloutNode,
-  RolloutTree,
-  TokenTrace,
-  Utterance,
-  Verdict,
-} from './types.js';
+import type { Author, Dialogue, ExchangeScore, Prompt, RolloutNode, RolloutTree, Utterance, Verdict } from './types.js';
 
 /** Stage and step of the run in which a record arose. */
 export type Origin = {
@@ -33,6 +22,12 @@ export type RecordedDialogue = {
   readonly turns: readonly RecordedTurn[];
   /** By judge, one list of exchanges each: `scores[judge][i]` belongs to turns 2i and 2i + 1. */
   readonly scores: Readonly<Record<string, readonly RecordedScore[]>>;
+};
+
+/** The part of a record that a report reads: neither ids nor log-probabilities. */
+export type JudgedDialogue = Pick<RecordedDialogue, 'scores'> & {
+  readonly prompt: Pick<RecordedPrompt, 'text'>;
+  readonly turns: readonly Pick<RecordedTurn, 'author' | 'text'>[];
 };
 
 export type RecordedPrompt = {
@@ -153,55 +148,4 @@ function verdictRecord(verdict: Verdict): RecordedVerdict {
     failed: verdict.failed,
     ...(disagreement === undefined || split === undefined ? {} : { disagreement, split }),
   };
-}
-
-/** Reads a line that `dialogueRecord` wrote. @throws FormatError for anything else */
-export function recordedDialogue(
-  record: Readonly<Record<string, unknown>>,
-  where = 'rollouts.jsonl',
-): RecordedDialogue & Pick<DialogueRecord, 'path'> & { readonly stage: string } {
-  const { stage, prompt, turns, scores } = record;
-  const isPrompt = isObject(prompt) && typeof prompt['id'] === 'string' && typeof prompt['text'] === 'string';
-  const isTurn = (turn: unknown): boolean =>
-    isObject(turn) &&
-    typeof turn['text'] === 'string' &&
-    (turn['author'] === 'adversary' || turn['author'] === 'target');
-  if (typeof stage === 'string' && isPrompt && Array.isArray(turns) && turns.every(isTurn) && isObject(scores)) {
-    return record as ReturnType<typeof recordedDialogue>; // What it holds beside is not read without a look.
-  }
-  throw new FormatError('this is not the record of a dialogue', {
-    where,
-    expected: 'stage, prompt, turns and scores',
-    got: Object.keys(record).join(', ') || 'nothing',
-  });
-}
-
-/** Returns the dialogue of a record, with the ids and log-probabilities of its speakers. */
-export function dialogueOf({ prompt, turns }: Pick<RecordedDialogue, 'prompt' | 'turns'>): Dialogue {
-  return { prompt: { ...prompt, conversationId: prompt.conversationId ?? prompt.id }, turns: turns.map(utteranceOf) };
-}
-
-function utteranceOf({
-  author,
-  text,
-  finishReason,
-  tokenizer,
-  ids,
-  logProbs,
-  samplingLogProbs,
-}: RecordedTurn): Utterance {
-  const tokens: TokenTrace | null =
-    tokenizer === undefined || ids === undefined
-      ? null
-      : {
-          tokenizerId: tokenizer,
-          ids,
-          ...(logProbs === undefined ? {} : { logProbs }),
-          ...(samplingLogProbs === undefined ? {} : { samplingLogProbs }),
-        };
-  return { author, text, finishReason, tokens };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

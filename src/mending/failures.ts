@@ -1,7 +1,7 @@
 /** The exchanges of a run in which the target failed, from rollouts.jsonl: what it was asked, with the tokens of those
  *  who spoke, and the reply that failed. */
 import { createHash } from 'node:crypto';
-import { dialogueOf, recordedDialogue } from '../dialogue/records.js';
+import { dialogueOf, readDialogue } from '../dialogue/readRecords.js';
 import type { Dialogue, Utterance } from '../dialogue/types.js';
 import { readRecords } from '../runs/recordLog.js';
 
@@ -44,9 +44,10 @@ async function* failuresOf(
 ): AsyncGenerator<FailedExchange> {
   const seen = new Set<string>();
   for await (const { record, where } of readRecords(rolloutsPath)) {
-    const recorded = recordedDialogue(record, where);
+    // A stage that is not searched may be most of the file.
+    if (typeof record['stage'] === 'string' && stages?.(record['stage']) === false) continue;
+    const recorded = readDialogue(record, where);
     const { stage, prompt, turns, scores } = recorded;
-    if (stages?.(stage) === false) continue;
     const name = judge ?? Object.keys(scores)[0];
     if (name === undefined) continue;
     let whole: Dialogue | null = null;

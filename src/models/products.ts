@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { FormatError } from '../base/errors.js';
 import { writeFileAtomic } from '../base/files.js';
 import { jsonText, readJsonObject } from '../base/json.js';
+import { requireVersion } from '../base/readAs.js';
 
 const productSchema = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('languageModel'), attack: z.string().optional() }),
@@ -23,9 +24,11 @@ export type Product =
   | { readonly kind: 'utterances'; readonly attack?: string | undefined; readonly utterances: readonly string[] };
 
 const fileName = 'adversary.json';
+/** The version of the form that this code writes and reads. */
+const productVersion = 1;
 
 export function writeProduct(folder: string, product: Product): void {
-  writeFileAtomic(join(folder, fileName), `${jsonText({ schema: 1, ...product }, 1)}\n`);
+  writeFileAtomic(join(folder, fileName), `${jsonText({ schema: productVersion, ...product }, 1)}\n`);
 }
 
 /** Reads the product in a folder. @throws FormatError for a kind that this version does not know */
@@ -33,6 +36,7 @@ export function readProduct(folder: string): Product {
   const path = join(folder, fileName);
   if (!existsSync(path)) return { kind: 'languageModel' };
   const value = readJsonObject(path);
+  requireVersion(value, productVersion, 'adversary', path);
   const parsed = productSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new FormatError('this adversary is of a kind that this version does not know', {

@@ -39,10 +39,12 @@ describe('rates in the cache', () => {
     for (const other of others) expect(readRates(folder, { ...key, ...other })).toBeNull();
   });
 
-  it('that are damaged are none', () => {
+  it('that are damaged or of a newer version are none: measuring writes them anew', () => {
     for (const text of [
       '{',
       '{"schema":1}',
+      JSON.stringify({ ...rates, schema: 2 }),
+      JSON.stringify({ schema: 1, ...rates, trainable: { ...rates.frozen, training: 'fast' } }),
       JSON.stringify({ schema: 1, ...rates, frozen: { reading: 0, generating: [] } }),
     ]) {
       writeRates(folder, rates);

@@ -5,10 +5,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 import { makeFolder } from '../base/makeFolder.js';
 import { listFolder, onDisk, writeFileAtomic } from '../base/files.js';
-import { isJsonObject, jsonEqual, jsonText, readJsonObject } from '../base/json.js';
-import type { JsonObject } from '../base/json.js';
+import { jsonEqual, jsonText, readJsonObject } from '../base/json.js';
+import { positive } from '../base/schemaParts.js';
 import { describeVersions } from '../runs/manifest.js';
 
 /** A rate holds for one such key. */
@@ -53,6 +54,28 @@ export interface ModelRates {
     readonly target: readonly number[];
   };
 }
+
+const speakingRates = z.object({
+  reading: positive,
+  generating: z.array(z.object({ batch: positive, tokensPerSecond: positive })).min(1),
+});
+const lengths = z.array(z.number());
+
+const ratesSchema: z.ZodType<ModelRates> = z.object({
+  schema: z.literal(1),
+  key: z.object({
+    model: z.string(),
+    threads: z.number(),
+    device: z.string(),
+    processor: z.string(),
+    versions: z.record(z.string(), z.string()),
+  }),
+  name: z.string(),
+  measuredAt: z.string(),
+  frozen: speakingRates,
+  trainable: speakingRates.extend({ training: positive }).nullable(),
+  utterances: z.object({ format: z.string(), limit: z.number(), adversary: lengths, target: lengths }),
+});
 
 const sampleBytes = 65_536;
 
@@ -108,36 +131,9 @@ export function readRates(cacheFolder: string, key: RateKey): ModelRates | null 
   const path = ratesPath(cacheFolder, key);
   if (!existsSync(path)) return null;
   try {
-    const value = readJsonObject(path);
-    return areRates(value) && jsonEqual(value['key'], key) ? (value as unknown as ModelRates) : null;
+    const parsed = ratesSchema.safeParse(readJsonObject(path));
+    return parsed.success && jsonEqual(parsed.data.key, key) ? parsed.data : null;
   } catch {
     return null;
   }
-}
-
-function areRates({ schema, frozen, trainable, utterances }: JsonObject): boolean {
-  const trains =
-    trainable === null || (areSpeakingRates(trainable) && isJsonObject(trainable) && isRate(trainable['training']));
-  return schema === 1 && areSpeakingRates(frozen) && trains && areUtterances(utterances);
-}
-
-function areSpeakingRates(value: unknown): boolean {
-  if (!isJsonObject(value) || !isRate(value['reading'])) return false;
-  const { generating } = value;
-  return (
-    Array.isArray(generating) &&
-    generating.length > 0 &&
-    generating.every((entry) => isJsonObject(entry) && isRate(entry['batch']) && isRate(entry['tokensPerSecond']))
-  );
-}
-
-function areUtterances(value: unknown): boolean {
-  if (!isJsonObject(value) || typeof value['limit'] !== 'number' || typeof value['format'] !== 'string') return false;
-  return [value['adversary'], value['target']].every(
-    (lengths) => Array.isArray(lengths) && lengths.every((length) => typeof length === 'number'),
-  );
-}
-
-function isRate(value: unknown): boolean {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }

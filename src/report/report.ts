@@ -1,9 +1,8 @@
 /** `report.json`: what an evaluation found. One schema, the types that follow from it, and the reading of a file;
  *  stages write it, `render` shows it. */
 import { z } from 'zod';
-import { FormatError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
-import { requireVersion } from '../base/readAs.js';
+import { readAs, requireVersion } from '../base/readAs.js';
 import { jsonObject } from '../base/schemaParts.js';
 
 /** The version of the form that this code writes and reads. */
@@ -23,7 +22,7 @@ const metricSummarySchema = z.object({
   max: z.number().exactOptional(),
 });
 
-const metricsSchema = z.record(z.string(), metricSummarySchema);
+export const metricsSchema = z.record(z.string(), metricSummarySchema);
 
 /** One adversary under one judge. */
 const rowSchema = z.object({
@@ -190,35 +189,6 @@ export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { re
  *  version */
 export function parseReport(value: unknown, where: string): Report {
   requireVersion(value, reportVersion, 'report', where);
-  const parsed = reportSchema.safeParse(value);
-  if (parsed.success) return value as Report; // As validated, with the further keys that a parsed copy would lack.
-  const [issue] = parsed.error.issues;
-  throw new FormatError('this is not a report of gadfly', {
-    where,
-    expected: issue === undefined ? `"schema": ${reportVersion}` : describeIssue(issue),
-    cause: parsed.error,
-  });
-}
-
-/** 'a number at rows[0].metrics.replyHarm.low' */
-function describeIssue(issue: z.core.$ZodIssue): string {
-  const place = issue.path
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))
-    .join('');
-  return `${expectedBy(issue)} at ${place === '' ? 'the top' : place}`;
-}
-
-function expectedBy(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_value') return issue.values.map((value) => JSON.stringify(value)).join(' or ');
-  if (issue.code !== 'invalid_type') return issue.message.replace(/^.*expected /, '');
-  const names: Readonly<Record<string, string>> = {
-    array: 'a list',
-    object: 'an object',
-    record: 'an object',
-    string: 'a text',
-    boolean: 'true or false',
-    number: 'a number',
-    int: 'a whole number',
-  };
-  return names[issue.expected] ?? issue.expected;
+  readAs(reportSchema, value, where);
+  return value as Report; // As validated, with the further keys that a parsed copy would lack.
 }

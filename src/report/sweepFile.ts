@@ -3,12 +3,21 @@
  *  between two writes). */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, FormatError } from '../base/errors.js';
+import { z } from 'zod';
+import { ConfigError } from '../base/errors.js';
 import { writeFileAtomic } from '../base/files.js';
-import { isJsonObject, jsonText, readJsonObject } from '../base/json.js';
-import type { JsonObject } from '../base/json.js';
+import { type JsonObject, jsonText, readJsonObject } from '../base/json.js';
+import { readAs, requireVersion } from '../base/readAs.js';
+import { jsonObject } from '../base/schemaParts.js';
 import { readManifest } from '../runs/manifest.js';
+import { metricsSchema } from './report.js';
 import type { SweepTable } from './sweepTables.js';
+
+/** The version of the form that this code writes and reads. */
+const sweepVersion = 1;
+
+const statuses = ['running', 'done', 'stopped', 'interrupted', 'failed'] as const;
+type SweepStatus = (typeof statuses)[number];
 
 export interface SweptKey {
   /** The key as the recipe writes it. */
@@ -20,7 +29,7 @@ export interface SweptKey {
 }
 
 /** pending: not begun. stopped: a limit was reached. */
-export type PointStatus = 'pending' | 'running' | 'done' | 'stopped' | 'interrupted' | 'failed';
+export type PointStatus = 'pending' | SweepStatus;
 
 export interface SweepPointState {
   readonly number: number;
@@ -37,10 +46,10 @@ export interface SweepPointState {
 }
 
 export interface SweepFile {
-  readonly schema: 1;
+  readonly schema: typeof sweepVersion;
   readonly name: string;
   /** The sweep is done when every point is; failed or stopped when one is and none can go on by itself. */
-  readonly status: Exclude<PointStatus, 'pending'>;
+  readonly status: SweepStatus;
   readonly keys: readonly SweptKey[];
   readonly points: readonly SweepPointState[];
   readonly tables: readonly SweepTable[];
@@ -52,6 +61,47 @@ export interface SweepFile {
   readonly createdAt: string;
   readonly updatedAt: string;
 }
+
+const tableSchema: z.ZodType<SweepTable> = z.object({
+  id: z.string(),
+  title: z.string(),
+  rowIs: z.enum(['adversary', 'model']),
+  rows: z.array(
+    z.object({
+      point: z.number(),
+      values: jsonObject,
+      name: z.string(),
+      metrics: metricsSchema,
+      change: metricsSchema.exactOptional(),
+    }),
+  ),
+});
+
+/** Keys that it does not know are kept as they are. */
+const sweepSchema: z.ZodType<SweepFile> = z.looseObject({
+  schema: z.literal(sweepVersion),
+  name: z.string(),
+  status: z.enum(statuses),
+  keys: z.array(z.object({ key: z.string(), label: z.string(), path: z.array(z.string()) })),
+  points: z.array(
+    z.object({
+      number: z.number(),
+      name: z.string(),
+      values: jsonObject,
+      // Names only: a damaged file must not lead elsewhere.
+      folder: z.string().regex(/^[A-Za-z0-9][^/\\]*$/, 'the name of a folder'),
+      status: z.enum(['pending', ...statuses]),
+      reason: z.string().exactOptional(),
+      thresholdExceeded: z.array(z.string()).exactOptional(),
+    }),
+  ),
+  tables: z.array(tableSchema),
+  configuration: jsonObject,
+  source: z.object({ file: z.string().nullable(), folder: z.string() }),
+  configurations: z.record(z.string(), jsonObject),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
 
 export const sweepFileName = 'sweep.json';
 
@@ -73,7 +123,7 @@ export interface PlannedSweep {
 
 export function newSweepFile({ base, keys, points }: PlannedSweep, now: string): SweepFile {
   return {
-    schema: 1,
+    schema: sweepVersion,
     name: base.recipe.name,
     status: 'running',
     keys,
@@ -101,30 +151,13 @@ export function writeSweepFile(folder: string, file: SweepFile): void {
 }
 
 /** The file as its points' manifests correct it. @throws ConfigError when there is none, FormatError when it is damaged
- */
+ *  or of a newer version */
 export function readSweepFile(folder: string): SweepFile {
   const path = join(folder, sweepFileName);
   if (!existsSync(path)) throw new ConfigError('this folder holds no sweep (sweep.json is missing)', { where: folder });
   const value = readJsonObject(path);
-  const refuse = (expected: string): never => {
-    throw new FormatError('this is not a sweep of gadfly', { where: path, expected });
-  };
-  if (value['schema'] !== 1) refuse('"schema": 1');
-  for (const key of ['configuration', 'source', 'configurations'])
-    if (!isJsonObject(value[key])) refuse(`an object "${key}"`);
-  for (const key of ['keys', 'points', 'tables']) if (!Array.isArray(value[key])) refuse(`a list "${key}"`);
-  if (typeof value['name'] !== 'string') refuse('a text "name"');
-  for (const [i, point] of (value['points'] as readonly unknown[]).entries()) {
-    const isWhole =
-      isJsonObject(point) &&
-      isJsonObject(point['values']) &&
-      ['name', 'folder', 'status'].every((key) => typeof point[key] === 'string');
-    const folderName = isWhole ? point['folder'] : null;
-    // Names only: a damaged file must not lead elsewhere.
-    if (typeof folderName !== 'string' || !/^[A-Za-z0-9][^/\\]*$/.test(folderName))
-      refuse(`points[${i}] with name, values, folder and status`);
-  }
-  const file = value as unknown as SweepFile;
+  requireVersion(value, sweepVersion, 'sweep', path);
+  const file = readAs(sweepSchema, value, path);
   return { ...file, points: file.points.map((point) => asFound(folder, point)) };
 }
 

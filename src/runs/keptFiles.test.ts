@@ -66,7 +66,9 @@ describe('readManifest', () => {
   ])('names the key that is damaged: %s', async (key, value) => {
     const folder = await interrupted();
     change(join(folder, 'manifest.json'), { [key]: value });
-    expect(() => readManifest(folder)).toThrow(new RegExp(`manifest\\.json \\(${key}`));
+    expect(() => readManifest(folder)).toThrow(
+      new RegExp(`manifest\\.json: this is not what gadfly writes\\n +expected: .* at ${key}`),
+    );
   });
 
   it('keeps keys that it does not know, through a resume', async () => {
@@ -81,7 +83,7 @@ describe('a checkpoint', () => {
   it('that is damaged is named with its key', async () => {
     const folder = await interrupted();
     change(join(folder, 'checkpoints', 'step-1', 'checkpoint.json'), { positions: { rollouts: null } });
-    expect(() => RunDirectory.resume(folder)).toThrow(/checkpoint\.json \(positions\.rollouts\)/);
+    expect(() => RunDirectory.resume(folder)).toThrow(/checkpoint\.json: [^]*a number at positions\.rollouts/);
   });
 
   it('of an earlier version, which did not note what was spent, is gone on from', async () => {

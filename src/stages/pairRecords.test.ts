@@ -75,7 +75,7 @@ describe('pairs.jsonl', () => {
 
   it('names the line and the key that is damaged', async () => {
     const path = fileOf(ofAttack, { ...ofMending[0], ids: { prompt: [1], chosen: [1], rejected: [1] } });
-    await expect(all(readPairs(path, 'mendPairs'))).rejects.toThrow(/pairs\.jsonl:2 \(ids\.control\)/);
+    await expect(all(readPairs(path, 'mendPairs'))).rejects.toThrow(/pairs\.jsonl:2: [^]* at ids\.control/);
     expect(await all(readPairs(path, 'exploit'))).toHaveLength(1);
   });
 });

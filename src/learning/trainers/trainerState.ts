@@ -1,9 +1,12 @@
 /** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's,
  *  `optimizer/moments.safetensors`, `trainer.json`. Everything is float32, so that what is read back is what was
  *  written, bit for bit. */
-import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { EnvironmentError, FormatError } from '../../base/errors.js';
+import { readJsonObject } from '../../base/json.js';
+import { readAs, requireVersion } from '../../base/readAs.js';
 import { openPeftTensors } from '../../engine/models/adapters/peftFolder.js';
 import type { CheckpointTensor } from '../../engine/models/checkpoints/checkpoint.js';
 import { openCheckpoint } from '../../engine/models/checkpoints/openCheckpoint.js';
@@ -14,6 +17,9 @@ import type { AdamwState } from '../../engine/optim/adamw.js';
 import type { Device, TensorStore } from '../../engine/runtime/device.js';
 
 const moments = ['firstMoment', 'secondMoment'] as const;
+/** The version of the form that this code writes and reads. */
+const stateVersion = 1;
+const stateSchema = z.object({ step: z.int().min(0) });
 const momentsFile = join('optimizer', 'moments.safetensors');
 
 /** The state belongs to these weights on a device; says how they become a folder. */
@@ -30,12 +36,15 @@ export async function saveTrainerState(folder: string, model: StoredWeights, sta
   await model.save(join(folder, model.part ?? 'model'));
   await mkdir(join(folder, 'optimizer'));
   await saveMoments(join(folder, momentsFile), model.device, state);
-  await writeFile(join(folder, 'trainer.json'), `${JSON.stringify({ schema: 1, step: state.stepsDone }, null, 2)}\n`);
+  await writeFile(
+    join(folder, 'trainer.json'),
+    `${JSON.stringify({ schema: stateVersion, step: state.stepsDone }, null, 2)}\n`,
+  );
 }
 
 /** @throws FormatError when the folder is of another model, or damaged */
 export async function loadTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
-  const step = await readStep(join(folder, 'trainer.json'));
+  const step = readStep(join(folder, 'trainer.json'));
   await loadWeights(join(folder, model.part ?? 'model'), model);
   const path = join(folder, momentsFile);
   const file = await openSafetensors(path);
@@ -113,11 +122,8 @@ async function writeStore(
   await writeTensors(device, store, found);
 }
 
-async function readStep(path: string): Promise<number> {
-  const value: unknown = JSON.parse(await readFile(path, 'utf8'));
-  const step = typeof value === 'object' && value !== null && 'step' in value ? value.step : null;
-  if (typeof step !== 'number' || !Number.isInteger(step) || step < 0) {
-    throw new FormatError('the step of this checkpoint is missing', { where: path });
-  }
-  return step;
+function readStep(path: string): number {
+  const value = readJsonObject(path);
+  requireVersion(value, stateVersion, 'trainer state', path);
+  return readAs(stateSchema, value, path).step;
 }

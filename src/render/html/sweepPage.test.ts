@@ -190,7 +190,7 @@ describe('sweep.json', () => {
       ...file,
       points: [{ ...(file.points[0] as (typeof file.points)[number]), folder: '../elsewhere' }],
     });
-    expect(() => readSweepFile(folder)).toThrow('points[0]');
+    expect(() => readSweepFile(folder)).toThrow('the name of a folder at points[0].folder');
     writeSweepFile(folder, { ...file, schema: 2 as 1 });
     expect(() => readSweepFile(folder)).toThrow('"schema": 1');
   });

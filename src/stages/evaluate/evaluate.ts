@@ -5,7 +5,9 @@ import { spentCounts } from '../../base/spending.js';
 import { unitKey } from '../../runs/units.js';
 import { BudgetError, InterruptedError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
-import { dialogueRecord, recordedDialogue, type RecordedDialogue } from '../../dialogue/records.js';
+import { readAs } from '../../base/readAs.js';
+import { readJudgedDialogue } from '../../dialogue/readRecords.js';
+import { dialogueRecord, type JudgedDialogue } from '../../dialogue/records.js';
 import { judgedAgain } from '../../dialogue/score.js';
 import type { LinearJob } from '../../dialogue/rollout/jobs.js';
 import type { Adversary, ExchangeScore, Prompt, ScoredDialogue } from '../../dialogue/types.js';
@@ -14,7 +16,7 @@ import { present } from '../../base/invariant.js';
 import { readRecords } from '../../runs/recordLog.js';
 import { untunedRow } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
-import type { Metrics, Report, ReportRow } from '../../report/report.js';
+import { metricsSchema, type Report, type ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
 import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
 import { mendReports } from '../mend/mendReport.js';
@@ -188,9 +190,9 @@ async function playRow(
 
 /** Reads rows from the records of this run, whichever session wrote them. */
 async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
-  const byUnit = new Map(rows.map((row) => [unitOf(row), [] as RecordedDialogue[]]));
+  const byUnit = new Map(rows.map((row) => [unitOf(row), [] as JudgedDialogue[]]));
   for await (const { record, where } of readRecords(run.log('rollouts').path)) {
-    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(recordedDialogue(record, where));
+    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(readJudgedDialogue(record, where));
   }
   const original = (await pool.target()).name;
   return rows.map((row) => {
@@ -203,7 +205,9 @@ async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): 
       target: row.target?.name ?? original,
       dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
       ...(spent === null ? {} : { spending: spentCounts(spent) }),
-      ...(rounding === undefined ? {} : { rounding: rounding as unknown as Metrics }), // Written by evaluateRow.
+      ...(rounding === undefined
+        ? {}
+        : { rounding: readAs(metricsSchema, rounding, `${run.path}/manifest.json: ${unitOf(row)}`) }),
     };
   });
 }

@@ -2,7 +2,7 @@
  *  words behind verdicts, and notes that a reader should have beside the figures. */
 import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
-import type { RecordedDialogue, RecordedScore } from '../../dialogue/records.js';
+import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
 import type { Judge } from '../../dialogue/types.js';
 import { countUnscored } from '../../dialogue/unscored.js';
 import { reported } from '../../measures/reported.js';
@@ -27,7 +27,7 @@ export interface EvaluatedRow {
   /** Whether the attack was trained or selected by the recipe's judge. */
   readonly trainedOnJudge: boolean;
   readonly target: string;
-  readonly dialogues: readonly RecordedDialogue[];
+  readonly dialogues: readonly JudgedDialogue[];
   /** Effect of rounding the target to 8 bits, by the first judge; absent where training played no rounded target. */
   readonly rounding?: Metrics;
   /** Spending of playing and judging the row, over all judges; absent while the row is not finished. */
@@ -114,7 +114,7 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
   };
 }
 
-function scoresBy(dialogue: RecordedDialogue, judge: string): readonly RecordedScore[] {
+function scoresBy(dialogue: JudgedDialogue, judge: string): readonly RecordedScore[] {
   return present(dialogue.scores[judge], `scores by ${judge}`);
 }
 
@@ -169,7 +169,7 @@ function sampleDialogues(
     .slice(0, Math.max(0, Math.min(count, ranked.length) - taken.size));
   const show =
     (chosen: string) =>
-    (dialogue: RecordedDialogue): ReportSample => ({
+    (dialogue: JudgedDialogue): ReportSample => ({
       row: row.name,
       chosen,
       prompt: dialogue.prompt.text,
@@ -179,7 +179,7 @@ function sampleDialogues(
 }
 
 function sampleTurns(
-  dialogue: RecordedDialogue,
+  dialogue: JudgedDialogue,
   judge: string,
   explainer: LinearToxicityModel | null,
 ): readonly SampleTurn[] {
