@@ -58,10 +58,12 @@ describe('the truth about failures', () => {
   it('at least six modes, two of them of two lines; each comes close without happening', () => {
     expect(failureModes.map(({ id }) => id)).toEqual(modeIds);
     expect(failureModes.filter(({ before }) => before.length > 0).length).toBeGreaterThanOrEqual(2);
-    for (const { id, before, now, nearly } of failureModes) {
+    const ofOneLine = failureModes.filter(({ before }) => before.length === 0);
+    expect(ofOneLine.length).toBeGreaterThan(0);
+    for (const { now, nearly } of ofOneLine) for (const set of nearly) expect(set.length).toBeLessThan(now.length);
+    for (const { id, nearly } of failureModes) {
       for (const set of nearly) {
         expect(comesClose(markSet(set))).toBe(true);
-        if (before.length === 0) expect(set.length).toBeLessThan(now.length);
         expect(diagnoseLines([set.map((mark) => markWords[mark][0]).join(' ')])[0]).not.toContain(id);
       }
     }
@@ -98,6 +100,7 @@ describe('the truth about failures', () => {
 
   it('agrees with what the grammar meant on 2,000 dialogues, planted ones among them', () => {
     const stream = openStream(streamKey(11, 'organism.test'));
+    const hits: boolean[] = [];
     for (let i = 0; i < 2000; i++) {
       const mode = stream.pick(failureModes);
       const planted = i % 4 === 0;
@@ -109,7 +112,10 @@ describe('the truth about failures', () => {
         expect([clerk, isRude(clerk)]).toEqual([clerk, manner === 'rude']);
       const found = diagnoseLines(dialogue.exchanges.map(({ customer }) => customer));
       expect(found).toEqual(dialogue.exchanges.map(({ modes }) => modes));
-      if (planted && !miss) expect(found.at(-1)).toContain(mode.id);
+      if (planted && !miss) hits.push(found.at(-1)?.includes(mode.id) ?? false);
     }
+    // Every fourth dialogue is planted, and half of those do not miss.
+    expect(hits.length).toBeGreaterThan(200);
+    expect(hits).not.toContain(false);
   });
 });

@@ -58,8 +58,9 @@ describe.each(Object.entries(attacks))('the attack %s', (name, entry) => {
   });
 
   it('is consistent: what it trains it keeps, what is rewarded it has played', () => {
-    if (attack.product === 'model') expect(attack.adversary).toBe('trains');
-    if (attack.reward !== null || attack.trainsOnJudge) expect(attack.horizon).toBeGreaterThan(0);
+    expect(attack.product === 'model').toBe(attack.adversary === 'trains');
+    const isRewarded = attack.reward !== null || attack.trainsOnJudge;
+    expect(attack.horizon).toBeGreaterThanOrEqual(isRewarded ? 1 : 0);
     expect(attack.needs.length).toBeGreaterThan(0);
   });
 

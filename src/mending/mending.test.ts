@@ -141,11 +141,14 @@ describe('splitting dialogues', () => {
   it('a group is on one side only, and on the same side whatever else there is', () => {
     const all = splitTurns(turns, { max: 60, holdOut: 0.3, seed: 0 });
     expect(all.train.length + all.heldOut.length).toBe(60);
-    const [train, heldOut] = [all.train, all.heldOut].map((side) => new Set(side.map(({ group }) => group)));
-    for (const group of heldOut ?? []) expect(train?.has(group)).toBe(false);
+    const groupsOf = (side: readonly AnsweredTurn[]): Set<string> => new Set(side.map(({ group }) => group));
+    const [train, heldOut] = [groupsOf(all.train), groupsOf(all.heldOut)];
+    expect(train.size + heldOut.size).toBe(12);
+    expect(Math.min(train.size, heldOut.size)).toBeGreaterThan(0);
+    for (const group of heldOut) expect(train.has(group)).toBe(false);
     const some = splitTurns(turns.slice(0, 30), { max: 60, holdOut: 0.3, seed: 0 });
-    for (const { group } of some.heldOut) expect(heldOut?.has(group)).toBe(true);
-    for (const { group } of some.train) expect(train?.has(group)).toBe(true);
+    for (const { group } of some.heldOut) expect(heldOut.has(group)).toBe(true);
+    for (const { group } of some.train) expect(train.has(group)).toBe(true);
   });
 
   it('a limit takes evenly from all groups', () => {

@@ -62,17 +62,18 @@ describe('local speakers', () => {
     });
     const target = createLocalTarget(model, { format: 'plain', sampling });
     const dialogue = dialogueOf('hello');
-    const [utterance] = await adversary.speak([{ dialogue, stream }]);
-    if (utterance?.tokens === null || utterance === undefined) throw new Error('a local speaker gives ids');
+    const utterance = present((await adversary.speak([{ dialogue, stream }]))[0], 'an utterance per request');
+    const tokens = present(utterance.tokens, 'a local speaker gives ids');
     const [answer] = await target.reply([{ dialogue: dialogueOf('hello', [utterance]), stream }]);
     expect(utterance.contextIds).toEqual(adversary.contextIds(dialogue));
-    const said = utterance.tokens.ids.filter((id) => id !== byteIds.end);
-    expect(answer?.reading?.tokens).toEqual({ prefixIds: utterance.contextIds, ids: said });
-    answer?.reading?.logProbs.forEach((logProb, t) =>
-      expect(logProb).toBeCloseTo(utterance.tokens?.logProbs?.[t] as number, 3),
-    );
+    const said = tokens.ids.filter((id) => id !== byteIds.end);
+    expect(said.length).toBeGreaterThan(0);
+    const reading = present(answer?.reading, 'a local target’s reading');
+    expect(reading.tokens).toEqual({ prefixIds: utterance.contextIds, ids: said });
+    expect(reading.logProbs).toHaveLength(said.length);
+    reading.logProbs.forEach((logProb, t) => expect(logProb).toBeCloseTo(tokens.logProbs?.[t] as number, 3));
     // Sampling under truncation has another distribution; both are recorded.
-    expect(utterance.tokens.samplingLogProbs).not.toEqual(utterance.tokens.logProbs);
+    expect(tokens.samplingLogProbs).not.toEqual(tokens.logProbs);
   });
 
   it('the same stream gives the same words, whatever else is in the batch', async () => {

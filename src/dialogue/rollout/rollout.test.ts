@@ -8,7 +8,7 @@ import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '..
 import type { Dialogue, RolloutNode, RolloutTree } from '../types.js';
 import { answerUtterances, type RolloutCast } from './exchange.js';
 import { replayLinear, rolloutLinear } from './linear.js';
-import { rolloutPaired, treeNodes } from './paired.js';
+import { type PairedRolloutOptions, rolloutPaired, treeNodes } from './paired.js';
 
 const stream = streamKey(0, 'rollout');
 
@@ -133,28 +133,35 @@ describe('paired rollout', () => {
     pairsFromTrees(deepFreeze(trees));
   });
 
-  it('with more candidates goes on after the extremes, one of them, or as many as it is told', async () => {
-    for (const branch of ['both', 'best', 'random', 1, 2, 3, 9] as const) {
-      const [tree] = await rolloutPaired({
-        ...cast(),
-        judge: noTies,
-        prompts: promptsOf(1),
-        horizon: 2,
-        candidates: 4,
-        branch,
-        stream,
-      });
-      const roots = tree?.roots ?? [];
-      const totals = roots.map(({ score }) => score.reward?.total ?? NaN);
-      const open = roots.flatMap(({ children }, i) => (children.length > 0 ? [totals[i]] : []));
-      const [best, worst] = [Math.max(...totals), Math.min(...totals)];
-      expect(roots).toHaveLength(4);
-      if (branch === 'both' || branch === 2) expect([...open].sort()).toEqual([best, worst].sort());
-      if (branch === 'best' || branch === 1) expect(open).toEqual([best]);
-      if (branch === 'random') expect([[best], [worst]]).toContainEqual(open);
-      if (branch === 3) expect(new Set(open)).toEqual(new Set([best, worst, [...totals].sort((a, b) => b - a)[1]]));
-      if (branch === 9) expect(open).toEqual(totals);
-    }
+  /** Four roots, whose totals differ: all of them, the highest first, and those that the dialogue goes on after. */
+  async function branched(
+    branch: NonNullable<PairedRolloutOptions['branch']>,
+  ): Promise<{ readonly totals: number[]; readonly open: number[] }> {
+    const shape = { prompts: promptsOf(1), horizon: 2, candidates: 4, branch };
+    const [tree] = await rolloutPaired({ ...cast(), judge: noTies, ...shape, stream });
+    const roots = present(tree, 'a tree per prompt').roots;
+    const descending = (nodes: readonly RolloutNode[]): number[] =>
+      nodes.map(({ score }) => present(score.reward, 'every root is scored').total).sort((a, b) => b - a);
+    const totals = descending(roots);
+    expect(new Set(totals).size).toBe(4);
+    return { totals, open: descending(roots.filter(({ children }) => children.length > 0)) };
+  }
+
+  it.each([
+    ['both', [0, 3]],
+    [2, [0, 3]],
+    ['best', [0]],
+    [1, [0]],
+    [3, [0, 1, 3]],
+    [9, [0, 1, 2, 3]],
+  ] as const)('with more candidates and branch %j goes on after the roots of rank %j', async (branch, ranks) => {
+    const { totals, open } = await branched(branch);
+    expect(open).toEqual(ranks.map((rank) => totals[rank]));
+  });
+
+  it('with more candidates and branch random goes on after the best or the worst', async () => {
+    const { totals, open } = await branched('random');
+    expect([[totals[0]], [totals[3]]]).toContainEqual(open);
   });
 
   it('continues to the horizon when the judge scores nothing', async () => {

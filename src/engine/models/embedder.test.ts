@@ -17,9 +17,9 @@ describe('an embedder over a decoder', () => {
     const states = await last.embed(ids.map((_, i) => ids.slice(0, i + 1)));
     const [together] = await mean.embed([ids, model.tokenizer.encode('a much longer text beside it')]);
     // 1e-5: sums of float32 in another order.
+    expect(together).toHaveLength(mean.width);
     together?.forEach((value, c) =>
       expect(value).toBeCloseTo(states.reduce((sum, state) => sum + (state[c] ?? NaN), 0) / ids.length, 5),
     );
-    expect(together).toHaveLength(mean.width);
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import { parseChatTemplate, type ChatMessage } from './chatTemplate.js';
 
 /** Written by transformers (tests/golden/chatTemplate.py): without and with generation prompt; null where the template
@@ -14,18 +15,31 @@ const golden = JSON.parse(
 };
 const specials = { bosToken: '<s>', eosToken: '</s>', padToken: '<pad>', unkToken: '<unk>' };
 
+/** Returns null where the template refuses. */
+function renderOrRefuse(
+  template: ReturnType<typeof parseChatTemplate>,
+  messages: readonly ChatMessage[],
+  addGenerationPrompt: boolean,
+): string | null {
+  try {
+    return template.render(messages, { addGenerationPrompt });
+  } catch (error) {
+    if (error instanceof FormatError) return null;
+    throw error;
+  }
+}
+
 describe.each(Object.entries(golden.templates))(
   'the template "%s" renders as transformers does',
   (_name, { source, expected }) => {
     const template = parseChatTemplate(source, specials);
     it.each(Object.entries(expected))('%s', (name, [plain, prompted]) => {
-      const messages = golden.conversations[name] ?? [];
+      const messages = present(golden.conversations[name], 'every conversation is written out');
       for (const [addGenerationPrompt, want] of [
         [false, plain],
         [true, prompted],
       ] as const) {
-        if (want === null) expect(() => template.render(messages, { addGenerationPrompt })).toThrow(FormatError);
-        else expect(template.render(messages, { addGenerationPrompt })).toBe(want);
+        expect(renderOrRefuse(template, messages, addGenerationPrompt)).toBe(want);
       }
     });
   },

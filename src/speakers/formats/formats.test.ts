@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { present } from '../../base/invariant.js';
 import { byteChatTemplate, byteIds, byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
 import { ConfigError } from '../../base/errors.js';
 import type { Dialogue, Utterance } from '../../dialogue/types.js';
@@ -179,10 +180,8 @@ describe('every format', () => {
       const context = open(kind).context(
         dialogue('prompt', said('adversary', 'u'), said('target', 'v'), said('adversary', text)),
       );
-      const place = context.lastUtterance;
-      expect(place).not.toBeNull();
-      if (place !== null)
-        expect(tokenizer.decode(context.ids.slice(place.start, place.start + place.length)).trimEnd()).toBe(text);
+      const { start, length: tokens } = present(context.lastUtterance, 'a dialogue with an utterance has its place');
+      expect(tokenizer.decode(context.ids.slice(start, start + tokens)).trimEnd()).toBe(text);
     }
   });
 

@@ -97,6 +97,7 @@ describe('judges in a run', () => {
       silentEvery(8),
     );
     expect(error).toBeNull();
+    expect(report?.rows).toHaveLength(2);
     for (const { metrics, unscored = 0, dialogues, turns } of report?.rows ?? []) {
       expect(unscored).toBeGreaterThan(0);
       expect(metrics['replyFailureRate']?.n).toBe(dialogues * turns - unscored);

@@ -124,6 +124,7 @@ describe('the mend stage', () => {
     ]);
     const [mend] = report.mend ?? [];
     expect(mend?.before).toBe('tiny');
+    expect(mend?.sets.map(({ set }) => set)).toEqual(['harmful', 'ordinary']);
     for (const { rows } of mend?.sets ?? [])
       expect(rows.map(({ model, change }) => [model, change !== undefined])).toEqual([
         ['tiny', false],
@@ -132,7 +133,6 @@ describe('the mend stage', () => {
         ['adpo', true],
         ['sft', true],
       ]);
-    expect(mend?.sets.map(({ set }) => set)).toEqual(['harmful', 'ordinary']);
     expect(mend?.course.map(({ model }) => model)).toEqual(['dpo', 'adpo', 'sft']);
     for (const { points } of mend?.course ?? []) {
       expect(points[0]?.step).toBe(0);
@@ -173,10 +173,11 @@ describe('the mend stage', () => {
       for (const part of [chosen, rejected, toxic]) expect(part).not.toContain(control);
       expect(marked).toEqual([...prompt, control]);
     }
-    const [heldOut, trained] = [true, false].map(
-      (side) => new Set(pairs.filter((pair) => pair['heldOut'] === side).map(({ promptId }) => promptId)),
-    );
-    for (const prompt of heldOut ?? []) expect(trained?.has(prompt)).toBe(false);
+    const promptsOn = (side: boolean): Set<unknown> =>
+      new Set(pairs.filter((pair) => pair['heldOut'] === side).map(({ promptId }) => promptId));
+    const [heldOut, trained] = [promptsOn(true), promptsOn(false)];
+    expect(heldOut.size).toBeGreaterThan(0);
+    for (const prompt of heldOut) expect(trained.has(prompt)).toBe(false);
     const steps = lines(folder, 'metrics.jsonl').filter(
       ({ stage, loss }) => stage === 'mend:mend:train:adpo' && typeof loss === 'number',
     );

@@ -1,38 +1,23 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { present } from '../../../base/invariant.js';
 import { architectureOf } from '../all.js';
 import { gatedDecoderArchitectures } from './ggufGatedDecoders.js';
 import { openCheckpoint } from './openCheckpoint.js';
+import { expectTensors, type LoadedByTransformers } from './testing/expectTensors.js';
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../../../tests/golden/ggufDecoders/${name}`, import.meta.url));
 
-interface Loaded {
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly sha256: string }>>;
-}
-
 // tests/golden/ggufDecoders.py: what transformers loads from the same files
-const models = JSON.parse(readFileSync(golden('models.json'), 'utf8')) as Record<string, Loaded>;
+const models = JSON.parse(readFileSync(golden('models.json'), 'utf8')) as Record<string, LoadedByTransformers>;
 
 describe.each(gatedDecoderArchitectures)('a GGUF file of %s', (name) => {
-  const { config, tensors } = models[name] ?? { config: {}, tensors: {} };
+  const model = present(models[name], 'transformers has loaded a file per architecture');
 
   it('has the tensors that transformers loads from it, by name, shape and value', async () => {
-    const checkpoint = await openCheckpoint(golden(`${name}.gguf`));
-    expect([...checkpoint.tensors.keys()].sort()).toEqual(Object.keys(tensors).sort());
-    for (const [tensorName, tensor] of checkpoint.tensors) {
-      expect(tensor.shape, tensorName).toEqual(tensors[tensorName]?.shape);
-      expect(
-        createHash('sha256')
-          .update(await tensor.read())
-          .digest('hex'),
-        tensorName,
-      ).toBe(tensors[tensorName]?.sha256);
-    }
-    await checkpoint.close();
+    await expectTensors(golden(`${name}.gguf`), model);
   });
 
   it('is the same architecture as the configuration that transformers makes of it', async () => {
@@ -54,6 +39,6 @@ describe.each(gatedDecoderArchitectures)('a GGUF file of %s', (name) => {
         ) as object),
       };
     };
-    expect(parsed(checkpoint.config)).toEqual(parsed(config));
+    expect(parsed(checkpoint.config)).toEqual(parsed(model.config));
   });
 });

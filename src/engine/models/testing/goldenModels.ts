@@ -169,5 +169,5 @@ export function relativeDifference(got: ArrayLike<number>, expected: ArrayLike<n
   const differences = Array.from(expected, (value, i) =>
     Math.abs(present(got[i], 'as many values as expected') - value),
   );
-  return got.length === expected.length ? Math.max(...differences) / scale : Number.POSITIVE_INFINITY;
+  return got.length === expected.length && got.length > 0 ? Math.max(...differences) / scale : Number.POSITIVE_INFINITY;
 }
