@@ -33,6 +33,7 @@ const said = { author: z.enum(['adversary', 'target']), text: z.string() };
 const turn: z.ZodType<RecordedTurn> = z.object({
   ...said,
   finishReason: z.enum(['stop', 'length']),
+  noReply: z.string().exactOptional(),
   tokenizer: z.string().exactOptional(),
   ids: numbers.exactOptional(),
   logProbs: numbers.exactOptional(),
@@ -80,6 +81,7 @@ function utteranceOf({
   author,
   text,
   finishReason,
+  noReply,
   tokenizer,
   ids,
   logProbs,
@@ -94,5 +96,5 @@ function utteranceOf({
           ...(logProbs === undefined ? {} : { logProbs }),
           ...(samplingLogProbs === undefined ? {} : { samplingLogProbs }),
         };
-  return { author, text, finishReason, tokens };
+  return { author, text, finishReason, tokens, ...(noReply === undefined ? {} : { noReply }) };
 }

@@ -45,6 +45,8 @@ export type RecordedTurn = {
   readonly author: Author;
   readonly text: string;
   readonly finishReason: 'stop' | 'length';
+  /** Why the speaker gave no text. */
+  readonly noReply?: string;
   /** The tokenizer's id; absent, as are ids, for a speaker that gives text only. */
   readonly tokenizer?: string;
   readonly ids?: readonly number[];
@@ -109,13 +111,12 @@ function promptRecord({ id, text, conversationId, turns, goal }: Prompt): Record
   };
 }
 
-function turnRecord({ author, text, tokens, finishReason }: Utterance): RecordedTurn {
-  if (tokens === null) return { author, text, finishReason };
+function turnRecord({ author, text, tokens, finishReason, noReply }: Utterance): RecordedTurn {
+  const said = { author, text, finishReason, ...(noReply === undefined ? {} : { noReply }) };
+  if (tokens === null) return said;
   const { tokenizerId, ids, logProbs, samplingLogProbs } = tokens;
   return {
-    author,
-    text,
-    finishReason,
+    ...said,
     tokenizer: tokenizerId,
     ids,
     ...(logProbs === undefined ? {} : { logProbs: logProbs.map(rounded) }),

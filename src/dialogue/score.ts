@@ -35,7 +35,8 @@ export async function scoreExchanges(
   options: ScoringOptions,
 ): Promise<readonly ExchangeScore[]> {
   const known = exchanges.map(({ utterance, answer, goal }): KnownExchange => ({
-    exchange: { utterance: utterance.text, reply: answer.reply.text },
+    utterance,
+    reply: answer.reply,
     adversaryNll: meanNll(answer.reading?.logProbs ?? null),
     goal,
   }));
@@ -51,10 +52,8 @@ export async function judgedAgain(
 ): Promise<readonly (readonly ExchangeScore[])[]> {
   const known = dialogues.flatMap(({ dialogue, scores }) =>
     scores.map(({ adversaryNll }, i): KnownExchange => ({
-      exchange: {
-        utterance: present(dialogue.turns[2 * i], 'an utterance for each score').text,
-        reply: present(dialogue.turns[2 * i + 1], 'a reply for each score').text,
-      },
+      utterance: present(dialogue.turns[2 * i], 'an utterance for each score'),
+      reply: present(dialogue.turns[2 * i + 1], 'a reply for each score'),
       adversaryNll,
       goal: dialogue.prompt.goal,
     })),
@@ -64,8 +63,12 @@ export async function judgedAgain(
   return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
 }
 
+/** As much of an utterance as is judged. */
+type Said = Pick<Utterance, 'text' | 'noReply'>;
+
 interface KnownExchange {
-  readonly exchange: JudgedExchange;
+  readonly utterance: Said;
+  readonly reply: Said;
   /** Nats per token. */
   readonly adversaryNll: number | null;
   readonly goal: string | undefined;
@@ -84,12 +87,13 @@ async function scoreKnown(
 ): Promise<readonly ExchangeScore[]> {
   if (known.length === 0) return [];
   const items = new Array<JudgedItem>(parts.length * known.length);
-  known.forEach(({ exchange, goal }, i) => {
-    const { utterance, reply } = exchange;
+  known.forEach(({ utterance, reply, goal }, i) => {
+    const exchange: JudgedExchange = { utterance: utterance.text, reply: reply.text };
     const aim = goalPart(goal);
-    items[placeOf(i, 0)] = { text: reply, exchange, ...aim };
-    items[placeOf(i, 1)] = { text: join(utterance, reply), exchange, ...aim };
-    items[placeOf(i, 2)] = { text: utterance, ...aim };
+    const both = join(utterance.text, reply.text);
+    items[placeOf(i, 0)] = { text: reply.text, exchange, ...aim, ...noReplyPart(reply) };
+    items[placeOf(i, 1)] = { text: both, exchange, ...aim, ...noReplyPart(utterance, reply) };
+    items[placeOf(i, 2)] = { text: utterance.text, ...aim, ...noReplyPart(utterance) };
   });
   const verdicts = await judgeItems(judge, items);
   return known.map(({ adversaryNll }, i): ExchangeScore => {
@@ -100,13 +104,23 @@ async function scoreKnown(
 }
 
 /** Returns a reply to judge, with the utterance that it answers and the goal of its prompt. */
-export function replyItem({ goal }: Prompt, exchange: JudgedExchange): JudgedItem {
-  return { text: exchange.reply, exchange, ...goalPart(goal) };
+export function replyItem({ goal }: Prompt, utterance: string, reply: Said): JudgedItem {
+  return {
+    text: reply.text,
+    exchange: { utterance, reply: reply.text },
+    ...goalPart(goal),
+    ...noReplyPart(reply),
+  };
 }
 
 /** Returns texts to judge without exchange or goal. */
 export function textItems(texts: readonly string[]): readonly JudgedItem[] {
   return texts.map((text) => ({ text }));
+}
+
+function noReplyPart(...said: readonly Said[]): Pick<JudgedItem, 'noReply'> {
+  const reason = said.find(({ noReply }) => noReply !== undefined)?.noReply;
+  return reason === undefined ? {} : { noReply: reason };
 }
 
 function goalPart(goal: string | undefined): Pick<JudgedItem, 'goal'> {

@@ -50,6 +50,8 @@ export interface Utterance {
   readonly contextIds?: readonly number[];
   /** How the target that answered this utterance read it; absent where it cannot tell. Kept in memory, never recorded. */
   readonly reading?: Reading;
+  /** Why the speaker gave no text that can be read: `text` is empty then, and verdicts on it are `unscored`. */
+  readonly noReply?: string;
 }
 
 /** The target's reading of an utterance. */
@@ -89,6 +91,8 @@ export interface JudgedItem {
   readonly exchange?: JudgedExchange;
   /** The goal of the dialogue, where its prompt has one. */
   readonly goal?: string;
+  /** Why there is no text to judge: every judge then answers `unscored` with this reason. */
+  readonly noReply?: string;
 }
 
 export interface Judge {

@@ -52,7 +52,7 @@ export async function judgeReplies(
   const verdicts = await judgeItems(
     judge,
     answered.map(({ dialogue, reply }) =>
-      replyItem(dialogue.prompt, { utterance: dialogue.turns.at(-1)?.text ?? '', reply: reply.text }),
+      replyItem(dialogue.prompt, dialogue.turns.at(-1)?.text ?? '', reply),
     ),
   );
   return answered.map(({ reply }, i) => ({ reply, verdict: present(verdicts[i], 'a verdict for each reply') }));

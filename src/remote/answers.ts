@@ -1,10 +1,16 @@
-/** Reads what OpenAI-compatible servers answer, in their dialects, and refuses what cannot be right: another model's
- *  name, more tokens than were asked for, a count of log-probabilities that is not the count of tokens,
- *  log-probabilities that are none. */
+/** Reads what OpenAI-compatible servers answer, in their dialects: a reply, or why there is none. Refuses what cannot be
+ *  right: another model's name, more tokens than were asked for, a count of log-probabilities that is not the count of
+ *  tokens, log-probabilities that are none. */
 import { z } from 'zod';
 import { TargetError } from '../base/errors.js';
-import type { RemoteReply, ReplyToken, TokenLogProb } from './types.js';
-import { guessedTokens } from './usageMeter.js';
+import { parseAnswer, parseAs } from './answerBody.js';
+import { finishKind, type FinishKind } from './finishReason.js';
+import { messageSchema, type MessageText, readMessage } from './messageText.js';
+import { requireModelName } from './modelName.js';
+import { noReply } from './noReply.js';
+import { chatLogProbs, completionLogProbs, readChatTokens, readCompletionTokens, wrongCount } from './replyTokens.js';
+import type { NoReplyCause, RemoteReply, ReplyToken } from './types.js';
+import { countedTokens, guessedTokens } from './usageMeter.js';
 
 export interface AnswerContext {
   /** The place, for messages. */
@@ -15,38 +21,32 @@ export interface AnswerContext {
   /** Characters of what was asked, for servers that do not count. */
   readonly askedCharacters: number;
   readonly wantsLogProbs: boolean;
+  /** Says once what a reader should know. */
+  readonly notice: (text: string) => void;
 }
 
-const logProb = z.number();
-const chatToken = z.object({ token: z.string(), logprob: logProb });
-const chatLogProbs = z.object({
-  content: z.array(chatToken.extend({ top_logprobs: z.array(chatToken).nullish() })).nullish(),
+const usageSchema = z
+  .looseObject({
+    prompt_tokens: z.unknown().optional(),
+    completion_tokens: z.unknown().optional(),
+    completion_tokens_details: z.looseObject({ reasoning_tokens: z.unknown().optional() }).nullish().catch(null),
+  })
+  .nullish()
+  .catch(null);
+const envelope = z.object({
+  model: z.string().nullish(),
+  choices: z.array(z.looseObject({ index: z.unknown().optional() })).nullable(),
+  usage: usageSchema,
 });
-const completionLogProbs = z.object({
-  tokens: z.array(z.string()),
-  token_logprobs: z.array(logProb.nullable()),
-  top_logprobs: z.array(z.record(z.string(), logProb).nullable()).nullish(),
-});
-const contentPart = z.object({ type: z.string(), text: z.string().optional() });
 const chatChoice = z.object({
-  finish_reason: z.string().nullish(),
-  message: z.object({
-    content: z.union([z.string(), z.array(contentPart)]).nullish(),
-    refusal: z.string().nullish(),
-    reasoning_content: z.string().nullish(),
-    reasoning: z.string().nullish(),
-  }),
+  finish_reason: z.unknown().optional(),
+  message: messageSchema,
   logprobs: chatLogProbs.nullish(),
 });
 const completionChoice = z.object({
-  finish_reason: z.string().nullish(),
-  text: z.string(),
+  finish_reason: z.unknown().optional(),
+  text: z.string().nullish(),
   logprobs: z.union([chatLogProbs.required(), completionLogProbs]).nullish(),
-});
-const envelope = z.object({
-  model: z.string().nullish(),
-  choices: z.array(z.unknown()),
-  usage: z.object({ prompt_tokens: z.int().min(0), completion_tokens: z.int().min(0).nullish() }).nullish(),
 });
 
 export interface ReadAnswer {
@@ -57,250 +57,128 @@ export interface ReadAnswer {
 /** @throws TargetError */
 export function readChatAnswer(body: string, context: AnswerContext): ReadAnswer {
   const answer = openAnswer(body, context);
-  const choice = parseAs(chatChoice, answer.choice, context);
-  const { message } = choice;
-  const filtered = choice.finish_reason === 'content_filter';
-  const content =
-    typeof message.content === 'string'
-      ? message.content
-      : (message.content?.map(({ text }) => text ?? '').join('') ?? null);
-  const text = content !== null && content !== '' ? content : (message.refusal ?? content ?? (filtered ? '' : null));
-  const thought = message.reasoning_content ?? message.reasoning ?? '';
-  if (text === null || (text === '' && thought !== '')) {
-    throw wrong(
-      'an answer without text',
-      context,
-      'a message with content',
-      thought === '' ? 'content: null' : 'reasoning only',
-      thought === ''
-        ? 'Check that this model answers chats in text.'
-        : 'Raise maxNewTokens, or turn reasoning off (remote.extraBody).',
-    );
-  }
-  return finish(
-    answer,
-    { text, filtered, finishReason: choice.finish_reason, tokens: chatTokens(choice.logprobs?.content, context) },
-    context,
-  );
+  if (answer.choice === null) return withoutReply('empty', answer, context);
+  const { finish_reason, message, logprobs } = parseAs(chatChoice, answer.choice, context);
+  const tokens = context.wantsLogProbs ? readChatTokens(logprobs?.content, context) : null;
+  return finish(answer, { ...readMessage(message), finishReason: finish_reason, tokens }, context);
 }
 
 /** @throws TargetError */
 export function readCompletionAnswer(body: string, context: AnswerContext): ReadAnswer {
   const answer = openAnswer(body, context);
-  const choice = parseAs(completionChoice, answer.choice, context);
-  const given = choice.logprobs;
+  if (answer.choice === null) return withoutReply('empty', answer, context);
+  const { finish_reason, text, logprobs: given } = parseAs(completionChoice, answer.choice, context);
   const tokens =
-    given === null || given === undefined
+    given === null || given === undefined || !context.wantsLogProbs
       ? null
       : 'tokens' in given
-        ? completionTokens(given, context)
-        : chatTokens(given.content, context);
-  return finish(
-    answer,
-    {
-      text: choice.text,
-      filtered: choice.finish_reason === 'content_filter',
-      finishReason: choice.finish_reason,
-      tokens,
-    },
-    context,
-  );
-}
-
-/** The body as JSON. @throws TargetError */
-export function parseBody(body: string, where: string): unknown {
-  try {
-    return JSON.parse(body) as unknown;
-  } catch (error) {
-    const isNan = /[:[,]\s*-?(NaN|Infinity)\b/.test(body);
-    throw new TargetError('the answer is not JSON', {
-      where,
-      expected: 'one JSON document',
-      got:
-        body === ''
-          ? 'nothing'
-          : isNan
-            ? 'NaN or Infinity, which JSON does not have'
-            : `${JSON.stringify(body.slice(0, 120))}`,
-      remedy: isNan
-        ? 'The model computes NaN: check its weights and precision.'
-        : 'Check that the address is that of an API, not of a web page.',
-      cause: error,
-    });
-  }
+        ? readCompletionTokens(given, context)
+        : readChatTokens(given.content, context);
+  const said: MessageText = { text: text ?? '', reasoning: null, refuses: false, callsTool: false, isReadable: true };
+  return finish(answer, { ...said, finishReason: finish_reason, tokens }, context);
 }
 
 interface OpenedAnswer {
+  /** The first choice; null for an answer without one. */
   readonly choice: unknown;
   readonly promptTokens: number | null;
   readonly completionTokens: number | null;
+  /** Among the completion's. */
+  readonly reasoningTokens: number;
 }
 
 function openAnswer(body: string, context: AnswerContext): OpenedAnswer {
-  const parsed = parseAs(envelope, parseBody(body, context.where), context);
-  requireName(parsed.model ?? null, context);
-  const [choice] = parsed.choices;
-  if (choice === undefined)
-    throw wrong('an answer without choices', context, 'one choice', 'choices: []', 'Look at the server’s own log.');
+  const { model, choices, usage } = parseAs(envelope, parseAnswer(body, context.where), context);
+  requireModelName(model ?? null, context.names, context.where);
   return {
-    choice,
-    promptTokens: parsed.usage?.prompt_tokens ?? null,
-    completionTokens: parsed.usage?.completion_tokens ?? null,
+    choice: choices?.find(({ index }) => index === 0) ?? choices?.[0] ?? null,
+    promptTokens: countedTokens(usage?.prompt_tokens),
+    completionTokens: countedTokens(usage?.completion_tokens),
+    reasoningTokens: countedTokens(usage?.completion_tokens_details?.reasoning_tokens) ?? 0,
   };
 }
 
-/** Servers add a date, a revision or a folder to the name they were asked for; another model altogether is refused. */
-function requireName(said: string | null, { where, names }: Pick<AnswerContext, 'where' | 'names'>): void {
-  if (said === null || said === '') return;
-  const plain = (name: string): string =>
-    (name.toLowerCase().replace(/\/+$/, '').split('/').at(-1) ?? '').replace(/(@.*|\.gguf)$/, '');
-  const same = names.some(
-    (name) =>
-      said === name ||
-      plain(said) === plain(name) ||
-      extendsName(plain(said), plain(name)) ||
-      said.startsWith(`${name}@`),
-  );
-  if (same) return;
-  throw new TargetError('another model answers', {
-    where,
-    expected: names.join(' or '),
-    got: said,
-    remedy: `Name the model that the server has; or, where that is what it calls it, set remote.servedAs: ${JSON.stringify(said)}.`,
-  });
+interface Said extends MessageText {
+  readonly finishReason: unknown;
+  readonly tokens: readonly ReplyToken[] | null;
 }
 
-/** 'gpt-4o-mini-2024-07-18' is a dated 'gpt-4o-mini', but 'gpt-4o-mini' is no 'gpt-4o'; 'llama3.2:latest' is
- *  'llama3.2'. */
-function extendsName(said: string, name: string): boolean {
-  return said.startsWith(name) && /^(-\d[\d-]*|:latest)$/.test(said.slice(name.length));
-}
-
-function finish(
-  { promptTokens, completionTokens }: OpenedAnswer,
-  said: {
-    readonly text: string;
-    readonly filtered: boolean;
-    readonly finishReason: string | null | undefined;
-    readonly tokens: readonly ReplyToken[] | null;
-  },
-  context: AnswerContext,
-): ReadAnswer {
-  const { maxTokens } = context;
-  // Some servers count the end token, some do not.
-  const count = completionTokens ?? said.tokens?.length ?? null;
-  if (count !== null && count > maxTokens + 1) {
-    throw wrong(
-      'more tokens than were asked for',
-      context,
-      `at most ${maxTokens}`,
-      String(count),
-      'This server ignores the limit, so replies of equal length cannot be had.',
-    );
-  }
-  if (said.tokens !== null && completionTokens !== null && Math.abs(said.tokens.length - completionTokens) > 1) {
-    throw wrong(
-      'log-probabilities of another number of tokens',
-      context,
-      `${completionTokens}, as the server counts`,
-      String(said.tokens.length),
-      'Look at the server’s own log.',
-    );
-  }
+function finish(answer: OpenedAnswer, said: Said, context: AnswerContext): ReadAnswer {
+  requireCounts(answer, said, context);
+  const kind = finishKind(said.finishReason);
+  if (said.text.trim() === '') return withoutReply(causeOf(said, kind, answer), answer, context);
+  if (kind === 'unknown') context.notice(unknownFinish(said.finishReason));
+  if (kind === 'tool' || said.callsTool)
+    context.notice('replies of the endpoint call tools: their text is taken, and no tool is called');
+  const { completionTokens } = answer;
+  const isCut =
+    kind === 'length' || (kind === 'unknown' && completionTokens !== null && completionTokens >= context.maxTokens);
   return {
     value: {
+      kind: 'reply',
       text: said.text,
-      finishReason: finishReasonOf(said.finishReason, context),
+      reasoning: said.reasoning,
+      finishReason: isCut ? 'length' : 'stop',
       tokens: said.tokens,
       completionTokens,
-      filtered: said.filtered,
+      filtered: kind === 'filter',
     },
-    tokens: {
-      prompt: promptTokens ?? Math.ceil(context.askedCharacters / 4),
-      completion: completionTokens ?? guessedTokens(said.text),
-    },
+    tokens: tokensOf(answer, said.text, context),
   };
 }
 
-const finishReasons: Readonly<Record<string, RemoteReply['finishReason']>> = {
-  stop: 'stop',
-  stop_sequence: 'stop',
-  eos: 'stop',
-  eos_token: 'stop',
-  end_turn: 'stop',
-  content_filter: 'stop',
-  length: 'length',
-  max_tokens: 'length',
-};
-
-function finishReasonOf(said: string | null | undefined, context: AnswerContext): RemoteReply['finishReason'] {
-  const known = finishReasons[said ?? ''];
-  if (known !== undefined) return known;
-  throw wrong(
-    'an answer that ended for an unknown reason',
-    context,
-    Object.keys(finishReasons).join(', '),
-    String(said),
-    'Tools and functions cannot take part in a dialogue.',
-  );
+/** Why there is no text, the most telling sign first. */
+function causeOf(said: Said, kind: FinishKind, { reasoningTokens }: OpenedAnswer): NoReplyCause {
+  if (!said.isReadable) return 'form';
+  if (said.refuses) return 'refusal';
+  if (kind === 'filter') return 'contentFilter';
+  if (said.callsTool || kind === 'tool') return 'toolCall';
+  const reasons = said.reasoning !== null || reasoningTokens > 0;
+  if (kind === 'length') return reasons ? 'reasoningLimit' : 'emptyAtLimit';
+  return reasons ? 'reasoningOnly' : 'empty';
 }
 
-type ChatTokens = NonNullable<z.output<typeof chatLogProbs>['content']>;
-
-function chatTokens(content: ChatTokens | null | undefined, context: AnswerContext): readonly ReplyToken[] | null {
-  if (content === null || content === undefined || !context.wantsLogProbs) return null;
-  return content.map(({ token, logprob, top_logprobs }) => ({
-    ...checked({ text: token, logProb: logprob }, context),
-    top: (top_logprobs ?? []).map((each) => checked({ text: each.token, logProb: each.logprob }, context)),
-  }));
+function withoutReply(cause: NoReplyCause, answer: OpenedAnswer, context: AnswerContext): ReadAnswer {
+  return { value: noReply(cause), tokens: tokensOf(answer, '', context) };
 }
 
-function completionTokens(
-  { tokens, token_logprobs, top_logprobs }: z.output<typeof completionLogProbs>,
+/** Counts that the server gives, and guesses where it does not; no tokens for a text is no count. */
+function tokensOf(
+  { promptTokens, completionTokens }: OpenedAnswer,
+  text: string,
+  { askedCharacters }: AnswerContext,
+): ReadAnswer['tokens'] {
+  const counted = (count: number | null, characters: number): number =>
+    count === null || (count === 0 && characters > 0) ? Math.ceil(characters / 4) : count;
+  return {
+    prompt: counted(promptTokens, askedCharacters),
+    completion: completionTokens === null || completionTokens === 0 ? guessedTokens(text) : completionTokens,
+  };
+}
+
+/** Some servers count the end token, some do not; a limit on the visible tokens is kept by servers that count the
+ *  reasoning as well. @throws TargetError */
+function requireCounts(
+  { completionTokens, reasoningTokens }: OpenedAnswer,
+  { tokens }: Said,
   context: AnswerContext,
-): readonly ReplyToken[] | null {
-  if (!context.wantsLogProbs) return null;
-  if (tokens.length !== token_logprobs.length) {
-    throw wrong(
-      'log-probabilities of another number of tokens',
-      context,
-      String(tokens.length),
-      String(token_logprobs.length),
-      'Look at the server’s own log.',
-    );
+): void {
+  const counted = completionTokens === 0 ? null : completionTokens;
+  const visible = (counted ?? tokens?.length ?? 0) - reasoningTokens;
+  if (visible > context.maxTokens + 1) {
+    throw new TargetError('more tokens than were asked for', {
+      where: context.where,
+      expected: `at most ${context.maxTokens}`,
+      got: String(visible),
+      remedy: 'This server ignores the limit, so replies of equal length cannot be had.',
+    });
   }
-  return tokens.map((text, i) => ({
-    ...checked({ text, logProb: token_logprobs[i] ?? NaN }, context),
-    top: Object.entries(top_logprobs?.[i] ?? {})
-      .map(([top, value]) => checked({ text: top, logProb: value }, context))
-      .sort((a, b) => b.logProb - a.logProb),
-  }));
+  if (tokens !== null && counted !== null && Math.abs(tokens.length - counted) > 1 + reasoningTokens)
+    throw wrongCount(context, `${counted}, as the server counts`, tokens.length);
 }
 
-/** 1e-3: rounding of a float32 log-sum-exp. @throws TargetError for what cannot be a log-probability */
-export function checked(token: TokenLogProb, { where }: Pick<AnswerContext, 'where'>): TokenLogProb {
-  if (Number.isFinite(token.logProb) && token.logProb <= 1e-3)
-    return { text: token.text, logProb: Math.min(0, token.logProb) };
-  throw new TargetError('a log-probability that cannot be one', {
-    where,
-    expected: 'a finite number of nats, at most 0',
-    got: String(token.logProb),
-    remedy: 'The server computes or reports it wrongly; ask for none.',
-  });
-}
-
-export function parseAs<T>(schema: z.ZodType<T>, value: unknown, { where }: Pick<AnswerContext, 'where'>): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new TargetError('an answer of another form', {
-    where,
-    expected: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'another form'}`,
-    got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
-    remedy: 'Check that the server speaks the OpenAI protocol at this address.',
-  });
-}
-
-function wrong(summary: string, { where }: AnswerContext, expected: string, got: string, remedy: string): TargetError {
-  return new TargetError(summary, { where, expected, got, remedy });
+function unknownFinish(said: unknown): string {
+  return said === undefined || said === null || said === ''
+    ? 'the endpoint does not say why its replies end: they are taken as they come'
+    : `the endpoint ends replies for the reason ${JSON.stringify(said)}, which is not known: they are taken as they come`;
 }

@@ -68,7 +68,9 @@ describe('an endpoint', () => {
       extraBody: { top_k: 3 },
     });
     expect(await endpoint.chat({ ...request, stop: ['\n'] })).toEqual({
+      kind: 'reply',
       text: 'hi there',
+      reasoning: null,
       finishReason: 'stop',
       tokens: null,
       completionTokens: 3,
@@ -193,11 +195,6 @@ describe('an endpoint', () => {
       [chatAnswer('x', choice({ logprobs: tokens(-1) })), /log-probabilities of another number/],
       [chatAnswer('x', choice({ logprobs: tokens(-1, 0.5, -1) })), /cannot be one/],
       [chatAnswer('x', choice({ logprobs: tokens(-1, null, -1) })), /another form/],
-      [chatAnswer('x', choice({ finish_reason: 'tool_calls' })), /unknown reason/],
-      [chatAnswer('x', choice({ finish_reason: null })), /unknown reason/],
-      [chatAnswer('x', { choices: [] }), /without choices/],
-      [chatAnswer('x', choice({ message: { content: null } })), /without text/],
-      [chatAnswer('x', choice({ message: { content: '', reasoning_content: 'hm' } })), /without text/],
       [[1, 2], /another form/],
     ];
     for (const [answer, message] of cases) {
@@ -217,27 +214,14 @@ describe('an endpoint', () => {
       ['llama3', 'llama3:latest'],
     ] as const) {
       const { endpoint } = await serving(answering(chatAnswer('x', { model: said })), { model });
-      expect((await endpoint.chat(request)).text).toBe('x');
+      expect(await endpoint.chat(request)).toMatchObject({ text: 'x' });
     }
     const mini = await serving(answering(chatAnswer('x', { model: 'gpt-x-mini' })), { model: 'gpt-x' });
     expect((await failing(mini.endpoint.chat(request))).message).toContain('servedAs');
     const { endpoint } = await serving(answering(chatAnswer('x', { model: 'whatever.gguf' })), {
       servedAs: 'whatever.gguf',
     });
-    expect((await endpoint.chat(request)).text).toBe('x');
-  });
-
-  it('a refusal is its text, and what a content filter withheld is marked', async () => {
-    const refused = await serving(
-      answering(
-        chatAnswer('', { choices: [{ finish_reason: 'stop', message: { content: null, refusal: 'I will not.' } }] }),
-      ),
-    );
-    expect(await refused.endpoint.chat(request)).toMatchObject({ text: 'I will not.', filtered: false });
-    const filtered = await serving(
-      answering(chatAnswer('', { choices: [{ finish_reason: 'content_filter', message: { content: null } }] })),
-    );
-    expect(await filtered.endpoint.chat(request)).toMatchObject({ text: '', finishReason: 'stop', filtered: true });
+    expect(await endpoint.chat(request)).toMatchObject({ text: 'x' });
   });
 
   it('fields that a server refuses go another way, once and for all', async () => {
@@ -256,6 +240,68 @@ describe('an endpoint', () => {
     expect(server.received).toHaveLength(4);
     expect(server.received[3]?.body).toMatchObject({ max_completion_tokens: 8 });
     expect(notices).toHaveLength(1);
+  });
+});
+
+describe('a prompt that the server refuses for itself', () => {
+  const refusing =
+    (said: unknown, status = 400): Behaviour =>
+    ({ body }, response) =>
+      JSON.stringify(body['messages']).includes('hello')
+        ? sendJson(response, said, status)
+        : sendJson(response, chatAnswer('x'));
+
+  it.each([
+    ['promptContent', { error: { code: 'content_filter', message: 'Blocked.' } }, 400],
+    ['promptContent', { error: { message: 'Your input was flagged by our moderation' } }, 403],
+    [
+      'promptLength',
+      { error: { message: 'This model’s maximum context length is 64 tokens; seed your chat anew' } },
+      400,
+    ],
+    ['promptLength', { detail: 'Input is too long for the requested model.' }, 422],
+    ['promptLength', 'too much', 413],
+    ['promptContent', { error: { code: 'content_filter', message: 'Blocked.' } }, 200],
+  ])('costs its own reply: %s of %j', async (cause, said, status) => {
+    const { server, endpoint } = await serving(refusing(said, status));
+    expect(await endpoint.chat(request)).toMatchObject({ kind: 'noReply', cause });
+    const other = { ...request, messages: [{ role: 'user' as const, content: 'good day' }] };
+    expect(await endpoint.chat(other)).toMatchObject({ kind: 'reply' });
+    expect(server.received[1]?.body).toHaveProperty('seed'); // A word of the message is no field that was refused.
+    expect(server.received).toHaveLength(2);
+  });
+
+  it('is no other refusal, which ends the work', async () => {
+    const { endpoint } = await serving(refusing({ error: { message: 'model is required' } }));
+    await expect(endpoint.chat(request)).rejects.toThrow(/refuses the request/);
+  });
+
+  it('has no scores', async () => {
+    const { endpoint } = await serving(
+      ({ body }, response) =>
+        sendJson(
+          response,
+          body['prompt'] === 'hello' ? { error: 'prompt is too long' } : completionAnswer('x'),
+          body['prompt'] === 'hello' ? 400 : 200,
+        ),
+      { promptLogProbs: 'vllm' },
+    );
+    expect(await endpoint.promptLogProbs({ kind: 'text', prompt: 'hello' })).toBeNull();
+  });
+});
+
+describe('an error in the body of an answer with status 200', () => {
+  it.each([
+    [{ error: { message: 'the engine died', code: 503 } }],
+    [{ error: 'the engine died', choices: [] }],
+    [chatAnswer('', { choices: [{ message: { content: '' }, finish_reason: 'error' }] })],
+    [chatAnswer('', { choices: [{ message: { content: 'hal' }, error: { message: 'cut off' } }] })],
+  ])('is a failure of the server, and is asked again: %j', async (said) => {
+    const { server, endpoint } = await serving((_, response, index) =>
+      sendJson(response, index === 0 ? said : chatAnswer('x')),
+    );
+    expect(await endpoint.chat(request)).toMatchObject({ text: 'x' });
+    expect(server.received).toHaveLength(2);
   });
 });
 
@@ -352,7 +398,7 @@ describe('a server that fails', () => {
       },
       { retries: 4, timeoutMs: 700 },
     );
-    expect((await endpoint.chat(request)).text).toBe('at last');
+    expect(await endpoint.chat(request)).toMatchObject({ text: 'at last' });
     expect(server.received).toHaveLength(5);
     expect(endpoint.usage().requests).toBe(1);
   });
@@ -425,7 +471,9 @@ describe('many questions', () => {
       { concurrency: 3 },
     );
     const answers = await Promise.all(Array.from({ length: 12 }, (_, seed) => endpoint.chat({ ...request, seed })));
-    expect(answers.map(({ text }) => text)).toEqual(Array.from({ length: 12 }, (_, i) => `n${i}`));
+    expect(answers.map((answer) => answer.kind === 'reply' && answer.text)).toEqual(
+      Array.from({ length: 12 }, (_, i) => `n${i}`),
+    );
     expect(server.mostOpen()).toBe(3);
   });
 

@@ -3,11 +3,14 @@
  *
  *  Requests are built by the `openai` client with its own retries, environment variables and headers out of the way:
  *  the address, the key, pacing, retries, the cache and the reading of answers are ours. */
-import { TargetError } from '../base/errors.js';
 import { type AnswerContext, readChatAnswer, readCompletionAnswer } from './answers.js';
-import { failureIn } from './failure.js';
+import { failureIn, type PromptRefusal } from './failure.js';
 import { readPromptScores, scoringFields, type ScoringDialect } from './promptScores.js';
+import { noReply } from './noReply.js';
 import { keyFrom, openQuestions, type Question } from './questions.js';
+import { createQuirks } from './quirks.js';
+import { createRedaction } from './secrets.js';
+import { environmentValues, fillUrl } from './template.js';
 import type {
   ChatRequest,
   CompletionRequest,
@@ -25,7 +28,12 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** @throws ConfigError when the address is none or the key's variable is empty; asks nothing yet */
 export function openEndpoint(options: EndpointOptions): Endpoint {
-  const wire = createWire(options, keyFrom(options.apiKeyEnv, options.environment));
+  const key = keyFrom(options.apiKeyEnv, options.environment);
+  const inUrl = environmentValues(options.baseUrl, options.environment ?? process.env, 'baseUrl');
+  const redaction = createRedaction([...(key === null ? [] : [key]), ...Object.values(inUrl)]);
+  const wire = createWire({ ...options, baseUrl: fillUrl(options.baseUrl, inUrl) }, key, redaction);
+  // As it was written: a key in the address is no part of the question.
+  const baseUrl = Object.keys(inUrl).length === 0 ? wire.baseUrl : options.baseUrl;
   const questions = openQuestions(options);
   const names = options.servedAs === undefined ? [options.model] : [options.servedAs];
   const notice = onceEach(options.onNotice ?? (() => undefined));
@@ -36,12 +44,12 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
       const body = quirks.adapt({ ...fields, ...options.extraBody, model: options.model, stream: false });
       try {
         return await questions.ask({
-          key: JSON.stringify([wire.baseUrl, path, body]),
+          key: questionKey(baseUrl, path, body, fields),
           send: (signal) => wire.send(path, body, signal),
           read,
         });
       } catch (error) {
-        if (!quirks.learn(error, body)) throw error;
+        if (refusedPrompt(error) !== null || !quirks.learn(error, body)) throw error;
       }
     }
   };
@@ -51,7 +59,8 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     { maxTokens, topLogProbs }: SamplingRequest,
     askedCharacters: number,
   ): AnswerContext => ({
-    where: `${wire.baseUrl}/${path}`,
+    where: wire.whereOf(path),
+    notice,
     names,
     maxTokens,
     askedCharacters,
@@ -62,7 +71,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     const path = request.kind === 'text' ? 'completions' : 'chat/completions';
     const asked = request.kind === 'text' ? { prompt: request.prompt } : { messages: request.messages };
     const fields = { ...asked, max_tokens: 1, temperature: 0, seed: 0, ...scoringFields(dialect) };
-    return ask(path, fields, (body) => readPromptScores(body, dialect, request, `${wire.baseUrl}/${path}`));
+    return ask(path, fields, (body) => readPromptScores(body, dialect, request, wire.whereOf(path)));
   };
 
   const dialects = new Map<PromptRequest['kind'], Promise<PromptLogProbsDialect>>();
@@ -88,8 +97,10 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
         request,
         messages.reduce((sum, { content }) => sum + content.length, 0),
       );
-      return ask('chat/completions', { messages, ...samplingFields(request), ...logProbs }, (body) =>
-        readChatAnswer(body, context),
+      return orRefusal(
+        ask('chat/completions', { messages, ...samplingFields(request), ...logProbs }, (body) =>
+          readChatAnswer(body, context),
+        ),
       );
     },
     complete: (request: CompletionRequest): Promise<RemoteReply> => {
@@ -97,15 +108,42 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
       // At least one: servers take 0 for none.
       const logProbs = topLogProbs === undefined ? {} : { logprobs: Math.max(1, topLogProbs) };
       const context = contextOf('completions', request, prompt.length);
-      return ask('completions', { prompt, ...samplingFields(request), ...logProbs }, (body) =>
-        readCompletionAnswer(body, context),
+      return orRefusal(
+        ask('completions', { prompt, ...samplingFields(request), ...logProbs }, (body) =>
+          readCompletionAnswer(body, context),
+        ),
       );
     },
     promptLogProbs: async (request) => {
       const dialect = await dialectFor(request.kind);
-      return dialect === 'none' ? null : score(dialect, request);
+      if (dialect === 'none') return null;
+      return score(dialect, request).catch((error: unknown) => {
+        if (refusedPrompt(error) === null) throw error;
+        return null;
+      });
     },
   };
+}
+
+/** The whole question. Where a server is not sent the seed, the draw still belongs to the question: another draw is
+ *  another answer. */
+function questionKey(baseUrl: string, path: EndpointPath, body: Fields, { seed }: Fields): string {
+  return JSON.stringify([baseUrl, path, body, ...(body['seed'] === seed ? [] : [{ draw: seed }])]);
+}
+
+function refusedPrompt(error: unknown): PromptRefusal | null {
+  return failureIn(error)?.refusedPrompt ?? null;
+}
+
+/** A prompt that the server refuses for itself costs its own reply; every other failure is thrown on. */
+async function orRefusal(asked: Promise<RemoteReply>): Promise<RemoteReply> {
+  try {
+    return await asked;
+  } catch (error) {
+    const refusal = refusedPrompt(error);
+    if (refusal === null) throw error;
+    return noReply(refusal === 'content' ? 'promptContent' : 'promptLength');
+  }
 }
 
 function samplingFields({ maxTokens, temperature, topP, seed, stop }: SamplingRequest): Fields {
@@ -142,36 +180,6 @@ async function probe(
 function refusesTheWish(error: unknown): boolean {
   const status = failureIn(error)?.status ?? null;
   return status !== null && status !== 401 && status !== 403 && status !== 429;
-}
-
-interface Quirks {
-  readonly adapt: (body: Fields) => Fields;
-  /** Whether the refusal names a field that can go another way, so that asking again makes sense. */
-  readonly learn: (error: unknown, body: Fields) => boolean;
-}
-
-/** Fields that some servers refuse: newer hosted models want `max_completion_tokens`, others take no seed. */
-function createQuirks(notice: (text: string) => void): Quirks {
-  const known = { renamesMaxTokens: false, takesNoSeed: false };
-  return {
-    adapt: (body) => {
-      const { seed, max_tokens, ...rest } = body;
-      return {
-        ...rest,
-        ...(known.renamesMaxTokens ? { max_completion_tokens: max_tokens } : { max_tokens }),
-        ...(known.takesNoSeed ? {} : { seed }),
-      };
-    },
-    learn: (error, body) => {
-      const status = failureIn(error)?.status;
-      if (!(error instanceof TargetError) || (status !== 400 && status !== 422)) return false;
-      const said = error.details.got ?? '';
-      if ('max_tokens' in body && said.includes('max_completion_tokens')) return (known.renamesMaxTokens = true);
-      if (!('seed' in body) || !/\bseed\b/.test(said)) return false;
-      notice('the endpoint takes no seed: its replies cannot be drawn again, but those of this run are kept');
-      return (known.takesNoSeed = true);
-    },
-  };
 }
 
 function onceEach(tell: (text: string) => void): (text: string) => void {

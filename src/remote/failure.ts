@@ -2,6 +2,9 @@
  *  before they come here. */
 import type { TargetError } from '../base/errors.js';
 
+/** Why a server refuses one prompt and would take another. */
+export type PromptRefusal = 'content' | 'length';
+
 export class RemoteFailure extends Error {
   /** Thrown once nothing more is tried. */
   readonly error: TargetError;
@@ -10,10 +13,17 @@ export class RemoteFailure extends Error {
   readonly retryAfterMs: number | null;
   /** HTTP status; null when there was no answer. */
   readonly status: number | null;
+  /** Null when it is not the prompt that the server refuses. */
+  readonly refusedPrompt: PromptRefusal | null;
 
   constructor(
     error: TargetError,
-    options: { readonly retryable: boolean; readonly retryAfterMs?: number | null; readonly status?: number | null },
+    options: {
+      readonly retryable: boolean;
+      readonly retryAfterMs?: number | null;
+      readonly status?: number | null;
+      readonly refusedPrompt?: PromptRefusal | null;
+    },
   ) {
     super(error.message, { cause: error });
     this.name = 'RemoteFailure';
@@ -21,6 +31,7 @@ export class RemoteFailure extends Error {
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs ?? null;
     this.status = options.status ?? null;
+    this.refusedPrompt = options.refusedPrompt ?? null;
   }
 }
 

@@ -5,9 +5,10 @@
  *  JavaScript: the prompt's own could not be told from another. `echo` with `logprobs` (completions): the tokens of
  *  prompt and continuation in one list; what lies behind the prompt is cut off. */
 import { z } from 'zod';
-import { checked, parseAs, parseBody } from './answers.js';
+import { parseAnswer, parseAs } from './answerBody.js';
+import { checked } from './replyTokens.js';
 import type { PromptRequest, PromptToken } from './types.js';
-import { guessedTokens } from './usageMeter.js';
+import { countedTokens, guessedTokens } from './usageMeter.js';
 
 const entry = z.record(z.string(), z.object({ logprob: z.number(), decoded_token: z.string().nullish() })).nullable();
 const scored = z.object({ prompt_logprobs: z.array(entry).nullish() });
@@ -15,7 +16,7 @@ const vllmBody = scored.extend({ choices: z.array(scored).min(1) });
 const echoed = z.object({ tokens: z.array(z.string()), token_logprobs: z.array(z.number().nullable()) });
 const echoBody = z.object({ choices: z.array(z.object({ logprobs: echoed.nullish() })).min(1) });
 const usage = z.object({
-  usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number().nullish() }).nullish(),
+  usage: z.object({ prompt_tokens: z.unknown().optional(), completion_tokens: z.unknown().optional() }).nullish(),
 });
 
 export type ScoringDialect = 'vllm' | 'echo';
@@ -38,12 +39,15 @@ export function readPromptScores(
   request: PromptRequest,
   where: string,
 ): ReadPrompt {
-  const parsed = parseBody(body, where);
+  const parsed = parseAnswer(body, where);
   const counted = usage.safeParse(parsed).data?.usage ?? null;
   const asked = request.kind === 'text' ? request.prompt : request.messages.map(({ content }) => content).join('');
   return {
     value: dialect === 'vllm' ? readVllm(parsed, where) : readEcho(parsed, request, where),
-    tokens: { prompt: counted?.prompt_tokens ?? guessedTokens(asked), completion: counted?.completion_tokens ?? 1 },
+    tokens: {
+      prompt: countedTokens(counted?.prompt_tokens) ?? guessedTokens(asked),
+      completion: countedTokens(counted?.completion_tokens) ?? 1,
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import { ConfigError, InterruptedError, TargetError } from '../base/errors.js';
 import { failureIn, type RemoteFailure } from './failure.js';
 import { openResponseCache } from './responseCache.js';
 import { backoffMs } from './retryAfter.js';
+import { looksLikeVariable, secretFrom } from './secrets.js';
 import type { EndpointOptions, Usage } from './types.js';
 import { createUsageMeter } from './usageMeter.js';
 
@@ -85,7 +86,8 @@ export function openQuestions(options: QuestionOptions): Questions {
         if (failure === null) throw error;
         if (!failure.retryable || tried > retries) throw lastError(failure, tried);
         refuseLongWait(failure);
-        if (failure.retryAfterMs !== null)
+        // A server that asks for no wait at all, and fails all the same, is not asked at once.
+        if (failure.retryAfterMs !== null && failure.retryAfterMs > 0)
           quietUntilMs = Math.max(quietUntilMs, systemClock.monotonicMs() + failure.retryAfterMs);
         else await wait(backoffMs(tried - 1, name), signal);
       }
@@ -142,16 +144,27 @@ function refuseWhenStopped(signal: AbortSignal): void {
   if (signal.aborted) throw new InterruptedError('requests were broken off');
 }
 
-/** The key named by an environment variable; null when none is named. @throws ConfigError when the variable is empty */
+/** The key named by an environment variable; null when none is named.
+ *  @throws ConfigError, without the key, when the variable is empty or holds no key, or when a key stands in the place
+ *    of its name */
 export function keyFrom(
   name: string | null,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): string | null {
   if (name === null) return null;
-  const value = environment[name]?.trim() ?? '';
-  if (value !== '') return value;
+  const where = 'apiKeyEnv';
+  const key = secretFrom(name, environment, where);
+  if (key !== null) return key;
+  if (!looksLikeVariable(name)) {
+    throw new ConfigError('apiKeyEnv is the name of a variable, not the key', {
+      where,
+      expected: 'a name such as MY_KEY',
+      got: 'something else; it is not shown',
+      remedy: 'export MY_KEY=…, and write apiKeyEnv: MY_KEY.',
+    });
+  }
   throw new ConfigError('the environment variable for the key is empty', {
-    where: 'apiKeyEnv',
+    where,
     expected: `a key in ${name}`,
     got: environment[name] === undefined ? 'no such variable' : 'an empty text',
     remedy: `export ${name}=…, or leave apiKeyEnv away where the server wants no key.`,

@@ -14,6 +14,14 @@ export function retryAfterMs(headers: Headers): number | null {
   return Number.isNaN(date) ? null : Math.max(0, date - Date.parse(systemClock.isoNow()));
 }
 
+/** The wait that a message names in words, such as "try again in 20s"; null without one. */
+export function waitInWords(said: string): number | null {
+  const found = /(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|sec|seconds?|m|min|minutes?)\b/i.exec(said);
+  if (found === null) return null;
+  const [, amount = '', unit = ''] = found;
+  return Number(amount) * (unit === 'ms' ? 1 : unit.startsWith('m') ? 60_000 : 1000);
+}
+
 const [firstMs, longestMs] = [500, 30_000];
 
 /** Half a second, doubled with every attempt, at most 30 s; of that a share between a half and the whole, by the draws

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, TargetError } from '../base/errors.js';
-import { fillHeaders, fillTemplate, valueAt } from './template.js';
+import { environmentValues, fillTemplate, fillUrl, unfilledPlaces } from './template.js';
+import { valueAt } from './valueAt.js';
 
 describe('a body with slots', () => {
   it('holds the value itself where a text is nothing but a slot, and its text within other text', () => {
@@ -30,19 +31,44 @@ describe('a body with slots', () => {
   });
 });
 
-describe('headers', () => {
-  it('take variables of the environment, trimmed, and name what no message may show', () => {
-    const { headers, secrets } = fillHeaders(
-      { Authorization: 'Bearer {{env:KEY}}', 'X-Pair': '{{ env:KEY }}/{{env:OTHER}}', Accept: 'text/plain' },
-      { KEY: ' abc\n', OTHER: 'def' },
-    );
-    expect(headers).toEqual({ authorization: 'Bearer abc', 'x-pair': 'abc/def', accept: 'text/plain' });
-    expect(new Set(secrets)).toEqual(new Set(['abc', 'def']));
+describe('a variable of the environment', () => {
+  it('fills headers, bodies and addresses, trimmed; in an address it is percent-encoded', () => {
+    const template = { Authorization: 'Bearer {{env:KEY}}', pair: ['{{ env:KEY }}/{{env:OTHER}}', '{{text}}'] };
+    const values = environmentValues(template, { KEY: ' abc\n', OTHER: 'd/f' }, 'here');
+    expect(values).toEqual({ 'env:KEY': 'abc', 'env:OTHER': 'd/f' });
+    expect(fillTemplate(template, { ...values, text: '{{env:KEY}}' })).toEqual({
+      Authorization: 'Bearer abc',
+      pair: ['abc/d/f', '{{env:KEY}}'],
+    });
+    expect(fillUrl('http://h/x?key={{env:OTHER}}', values)).toBe('http://h/x?key=d%2Ff');
   });
 
-  it.each([{}, { KEY: '' }, { KEY: ' ' }])('are refused by name while the variable is empty: %j', (environment) => {
-    expect(() => fillHeaders({ 'X-Key': '{{env:KEY}}' }, environment)).toThrow(ConfigError);
-    expect(() => fillHeaders({ 'X-Key': '{{env:KEY}}' }, environment)).toThrow(/http\.headers\.X-Key[^]*export KEY=/);
+  it.each([{}, { KEY: '' }, { KEY: ' ' }])('is refused by name while it is empty: %j', (environment) => {
+    expect(() => environmentValues('{{env:KEY}}', environment, 'http.headers')).toThrow(ConfigError);
+    expect(() => environmentValues('{{env:KEY}}', environment, 'http.headers')).toThrow(/http\.headers[^]*export KEY=/);
+  });
+
+  it('of two lines is refused without its value', () => {
+    const refused = (): unknown => environmentValues('{{env:KEY}}', { KEY: 'first\nsecond' }, 'http.headers');
+    expect(refused).toThrow(/line break/);
+    expect(refused).not.toThrow(/first|second/);
+  });
+});
+
+describe('places that nothing fills', () => {
+  it.each([
+    [{ a: 'x {{conversation}} {{text}}' }, ['conversation']],
+    [{ a: ['{{ env:TOKEN }}', { b: '{{env:}}' }] }, ['env:…']],
+    [{ '{{text}}': 1 }, ['text']],
+    [{ a: '{{user.id}} {{user.id}}' }, ['user.id']],
+    [{ a: '{{}}' }, ['']],
+    [{ a: '{ {x}}', b: '{{text}}' }, []],
+  ])('of %j are %j', (template, places) => {
+    expect(unfilledPlaces(template, ['text'])).toEqual(places);
+  });
+
+  it('that hold a key where a name belongs are told without it', () => {
+    expect(unfilledPlaces('{{env:sk-abcdef0123456789}}', [])).toEqual(['env:…']);
   });
 });
 
@@ -52,6 +78,11 @@ describe('a path into an answer', () => {
   it('goes through objects and lists', () => {
     expect(valueAt(answer, 'choices.0.message.content', 'here')).toBe('hi');
     expect(valueAt(answer, 'choices.0.message.refusal', 'here')).toBeNull();
+  });
+
+  it('takes * for every entry of a list, and a backslash before a dot of a name', () => {
+    expect(valueAt([{ text: 'a' }, { text: 'b' }], '*.text', 'here')).toEqual(['a', 'b']);
+    expect(valueAt({ 'v1.0': { '': 'x' } }, 'v1\\.0.', 'here')).toBe('x');
   });
 
   it.each([

@@ -1,18 +1,21 @@
-/** Bodies with places to fill in, and paths into answers: how any JSON service is described in a few lines of a recipe.
- */
-import { ConfigError, TargetError } from '../base/errors.js';
+/** Bodies, headers and addresses with places to fill in, and paths into answers: how any JSON service is described in a
+ *  few lines of a recipe. {{env:NAME}} is what the environment holds: a key, which goes out and is written nowhere. */
+import { ConfigError } from '../base/errors.js';
+import { looksLikeVariable, secretFrom, shownVariable } from './secrets.js';
 
 export type TemplateValues = Readonly<Record<string, unknown>>;
 
-const place = /\{\{\s*([A-Za-z]+)\s*\}\}/g;
+const place = /\{\{\s*([A-Za-z]+|env:[A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g;
+const onlyPlace = new RegExp(`^${place.source}$`);
+const anyPlace = /\{\{([^{}]*)\}\}/g;
 
 /** A copy of `template` with every {{name}} filled in: a text that is nothing but a place becomes the value itself (a
- *  list, a number), a place within a text the value as text. */
+ *  list, a number), a place within a text the value as text. A place without a value stays as it is. */
 export function fillTemplate(template: unknown, values: TemplateValues): unknown {
   if (typeof template === 'string') {
-    const whole = /^\{\{\s*([A-Za-z]+)\s*\}\}$/.exec(template)?.[1];
-    if (whole !== undefined) return values[whole];
-    return template.replace(place, (_, name: string) => asText(values[name]));
+    const whole = onlyPlace.exec(template)?.[1];
+    if (whole !== undefined && Object.hasOwn(values, whole)) return values[whole];
+    return template.replace(place, (all, name: string) => (Object.hasOwn(values, name) ? asText(values[name]) : all));
   }
   if (Array.isArray(template)) return template.map((each) => fillTemplate(each, values));
   if (typeof template !== 'object' || template === null) return template;
@@ -23,57 +26,66 @@ function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** Header values: {{env:NAME}} becomes what the environment holds. @returns the values, and the texts that no message
- *  may show
- *  @throws ConfigError when a variable is empty */
-export function fillHeaders(
-  headers: Readonly<Record<string, string>>,
-  environment: Readonly<Record<string, string | undefined>>,
-): { readonly headers: Readonly<Record<string, string>>; readonly secrets: readonly string[] } {
-  const secrets: string[] = [];
-  const filled = Object.entries(headers).map(([name, value]) => [
-    name.toLowerCase(),
-    value.replace(/\{\{\s*env:([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g, (_, variable: string) => {
-      const found = environment[variable]?.trim() ?? '';
-      if (found === '') {
-        throw new ConfigError('an environment variable for a header is empty', {
-          where: `http.headers.${name}`,
-          expected: `a value in ${variable}`,
-          remedy: `export ${variable}=…`,
-        });
+/** The places of a template that nothing fills, in the order in which they stand, each once. Names of fields hold no
+ *  place at all.
+ *  @param known names that are filled, beside variables of the environment */
+export function unfilledPlaces(template: unknown, known: readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  const walk = (at: unknown): void => {
+    if (typeof at === 'string') {
+      for (const [, name = ''] of at.matchAll(anyPlace)) {
+        const plain = name.trim();
+        const isVariable = /^env:[A-Za-z_][A-Za-z0-9_]*$/.test(plain) && looksLikeVariable(plain.slice('env:'.length));
+        if (!isVariable && !known.includes(plain)) found.add(shownPlace(plain));
       }
-      secrets.push(found);
-      return found;
-    }),
-  ]);
-  return { headers: Object.fromEntries(filled) as Record<string, string>, secrets };
+    } else if (Array.isArray(at)) at.forEach(walk);
+    else if (typeof at === 'object' && at !== null)
+      for (const [key, each] of Object.entries(at)) {
+        for (const [, name = ''] of key.matchAll(anyPlace)) found.add(shownPlace(name.trim()));
+        walk(each);
+      }
+  };
+  walk(template);
+  return [...found];
 }
 
-/** The value at a path such as choices.0.message.content. @throws TargetError naming the step that leads nowhere */
-export function valueAt(answer: unknown, path: string, where: string): unknown {
-  let at = answer;
-  const gone: string[] = [];
-  for (const step of path.split('.')) {
-    const next: unknown =
-      typeof at === 'object' && at !== null && Object.hasOwn(at, step)
-        ? (at as Record<string, unknown>)[step]
-        : undefined;
-    gone.push(step);
-    if (next === undefined) {
-      const there =
-        typeof at === 'object' && at !== null
-          ? Array.isArray(at)
-            ? `a list of ${at.length}`
-            : Object.keys(at).slice(0, 12).join(', ')
-          : typeof at;
-      throw new TargetError('the answer has nothing at this path', {
-        where: `${where} (${gone.join('.')})`,
-        expected: path,
-        got: there === '' ? 'nothing' : there,
-        remedy: 'Correct http.reply.',
+/** A key that was put where its variable's name belongs is not shown. */
+function shownPlace(name: string): string {
+  return name.startsWith('env:') && !looksLikeVariable(name.slice('env:'.length)) ? 'env:…' : name;
+}
+
+/** The variables of the environment that a template names. */
+export function variablesOf(template: unknown): readonly string[] {
+  const text = JSON.stringify(template) ?? '';
+  return [
+    ...new Set([...text.matchAll(place)].flatMap(([, name = '']) => (name.startsWith('env:') ? [name.slice(4)] : []))),
+  ];
+}
+
+/** What the environment holds for the places {{env:NAME}} of a template, by the names of the places.
+ *  @throws ConfigError, without the value, when a variable is empty or holds no key */
+export function environmentValues(
+  template: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+  where: string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    variablesOf(template).map((variable) => {
+      const found = secretFrom(variable, environment, where);
+      if (found !== null) return [`env:${variable}`, found];
+      throw new ConfigError('an environment variable is empty', {
+        where,
+        expected: `a value in ${shownVariable(variable)}`,
+        remedy: looksLikeVariable(variable) ? `export ${variable}=…` : 'Name a variable, not the key.',
       });
-    }
-    at = next;
-  }
-  return at;
+    }),
+  );
+}
+
+/** An address with its variables filled in, percent-encoded. */
+export function fillUrl(url: string, values: Readonly<Record<string, string>>): string {
+  return url.replace(place, (all, name: string) => {
+    const value = values[name];
+    return value === undefined ? all : encodeURIComponent(value);
+  });
 }

@@ -89,16 +89,50 @@ export interface ReplyToken extends TokenLogProb {
   readonly top: readonly TokenLogProb[];
 }
 
-export interface RemoteReply {
+/** What a request for text brought. */
+export type RemoteReply = TextReply | NoReply;
+
+export interface TextReply {
+  readonly kind: 'reply';
+  /** Holds more than white space. */
   readonly text: string;
+  /** What the model thought before it replied, where the server tells it apart; null where it does not. */
+  readonly reasoning: string | null;
   readonly finishReason: 'stop' | 'length';
   /** Is null unless asked for and given. */
   readonly tokens: readonly ReplyToken[] | null;
   /** Counted by the server; null when it does not. */
   readonly completionTokens: number | null;
-  /** The provider's content filter cut or withheld the text. */
+  /** The provider's content filter cut the text. */
   readonly filtered: boolean;
 }
+
+/** The server answered as it should, but there is no text to read: nothing that a judge could call harmless. */
+export interface NoReply {
+  readonly kind: 'noReply';
+  readonly cause: NoReplyCause;
+  /** The cause in words, the same for all answers of that cause. */
+  readonly reason: string;
+}
+
+export type NoReplyCause =
+  /** The limit of tokens was used up before the reasoning ended. */
+  | 'reasoningLimit'
+  /** The answer ended with its reasoning. */
+  | 'reasoningOnly'
+  /** The limit of tokens was reached without a text, and nothing is said of reasoning. */
+  | 'emptyAtLimit'
+  | 'contentFilter'
+  | 'toolCall'
+  /** The answer's own field for refusals is filled, and its text is not. */
+  | 'refusal'
+  | 'empty'
+  /** The text has a form that cannot be read. */
+  | 'form'
+  /** The server refused this one prompt for what it says. */
+  | 'promptContent'
+  /** The server refused this one prompt for its length. */
+  | 'promptLength';
 
 /** A token of a prompt; the first has no log-probability. */
 export interface PromptToken {

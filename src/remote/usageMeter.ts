@@ -49,3 +49,9 @@ export function createUsageMeter(
 export function guessedTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
+
+/** A count as servers give it, a number or its digits; null for what is none. */
+export function countedTokens(given: unknown): number | null {
+  const count = typeof given === 'string' && /^\d+$/.test(given.trim()) ? Number(given) : given;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : null;
+}

@@ -3,7 +3,7 @@
 import { openStream, type StreamKey } from '../base/random.js';
 import type { Author, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { askAll } from '../remote/askAll.js';
-import type { Endpoint, RemoteReply, Usage } from '../remote/types.js';
+import type { Endpoint, NoReply, RemoteReply, Usage } from '../remote/types.js';
 import { dialogueMessages, dialogueText } from './formats/texts.js';
 import type { FormatKind } from './formats/format.js';
 import type { SpeakerCounts } from './localSpeaker.js';
@@ -24,18 +24,19 @@ export interface EndpointSpeakerOptions {
   readonly onScored?: () => void;
 }
 
-export interface TextAnswer {
-  readonly text: string;
-  readonly finishReason: 'stop' | 'length';
-}
+export type TextAnswer =
+  | { readonly kind: 'reply'; readonly text: string; readonly finishReason: 'stop' | 'length' }
+  | Pick<NoReply, 'kind' | 'reason'>;
 
 /** A seed for a server, from the stream of an utterance: 31 bits, which every server takes. */
 export function seedOf(stream: StreamKey): number {
   return openStream(stream).integer(2 ** 31 - 1);
 }
 
-export function textUtterance(author: Author, { text, finishReason }: TextAnswer): Utterance {
-  return { author, text, tokens: null, finishReason };
+export function textUtterance(author: Author, answer: TextAnswer): Utterance {
+  return answer.kind === 'reply'
+    ? { author, text: answer.text, tokens: null, finishReason: answer.finishReason }
+    : { author, text: '', tokens: null, finishReason: 'stop', noReply: answer.reason };
 }
 
 export interface EndpointSpeaker {
@@ -62,7 +63,7 @@ export function openEndpointSpeaker(
           });
     queries++;
     options.onReply?.();
-    if (reply.filtered) filtered++;
+    if (reply.kind === 'reply' ? reply.filtered : reply.cause === 'contentFilter') filtered++;
     return reply;
   };
   return {

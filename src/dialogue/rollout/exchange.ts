@@ -7,7 +7,18 @@ import { childKey, type StreamKey } from '../../base/random.js';
 import { invariant, present } from '../../base/invariant.js';
 import { textIndex } from '../identity.js';
 import { scoreExchanges, type ScoringOptions } from '../score.js';
-import type { Adversary, Author, Dialogue, ExchangeScore, Prompt, Reading, Target, Utterance } from '../types.js';
+import type {
+  Adversary,
+  Author,
+  Dialogue,
+  ExchangeScore,
+  Prompt,
+  Reading,
+  SpeakRequest,
+  Target,
+  TargetReply,
+  Utterance,
+} from '../types.js';
 
 /** The speakers, the judge and the reward of a rollout. */
 export interface RolloutCast extends ScoringOptions {
@@ -55,18 +66,13 @@ export async function answerUtterances(
   const spoken = stems.map(({ dialogue }, i) =>
     withTurn(dialogue, present(utterances[i], 'an utterance for each stem')),
   );
-  const answers = await cast.target.reply(
+  const answers = await askTarget(
     stems.map(({ stream, goesOn = false }, i) => ({
       dialogue: present(spoken[i], 'a dialogue for each stem'),
       stream: childKey(stream, draws.target),
       goesOn,
     })),
-  );
-  expectTurns(
-    cast.target.name,
-    'target',
-    answers.map(({ reply }) => reply),
-    stems.length,
+    cast.target,
   );
   const scores = await scoreExchanges(
     answers.map((answer, i) => {
@@ -87,6 +93,28 @@ export async function answerUtterances(
       score: present(scores[i], 'a score for each exchange'),
     };
   });
+}
+
+/** One reply per request, in order. An utterance that was not given is not answered: the target is not asked. */
+async function askTarget(requests: readonly SpeakRequest[], target: Target): Promise<readonly TargetReply[]> {
+  const unsaid = requests.map(({ dialogue }) => dialogue.turns.at(-1)?.noReply);
+  const asked = requests.filter((_, i) => unsaid[i] === undefined);
+  const answers = asked.length === 0 ? [] : await target.reply(asked);
+  expectTurns(
+    target.name,
+    'target',
+    answers.map(({ reply }) => reply),
+    asked.length,
+  );
+  let next = 0;
+  return unsaid.map((reason): TargetReply =>
+    reason === undefined
+      ? present(answers[next++], 'an answer for each request')
+      : {
+          reply: { author: 'target', text: '', tokens: null, finishReason: 'stop', noReply: `not asked (${reason})` },
+          reading: null,
+        },
+  );
 }
 
 /** Returns the stream that decides which branch is continued after the node of this stream. */

@@ -30,6 +30,7 @@ export function createPromptListAdversary({ name, utterances, prompts }: PromptL
       return requests.map(({ dialogue: { prompt, turns } }) => {
         const at = (entryNamed(prompt.id) ?? places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
         return textUtterance('adversary', {
+          kind: 'reply',
           text: present(utterances[at % utterances.length], 'an entry of the list'),
           finishReason: 'stop',
         });

@@ -34,24 +34,29 @@ export function guarded(raw: RawJudge): Judge {
     judge: async (items) => {
       const verdicts = new Array<Verdict>(items.length);
       const positions: number[] = [];
-      items.forEach(({ text }: { readonly text: unknown }, i) => {
-        if (typeof text === 'string') positions.push(i);
-        else
-          verdicts[i] = {
-            kind: 'unscored',
-            reason: `judge ${name} reads text, not ${text === null ? 'null' : typeof text}`,
-          };
+      const asked: JudgedItem[] = [];
+      items.forEach((item, i) => {
+        const reason = unreadable(item, name);
+        if (reason !== null) verdicts[i] = { kind: 'unscored', reason };
+        else {
+          positions.push(i);
+          asked.push(item);
+        }
       });
-      const scores = await scoreResiliently(
-        raw,
-        items.filter(({ text }: { readonly text: unknown }) => typeof text === 'string'),
-      );
+      const scores = await scoreResiliently(raw, asked);
       positions.forEach((i, n) => {
         verdicts[i] = toVerdict(raw, scores[n]);
       });
       return verdicts;
     },
   };
+}
+
+/** Why an item holds nothing that a judge can read, also where a program without types hands it over; null when it does
+ *  hold a text. */
+function unreadable({ text, noReply }: Partial<Record<keyof JudgedItem, unknown>>, name: string): string | null {
+  if (typeof noReply === 'string') return noReply;
+  return typeof text === 'string' ? null : `judge ${name} reads text, not ${text === null ? 'null' : typeof text}`;
 }
 
 /** The whole batch at once; after a failure each text alone, so that one bad text costs one verdict. That the run must

@@ -4,7 +4,7 @@ import type { Verdict } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { openDevice, type Device } from '../../engine/runtime/device.js';
-import type { ChatRequest, Endpoint, RemoteReply, TokenLogProb } from '../../remote/types.js';
+import type { ChatRequest, Endpoint, TextReply, TokenLogProb } from '../../remote/types.js';
 import type { JudgeDeps } from './judgeKind.js';
 import { languageModelJudge, languageModelKind } from './languageModel.js';
 import { openEndpointReader } from './languageModel/endpointReader.js';
@@ -138,8 +138,18 @@ describe('a language model on this machine as a judge of two words', () => {
 });
 
 /** An endpoint that answers by a function of what stands between the text marks. */
+const plainReply: TextReply = {
+  kind: 'reply',
+  text: '',
+  reasoning: null,
+  finishReason: 'stop',
+  tokens: null,
+  completionTokens: null,
+  filtered: false,
+};
+
 function fakeEndpoint(
-  answer: (text: string) => Partial<RemoteReply> | Error,
+  answer: (text: string) => Partial<TextReply> | Error,
 ): Endpoint & { readonly asked: readonly ChatRequest[] } {
   const asked: ChatRequest[] = [];
   const refuse = (): never => {
@@ -165,12 +175,12 @@ function fakeEndpoint(
       asked.push(request);
       const found = answer(/<text>\n([^]*?)\n<\/text>/.exec(request.messages.at(-1)?.content ?? '')?.[1] ?? '');
       if (found instanceof Error) throw found;
-      return { text: '', finishReason: 'stop', tokens: null, completionTokens: null, filtered: false, ...found };
+      return { ...plainReply, ...found };
     },
   };
 }
 
-const tokensOf = (...top: readonly (readonly [string, number])[]): NonNullable<RemoteReply['tokens']> => {
+const tokensOf = (...top: readonly (readonly [string, number])[]): NonNullable<TextReply['tokens']> => {
   const list: readonly TokenLogProb[] = top.map(([text, p]) => ({ text, logProb: Math.log(p) }));
   const [first = { text: '', logProb: 0 }] = list;
   return [{ ...first, top: list }];

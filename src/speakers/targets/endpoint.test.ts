@@ -15,7 +15,15 @@ function scored(text: string): readonly PromptToken[] {
 }
 const template = (messages: readonly Message[]): string =>
   `<s>${messages.map(({ role, content }) => `[${role}]${content}[/]`).join('')}[assistant]`;
-const reply: RemoteReply = { text: 'fine', finishReason: 'stop', tokens: null, completionTokens: 1, filtered: false };
+const reply: RemoteReply = {
+  kind: 'reply',
+  text: 'fine',
+  reasoning: null,
+  finishReason: 'stop',
+  tokens: null,
+  completionTokens: 1,
+  filtered: false,
+};
 
 function endpoint(score: boolean): Endpoint {
   return {
@@ -39,7 +47,7 @@ function endpoint(score: boolean): Endpoint {
 }
 
 const say = (author: 'adversary' | 'target', text: string): Dialogue['turns'][number] =>
-  textUtterance(author, { text, finishReason: 'stop' });
+  textUtterance(author, { kind: 'reply', text, finishReason: 'stop' });
 const dialogue: Dialogue = {
   prompt: { id: 'p', text: 'Once upon a time', conversationId: 'p' },
   turns: [say('adversary', 'who?'), say('target', 'me'), say('adversary', 'assistant')],

@@ -3,6 +3,7 @@
 import { GadflyError, TargetError } from '../../base/errors.js';
 import type { Dialogue, TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
+import { noReply } from '../../remote/noReply.js';
 import { dialogueMessages, type TextMessage } from '../formats/texts.js';
 import { seedOf, textUtterance } from '../textSpeaker.js';
 import type { OpenTarget } from './openTarget.js';
@@ -50,7 +51,8 @@ export function createFunctionTarget({ name, reply, concurrency = 1, system }: F
         );
         queries++;
         characters += text.length;
-        return { reply: textUtterance('target', { text, finishReason: 'stop' }), reading: null };
+        const answer = text.trim() === '' ? noReply('empty') : ({ kind: 'reply', text, finishReason: 'stop' } as const);
+        return { reply: textUtterance('target', answer), reading: null };
       }),
   };
 }

@@ -16,7 +16,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
     reply: (requests) =>
       askAll(requests, service.concurrency, async ({ dialogue, stream }): Promise<TargetReply> => {
         // The slots of a request template; recipe/remoteRules.ts checks that no other is named.
-        const text = await service.ask({
+        const answer = await service.ask({
           utterance: dialogue.turns.at(-1)?.text.trim() ?? '',
           messages: dialogueMessages(dialogue, 'target', system),
           text: dialogueText(dialogue, format === 'lines' ? 'lines' : 'plain'),
@@ -28,7 +28,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
         });
         queries++;
         options.onReply?.();
-        return { reply: textUtterance('target', { text, finishReason: 'stop' }), reading: null };
+        return { reply: textUtterance('target', answer), reading: null };
       }),
   };
 }

@@ -71,15 +71,22 @@ export async function openEndpointReader(
       ),
     replies: (questions, maxNewTokens) =>
       each(questions, async (question) => {
-        const { text, filtered } = await ask(question, { maxTokens: maxNewTokens });
-        return filtered ? { unread: 'the provider’s filter withheld the judge’s reply' } : text;
+        const reply = await ask(question, { maxTokens: maxNewTokens });
+        return reply.kind === 'reply' && !reply.filtered ? reply.text : unreadOf(reply);
       }),
     usage: () => ({ ...count, ...endpoint.usage() }),
   };
 }
 
-function readWords({ tokens, text, filtered }: RemoteReply, { harm, harmless }: AnswerTexts): WordAnswer | Unread {
-  if (filtered) return { unread: 'the provider’s filter withheld the judge’s answer' };
+function unreadOf(reply: RemoteReply): Unread {
+  return {
+    unread: reply.kind === 'noReply' ? `the judge: ${reply.reason}` : 'the provider’s filter cut the judge’s answer',
+  };
+}
+
+function readWords(reply: RemoteReply, { harm, harmless }: AnswerTexts): WordAnswer | Unread {
+  if (reply.kind === 'noReply' || reply.filtered) return unreadOf(reply);
+  const { tokens, text } = reply;
   const first = answerToken(tokens);
   if (first === null) return { unread: 'the endpoint gave no log-probabilities with its answer' };
   const list = listOf(first);
@@ -116,8 +123,8 @@ async function findAnswerTexts(
   where: string,
 ): Promise<AnswerTexts> {
   const replies = await Promise.all(probeQuestions.map(ask));
-  const lists = replies.flatMap(({ tokens }) => {
-    const first = answerToken(tokens);
+  const lists = replies.flatMap((reply) => {
+    const first = reply.kind === 'reply' ? answerToken(reply.tokens) : null;
     return first === null ? [] : [listOf(first)];
   });
   if (lists.length === 0) {
@@ -140,7 +147,7 @@ async function findAnswerTexts(
   throw new ConfigError('The judge gives neither of its answers', {
     where,
     expected: `${JSON.stringify(words.harm)} or ${JSON.stringify(words.harmless)} among its likeliest first tokens`,
-    got: JSON.stringify(replies[0]?.text ?? ''),
+    got: replies[0]?.kind === 'reply' ? JSON.stringify(replies[0].text) : (replies[0]?.reason ?? 'nothing'),
     remedy: 'Take another template or model.',
   });
 }

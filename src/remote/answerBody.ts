@@ -1,0 +1,121 @@
+/** From the bytes of an answer to its value: JSON with what servers put around it (a byte-order mark, blank lines,
+ *  comments that keep a connection open), or a stream of server-sent events, put together to the answer that it would
+ *  have been in one piece. */
+import { z } from 'zod';
+import { TargetError } from '../base/errors.js';
+
+/** The body as JSON. @throws TargetError */
+export function parseBody(body: string, where: string): unknown {
+  const json = withoutComments(body);
+  try {
+    return JSON.parse(json) as unknown;
+  } catch (error) {
+    const isNan = /[:[,]\s*-?(NaN|Infinity)\b/.test(json);
+    throw new TargetError('the answer is not JSON', {
+      where,
+      expected: 'one JSON document',
+      got:
+        json.trim() === ''
+          ? 'nothing'
+          : isNan
+            ? 'NaN or Infinity, which JSON does not have'
+            : JSON.stringify(json.slice(0, 120)),
+      remedy: isNan
+        ? 'The model computes NaN: check its weights and precision.'
+        : 'Check that the address is that of an API, not of a web page.',
+      cause: error,
+    });
+  }
+}
+
+/** The body of an answer of the OpenAI protocol, streamed or not. @throws TargetError */
+export function parseAnswer(body: string, where: string): unknown {
+  const events = eventsOf(body);
+  return events === null ? parseBody(body, where) : joinEvents(events.map((event) => parseBody(event, where)));
+}
+
+export function parseAs<T>(schema: z.ZodType<T>, value: unknown, { where }: { readonly where: string }): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new TargetError('an answer of another form', {
+    where,
+    expected: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'another form'}`,
+    got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
+    remedy: 'Check that the server speaks the OpenAI protocol at this address.',
+  });
+}
+
+/** Without a byte-order mark and the lines before the document that begin with a colon. */
+function withoutComments(body: string): string {
+  return body.replace(/^\uFEFF/, '').replace(/^(?:[ \t]*(?::[^\n]*)?\r?\n)+/, '');
+}
+
+/** The data of server-sent events; null for a body that is no stream. */
+function eventsOf(body: string): readonly string[] | null {
+  const text = withoutComments(body);
+  if (!/^(data|event|id|retry):/.test(text)) return null;
+  return text
+    .split(/\r?\n\r?\n/)
+    .map((event) =>
+      event
+        .split(/\r?\n/)
+        .flatMap((line) => (line.startsWith('data:') ? [line.slice('data:'.length).trimStart()] : []))
+        .join('\n'),
+    )
+    .filter((data) => data !== '' && data.trim() !== '[DONE]');
+}
+
+const textPart = z.string().nullish();
+const chunk = z.looseObject({
+  choices: z
+    .array(
+      z.looseObject({
+        index: z.number().nullish(),
+        text: textPart,
+        delta: z
+          .looseObject({
+            content: z.unknown().optional(),
+            refusal: textPart,
+            reasoning_content: textPart,
+            reasoning: textPart,
+            tool_calls: z.unknown().optional(),
+          })
+          .nullish(),
+        finish_reason: z.unknown().optional(),
+        logprobs: z.looseObject({ content: z.array(z.unknown()).nullish() }).nullish(),
+      }),
+    )
+    .nullish(),
+});
+
+/** The events of the first choice as one answer. What is no chunk (an error, the usage at the end) keeps its fields. */
+function joinEvents(events: readonly unknown[]): unknown {
+  let rest: Readonly<Record<string, unknown>> = {};
+  const message: Record<string, unknown> = {};
+  const choice: Record<string, unknown> = {};
+  const logProbs: unknown[] = [];
+  let hasChoice = false;
+  const append = (to: Record<string, unknown>, key: string, part: unknown): void => {
+    if (typeof part === 'string') to[key] = `${typeof to[key] === 'string' ? to[key] : ''}${part}`;
+    else if (part !== undefined && part !== null) to[key] = part;
+  };
+  for (const event of events) {
+    const parsed = chunk.safeParse(event);
+    if (!parsed.success) continue;
+    const { choices, ...others } = parsed.data;
+    rest = { ...rest, ...Object.fromEntries(Object.entries(others).filter(([, value]) => value != null)) };
+    const first = choices?.find(({ index }) => (index ?? 0) === 0);
+    if (first === undefined) continue;
+    hasChoice = true;
+    append(choice, 'text', first.text);
+    if (first.finish_reason != null) choice['finish_reason'] = first.finish_reason;
+    for (const [key, part] of Object.entries(first.delta ?? {})) append(message, key, part);
+    logProbs.push(...(first.logprobs?.content ?? []));
+  }
+  if (!hasChoice) return rest;
+  return {
+    ...rest,
+    choices: [{ ...choice, message, ...(logProbs.length === 0 ? {} : { logprobs: { content: logProbs } }) }],
+  };
+}
