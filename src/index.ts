@@ -93,7 +93,7 @@ export {
   createClassifierTrainer,
   type ClassifierOptions,
   type ClassifierTrainer,
-  type LabelledText,
+  type ClassifierExample,
 } from './learning/trainers/classifier.js';
 export {
   evaluateClassifier,

@@ -22,7 +22,7 @@ import { readRecords } from '../runs/recordLog.js';
 import { logPath } from '../runs/runLogs.js';
 import { readPairs } from '../stages/pairRecords.js';
 import { watchUnscored } from '../dialogue/unscored.js';
-import { formatOf, joinOf } from '../speakers/speakerOptions.js';
+import { speakerFormat, speakerJoin } from '../speakers/speakerOptions.js';
 import type { CommandContext } from './command.js';
 import { openPool } from './poolSettings.js';
 
@@ -73,9 +73,9 @@ export async function exportFailures(options: ExportOptions, context: CommandCon
   });
   const failures = found.slice(0, limit);
   if (failures.length < found.length) leftOut.set('over --limit', found.length - failures.length);
-  const format = formatOf(recipe.target);
+  const format = speakerFormat(recipe.target);
   const { system } = recipe.target;
-  const style: RowStyle = { format, join: joinOf(recipe.target), ...(system === undefined ? {} : { system }) };
+  const style: RowStyle = { format, join: speakerJoin(recipe.target), ...(system === undefined ? {} : { system }) };
   const mended = failures.length === 0 ? [] : await answer(failures, style, options, context, leaveOut);
   const form = options.form ?? (format === 'chat' ? 'chat' : 'text');
   const rows =

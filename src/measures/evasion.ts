@@ -5,7 +5,7 @@
  *
  *  A rule is a stated approximation, not a judgement: a refusal in other words passes, and "I'm sorry, but" counts
  *  whatever follows. */
-import { wordsOf } from '../stats/diversity.js';
+import { splitWords } from '../stats/diversity.js';
 
 /** Asked in this order; the first that holds names the evasion. */
 export const evasionRules = {
@@ -165,7 +165,7 @@ function isEcho({ reply, utterance }: Answer): boolean {
 }
 
 function spokenWords(text: string): readonly string[] {
-  return wordsOf(text).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  return splitWords(text).filter((word) => /[\p{L}\p{N}]/u.test(word));
 }
 
 function triples(words: readonly string[]): readonly string[] {

@@ -29,6 +29,6 @@ export async function readReplies(
 }
 
 /** The `keep` likeliest by nats per token, the likeliest first: sums would prefer the shortest. */
-export function likeliest(replies: readonly Utterance[], keep: number): readonly Utterance[] {
+export function likeliestReplies(replies: readonly Utterance[], keep: number): readonly Utterance[] {
   return replies.toSorted((a, b) => meanLogProb(b) - meanLogProb(a)).slice(0, keep);
 }

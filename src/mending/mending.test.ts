@@ -13,7 +13,7 @@ import { withAddedTokens } from '../engine/text/addedTokens.js';
 import { type Candidate, pickReplies, sampleReplies } from './candidates.js';
 import { controlToken } from './control.js';
 import { type AnsweredTurn, splitTurns } from './dialogues.js';
-import { likeliest, readReplies } from './knownReplies.js';
+import { likeliestReplies, readReplies } from './knownReplies.js';
 import { mendSpeaker } from './mendSpeaker.js';
 import { toMendPair, withReference } from './pairs.js';
 import { twinExamples } from './twin.js';
@@ -285,7 +285,7 @@ describe('examples and pairs', () => {
       candidate('a long and likely one', 0, -0.5),
       candidate('odd', 0, -3),
     ].map(({ reply }) => reply);
-    expect(likeliest(replies, 2).map(({ text }) => text)).toEqual(['a long and likely one', 'short']);
+    expect(likeliestReplies(replies, 2).map(({ text }) => text)).toEqual(['a long and likely one', 'short']);
   });
 
   it('where the twin says nothing worse, the rejected reply stands for the toxic one', async () => {

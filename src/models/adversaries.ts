@@ -9,7 +9,7 @@ import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
 import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
-import { formatOf, speakerOptions } from '../speakers/speakerOptions.js';
+import { speakerFormat, speakerOptions } from '../speakers/speakerOptions.js';
 import { createLocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import { borrowed, type Handle, onHandle, owned, ownedModel } from './handle.js';
@@ -18,7 +18,7 @@ import { readProduct } from './products.js';
 import { openPromptList, openRemoteAdversary, openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
 import type { Targets } from './targets.js';
 
-export interface AdversaryOptions {
+export interface AdversaryToOpen {
   readonly name: string;
   /** A model folder with its weights; default: the recipe's adversary. */
   readonly folder?: string;
@@ -39,7 +39,7 @@ export interface AdversaryParts {
  *  same model. */
 export async function openAdversary(
   parts: AdversaryParts,
-  { name, folder, trainable }: AdversaryOptions,
+  { name, folder, trainable }: AdversaryToOpen,
 ): Promise<Handle<LanguageModelAdversary>> {
   const { recipe, source } = parts;
   const { lora } = recipe.adversary;
@@ -90,7 +90,7 @@ async function openAdapted(
 /** Opens a frozen adversary of any kind, for a row of an evaluation. */
 export async function openFrozenAdversary(
   parts: AdversaryParts,
-  { name, folder }: Omit<AdversaryOptions, 'trainable'>,
+  { name, folder }: Omit<AdversaryToOpen, 'trainable'>,
 ): Promise<Handle<OpenAdversary>> {
   const { recipe, requests } = parts;
   const product = folder === undefined ? null : readProduct(folder);
@@ -120,7 +120,7 @@ export async function openTeacher(
     open === null
       ? ownedModel(await source.openModel(speaker.model, { trainable: false, name: speaker.model }))
       : borrowed(open);
-  const { format = formatOf(recipe.target) } = speaker;
+  const { format = speakerFormat(recipe.target) } = speaker;
   return onHandle(model, (each) =>
     createLocalTarget(each, {
       ...speakerOptions({ ...speaker, format }),

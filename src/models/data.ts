@@ -30,7 +30,7 @@ export interface DataOptions {
 }
 
 /** Reads the prompt sets of a recipe; a set that it does not name is empty. @throws ConfigError, FormatError from the data sets */
-export async function readPrompts(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
+export async function readPromptSets(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
   const { filter, maxTurns, format } = options;
   const how: LoadOptions = {
     turnSeparator: data.turnSeparator,

@@ -13,10 +13,10 @@ import { openingsOf } from '../speakers/adversaries/promptList.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { JudgeOptions } from '../speakers/judges/options.js';
 import type { SpeakerOptions } from '../speakers/options.js';
-import { formatOf, joinOf } from '../speakers/speakerOptions.js';
+import { speakerFormat, speakerJoin } from '../speakers/speakerOptions.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import {
-  type AdversaryOptions,
+  type AdversaryToOpen,
   type AdversaryParts,
   openAdversary,
   openFrozenAdversary,
@@ -28,7 +28,7 @@ import {
   type PromptSets,
   readPreferencePairs,
   readPromptList,
-  readPrompts,
+  readPromptSets,
   readToxicContinuations,
   type ToxicQuery,
 } from './data.js';
@@ -69,9 +69,9 @@ export interface ModelPool
    *  this one. */
   readonly withTarget: (mended: MendedTarget) => ModelPool;
   /** Opens a language-model adversary: the recipe's, or one with the weights of a model folder. */
-  readonly openAdversary: (options: AdversaryOptions) => Promise<Handle<LanguageModelAdversary>>;
+  readonly openAdversary: (options: AdversaryToOpen) => Promise<Handle<LanguageModelAdversary>>;
   /** Opens a frozen adversary of any kind, for a row of an evaluation. */
-  readonly openRow: (options: Omit<AdversaryOptions, 'trainable'>) => Promise<Handle<OpenAdversary>>;
+  readonly openRow: (options: Omit<AdversaryToOpen, 'trainable'>) => Promise<Handle<OpenAdversary>>;
   /** Opens a frozen model that answers in the target's place. */
   readonly openTeacher: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
   /** Returns the behaviour policy of training rollouts: a speaker on the adversary's weights with a sampler of its own, in
@@ -138,7 +138,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     targetIsLocal: targets.targetIsLocal,
     rolloutTarget: targets.rolloutTarget,
     withTarget: ({ name, folder: model }) => {
-      const around = { ...recipe, target: { ...recipe.target, model, format: formatOf(recipe.target) } };
+      const around = { ...recipe, target: { ...recipe.target, model, format: speakerFormat(recipe.target) } };
       const mended = openTargets({
         recipe: around,
         source,
@@ -158,7 +158,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     prompts,
     toxicContinuations,
     preferences,
-    join: joinOf(recipe.target),
+    join: speakerJoin(recipe.target),
     close,
   };
 }
@@ -188,7 +188,7 @@ function openData(
     locate,
     judge: await judge(recipe.judge),
     maxUnscored: recipe.judge.maxUnscored,
-    turnSeparator: formatOf(recipe.target) === 'lines' ? '\n' : ' ',
+    turnSeparator: speakerFormat(recipe.target) === 'lines' ? '\n' : ' ',
     seed: recipe.seed,
     note,
   });
@@ -197,7 +197,7 @@ function openData(
     prompts: once(async (): Promise<PromptSets> => {
       const { data, test } = recipe.prompts;
       if (listed === null || (data ?? test) !== undefined)
-        return spending.uncounted(async () => readPrompts(recipe.prompts, await options()));
+        return spending.uncounted(async () => readPromptSets(recipe.prompts, await options()));
       return { train: [], dev: [], test: openingsOf(await promptList()) };
     }),
     toxicContinuations: (query) => spending.uncounted(async () => readToxicContinuations(query, await options())),

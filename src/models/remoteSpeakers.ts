@@ -14,7 +14,7 @@ import { openEndpointTarget } from '../speakers/targets/endpoint.js';
 import { createHttpTarget } from '../speakers/targets/http.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import type { EndpointSpeakerOptions } from '../speakers/textSpeaker.js';
-import { formatOf } from '../speakers/speakerOptions.js';
+import { speakerFormat } from '../speakers/speakerOptions.js';
 
 /** Settings that all remote requests of a run share. */
 export interface RequestOptions {
@@ -165,7 +165,7 @@ function textOptions(speaker: SpeakerOptions, spending: Spending, role: SpeakerR
   const { model, maxNewTokens, temperature, topP, system } = speaker;
   return {
     name: model,
-    format: formatOf(speaker),
+    format: speakerFormat(speaker),
     maxNewTokens,
     temperature,
     topP,

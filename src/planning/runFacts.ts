@@ -13,7 +13,7 @@ import { type Recipe, recipeStages } from '../recipe/recipe.js';
 import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
-import { formatOf } from '../speakers/speakerOptions.js';
+import { speakerFormat } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from './timeEstimate.js';
 import type { SpeakerLengths, DemonstrationLengths } from '../speakers/work.js';
 import type { WorkloadFacts } from './workload.js';
@@ -172,7 +172,7 @@ async function ruler({ path }: ModelFacts, options: SpeakerOptions, role: Author
   }
   return withCheckpoint(path, async (checkpoint) => {
     const tokenizer = tokenizerOf(checkpoint);
-    const format = openFormat(formatOf(options), {
+    const format = openFormat(speakerFormat(options), {
       role,
       tokenizer,
       chatTemplate:
@@ -207,7 +207,7 @@ function lengthsOf(
 
 /** Lengths of one format say nothing of another. */
 function measuredIn({ utterances }: ModelRates, options: SpeakerOptions, side: Author): boolean {
-  return utterances.format === formatOf(options) && utterances[side].length > 0;
+  return utterances.format === speakerFormat(options) && utterances[side].length > 0;
 }
 
 async function demonstrationLengths(

@@ -9,10 +9,10 @@ import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
 import { eventStream } from './eventStream.js';
-import { commonFields, parseFields, requireServedModel, samplingOf, seedOf, usageOf } from './requestFields.js';
+import { commonFields, parseFields, requireServedModel, samplingOf, requestSeed, usageOf } from './requestFields.js';
 import type { QueuedRow } from './rowQueue.js';
 import { createdAt, type ServedModel } from './served.js';
-import { chatLogProbs, likeliest, promptLogProbs } from './tokenReport.js';
+import { chatLogProbs, keepAlternatives, promptLogProbs } from './tokenReport.js';
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const message = z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(part)]).nullish() });
@@ -47,7 +47,7 @@ function rowsOf({ model, defaultMaxTokens }: ServedModel, fields: ChatFields): r
   const ids = conversationIds(model, fields);
   const maxTokens = fields.max_completion_tokens ?? fields.max_tokens ?? null;
   const sampling = samplingOf(model, fields, { promptTokens: ids.length, maxTokens, defaultMaxTokens });
-  const seed = seedOf(fields);
+  const seed = requestSeed(fields);
   const scoresPrompt = fields.prompt_logprobs !== null && fields.prompt_logprobs !== undefined;
   const alternatives = Math.max(fields.logprobs === true ? (fields.top_logprobs ?? 0) : 0, fields.prompt_logprobs ?? 0);
   return Array.from({ length: fields.n ?? 1 }, (_, k) => ({
@@ -131,7 +131,8 @@ async function whole(
     choices: ended.map(({ index, text, tokens, finishReason, generated }) => ({
       index,
       message: { role: 'assistant', content: text, refusal: null },
-      logprobs: fields.logprobs === true ? chatLogProbs(tokenizer, likeliest(tokens, fields.top_logprobs ?? 0)) : null,
+      logprobs:
+        fields.logprobs === true ? chatLogProbs(tokenizer, keepAlternatives(tokens, fields.top_logprobs ?? 0)) : null,
       finish_reason: finishReason,
       ...(fields.return_token_ids === true ? { token_ids: generated } : {}),
     })),
@@ -141,7 +142,7 @@ async function whole(
     ),
     ...(first?.prompt == null
       ? {}
-      : { prompt_logprobs: promptLogProbs(tokenizer, likeliest(first.prompt, fields.prompt_logprobs ?? 0)) }),
+      : { prompt_logprobs: promptLogProbs(tokenizer, keepAlternatives(first.prompt, fields.prompt_logprobs ?? 0)) }),
     ...(fields.return_token_ids === true ? { prompt_token_ids: promptIds } : {}),
   };
 }
@@ -166,13 +167,13 @@ async function* chunks(
     const { index, text, tokens, finishReason, prompt } = delta;
     const logprobs =
       fields.logprobs === true && tokens.length > 0
-        ? chatLogProbs(tokenizer, likeliest(tokens, fields.top_logprobs ?? 0))
+        ? chatLogProbs(tokenizer, keepAlternatives(tokens, fields.top_logprobs ?? 0))
         : null;
     if (!generated.has(index)) {
       const scored =
         prompt === null
           ? {}
-          : { prompt_logprobs: promptLogProbs(tokenizer, likeliest(prompt, fields.prompt_logprobs ?? 0)) };
+          : { prompt_logprobs: promptLogProbs(tokenizer, keepAlternatives(prompt, fields.prompt_logprobs ?? 0)) };
       yield {
         ...chunk([{ index, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }]),
         ...scored,

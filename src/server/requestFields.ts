@@ -147,7 +147,7 @@ export function samplingOf(
 }
 
 /** Without a seed every request draws anew: the one place where the operating system is asked for chance. */
-export function seedOf({ seed }: CommonFields): number {
+export function requestSeed({ seed }: CommonFields): number {
   return seed ?? randomInt(2 ** 31);
 }
 

@@ -7,10 +7,10 @@ import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
 import { eventStream } from './eventStream.js';
-import { commonFields, parseFields, requireServedModel, samplingOf, seedOf, usageOf } from './requestFields.js';
+import { commonFields, parseFields, requireServedModel, samplingOf, requestSeed, usageOf } from './requestFields.js';
 import type { QueuedRow } from './rowQueue.js';
 import { createdAt, maxRowsPerRequest, type ServedModel } from './served.js';
-import { characters, completionLogProbs, likeliest, promptLogProbs } from './tokenReport.js';
+import { characters, completionLogProbs, keepAlternatives, promptLogProbs } from './tokenReport.js';
 
 const ids = z.array(z.int().min(0)).min(1);
 
@@ -64,7 +64,7 @@ function prepare({ model }: ServedModel, fields: CompletionFields): readonly Pre
   const n = fields.n ?? 1;
   if (prompts.length * n > maxRowsPerRequest)
     throw badRequest(`at most ${maxRowsPerRequest} sequences a request: prompts × n`, 'prompt');
-  const seed = seedOf(fields);
+  const seed = requestSeed(fields);
   const { logprobs, prompt_logprobs: ofPrompt } = fields;
   const scoresPrompt = (fields.echo === true && isGiven(logprobs)) || isGiven(ofPrompt);
   if (fields.max_tokens === 0 && fields.echo !== true && !scoresPrompt) {
@@ -133,10 +133,12 @@ function choiceOf(
   return {
     index,
     text: (echoed ? promptText(fields, prepared, index, tokenizer) : '') + text,
-    logprobs: isGiven(logprobs) ? completionLogProbs(tokenizer, likeliest(reported, logprobs), offset ?? 0) : null,
+    logprobs: isGiven(logprobs)
+      ? completionLogProbs(tokenizer, keepAlternatives(reported, logprobs), offset ?? 0)
+      : null,
     finish_reason: finishReason,
     ...(prompt !== null && isGiven(ofPrompt)
-      ? { prompt_logprobs: promptLogProbs(tokenizer, likeliest(prompt, ofPrompt)) }
+      ? { prompt_logprobs: promptLogProbs(tokenizer, keepAlternatives(prompt, ofPrompt)) }
       : {}),
     ...(fields.return_token_ids === true ? { token_ids: generated, prompt_token_ids: promptIds } : {}),
   };

@@ -78,7 +78,7 @@ export function characters({ tokenBytes, specialIds }: Spelling, id: number): nu
 }
 
 /** The tokens with the first few of the alternatives that their row was asked for. */
-export function likeliest(tokens: readonly ReportedToken[], count: number): readonly ReportedToken[] {
+export function keepAlternatives(tokens: readonly ReportedToken[], count: number): readonly ReportedToken[] {
   return tokens.map((token) => {
     const { alternatives } = token;
     if (alternatives === null) return token;

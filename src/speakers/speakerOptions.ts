@@ -5,15 +5,15 @@ import type { FormatKind } from './formats/format.js';
 import type { LocalSpeakerOptions } from './localSpeaker.js';
 
 /** The organism speaks in lines, endpoints in chats, everything else in running text. */
-export function formatOf({ model, format }: Pick<SpeakerOptions, 'model' | 'format'>): FormatKind {
+export function speakerFormat({ model, format }: Pick<SpeakerOptions, 'model' | 'format'>): FormatKind {
   if (format !== undefined) return format;
   const kind = speakerKind(model);
   return kind === 'openai' || kind === 'http' ? 'chat' : /^organism(:|$)/.test(model) ? 'lines' : 'plain';
 }
 
 /** How the turns of a dialogue read together. */
-export function joinOf(speaker: Pick<SpeakerOptions, 'model' | 'format'>): JoinTurns {
-  return formatOf(speaker) === 'lines' ? joinLines : joinPlain;
+export function speakerJoin(speaker: Pick<SpeakerOptions, 'model' | 'format'>): JoinTurns {
+  return speakerFormat(speaker) === 'lines' ? joinLines : joinPlain;
 }
 
 export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
@@ -31,7 +31,7 @@ export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
   } = speaker;
   return {
     name: model,
-    format: formatOf(speaker),
+    format: speakerFormat(speaker),
     sampling: { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty },
     maxContextTokens,
     ...(system === undefined ? {} : { system }),

@@ -29,7 +29,7 @@ export type TextAnswer =
   | Pick<NoReply, 'kind' | 'reason'>;
 
 /** A seed for a server, from the stream of an utterance: 31 bits, which every server takes. */
-export function seedOf(stream: StreamKey): number {
+export function streamSeed(stream: StreamKey): number {
   return openStream(stream).integer(2 ** 31 - 1);
 }
 
@@ -52,7 +52,7 @@ export function openEndpointSpeaker(
   const { format, maxNewTokens: maxTokens, temperature, topP, system } = options;
   let [queries, filtered] = [0, 0];
   const ask = async ({ dialogue, stream }: SpeakRequest): Promise<RemoteReply> => {
-    const sampling = { maxTokens, temperature, topP, seed: seedOf(stream) };
+    const sampling = { maxTokens, temperature, topP, seed: streamSeed(stream) };
     const reply =
       format === 'chat'
         ? await endpoint.chat({ ...sampling, messages: dialogueMessages(dialogue, author, system) })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { distinctShare, duplicateShare, selfBleu, wordsOf } from './diversity.js';
+import { distinctShare, duplicateShare, selfBleu, splitWords } from './diversity.js';
 
 interface Case {
   readonly order: number;
@@ -50,7 +50,7 @@ describe('distinct n-grams and duplicates', () => {
   });
 
   it('split words with accents, apostrophes and other scripts whole', () => {
-    expect(wordsOf("Don't stop, naïve cafe\u0301 日本!")).toEqual([
+    expect(splitWords("Don't stop, naïve cafe\u0301 日本!")).toEqual([
       "don't",
       'stop',
       ',',

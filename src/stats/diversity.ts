@@ -4,7 +4,7 @@ import { invariant, present } from '../base/invariant.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 
 /** Lower-case words and single punctuation marks; apostrophes stay inside words. */
-export function wordsOf(text: string): readonly string[] {
+export function splitWords(text: string): readonly string[] {
   return text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}\p{N}]+)*|[^\s\p{L}\p{M}\p{N}]/gu) ?? [];
 }
 
@@ -14,7 +14,7 @@ export function distinctShare(texts: readonly string[], n: number): number | nul
   const seen = new Set<string>();
   let total = 0;
   for (const text of texts) {
-    for (const gram of ngramsOf(wordsOf(text), n)) {
+    for (const gram of ngramsOf(splitWords(text), n)) {
       seen.add(gram);
       total++;
     }
@@ -25,7 +25,7 @@ export function distinctShare(texts: readonly string[], n: number): number | nul
 /** Share of texts that repeat an earlier one, by their words; null for no texts. */
 export function duplicateShare(texts: readonly string[]): number | null {
   if (texts.length === 0) return null;
-  const different = new Set(texts.map((text) => wordsOf(text).join(' ')));
+  const different = new Set(texts.map((text) => splitWords(text).join(' ')));
   return 1 - different.size / texts.length;
 }
 
@@ -37,7 +37,7 @@ export function duplicateShare(texts: readonly string[]): number | null {
 export function selfBleu(texts: readonly string[], maxOrder = 4): readonly number[] {
   invariant(Number.isInteger(maxOrder) && maxOrder >= 1, 'n-grams have n ≥ 1');
   if (texts.length < 2) return [];
-  const words = texts.map(wordsOf);
+  const words = texts.map(splitWords);
   const orders = Array.from({ length: maxOrder }, (_, i) => i + 1);
   const counts = orders.map((n) => words.map((row) => countsOf(ngramsOf(row, n))));
   const highest = counts.map(highestCounts);

@@ -4,7 +4,7 @@
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 import { wilson } from './wilson.js';
 
-export interface Metric<Row> {
+export interface MetricOf<Row> {
   readonly unit: string;
   /** Returns null if the row has no such value. */
   readonly value: (row: Row) => number | null;
@@ -12,7 +12,7 @@ export interface Metric<Row> {
   readonly isRate?: boolean;
 }
 
-export type MetricTable<Row, Name extends string = string> = Readonly<Record<Name, Metric<Row>>>;
+export type MetricTable<Row, Name extends string = string> = Readonly<Record<Name, MetricOf<Row>>>;
 
 /** Rows of a prompt, one list per prompt. */
 type ByPrompt<T> = readonly (readonly T[])[];
@@ -35,7 +35,7 @@ export interface MetricSummaries {
 
 export function createMetricSummaries(options: BootstrapOptions): MetricSummaries {
   const bootstrap = createBootstrap(options);
-  const valuesOf = <Row>(rowsByPrompt: ByPrompt<Row>, { value }: Metric<Row>): ByPrompt<number | null> =>
+  const valuesOf = <Row>(rowsByPrompt: ByPrompt<Row>, { value }: MetricOf<Row>): ByPrompt<number | null> =>
     rowsByPrompt.map((rows) => rows.map(value));
   return {
     summarise: (table, rowsByPrompt) =>
@@ -55,9 +55,9 @@ export function createMetricSummaries(options: BootstrapOptions): MetricSummarie
 
 function mapTable<Row, Name extends string>(
   table: MetricTable<Row, Name>,
-  each: (metric: Metric<Row>) => Summary,
+  each: (metric: MetricOf<Row>) => Summary,
 ): Readonly<Record<Name, Summary>> {
-  const entries = Object.entries<Metric<Row>>(table).map(([name, metric]) => [name, each(metric)] as const);
+  const entries = Object.entries<MetricOf<Row>>(table).map(([name, metric]) => [name, each(metric)] as const);
   return Object.fromEntries(entries) as Record<Name, Summary>; // Same keys as the table.
 }
 

@@ -1,5 +1,5 @@
 /** How much work the attack `ipo` is, counted before it runs. */
-import { formatOf } from '../../speakers/speakerOptions.js';
+import { speakerFormat } from '../../speakers/speakerOptions.js';
 import {
   callOf,
   contextLength,
@@ -173,7 +173,7 @@ function shareComputed(facts: AttackLengths, growth: number): number {
   const { reference, adversary, target } = facts.speakers;
   const isTarget = (reference ?? adversary.model) === target.model && adversary.model === target.model;
   if (target.precision !== 'f32') return 1;
-  if (!isTarget || formatOf(adversary) !== formatOf(target) || formatOf(target) === 'chat') return 1;
+  if (!isTarget || speakerFormat(adversary) !== speakerFormat(target) || speakerFormat(target) === 'chat') return 1;
   const { prompts, maxContext } = facts.target;
   return prompts.train.length === 0
     ? 0

@@ -19,12 +19,12 @@ export const benchCommand: CommandDefinition = {
     const { localModelPath, openCommandDevice } = await import('../openModel.js');
     const { measureRates } = await import('../../planning/measureRates.js');
     const { loadPrompts } = await import('../../dialogue/datasets/loadDataset.js');
-    const { formatOf } = await import('../../speakers/speakerOptions.js');
+    const { speakerFormat } = await import('../../speakers/speakerOptions.js');
     const { assetPath } = await import('../../base/packageRoot.js');
     const { rateKey } = await import('../../planning/rates.js');
     const { globals, progress, terminal } = context;
     const path = await localModelPath(name, context, 'bench');
-    const format = formatOf({ model: name });
+    const format = speakerFormat({ model: name });
     const openers =
       format === 'lines' ? assetPath('organism', 'prompts.json') : assetPath('prompts', 'everyday-openers.json');
     const { items: prompts } = await loadPrompts(openers);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, FormatError } from '../../base/errors.js';
 import { datasetFormats, type DatasetFormatName } from './all.js';
 import { loadContinuations, loadPrompts, middleGap } from './loadDataset.js';
-import { formatOf } from './probe.js';
+import { chooseFormat } from './probe.js';
 import { datasetSamples } from '../testing/datasetSamples.js';
 
 let root = '';
@@ -36,7 +36,7 @@ describe.each(names)('data set format %s', (name) => {
 
   it('is recognised by its content and read in order', async () => {
     const path = join(folderOf(sample.files), sample.open);
-    expect(await formatOf(path, null)).toBe(name);
+    expect(await chooseFormat(path, null)).toBe(name);
     const { items, format } = await loadPrompts(path);
     expect(format).toBe(name);
     expect(items.map(({ text }) => text)).toEqual(sample.texts);
@@ -91,7 +91,7 @@ describe('recognition', () => {
   });
 
   it('reads JSON lines in a .json file and gzip files as what they hold', async () => {
-    expect(await formatOf(fileOf('dev.json', jsonl({ text: 'a' }, { text: 'b' })), null)).toBe('json-lines');
+    expect(await chooseFormat(fileOf('dev.json', jsonl({ text: 'a' }, { text: 'b' })), null)).toBe('json-lines');
     const path = fileOf('prompts.jsonl.gz', gzipSync(jsonl('a', 'b')));
     expect((await loadPrompts(path)).items.map(({ text }) => text)).toEqual(['a', 'b']);
     await expect(loadPrompts(fileOf('cut.jsonl.gz', gzipSync(jsonl('a', 'b')).subarray(0, 15)))).rejects.toThrow(

@@ -5,7 +5,7 @@ import type { Prompt, ToxicContinuation } from '../types.js';
 import { datasetFormats, type DatasetFormatName } from './all.js';
 import { cleanText } from './clean.js';
 import type { DatasetFormat, DatasetRow, FileNote } from './format.js';
-import { formatOf } from './probe.js';
+import { chooseFormat } from './probe.js';
 
 export interface LoadOptions {
   /** A name of `datasetFormats`; default: recognised from the file. */
@@ -61,7 +61,7 @@ async function load<Item>(
   choose: (row: DatasetRow) => Choice<Item>,
 ): Promise<Loaded<Item>> {
   const { maxTurns = 2, turnSeparator = ' ', limit = Infinity } = options;
-  const name = await formatOf(path, options.format ?? null);
+  const name = await chooseFormat(path, options.format ?? null);
   const format: DatasetFormat = datasetFormats[name];
   const dropped: Record<string, number> = {};
   const drop = (reason: string): void => {

@@ -10,7 +10,7 @@ import { containerOf, extensionOf, readRows } from './rows.js';
 /** Returns the name of the format of a data set.
  *  @param format the name that the user gives; null recognises the format from the path
  *  @throws ConfigError when the path does not exist, is empty, or no format recognises it */
-export async function formatOf(path: string, format: string | null): Promise<DatasetFormatName> {
+export async function chooseFormat(path: string, format: string | null): Promise<DatasetFormatName> {
   const probe = await probePath(path);
   if (format !== null) {
     if (isFormatName(format)) return format;

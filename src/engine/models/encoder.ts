@@ -27,10 +27,10 @@ export interface EncoderConfig extends ModelConfig {
 export interface EncoderNames {
   /** Holds word_embeddings, position_embeddings, token_type_embeddings and LayerNorm. */
   readonly embeddings: string;
-  readonly layer: (index: number) => LayerNames;
+  readonly layer: (index: number) => EncoderLayerNames;
 }
 
-export interface LayerNames {
+export interface EncoderLayerNames {
   readonly query: string;
   readonly key: string;
   readonly value: string;

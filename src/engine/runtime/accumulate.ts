@@ -13,7 +13,7 @@ import type { MemoryPool, Region } from './memoryPool.js';
 import type { HostTensors, TensorSpec } from './protocol.js';
 import { ortTensor } from './ortTensor.js';
 import { allocateOutput, bindFeeds, runProgramInPlace, symbolSizes, type ResidentProgram } from './residentProgram.js';
-import { tensorOf, viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
+import { residentTensor, viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
 
 type OutputRole =
   | { readonly kind: 'dense'; readonly target: string }
@@ -79,7 +79,7 @@ export async function accumulate(
 }
 
 function denseTarget(gradients: ResidentStore, name: string, spec: TensorSpec): ResidentTensor {
-  const target = tensorOf(gradients, name);
+  const target = residentTensor(gradients, name);
   if (spec.shape.join() !== target.shape.join()) {
     throw new ShapeError('a gradient does not fit its place', {
       where: spec.name,
@@ -129,7 +129,7 @@ function scatterRows(
       (other) => other.role.kind === 'rows' && other.role.part === 'ids' && other.role.group === role.group,
     );
     addRows(
-      tensorOf(gradients, role.target),
+      residentTensor(gradients, role.target),
       present(ids, `rows of ${role.group} come with ids`).host.data as BigInt64Array,
       host,
     );

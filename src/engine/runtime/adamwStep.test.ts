@@ -8,7 +8,7 @@ import {
   fillStore,
   readFlat,
   viewOf,
-  tensorOf,
+  residentTensor,
   writeTensor,
   type ResidentStore,
 } from './residentStore.js';
@@ -57,7 +57,7 @@ function write(store: ResidentStore, values: Named): void {
 
 function expectClose(store: ResidentStore, expected: Named): void {
   for (const [name, data] of Object.entries(expected)) {
-    viewOf(tensorOf(store, name)).forEach((value, index) => {
+    viewOf(residentTensor(store, name)).forEach((value, index) => {
       const want = data[index] ?? NaN;
       // Single precision, rounded in another order for fused operations of torch.
       expect(Math.abs(value - want)).toBeLessThanOrEqual(2e-6 * Math.max(Math.abs(want), 0.05));
@@ -133,7 +133,7 @@ describe('AdamW', () => {
     fillStore(parameters, 1);
     fillStore(gradients, 1);
     adamwStep({ parameters, gradients, firstMoment, secondMoment }, plain);
-    expect(viewOf(tensorOf(parameters, 'matrix')).every((value) => value === 1)).toBe(true);
-    expect(viewOf(tensorOf(parameters, 'bias')).every((value) => Math.abs(value - 0.9) < 1e-6)).toBe(true);
+    expect(viewOf(residentTensor(parameters, 'matrix')).every((value) => value === 1)).toBe(true);
+    expect(viewOf(residentTensor(parameters, 'bias')).every((value) => Math.abs(value - 0.9) < 1e-6)).toBe(true);
   });
 });

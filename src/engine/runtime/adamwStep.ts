@@ -3,7 +3,7 @@ import { EnvironmentError, ShapeError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { adamwCoefficients, clipFactor, type AdamwCoefficients, type AdamwRates } from './adamwCoefficients.js';
 import { kernelsOver } from './kernels.js';
-import { tensorOf, viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
+import { residentTensor, viewOf, type ResidentStore, type ResidentTensor } from './residentStore.js';
 
 export interface AdamwStep extends AdamwRates {
   /** Names whose weights decay. */
@@ -61,10 +61,10 @@ export function adamwStep(stores: AdamwStores<ResidentStore>, step: AdamwStep): 
 function matchStores({ parameters, gradients, firstMoment, secondMoment }: AdamwStores<ResidentStore>): Quartet[] {
   return [...gradients.tensors.values()].map((gradient): Quartet => {
     const quartet = [
-      tensorOf(parameters, gradient.name),
+      residentTensor(parameters, gradient.name),
       gradient,
-      tensorOf(firstMoment, gradient.name),
-      tensorOf(secondMoment, gradient.name),
+      residentTensor(firstMoment, gradient.name),
+      residentTensor(secondMoment, gradient.name),
     ] as const;
     for (const { shape } of quartet) {
       if (shape.join() !== gradient.shape.join()) {

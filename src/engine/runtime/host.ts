@@ -15,7 +15,7 @@ import {
   fillStore,
   hashStore,
   readFlat,
-  tensorOf,
+  residentTensor,
   viewOf,
   writeFlat,
   writeTensor,
@@ -68,7 +68,7 @@ export const handlers: Handlers = {
     writeTensor(storeOf(host, storeId), name, data);
     return null;
   },
-  read: (host, { storeId, name }) => viewOf(tensorOf(storeOf(host, storeId), name)).slice(),
+  read: (host, { storeId, name }) => viewOf(residentTensor(storeOf(host, storeId), name)).slice(),
   writeAll(host, { storeId, data }) {
     forgetContexts(host, storeId);
     writeFlat(storeOf(host, storeId), data);

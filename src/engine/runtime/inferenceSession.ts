@@ -38,7 +38,7 @@ export function beginInference(
   };
 }
 
-export interface ForwardInputs {
+export interface SessionInputs {
   readonly B: number;
   readonly T: number;
   readonly ids_BT: BigInt64Array;
@@ -63,7 +63,7 @@ export interface ForwardOutputs {
 export async function forward(
   session: InferenceSession,
   cache: KeyValueCache,
-  inputs: ForwardInputs,
+  inputs: SessionInputs,
 ): Promise<ForwardOutputs> {
   const { B, T, lastIndex_B, logitRows_N, scoreRows_M, scoreIds_M } = inputs;
   const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
@@ -100,7 +100,7 @@ export async function forward(
  *  row. */
 function windowFeeds(
   { buffers }: InferenceSession,
-  { B, T, bias, keyPositions_BW }: ForwardInputs,
+  { B, T, bias, keyPositions_BW }: SessionInputs,
   total: number,
 ): Record<string, ort.Tensor> {
   const size = T * total;

@@ -68,7 +68,7 @@ export function viewOf({ memory, byteOffset, length }: ResidentTensor): Float32A
   return new Float32Array(memory.buffer, byteOffset, length);
 }
 
-export function tensorOf(store: ResidentStore, name: string): ResidentTensor {
+export function residentTensor(store: ResidentStore, name: string): ResidentTensor {
   const tensor = store.tensors.get(name);
   if (tensor === undefined) {
     throw new ConfigError('the store has no such tensor', {
@@ -84,7 +84,7 @@ function summary(names: readonly string[]): string {
 }
 
 export function writeTensor(store: ResidentStore, name: string, data: Float32Array): void {
-  const tensor = tensorOf(store, name);
+  const tensor = residentTensor(store, name);
   if (data.length !== tensor.length) {
     throw new ShapeError('wrong number of elements', {
       where: name,
@@ -131,7 +131,7 @@ export function copyStore(from: ResidentStore, to: ResidentStore): void {
   if (names(from) !== names(to))
     throw new ShapeError('the stores hold different tensors', { expected: names(from), got: names(to) });
   for (const source of from.tensors.values()) {
-    const target = tensorOf(to, source.name);
+    const target = residentTensor(to, source.name);
     viewOf(target).set(viewOf(source));
     target.zero = source.zero;
   }

@@ -7,7 +7,7 @@ import { ConfigError } from '../../base/errors.js';
 import { classify, createSequenceClassifier, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
-import { createClassifierTrainer, type LabelledText } from './classifier.js';
+import { createClassifierTrainer, type ClassifierExample } from './classifier.js';
 import { balancingWeights, epochOrder, evaluateClassifier, fitClassifier } from './classifierFit.js';
 
 const encoder = {
@@ -33,7 +33,7 @@ const decoder = {
 const bodies = { encoder, decoder } as const;
 
 const ids = (text: string): number[] => [...Buffer.from(text)];
-const text = (words: string, ...wanted: number[]): LabelledText => ({ ids: ids(words), wanted });
+const text = (words: string, ...wanted: number[]): ClassifierExample => ({ ids: ids(words), wanted });
 const threeWay = [
   text('a cat', 1, 0, 0),
   text('dogs and', 0, 1, 0),

@@ -20,7 +20,7 @@ import type { Trace } from '../../engine/tensor/value.js';
 import { planMicrobatches } from './microbatches.js';
 import { createTrainer, type LossGraph, type TrainedModel, type WeightTrainer } from './weightTrainer.js';
 
-export interface LabelledText {
+export interface ClassifierExample {
   /** With the special tokens of the model; at most its context. */
   readonly ids: readonly number[];
   /** Wanted probability of each label, in [0, 1]; they sum to 1 where labels exclude each other. */
@@ -46,7 +46,7 @@ export interface ClassifierTrainer extends Pick<WeightTrainer, 'step' | 'save' |
   /** One optimizer step on one batch. The loss is the (weighted) mean over its texts, nats; of multi-label also over
    *  the labels.
    *  @throws ConfigError for a text without a number for each label */
-  readonly train: (texts: readonly LabelledText[]) => Promise<Readonly<Record<string, number>>>;
+  readonly train: (texts: readonly ClassifierExample[]) => Promise<Readonly<Record<string, number>>>;
 }
 
 /** Trains all weights, or an adapter and the head where the model has one. @param model trainable */
@@ -75,7 +75,7 @@ export async function createClassifierTrainer(
         };
   const trainer = await createTrainer(trained, (trace) => classifierLoss(trace, model), optimizer);
   const { base, isMultiLabel } = architecture;
-  const feeds = (texts: readonly LabelledText[], scale: number): Readonly<Record<string, HostTensor>> => {
+  const feeds = (texts: readonly ClassifierExample[], scale: number): Readonly<Record<string, HostTensor>> => {
     const shares = texts.flatMap(({ wanted }) =>
       wanted.flatMap((p, i) => sharesOf(p, factors[i] ?? 1, isMultiLabel).map((share) => share * scale)),
     );

@@ -7,7 +7,7 @@ import { openStream, streamKey } from '../../base/random.js';
 import { classify, classProbabilities, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { rocAuc } from '../../stats/classification.js';
-import { createClassifierTrainer, type ClassifierTrainer, type LabelledText } from './classifier.js';
+import { createClassifierTrainer, type ClassifierTrainer, type ClassifierExample } from './classifier.js';
 
 /** How rare labels are made up for: not; by factors in the loss; or by showing their texts as often as the commonest
  *  label's. */
@@ -54,7 +54,7 @@ export interface FitHooks {
  *  @throws ConfigError without texts, or when a label is wanted of none and must be balanced */
 export async function fitClassifier(
   model: SequenceClassifier,
-  texts: readonly LabelledText[],
+  texts: readonly ClassifierExample[],
   { resume, onStep, ...given }: Partial<FitOptions> & FitHooks = {},
 ): Promise<void> {
   const options = { ...defaultFit, ...given };
@@ -101,7 +101,7 @@ function optimizerOf({ learningRate, weightDecay }: FitOptions, totalSteps: numb
 /** Indices of the texts in the order of one epoch; where rare groups repeat, every group comes as often as the largest.
  */
 export function epochOrder(
-  texts: readonly LabelledText[],
+  texts: readonly ClassifierExample[],
   {
     seed,
     epoch,
@@ -129,14 +129,14 @@ export function epochOrder(
 }
 
 /** The likeliest label; of multi-label, whether any label holds. */
-function groupOf({ wanted }: LabelledText, isMultiLabel: boolean): number {
+function groupOf({ wanted }: ClassifierExample, isMultiLabel: boolean): number {
   return isMultiLabel ? Number(wanted.some((p) => p > 0.5)) : wanted.indexOf(Math.max(...wanted));
 }
 
 /** Texts / (labels · texts of the label); of multi-label, texts without the label / texts with it.
  *  @throws ConfigError when a label is wanted of no text */
 export function balancingWeights(
-  texts: readonly LabelledText[],
+  texts: readonly ClassifierExample[],
   { labels, architecture }: Pick<SequenceClassifier, 'labels' | 'architecture'>,
 ): readonly number[] {
   return labels.map((label, i) => {
@@ -162,7 +162,7 @@ export interface ClassifierQuality {
 /** Evaluates the model on labelled texts. @throws ConfigError without texts */
 export async function evaluateClassifier(
   model: SequenceClassifier,
-  texts: readonly LabelledText[],
+  texts: readonly ClassifierExample[],
 ): Promise<ClassifierQuality> {
   if (texts.length === 0)
     throw new ConfigError('Nothing to measure on', { where: 'texts', expected: 'at least one labelled text' });

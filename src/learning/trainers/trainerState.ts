@@ -45,7 +45,7 @@ export async function saveTrainerState(folder: string, model: StoredWeights, sta
 /** @throws FormatError when the folder is of another model, or damaged */
 export async function loadTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
   const step = readStep(join(folder, 'trainer.json'));
-  await loadWeights(join(folder, model.part ?? 'model'), model);
+  await restoreWeights(join(folder, model.part ?? 'model'), model);
   const path = join(folder, momentsFile);
   const file = await openSafetensors(path);
   try {
@@ -58,7 +58,7 @@ export async function loadTrainerState(folder: string, model: StoredWeights, sta
 }
 
 /** Weights as `save` wrote them. @throws FormatError when the folder is of another model */
-export async function loadWeights(
+export async function restoreWeights(
   folder: string,
   { device, weights, part = 'model' }: Pick<StoredWeights, 'device' | 'weights' | 'part'>,
 ): Promise<void> {

@@ -12,7 +12,7 @@ import { writeTensors } from '../../engine/models/weights.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { cutPairs, pairFeeds } from './pairFeeds.js';
 import { createPreferenceTrainer, defaultPreference, preferenceLoss, type PreferenceOptions } from './preference.js';
-import { loadWeights } from './trainerState.js';
+import { restoreWeights } from './trainerState.js';
 import type { TrainingPair } from './trainingData.js';
 import { gradientGraph, scalarOf } from './weightTrainer.js';
 
@@ -48,7 +48,7 @@ describe('the preference trainer and TRL’s DPOTrainer', () => {
     device = await openDevice({ threads: 1 });
     const config = JSON.parse(readFileSync(`${folder}model/config.json`, 'utf8')) as Record<string, unknown>;
     model = await createLanguageModel(device, config, byteTokenizer(), 0);
-    await loadWeights(`${folder}model`, model);
+    await restoreWeights(`${folder}model`, model);
   });
   afterAll(() => device.close());
 

@@ -9,7 +9,7 @@ import {
   loadLinearToxicity,
   parseLinearToxicity,
   toxicityOf,
-  wordsOf,
+  splitTerms,
   type LinearToxicityModel,
 } from './linearToxicity.js';
 
@@ -41,7 +41,7 @@ describe('linear-toxicity', () => {
   });
 
   it('reads words as Python does: marks split, underscores and digits join, one letter is none', () => {
-    expect(wordsOf("Don't e-mail snake_case cafe\u0301s İx a 42nd ½½ x 日本語 😀😀")).toEqual([
+    expect(splitTerms("Don't e-mail snake_case cafe\u0301s İx a 42nd ½½ x 日本語 😀😀")).toEqual([
       'don',
       'mail',
       'snake_case',

@@ -105,7 +105,7 @@ function unpack(file: Uint8Array): Buffer {
 
 /** scikit-learn's token pattern \b\w\w+\b on the lower-cased text: runs of two or more of Python's \w, which are
  *  letters, numbers of any kind and the underscore (combining marks are not). */
-export function wordsOf(text: string): readonly string[] {
+export function splitTerms(text: string): readonly string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}_]{2,}/gu) ?? [];
 }
 
@@ -145,7 +145,7 @@ function weighWords(
   text: string,
 ): ReadonlyMap<number, { readonly word: string; readonly value: number }> {
   const features = new Map<number, { word: string; value: number }>();
-  for (const word of wordsOf(text)) {
+  for (const word of splitTerms(text)) {
     const column = model.columns.get(word);
     if (column === undefined) continue;
     const known = features.get(column);

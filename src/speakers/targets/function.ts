@@ -5,7 +5,7 @@ import type { Dialogue, TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
 import { noReply } from '../../remote/noReply.js';
 import { dialogueMessages, type TextMessage } from '../formats/texts.js';
-import { seedOf, textUtterance } from '../textSpeaker.js';
+import { streamSeed, textUtterance } from '../textSpeaker.js';
 import type { OpenTarget } from './openTarget.js';
 
 export interface FunctionRequest {
@@ -46,7 +46,7 @@ export function createFunctionTarget({ name, reply, concurrency = 1, system }: F
             utterance: dialogue.turns.at(-1)?.text ?? '',
             messages: dialogueMessages(dialogue, 'target', system),
             dialogue,
-            seed: seedOf(stream),
+            seed: streamSeed(stream),
           }),
         );
         queries++;

@@ -3,7 +3,7 @@ import type { TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
 import type { JsonService } from '../../remote/jsonService.js';
 import { dialogueMessages, dialogueText } from '../formats/texts.js';
-import { countsOf, type EndpointSpeakerOptions, seedOf, textUtterance } from '../textSpeaker.js';
+import { countsOf, type EndpointSpeakerOptions, streamSeed, textUtterance } from '../textSpeaker.js';
 import type { OpenTarget } from './openTarget.js';
 
 export function createHttpTarget(service: JsonService, options: EndpointSpeakerOptions): OpenTarget {
@@ -21,7 +21,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
           messages: dialogueMessages(dialogue, 'target', system),
           text: dialogueText(dialogue, format === 'lines' ? 'lines' : 'plain'),
           system: system ?? '',
-          seed: seedOf(stream),
+          seed: streamSeed(stream),
           maxTokens,
           temperature,
           topP,

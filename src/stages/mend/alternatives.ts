@@ -5,7 +5,7 @@ import { goingOn } from '../../dialogue/join.js';
 import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
 import { type Candidate, judgeReplies } from '../../mending/candidates.js';
 import { type AnsweredTurn, replyOf, runningText } from '../../mending/dialogues.js';
-import { likeliest, readReplies } from '../../mending/knownReplies.js';
+import { likeliestReplies, readReplies } from '../../mending/knownReplies.js';
 import type { MendSpeaker } from '../../mending/mendSpeaker.js';
 import { readWrittenAnswers, type WrittenAnswers } from '../../mending/writtenAnswers.js';
 import type { SpeakerOptions } from '../../speakers/options.js';
@@ -48,7 +48,7 @@ export async function collectAlternatives(
       ...(await readReplies(dialogue, own.map(placed), speaker)),
       ...(borrow === null
         ? []
-        : likeliest(await readReplies(dialogue, drawn(done, borrow.max).map(placed), speaker), borrow.keep)),
+        : likeliestReplies(await readReplies(dialogue, drawn(done, borrow.max).map(placed), speaker), borrow.keep)),
     ];
     found.push(replies.map((reply) => ({ dialogue, reply })));
   }

@@ -10,7 +10,7 @@ import { readChatTemplate, readTokenizerFiles } from '../checkpoints/huggingFace
 import { resolveModel } from '../checkpoints/resolveModel.js';
 import type { LinearSizes } from '../family.js';
 import { highName, linearMaps, lowName, mergedWeight, planOn } from './lora.js';
-import { openPeft, type PeftFile, peftMaps, readPeftConfig, tensorOf } from './peftFolder.js';
+import { openPeft, type PeftFile, peftMaps, readPeftConfig, peftTensor } from './peftFolder.js';
 
 /** Returns the folder of a base model by its id. */
 export type ResolveBase = (modelId: string) => Promise<string>;
@@ -97,6 +97,6 @@ async function readTensor(
   file: PeftFile,
   { map, scale, sizes }: { readonly map: string; readonly scale: number; readonly sizes: LinearSizes },
 ): Promise<Float32Array> {
-  const [low, high] = [await tensorOf(file, lowName(map)).read(), await tensorOf(file, highName(map)).read()];
+  const [low, high] = [await peftTensor(file, lowName(map)).read(), await peftTensor(file, highName(map)).read()];
   return mergedWeight(await weight.read(), { low, high, scale }, sizes);
 }

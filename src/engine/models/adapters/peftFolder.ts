@@ -101,7 +101,7 @@ export function peftMaps(
   return maps.map(([name]) => name);
 }
 
-export function tensorOf({ tensors }: Pick<PeftFile, 'tensors'>, name: string): CheckpointTensor {
+export function peftTensor({ tensors }: Pick<PeftFile, 'tensors'>, name: string): CheckpointTensor {
   return present(tensors.get(name), `${name} was found`);
 }
 

@@ -9,7 +9,7 @@ import {
   commonConfig,
   mapTensor,
   weightTensors,
-  type LayerNames,
+  type GgufLayerNames,
   type Layout,
   type MapModel,
   type MappedModel,
@@ -52,7 +52,7 @@ function mapLlama(header: GgufHeader, metadata: GgufMetadata, ropeTensors: RopeT
     metadata.number('llama.attention.key_length') ?? metadata.number('llama.rope.dimension_count') ?? width / heads;
   const ropeTheta = decimalOf(metadata.number('llama.rope.freq_base') ?? 10000);
   const contextLength = size('context_length');
-  const names: LayerNames = {
+  const names: GgufLayerNames = {
     attn_norm: { name: 'input_layernorm' },
     ffn_norm: { name: 'post_attention_layernorm' },
     attn_q: { name: 'self_attn.q_proj', layout: { kind: 'interleavedHalves', heads } },
@@ -118,7 +118,7 @@ function mapGpt2(header: GgufHeader, metadata: GgufMetadata): MappedModel {
   const headSize = width / heads;
   refuseUnreadKeys(header, metadata, { headSize, contextLength, theta: 0, scoreScale: 1 / Math.sqrt(headSize) });
   const transposed: Layout = { kind: 'transposed' };
-  const names: LayerNames = {
+  const names: GgufLayerNames = {
     attn_norm: { name: 'ln_1' },
     attn_qkv: { name: 'attn.c_attn', layout: transposed },
     attn_output: { name: 'attn.c_proj', layout: transposed },

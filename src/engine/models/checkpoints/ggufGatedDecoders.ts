@@ -6,13 +6,13 @@
 import { FormatError } from '../../../base/errors.js';
 import { refuseUnreadKeys } from './ggufKeys.js';
 import { decimalOf, type GgufMetadata } from './ggufMetadata.js';
-import { commonConfig, mapTensor, weightTensors, type LayerNames, type MapModel } from './ggufNames.js';
+import { commonConfig, mapTensor, weightTensors, type GgufLayerNames, type MapModel } from './ggufNames.js';
 import { parseRopeScaling } from './ggufRope.js';
 
 interface Shape {
   readonly modelType: string;
   readonly className: string;
-  readonly names: LayerNames;
+  readonly names: GgufLayerNames;
   /** Fields of config.json beside those that all have. */
   readonly own: (metadata: GgufMetadata, sizes: Sizes) => Readonly<Record<string, unknown>>;
 }
@@ -25,7 +25,7 @@ interface Sizes {
   readonly contextLength: number;
 }
 
-const attentionAndMlp: LayerNames = {
+const attentionAndMlp: GgufLayerNames = {
   attn_norm: { name: 'input_layernorm' },
   ffn_norm: { name: 'post_attention_layernorm' },
   attn_q: { name: 'self_attn.q_proj' },
@@ -39,7 +39,7 @@ const attentionAndMlp: LayerNames = {
 
 const lessOne = { kind: 'lessOne' } as const;
 
-const gemmaNames: LayerNames = {
+const gemmaNames: GgufLayerNames = {
   ...attentionAndMlp,
   attn_norm: { name: 'input_layernorm', layout: lessOne },
   post_attention_norm: { name: 'post_attention_layernorm', layout: lessOne },

@@ -35,7 +35,7 @@ export function weightTensors({ tensors }: GgufHeader): readonly GgufTensorInfo[
 }
 
 /** Names in Hugging Face's layers by GGUF's. */
-export type LayerNames = Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>>;
+export type GgufLayerNames = Readonly<Record<string, { readonly name: string; readonly layout?: Layout }>>;
 
 export function commonConfig(header: GgufHeader, metadata: GgufMetadata): Record<string, unknown> {
   const embedding = header.tensors.get('token_embd.weight');
@@ -55,7 +55,7 @@ export function mapTensor(
   info: GgufTensorInfo,
   outer: Readonly<Record<string, string>>,
   layers: string,
-  inLayer: LayerNames,
+  inLayer: GgufLayerNames,
   metadata: GgufMetadata,
 ): MappedTensor {
   const same: Layout = { kind: 'same' };

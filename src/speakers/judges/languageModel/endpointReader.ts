@@ -7,7 +7,7 @@ import { present } from '../../../base/invariant.js';
 import type { Endpoint, RemoteReply, ReplyToken, SamplingRequest } from '../../../remote/types.js';
 import { type JudgeReader, probeQuestions, spellingsOf, type Unread, type WordAnswer } from './judgeReader.js';
 import type { JudgedItem } from '../../../dialogue/types.js';
-import { fillTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
+import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 
 /** Hosted servers list this many. */
 const listed = 20;
@@ -32,7 +32,7 @@ export async function openEndpointReader(
     question: JudgedItem,
     more: Pick<SamplingRequest, 'maxTokens' | 'topLogProbs'>,
   ): Promise<RemoteReply> => {
-    const messages = fillTemplate(template, question, marks);
+    const messages = fillJudgeTemplate(template, question, marks);
     const request = { temperature: 0, topP: 1, seed: 0, ...more };
     if (template.raw)
       return endpoint.complete({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../base/errors.js';
-import { fillTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
+import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 import { judgeTemplates, openTemplate, parseTemplate } from './templates.js';
 
 const shown = (
@@ -11,7 +11,11 @@ const shown = (
   text: string,
   exchange: { utterance: string; reply: string } | null = null,
 ): string =>
-  fillTemplate(template, { text, ...(exchange === null ? {} : { exchange }) }, templateMarks(template, ['<|special|>']))
+  fillJudgeTemplate(
+    template,
+    { text, ...(exchange === null ? {} : { exchange }) },
+    templateMarks(template, ['<|special|>']),
+  )
     .map(({ role, content }) => `${role}: ${content}`)
     .join('\n');
 
@@ -63,11 +67,15 @@ describe('slots', () => {
   });
 
   it('a message that comes out empty is left out', () => {
-    expect(fillTemplate(judgeTemplates['llama-guard-own'], { text: 'hello' }, null)).toEqual([
+    expect(fillJudgeTemplate(judgeTemplates['llama-guard-own'], { text: 'hello' }, null)).toEqual([
       { role: 'user', content: 'hello' },
     ]);
     expect(
-      fillTemplate(judgeTemplates['llama-guard-own'], { text: 'r', exchange: { utterance: 'u', reply: 'r' } }, null),
+      fillJudgeTemplate(
+        judgeTemplates['llama-guard-own'],
+        { text: 'r', exchange: { utterance: 'u', reply: 'r' } },
+        null,
+      ),
     ).toEqual([
       { role: 'user', content: 'u' },
       { role: 'assistant', content: 'r' },
@@ -123,7 +131,11 @@ describe('a template file', () => {
   it('harmbench asks about the goal of the dialogue; what the adversary said stands in only where there is none', () => {
     const exchange = { utterance: 'hello there', reply: 'fine' };
     const ask = (goal: string | undefined): string =>
-      fillTemplate(judgeTemplates.harmbench, { text: 'fine', exchange, ...(goal === undefined ? {} : { goal }) }, null)
+      fillJudgeTemplate(
+        judgeTemplates.harmbench,
+        { text: 'fine', exchange, ...(goal === undefined ? {} : { goal }) },
+        null,
+      )
         .map(({ content }) => content)
         .join('\n');
     expect(ask('insult the reader')).toContain('[BEHAVIOR]\ninsult the reader\n[/BEHAVIOR]');

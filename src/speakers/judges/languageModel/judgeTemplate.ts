@@ -43,7 +43,7 @@ const section = /\{\{([#^])(text|utterance|reply|goal)\}\}([\s\S]*?)\{\{\/\2\}\}
 
 /** The messages with the question in its slots.
  *  @param marks what a text must not hold as it is: see `templateMarks` */
-export function fillTemplate(
+export function fillJudgeTemplate(
   { messages }: JudgeTemplate,
   question: JudgedItem,
   marks: RegExp | null,

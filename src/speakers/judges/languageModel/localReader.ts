@@ -10,7 +10,7 @@ import { plainSampling } from '../../../engine/runtime/device.js';
 import { findAnswerTokens } from './answerTokens.js';
 import { type JudgeReader, leastAnswerShare, probeQuestions, type Unread, type WordAnswer } from './judgeReader.js';
 import type { JudgedItem } from '../../../dialogue/types.js';
-import { fillTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
+import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 
 export interface LocalReaderOptions {
   readonly tooLong: 'cut' | 'unscored';
@@ -121,7 +121,7 @@ function promptEncoder(
   );
   const limit = contextLength - room - 4; // 4: white space before an answer.
   const encode = (question: JudgedItem): readonly number[] => {
-    const messages = fillTemplate(template, question, marks);
+    const messages = fillJudgeTemplate(template, question, marks);
     if (!template.raw && chatTemplate !== null) {
       return tokenizer.encode(chatTemplate.render(messages, { addGenerationPrompt: true }) + template.answerStart, {
         addSpecialTokens: false,

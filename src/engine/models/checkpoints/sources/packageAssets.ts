@@ -9,7 +9,7 @@ const packageName = 'gadfly-lm';
 /** @param name null for the target, 'judge' … for the others
  *  @throws ConfigError, with the names there are, when there is no such model */
 export function organismPath(name: string | null): string {
-  const assets = join(packageRoot(dirname(fileURLToPath(import.meta.url))), 'assets');
+  const assets = join(findPackageRoot(dirname(fileURLToPath(import.meta.url))), 'assets');
   const path = join(assets, name === null ? 'organism' : `organism-${name}`);
   if (existsSync(join(path, 'config.json'))) return path;
   const shipped = existsSync(assets) ? readdirSync(assets).filter((entry) => /^organism(-|$)/.test(entry)) : [];
@@ -24,7 +24,7 @@ export function organismPath(name: string | null): string {
 }
 
 /** The nearest directory upward that holds this package's package.json. */
-export function packageRoot(from: string): string {
+export function findPackageRoot(from: string): string {
   for (let directory = from; ;) {
     const manifest = join(directory, 'package.json');
     if (existsSync(manifest)) {
