@@ -5,7 +5,7 @@ import { FormatError } from './errors.js';
  *  that was read. */
 const reservedNames: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
-export function isReservedName(name: string): boolean {
+function isReservedName(name: string): boolean {
   return reservedNames.includes(name);
 }
 

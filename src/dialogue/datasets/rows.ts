@@ -82,7 +82,7 @@ async function* itemsOf(path: string, { container, columns, onNote }: RowsQuery)
 }
 
 /** Checks that there is such a file. @throws ConfigError when it cannot be opened */
-export async function requireFile(path: string): Promise<void> {
+async function requireFile(path: string): Promise<void> {
   const info = await stat(path).catch((cause: unknown) => {
     throw new ConfigError('no such file', { where: path, remedy: 'Check the path.', cause });
   });

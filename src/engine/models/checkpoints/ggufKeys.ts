@@ -5,7 +5,7 @@ import { FormatError } from '../../../base/errors.js';
 import type { GgufHeader, GgufValue } from './ggufHeader.js';
 import type { GgufMetadata } from './ggufMetadata.js';
 
-/** What a mapping has made of the sizes, for keys that only repeat it. */
+/** The sizes that a mapping has found, for keys that only repeat them. */
 export interface KnownSizes {
   readonly headSize: number;
   readonly contextLength: number;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { openCheckpoint } from '../openCheckpoint.js';
 
-/** What transformers makes of a file: its configuration, and every tensor with a hash of its bytes. */
+/** The reading of a file by transformers: its configuration, and every tensor with a hash of its bytes. */
 export interface LoadedByTransformers {
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly sha256: string }>>;
