@@ -63,7 +63,7 @@ export async function judgedAgain(
   return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
 }
 
-/** As much of an utterance as is judged. */
+/** The part of an utterance that is judged. */
 type Said = Pick<Utterance, 'text' | 'noReply'>;
 
 interface KnownExchange {

@@ -13,7 +13,7 @@ export class RemoteFailure extends Error {
   readonly retryAfterMs: number | null;
   /** HTTP status; null when there was no answer. */
   readonly status: number | null;
-  /** Null when it is not the prompt that the server refuses. */
+  /** The refusal of the prompt; null when the server refuses something else. */
   readonly refusedPrompt: PromptRefusal | null;
 
   constructor(

@@ -1,5 +1,5 @@
-/** What can go wrong with one HTTP request, sorted into what may pass and what stays, and what of it is the fault of the
- *  one prompt that was sent. */
+/** Sorts the failures of an HTTP request into those that a retry may cure and those that stay, and finds those that are
+ *  the fault of the one prompt that was sent. */
 import { TargetError } from '../base/errors.js';
 import { type PromptRefusal, RemoteFailure } from './failure.js';
 import { retryAfterMs, waitInWords } from './retryAfter.js';

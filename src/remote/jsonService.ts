@@ -39,17 +39,8 @@ export interface JsonService {
 /** A service does not say why its reply ended: it ended by itself. */
 export type ServiceReply = { readonly kind: 'reply'; readonly text: string; readonly finishReason: 'stop' } | NoReply;
 
-/** What of a dialogue a body may hold. */
-export const servicePlaces = [
-  'utterance',
-  'messages',
-  'text',
-  'system',
-  'seed',
-  'maxTokens',
-  'temperature',
-  'topP',
-] as const;
+/** The slots of a dialogue that a body may hold. */
+const servicePlaces = ['utterance', 'messages', 'text', 'system', 'seed', 'maxTokens', 'temperature', 'topP'] as const;
 
 /** @throws ConfigError for an address that is none, a place that nothing fills, or an empty variable; asks nothing yet */
 export function openJsonService(options: JsonServiceOptions): JsonService {

@@ -12,12 +12,12 @@ export const messageSchema = z.looseObject({
 });
 
 export interface MessageText {
-  /** What a user would read; empty where there is nothing. */
+  /** The text that a user would read; empty where there is none. */
   readonly text: string;
   readonly reasoning: string | null;
   readonly refuses: boolean;
   readonly callsTool: boolean;
-  /** False for a content of a form that nothing is known of. */
+  /** False for content of an unknown form. */
   readonly isReadable: boolean;
 }
 

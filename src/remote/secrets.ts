@@ -1,5 +1,5 @@
-/** The one place that keeps keys out of what is shown and what is kept. Whoever sends a key makes a redaction of it; all
- *  that a server says, and all that is said of a server, goes through it.
+/** Keeps keys out of everything that is shown or kept; no other file does. The sender of a key makes a redaction of it,
+ *  and all text from a server, and all messages about it, pass through that redaction.
  *
  *  A key is found as it is, escaped as in JSON or HTML, percent-encoded, in base64 at any offset and in hex, and in
  *  pieces of eight characters or more. In replies, which are judged, pieces count only where chance and prose do not
@@ -7,7 +7,7 @@
 import { ConfigError } from '../base/errors.js';
 
 export interface Redaction {
-  /** A text for people: an error, a notice. */
+  /** Redacts a text for people: an error, a notice. */
   readonly message: (text: string) => string;
   /** A text of the model. */
   readonly reply: (text: string) => string;
@@ -123,7 +123,8 @@ function spellingsOf(secret: string): readonly string[] {
   ].filter((spelling) => spelling.length >= shortLength);
 }
 
-/** What base64 makes of a text that begins `offset` bytes after a multiple of three, whatever stands around it. */
+/** Returns the base64 characters of a text that begins `offset` bytes after a multiple of three; they do not depend on
+ *  the text around it. */
 function base64Cores(secret: string, offset: number): readonly string[] {
   const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
   const first = Math.ceil((offset * 8) / 6);

@@ -54,15 +54,15 @@ function shownPlace(name: string): string {
   return name.startsWith('env:') && !looksLikeVariable(name.slice('env:'.length)) ? 'env:…' : name;
 }
 
-/** The variables of the environment that a template names. */
-export function variablesOf(template: unknown): readonly string[] {
+/** Returns the variables of the environment that a template names. */
+function variablesOf(template: unknown): readonly string[] {
   const text = JSON.stringify(template) ?? '';
   return [
     ...new Set([...text.matchAll(place)].flatMap(([, name = '']) => (name.startsWith('env:') ? [name.slice(4)] : []))),
   ];
 }
 
-/** What the environment holds for the places {{env:NAME}} of a template, by the names of the places.
+/** Returns the values of the slots {{env:NAME}} of a template from the environment, by the names of the slots.
  *  @throws ConfigError, without the value, when a variable is empty or holds no key */
 export function environmentValues(
   template: unknown,

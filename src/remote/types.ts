@@ -89,14 +89,14 @@ export interface ReplyToken extends TokenLogProb {
   readonly top: readonly TokenLogProb[];
 }
 
-/** What a request for text brought. */
+/** The result of a request for text. */
 export type RemoteReply = TextReply | NoReply;
 
 export interface TextReply {
   readonly kind: 'reply';
   /** Holds more than white space. */
   readonly text: string;
-  /** What the model thought before it replied, where the server tells it apart; null where it does not. */
+  /** Text that the model wrote before its reply, where the server separates it; null where it does not. */
   readonly reasoning: string | null;
   readonly finishReason: 'stop' | 'length';
   /** Is null unless asked for and given. */

@@ -12,7 +12,7 @@ import type { EndpointOptions } from './types.js';
 export type EndpointPath = 'chat/completions' | 'completions';
 
 export interface Wire {
-  /** As it was given, without a slash at its end. */
+  /** The address as it was given, without a slash at its end. */
   readonly baseUrl: string;
   /** For messages. */
   readonly whereOf: (path: EndpointPath) => string;
@@ -67,8 +67,8 @@ export function requireUrl(text: string, where: string): string {
   });
 }
 
-/** What is wrong with an address, without showing it; null when nothing is. */
-export function problemOfUrl(text: string): string | null {
+/** Describes the problem of an address without showing it; returns null when there is none. */
+function problemOfUrl(text: string): string | null {
   if (!URL.canParse(text)) return 'no address';
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return url.protocol;
