@@ -8,6 +8,14 @@ import { listFolder, onDisk, writeFileAtomic, writeFolderAtomic } from '../base/
 import { type JsonObject, jsonText, readJsonObject } from '../base/json.js';
 import { readAs, requireVersion } from '../base/readAs.js';
 import { jsonObject } from '../base/schemaParts.js';
+import {
+  arraysSchema,
+  type CheckpointState,
+  readArrays,
+  splitState,
+  type StateArrays,
+  writeArrays,
+} from './checkpointState.js';
 import type { Positions } from './runLogs.js';
 
 export interface RunCheckpoint {
@@ -17,7 +25,9 @@ export interface RunCheckpoint {
   /** Higher is better; null when not evaluated. */
   readonly score: number | null;
   readonly positions: Positions;
+  /** The part of the unit's state that is JSON; see `readState`. */
   readonly state: JsonObject;
+  readonly arrays: StateArrays;
   /** Total that the run had spent; null in checkpoints of earlier versions. */
   readonly spent: Readonly<Record<string, number>> | null;
 }
@@ -32,24 +42,37 @@ const checkpointSchema = z.object({
   score: z.number().nullable(),
   positions: z.record(z.string(), z.number()),
   state: jsonObject,
+  // Earlier versions kept none.
+  arrays: arraysSchema.default({}),
   spent: z.record(z.string(), z.number()).nullable().default(null),
 });
 
 export async function writeCheckpointFolder(
   runFolder: string,
-  content: Omit<RunCheckpoint, 'folder'> & { readonly write: (folder: string) => Promise<void> },
+  content: Omit<RunCheckpoint, 'folder' | 'state' | 'arrays'> & {
+    readonly state: CheckpointState;
+    readonly write: (folder: string) => Promise<void>;
+  },
 ): Promise<RunCheckpoint> {
-  const { step, unit, score, positions, state, spent, write } = content;
-  invariant(Number.isInteger(step) && step >= 0, 'a checkpoint has a whole step');
-  const folder = join(runFolder, 'checkpoints', `step-${step}`);
+  const { write, state, ...rest } = content;
+  invariant(Number.isInteger(rest.step) && rest.step >= 0, 'a checkpoint has a whole step');
+  const folder = join(runFolder, 'checkpoints', `step-${rest.step}`);
+  const split = splitState(state);
+  let arrays: StateArrays = {};
   await writeFolderAtomic(folder, async (temporary) => {
     await write(temporary);
+    arrays = writeArrays(temporary, split.arrays);
     writeFileAtomic(
       join(temporary, description),
-      `${jsonText({ schema: checkpointVersion, step, unit, score, positions, state, spent }, 1)}\n`,
+      `${jsonText({ schema: checkpointVersion, ...rest, state: split.json, arrays }, 1)}\n`,
     );
   });
-  return { folder, step, unit, score, positions, state, spent };
+  return { folder, ...rest, state: split.json, arrays };
+}
+
+/** Reads the whole state of a unit, its arrays included. @throws FormatError for an array that is damaged */
+export function readState({ folder, state, arrays }: RunCheckpoint): CheckpointState {
+  return { ...state, ...readArrays(folder, arrays) };
 }
 
 /** Lists all checkpoints, by step. @throws FormatError for one whose description is damaged */
@@ -92,6 +115,5 @@ function readCheckpoint(folder: string): RunCheckpoint {
   const path = join(folder, description);
   const value = readJsonObject(path);
   requireVersion(value, checkpointVersion, 'checkpoint', path);
-  const { step, unit, score, positions, state, spent } = readAs(checkpointSchema, value, path);
-  return { folder, step, unit, score, positions, state, spent };
+  return { folder, ...readAs(checkpointSchema, value, path) };
 }

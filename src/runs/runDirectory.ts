@@ -15,6 +15,7 @@ import { createSpending, generatedTokens, type Spending, spentSince, type Totals
 import { makeFolder } from '../base/makeFolder.js';
 import { bestOf, checkpointsOf, listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
 import type { RunCheckpoint } from './checkpoints.js';
+import type { CheckpointState } from './checkpointState.js';
 import { listFolder, onDisk, removeTemporaries, writeFileAtomic, writeFolderAtomic } from '../base/files.js';
 import { jsonText } from '../base/json.js';
 import type { JsonObject } from '../base/json.js';
@@ -160,14 +161,14 @@ export class RunDirectory {
    *  @param options.step counted over the whole run, increasing
    *  @param options.unit which unit is in progress
    *  @param options.score higher is better (mean dev reward); null when this step was not evaluated
-   *  @param options.state what the unit needs to continue; JSON
-   *  @param options.write puts model, optimizer and trainer files into the folder
+   *  @param options.state what the unit needs to continue: values of JSON and typed arrays
+   *  @param options.write puts files into the folder: model, optimizer, trainer
    *  @throws EnvironmentError */
   async saveCheckpoint(options: {
     readonly step: number;
     readonly unit: string;
     readonly score: number | null;
-    readonly state: JsonObject;
+    readonly state: CheckpointState;
     readonly write: (folder: string) => Promise<void>;
   }): Promise<RunCheckpoint> {
     this.#logs.sync();

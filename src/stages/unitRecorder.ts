@@ -5,6 +5,7 @@ import type { JsonObject } from '../base/json.js';
 import { spentCounts } from '../base/spending.js';
 import type { Origin } from '../dialogue/records.js';
 import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/trainEpochs.js';
+import { readState } from '../runs/checkpoints.js';
 import type { RunDirectory } from '../runs/runDirectory.js';
 
 /** Moments and steps are those of the unit. */
@@ -25,7 +26,7 @@ export function recordUnit(run: RunDirectory, unit: string): UnitRecorder {
   let savedStep = restored?.step ?? null;
   return {
     checkpoints: {
-      restored: restored === null ? null : { folder: restored.folder, state: restored.state },
+      restored: restored === null ? null : { folder: restored.folder, state: readState(restored) },
       save: async ({ step, score, state, write }) => {
         // An epoch without a usable pair changes nothing: resuming before it repeats it exactly.
         if (savedStep === baseStep + step) return;

@@ -2,20 +2,20 @@
  *  a checkpoint after every epoch, and the way back into an interrupted training, which then goes on as if it had never
  *  stopped. */
 import { invariant } from '../../base/invariant.js';
+import type { CheckpointState } from '../../runs/checkpointState.js';
 import type { WeightTrainer } from './weightTrainer.js';
 
-/** A checkpoint keeps this beside the trainer's own state: JSON. */
-export type TrainingState = Readonly<Record<string, string | number | boolean | null>>;
-
-/** Saving and taking up again. State and folder must hold all that is needed to go on bit for bit. */
+/** Saves a training and takes it up again. State and folder must hold all that is needed to go on bit for bit. */
 export interface CheckpointHooks {
-  /** The last checkpoint of an interrupted training, or null. */
-  readonly restored: { readonly folder: string; readonly state: Readonly<Record<string, unknown>> } | null;
+  /** The last checkpoint of an interrupted training, or null. Typed arrays of its state are of the type that was saved. */
+  readonly restored: { readonly folder: string; readonly state: CheckpointState } | null;
   readonly save: (checkpoint: {
     readonly step: number;
     /** Higher is better; null when this state was not evaluated. */
     readonly score: number | null;
-    readonly state: TrainingState;
+    /** Values of JSON and typed arrays by name, beside the trainer's own state. */
+    readonly state: CheckpointState;
+    /** Puts files into the folder: the trainer's, and any others, but none called checkpoint.json or state. */
     readonly write: (folder: string) => Promise<void>;
   }) => Promise<void>;
 }
