@@ -1,20 +1,16 @@
 /** A judge at an endpoint, on the real model pool: the limits of a session count every request of it, whichever target
  *  stands in the recipe's place. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { manualClock } from '../src/base/clock.js';
 import { BudgetError } from '../src/base/errors.js';
-import type { JsonObject } from '../src/base/json.js';
 import { textItems } from '../src/dialogue/score.js';
 import { type Device, openDevice } from '../src/engine/runtime/device.js';
 import type { Recipe } from '../src/recipe/recipe.js';
 import { chatAnswer, type FakeServer, fakeServer, sendJson } from '../src/remote/testing/fakeServer.js';
-import { RunDirectory } from '../src/runs/runDirectory.js';
+import type { RunDirectory } from '../src/runs/runDirectory.js';
 import { runStages } from '../src/stages/runStages.js';
 import type { StageContext } from '../src/stages/stageContext.js';
 import { letterShare, tinyContext, type TinyFiles, tinyRecipe, writeTinyFiles } from './fakes/tinyPool.js';
+import { freshFolder, openTinyRun } from './fakes/tinyRuns.js';
 
 /** The server's answers say that 10 tokens were read and 3 generated: 13 dollars a request, or 3 tokens. */
 const [dollars, tokens] = [13, 3];
@@ -48,13 +44,6 @@ describe('a judge at an endpoint', () => {
     return tinyRecipe(stages, { judge, limits });
   }
 
-  function openRun(recipe: Recipe): RunDirectory {
-    const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-remote-judge-')), 'run');
-    const configuration = recipe as unknown as JsonObject;
-    const source = { file: null, folder: files.folder };
-    return RunDirectory.create(folder, { name: 'tiny', seed: 3, configuration, source, inputs: [] }, manualClock());
-  }
-
   const contextOf = (recipe: Recipe, run: RunDirectory): StageContext =>
     tinyContext(files, recipe, run, { offline: false });
   const texts = (name: string, n: number) => textItems(Array.from({ length: n }, (_, i) => `${name} ${String(i)}`));
@@ -64,7 +53,7 @@ describe('a judge at an endpoint', () => {
     ['maxTokens', 7 * tokens],
   ])('stops at limits.%s after a mended target took the place of the first, within one batch', async (limit, most) => {
     const recipe = recipeOf([{ evaluate: {} }], { [limit]: most });
-    const run = openRun(recipe);
+    const run = openTinyRun(recipe, freshFolder());
     const { pool } = contextOf(recipe, run);
     await (await pool.judge(recipe.judge)).judge(texts('first', 2));
     const mended = pool.withTarget({ name: 'mended', folder: files.models['another'] ?? '' });
@@ -99,7 +88,7 @@ describe('a judge at an endpoint', () => {
       },
       { evaluate: { rows: ['untuned'], turns: 1 } },
     ];
-    const whole = openRun(recipeOf(stages));
+    const whole = openTinyRun(recipeOf(stages), freshFolder());
     await runStages(contextOf(recipeOf(stages), whole));
     whole.close('done');
     const asked = server.received.length;
@@ -108,7 +97,7 @@ describe('a judge at an endpoint', () => {
 
     // The last row plays the mended target: three requests before its end the limit is reached.
     const limited = recipeOf(stages, { maxCost: (asked - 3) * dollars });
-    const run = openRun(limited);
+    const run = openTinyRun(limited, freshFolder());
     await expect(runStages(contextOf(limited, run))).rejects.toThrow(BudgetError);
     run.close('interrupted');
     expect(server.received.length - asked).toBe(asked - 3);

@@ -3,13 +3,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tinyModel } from '../../tests/fakes/tinyModel.js';
-import { saveLanguageModel } from '../engine/models/languageModel.js';
-import { openDevice } from '../engine/runtime/device.js';
 import { jsonOf, runCli } from './testing/fakeTerminal.js';
+import { tinyMendStage, tinySpeaker, writeTinyCommandFiles } from '../../tests/fakes/tinyCommandRecipe.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-stage-'));
-const sampling = 'format: plain, maxNewTokens: 5, temperature: 1, topP: 1, repetitionPenalty: 1';
 const recipe = join(folder, 'tiny.yaml');
 
 const cli = (...argv: readonly string[]) => runCli([...argv, '--threads', '1', '--json']);
@@ -19,32 +16,17 @@ const records = (run: string): string =>
     .digest('hex');
 
 beforeAll(async () => {
-  const device = await openDevice({ threads: 1 });
-  await saveLanguageModel(await tinyModel(device, { seed: 1 }), join(folder, 'tiny'));
-  await device.close();
-  const texts = {
-    train: Array.from({ length: 8 }, (_, i) => `good morning ${String(i)}`),
-    test: ['what a day', 'hello you'],
-  };
-  for (const [name, list] of Object.entries(texts)) writeFileSync(join(folder, `${name}.json`), JSON.stringify(list));
+  await writeTinyCommandFiles(folder);
   writeFileSync(
     recipe,
     `name: tiny
-target: { model: ./tiny, ${sampling} }
-adversary: { model: ./tiny, ${sampling} }
+target: ${tinySpeaker}
+adversary: ${tinySpeaker}
 judge: linear-toxicity
 prompts: { train: train.json, test: test.json }
 stages:
   - exploit: { attack: ipo, horizon: 1, candidates: 4, epochs: 1, promptsPerEpoch: 8, batchPairs: 4, devEvery: 0 }
-  - mend:
-      failures: { minHarm: 0.001, max: 12 }
-      ordinary: { max: 6 }
-      holdOut: 0.4
-      twin: null
-      candidates: { minGap: 0 }
-      train: [{ loss: dpo, epochs: 1, batchPairs: 4 }]
-      measures: { prompts: 2, choices: null }
-  - evaluate: { turns: 1 }
+${tinyMendStage}  - evaluate: { turns: 1 }
 `,
   );
 });

@@ -4,16 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tinyModel } from '../../tests/fakes/tinyModel.js';
 import { packageRoot } from '../base/packageRoot.js';
-import { saveLanguageModel } from '../engine/models/languageModel.js';
-import { openDevice } from '../engine/runtime/device.js';
 import { openRun } from '../runs/openRun.js';
 import { readSweepFile } from '../report/sweepFile.js';
 import { fakeTerminal, jsonOf, runCli } from './testing/fakeTerminal.js';
+import { tinySpeaker, writeTinyCommandFiles } from '../../tests/fakes/tinyCommandRecipe.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-sweeps-'));
-const sampling = 'format: plain, maxNewTokens: 5, temperature: 1, topP: 1, repetitionPenalty: 1';
 const recipe = join(folder, 'tiny.yaml');
 const points = ['01-beta=0.05,seed=0', '02-beta=0.05,seed=1', '03-beta=0.5,seed=0', '04-beta=0.5,seed=1'];
 const whole = join(folder, 'whole');
@@ -31,21 +28,16 @@ const recordsHash = (sweep: string): readonly string[] =>
 const statuses = (sweep: string): readonly string[] => readSweepFile(sweep).points.map(({ status }) => status);
 
 beforeAll(async () => {
-  const device = await openDevice({ threads: 1 });
-  await saveLanguageModel(await tinyModel(device, { seed: 1 }), join(folder, 'tiny'));
-  await device.close();
-  for (const [name, texts] of [
-    ['train', ['good morning', 'a cup of tea']],
-    ['dev', ['the bus is late']],
-    ['test', ['what a day', 'hello you']],
-  ] as const) {
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify(texts));
-  }
+  await writeTinyCommandFiles(folder, {
+    train: ['good morning', 'a cup of tea'],
+    dev: ['the bus is late'],
+    test: ['what a day', 'hello you'],
+  });
   writeFileSync(
     recipe,
     `name: tiny
-target: { model: ./tiny, ${sampling} }
-adversary: { model: ./tiny, ${sampling} }
+target: ${tinySpeaker}
+adversary: ${tinySpeaker}
 judge: linear-toxicity
 prompts: { train: train.json, dev: dev.json, test: test.json }
 stages:

@@ -1,13 +1,7 @@
-import type { Judge } from '../dialogue/types.js';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { letterJudge, tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
-import { manualClock } from '../base/clock.js';
+import { tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
+import { countingJudge, freshFolder, openTinyRun } from '../../tests/fakes/tinyRuns.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
-import type { JsonObject } from '../base/json.js';
-import { RunDirectory } from '../runs/runDirectory.js';
 import { runStages } from '../stages/runStages.js';
 import { type WorkloadFacts, workloadOf } from './workload.js';
 
@@ -188,19 +182,8 @@ describe('against a run', () => {
       repetitionPenalty: 1,
     };
     const recipe = tinyRecipe(stages, { target: speaker, adversary: speaker });
-    const counted = letterJudge();
-    let judged = 0;
-    const judge: Judge = {
-      ...counted,
-      judge: async (items) => {
-        judged += items.length;
-        return counted.judge(items);
-      },
-    };
-    const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-workload-')), 'run');
-    const configuration = recipe as unknown as JsonObject;
-    const description = { name: 'tiny', seed: recipe.seed, configuration, source: { file: null, folder }, inputs: [] };
-    const run = RunDirectory.create(folder, description, manualClock());
+    const judge = countingJudge();
+    const run = openTinyRun(recipe, freshFolder());
     const context = tinyContext(files, recipe, run, { judge });
     await runStages(context);
     const trained = run.completed('exploit:ipo');
@@ -228,7 +211,7 @@ describe('against a run', () => {
     expect(Math.abs(target.contextTokens / work.target.contextTokens - 1)).toBeLessThan(0.05);
     expect(steps).toBe(work.optimizerSteps);
     expect(reference.computed).toBe(work.reference.queries);
-    expect(judged).toBe(work.judgeQueries + evaluation.judgeQueries);
+    expect(judge.texts()).toBe(work.judgeQueries + evaluation.judgeQueries);
     // Two rows, of which this is one; no prompt is left to chance.
     const { queries, contextTokens } = evaluation.adversary;
     expect((evaluated as unknown as Trained).adversary).toMatchObject({

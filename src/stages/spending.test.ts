@@ -1,16 +1,13 @@
 /** The spending of a run is counted once wherever it happens, is the same after a kill, and stops the run at a limit. */
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { letterJudge, tinyContext, type TinyFiles, tinyRecipe, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
-import { manualClock } from '../base/clock.js';
+import { countingJudge, freshFolder, openTinyRun, readLines } from '../../tests/fakes/tinyRuns.js';
 import { BudgetError } from '../base/errors.js';
-import type { JsonObject } from '../base/json.js';
 import type { Judge } from '../dialogue/types.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
 import type { Recipe } from '../recipe/recipe.js';
-import { RunDirectory } from '../runs/runDirectory.js';
 import { runStages } from './runStages.js';
 
 const ipo = {
@@ -43,17 +40,13 @@ describe('spending', () => {
   });
   afterAll(() => device.close());
 
-  const freshFolder = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-spending-')), 'run');
-
   async function play(
     recipe: Recipe,
     folder: string,
     judge: Judge,
     how: 'create' | 'resume' = 'create',
   ): Promise<void> {
-    const configuration = recipe as unknown as JsonObject;
-    const description = { name: 'tiny', seed: 3, configuration, source: { file: null, folder }, inputs: [] };
-    const run = RunDirectory[how](folder, description, manualClock());
+    const run = openTinyRun(recipe, folder, how);
     try {
       await runStages(tinyContext(files, recipe, run, { judge }));
       run.close('done');
@@ -64,29 +57,8 @@ describe('spending', () => {
   }
 
   const read = (folder: string, file: string): string => readFileSync(join(folder, file), 'utf8');
-  const lines = (folder: string, file: string): JsonObject[] =>
-    read(folder, file)
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as JsonObject);
   const spentOf = (folder: string): Record<string, number> =>
     (JSON.parse(read(folder, 'manifest.json')) as { spent: Record<string, number> }).spent;
-
-  /** Counts its texts, and fails at its n-th call, as a process that is killed there would. */
-  function countingJudge(failAt = -1): Judge & { readonly texts: () => number; readonly calls: () => number } {
-    const judge = letterJudge();
-    let [calls, texts] = [0, 0];
-    return {
-      ...judge,
-      texts: () => texts,
-      calls: () => calls,
-      judge: async (items) => {
-        if (++calls === failAt) throw new Error('killed');
-        texts += items.length;
-        return judge.judge(items);
-      },
-    };
-  }
 
   it('every reply, text and step is counted once, and every metrics line says what was spent until then', async () => {
     const folder = freshFolder();
@@ -97,7 +69,7 @@ describe('spending', () => {
     // Every exchange is judged three times: the reply, both together, the utterance.
     expect(spent['targetReplies']).toBe(judge.texts() / 3);
     expect(spent['adversaryUtterances']).toBe(judge.texts() / 3);
-    const metrics = lines(folder, 'metrics.jsonl');
+    const metrics = readLines(folder, 'metrics.jsonl');
     expect(spent['optimizerSteps']).toBe(metrics.filter((line) => typeof line['loss'] === 'number').length);
     expect(spent['generatedTokens']).toBe(
       (spent['targetTokensGenerated'] ?? NaN) + (spent['adversaryTokensGenerated'] ?? NaN),

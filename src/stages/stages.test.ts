@@ -1,18 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../base/invariant.js';
-import { letterJudge, tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
-import { manualClock } from '../base/clock.js';
+import { tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../tests/fakes/tinyPool.js';
+import { countingJudge, freshFolder, openTinyRun, readLines, readRecords } from '../../tests/fakes/tinyRuns.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
-import type { Judge } from '../dialogue/types.js';
 import { openLanguageModel } from '../engine/models/languageModel.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
-import type { JsonObject } from '../base/json.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { parseReport, type ReportRow } from '../report/report.js';
-import { RunDirectory } from '../runs/runDirectory.js';
+import type { RunDirectory } from '../runs/runDirectory.js';
 import { runStages } from './runStages.js';
 import type { StageContext } from './stageContext.js';
 
@@ -39,34 +36,11 @@ describe('stages', () => {
   });
   afterAll(() => device.close());
 
-  const freshFolder = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-stages-')), 'run');
-
-  function openRun(recipe: Recipe, folder: string, how: 'create' | 'resume' = 'create'): RunDirectory {
-    const description = {
-      name: recipe.name,
-      seed: recipe.seed,
-      configuration: recipe as unknown as JsonObject,
-      source: { file: null, folder },
-      inputs: [],
-    };
-    return RunDirectory[how](folder, description, manualClock());
-  }
-
   const contextOf = (
     recipe: Recipe,
     run: RunDirectory,
     options: Parameters<typeof tinyContext>[3] = {},
   ): StageContext => tinyContext(files, recipe, run, options);
-
-  const lines = (folder: string, file: string): JsonObject[] =>
-    readFileSync(join(folder, file), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as JsonObject);
-  const bytes = (folder: string): string =>
-    ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl']
-      .map((file) => readFileSync(join(folder, file), 'utf8'))
-      .join('\n---\n');
 
   async function weightsOf(folder: string): Promise<string> {
     const model = await openLanguageModel(device, folder);
@@ -75,23 +49,10 @@ describe('stages', () => {
     return hash;
   }
 
-  /** A judge that fails at its n-th call, as a process that is killed there would. */
-  function failingAt(call: number): Judge {
-    const judge = letterJudge();
-    let calls = 0;
-    return {
-      ...judge,
-      judge: async (items) => {
-        if (++calls === call) throw new Error('killed');
-        return judge.judge(items);
-      },
-    };
-  }
-
   it('an exploit stage leaves a model, trees, pairs and metrics, and the target as it was', async () => {
     const recipe = tinyRecipe([{ exploit: ipo }]);
     const folder = freshFolder();
-    const run = openRun(recipe, folder);
+    const run = openTinyRun(recipe, folder);
     const context = contextOf(recipe, run);
     const target = await context.pool.localTarget();
     const before = await device.hash(target.model.weights);
@@ -101,9 +62,9 @@ describe('stages', () => {
     expect(existsSync(join(folder, 'models/ipo/model.safetensors'))).toBe(true);
     expect(await weightsOf(join(folder, 'models/ipo'))).not.toBe(before);
 
-    const [pair] = lines(folder, 'pairs.jsonl');
+    const [pair] = readLines(folder, 'pairs.jsonl');
     expect(Object.keys(pair ?? {}).slice(0, 3)).toEqual(['prompt', 'chosen', 'rejected']);
-    const metrics = lines(folder, 'metrics.jsonl');
+    const metrics = readLines(folder, 'metrics.jsonl');
     const epochs = metrics.filter((record) => 'pairs/kept' in record);
     expect(epochs).toHaveLength(3);
     for (const name of ['pairs/teachingFraction', 'pairs/ties', 'dev/reward', 'epoch/rewards/margins', 'epoch/loss'])
@@ -114,7 +75,7 @@ describe('stages', () => {
         ({ step, epoch, time }) => typeof step === 'number' && typeof epoch === 'number' && typeof time === 'number',
       ),
     ).toBe(true);
-    const [rollout] = lines(folder, 'rollouts.jsonl');
+    const [rollout] = readLines(folder, 'rollouts.jsonl');
     expect(rollout).toMatchObject({
       stage: 'exploit:ipo',
       epoch: 1,
@@ -126,7 +87,7 @@ describe('stages', () => {
 
   it('the reference of a pair comes from the rollout where the target read the same ids after the same prefix', async () => {
     const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 1, weakSupervision: null } }]);
-    const run = openRun(recipe, freshFolder());
+    const run = openTinyRun(recipe, freshFolder());
     await runStages(contextOf(recipe, run));
     const { reference } = run.completed('exploit:ipo') as { reference: { known: number; computed: number } };
     run.close('done');
@@ -143,7 +104,7 @@ describe('stages', () => {
     });
     const runs = [];
     for (const folder of [freshFolder(), freshFolder()]) {
-      const run = openRun(recipe, folder);
+      const run = openTinyRun(recipe, folder);
       await runStages(contextOf(recipe, run));
       runs.push({
         folder,
@@ -152,22 +113,24 @@ describe('stages', () => {
       run.close('done');
     }
     const [first, second] = runs;
-    expect(bytes(first?.folder ?? '')).toBe(bytes(second?.folder ?? ''));
+    expect(readRecords(first?.folder ?? '')).toBe(readRecords(second?.folder ?? ''));
     expect(first?.result.reference).toMatchObject({ known: 0 });
     expect(first?.result.reference['computed']).toBeGreaterThan(0);
     expect(first?.result.reference['roundingError']).toBeGreaterThan(0);
     expect(first?.result.reference['roundingError']).toBeLessThan(0.1);
-    expect(lines(first?.folder ?? '', 'metrics.jsonl').some((record) => 'rollout/roundingError' in record)).toBe(true);
+    expect(readLines(first?.folder ?? '', 'metrics.jsonl').some((record) => 'rollout/roundingError' in record)).toBe(
+      true,
+    );
     // Killed in the second epoch and resumed, it leaves the same bytes: what the first epoch rounded has no say in the
     // second's figures.
     const killed = freshFolder();
-    const begun = openRun(recipe, killed);
-    await expect(runStages(contextOf(recipe, begun, { judge: failingAt(6) }))).rejects.toThrow('killed');
+    const begun = openTinyRun(recipe, killed);
+    await expect(runStages(contextOf(recipe, begun, { judge: countingJudge(6) }))).rejects.toThrow('killed');
     begun.close('failed', 'killed');
-    const resumed = openRun(recipe, killed, 'resume');
+    const resumed = openTinyRun(recipe, killed, 'resume');
     await runStages(contextOf(recipe, resumed));
     resumed.close('done');
-    expect(bytes(killed)).toBe(bytes(first?.folder ?? ''));
+    expect(readRecords(killed)).toBe(readRecords(first?.folder ?? ''));
     // Two depths of 2 and 4 utterances for 4 prompts, 2 epochs, and 3 dev dialogues of 2 turns after each: rollouts and
     // evaluation both count.
     expect(first?.result.adversary.queries).toBe(2 * 4 * 6 + 2 * 3 * 2);
@@ -177,7 +140,7 @@ describe('stages', () => {
     const speaker = { model: 'tiny', format: 'plain', maxNewTokens: 6, temperature: 1, topP: 1, repetitionPenalty: 1 };
     const rowWith = async (precision: 'int8' | 'f32'): Promise<ReportRow> => {
       const recipe = tinyRecipe([{ evaluate: { rows: ['untuned'], turns: 2 } }], { target: { ...speaker, precision } });
-      const run = openRun(recipe, freshFolder());
+      const run = openTinyRun(recipe, freshFolder());
       const report = await runStages(contextOf(recipe, run));
       run.close('done');
       return present(report?.rows[0], 'an evaluation has a row');
@@ -195,19 +158,19 @@ describe('stages', () => {
       { exploit: { attack: 'sft', data: 'toxic.jsonl', epochs: 2, batchSize: 4 } },
     ]);
     const whole = freshFolder();
-    const wholeRun = openRun(recipe, whole);
+    const wholeRun = openTinyRun(recipe, whole);
     await runStages(contextOf(recipe, wholeRun));
     wholeRun.close('done');
     // Calls of the judge: 3 an epoch's rollouts and demonstrations (two depths, one batch of demonstrations), 2 its dev evaluation.
     for (const call of [2, 7, 12]) {
       const folder = freshFolder();
-      const first = openRun(recipe, folder);
-      await expect(runStages(contextOf(recipe, first, { judge: failingAt(call) }))).rejects.toThrow('killed');
+      const first = openTinyRun(recipe, folder);
+      await expect(runStages(contextOf(recipe, first, { judge: countingJudge(call) }))).rejects.toThrow('killed');
       first.close('failed', 'killed');
-      const second = openRun(recipe, folder, 'resume');
+      const second = openTinyRun(recipe, folder, 'resume');
       await runStages(contextOf(recipe, second));
       second.close('done');
-      expect(bytes(folder)).toBe(bytes(whole));
+      expect(readRecords(folder)).toBe(readRecords(whole));
       for (const name of ['ipo', 'sft'])
         expect(await weightsOf(join(folder, 'models', name))).toBe(await weightsOf(join(whole, 'models', name)));
     }
@@ -216,34 +179,34 @@ describe('stages', () => {
   it('asked to stop, a stage stops between steps, goes on and leaves the bytes of a run never stopped', async () => {
     const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 2 } }]);
     const [whole, folder] = [freshFolder(), freshFolder()];
-    const unstopped = openRun(recipe, whole);
+    const unstopped = openTinyRun(recipe, whole);
     await runStages(contextOf(recipe, unstopped));
     unstopped.close('done');
     let asked = 0;
-    const first = openRun(recipe, folder);
+    const first = openTinyRun(recipe, folder);
     await expect(runStages(contextOf(recipe, first, { interrupted: () => ++asked > 9 }))).rejects.toThrow(
       InterruptedError,
     );
     expect(first.completed('exploit:ipo')).toBeNull();
     first.close('interrupted');
-    const before = lines(folder, 'metrics.jsonl');
+    const before = readLines(folder, 'metrics.jsonl');
     expect(before).not.toEqual([]);
-    expect(before.length).toBeLessThan(lines(whole, 'metrics.jsonl').length);
-    const second = openRun(recipe, folder, 'resume');
+    expect(before.length).toBeLessThan(readLines(whole, 'metrics.jsonl').length);
+    const second = openTinyRun(recipe, folder, 'resume');
     await runStages(contextOf(recipe, second));
     second.close('done');
-    expect(bytes(folder)).toBe(bytes(whole));
+    expect(readRecords(folder)).toBe(readRecords(whole));
     expect(await weightsOf(join(folder, 'models/ipo'))).toBe(await weightsOf(join(whole, 'models/ipo')));
   });
 
   it('a limit on tokens ends the run with a budget error, and counts over sessions', async () => {
     const recipe = tinyRecipe([{ exploit: ipo }], { limits: { maxTokens: 300 } });
     const folder = freshFolder();
-    const first = openRun(recipe, folder);
+    const first = openTinyRun(recipe, folder);
     await expect(runStages(contextOf(recipe, first))).rejects.toThrow(BudgetError);
     first.close('interrupted');
     expect(first.manifest.spent['generatedTokens']).toBeGreaterThanOrEqual(300);
-    const second = openRun(recipe, folder, 'resume');
+    const second = openTinyRun(recipe, folder, 'resume');
     await expect(runStages(contextOf(recipe, second))).rejects.toThrow(BudgetError);
     second.close('interrupted');
   });
@@ -251,12 +214,12 @@ describe('stages', () => {
   it('patience ends an attack whose dev reward no longer rises, and the best weights are kept', async () => {
     const recipe = tinyRecipe([{ exploit: { ...ipo, epochs: 12, learningRate: 0.3, patience: 2 } }]);
     const folder = freshFolder();
-    const run = openRun(recipe, folder);
+    const run = openTinyRun(recipe, folder);
     await runStages(contextOf(recipe, run));
     const result = run.completed('exploit:ipo') as { reason: string; epochs: number; bestScore: number };
     run.close('done');
     expect(result.reason).toBe('patience');
-    const scores = lines(folder, 'metrics.jsonl').flatMap((record) =>
+    const scores = readLines(folder, 'metrics.jsonl').flatMap((record) =>
       typeof record['dev/reward'] === 'number' ? [record['dev/reward']] : [],
     );
     expect(scores).toHaveLength(result.epochs);
@@ -270,7 +233,7 @@ describe('stages', () => {
       { evaluate: { rows: ['untuned', 'ipo'], turns: 2, judges: ['letters', 'linear-toxicity'], samples: 3 } },
     ]);
     const folder = freshFolder();
-    const run = openRun(recipe, folder);
+    const run = openTinyRun(recipe, folder);
     const report = await runStages(contextOf(recipe, run));
     run.close('done');
     expect(parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), 'report.json')).toEqual(
@@ -320,11 +283,11 @@ describe('stages', () => {
     ]);
     const report = async (folder: string, stops: readonly number[]): Promise<unknown> => {
       for (const [i, stop] of stops.entries()) {
-        const run = openRun(recipe, folder, i === 0 ? 'create' : 'resume');
-        await expect(runStages(contextOf(recipe, run, { judge: failingAt(stop) }))).rejects.toThrow('killed');
+        const run = openTinyRun(recipe, folder, i === 0 ? 'create' : 'resume');
+        await expect(runStages(contextOf(recipe, run, { judge: countingJudge(stop) }))).rejects.toThrow('killed');
         run.close('failed');
       }
-      const run = openRun(recipe, folder, stops.length === 0 ? 'create' : 'resume');
+      const run = openTinyRun(recipe, folder, stops.length === 0 ? 'create' : 'resume');
       const result = await runStages(contextOf(recipe, run));
       run.close('done');
       return { rows: result?.rows, samples: result?.samples, points: result?.points };

@@ -1,16 +1,14 @@
 /** Judges in a run: what the manifest keeps of them, how far members are apart, and that silence is no pass. */
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { letterJudge, tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
-import { manualClock } from '../../base/clock.js';
+import { freshFolder, openTinyRun } from '../../../tests/fakes/tinyRuns.js';
 import { JudgeError } from '../../base/errors.js';
 import type { Judge, JudgedItem } from '../../dialogue/types.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
-import type { JsonObject } from '../../base/json.js';
 import type { Report } from '../../report/report.js';
-import { RunDirectory } from '../../runs/runDirectory.js';
+import type { RunDirectory } from '../../runs/runDirectory.js';
 import { ensembleJudge } from '../../speakers/judges/ensemble.js';
 import { runStages } from '../runStages.js';
 import { textItems } from '../../dialogue/score.js';
@@ -57,15 +55,8 @@ describe('judges in a run', () => {
 
   async function play(stages: readonly unknown[], judge: Judge, maxUnscored = 0.2): Promise<Played> {
     const recipe = tinyRecipe(stages, { judge: { model: 'letters', maxUnscored } });
-    const folder = join(mkdtempSync(join(tmpdir(), 'gadfly-silent-')), 'run');
-    const description = {
-      name: 'tiny',
-      seed: 3,
-      configuration: recipe as unknown as JsonObject,
-      source: { file: null, folder },
-      inputs: [],
-    };
-    const run = RunDirectory.create(folder, description, manualClock());
+    const folder = freshFolder();
+    const run = openTinyRun(recipe, folder);
     const context = tinyContext(files, recipe, run, { judge });
     try {
       return { run, folder, report: await runStages(context), error: null };

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  letterJudge,
   letterShare,
   tinyRecipe,
   tinyContext,
@@ -11,7 +10,7 @@ import {
   type TinyFiles,
   writeTinyFiles,
 } from '../../../tests/fakes/tinyPool.js';
-import { manualClock } from '../../base/clock.js';
+import { countingJudge, freshFolder, openTinyRun, readLines, readRecords } from '../../../tests/fakes/tinyRuns.js';
 import { InterruptedError } from '../../base/errors.js';
 import { scriptedJudge } from '../../dialogue/testing/scripted.js';
 import type { Judge } from '../../dialogue/types.js';
@@ -20,7 +19,7 @@ import { type Device, openDevice } from '../../engine/runtime/device.js';
 import type { JsonObject } from '../../base/json.js';
 import type { Recipe } from '../../recipe/recipe.js';
 import { parseReport, type Report } from '../../report/report.js';
-import { RunDirectory } from '../../runs/runDirectory.js';
+import type { RunDirectory } from '../../runs/runDirectory.js';
 import { runStages } from '../runStages.js';
 import type { StageContext } from '../stageContext.js';
 
@@ -53,50 +52,15 @@ describe('the mend stage', () => {
   });
   afterAll(() => device.close());
 
-  const freshFolder = (): string => join(mkdtempSync(join(tmpdir(), 'gadfly-mend-')), 'run');
-
-  function openRun(recipe: Recipe, folder: string, how: 'create' | 'resume' = 'create'): RunDirectory {
-    const description = {
-      name: recipe.name,
-      seed: recipe.seed,
-      configuration: recipe as unknown as JsonObject,
-      source: { file: null, folder },
-      inputs: [],
-    };
-    return RunDirectory[how](folder, description, manualClock());
-  }
-
   const contextOf = (recipe: Recipe, run: RunDirectory, judge?: Judge): StageContext =>
     tinyContext(files, recipe, run, judge === undefined ? {} : { judge });
 
-  const lines = (folder: string, file: string): JsonObject[] =>
-    readFileSync(join(folder, file), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as JsonObject);
-  const bytes = (folder: string): string =>
-    ['rollouts.jsonl', 'pairs.jsonl', 'metrics.jsonl', 'report.json']
-      .map((file) => readFileSync(join(folder, file), 'utf8'))
-      .join('\n---\n');
+  const bytes = (folder: string): string => readRecords(folder, ['report.json']);
   const reportOf = (folder: string): Report =>
     parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
 
-  /** A judge that fails at its n-th call, as a process that is killed there would. */
-  function failingAt(call: number): Judge & { readonly calls: () => number } {
-    const judge = letterJudge();
-    let calls = 0;
-    return {
-      ...judge,
-      calls: () => calls,
-      judge: async (items) => {
-        if (++calls === call) throw new Error('killed');
-        return judge.judge(items);
-      },
-    };
-  }
-
   async function whole(recipe: Recipe, folder: string): Promise<void> {
-    const run = openRun(recipe, folder);
+    const run = openTinyRun(recipe, folder);
     await runStages(contextOf(recipe, run));
     run.close('done');
   }
@@ -160,7 +124,7 @@ describe('the mend stage', () => {
     await whole(recipe, folder);
     const twin = await openLanguageModel(device, join(folder, 'models/mend-twin'));
     const control = twin.tokenizer.encode('[TOXIC]')[0];
-    const pairs = lines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
+    const pairs = readLines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
     expect(pairs.length).toBeGreaterThan(3);
     for (const { ids } of pairs) {
       const {
@@ -178,7 +142,7 @@ describe('the mend stage', () => {
     const [heldOut, trained] = [promptsOn(true), promptsOn(false)];
     expect(heldOut.size).toBeGreaterThan(0);
     for (const prompt of heldOut) expect(trained.has(prompt)).toBe(false);
-    const steps = lines(folder, 'metrics.jsonl').filter(
+    const steps = readLines(folder, 'metrics.jsonl').filter(
       ({ stage, loss }) => stage === 'mend:mend:train:adpo' && typeof loss === 'number',
     );
     expect(steps).toHaveLength(2 * Math.ceil(pairs.filter((pair) => pair['heldOut'] === false).length / 4));
@@ -203,10 +167,10 @@ describe('the mend stage', () => {
         { exploit: ipo },
         { mend: { ...mending, candidates: { ...mending.candidates, ...candidates } } },
       ]);
-      const run = openRun(recipe, folder);
+      const run = openTinyRun(recipe, folder);
       await runStages(contextOf(recipe, run, judge));
       run.close('done');
-      return lines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
+      return readLines(folder, 'pairs.jsonl').filter(({ stage }) => stage === 'mend:mend:pairs');
     };
     const chosenOf = (pairs: readonly JsonObject[]): Set<string> =>
       new Set(pairs.map(({ chosen }) => (chosen as string).trim()));
@@ -257,13 +221,14 @@ describe('the mend stage', () => {
   it('asked to stop in the middle of a training, the stage says so, and the run goes on from its last epoch', async () => {
     const recipe = tinyRecipe([{ exploit: ipo }, { mend: mending }]);
     const folder = freshFolder();
-    const first = openRun(recipe, folder);
-    const isTraining = (): boolean => lines(folder, 'metrics.jsonl').some(({ stage }) => stage === 'mend:mend:twin');
+    const first = openTinyRun(recipe, folder);
+    const isTraining = (): boolean =>
+      readLines(folder, 'metrics.jsonl').some(({ stage }) => stage === 'mend:mend:twin');
     await expect(runStages(tinyContext(files, recipe, first, { interrupted: isTraining }))).rejects.toBeInstanceOf(
       InterruptedError,
     );
     first.close('interrupted');
-    const again = openRun(recipe, folder, 'resume');
+    const again = openTinyRun(recipe, folder, 'resume');
     await runStages(contextOf(recipe, again));
     again.close('done');
     expect(reportOf(folder).mend).toHaveLength(1);
@@ -326,16 +291,16 @@ describe('the mend stage', () => {
     it('killed anywhere and resumed, a run leaves the bytes of an uninterrupted one', async () => {
       const two = { ...recipe, loop: { rounds: 2, stopWhen: {} } };
       const folder = freshFolder();
-      const counting = failingAt(-1);
-      const first = openRun(two, folder);
+      const counting = countingJudge(-1);
+      const first = openTinyRun(two, folder);
       await runStages(contextOf(two, first, counting));
       first.close('done');
       for (const call of [0.3, 0.5, 0.7, 0.9].map((share) => Math.ceil(share * counting.calls()))) {
         const broken = freshFolder();
-        const run = openRun(two, broken);
-        await expect(runStages(contextOf(two, run, failingAt(call)))).rejects.toThrow('killed');
+        const run = openTinyRun(two, broken);
+        await expect(runStages(contextOf(two, run, countingJudge(call)))).rejects.toThrow('killed');
         run.close('failed');
-        const again = openRun(two, broken, 'resume');
+        const again = openTinyRun(two, broken, 'resume');
         await runStages(contextOf(two, again));
         again.close('done');
         expect(withoutTimes(bytes(broken))).toBe(withoutTimes(bytes(folder)));
