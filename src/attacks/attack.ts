@@ -82,8 +82,6 @@ export interface AttackDefinition<Schema extends AttackSchema> {
   readonly summary: string;
   readonly schema: Schema;
   readonly needs: readonly AttackNeed[];
-  /** Whether it finds a policy that speaks to any prompt, or searches each prompt by itself. */
-  readonly learns: 'policy' | 'search';
   readonly product: AttackProduct;
   /** The attack's use of the recipe's adversary: it trains it (which must then be a model on this machine), it prompts
    *  it as it is, or it does without. */

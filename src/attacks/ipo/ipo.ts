@@ -8,7 +8,6 @@ export const ipo = defineAttack({
   summary: 'trains a language-model adversary by online preference learning (IPO or DPO) on paired rollouts',
   schema: ipoSchema,
   needs: ['text'],
-  learns: 'policy',
   product: 'model',
   adversary: 'trains',
   trainsOnJudge: true,

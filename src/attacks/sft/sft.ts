@@ -8,7 +8,6 @@ export const sft = defineAttack({
   summary: 'trains a language-model adversary to continue texts as a data set does (supervised baseline)',
   schema: sftSchema,
   needs: ['text'],
-  learns: 'policy',
   product: 'model',
   adversary: 'trains',
   trainsOnJudge: false,

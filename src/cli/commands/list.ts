@@ -35,11 +35,10 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
   switch (kind) {
     case 'attacks': {
       const { attacks } = await import('../../attacks/all.js');
-      return Object.entries(attacks).map(([name, { summary, needs, learns, product, adversary }]) => ({
+      return Object.entries(attacks).map(([name, { summary, needs, product, adversary }]) => ({
         name,
         summary,
         needs,
-        learns,
         product,
         adversary,
       }));

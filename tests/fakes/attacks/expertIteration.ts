@@ -29,7 +29,6 @@ export const expertIteration = defineAttack({
   summary: 'learns to say again what was rewarded most',
   schema,
   needs: ['logProbs'],
-  learns: 'policy',
   product: 'model',
   adversary: 'trains',
   trainsOnJudge: true,

@@ -18,7 +18,6 @@ export const pickWorst = defineAttack({
   summary: 'tries given utterances and keeps those that fail',
   schema,
   needs: ['text'],
-  learns: 'search',
   product: 'utterances',
   adversary: 'prompts',
   trainsOnJudge: true,
