@@ -8,14 +8,18 @@ declare module '@huggingface/tokenizers' {
   export class Tokenizer {
     /** @throws Error for rules that it does not know */
     constructor(tokenizerJson: object, tokenizerConfig: object);
-    encode(
-      text: string,
-      options?: { readonly add_special_tokens?: boolean },
-    ): {
-      /** The library's own types promise numbers; a token outside the vocabulary gives undefined. */
-      readonly ids: readonly (number | undefined)[];
-      readonly tokens: readonly string[];
+    /** Null for a tokenizer without that step. */
+    readonly normalizer: ((text: string) => string) | null;
+    readonly pre_tokenizer: ((text: string, options: { readonly section_index: number }) => readonly string[]) | null;
+    readonly model: {
+      (pieces: readonly string[]): readonly string[];
+      readonly tokens_to_ids: ReadonlyMap<string, number>;
+      readonly unk_token_id: number | undefined;
     };
+    readonly post_processor:
+      | ((tokens: readonly string[], pair: null, addSpecialTokens: boolean) => { readonly tokens: readonly string[] })
+      | null;
+    readonly added_tokens_map: ReadonlyMap<string, { readonly id: number }>;
     /** @throws Error for an empty list */
     decode(
       ids: number[],

@@ -30,9 +30,13 @@ export function libraryRules({
   };
 }
 
+/** JavaScript lowers a capital sigma at the end of a word to ς; the native library looks at no neighbours. */
+const lowerSigma: Rule = { type: 'Replace', pattern: { String: 'Σ' }, content: 'σ' };
+
 function normalizingRule(rule: Rule): Rule {
   if (rule.type === 'Sequence') return mapSteps(rule, 'normalizers', normalizingRule);
-  if (rule.type !== 'BertNormalizer' || rule['handle_chinese_chars'] !== true) return rule;
+  if (rule.type === 'Lowercase') return { type: 'Sequence', normalizers: [lowerSigma, rule] };
+  if (rule.type !== 'BertNormalizer') return rule;
   // The library looks at UTF-16 units and so misses the ideographs beyond the first plane. `$&` is the match itself.
   const setApart: Rule = { type: 'Replace', pattern: { Regex: ideographs }, content: ' $& ' };
   const clean: Rule = {
@@ -43,7 +47,15 @@ function normalizingRule(rule: Rule): Rule {
     strip_accents: false,
   };
   const rest: Rule = { ...rule, clean_text: false, handle_chinese_chars: false };
-  return { type: 'Sequence', normalizers: [clean, setApart, rest] };
+  return {
+    type: 'Sequence',
+    normalizers: [
+      clean,
+      ...(rule['handle_chinese_chars'] === true ? [setApart] : []),
+      ...(rule['lowercase'] === true ? [lowerSigma] : []),
+      rest,
+    ],
+  };
 }
 
 function splitRule(rule: Rule): Rule {

@@ -1,9 +1,11 @@
 /** Text to token ids and back, as the native `tokenizers` library does it. Owns the special ids of a tokenizer and the
  *  bytes of each token; the encoding itself is @huggingface/tokenizers, given rules it reads as the native library
- *  would (libraryRules.ts); decoding is tokenDecoder.ts. Ids are the truth: text is derived from them and never
+ *  would (libraryRules.ts), between the added tokens (addedTokenCuts.ts); decoding is tokenDecoder.ts. Ids are the truth: text is derived from them and never
  *  tokenised again for training. */
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { FormatError } from '../../base/errors.js';
+import { createAddedTokenCuts } from './addedTokenCuts.js';
+import { continuingRules, honourSettings } from './honouredSettings.js';
 import { libraryRules } from './libraryRules.js';
 import { isRecord, readTokenizerJson, type TokenizerJson } from './tokenizerJson.js';
 import { resolveSpecialIds } from './specialIds.js';
@@ -24,8 +26,13 @@ export interface Tokenizer {
   /** Only fills tensors; masks come from lengths, never from comparing with it. */
   readonly padId: number;
   /** @param options.addSpecialTokens apply the tokenizer's own template (Llama: BOS first); default true, as everywhere
-   *    else. Pass false for a continuation of ids that already begin with it. */
-  readonly encode: (text: string, options?: { readonly addSpecialTokens?: boolean }) => number[];
+   *    else. Pass false for a continuation of ids that already begin with it.
+   *  @param options.goesOn the text goes on from another, so that a tokenizer which sets a space before every text sets
+   *    none; default false */
+  readonly encode: (
+    text: string,
+    options?: { readonly addSpecialTokens?: boolean; readonly goesOn?: boolean },
+  ) => number[];
   readonly decode: (ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }) => string;
   /** The token as the vocabulary spells it ('Ġthe', '▁the'); '' for an id without a token. */
   readonly tokenText: (id: number) => string;
@@ -49,9 +56,15 @@ export interface TokenizerSources {
 
 /** @throws FormatError when a file is not what the format asks for, or uses a rule that is not supported */
 export function loadTokenizer(sources: TokenizerSources): Tokenizer {
-  const rules = readTokenizerJson(sources.tokenizerJson);
   const tokenizerConfig = isRecord(sources.tokenizerConfig) ? sources.tokenizerConfig : {};
+  const rules = honourSettings(readTokenizerJson(sources.tokenizerJson), tokenizerConfig, sources.config);
   const library = createLibraryTokenizer(rules, tokenizerConfig);
+  const encode = createEncoder(library, rules);
+  let encodeFurther: typeof encode | null = null;
+  const goOn = (): typeof encode => {
+    const continuing = continuingRules(rules);
+    return (encodeFurther ??= createEncoder(createLibraryTokenizer(continuing, tokenizerConfig), continuing));
+  };
   const { tokens, ids } = readVocabulary(rules);
   const { id, earlier } = identifyTokenizer(rules);
   const special = resolveSpecialIds(ids, { ...sources, tokenizerConfig });
@@ -70,7 +83,8 @@ export function loadTokenizer(sources: TokenizerSources): Tokenizer {
     reads: (other) => other === id || earlier().has(other),
     vocabularySize: tokens.length,
     ...special,
-    encode: (text, { addSpecialTokens = true } = {}) => encode(library, text, addSpecialTokens),
+    encode: (text, { addSpecialTokens = true, goesOn = false } = {}) =>
+      (goesOn ? goOn() : encode)(text, addSpecialTokens),
     decode,
     tokenText: (id) => tokens[id] ?? '',
     tokenBytes: (id) => {
@@ -78,7 +92,7 @@ export function loadTokenizer(sources: TokenizerSources): Tokenizer {
       return token === undefined ? new Uint8Array(0) : spell(token);
     },
     specialIds,
-    files: savedFiles(sources),
+    files: savedFiles(sources, rules),
   };
 }
 
@@ -94,14 +108,27 @@ function createLibraryTokenizer(rules: TokenizerJson, tokenizerConfig: Record<st
   }
 }
 
-function encode(library: LibraryTokenizer, text: string, addSpecialTokens: boolean): number[] {
-  const { ids, tokens } = library.encode(text, { add_special_tokens: addSpecialTokens });
-  return ids.map((id, i) => {
-    if (id !== undefined) return id;
-    throw new FormatError(`the rules produce ${JSON.stringify(tokens[i])}, which is not in the vocabulary`, {
-      where: 'tokenizer.json',
+/** The library cuts, splits and merges the text between added tokens; where those stand is found here. */
+function createEncoder(
+  library: LibraryTokenizer,
+  rules: TokenizerJson,
+): (text: string, addSpecialTokens: boolean) => number[] {
+  const { normalizer, pre_tokenizer: split, model, post_processor: surround, added_tokens_map: added } = library;
+  const cut = createAddedTokenCuts(rules.added_tokens, normalizer);
+  return (text, addSpecialTokens) => {
+    const pieces = cut(text).flatMap((piece) => {
+      if (piece.kind === 'token') return [piece.content];
+      return model(split === null ? [piece.text] : split(piece.text, { section_index: piece.isFirst ? 0 : 1 }));
     });
-  });
+    const tokens = surround === null ? pieces : surround(pieces, null, addSpecialTokens).tokens;
+    return tokens.map((token) => {
+      const id = added.get(token)?.id ?? model.tokens_to_ids.get(token) ?? model.unk_token_id;
+      if (id !== undefined) return id;
+      throw new FormatError(`the rules produce ${JSON.stringify(token)}, which is not in the vocabulary`, {
+        where: 'tokenizer.json',
+      });
+    });
+  };
 }
 
 /** Both directions of the vocabulary, added tokens included; an added token wins over the model's token of the same id.
@@ -120,13 +147,14 @@ function readVocabulary(rules: TokenizerJson): {
   return { tokens, ids };
 }
 
-function savedFiles({
-  tokenizerJson,
-  tokenizerConfig,
-  generationConfig,
-}: TokenizerSources): ReadonlyMap<string, string> {
+/** @param rules with the settings of tokenizer_config.json in them: what is saved says the same to every reader */
+function savedFiles(
+  { tokenizerJson, tokenizerConfig, generationConfig }: TokenizerSources,
+  { normalizer, pre_tokenizer }: TokenizerJson,
+): ReadonlyMap<string, string> {
+  const json = isRecord(tokenizerJson) ? { ...tokenizerJson, normalizer, pre_tokenizer } : tokenizerJson;
   const files = new Map<string, string>([
-    ['tokenizer.json', JSON.stringify(tokenizerJson)],
+    ['tokenizer.json', JSON.stringify(json)],
     ['tokenizer_config.json', `${JSON.stringify(tokenizerConfig ?? {}, null, 2)}\n`],
   ]);
   if (generationConfig !== undefined)

@@ -216,6 +216,13 @@ describe('the pre-tokenizer', () => {
   });
 });
 
+describe('a token that occurs twice', () => {
+  it('is named with both of its ids, and with what to do', async () => {
+    const file = ggufBytes(withMetadata(...tokenizerMetadata('gpt-2', ['a', 'boat', 'b', 'boat'], [])));
+    await expect(openBytes(file)).rejects.toThrow(/"boat" as 1 and as 3[^]*Hugging Face layout/);
+  });
+});
+
 describe('rope scaling', () => {
   const none = {
     where: 'test',

@@ -58,7 +58,7 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
   const tokens = metadata.texts('tokenizer.ggml.tokens');
   if (tokens === null || tokens.length === 0)
     throw new FormatError('no metadata tokenizer.ggml.tokens', { where: metadata.where });
-  if (new Set(tokens).size !== tokens.length) throw new FormatError('a token occurs twice', { where: metadata.where });
+  refuseTwins(tokens, metadata.where);
   const sameLength = (key: string): ArrayLike<number> | null => {
     const list = metadata.numbers(key);
     if (list !== null && list.length !== tokens.length) {
@@ -85,6 +85,23 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
   };
 }
 
+/** @throws FormatError naming the first token that has two ids */
+function refuseTwins(tokens: readonly string[], where: string): void {
+  const ids = new Map<string, number>();
+  tokens.forEach((token, id) => {
+    const first = ids.get(token);
+    if (first !== undefined) {
+      throw new FormatError('a token occurs twice: which id its text has is not sure', {
+        where: `${where}: tokenizer.ggml.tokens`,
+        expected: 'every token once',
+        got: `${JSON.stringify(token)} as ${first} and as ${id}`,
+        remedy: 'Use the model in Hugging Face layout, or a GGUF file that was made anew from it.',
+      });
+    }
+    ids.set(token, id);
+  });
+}
+
 const gpt2Split = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
 const bytesOnly = { ...gpt2Split, use_regex: false };
 const isolate = (pattern: string): object => ({
@@ -99,10 +116,37 @@ const llama3Split = (digits: string): object =>
   );
 const sequence = (...pretokenizers: readonly object[]): object => ({ type: 'Sequence', pretokenizers });
 
+/** Words change where small letters are followed by capitals; contractions belong to them. */
+const letters = (kinds: string): string => `[${kinds}\\p{Lm}\\p{Lo}\\p{M}]`;
+const contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
+const gpt4oSplit = isolate(
+  [
+    `[^\\r\\n\\p{L}\\p{N}]?${letters('\\p{Lu}\\p{Lt}')}*${letters('\\p{Ll}')}+${contraction}`,
+    `[^\\r\\n\\p{L}\\p{N}]?${letters('\\p{Lu}\\p{Lt}')}+${letters('\\p{Ll}')}*${contraction}`,
+    '\\p{N}{1,3}',
+    ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*',
+    '\\s*[\\r\\n]+',
+    '\\s+(?!\\S)',
+    '\\s+',
+  ].join('|'),
+);
+
+interface ByteLevelRule {
+  readonly preTokenizer: object;
+  readonly ignoreMerges: boolean;
+  readonly normalizer?: object;
+}
+
 const smollm = { preTokenizer: sequence({ type: 'Digits', individual_digits: true }, gpt2Split), ignoreMerges: false };
 const gpt2 = { preTokenizer: gpt2Split, ignoreMerges: false };
 const llama3 = { preTokenizer: sequence(llama3Split('{1,3}'), bytesOnly), ignoreMerges: true };
-const qwen2 = { preTokenizer: sequence(llama3Split(''), bytesOnly), ignoreMerges: false };
+/** Qwen's tokenizers compose letters and their accents; llama.cpp and transformers' reader of GGUF do not. */
+const qwen2 = {
+  preTokenizer: sequence(llama3Split(''), bytesOnly),
+  ignoreMerges: false,
+  normalizer: { type: 'NFC' },
+};
+const gpt4o = { preTokenizer: sequence(gpt4oSplit, bytesOnly), ignoreMerges: false };
 /** llama.cpp does this with a file that names no pre-tokenizer. */
 const unnamed = {
   preTokenizer: sequence(
@@ -116,7 +160,7 @@ const unnamed = {
 };
 
 /** By `tokenizer.ggml.pre`. */
-const preTokenizers: Readonly<Record<string, { readonly preTokenizer: object; readonly ignoreMerges: boolean }>> = {
+const preTokenizers: Readonly<Record<string, ByteLevelRule>> = {
   smollm,
   starcoder: smollm,
   refact: smollm,
@@ -127,6 +171,9 @@ const preTokenizers: Readonly<Record<string, { readonly preTokenizer: object; re
   llama3,
   'llama-v3': llama3,
   qwen2,
+  'deepseek-r1-qwen': qwen2,
+  'gpt-4o': gpt4o,
+  llama4: gpt4o,
   default: unnamed,
 };
 
@@ -148,7 +195,7 @@ function byteLevelRules(
   if (merges === null) throw new FormatError('no metadata tokenizer.ggml.merges', { where: metadata.where });
   return {
     addBosByDefault: rule === llama3,
-    normalizer: null,
+    normalizer: rule.normalizer ?? null,
     pre_tokenizer: rule.preTokenizer,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: bpeModel(

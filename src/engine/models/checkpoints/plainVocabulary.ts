@@ -1,5 +1,5 @@
 /** Tokenizers given as plain vocabulary files, as checkpoints had them before tokenizer.json: vocab.txt (WordPiece,
- *  BERT) and vocab.json with merges.txt (byte-level BPE, RoBERTa and GPT-2). Makes the tokenizer.json that transformers
+ *  BERT) and vocab.json with merges.txt (byte-level BPE, RoBERTa, GPT-2 and OPT). Makes the tokenizer.json that transformers
  *  makes of them. Source: transformers 5.23 `tokenization_bert.py`, `tokenization_roberta.py`, `tokenization_gpt2.py`.
  */
 import { readdir } from 'node:fs/promises';
@@ -17,14 +17,15 @@ export async function readPlainVocabulary(directory: string, tokenizerConfig: un
   const isWordPiece = names.includes('vocab.txt');
   const isByteLevel = names.includes('vocab.json') && names.includes('merges.txt');
   if (!isWordPiece && !isByteLevel) return null;
-  const settings: Fields = isRecord(tokenizerConfig) ? tokenizerConfig : {};
+  const named = await readJsonIfPresent(join(directory, 'special_tokens_map.json'));
+  const settings: Fields = { ...(isRecord(tokenizerConfig) ? tokenizerConfig : {}), ...(isRecord(named) ? named : {}) };
   const config = await readJsonIfPresent(join(directory, 'config.json'));
   const words = [settings['tokenizer_class'], isRecord(config) ? config['model_type'] : null].find(
     (word) => typeof word === 'string',
   );
   const kind = /^(Distil)?Bert(Tokenizer|$)/i.test(String(words))
     ? 'bert'
-    : (/^(roberta|gpt2)(Tokenizer|$)/i.exec(String(words))?.[1] ?? '').toLowerCase();
+    : (/^(roberta|gpt2|opt)(Tokenizer|$)/i.exec(String(words))?.[1] ?? '').toLowerCase().replace('opt', 'gpt2');
   const isExtended = names.includes('added_tokens.json');
   if (isWordPiece && kind === 'bert' && !isExtended)
     return wordPieceRules(await readLines(join(directory, 'vocab.txt')), settings);
@@ -36,7 +37,8 @@ export async function readPlainVocabulary(directory: string, tokenizerConfig: un
   }
   throw new ConfigError('The rules of this tokenizer cannot be told from its vocabulary', {
     where: directory,
-    expected: 'tokenizer.json, or the plain vocabulary of BERT, DistilBERT, RoBERTa or GPT-2 without added_tokens.json',
+    expected:
+      'tokenizer.json, or the plain vocabulary of BERT, DistilBERT, RoBERTa, GPT-2 or OPT without added_tokens.json',
     got: `${names.filter((name) => /^(vocab\.|merges\.|added_tokens)/.test(name)).join(', ')} of ${String(words)}`,
     remedy: `Make tokenizer.json once: python -c "from transformers import AutoTokenizer as T; T.from_pretrained('${directory}').save_pretrained('${directory}')".`,
   });
@@ -98,7 +100,12 @@ function byteLevelRules(vocab: Fields, lines: readonly string[], settings: Field
         cls_token: '<s>',
         mask_token: '<mask>',
       })
-    : specials(ids, settings, { unk_token: '<|endoftext|>', bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' });
+    : specials(ids, settings, {
+        unk_token: '<|endoftext|>',
+        bos_token: '<|endoftext|>',
+        eos_token: '<|endoftext|>',
+        pad_token: '',
+      });
   const addsSpace = settings['add_prefix_space'] ?? false;
   const pair = (name: string): readonly unknown[] => [special.required(name).content, special.required(name).id];
   const byteLevel = { type: 'ByteLevel', add_prefix_space: addsSpace, trim_offsets: true, use_regex: true };
@@ -117,7 +124,7 @@ function byteLevelRules(vocab: Fields, lines: readonly string[], settings: Field
           trim_offsets: true,
           add_prefix_space: addsSpace,
         }
-      : null,
+      : surroundingTokens(settings, special),
     decoder: { ...byteLevel, add_prefix_space: true },
     model: {
       type: 'BPE',
@@ -131,6 +138,30 @@ function byteLevelRules(vocab: Fields, lines: readonly string[], settings: Field
       vocab,
       merges: lines.filter((line, i) => line !== '' && !(i === 0 && line.startsWith('#version'))),
     },
+  };
+}
+
+/** The tokens that `add_bos_token` and `add_eos_token` set around a text; null for neither. */
+function surroundingTokens(
+  settings: Fields,
+  special: { readonly required: (name: string) => SpecialToken },
+): Fields | null {
+  const bos = settings['add_bos_token'] === true ? [special.required('bos_token')] : [];
+  const eos = settings['add_eos_token'] === true ? [special.required('eos_token')] : [];
+  if (bos.length + eos.length === 0) return null;
+  const token = ({ content }: SpecialToken, type: number): Fields => ({ SpecialToken: { id: content, type_id: type } });
+  const around = (name: string, type: number): readonly Fields[] => [
+    ...bos.map((each) => token(each, type)),
+    { Sequence: { id: name, type_id: type } },
+    ...eos.map((each) => token(each, type)),
+  ];
+  return {
+    type: 'TemplateProcessing',
+    single: around('A', 0),
+    pair: [...around('A', 0), ...around('B', 1)],
+    special_tokens: Object.fromEntries(
+      [...bos, ...eos].map(({ content, id }) => [content, { id: content, ids: [id], tokens: [content] }]),
+    ),
   };
 }
 
