@@ -1,6 +1,8 @@
 /** Joins two texts that follow each other. Which joining is right depends on the speaker's format. Token ids are not
  *  joined here, so a joined text is for judges and readers, not for models. */
 
+import type { Dialogue } from './types.js';
+
 export type JoinTurns = (before: string, after: string) => string;
 
 /** Joins as running text: one space where neither side brings white space of its own. */
@@ -18,4 +20,9 @@ export const joinLines: JoinTurns = (before, after) => {
 /** Returns the later text with the space or line break that joins it to the earlier one. */
 export function goingOn(before: string, after: string, join: JoinTurns): string {
   return join(before, after).slice(before.length);
+}
+
+/** A dialogue as running text. */
+export function runningText({ prompt, turns }: Dialogue, join: JoinTurns): string {
+  return turns.reduce((text, turn) => join(text, turn.text), prompt.turns?.join('\n\n') ?? prompt.text);
 }

@@ -1,7 +1,6 @@
 /** Dialogues that mending works with: each ends with the turn to be answered, and knows what was answered. Split by
  *  conversation, so that what measures see was never trained on. */
 import { openStream, streamKey } from '../base/random.js';
-import type { JoinTurns } from '../dialogue/join.js';
 import type { Dialogue, ScoredDialogue, Utterance } from '../dialogue/types.js';
 
 export interface AnsweredTurn {
@@ -12,11 +11,6 @@ export interface AnsweredTurn {
   readonly safe: Utterance | null;
   /** A reply that failed; null in an ordinary dialogue. */
   readonly failure: Utterance | null;
-}
-
-/** A dialogue as running text. */
-export function runningText({ prompt, turns }: Dialogue, join: JoinTurns): string {
-  return turns.reduce((text, turn) => join(text, turn.text), prompt.turns?.join('\n\n') ?? prompt.text);
 }
 
 /** A text as what the target could answer. */

@@ -10,6 +10,8 @@ export interface MendSpeaker {
   readonly model: LanguageModel;
   /** @param dialogue ends with the turn to be answered */
   readonly contextIds: (dialogue: Dialogue) => readonly number[];
+  /** A text that was written elsewhere, as its reply to the dialogue begins. */
+  readonly place: (dialogue: Dialogue, text: string) => string;
   /** Cut to the recipe's maxNewTokens; ended as the model ends a reply, where that fits. */
   readonly replyIds: (reply: Utterance) => readonly number[];
 }
@@ -20,6 +22,7 @@ export function mendSpeaker(model: LanguageModel, options: LocalSpeakerOptions):
   return {
     model,
     contextIds: (dialogue) => context(dialogue).ids,
+    place: format.place,
     replyIds: ({ text, tokens }) =>
       tokens !== null && model.tokenizer.reads(tokens.tokenizerId)
         ? tokens.ids.slice(0, sampling.maxNewTokens)

@@ -1,6 +1,5 @@
 /** Opens the adversaries of a recipe, trainable or frozen, on weights of their own or on weights that are open already,
  *  and the models that answer in the target's place. */
-import { countSpeaker } from '../base/spending.js';
 import { adaptLanguageModel, copyLanguageModel, type LanguageModel } from '../engine/models/languageModel.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import type { Prompt } from '../dialogue/types.js';
@@ -10,6 +9,7 @@ import { createLanguageModelAdversary, type LanguageModelAdversary } from '../sp
 import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
 import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import { speakerFormat, speakerOptions } from '../speakers/speakerOptions.js';
+import { listeners } from './rolloutSpeakers.js';
 import { createLocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import { borrowed, type Handle, onHandle, owned, ownedModel } from './handle.js';
@@ -52,7 +52,7 @@ export async function openAdversary(
   return onHandle(model, (each) =>
     createLanguageModelAdversary(each, {
       ...speakerOptions(recipe.adversary),
-      onSpoken: countSpeaker(parts.requests.spending, 'adversary'),
+      ...listeners(parts.requests, 'adversary'),
     }),
   );
 }
@@ -124,7 +124,7 @@ export async function openTeacher(
   return onHandle(model, (each) =>
     createLocalTarget(each, {
       ...speakerOptions({ ...speaker, format }),
-      onSpoken: countSpeaker(requests.spending, 'writer'),
+      ...listeners(requests, 'writer'),
     }),
   );
 }

@@ -153,7 +153,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     openRow: (options) => openFrozenAdversary(parts, options),
     openTeacher: (speaker) => openTeacher(parts, speaker),
     openReference: (adversary) => openReference(parts, adversary),
-    behaviourPolicy: (adversary, sampling) => createBehaviourPolicy(adversary, sampling, recipe, requests.spending),
+    behaviourPolicy: (adversary, sampling) => createBehaviourPolicy(adversary, sampling, recipe, requests),
     judge,
     prompts,
     toxicContinuations,
@@ -169,9 +169,19 @@ function requestsOf(options: ModelPoolOptions): RequestOptions {
     runFolder,
     environment,
     beforeRequest: beforeRequest ?? ((): void => undefined),
-    note: note ?? ((): void => undefined),
+    note: note === undefined ? (): void => undefined : saidOnce(note),
     spending: spending ?? createSpending(),
     ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** Speakers that share a role say the same. */
+function saidOnce(note: (text: string) => void): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    if (said.has(text)) return;
+    said.add(text);
+    note(text);
   };
 }
 

@@ -1,10 +1,12 @@
 /** The recipe's speakers as training rollouts play them: on the same weights, with another sampler or precision. */
-import { countSpeaker, type Spending } from '../base/spending.js';
+import { countSpeaker, type SpeakerRole } from '../base/spending.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
+import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
+import type { RequestOptions } from './remoteSpeakers.js';
 
 /** Returns the behaviour policy of training rollouts: the adversary itself unless the recipe gives exploration settings
  *  or a precision of its own. */
@@ -12,7 +14,7 @@ export function createBehaviourPolicy(
   adversary: LanguageModelAdversary,
   sampling: Partial<SpeakerSampling>,
   recipe: Recipe,
-  spending: Spending,
+  requests: SpeakerListeners,
 ): LanguageModelAdversary {
   const precision = recipe.adversary.rolloutPrecision;
   if (Object.keys(sampling).length === 0 && precision === 'f32') return adversary;
@@ -20,19 +22,39 @@ export function createBehaviourPolicy(
   return createLanguageModelAdversary(adversary.model, {
     ...options,
     precision,
-    onSpoken: countSpeaker(spending, 'adversary'),
+    ...listeners(requests, 'adversary'),
     sampling: { ...options.sampling, ...sampling },
   });
 }
 
 /** Returns the target of training rollouts: the target itself unless the recipe gives it another precision. */
-export function rolloutTargetOf(target: LocalTarget, { target: options }: Recipe, spending: Spending): LocalTarget {
+export function rolloutTargetOf(
+  target: LocalTarget,
+  { target: options }: Recipe,
+  requests: SpeakerListeners,
+): LocalTarget {
   const { precision } = options;
   return precision === 'f32'
     ? target
     : createLocalTarget(target.model, {
         ...speakerOptions(options),
         precision,
-        onSpoken: countSpeaker(spending, 'target'),
+        ...listeners(requests, 'target'),
       });
+}
+
+export type SpeakerListeners = Pick<RequestOptions, 'spending' | 'note'>;
+
+/** What a local speaker of a run tells: what it spends, and that the template or tokenizer has the last word. */
+export function listeners(
+  { spending, note }: SpeakerListeners,
+  role: SpeakerRole,
+): Pick<LocalSpeakerOptions, 'onSpoken' | 'onRewritten'> {
+  return {
+    onSpoken: countSpeaker(spending, role),
+    onRewritten: () =>
+      note(
+        `${role}: the chat template or the tokenizer writes earlier turns with other tokens than they were generated with; contexts follow the template, as the deployed model sees it`,
+      ),
+  };
 }

@@ -9,7 +9,7 @@ import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.j
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import type { ModelSource } from './modelSource.js';
 import { openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
-import { rolloutTargetOf } from './rolloutSpeakers.js';
+import { listeners, rolloutTargetOf } from './rolloutSpeakers.js';
 
 export interface Targets {
   readonly target: () => Promise<OpenTarget>;
@@ -45,7 +45,7 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
     return createLocalTarget(model, {
       ...speakerOptions(recipe.target),
       ...(name === undefined ? {} : { name }),
-      onSpoken: countSpeaker(spending, 'target'),
+      ...listeners(requests, 'target'),
     });
   });
   const target = once(async (): Promise<OpenTarget> =>
@@ -60,7 +60,7 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
     localTarget,
     targetIsLocal,
     rolloutTarget: once(async () =>
-      targetIsLocal ? rolloutTargetOf(await localTarget(), recipe, spending) : target(),
+      targetIsLocal ? rolloutTargetOf(await localTarget(), recipe, requests) : target(),
     ),
     known: (wanted) =>
       localTarget.started() && wanted === modelId

@@ -2,7 +2,6 @@
  *  go here. Reads tokenizers and the cache; opens no weights, asks no network. */
 import { relative, resolve } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
-import { goingOn, joinPlain } from '../dialogue/join.js';
 import type { Author, Prompt, ToxicContinuation } from '../dialogue/types.js';
 import { architectureOf } from '../engine/models/all.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
@@ -158,7 +157,8 @@ async function pathHere(
 /** Tokens of texts as a side of the dialogue reads and says them. */
 interface Ruler {
   readonly prompt: (prompt: Prompt) => number;
-  readonly utterance: (text: string, maxTokens: number) => number;
+  /** A text that was written elsewhere, as the side's first turn after the prompt. */
+  readonly utterance: (prompt: Prompt, text: string, maxTokens: number) => number;
   readonly contextLength: number;
 }
 
@@ -167,7 +167,7 @@ const charactersAToken = 4;
 async function ruler({ path }: ModelFacts, options: SpeakerOptions, role: Author): Promise<Ruler> {
   if (path === null) {
     const tokens = (text: string): number => Math.ceil(text.length / charactersAToken);
-    const utterance = (text: string, maxTokens: number): number => Math.min(tokens(text), maxTokens);
+    const utterance: Ruler['utterance'] = (_prompt, text, maxTokens) => Math.min(tokens(text), maxTokens);
     return { prompt: ({ text }) => tokens(text), utterance, contextLength: Infinity };
   }
   return withCheckpoint(path, async (checkpoint) => {
@@ -182,7 +182,8 @@ async function ruler({ path }: ModelFacts, options: SpeakerOptions, role: Author
     });
     return {
       prompt: (prompt) => format.context({ prompt, turns: [] }).ids.length,
-      utterance: (text, maxTokens) => format.utterance(text, maxTokens).length,
+      utterance: (prompt, text, maxTokens) =>
+        format.utterance(format.place({ prompt, turns: [] }, text), maxTokens).length,
       contextLength: architectureOf(checkpoint.config, 'language', path).config.contextLength,
     };
   });
@@ -226,14 +227,10 @@ async function demonstrationLengths(
     out.set(name, {
       texts: texts.length,
       prefix: mean(texts.map((text) => (text.prefix.text === '' ? ordinary : prompt(text.prefix)))),
-      completion: mean(texts.map((text) => utterance(givenText(text), limit))),
+      completion: mean(texts.map(({ prefix, continuation }) => utterance(prefix, continuation, limit))),
     });
   }
   return out;
-}
-
-function givenText({ prefix, continuation }: ToxicContinuation): string {
-  return goingOn(prefix.text, continuation, joinPlain);
 }
 
 function mean(values: readonly number[]): number {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { FormatError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 import { streamKey } from '../base/random.js';
-import type { ChatMessage } from '../engine/text/chatTemplate.js';
+import { chatIds, type ChatMessage } from '../engine/text/chatTemplate.js';
 import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
@@ -68,9 +68,7 @@ function conversationIds(
     throw badRequest('this model has no chat template; use /v1/completions', 'messages', 'no_chat_template');
   const conversation = messages.map(messageOf);
   try {
-    const ids = tokenizer.encode(chatTemplate.render(conversation, { addGenerationPrompt: addPrompt ?? true }), {
-      addSpecialTokens: false,
-    });
+    const ids = chatIds({ tokenizer, chatTemplate }, conversation, { addGenerationPrompt: addPrompt ?? true });
     if (ids.length === 0) throw badRequest('the conversation has no token', 'messages');
     return ids;
   } catch (error) {

@@ -126,11 +126,11 @@ describe('local speakers', () => {
 
   it('a given text becomes an utterance within the adversary’s limit', () => {
     const adversary = createLanguageModelAdversary(model, { format: 'plain', sampling });
-    expect(adversary.asUtterance('abcdefghij')).toMatchObject({
+    expect(adversary.asUtterance(dialogueOf(''), 'abcdefghij')).toMatchObject({
       text: 'abcdef',
       finishReason: 'length',
       tokens: { ids: [...Buffer.from('abcdef')] },
     });
-    expect(adversary.asUtterance('abc')).toMatchObject({ text: 'abc', finishReason: 'stop' });
+    expect(adversary.asUtterance(dialogueOf(''), 'abc')).toMatchObject({ text: 'abc', finishReason: 'stop' });
   });
 });

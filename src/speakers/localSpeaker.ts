@@ -18,6 +18,9 @@ export interface LocalSpeakerOptions {
   readonly precision?: Precision;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;
+  /** Called once, when an utterance of this model's tokenizer stands in a context with other ids than those it was
+   *  generated with. */
+  readonly onRewritten?: () => void;
   /** Called with what every batch took. */
   readonly onSpoken?: (work: SpokenWork) => void;
 }
@@ -70,6 +73,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
   const generation = generationOptions(sampling, format);
   const counts = { queries: 0, contextTokens: 0, generatedTokens: 0, truncatedContexts: 0, retokenisedUtterances: 0 };
 
+  let rewritten = false;
   const count = (contexts: readonly Context[], generated: number): void => {
     const read = contexts.reduce((sum, { ids }) => sum + ids.length, 0);
     options.onSpoken?.({ replies: contexts.length, tokensRead: read, tokensGenerated: generated });
@@ -79,6 +83,10 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
     for (const context of contexts) {
       counts.retokenisedUtterances += context.retokenised;
       if (context.droppedTokens > 0) counts.truncatedContexts++;
+    }
+    if (!rewritten && contexts.some((context) => context.rewritten > 0)) {
+      rewritten = true;
+      options.onRewritten?.();
     }
   };
 

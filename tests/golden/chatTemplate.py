@@ -98,6 +98,41 @@ Assistant:
 {%- for i in range(1, 6, 2) %}{{ i }}{% endfor %}
 """,
     "turns": """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}""",
+    "line breaks of Windows": "{%- for m in messages %}\r\n<|{{ m.role }}|>\r\n{{ m.content }}\r\n{%- endfor %}\r\n{%- if add_generation_prompt %}\r\n<|assistant|>\r\n{%- endif %}\r\n",
+    "plus signs": """  {%+ for m in messages +%}
+  {# a note #}
+  {%+ if m.role == 'user' %}
+[{{ m.content }}]
+   {#- another -#}
+  {% else +%}
+({{- m.content -}} )
+  {%- endif +%}
+
+  {%+ endfor %}
+{{ "%} {# }} in a text" }}{{ {'a': {'b': 1}}['a']['b'] }}
+""",
+    "date and generation": """{%- set today = strftime_now("%Y-%m-%d") -%}
+{{ '<s>Date: ' ~ today[:2] ~ '\\n' }}
+{%- for m in messages -%}
+  {%- if m.role == 'assistant' -%}
+    {% generation %}{{ m.content }}{% endgeneration %}
+  {%- else -%}
+    {{ '<|user|>' + m.content.replace('/think','').rstrip() + '\\n' }}
+  {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{ '<|assistant|>\\n' }}{%- endif -%}
+""",
+    "earlier thoughts cut": """{%- for m in messages %}
+    {%- set c = m.content %}
+    {%- if m.role == 'assistant' and '</think>' in c and not loop.last %}
+        {%- set c = c.split('</think>')[-1].lstrip('\\n') %}
+    {%- endif %}
+    {{- '<|' + m.role + '|>' + c + '\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|assistant|>' }}
+{%- endif %}
+""",
 }
 
 U, A, S = "user", "assistant", "system"
@@ -111,6 +146,7 @@ CONVERSATIONS = {
     "unicode": [(U, "東京 👍🏽 é \u00a0 \u2028 '\"<&>"), (A, "שלום")],
     "two users": [(U, "one"), (U, "two")],
     "assistant first": [(A, "one"), (U, "two")],
+    "thoughts": [(U, "Hello"), (A, "<think>\nwhat?\n</think>\n\nHi!"), (U, "More."), (A, "<think>again</think>Yes.")],
 }
 
 

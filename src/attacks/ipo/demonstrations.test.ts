@@ -4,7 +4,7 @@ import { demonstrationCounts } from '../../dialogue/pairs.js';
 import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
 import { promptOf, promptsOf } from '../../dialogue/testing/prompts.js';
 import { scriptedAdversary, scriptedTarget, thornJudge, utteranceOf } from '../../dialogue/testing/scripted.js';
-import type { ToxicContinuation } from '../../dialogue/types.js';
+import type { Dialogue, ToxicContinuation } from '../../dialogue/types.js';
 import { drawEpoch } from './loop.js';
 import { demonstrationPairs } from './demonstrations.js';
 
@@ -14,7 +14,8 @@ const cast: RolloutCast = {
   judge: thornJudge(),
   reward: { reply: 2, utterance: 1 },
 };
-const asUtterance = (text: string) => utteranceOf('adversary', text);
+const asUtterance = ({ prompt }: Dialogue, text: string) =>
+  utteranceOf('adversary', prompt.text === '' ? text : ` ${text}`);
 const demonstration = (continuation: string, prefix = 'The cat sat on'): ToxicContinuation => ({
   prefix: promptOf(prefix),
   continuation,

@@ -4,7 +4,6 @@
 import { present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import { answerUtterances, type RolloutCast, type Stem } from '../../dialogue/rollout/exchange.js';
-import { goingOn, joinPlain } from '../../dialogue/join.js';
 import { splitExchange } from '../../dialogue/pairs.js';
 import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../../dialogue/types.js';
 
@@ -15,10 +14,10 @@ export interface DemonstrationDraw {
 }
 
 /** Makes one pair per draw, in order.
- *  @param cast.asUtterance turns a given text into an utterance of the adversary */
+ *  @param cast.asUtterance turns a given text into the adversary's first utterance of the dialogue */
 export async function demonstrationPairs(
   draws: readonly DemonstrationDraw[],
-  cast: RolloutCast & { readonly asUtterance: (text: string) => Utterance },
+  cast: RolloutCast & { readonly asUtterance: (dialogue: Dialogue, text: string) => Utterance },
   stream: StreamKey,
 ): Promise<readonly PreferencePair[]> {
   if (draws.length === 0) return [];
@@ -26,10 +25,10 @@ export async function demonstrationPairs(
   const own = await cast.adversary.speak(
     dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(stream, i, 0) })),
   );
-  const given = draws.map(({ text, prompt }, i): Utterance => {
+  const given = draws.map(({ text }, i): Utterance => {
     // Taught after the very ids that the adversary's own utterance was conditioned on.
     const { contextIds } = present(own[i], 'an own utterance for each draw');
-    const utterance = cast.asUtterance(goingOn(prompt.text, text.continuation, joinPlain));
+    const utterance = cast.asUtterance(present(dialogues[i], 'a dialogue for each draw'), text.continuation);
     return contextIds === undefined ? utterance : { ...utterance, contextIds };
   });
   const stems = [1, 2].flatMap((side) =>

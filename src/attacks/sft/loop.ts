@@ -2,7 +2,7 @@
  *  RealToxicityPrompts, 8 epochs). It never meets the target; what it finds is what the data holds. */
 import { ConfigError } from '../../base/errors.js';
 import { childKey, openStream } from '../../base/random.js';
-import type { ToxicContinuation } from '../../dialogue/types.js';
+import type { Dialogue, ToxicContinuation } from '../../dialogue/types.js';
 import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
 import type { TrainingExample } from '../../learning/trainers/trainingData.js';
 import type { SftOptions } from './options.js';
@@ -10,7 +10,6 @@ import type { AttackContext, AttackLearner, AttackOutcome } from '../attack.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { createPhaseTimes } from '../phaseTimes.js';
-import { goingOn, joinPlain } from '../../dialogue/join.js';
 
 export async function runSft(context: AttackContext, options: SftOptions): Promise<AttackOutcome> {
   const { adversary, trainers } = await context.learner();
@@ -58,9 +57,10 @@ export function trainingExamples(
     // A text that stands alone comes after an ordinary prompt, in turn.
     const prompt =
       prefix.text === '' && prompts.train.length > 0 ? (prompts.train[i % prompts.train.length] ?? prefix) : prefix;
+    const dialogue: Dialogue = { prompt, turns: [] };
     return {
-      prefix: adversary.contextIds({ prompt, turns: [] }),
-      completion: adversary.utteranceIds(goingOn(prompt.text, continuation, joinPlain), maxTokens),
+      prefix: adversary.contextIds(dialogue),
+      completion: adversary.utteranceIds(dialogue, continuation, maxTokens),
     };
   }
 }

@@ -2,6 +2,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
+import { chatIds } from '../../engine/text/chatTemplate.js';
 import { numberFlag, textFlag } from '../command.js';
 import type { CommandDefinition, FlagValues } from '../command.js';
 import { showText } from '../showText.js';
@@ -143,20 +144,18 @@ export function promptIds(
   options: { readonly chat: boolean; readonly where: string; readonly newTokens: number },
 ): readonly number[] {
   const { chat, where, newTokens } = options;
-  if (chat && model.chatTemplate === null)
+  const { tokenizer, chatTemplate } = model;
+  if (chat && chatTemplate === null)
     throw new ConfigError('this model has no chat template', {
       where: '--chat',
       got: model.name,
       remedy: 'Leave --chat away.',
     });
   const ids =
-    chat && model.chatTemplate !== null
-      ? model.tokenizer.encode(
-          model.chatTemplate.render([{ role: 'user', content: prompt }], { addGenerationPrompt: true }),
-          { addSpecialTokens: false },
-        )
-      : model.tokenizer.encode(prompt);
-  const withStart = ids.length === 0 && model.tokenizer.bosId !== null ? [model.tokenizer.bosId] : ids;
+    chat && chatTemplate !== null
+      ? chatIds({ tokenizer, chatTemplate }, [{ role: 'user', content: prompt }], { addGenerationPrompt: true })
+      : tokenizer.encode(prompt);
+  const withStart = ids.length === 0 && tokenizer.bosId !== null ? [tokenizer.bosId] : ids;
   refuseLength(model, withStart.length, newTokens, where);
   return withStart;
 }

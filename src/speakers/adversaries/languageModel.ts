@@ -7,10 +7,11 @@ export interface LanguageModelAdversary extends Adversary {
   readonly model: LanguageModel;
   /** The very ids it continues after this dialogue: training must condition on what sampling conditioned on. */
   readonly contextIds: (dialogue: Dialogue) => readonly number[];
-  /** A given text as an utterance of its own: ended as it ends one, cut to its length limit. */
-  readonly asUtterance: (text: string) => Utterance;
+  /** A text that was written elsewhere as its next utterance of the dialogue: joined as its format joins, ended as it
+   *  ends one, cut to its length limit. */
+  readonly asUtterance: (dialogue: Dialogue, text: string) => Utterance;
   /** The same as ids, cut to a limit of the caller's. */
-  readonly utteranceIds: (text: string, maxTokens: number) => readonly number[];
+  readonly utteranceIds: (dialogue: Dialogue, text: string, maxTokens: number) => readonly number[];
   readonly counts: () => SpeakerCounts;
 }
 
@@ -19,12 +20,15 @@ export function createLanguageModelAdversary(
   options: LocalSpeakerOptions,
 ): LanguageModelAdversary {
   const speaker = openLocalSpeaker(model, 'adversary', options);
+  const { format } = speaker;
+  const utteranceIds: LanguageModelAdversary['utteranceIds'] = (dialogue, text, maxTokens) =>
+    format.utterance(format.place(dialogue, text), maxTokens);
   return {
     name: speaker.name,
     model,
     contextIds: (dialogue) => speaker.context(dialogue).ids,
-    asUtterance: (text) => {
-      const ids = speaker.format.utterance(text, speaker.sampling.maxNewTokens);
+    asUtterance: (dialogue, text) => {
+      const ids = utteranceIds(dialogue, text, speaker.sampling.maxNewTokens);
       return {
         author: 'adversary',
         text: model.tokenizer.decode(ids),
@@ -32,7 +36,7 @@ export function createLanguageModelAdversary(
         finishReason: ids.length < speaker.sampling.maxNewTokens ? 'stop' : 'length',
       };
     },
-    utteranceIds: speaker.format.utterance,
+    utteranceIds,
     counts: speaker.counts,
     speak: async (requests) => (await speaker.speak(requests, false)).map((turn) => turn.utterance),
   };

@@ -2,12 +2,14 @@
  *  mirrored and the target is the user. The prompt's known turns come before, with roles alternating so that the last
  *  of them is answered.
  *
- *  The template is rendered with a placeholder for every content; the pieces of template between placeholders are
- *  encoded as text and the contents are spliced in as ids. So a generated utterance keeps its ids, and its place in the
- *  context is known by counting. */
-import { ConfigError } from '../../base/errors.js';
-import { invariant } from '../../base/invariant.js';
-import type { Dialogue } from '../../dialogue/types.js';
+ *  The ids are those of the rendered conversation, tokenised at once, because that is the prompt of the deployed model:
+ *  a template may trim contents or cut earlier thoughts, and a tokenizer may join what was generated apart. Utterances
+ *  that stand there with other ids than those they were generated with are counted. */
+import { ConfigError, FormatError } from '../../base/errors.js';
+import type { Utterance } from '../../dialogue/types.js';
+import { type ChatMessage, type ChatTemplate, renderedIds } from '../../engine/text/chatTemplate.js';
+import { continuationIds } from '../../engine/text/continuation.js';
+import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import {
   type Context,
   type FormatOptions,
@@ -16,131 +18,143 @@ import {
   type SpeakerFormat,
   utteranceIds,
 } from './format.js';
+import { chatMessages } from './texts.js';
 
-interface Message {
-  readonly role: 'user' | 'assistant';
-  /** Contents in order; more than one when two turns of the same role were joined. */
-  readonly parts: readonly Segment[];
-}
+/** Stands for the last turn in a second rendering: a private-use character, which no template inspects or trims. */
+const mark = '\uE000';
 
 export function chatFormat(options: FormatOptions): SpeakerFormat {
-  const { tokenizer, chatTemplate } = options;
+  const { tokenizer, chatTemplate, role, system } = options;
   if (chatTemplate === null) {
     throw new ConfigError('this checkpoint has no chat template', {
       where: 'format: chat',
       remedy: 'Use format: plain.',
     });
   }
-  const separator: Segment = { ids: tokenizer.encode('\n\n', { addSpecialTokens: false }), lastUtterance: false };
-  const render = (messages: readonly Message[]): Segment[] => {
-    const contents: Segment[] = [];
-    const placed = messages.map(({ role, parts }) => ({
-      role,
-      content: parts.map((part) => placeholder(contents.push(part) - 1)).join(''),
-    }));
-    const system = options.system === undefined ? [] : [{ role: 'system' as const, content: options.system }];
-    const text = chatTemplate.render([...system, ...placed], { addGenerationPrompt: true });
-    return splice(text, contents, (piece) => tokenizer.encode(piece, { addSpecialTokens: false }));
-  };
+  const lead = leadOf(chatTemplate);
+  const render = (messages: readonly ChatMessage[]): string =>
+    chatTemplate.render(messages, { addGenerationPrompt: true });
   return {
     kind: 'chat',
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
+    // In a chat an utterance is a message of its own.
+    place: (_dialogue, text) => text.trim(),
     utterance: (text, maxTokens) =>
-      [...tokenizer.encode(text, { addSpecialTokens: false }), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
-    context: (dialogue: Dialogue) => {
-      const { messages, retokenised } = toMessages(dialogue, options, separator);
-      return fit(messages, render, options.maxContextTokens, retokenised);
+      [...continuationIds(tokenizer, lead + text), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
+    context: (dialogue) => {
+      const messages = chatMessages(dialogue, role, system);
+      const last = dialogue.turns.at(-1);
+      const marked =
+        last === undefined
+          ? null
+          : chatMessages(
+              { ...dialogue, turns: [...dialogue.turns.slice(0, -1), { ...last, text: mark }] },
+              role,
+              system,
+            );
+      const read = (leftOut: number): Segment[] => {
+        const text = render(withoutOldest(messages, leftOut));
+        return segmentsOf(tokenizer, text, marked === null ? null : render(withoutOldest(marked, leftOut)));
+      };
+      const { length } = withoutOldest(messages, messages.length);
+      return fit(read, messages.length - length, options.maxContextTokens, (whole) =>
+        compareIds(whole, dialogue.turns, tokenizer),
+      );
     },
   };
 }
 
-/** The conversation with the roles as this speaker sees them, beginning with the user, no two neighbours of one role.
- */
-function toMessages(
-  dialogue: Dialogue,
-  options: FormatOptions,
-  separator: Segment,
-): { messages: readonly Message[]; retokenised: number } {
-  const { tokenizer, role } = options;
-  let retokenised = 0;
-  const turns: { role: Message['role']; segment: Segment }[] = [];
-  const opening = (dialogue.prompt.turns ?? [dialogue.prompt.text]).filter((text) => text.length > 0);
-  opening.forEach((text, i) => {
-    // Counted backwards: to the target its own last word is the prompt's last turn; to the adversary it is the other's.
-    const fromEnd = opening.length - 1 - i;
-    const last = role === 'adversary' || opening.length === 1 ? 'user' : 'assistant';
-    turns.push({
-      role: fromEnd % 2 === 0 ? last : opposite(last),
-      segment: { ids: tokenizer.encode(text, { addSpecialTokens: false }), lastUtterance: false },
-    });
-  });
-  dialogue.turns.forEach((turn, i) => {
-    const read = utteranceIds(turn, tokenizer);
-    if (read.retokenised) retokenised++;
-    turns.push({
-      role: turn.author === role ? 'assistant' : 'user',
-      segment: { ids: read.ids, lastUtterance: i === dialogue.turns.length - 1 },
-    });
-  });
-  const messages: { role: Message['role']; parts: Segment[] }[] = [];
-  for (const turn of turns) {
-    const previous = messages.at(-1);
-    const joins =
-      previous !== undefined &&
-      (previous.role === turn.role || (messages.length === 1 && previous.role === 'assistant'));
-    if (joins) {
-      // Templates want the user first: a conversation that begins with this speaker is folded into the first user
-      // message.
-      messages[messages.length - 1] = { role: turn.role, parts: [...previous.parts, separator, turn.segment] };
-    } else {
-      messages.push({ role: turn.role, parts: [turn.segment] });
-    }
+/** Returns the white space that the template puts between its invitation to speak and a message. */
+function leadOf(template: ChatTemplate): string {
+  const asked: ChatMessage = { role: 'user', content: 'a' };
+  try {
+    const prompt = template.render([asked], { addGenerationPrompt: true });
+    const answered = template.render([asked, { role: 'assistant', content: mark }], { addGenerationPrompt: false });
+    const [before = ''] = answered.split(mark);
+    const lead = before.slice(prompt.length);
+    return before.startsWith(prompt) && lead.trim() === '' ? lead : '';
+  } catch (error) {
+    // A template that refuses this conversation will say so of a real one.
+    if (error instanceof FormatError) return '';
+    throw error;
   }
-  return { messages, retokenised };
 }
 
-function opposite(role: Message['role']): Message['role'] {
-  return role === 'user' ? 'assistant' : 'user';
+/** The system message stays. */
+function withoutOldest(messages: readonly ChatMessage[], count: number): readonly ChatMessage[] {
+  const first = messages[0]?.role === 'system' ? 1 : 0;
+  return [...messages.slice(0, first), ...messages.slice(first + count)];
+}
+
+/** The rendering as ids, with the place of the last turn. Where a token holds the end of the turn and what follows, or
+ *  what stands before and the beginning, it is not counted to the turn. */
+function segmentsOf(tokenizer: Tokenizer, text: string, marked: string | null): Segment[] {
+  const ids = renderedIds(tokenizer, text);
+  if (marked === null) return [{ ids, lastUtterance: false }];
+  const [before = '', after] = marked.split(mark);
+  const end = text.length - (after?.length ?? 0);
+  if (after === undefined || end < before.length || !text.startsWith(before) || !text.endsWith(after)) {
+    throw new FormatError('the chat template does not show the last turn once, in its place', {
+      expected: 'a template whose other text does not depend on the last turn',
+      remedy: 'Use format: plain.',
+    });
+  }
+  const [from, to] = [before, text.slice(0, end)].map((piece) => commonStart(ids, renderedIds(tokenizer, piece)));
+  return [
+    { ids: ids.slice(0, from), lastUtterance: false },
+    { ids: ids.slice(from, to), lastUtterance: true },
+    { ids: ids.slice(to), lastUtterance: false },
+  ];
+}
+
+function commonStart(a: readonly number[], b: readonly number[]): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** Looks for the generated ids of each utterance, in order. */
+function compareIds(
+  context: readonly number[],
+  turns: readonly Utterance[],
+  tokenizer: Tokenizer,
+): Pick<Context, 'retokenised' | 'rewritten'> {
+  let from = 0;
+  let [retokenised, rewritten] = [0, 0];
+  for (const turn of turns) {
+    const own = utteranceIds(turn, tokenizer);
+    const at = own.retokenised ? -1 : placeOf(own.ids, context, from);
+    if (own.retokenised) retokenised++;
+    else if (at < 0) rewritten++;
+    else from = at + own.ids.length;
+  }
+  return { retokenised, rewritten };
+}
+
+function placeOf(ids: readonly number[], within: readonly number[], from: number): number {
+  for (let at = from; at + ids.length <= within.length; at++) {
+    if (ids.every((id, i) => within[at + i] === id)) return at;
+  }
+  return -1;
 }
 
 /** Leaves out the oldest pairs of messages until the rendering fits, so that the template stays whole; cuts ids only at
- *  the last resort. */
+ *  the last resort.
+ *  @param read the rendering without its oldest messages */
 function fit(
-  messages: readonly Message[],
-  render: (messages: readonly Message[]) => Segment[],
+  read: (leftOut: number) => Segment[],
+  messages: number,
   maxTokens: number,
-  retokenised: number,
+  compare: (ids: readonly number[]) => Pick<Context, 'retokenised' | 'rewritten'>,
 ): Context {
-  const segments = render(messages);
-  const total = countTokens(segments);
-  let kept = segments;
-  for (let from = 2; countTokens(kept) > maxTokens && from < messages.length; from += 2)
-    kept = render(messages.slice(from));
-  const context = joinSegments(kept, maxTokens, { bosId: null, retokenised });
-  return { ...context, droppedTokens: total - context.ids.length };
+  const whole = read(0);
+  let kept = whole;
+  for (let leftOut = 2; countTokens(kept) > maxTokens && leftOut < messages; leftOut += 2) kept = read(leftOut);
+  const compared = compare(whole.flatMap(({ ids }) => ids));
+  const context = joinSegments(kept, maxTokens, { bosId: null, ...compared });
+  return { ...context, droppedTokens: countTokens(whole) - context.ids.length };
 }
 
 function countTokens(segments: readonly Segment[]): number {
   return segments.reduce((sum, segment) => sum + segment.ids.length, 0);
-}
-
-/** Private-use characters: no template inspects or trims them, and no rendered text contains them otherwise. */
-function placeholder(index: number): string {
-  return `\uE000${index}\uE001`;
-}
-
-function splice(text: string, contents: readonly Segment[], encode: (piece: string) => readonly number[]): Segment[] {
-  const out: Segment[] = [];
-  let next = 0;
-  const glue = (piece: string): void => {
-    if (piece.length > 0) out.push({ ids: encode(piece), lastUtterance: false });
-  };
-  const pieces = text.split(/\uE000(\d+)\uE001/u);
-  pieces.forEach((piece, i) => {
-    if (i % 2 === 0) return glue(piece);
-    invariant(Number(piece) === next, 'a chat template shows every message once, in order');
-    out.push(contents[next++] as Segment);
-  });
-  invariant(next === contents.length, 'a chat template shows every message');
-  return out;
 }

@@ -1,6 +1,6 @@
-/** How a speaker sees a dialogue: the token ids that its model continues. A format never re-tokenises what a model of
- *  the same tokenizer has generated (ids are the truth, text is derived), and knows by position, not by search, where
- *  the last utterance lies. */
+/** How a speaker sees a dialogue: the token ids that its model continues. Running text keeps the ids that a model of the
+ *  same tokenizer has generated; a chat follows its template (docs/decisions/0013). Each format knows where the last
+ *  utterance lies. */
 import { ConfigError } from '../../base/errors.js';
 import type { Author, Dialogue, Utterance } from '../../dialogue/types.js';
 import type { ChatTemplate } from '../../engine/text/chatTemplate.js';
@@ -18,6 +18,8 @@ export interface Context {
   readonly droppedTokens: number;
   /** Utterances read from their text because their ids belong to another tokenizer or are unknown. */
   readonly retokenised: number;
+  /** Utterances of this tokenizer that stand here with other ids than those they were generated with; `chat` only. */
+  readonly rewritten: number;
 }
 
 export interface SpeakerFormat {
@@ -25,7 +27,11 @@ export interface SpeakerFormat {
   /** @throws ConfigError when the context would be empty: the first token's probability is undefined without a prefix
    */
   readonly context: (dialogue: Dialogue) => Context;
-  /** A given text as the ids of an utterance, ended as this model ends one when it fits into `maxTokens`. */
+  /** A text that was written elsewhere, as this speaker's next turn of the dialogue begins: with the space or line
+   *  break that joins it in running text, as a message of its own in a chat. */
+  readonly place: (dialogue: Dialogue, text: string) => string;
+  /** A text, placed or said, as the ids of an utterance, ended as this model ends one when it fits into `maxTokens`.
+   */
   readonly utterance: (text: string, maxTokens: number) => readonly number[];
   /** These end an utterance. */
   readonly stop: { readonly stopIds: readonly number[]; readonly stopStrings: readonly string[] };
@@ -67,7 +73,7 @@ export function utteranceIds(
 export function joinSegments(
   segments: readonly Segment[],
   maxTokens: number,
-  options: { readonly bosId: number | null; readonly retokenised: number },
+  options: { readonly bosId: number | null; readonly retokenised: number; readonly rewritten?: number },
 ): Context {
   const all = segments.flatMap((segment) => segment.ids);
   if (all.length === 0) {
@@ -84,6 +90,7 @@ export function joinSegments(
     lastUtterance: locate(segments, droppedTokens, maxTokens),
     droppedTokens,
     retokenised: options.retokenised,
+    rewritten: options.rewritten ?? 0,
   };
 }
 

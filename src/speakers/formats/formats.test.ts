@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { present } from '../../base/invariant.js';
 import { byteChatTemplate, byteIds, byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
+import { prefixSpaceTokenizer } from '../../../tests/fakes/prefixSpaceTokenizer.js';
 import { ConfigError } from '../../base/errors.js';
 import type { Dialogue, Utterance } from '../../dialogue/types.js';
 import { withAddedTokens } from '../../engine/text/addedTokens.js';
-import { parseChatTemplate } from '../../engine/text/chatTemplate.js';
+import { type ChatTemplate, parseChatTemplate } from '../../engine/text/chatTemplate.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import { openFormat } from './all.js';
 import { type FormatKind, formatKinds, type FormatOptions } from './format.js';
@@ -145,9 +146,58 @@ describe('chat', () => {
     );
   });
 
-  it('white space that a template would trim from a text stays, because generated ids are the truth', () => {
-    const context = open('chat').context(dialogue('', said('adversary', ' spaced ')));
-    expect(tokenizer.decode(context.ids)).toContain('\n spaced ');
+  const chatOf = (template: string): ChatTemplate =>
+    parseChatTemplate(`{% for m in messages %}${template}{% endfor %}{% if add_generation_prompt %}A:{% endif %}`, {});
+  const renderedText = (template: ChatTemplate, contents: readonly string[]): string =>
+    template.render(
+      contents.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content })),
+      { addGenerationPrompt: true },
+    );
+
+  it.each([
+    ['trims contents', '[{{ m.content | trim }}]', [' one ', '\ttwo\n', ' three'], 'three', 3],
+    [
+      'cuts earlier thoughts',
+      "[{{ m.content.split('</t>')[-1] if m.role == 'assistant' else m.content }}]",
+      ['one', '<t>what?</t>two', 'three'],
+      'three',
+      1,
+    ],
+    ['takes a word out', "[{{ m.content.replace('/x', '') }}]", ['one', 'two', 'three/x'], 'three', 1],
+  ])(
+    'a template that %s is followed, and the turns that it rewrites are counted',
+    (_, source, contents, last, count) => {
+      const template = chatOf(source);
+      const context = open('chat', { chatTemplate: template }).context(
+        dialogue('', ...contents.map((text, i) => said(i % 2 === 0 ? 'adversary' : 'target', text))),
+      );
+      expect(context.ids).toEqual(bytes(renderedText(template, contents)));
+      const { start, length } = context.lastUtterance ?? { start: -1, length: 0 };
+      expect(tokenizer.decode(context.ids.slice(start, start + length))).toBe(last);
+      expect([context.rewritten, context.retokenised]).toEqual([count, 0]);
+    },
+  );
+
+  it('ids that the text would not be encoded to give way to the deployed prompt, and are counted', () => {
+    const odd = said('adversary', 'x', [byteIds.pad, ...bytes('x')]);
+    const context = open('chat').context(dialogue('', odd));
+    expect(context.ids).not.toContain(byteIds.pad);
+    expect(context.rewritten).toBe(1);
+  });
+
+  it('with a tokenizer that puts a space before a text, the ids are still those of the whole conversation', () => {
+    const spaced = prefixSpaceTokenizer();
+    const template = chatOf("{{ '[' + m.content + ']' if m.role == 'user' else ' ' + m.content + ';' }}");
+    const contents = ['ab', 'cab', 'bc'];
+    const context = open('chat', { tokenizer: spaced, chatTemplate: template }).context(
+      dialogue(
+        '',
+        ...contents.map((text, i) => said(i % 2 === 0 ? 'adversary' : 'target', text, [0], byteTokenizer())),
+      ),
+    );
+    expect(context.ids).toEqual(spaced.encode(renderedText(template, contents), { addSpecialTokens: false }));
+    const { start, length } = context.lastUtterance ?? { start: -1, length: 0 };
+    expect(context.ids.slice(start, start + length).map(spaced.tokenText)).toEqual(['b', 'c']);
   });
 
   it('over the limit it leaves out the oldest messages, so that the template stays whole', () => {
@@ -164,6 +214,26 @@ describe('chat', () => {
 });
 
 describe('every format', () => {
+  it.each(formatKinds)('%s: a text that was written elsewhere is placed as the format joins turns', (kind) => {
+    const format = open(kind);
+    const [begun, ended] = [dialogue('go', said('adversary', 'on')), dialogue('go', said('adversary', 'on\n'))];
+    expect([format.place(begun, 'now '), format.place(ended, 'now'), format.place(dialogue(''), 'now')]).toEqual(
+      { plain: [' now ', 'now', 'now'], lines: ['\nnow ', 'now', 'now'], chat: ['now', 'now', 'now'] }[kind],
+    );
+  });
+
+  it.each(formatKinds)('%s: a given text goes on without a space that the tokenizer would put before it', (kind) => {
+    const spaced = prefixSpaceTokenizer();
+    const template = parseChatTemplate(
+      "{% for m in messages %}{{ '[' + m.content + ']' if m.role == 'user' else ' ' + m.content }}{% endfor %}",
+      {},
+    );
+    const ids = open(kind, { tokenizer: spaced, chatTemplate: template }).utterance('ab', 100);
+    // Llama 2's template puts one space before a reply.
+    const want = { plain: ['a', 'b'], lines: ['a', 'b', '\n'], chat: ['▁', 'a', 'b', '</s>'] }[kind];
+    expect(ids.map(spaced.tokenText)).toEqual(want);
+  });
+
   it.each(formatKinds)(
     '%s: a given text becomes the ids of an utterance as the model would have ended it, within the limit',
     (kind) => {

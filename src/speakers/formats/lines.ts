@@ -1,14 +1,16 @@
 /** One utterance per line: a newline ends generation and stays in the context as the turn boundary. The organism speaks
  *  so. */
 import { ConfigError } from '../../base/errors.js';
+import { goingOn, joinLines, runningText } from '../../dialogue/join.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
+import { continuationIds } from '../../engine/text/continuation.js';
 import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
 import { rememberIds } from './plain.js';
 
 export function linesFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
-  const newlineIds = tokenizer.encode('\n', { addSpecialTokens: false });
+  const newlineIds = continuationIds(tokenizer, '\n');
   const newline = newlineIds[0];
   if (newlineIds.length !== 1 || newline === undefined) {
     throw new ConfigError('this tokenizer has no token for a newline', {
@@ -26,8 +28,8 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   });
   return {
     kind: 'lines',
-    utterance: (text, maxTokens) =>
-      asLine(tokenizer.encode(firstLine(text), { addSpecialTokens: false })).slice(0, maxTokens),
+    place: (dialogue, text) => goingOn(runningText(dialogue, joinLines), text, joinLines),
+    utterance: (text, maxTokens) => asLine(continuationIds(tokenizer, firstLine(text))).slice(0, maxTokens),
     stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
     context: (dialogue: Dialogue) => {
       let retokenised = 0;

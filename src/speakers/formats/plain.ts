@@ -1,7 +1,9 @@
 /** Plain continuation: the prompt's ids followed by each utterance's ids, nothing between them. Both sides see the same
  *  context, so that a target that is also the adversary's reference scores an utterance exactly as the reference would.
  */
+import { goingOn, joinPlain, runningText } from '../../dialogue/join.js';
 import type { Dialogue } from '../../dialogue/types.js';
+import { continuationIds } from '../../engine/text/continuation.js';
 import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
 
 export function plainFormat(options: FormatOptions): SpeakerFormat {
@@ -13,7 +15,8 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
   return {
     kind: 'plain',
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
-    utterance: (text, maxTokens) => tokenizer.encode(text, { addSpecialTokens: false }).slice(0, maxTokens),
+    place: (dialogue, text) => goingOn(runningText(dialogue, joinPlain), text, joinPlain),
+    utterance: (text, maxTokens) => continuationIds(tokenizer, text).slice(0, maxTokens),
     context: (dialogue: Dialogue) => {
       let retokenised = 0;
       const segments: Segment[] = [{ ids: promptIds(dialogue.prompt.text), lastUtterance: false }];

@@ -12,9 +12,15 @@ export interface TextMessage {
 /** A chat begins with this when there is neither a prompt nor a turn, since servers want a user's message. */
 const opening = 'Begin.';
 
+/** Returns `chatMessages` with every turn trimmed, as a person would send it. */
+export function dialogueMessages(dialogue: Dialogue, role: Author, system?: string): readonly TextMessage[] {
+  const turns = dialogue.turns.map((turn) => ({ ...turn, text: turn.text.trim() }));
+  return chatMessages({ ...dialogue, turns }, role, system);
+}
+
 /** To each side the other is the user. A conversation that begins with the speaker is folded into the first user
  *  message, and neighbours of one role are joined by an empty line, as chat templates want it. */
-export function dialogueMessages({ prompt, turns }: Dialogue, role: Author, system?: string): readonly TextMessage[] {
+export function chatMessages({ prompt, turns }: Dialogue, role: Author, system?: string): readonly TextMessage[] {
   const before = (prompt.turns ?? [prompt.text]).filter((text) => text !== '');
   const said = [
     ...before.map((content, i) => {
@@ -26,9 +32,7 @@ export function dialogueMessages({ prompt, turns }: Dialogue, role: Author, syst
         content,
       } as const;
     }),
-    ...turns.map(
-      ({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text.trim() }) as const,
-    ),
+    ...turns.map(({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text }) as const),
   ];
   const messages: TextMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
   const first = messages.length;

@@ -1,10 +1,10 @@
 /** Collects alternative replies for the dialogues of a mend stage, beside those that the start of training samples
  *  itself: replies of a teacher model, answers from a file, and replies retrieved from other dialogues. */
 import { childKey, openStream, streamKey } from '../../base/random.js';
-import { goingOn } from '../../dialogue/join.js';
+import { runningText } from '../../dialogue/join.js';
 import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
 import { type Candidate, judgeReplies } from '../../mending/candidates.js';
-import { type AnsweredTurn, replyOf, runningText } from '../../mending/dialogues.js';
+import { type AnsweredTurn, replyOf } from '../../mending/dialogues.js';
 import { likeliestReplies, readReplies } from '../../mending/knownReplies.js';
 import type { MendSpeaker } from '../../mending/mendSpeaker.js';
 import { readWrittenAnswers, type WrittenAnswers } from '../../mending/writtenAnswers.js';
@@ -37,11 +37,8 @@ export async function collectAlternatives(
     limits.mayGoOn();
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
     const text = runningText(dialogue, around.join);
-    // In a chat format an answer is a message of its own.
     const placed = (reply: Utterance): Utterance =>
-      reply.tokens !== null
-        ? reply
-        : { ...reply, text: speaking.format === 'chat' ? reply.text.trim() : goingOn(text, reply.text, around.join) };
+      reply.tokens !== null ? reply : { ...reply, text: speaker.place(dialogue, reply.text) };
     const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
     const own = [...(byTeacher?.[done] ?? []), ...(written === null ? [] : [replyOf(written)])];
     const replies = [

@@ -7,6 +7,7 @@ import { generate } from '../../../engine/models/generate.js';
 import type { LanguageModel } from '../../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../../engine/models/scoreCompletions.js';
 import { plainSampling } from '../../../engine/runtime/device.js';
+import { renderedIds } from '../../../engine/text/chatTemplate.js';
 import { findAnswerTokens } from './answerTokens.js';
 import { type JudgeReader, leastAnswerShare, probeQuestions, type Unread, type WordAnswer } from './judgeReader.js';
 import type { JudgedItem } from '../../../dialogue/types.js';
@@ -123,9 +124,8 @@ function promptEncoder(
   const encode = (question: JudgedItem): readonly number[] => {
     const messages = fillJudgeTemplate(template, question, marks);
     if (!template.raw && chatTemplate !== null) {
-      return tokenizer.encode(chatTemplate.render(messages, { addGenerationPrompt: true }) + template.answerStart, {
-        addSpecialTokens: false,
-      });
+      const asked = chatTemplate.render(messages, { addGenerationPrompt: true });
+      return renderedIds(tokenizer, asked + template.answerStart);
     }
     const text = messages.map(({ content }) => content).join('\n\n');
     return tokenizer.encode(template.raw ? text + template.answerStart : `${text}\n\nAnswer:${template.answerStart}`);
