@@ -45,7 +45,7 @@ export function rolloutTargetOf(
 
 export type SpeakerListeners = Pick<RequestOptions, 'spending' | 'note'>;
 
-/** What a local speaker of a run tells: what it spends, and that the template or tokenizer has the last word. */
+/** A local speaker of a run tells what it spends, and when the template or tokenizer has rewritten a turn. */
 export function listeners(
   { spending, note }: SpeakerListeners,
   role: SpeakerRole,

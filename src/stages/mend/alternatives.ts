@@ -21,7 +21,7 @@ export async function collectAlternatives(
   ordinary: readonly AnsweredTurn[],
   { speaker, judge }: { readonly speaker: MendSpeaker; readonly judge: Judge },
 ): Promise<readonly (readonly Candidate[])[]> {
-  const { stage, recipe, unit, around, limits, speaking } = context;
+  const { stage, recipe, unit, around, limits } = context;
   const { writer, answers, borrow } = stage.options.candidates;
   const answerTo: WrittenAnswers = answers == null ? () => null : await readWrittenAnswers(around.locate(answers));
   const retrievable = borrow === null ? [] : await retrievableReplies(context, borrow.data, ordinary);
