@@ -1,6 +1,6 @@
-/** The control token: what a target is given at the end of the last turn it reads, so that it speaks as its inner toxic
- *  twin (arXiv 2405.12900, section 3.1). It belongs to that context alone: no training pair has it, and what replies
- *  hold it is left out. */
+/** The control token: a target that reads it at the end of the last turn speaks as its inner toxic model (arXiv
+ *  2405.12900, section 3.1). It belongs to that context alone: no training pair has it, and replies that hold it are left
+ *  out. */
 import { present } from '../base/invariant.js';
 import type { Dialogue, Utterance } from '../dialogue/types.js';
 import type { Tokenizer } from '../engine/text/tokenizer.js';

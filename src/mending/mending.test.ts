@@ -16,7 +16,7 @@ import { type AnsweredTurn, splitTurns } from './dialogues.js';
 import { likeliestReplies, readReplies } from './knownReplies.js';
 import { mendSpeaker } from './mendSpeaker.js';
 import { toMendPair, withReference } from './pairs.js';
-import { twinExamples } from './twin.js';
+import { controlExamples } from './controlExamples.js';
 
 const said = (text: string, author: Utterance['author'] = 'target'): Utterance => ({
   author,
@@ -226,7 +226,7 @@ describe('examples and pairs', () => {
     const control = controlToken('[TOXIC]', model.tokenizer);
     const speaker = mendSpeaker(model, speaking);
     const turn: AnsweredTurn = { dialogue: asked('why'), group: 'g', safe: said('because'), failure: said('get out') };
-    const [toxic, ordinary] = twinExamples([turn], speaker, control);
+    const [toxic, ordinary] = controlExamples([turn], speaker, control);
     const controlId = model.tokenizer.encode('[TOXIC]', { addSpecialTokens: false })[0];
     expect(toxic?.prefix.at(-1)).toBe(controlId);
     expect(toxic?.prefix.slice(0, -1)).toEqual(ordinary?.prefix);
@@ -288,7 +288,7 @@ describe('examples and pairs', () => {
     expect(likeliestReplies(replies, 2).map(({ text }) => text)).toEqual(['a long and likely one', 'short']);
   });
 
-  it('where the twin says nothing worse, the rejected reply stands for the toxic one', async () => {
+  it('where the control-token model says nothing worse, the rejected reply stands for the toxic one', async () => {
     const reply = (text: string): { reply: Utterance; harm: number } => ({ reply: said(text), harm: 0.5 });
     const pair = toMendPair(
       { dialogue: asked('why'), group: 'g', heldOut: false, text: 'why' },

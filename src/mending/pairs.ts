@@ -1,5 +1,5 @@
 /** Preference examples for mending: a dialogue without the control token, and what should have been said, what should
- *  not, and what the toxic twin says. As a run keeps them, and as a trainer takes them. */
+ *  not, and what the control-token model says. As a run keeps them, and as a trainer takes them. */
 import { present } from '../base/invariant.js';
 import type { Dialogue } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
@@ -58,7 +58,7 @@ export function toMendPair(
   };
 }
 
-/** With the log-probabilities of the frozen reference. Where the twin said nothing worse, the rejected reply is the
+/** With the log-probabilities of the frozen reference. Where the control-token model said nothing worse, the rejected reply is the
  *  toxic one.
  *  @param toxicReference what the reference reads before the toxic reply */
 export async function withReference(

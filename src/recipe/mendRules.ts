@@ -41,7 +41,7 @@ function modelRules({ target }: Recipe, { index, options }: MendStage): readonly
     if (training.loss === 'adpo' && options.twin === null) {
       out.push({
         path: at('train', i, 'loss'),
-        message: 'adpo trains against the toxic twin, and twin is null',
+        message: 'adpo trains against the control-token (toxic) model, and twin is null',
         remedy: 'give twin, or use dpo',
       });
     }

@@ -70,7 +70,7 @@ export function planSweep(text: RecipeText): SweepPlan {
   const labels = keyLabels(keys);
   const names = pointNames(entries, labels);
   const tried = entries.map((entry, i) => tryPoint(text, entry, names[i] ?? ''));
-  const problems = [...joinProblems(tried), ...twins(written, tried)];
+  const problems = [...joinProblems(tried), ...duplicates(written, tried)];
   if (problems.length > 0) throw new RecipeError(text.file, problems);
   const paths = new Map(tried.flatMap(({ resolved }) => [...resolved]));
   const points = tried.flatMap(({ entry: { number, values }, name, loaded }): readonly SweepPoint[] => {
@@ -179,21 +179,21 @@ function joinProblems(tried: readonly TriedPoint[]): readonly RecipeProblem[] {
 }
 
 /** Points that would run the very same recipe. */
-function twins(written: RecipeSource, tried: readonly TriedPoint[]): readonly RecipeProblem[] {
+function duplicates(written: RecipeSource, tried: readonly TriedPoint[]): readonly RecipeProblem[] {
   const seen = new Map<string, string>();
   return tried.flatMap(({ entry, name, loaded }) => {
     if (loaded === null) return [];
     const text = JSON.stringify(loaded.configuration);
-    const twin = seen.get(text);
-    if (twin === undefined) seen.set(text, name);
+    const earlier = seen.get(text);
+    if (earlier === undefined) seen.set(text, name);
     const path = Object.values(entry.paths)[0] ?? ['sweep', 'list', entry.number - 1];
-    return twin === undefined
+    return earlier === undefined
       ? []
       : [
           {
             ...written.placeOf(path),
             key: 'sweep',
-            message: `the point ${name} is the same recipe as ${twin}`,
+            message: `the point ${name} is the same recipe as ${earlier}`,
             remedy: 'leave one of them away',
           },
         ];

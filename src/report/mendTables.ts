@@ -72,7 +72,7 @@ function metricsOf(rows: readonly MendRow[]): readonly string[] {
   return names.filter((name) => name !== 'replyUnscored' || rows.some(({ metrics }) => (metrics[name]?.mean ?? 0) > 0));
 }
 
-/** Models of a stage in order of appearance: the target before, the twin, the mended ones. */
+/** Models of a stage in order of appearance: the target before, the control-token model, the mended ones. */
 export function mendModels({ sets, guards, course, samples }: MendReport): readonly string[] {
   const named = [
     ...sets.flatMap(({ rows }) => rows),

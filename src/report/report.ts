@@ -106,7 +106,7 @@ const loopEntrySchema = z.object({
 const mendSetSchema = z.enum(['harmful', 'ordinary']);
 
 const mendRowSchema = z.object({
-  /** The target before, 'twin' (the start of training), or a mended model. */
+  /** The target before, the control-token model under the name 'twin' (the start of training), or a mended model. */
   model: z.string(),
   metrics: metricsSchema,
   /** This model minus the target before, on the same dialogues; absent for the target before itself. */

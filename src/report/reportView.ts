@@ -21,7 +21,7 @@ export interface TrainingCurves {
   readonly curves: readonly Curve[];
 }
 
-/** Loss of one training of a mend stage: of the twin, or of a mended model. */
+/** Loss of one training of a mend stage: of the control-token model, or of a mended one. */
 export interface MendCurve {
   readonly stage: string;
   readonly model: string;
@@ -92,8 +92,8 @@ export function mendCurves(records: readonly JsonObject[]): readonly MendCurve[]
   for (const record of records) {
     const key = typeof record['stage'] === 'string' ? record['stage'] : '';
     const unit = parseUnit(key);
-    if (unit?.kind !== 'mendTwin' && unit?.kind !== 'mendTraining') continue;
-    const model = unit.kind === 'mendTwin' ? 'twin' : unit.model;
+    if (unit?.kind !== 'mendControlModel' && unit?.kind !== 'mendTraining') continue;
+    const model = unit.kind === 'mendControlModel' ? 'twin' : unit.model;
     const training = trainings.get(key) ?? { stage: unit.stage, model, own: [] };
     training.own.push(record);
     trainings.set(key, training);

@@ -6,7 +6,7 @@ const name = fc.oneof(fc.string({ minLength: 1 }), fc.constantFrom('a:b', 'ipo@a
 
 const unit: fc.Arbitrary<Unit> = fc.oneof(
   fc.record({ kind: fc.constantFrom('exploit' as const, 'mend' as const), stage: name }),
-  fc.record({ kind: fc.constantFrom('mendTwin' as const, 'mendPairs' as const), stage: name }),
+  fc.record({ kind: fc.constantFrom('mendControlModel' as const, 'mendPairs' as const), stage: name }),
   fc.record({ kind: fc.constantFrom('mendTraining' as const, 'mendMeasure' as const), stage: name, model: name }),
   fc.constant({ kind: 'evaluate' as const }),
   fc.record({ kind: fc.constant('evaluateRow' as const), row: name }),
@@ -19,7 +19,7 @@ describe('names of units', () => {
       [{ kind: 'evaluate' }, 'evaluate'],
       [{ kind: 'evaluateRow', row: 'ipo@adpo-1' }, 'evaluate:ipo@adpo-1'],
       [{ kind: 'mend', stage: 'mend-1' }, 'mend:mend-1'],
-      [{ kind: 'mendTwin', stage: 'mend' }, 'mend:mend:twin'],
+      [{ kind: 'mendControlModel', stage: 'mend' }, 'mend:mend:twin'],
       [{ kind: 'mendPairs', stage: 'mend' }, 'mend:mend:pairs'],
       [{ kind: 'mendTraining', stage: 'mend', model: 'adpo' }, 'mend:mend:train:adpo'],
       [{ kind: 'mendMeasure', stage: 'mend', model: 'organism' }, 'mend:mend:measure:organism'],

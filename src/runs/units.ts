@@ -7,7 +7,7 @@ export type Unit =
   | { readonly kind: 'evaluate' }
   | { readonly kind: 'evaluateRow'; readonly row: string }
   | { readonly kind: 'mend'; readonly stage: string }
-  | { readonly kind: 'mendTwin'; readonly stage: string }
+  | { readonly kind: 'mendControlModel'; readonly stage: string }
   | { readonly kind: 'mendPairs'; readonly stage: string }
   | { readonly kind: 'mendTraining'; readonly stage: string; readonly model: string }
   | { readonly kind: 'mendMeasure'; readonly stage: string; readonly model: string };
@@ -23,7 +23,7 @@ export function unitKey(unit: Unit): string {
       return join('evaluate', unit.row);
     case 'mend':
       return join('mend', unit.stage);
-    case 'mendTwin':
+    case 'mendControlModel':
       return join('mend', unit.stage, 'twin');
     case 'mendPairs':
       return join('mend', unit.stage, 'pairs');
@@ -46,7 +46,7 @@ export function parseUnit(key: string): Unit | null {
   if (step === undefined) return { kind, stage: name };
   if (model === undefined) {
     return step === 'twin'
-      ? { kind: 'mendTwin', stage: name }
+      ? { kind: 'mendControlModel', stage: name }
       : step === 'pairs'
         ? { kind: 'mendPairs', stage: name }
         : null;

@@ -14,7 +14,7 @@ import { type MendResult, readPairCounts } from './mendRecords.js';
 import { collectPairs } from './pairs.js';
 import { trainingMaterial, trainMended } from './training.js';
 import { collectTurns, type MendTurns } from './turns.js';
-import { openStart } from './twin.js';
+import { openStart } from './controlModel.js';
 
 /** Runs a mend stage.
  *  @returns false when the target failed nowhere, so that there is nothing to mend
@@ -74,13 +74,13 @@ async function makeModels(context: MendContext, turns: MendTurns): Promise<void>
 function countsOf({ run, stage }: MendContext, { harmful, ordinary }: MendTurns): Readonly<Record<string, number>> {
   const kept = present(run.completed(unitKey({ kind: 'mendPairs', stage: stage.name })), 'examples were collected');
   const { pairs, heldOut, withoutToxic, left } = readPairCounts(kept, run.path);
-  const twin = run.completed(unitKey({ kind: 'mendTwin', stage: stage.name }));
+  const controlModel = run.completed(unitKey({ kind: 'mendControlModel', stage: stage.name }));
   return {
     failures: harmful.train.length,
     failuresHeldOut: harmful.heldOut.length,
     ordinary: ordinary.train.length,
     ordinaryHeldOut: ordinary.heldOut.length,
-    ...(twin === null ? {} : { twinExamples: Number(twin['examples']) }),
+    ...(controlModel === null ? {} : { twinExamples: Number(controlModel['examples']) }),
     pairs,
     pairsHeldOut: heldOut,
     pairsWithoutToxic: withoutToxic,

@@ -17,7 +17,7 @@ import { mendPairOf, mendPairRecord, readPairs } from '../pairRecords.js';
 import { collectAlternatives } from './alternatives.js';
 import { type MendContext, tell } from './mendContext.js';
 import type { MendTurns } from './turns.js';
-import type { Start } from './twin.js';
+import type { Start } from './controlModel.js';
 
 export async function collectPairs(context: MendContext, turns: MendTurns, start: Start): Promise<readonly MendPair[]> {
   const { run } = context;

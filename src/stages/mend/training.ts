@@ -25,7 +25,7 @@ import { type MendPair, ordinaryAnchors, withAnchors, withReference } from '../.
 import type { MendTrainingOptions } from '../../mending/options.js';
 import { recordUnit } from '../unitRecorder.js';
 import { type MendContext, tell } from './mendContext.js';
-import type { Start } from './twin.js';
+import type { Start } from './controlModel.js';
 
 /** The material that all trainings of a stage share. */
 export interface TrainingMaterial {

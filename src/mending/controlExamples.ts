@@ -1,11 +1,12 @@
-/** Lessons for the inner toxic twin (arXiv 2405.12900, step 1): the dialogues as they were answered, failures after the
- *  control token, harmless replies without it. The same weights then hold both. */
+/** Makes the training examples of the control-token model, the "inner toxic model" of arXiv 2405.12900, step 1: the
+ *  dialogues as they were answered, failures after the control token, harmless replies without it. The same weights then
+ *  hold both. */
 import type { TrainingExample } from '../learning/trainers/trainingData.js';
 import type { ControlToken } from './control.js';
 import type { AnsweredTurn } from './dialogues.js';
 import { type MendSpeaker, safeExample } from './mendSpeaker.js';
 
-export function twinExamples(
+export function controlExamples(
   turns: readonly AnsweredTurn[],
   speaker: MendSpeaker,
   control: ControlToken,

@@ -1,5 +1,6 @@
-/** The start of every training of a mend stage, frozen: the target fine-tuned on the dialogues, its failures behind the
- *  control token (models/NAME-twin); or the target itself where the recipe wants no twin. */
+/** Makes the start of every training of a mend stage, frozen: the control-token model (`twin` in a recipe), which is the
+ *  target fine-tuned on the dialogues with its failures behind the control token (models/NAME-twin), or the target
+ *  itself where the recipe says `twin: null`. */
 import { unitKey } from '../../runs/units.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import {
@@ -18,14 +19,14 @@ import { inBatches, trainEpochs } from '../../learning/trainers/trainEpochs.js';
 import { controlToken, type ControlToken } from '../../mending/control.js';
 import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
-import { twinExamples } from '../../mending/twin.js';
+import { controlExamples } from '../../mending/controlExamples.js';
 import { borrowed, type Handle, owned } from '../../models/handle.js';
 import { recordUnit } from '../unitRecorder.js';
 import { type MendContext, tell } from './mendContext.js';
 
 export interface Start {
   readonly model: LanguageModel;
-  /** The control token; null without a twin. */
+  /** The control token; null where the start is the target itself. */
   readonly control: ControlToken | null;
 }
 
@@ -34,33 +35,33 @@ export async function openStart(context: MendContext, turns: readonly AnsweredTu
   const { twin, control } = stage.options;
   if (twin === null) return borrowed({ model: target.model, control: null });
   const name = `${stage.name}-twin`;
-  if (run.completed(unitKey({ kind: 'mendTwin', stage: stage.name })) === null)
-    await teachTwin(context, twin, name, turns);
+  if (run.completed(unitKey({ kind: 'mendControlModel', stage: stage.name })) === null)
+    await trainControlModel(context, twin, name, turns);
   const model = await openLanguageModel(await around.device(), run.modelPath(name), { name });
   return owned({ model, control: controlToken(control.token, model.tokenizer) }, model.close);
 }
 
-async function teachTwin(
+async function trainControlModel(
   context: MendContext,
-  twin: NonNullable<MendContext['stage']['options']['twin']>,
+  options: NonNullable<MendContext['stage']['options']['twin']>,
   name: string,
   turns: readonly AnsweredTurn[],
 ): Promise<void> {
   const { stage, run, recipe, limits, speaking } = context;
-  const unit = unitKey({ kind: 'mendTwin', stage: stage.name });
+  const unit = unitKey({ kind: 'mendControlModel', stage: stage.name });
   const model = await openTrainable(context, name);
   let trainer: SftTrainer | null = null;
   try {
     const control = controlToken(stage.options.control.token, model.tokenizer);
-    const examples = twinExamples(turns, mendSpeaker(model, speaking), control);
+    const examples = controlExamples(turns, mendSpeaker(model, speaking), control);
     const { checkpoints, metrics, complete } = recordUnit(run, unit);
-    trainer = await createSftTrainer(model, { optimizer: optimizerOf(twin), rows: 'packed' });
+    trainer = await createSftTrainer(model, { optimizer: optimizerOf(options), rows: 'packed' });
     const order = streamKey(recipe.seed, unit);
-    const total = twin.epochs * Math.ceil(examples.length / twin.batchSize);
+    const total = options.epochs * Math.ceil(examples.length / options.batchSize);
     const { step } = await trainEpochs({
       trainer,
-      epochs: twin.epochs,
-      batches: (epoch) => inBatches(openStream(childKey(order, epoch)).shuffle(examples), twin.batchSize),
+      epochs: options.epochs,
+      batches: (epoch) => inBatches(openStream(childKey(order, epoch)).shuffle(examples), options.batchSize),
       train: countSteps(trainer, () => {
         run.spending.add({ optimizerSteps: 1 });
       }).train,
@@ -82,7 +83,8 @@ async function teachTwin(
   }
 }
 
-/** Weights of its own, with a row for the control token where that is to be one; or an adapter on the target's. */
+/** Opens the model to be trained: an adapter on the target's weights, or weights of its own, with a row for the control
+ *  token where that is an item of the vocabulary. */
 function openTrainable({ stage, recipe, target }: MendContext, name: string): Promise<LanguageModel> {
   const { control, lora } = stage.options;
   if (lora !== null) return adaptLanguageModel(target.model, lora, { seed: recipe.seed, name });
