@@ -17,6 +17,14 @@ export function makeFolder(path: string): void {
   for (const folder of missing) makeOne(folder);
 }
 
+/** Returns the first of `wanted`, `wanted`-2, `wanted`-3 … that does not exist. */
+export function freeFolder(wanted: string): string {
+  for (let i = 1; ; i++) {
+    const folder = i === 1 ? wanted : `${wanted}-${i}`;
+    if (!existsSync(folder)) return folder;
+  }
+}
+
 function makeOne(folder: string): void {
   try {
     mkdirSync(folder);

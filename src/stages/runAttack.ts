@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { present } from '../base/invariant.js';
 import { stagesLeftOut } from '../recipe/recipe.js';
-import { makeFolder } from '../base/makeFolder.js';
+import { freeFolder, makeFolder } from '../base/makeFolder.js';
 import { attacks } from '../attacks/all.js';
 import type { Judge } from '../dialogue/types.js';
 import { openDevice } from '../engine/runtime/device.js';
@@ -141,11 +141,4 @@ function isJudge(judge: RunAttackOptions['judge']): judge is Judge {
 
 function isTexts(prompts: RunAttackOptions['prompts']): prompts is readonly string[] {
   return Array.isArray(prompts);
-}
-
-function freeFolder(wanted: string): string {
-  for (let i = 1; ; i++) {
-    const folder = i === 1 ? wanted : `${wanted}-${i}`;
-    if (!existsSync(folder)) return folder;
-  }
 }

@@ -1,6 +1,6 @@
 /** `gadfly run`: a recipe from start to report, or, where it sweeps, every point of it. */
-import { existsSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.js';
+import { freeFolder } from '../../base/makeFolder.js';
 import { recipeChanges, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, CommandResult, FlagValues } from '../command.js';
 import type { LoadedRecipe } from '../../recipe/readRecipe.js';
@@ -114,12 +114,4 @@ async function resumeSweep({ folder, named, changes, flags, context }: ResumeOpt
   if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(recipesLeft(start), context);
   const { executeSweep } = await import('../executeSweep.js');
   return executeSweep(start, context);
-}
-
-/** The first of runs/NAME, runs/NAME-2 … that is free. */
-function freeFolder(wanted: string): string {
-  for (let i = 1; ; i++) {
-    const folder = i === 1 ? wanted : `${wanted}-${i}`;
-    if (!existsSync(folder)) return folder;
-  }
 }

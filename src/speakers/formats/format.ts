@@ -69,6 +69,22 @@ export function utteranceIds(
   return { ids: tokens.ids.slice(0, length), retokenised: false };
 }
 
+interface ContinuationOptions extends FormatOptions {
+  readonly promptIds: (text: string) => readonly number[];
+  /** How an utterance's ids stand in the context. */
+  readonly asTurn: (ids: readonly number[]) => readonly number[];
+}
+
+/** Returns the context of a format without a template: the prompt's ids, then each utterance's. */
+export function continuedContext({ prompt, turns }: Dialogue, options: ContinuationOptions): Context {
+  const { tokenizer, maxContextTokens, promptIds, asTurn } = options;
+  const read = turns.map((turn) => utteranceIds(turn, tokenizer));
+  const said = read.map(({ ids }, i): Segment => ({ ids: asTurn(ids), lastUtterance: i === turns.length - 1 }));
+  const segments = [{ ids: promptIds(prompt.text), lastUtterance: false }, ...said];
+  const retokenised = read.filter((each) => each.retokenised).length;
+  return joinSegments(segments, maxContextTokens, { bosId: tokenizer.bosId, retokenised });
+}
+
 /** Joins segments and keeps the last `maxTokens`; a leading begin token survives the cut. */
 export function joinSegments(
   segments: readonly Segment[],

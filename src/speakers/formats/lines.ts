@@ -2,10 +2,9 @@
  *  so. */
 import { ConfigError } from '../../base/errors.js';
 import { goingOn, joinLines, runningText } from '../../dialogue/join.js';
-import type { Dialogue } from '../../dialogue/types.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import { continuationIds } from '../../engine/text/continuation.js';
-import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
+import { continuedContext, type FormatOptions, type SpeakerFormat } from './format.js';
 import { rememberIds } from './plain.js';
 
 export function linesFormat(options: FormatOptions): SpeakerFormat {
@@ -31,16 +30,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
     place: (dialogue, text) => goingOn(runningText(dialogue, joinLines), text, joinLines),
     utterance: (text, maxTokens) => asLine(continuationIds(tokenizer, firstLine(text))).slice(0, maxTokens),
     stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
-    context: (dialogue: Dialogue) => {
-      let retokenised = 0;
-      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt.text), lastUtterance: false }];
-      dialogue.turns.forEach((turn, i) => {
-        const read = utteranceIds(turn, tokenizer);
-        if (read.retokenised) retokenised++;
-        segments.push({ ids: asLine(read.ids), lastUtterance: i === dialogue.turns.length - 1 });
-      });
-      return joinSegments(segments, options.maxContextTokens, { bosId: tokenizer.bosId, retokenised });
-    },
+    context: (dialogue) => continuedContext(dialogue, { ...options, promptIds, asTurn: asLine }),
   };
 }
 

@@ -2,9 +2,8 @@
  *  context, so that a target that is also the adversary's reference scores an utterance exactly as the reference would.
  */
 import { goingOn, joinPlain, runningText } from '../../dialogue/join.js';
-import type { Dialogue } from '../../dialogue/types.js';
 import { continuationIds } from '../../engine/text/continuation.js';
-import { type FormatOptions, joinSegments, type Segment, type SpeakerFormat, utteranceIds } from './format.js';
+import { continuedContext, type FormatOptions, type SpeakerFormat } from './format.js';
 
 export function plainFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
@@ -17,16 +16,7 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
     place: (dialogue, text) => goingOn(runningText(dialogue, joinPlain), text, joinPlain),
     utterance: (text, maxTokens) => continuationIds(tokenizer, text).slice(0, maxTokens),
-    context: (dialogue: Dialogue) => {
-      let retokenised = 0;
-      const segments: Segment[] = [{ ids: promptIds(dialogue.prompt.text), lastUtterance: false }];
-      dialogue.turns.forEach((turn, i) => {
-        const read = utteranceIds(turn, tokenizer);
-        if (read.retokenised) retokenised++;
-        segments.push({ ids: read.ids, lastUtterance: i === dialogue.turns.length - 1 });
-      });
-      return joinSegments(segments, options.maxContextTokens, { bosId: tokenizer.bosId, retokenised });
-    },
+    context: (dialogue) => continuedContext(dialogue, { ...options, promptIds, asTurn: (ids) => ids }),
   };
 }
 
