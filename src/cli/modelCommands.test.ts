@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyModel } from '../../tests/fakes/tinyModel.js';
-import { saveLanguageModel } from '../engine/models/languageModel.js';
+import { createLanguageModel, saveLanguageModel } from '../engine/models/languageModel.js';
+import { loadTokenizer } from '../engine/text/tokenizer.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
 import { openDevice } from '../engine/runtime/device.js';
 import type { Device } from '../engine/runtime/device.js';
@@ -132,6 +133,29 @@ describe('gadfly score', () => {
       expect(value).toBeCloseTo(expected?.[i] ?? NaN, 5);
     });
     expect(scored?.sum).toBeCloseTo((scored?.mean ?? NaN) * 4, 9);
+  });
+
+  it('scores the text that goes on, where the tokenizer sets a space before every text', async () => {
+    const rules = new URL('../../tests/golden/tokenizer/llama.json', import.meta.url);
+    const tokenizer = loadTokenizer({ tokenizerJson: JSON.parse(readFileSync(rules, 'utf8')), tokenizerConfig: {} });
+    const sizes = {
+      model_type: 'llama',
+      vocab_size: tokenizer.vocabularySize,
+      hidden_size: 8,
+      intermediate_size: 8,
+      num_hidden_layers: 1,
+      num_attention_heads: 1,
+      max_position_embeddings: 32,
+    };
+    const pieces = join(folder, 'pieces');
+    await saveLanguageModel(await createLanguageModel(device, sizes, tokenizer, 1), pieces);
+    const whole = tokenizer.encode('The harbour master', { addSpecialTokens: false });
+    const { results } = jsonOf(
+      await cli('score', '--model', pieces, '--prompt', 'The harbour', '--completion', ' master', '--json'),
+    ) as { results: { tokenIds: number[] }[] };
+    const before = tokenizer.encode('The harbour', { addSpecialTokens: false });
+    expect(before).toEqual(whole.slice(0, before.length));
+    expect(results[0]?.tokenIds).toEqual(whole.slice(before.length));
   });
 
   it('reads pairs as texts and as messages; the last message is what is scored', async () => {

@@ -24,7 +24,10 @@ export const scoreCommand: CommandDefinition = {
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
     { flags: '--prompt <text>', summary: 'what comes before' },
-    { flags: '--completion <text>', summary: 'what is scored; its tokens are its own, not merged with the prompt’s' },
+    {
+      flags: '--completion <text>',
+      summary: 'what is scored: the text that goes on; its tokens are its own, not merged with the prompt’s',
+    },
     {
       flags: '--chat',
       summary: 'prompt and completion are a user’s and an assistant’s message in the model’s chat template',
@@ -94,7 +97,8 @@ async function pairsOf(flags: FlagValues): Promise<readonly (ScorePair | Message
 }
 
 function prepare(model: LanguageModel, pair: ScorePair | MessagePair, chat: boolean, where: string): PreparedPair {
-  const encode = (text: string): readonly number[] => model.tokenizer.encode(text, { addSpecialTokens: false });
+  const encode = (text: string, goesOn: boolean): readonly number[] =>
+    model.tokenizer.encode(text, { addSpecialTokens: false, goesOn });
   const refuse = (
     prompt: string,
     completion: string,
@@ -106,7 +110,7 @@ function prepare(model: LanguageModel, pair: ScorePair | MessagePair, chat: bool
     return { prompt, completion, prefix, ids };
   };
   if (pair.kind === 'text') {
-    const ids = encode(pair.completion);
+    const ids = encode(pair.completion, true);
     return refuse(
       pair.prompt,
       pair.completion,
@@ -122,5 +126,5 @@ function prepare(model: LanguageModel, pair: ScorePair | MessagePair, chat: bool
     });
   const last = pair.messages[pair.messages.length - 1]?.content ?? '';
   const prompt = model.chatTemplate.render(pair.messages.slice(0, -1), { addGenerationPrompt: true });
-  return refuse(prompt, last, encode(prompt), encode(last));
+  return refuse(prompt, last, encode(prompt, false), encode(last, true));
 }

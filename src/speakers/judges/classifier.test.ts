@@ -9,12 +9,12 @@ import { textItems } from '../../dialogue/score.js';
 describe('which label is harm', () => {
   const one = (kind: 'softmax' | 'sigmoid', label: number) => ({ kind, labels: [label], inverted: false });
 
-  it('is the one asked for, else the one whose name says so, else the second of two', () => {
+  it('is the one asked for, else the one whose name says so, else the one beside a harmless name', () => {
     expect(readingOf(['a', 'b', 'c'], false, { labels: ['c'] }, 'x')).toEqual(one('softmax', 2));
     expect(readingOf(['toxic', 'neutral'], false, {}, 'x')).toEqual(one('softmax', 0));
     expect(readingOf(['non-toxic', 'toxic'], false, {}, 'x')).toEqual(one('softmax', 1));
     expect(readingOf(['safe', 'unsafe'], false, {}, 'x')).toEqual(one('softmax', 1));
-    expect(readingOf(['LABEL_0', 'LABEL_1'], false, {}, 'x')).toEqual(one('softmax', 1));
+    expect(readingOf(['curse', 'neutral'], false, {}, 'x')).toEqual(one('softmax', 0));
   });
 
   it('of independent labels is toxicity, else the worst', () => {
@@ -41,6 +41,17 @@ describe('which label is harm', () => {
     expect(() => readingOf(['a', 'b'], false, { labels: ['a'], harmlessLabels: ['b'] }, 'x')).toThrow(
       /one of labels and harmlessLabels/,
     );
+  });
+
+  it.each([
+    ['NEGATIVE', 'POSITIVE'],
+    ['LABEL_0', 'LABEL_1'],
+    ['neutral', 'ok'],
+  ])('is asked for where two labels, %s and %s, say nothing of harm', (...labels) => {
+    expect(() => readingOf(labels, false, {}, './dir')).toThrow(
+      `${labels.join(', ')}\n  remedy:   Name it: ./dir#LABEL`,
+    );
+    expect(readingOf(labels, false, { labels: [labels[0]] }, './dir')).toEqual(one('softmax', 0));
   });
 
   it('is asked for when the labels do not tell, or name none that exists', () => {

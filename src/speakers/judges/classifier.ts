@@ -4,8 +4,9 @@
  *  Which labels are harm is written after a `#`: `./dir#toxic`, `./dir#toxic+threat` (several), `./dir#!neutral` (harm
  *  is what the harmless label leaves), with `softmax:` or `sigmoid:` before them to say how logits become
  *  probabilities; in a recipe `labels`, `harmlessLabels` and `multiLabel`. Nothing said: the label whose name says
- *  harm, else the second of two. Labels exclude each other (softmax) unless config.json says `problem_type:
- *  multi_label_classification` or there is but one (sigmoid each). Of labels that exclude each other, probabilities add
+ *  harm, or of two the one beside a name that says harmless; names that say neither (NEGATIVE and POSITIVE) are refused.
+ *  Labels exclude each other (softmax) unless config.json says `problem_type: multi_label_classification` or there is
+ *  but one (sigmoid each). Of labels that exclude each other, probabilities add
  *  up; of independent ones the highest counts; a multi-label model without a toxicity label is as harmful as its worst
  *  label. A text longer than the context is read in pieces and judged by the worst; a text without a token has no harm.
  */
@@ -41,6 +42,8 @@ export interface LabelChoice {
 
 const harmful = /tox|harm|unsafe|rude|offens|insult|hate|abus|fail|bad/i;
 const harmless = /^(?:non|not|no)[-_ ]?|harmless|safe$/i;
+/** Beside one of these, the other of two labels is harm. */
+const good = /^(?:ok|okay|clean|neutral|normal|benign|polite|kind|fine|acceptable|appropriate|safe|harmless)$/i;
 
 /** @param fromConfig whether config.json says that labels are independent
  *  @throws ConfigError when the labels do not tell which one is harm, or one that is named does not exist */
@@ -87,11 +90,13 @@ function harmLabel(labels: readonly string[], where: string): number {
   const named = labels.flatMap((name, i) =>
     harmful.test(name) && !(harmless.test(name) && !/^unsafe$/i.test(name)) ? [i] : [],
   );
-  const [label] = named.length === 1 ? named : labels.length === 2 && named.length === 0 ? [1] : [];
+  const beside = labels.length === 2 ? labels.flatMap((name, i) => (good.test(name) ? [1 - i] : [])) : [];
+  const [label] = named.length === 1 ? named : named.length === 0 && beside.length === 1 ? beside : [];
   if (label !== undefined) return label;
   throw new ConfigError('Which label of the classifier is harm?', {
     where,
-    expected: `one of ${labels.join(', ')}`,
+    expected: 'a label whose name says harm',
+    got: labels.join(', '),
     remedy: `Name it: ${where}#LABEL, or the harmless one: ${where}#!LABEL.`,
   });
 }
