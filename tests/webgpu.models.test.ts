@@ -9,7 +9,7 @@ import { openLanguageModel, type LanguageModel } from '../src/engine/models/lang
 import { packSequences } from '../src/engine/models/packSequences.js';
 import { languageModelParameters } from '../src/engine/models/parameters.js';
 import { scoreCompletions } from '../src/engine/models/scoreCompletions.js';
-import { lossGradients, type LossGradients } from '../src/engine/models/testing/lossGraph.js';
+import { lossGradients, type LossGradients } from '../src/engine/models/testing/lossGradients.js';
 import { traceTokenLogProbs } from '../src/engine/models/tokenLogProbs.js';
 import { defaultAdamw } from '../src/engine/optim/adamw.js';
 import { openDevice, type Device } from '../src/engine/runtime/device.js';

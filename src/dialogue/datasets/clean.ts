@@ -1,7 +1,8 @@
-/** Forum text as plain text: links become their text; images, HTML, markdown marks, entities, emoji and invisible
- *  characters go; white space collapses to single spaces. Cleaning what is clean changes nothing. */
+/** Turns forum text into plain text: links become their text, entities their characters; images, HTML, markdown marks,
+ *  emoji and invisible characters are removed; white space collapses to single spaces. Cleaning a clean text changes
+ *  nothing. */
 
-/** Applied in this order, again and again until nothing changes: markup may hold markup, and "&amp;lt;" an entity. */
+/** Steps, applied in this order until the text no longer changes: markup may hold markup, and "&amp;lt;" an entity. */
 const steps: readonly ((text: string) => string)[] = [
   decodeEntities,
   (text) => text.replace(/!\[([^[\]]*)\]\([^()]*\)/gu, ' '),
@@ -60,6 +61,7 @@ const namedEntities: Readonly<Record<string, string>> = {
   sect: '§',
   frac12: '½',
   times: '×',
+  // Signs that the step for emoji removes.
   copy: '',
   reg: '',
   trade: '',

@@ -28,7 +28,7 @@ import {
   readGolden,
   relativeDifference,
 } from './testing/goldenModels.js';
-import { lossGradients } from './testing/lossGraph.js';
+import { lossGradients } from './testing/lossGradients.js';
 import { packTexts } from './textBatch.js';
 
 /** Tolerance of languageModel.test.ts: float32 sums in another order. */

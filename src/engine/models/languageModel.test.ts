@@ -28,7 +28,7 @@ import {
   relativeDifference,
 } from './testing/goldenModels.js';
 import { allLogits } from './testing/allLogits.js';
-import { lossGradients } from './testing/lossGraph.js';
+import { lossGradients } from './testing/lossGradients.js';
 import { traceTokenLogProbs } from './tokenLogProbs.js';
 
 /** Two float32 implementations that add in different order: a few units of 2^-24 per layer. */

@@ -24,7 +24,7 @@ import {
   readGoldenGradients,
   relativeDifference,
 } from './testing/goldenModels.js';
-import { lossGradients } from './testing/lossGraph.js';
+import { lossGradients } from './testing/lossGradients.js';
 import { packTexts } from './textBatch.js';
 
 interface GoldenClassifier {

@@ -8,7 +8,7 @@ import { openLanguageModel, type LanguageModel } from './languageModel.js';
 import { packSequences, type Sequence } from './packSequences.js';
 import { languageModelParameters } from './parameters.js';
 import { goldenCheckpoint, relativeDifference } from './testing/goldenModels.js';
-import { lossGradients, type LossGradients } from './testing/lossGraph.js';
+import { lossGradients, type LossGradients } from './testing/lossGradients.js';
 import { traceTokenLogProbs } from './tokenLogProbs.js';
 
 /** A prefix with two completions, one of which goes on in two ways. */

@@ -1,4 +1,4 @@
-/** Tensors on the caller's side of the device: what is fed to a program and what comes back. */
+/** Tensors on the caller's side of the device: the inputs of a program and its results. */
 import { ShapeError } from '../../base/errors.js';
 import type { DType } from '../tensor/dtype.js';
 import { elementCount } from './tensorStore.js';
@@ -31,12 +31,12 @@ const arrayOf = {
   i8: Int8Array,
 } as const satisfies Record<DType, unknown>;
 
-/** Zeros. */
-export function emptyData(dtype: DType, length: number): HostTensor['data'] {
+/** Returns an array of zeros. */
+export function zeroData(dtype: DType, length: number): HostTensor['data'] {
   return new arrayOf[dtype](length);
 }
 
-/** @throws ShapeError when array type or length contradict dtype and dims */
+/** Checks a tensor. @throws ShapeError when array type or length contradict dtype and dims */
 export function checkHostTensor(name: string, { dtype, dims, data }: HostTensor): void {
   const expected = arrayOf[dtype];
   if (!(data instanceof expected)) {

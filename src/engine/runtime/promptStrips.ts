@@ -1,7 +1,7 @@
-/** Prompts packed for one reading: prompts that begin alike share those tokens, as a tree, and trees lie side by side
- *  in strips of about the same length. A token sees those of its own prompt alone, so it is computed once for all
- *  prompts that contain it, and rows of different lengths waste no padding. What is known of a prompt's beginning from
- *  an earlier reading comes first in its strip and is not computed again. Pure. */
+/** Packs prompts for one reading. Prompts that begin alike share those tokens, as a tree, and trees lie side by side in
+ *  packed sequences (strips) of about the same length. A token sees those of its own prompt alone, so it is computed once for all
+ *  prompts that contain it, and rows of different lengths waste no padding. Tokens at a prompt's beginning
+ *  that are known from an earlier reading come first in its strip and are not computed again. All functions are pure. */
 import { present } from '../../base/invariant.js';
 
 /** Token ids from `at` of a strip on, `length` of them; they are consecutive in the prompt as well. */
@@ -36,11 +36,11 @@ export interface Strip {
 
 export interface PackedPrompts {
   readonly strips: readonly Strip[];
-  /** In the order given. */
+  /** Packed prompts, in the order given. */
   readonly prompts: readonly PackedPrompt[];
 }
 
-/** How many tokens two prompts have in common at their beginning. */
+/** Returns the number of tokens that two prompts have in common at their beginning. */
 export function sharedLength(a: readonly number[], b: readonly number[]): number {
   const most = Math.min(a.length, b.length);
   let shared = 0;
@@ -54,7 +54,7 @@ export function comparePrompts(a: readonly number[], b: readonly number[]): numb
   return (a[shared] ?? -1) - (b[shared] ?? -1);
 }
 
-/** Runs of neighbours that have at least half of the shorter one in common, as index ranges. */
+/** Groups neighbours that have at least half of the shorter one in common, as lists of indices. */
 export function familiesOf(prompts: readonly (readonly number[])[]): readonly (readonly number[])[] {
   const families: number[][] = [];
   prompts.forEach((ids, index) => {
@@ -79,7 +79,7 @@ export function packPrompts(prompts: readonly PromptToPack[], stripLength: numbe
   return { strips, prompts: packed };
 }
 
-/** The prompts of each strip. */
+/** Returns the prompts of each strip. */
 function shareOut(prompts: readonly PromptToPack[], stripLength: number): readonly (readonly number[])[] {
   const strips: number[][] = [];
   let length = Infinity;
@@ -120,7 +120,7 @@ interface PlacedPrompt extends PromptToPack {
 
 const nothingPlaced: PlacedPrompt = { ids: [], known: 0, spans: [] };
 
-/** Known tokens of all prompts first, then those to read. A token is shared by neighbours that both know it, or both do
+/** Fills a strip with the known tokens of all its prompts, then with those to read. A token is shared by neighbours that both know it, or both do
  *  not. */
 function fillStrip(
   prompts: readonly PromptToPack[],
@@ -177,7 +177,7 @@ function append(
   return [...spans, { at, length: to - from }];
 }
 
-/** The spans of the tokens `from` … `to` − 1. */
+/** Returns the spans of the tokens `from` … `to` − 1. */
 export function sliceSpans(spans: readonly StripSpan[], from: number, to: number): readonly StripSpan[] {
   let start = 0;
   return spans.flatMap(({ at, length }) => {
@@ -187,7 +187,7 @@ export function sliceSpans(spans: readonly StripSpan[], from: number, to: number
   });
 }
 
-/** Index in its strip of a prompt's token. */
+/** Returns the index in its strip of a prompt's token. */
 export function tokenIndex({ spans }: PackedPrompt, position: number): number {
   let left = position;
   for (const { at, length } of spans) {
@@ -221,7 +221,7 @@ export function writeStripBias(
   });
 }
 
-/** Strips read in one pass: about as many tokens and scored tokens as the limits allow, at least one strip. A strip
+/** Divides strips into passes: each has about as many tokens and scored tokens as the limits allow, at least one strip. A strip
  *  with known tokens has a pass of its own (the kernel continues one row at a time). */
 export function planPasses(
   strips: readonly Strip[],

@@ -3,7 +3,7 @@
 import * as ort from 'onnxruntime-node';
 import { ConfigError, EnvironmentError, GadflyError, ShapeError } from '../../base/errors.js';
 import { evaluateDim } from '../tensor/dimension.js';
-import { checkHostTensor, emptyData, type HostTensor } from './hostTensor.js';
+import { checkHostTensor, zeroData, type HostTensor } from './hostTensor.js';
 import type { HostTensors, ProgramSource, Provider, TensorSpec } from './protocol.js';
 import type { StoredWeight } from '../tensor/onnx.js';
 import type { KeptContexts } from './keptContexts.js';
@@ -207,7 +207,7 @@ export function allocateOutput(
   sizes: Readonly<Record<string, number>>,
 ): { readonly tensor: ort.Tensor; readonly host: HostTensor } {
   const dims = spec.shape.map((dim) => evaluateDim(dim, sizes));
-  const data = emptyData(spec.dtype, elementCount(spec.name, dims));
+  const data = zeroData(spec.dtype, elementCount(spec.name, dims));
   return { tensor: ortTensor(spec.dtype, data, dims), host: { dtype: spec.dtype, dims, data } };
 }
 

@@ -59,11 +59,11 @@ interface Border {
   readonly id: number;
 }
 
-/** The score of what is no token. */
+/** Score of the padding behind the vocabulary: finite, and without weight. */
 const lowest = Math.fround(-3.4e38);
-/** Short enough to sort outright. */
+/** Maximum number of candidates that are sorted without buckets. */
 const sortedLength = 512;
-/** How far below the maximum top-p looks, in nats of the tempered distribution, before it takes everything. */
+/** Depths below the maximum at which top-p looks, in nats of the tempered distribution, before it takes all tokens. */
 const topPDepths = [3, 6, 12] as const;
 
 export function createSampler(vocabularySize: number): Sampler {
@@ -97,10 +97,11 @@ export function createSampler(vocabularySize: number): Sampler {
 
   const load = (logits_V: Float32Array): void => {
     scores.set(logits_V);
-    scores.fill(lowest, vocabularySize); // finite, and without weight
+    scores.fill(lowest, vocabularySize);
   };
 
-  /** Ids whose score is at least `threshold`, in order, to `ids`, and their scores to `list`. @returns how many */
+  /** Writes the ids whose score is at least `threshold` to `ids`, in order, and their scores to `list`. @returns their
+   *  number */
   const gather = (threshold: number): number => {
     let count = 0;
     for (let block = 0; block < blocks; block++) {
@@ -117,7 +118,7 @@ export function createSampler(vocabularySize: number): Sampler {
     return count;
   };
 
-  /** Tokens whose score is at least `threshold`, with their weights. */
+  /** Keeps the tokens whose score is at least `threshold`, with their weights. */
   const keepAbove = (threshold: number, high: number, scale: number): Candidates => {
     const count = gather(threshold);
     const length = Math.ceil(count / 4) * 4;
@@ -125,7 +126,7 @@ export function createSampler(vocabularySize: number): Sampler {
     return { ids, weights: list, count, total: kernels.exponentials(listAt, listAt, length, high, scale) };
   };
 
-  /** The k most probable tokens, more where the last are tied. */
+  /** Keeps the k most probable tokens, more where the last are tied. */
   const keepTopK = (k: number, high: number, scale: number): Candidates => {
     // At least k scores reach the k-th largest peak, so the k-th largest score does.
     const near = gather(k <= blocks ? kthLargest(peaks, k) : -Infinity);
@@ -200,7 +201,8 @@ export function createSampler(vocabularySize: number): Sampler {
   };
 }
 
-/** Positive scores are divided, negative ones multiplied. @returns whether anything changed */
+/** Divides positive scores by the penalty and multiplies negative ones. @returns whether there is a penalty, so that
+ *  scores may have changed */
 function penalise(scores: Float32Array, seen: Iterable<number>, penalty: number): boolean {
   if (penalty === 1) return false;
   for (const id of seen) {
@@ -210,7 +212,7 @@ function penalise(scores: Float32Array, seen: Iterable<number>, penalty: number)
   return true;
 }
 
-/** The k-th largest value, by a heap of the k largest whose root is the smallest of them. 1 ≤ k ≤ length. */
+/** Returns the k-th largest value, by a heap of the k largest whose root is the smallest of them. 1 ≤ k ≤ length. */
 export function kthLargest(values: Float32Array, k: number): number {
   const heap = values.slice(0, k).sort();
   for (let i = k; i < values.length; i++) {
@@ -234,7 +236,7 @@ function sink(heap: Float32Array, value: number): void {
   heap[at] = value;
 }
 
-/** Candidates at the border and above it. */
+/** Keeps the candidates at the border and above it. */
 function keepFrom({ weights, ids: before, count: length }: Candidates, border: Border, ids: Int32Array): Candidates {
   let count = 0;
   let total = 0;
@@ -279,10 +281,10 @@ function topPBorder({ weights, ids, count }: Candidates, cut: number): Border {
 
 /** A float's bits from here up are its exponent and 5 bits of its fraction: monotone for weights in [0, 1]. */
 const bucketShift = 18;
-/** The bucket of weight 1, and one. */
+/** Number of buckets: weight 1, the greatest, lies in the last. */
 const bucketCount = (0x3f800000 >> bucketShift) + 1;
 
-/** The indices of the weights among which the ascending sum passes `cut`, and the sum of all smaller ones. */
+/** Returns the indices of the weights among which the ascending sum passes `cut`, and the sum of all smaller ones. */
 function crossingBucket(
   weights: Float32Array,
   count: number,
@@ -312,7 +314,7 @@ function crossingBucket(
   return { members: members.subarray(0, found), sumBelow };
 }
 
-/** The candidate at which the running sum, by ascending id, passes `target`. */
+/** Returns the candidate at which the running sum, by ascending id, passes `target`. */
 function draw({ weights, ids, count }: Candidates, target: number): number {
   let sum = 0;
   let last = 0;

@@ -1,11 +1,11 @@
-/** The few operations that formulas need, abstract over what a quantity is: a number in a test, a node of a graph in
- *  training. A formula written once over `Arithmetic<V>` is then the same formula in both places. */
+/** The few operations that formulas need, abstract over the kind of a quantity: a number in a test, a node of a graph in
+ *  training. A formula that is written once over `Arithmetic<V>` is the same formula in both places. */
 
 export interface Arithmetic<V> {
   readonly add: (a: V, b: V) => V;
   readonly sub: (a: V, b: V) => V;
   readonly mul: (a: V, b: V) => V;
-  /** a · factor, the factor known when the formula is written down. */
+  /** a · factor, where the factor is a plain number, known when the graph is traced. */
   readonly scale: (a: V, factor: number) => V;
   /** a + offset. */
   readonly shift: (a: V, offset: number) => V;
@@ -16,7 +16,7 @@ export interface Arithmetic<V> {
   readonly atMost: (a: V, limit: number) => V;
 }
 
-/** log σ(x), stable on both sides: min(x, 0) − log(1 + exp(−|x|)). */
+/** Returns log σ(x), stable on both sides: min(x, 0) − log(1 + exp(−|x|)). */
 export function logSigmoid<V>(m: Arithmetic<V>, x: V): V {
   return m.sub(m.atMost(x, 0), m.log(m.shift(m.exp(m.scale(m.abs(x), -1)), 1)));
 }

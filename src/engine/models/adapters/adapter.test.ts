@@ -18,7 +18,7 @@ import {
 import { packSequences } from '../packSequences.js';
 import { scoreCompletions } from '../scoreCompletions.js';
 import { goldenCheckpoint, relativeDifference } from '../testing/goldenModels.js';
-import { lossGradients } from '../testing/lossGraph.js';
+import { lossGradients } from '../testing/lossGradients.js';
 import { traceTokenLogProbs } from '../tokenLogProbs.js';
 import { openAdapter, saveAdapter } from './adapter.js';
 

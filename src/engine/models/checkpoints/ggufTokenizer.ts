@@ -1,11 +1,11 @@
-/** A tokenizer in the form of tokenizer.json from the metadata of a GGUF file: byte-level BPE (`gpt2`), with the
+/** Builds a tokenizer in the form of tokenizer.json from the metadata of a GGUF file: byte-level BPE (`gpt2`), with the
  *  pre-tokenizer that the file names, and SentencePiece BPE (`llama`), whose merges follow from the scores of its
  *  pieces. Pre-tokenizers: llama.cpp's llama-vocab.cpp. */
 import { FormatError } from '../../../base/errors.js';
 import type { TokenizerFiles } from './checkpoint.js';
 import type { GgufMetadata } from './ggufMetadata.js';
 
-/** Kinds of token, by GGUF's number. */
+/** The numbers that GGUF gives to the kinds of token that need a rule of their own. */
 const kinds = { unknown: 2, control: 3, userDefined: 4 } as const;
 
 interface Vocabulary {
@@ -58,7 +58,7 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
   const tokens = metadata.texts('tokenizer.ggml.tokens');
   if (tokens === null || tokens.length === 0)
     throw new FormatError('no metadata tokenizer.ggml.tokens', { where: metadata.where });
-  refuseTwins(tokens, metadata.where);
+  refuseDuplicates(tokens, metadata.where);
   const sameLength = (key: string): ArrayLike<number> | null => {
     const list = metadata.numbers(key);
     if (list !== null && list.length !== tokens.length) {
@@ -85,8 +85,8 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
   };
 }
 
-/** @throws FormatError naming the first token that has two ids */
-function refuseTwins(tokens: readonly string[], where: string): void {
+/** Refuses a vocabulary with a repeated token. @throws FormatError naming the first token that has two ids */
+function refuseDuplicates(tokens: readonly string[], where: string): void {
   const ids = new Map<string, number>();
   tokens.forEach((token, id) => {
     const first = ids.get(token);
@@ -116,8 +116,8 @@ const llama3Split = (digits: string): object =>
   );
 const sequence = (...pretokenizers: readonly object[]): object => ({ type: 'Sequence', pretokenizers });
 
-/** Words change where small letters are followed by capitals; contractions belong to them. */
-const letters = (kinds: string): string => `[${kinds}\\p{Lm}\\p{Lo}\\p{M}]`;
+/** A word ends where a capital follows a small letter; a contraction belongs to its word. */
+const letters = (classes: string): string => `[${classes}\\p{Lm}\\p{Lo}\\p{M}]`;
 const contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 const gpt4oSplit = isolate(
   [
@@ -159,7 +159,7 @@ const unnamed = {
   ignoreMerges: false,
 };
 
-/** By `tokenizer.ggml.pre`. */
+/** Pre-tokenizers by their name in `tokenizer.ggml.pre`. */
 const preTokenizers: Readonly<Record<string, ByteLevelRule>> = {
   smollm,
   starcoder: smollm,
@@ -206,7 +206,7 @@ function byteLevelRules(
   };
 }
 
-/** "left right": the space is the first one after the first character. */
+/** Splits "left right" at the first space after the first character. */
 function splitMerge(merge: string, where: string): readonly [string, string] {
   const space = merge.indexOf(' ', 1);
   if (space < 0)
@@ -243,7 +243,7 @@ function sentencePieceRules(
   };
 }
 
-/** SentencePiece joins the pair whose result scores highest. As merges: every cut of every piece into two pieces, the
+/** Returns the merges of a SentencePiece vocabulary, which joins the pair whose result scores highest: every cut of every piece into two pieces, the
  *  best result first; among equal scores the longer parts first, as transformers orders them. */
 function mergesOfScores({ tokens, scores }: Vocabulary, where: string): readonly (readonly [string, string])[] {
   if (scores === null) throw new FormatError('no metadata tokenizer.ggml.scores', { where });
@@ -348,7 +348,7 @@ function tokenizerConfig(
   };
 }
 
-/** End of text, of turn and of message all end a generation. */
+/** Returns the generation settings: end of text, of turn and of message all end a generation. */
 function generationConfig(
   metadata: GgufMetadata,
   { bosId, eosId, paddingId, tokens }: Vocabulary,

@@ -1,5 +1,5 @@
-/** For tests: the small models of tests/golden/models.py and families.py, their weights from the same formula, and what
- *  transformers computed. */
+/** For tests: the small models of tests/golden/models.py and families.py, their weights by the same formula, and the
+ *  results of transformers. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { present } from '../../../base/invariant.js';
@@ -26,14 +26,14 @@ export interface Golden {
   readonly sequences: readonly (readonly number[])[];
   /** By sequence, position, vocabulary; a classifier's: by sequence, label. */
   readonly logits: readonly (readonly (readonly number[])[])[];
-  /** Per token 1 … of each sequence. */
+  /** log p of tokens 1, 2, … of each sequence, given those before. */
   readonly logProbs: readonly (readonly number[])[];
   /** Sixteen greedy tokens after each sequence. */
   readonly greedy: readonly (readonly number[])[];
   /** Σ (1 + t/10) log p(token t + 1), over all sequences. */
   readonly weightedSum: number;
   readonly parameters: Readonly<Record<string, readonly number[]>>;
-  /** families.py gives these: norm and three projections of the gradient of each parameter. */
+  /** Only goldens of families.py have these: norm and three projections of the gradient of each parameter. */
   readonly gradients?: Readonly<Record<string, readonly [norm: number, ...products: number[]]>>;
 }
 
@@ -41,7 +41,7 @@ export function readGolden<T = Golden>(variant: string): T {
   return JSON.parse(readFileSync(join(goldenFolder, `${variant}.json`), 'utf8')) as T;
 }
 
-/** Gradients of the weighted sum by parameter (float32 safetensors: an 8-byte header length, a JSON header, the data).
+/** Reads the gradients of the weighted sum by parameter (float32 safetensors: an 8-byte header length, a JSON header, the data).
  */
 export function readGoldenGradients(variant: string): ReadonlyMap<string, Float32Array> {
   const file = readFileSync(join(goldenFolder, `${variant}.gradients.safetensors`));
@@ -65,8 +65,8 @@ export function readGoldenGradients(variant: string): ReadonlyMap<string, Float3
   );
 }
 
-/** How far each parameter's gradient is from PyTorch's, relative to its size; infinite for one that is missing or
- *  unexpected. */
+/** Returns the error of each parameter's gradient against PyTorch's, relative to its size; infinite for one that is
+ *  missing or unexpected. */
 export function gradientErrors(
   variant: string,
   gradients: ReadonlyMap<string, Float32Array>,
@@ -88,7 +88,7 @@ export function gradientErrors(
   );
 }
 
-/** Norm and projections compared. The bias of keys moves all scores of a query alike, so that its gradient may be
+/** Compares norm and projections. The bias of keys moves all scores of a query alike, so that its gradient may be
  *  rounding alone: a bias is compared beside its matrix. */
 function projectedError(name: string, got: Float32Array, projected: NonNullable<Golden['gradients']>): number {
   const [norm, ...products] = projected[name] ?? [0];
@@ -106,7 +106,7 @@ function projectedError(name: string, got: Float32Array, projected: NonNullable<
   );
 }
 
-/** The checkpoint of a variant, its weights computed. */
+/** Makes the checkpoint of a variant, its weights computed by the formula. */
 export function goldenCheckpoint(variant: string): Checkpoint {
   const { config, parameters } = readGolden(variant);
   return memoryCheckpoint(
@@ -132,7 +132,7 @@ export function formulaTensor(name: string, shape: readonly number[]): Checkpoin
   return { name, shape, dtype: 'F32', read: () => Promise.resolve(uniform(name, length).map((value) => value + gain)) };
 }
 
-/** The formula of tests/golden/models.py. */
+/** Returns the weights of a name by the formula of tests/golden/models.py. */
 function uniform(name: string, length: number): Float32Array {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
@@ -145,7 +145,7 @@ function uniform(name: string, length: number): Float32Array {
   });
 }
 
-/** A tokenizer of `size` one-character tokens ('!' is 0); no token is special. */
+/** Makes a tokenizer of `size` one-character tokens ('!' is 0); no token is special. */
 export function characterTokenizer(size: number): Tokenizer {
   return loadTokenizer({ tokenizerJson: tokenizerJson(size), tokenizerConfig: {} });
 }
@@ -163,7 +163,7 @@ function tokenizerJson(size: number): unknown {
   };
 }
 
-/** Largest difference over the largest expected magnitude. */
+/** Returns the largest difference over the largest expected magnitude; infinite for lists of unequal length. */
 export function relativeDifference(got: ArrayLike<number>, expected: ArrayLike<number>): number {
   const scale = Math.max(1e-6, ...Array.from(expected, Math.abs));
   const differences = Array.from(expected, (value, i) =>

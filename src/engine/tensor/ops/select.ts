@@ -1,4 +1,4 @@
-/** Choosing between values, and letting no gradient through. */
+/** Ops that choose between values, and one that lets no gradient through. */
 import { ShapeError } from '../../../base/errors.js';
 import { at, broadcastShapes, expectFloat, expectSameDType } from '../shapeRules.js';
 import { expectDType } from '../dtype.js';
@@ -38,7 +38,7 @@ export const whereOp: OpDefinition = {
   },
 };
 
-/** `a` where the condition holds, else `b`; all three broadcast. */
+/** Returns `a` where the condition holds, else `b`; all three broadcast. */
 export function where(condition: Value, a: Operand, b: Operand): Value {
   return emitOne(whereOp, [condition, ...operands(a, b)]);
 }
@@ -68,7 +68,7 @@ export const clipOp: OpDefinition<ClipAttributes> = {
   },
 };
 
-/** min(max(a, low), high); gradient 1 inside the interval, its ends included, else 0. */
+/** Returns min(max(a, low), high), with gradient 1 inside the interval, its ends included, else 0. */
 export function clip(a: Value, low: number, high: number): Value {
   return emitOne(clipOp, [a], { low, high });
 }
@@ -80,5 +80,5 @@ export const stopGradientOp: OpDefinition = {
   vjp: () => [null],
 };
 
-/** The same value, a constant to differentiation. */
+/** Returns the same value, which differentiation takes for a constant. */
 export const stopGradient = (a: Value): Value => emitOne(stopGradientOp, [a]);

@@ -11,10 +11,11 @@ export interface IndexedFile {
 }
 
 const jsonType = 'application/vnd.pypi.simple.v1+json';
-/** A page of one project is a few kB to a few MB. */
-const maxPageBytes = 50_000_000;
+/** Maximum length of an index page in characters; pages of a project have a few thousand to a few million. */
+const maxPageLength = 50_000_000;
 
-/** @param index base address, such as https://pypi.org/simple
+/** Finds the address and checksum of a file.
+ *  @param index base address, such as https://pypi.org/simple
  *  @throws EnvironmentError when the index does not answer or lacks the file; FormatError when its answer is malformed
  */
 export async function findIndexedFile(
@@ -33,7 +34,7 @@ export async function findIndexedFile(
     });
   }
   const text = await response.text();
-  if (text.length > maxPageBytes) throw new FormatError('the index page is absurdly long', { where: page.href });
+  if (text.length > maxPageLength) throw new FormatError('the index page is absurdly long', { where: page.href });
   const isJson = (response.headers.get('content-type') ?? '').includes('json');
   const base = new URL(response.url === '' ? page : response.url);
   const found = isJson ? findInJson(text, fileName, page.href) : findInHtml(text, fileName);
@@ -43,8 +44,8 @@ export async function findIndexedFile(
   return { url, sha256: found.sha256, headers: url.origin === page.origin ? credentials : {} };
 }
 
-/** Credentials in an address (https://user:password@host) as a header; fetch refuses them in the address, and errors
- *  must not show them. */
+/** Removes the credentials from an address (https://user:password@host) and returns them as a header: fetch refuses them
+ *  in the address, and errors must not show them. */
 function takeCredentials(page: URL): Readonly<Record<string, string>> {
   const { username, password } = page;
   page.username = '';

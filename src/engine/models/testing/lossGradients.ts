@@ -1,4 +1,4 @@
-/** For tests: the gradients of a weighted sum of token log-probabilities, by parameter. */
+/** For tests: computes the gradients of a weighted sum of token log-probabilities, by parameter. */
 import { present } from '../../../base/invariant.js';
 import { f32Tensor, type HostTensor } from '../../runtime/hostTensor.js';
 import type { Device } from '../../runtime/device.js';
@@ -20,12 +20,12 @@ export interface LossGradients {
 export interface LossCase {
   /** Traces the values from inputs that `feeds` holds. */
   readonly build: (trace: Trace) => Value;
-  /** One a value. */
+  /** One factor per value. */
   readonly factors: readonly number[];
   readonly feeds: Readonly<Record<string, HostTensor>>;
 }
 
-/** Runs Σ factors · values and its gradients once. */
+/** Computes Σ factors · values and its gradients. */
 export async function lossGradients(
   device: Device,
   weights: TensorStore | readonly TensorStore[],
