@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../base/json.js';
 import { readAs } from '../base/readAs.js';
 import type { DialogueRecord, JudgedDialogue, RecordedDialogue, RecordedScore, RecordedTurn } from './records.js';
-import type { Dialogue, TokenTrace, Utterance } from './types.js';
+import type { Dialogue, PrivateView, TokenTrace, Utterance } from './types.js';
 
 const isNumbers = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item: unknown) => typeof item === 'number');
@@ -40,6 +40,11 @@ const turn: z.ZodType<RecordedTurn> = z.object({
   samplingLogProbs: numbers.exactOptional(),
 });
 
+const view: z.ZodType<PrivateView> = z.object({
+  system: z.string().exactOptional(),
+  turns: z.array(z.string()).exactOptional(),
+});
+
 type WholeRecord = RecordedDialogue & Pick<DialogueRecord, 'stage' | 'path'>;
 
 const wholeRecord: z.ZodType<WholeRecord> = z.object({
@@ -51,6 +56,8 @@ const wholeRecord: z.ZodType<WholeRecord> = z.object({
     conversationId: z.string().exactOptional(),
     turns: z.array(z.string()).exactOptional(),
     goal: z.string().exactOptional(),
+    targetString: z.string().exactOptional(),
+    views: z.object({ adversary: view.exactOptional(), target: view.exactOptional() }).exactOptional(),
   }),
   turns: z.array(turn),
   scores,

@@ -3,7 +3,7 @@ import { dialogueOf, readDialogue } from './readRecords.js';
 import { dialogueRecord } from './records.js';
 import { promptOf } from './testing/prompts.js';
 import { utteranceOf } from './testing/scripted.js';
-import type { Dialogue } from './types.js';
+import type { Dialogue, Prompt } from './types.js';
 
 describe('records of dialogues', () => {
   it('leave out what is kept in memory only: the ids an utterance was conditioned on, and its reading', () => {
@@ -27,5 +27,16 @@ describe('records of dialogues', () => {
       prompt: dialogue.prompt,
       turns: [utteranceOf('adversary', 'rain'), utteranceOf('target', 'tea')],
     });
+  });
+
+  it('keep a prompt with its goal, its target string and its private views, and give it back', () => {
+    const prompt: Prompt = {
+      ...promptOf('opener'),
+      goal: 'a goal',
+      targetString: 'heron',
+      views: { adversary: { turns: ['a', 'b'] }, target: { system: 'The word is heron.' } },
+    };
+    const record = dialogueRecord({ prompt, turns: [] }, {}, { stage: 'evaluate:untuned' }, null);
+    expect(dialogueOf(readDialogue(record, 'rollouts.jsonl:1'))).toEqual({ prompt, turns: [] });
   });
 });

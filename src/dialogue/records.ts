@@ -1,7 +1,17 @@
 /** Writes the lines of rollouts.jsonl, which readRecords.ts reads: one dialogue per line, from the prompt to a leaf of its tree: siblings
  *  that were not continued are leaves, and `path` tells which lines share their beginning. Ids are those of the
  *  speaker’s own tokenizer. The types are aliases, not interfaces, so that they have the type of JSON. */
-import type { Author, Dialogue, ExchangeScore, Prompt, RolloutNode, RolloutTree, Utterance, Verdict } from './types.js';
+import type {
+  Author,
+  Dialogue,
+  ExchangeScore,
+  PrivateViews,
+  Prompt,
+  RolloutNode,
+  RolloutTree,
+  Utterance,
+  Verdict,
+} from './types.js';
 
 /** Stage and step of the run in which a record arose. */
 export type Origin = {
@@ -39,6 +49,9 @@ export type RecordedPrompt = {
   readonly turns?: readonly string[];
   /** The goal of the dialogue, where the source names one. */
   readonly goal?: string;
+  readonly targetString?: string;
+  /** Private parts that one side alone saw. */
+  readonly views?: PrivateViews;
 };
 
 export type RecordedTurn = {
@@ -101,13 +114,15 @@ export function dialogueRecord(
   };
 }
 
-function promptRecord({ id, text, conversationId, turns, goal }: Prompt): RecordedPrompt {
+function promptRecord({ id, text, conversationId, turns, goal, targetString, views }: Prompt): RecordedPrompt {
   return {
     id,
     text,
     ...(conversationId === id ? {} : { conversationId }),
     ...(turns === undefined ? {} : { turns }),
     ...(goal === undefined ? {} : { goal }),
+    ...(targetString === undefined ? {} : { targetString }),
+    ...(views === undefined ? {} : { views }),
   };
 }
 

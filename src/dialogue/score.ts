@@ -15,11 +15,9 @@ import type {
   Verdict,
 } from './types.js';
 
-export interface UnscoredExchange {
+export interface UnscoredExchange extends Aim {
   readonly utterance: Utterance;
   readonly answer: TargetReply;
-  /** Goal of the dialogue's prompt, where it has one. */
-  readonly goal?: string;
 }
 
 export interface ScoringOptions {
@@ -34,11 +32,11 @@ export async function scoreExchanges(
   exchanges: readonly UnscoredExchange[],
   options: ScoringOptions,
 ): Promise<readonly ExchangeScore[]> {
-  const known = exchanges.map(({ utterance, answer, goal }): KnownExchange => ({
+  const known = exchanges.map(({ utterance, answer, ...exchange }): KnownExchange => ({
     utterance,
     reply: answer.reply,
     adversaryNll: meanNll(answer.reading?.logProbs ?? null),
-    goal,
+    aim: aimOf(exchange),
   }));
   return scoreKnown(known, options, (i, part) => part * known.length + i);
 }
@@ -55,7 +53,7 @@ export async function judgedAgain(
       utterance: present(dialogue.turns[2 * i], 'an utterance for each score'),
       reply: present(dialogue.turns[2 * i + 1], 'a reply for each score'),
       adversaryNll,
-      goal: dialogue.prompt.goal,
+      aim: aimOf(dialogue.prompt),
     })),
   );
   const rescored = await scoreKnown(known, options, (i, part) => parts.length * i + part);
@@ -71,7 +69,7 @@ interface KnownExchange {
   readonly reply: Said;
   /** Nats per token. */
   readonly adversaryNll: number | null;
-  readonly goal: string | undefined;
+  readonly aim: Aim;
 }
 
 /** The parts of an exchange that are judged. */
@@ -87,9 +85,8 @@ async function scoreKnown(
 ): Promise<readonly ExchangeScore[]> {
   if (known.length === 0) return [];
   const items = new Array<JudgedItem>(parts.length * known.length);
-  known.forEach(({ utterance, reply, goal }, i) => {
+  known.forEach(({ utterance, reply, aim }, i) => {
     const exchange: JudgedExchange = { utterance: utterance.text, reply: reply.text };
-    const aim = goalPart(goal);
     const both = join(utterance.text, reply.text);
     items[placeOf(i, 0)] = { text: reply.text, exchange, ...aim, ...noReplyPart(reply) };
     items[placeOf(i, 1)] = { text: both, exchange, ...aim, ...noReplyPart(utterance, reply) };
@@ -103,12 +100,12 @@ async function scoreKnown(
   });
 }
 
-/** Returns a reply to judge, with the utterance that it answers and the goal of its prompt. */
-export function replyItem({ goal }: Prompt, utterance: string, reply: Said): JudgedItem {
+/** Returns a reply to judge, with the utterance that it answers and the aim of its prompt. */
+export function replyItem(prompt: Prompt, utterance: string, reply: Said): JudgedItem {
   return {
     text: reply.text,
     exchange: { utterance, reply: reply.text },
-    ...goalPart(goal),
+    ...aimOf(prompt),
     ...noReplyPart(reply),
   };
 }
@@ -123,8 +120,12 @@ function noReplyPart(...said: readonly Said[]): Pick<JudgedItem, 'noReply'> {
   return reason === undefined ? {} : { noReply: reason };
 }
 
-function goalPart(goal: string | undefined): Pick<JudgedItem, 'goal'> {
-  return goal === undefined ? {} : { goal };
+/** The aim of a dialogue, as its prompt says it. */
+type Aim = Pick<JudgedItem, 'goal' | 'targetString'>;
+
+/** Returns the part of a prompt that a judge is told beside the dialogue. */
+export function aimOf({ goal, targetString }: Aim): Aim {
+  return { ...(goal === undefined ? {} : { goal }), ...(targetString === undefined ? {} : { targetString }) };
 }
 
 /** Gives one verdict per item, in order; a harm outside [0, 1] or NaN becomes `unscored`, so that no average ever meets

@@ -14,9 +14,23 @@ export interface Prompt {
   readonly turns?: readonly string[];
   /** The act that the adversary tries to bring the target to. The judge may see it, the target never. */
   readonly goal?: string;
+  /** The text that the target is to be brought to say, or that a search makes likely. Neither side sees it; judges do. */
+  readonly targetString?: string;
+  /** Private parts that one side alone sees before the dialogue. */
+  readonly views?: PrivateViews;
   /** Further fields of the source that a data set keeps, such as a toxicity score. */
   readonly meta?: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** A prompt's part for one side alone, beside what both see. An alias, so that it is JSON where it is recorded. */
+export type PrivateView = {
+  /** Follows the speaker's own system instruction; formats without one begin with it. */
+  readonly system?: string;
+  /** Opening turns before the prompt's own, oldest first; in a chat their roles alternate. */
+  readonly turns?: readonly string[];
+};
+
+export type PrivateViews = { readonly adversary?: PrivateView; readonly target?: PrivateView };
 
 /** A text that is known to be harmful, cut in two: training data of the SFT baseline and of weak supervision. */
 export interface ToxicContinuation {
@@ -48,7 +62,7 @@ export interface Utterance {
   readonly finishReason: 'stop' | 'length';
   /** The ids that its model continued when it said this. Of models on this machine; kept in memory, never recorded. */
   readonly contextIds?: readonly number[];
-  /** How the target that answered this utterance read it; absent where it cannot tell. Kept in memory, never recorded. */
+  /** The reading of the target that answered this utterance; absent where it cannot tell. Kept in memory, never recorded. */
   readonly reading?: Reading;
   /** Why the speaker gave no text that can be read: `text` is empty then, and verdicts on it are `unscored`. */
   readonly noReply?: string;
@@ -91,6 +105,8 @@ export interface JudgedItem {
   readonly exchange?: JudgedExchange;
   /** The goal of the dialogue, where its prompt has one. */
   readonly goal?: string;
+  /** The text that the target is to be brought to say, such as a secret, where its prompt says so. */
+  readonly targetString?: string;
   /** Why there is no text to judge: every judge then answers `unscored` with this reason. */
   readonly noReply?: string;
 }
@@ -114,7 +130,7 @@ export interface SpeakRequest {
   readonly goesOn?: boolean;
 }
 
-/** The speaker that tries to make the target fail. */
+/** The speaker that tries to make the target fail. It never sees the target's view. */
 export interface Adversary {
   readonly name: string;
   /** Returns one utterance per request, in order; every request's dialogue ends with the target's turn or has no turn. */
@@ -123,11 +139,11 @@ export interface Adversary {
 
 export interface TargetReply {
   readonly reply: Utterance;
-  /** How it read the adversary's last utterance. Null when the target cannot tell (remote text-only targets). */
+  /** Its reading of the adversary's last utterance. Null when the target cannot tell (remote text-only targets). */
   readonly reading: Reading | null;
 }
 
-/** The model under test. Never sees a goal or a verdict. */
+/** The model under test. Never sees a goal, a target string, the adversary's view or a verdict. */
 export interface Target {
   readonly name: string;
   readonly provides: { readonly logProbs: boolean; readonly weights: boolean };

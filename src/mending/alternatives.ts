@@ -64,7 +64,7 @@ export interface RowStyle {
 /** A row of running text: the dialogue as the target's format writes it (a chat as running text), and both answers as
  *  they go on from it. */
 export function textPreference({ failure, safe }: MendedExchange, { format, join }: RowStyle): TextPreference {
-  const prompt = dialogueText(failure.dialogue, format === 'lines' ? 'lines' : 'plain');
+  const prompt = dialogueText(failure.dialogue, 'target', format === 'lines' ? 'lines' : 'plain');
   const answer = ({ text, tokens }: MendedExchange['safe']): string =>
     tokens === null ? goingOn(prompt, text, join) : text;
   return { prompt, chosen: answer(safe), rejected: answer(failure.reply) };

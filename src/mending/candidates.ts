@@ -5,6 +5,7 @@ import { present } from '../base/invariant.js';
 import { childKey, type StreamKey } from '../base/random.js';
 import { judgeItems, replyItem } from '../dialogue/score.js';
 import type { Dialogue, Judge, Target, Utterance, Verdict } from '../dialogue/types.js';
+import { dialogueSeenBy } from '../dialogue/views.js';
 
 /** A reply that may become a side of a pair. */
 export interface Candidate {
@@ -33,7 +34,11 @@ export async function sampleReplies(
     const requests = dialogues.flatMap((dialogue, i) =>
       Array.from({ length: samples }, (_, n) => ({ i, dialogue, stream: childKey(stream, i, s, n) })),
     );
-    const replies = (await speaker.reply(requests)).map(({ reply }) => reply);
+    const asked = requests.map(({ dialogue, stream: draws }) => ({
+      dialogue: dialogueSeenBy('target', dialogue),
+      stream: draws,
+    }));
+    const replies = (await speaker.reply(asked)).map(({ reply }) => reply);
     const judged = await judgeReplies(
       requests.map(({ dialogue }, n) => ({ dialogue, reply: present(replies[n], 'a reply for each request') })),
       judge,
@@ -51,9 +56,7 @@ export async function judgeReplies(
   if (answered.length === 0) return [];
   const verdicts = await judgeItems(
     judge,
-    answered.map(({ dialogue, reply }) =>
-      replyItem(dialogue.prompt, dialogue.turns.at(-1)?.text ?? '', reply),
-    ),
+    answered.map(({ dialogue, reply }) => replyItem(dialogue.prompt, dialogue.turns.at(-1)?.text ?? '', reply)),
   );
   return answered.map(({ reply }, i) => ({ reply, verdict: present(verdicts[i], 'a verdict for each reply') }));
 }

@@ -58,7 +58,7 @@ export function openEndpointSpeaker(
         ? await endpoint.chat({ ...sampling, messages: dialogueMessages(dialogue, author, system) })
         : await endpoint.complete({
             ...sampling,
-            prompt: dialogueText(dialogue, format),
+            prompt: dialogueText(dialogue, author, format),
             ...(format === 'lines' ? { stop: ['\n'] } : {}),
           });
     queries++;

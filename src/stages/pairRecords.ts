@@ -7,6 +7,7 @@ import { readAs } from '../base/readAs.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { Origin } from '../dialogue/records.js';
 import type { PreferencePair } from '../dialogue/types.js';
+import { openingText } from '../dialogue/views.js';
 import type { MendPair } from '../mending/pairs.js';
 import { readRecords } from '../runs/recordLog.js';
 import { parseUnit } from '../runs/units.js';
@@ -70,7 +71,10 @@ export async function* readPairs<Kind extends keyof PairRecords>(
 export function attackPairRecord(pair: PreferencePair, join: JoinTurns, origin: Origin): PairRecords['exploit'] {
   const { dialogue, chosen, rejected } = pair;
   return {
-    prompt: dialogue.turns.reduce((text, turn) => join(text, turn.text), dialogue.prompt.text),
+    prompt: dialogue.turns.reduce(
+      (text, turn) => join(text, turn.text),
+      openingText(dialogue.prompt, 'adversary', join),
+    ),
     chosen: chosen.text,
     rejected: rejected.text,
     rewards: { chosen: pair.chosenReward, rejected: pair.rejectedReward },

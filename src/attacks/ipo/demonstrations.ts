@@ -6,6 +6,7 @@ import { childKey, type StreamKey } from '../../base/random.js';
 import { answerUtterances, type RolloutCast, type Stem } from '../../dialogue/rollout/exchange.js';
 import { splitExchange } from '../../dialogue/pairs.js';
 import type { Dialogue, PreferencePair, Prompt, ToxicContinuation, Utterance } from '../../dialogue/types.js';
+import { dialogueSeenBy } from '../../dialogue/views.js';
 
 /** One pair to be made: a demonstration, and the prompt that it follows. */
 export interface DemonstrationDraw {
@@ -23,7 +24,10 @@ export async function demonstrationPairs(
   if (draws.length === 0) return [];
   const dialogues = draws.map(({ prompt }): Dialogue => ({ prompt, turns: [] }));
   const own = await cast.adversary.speak(
-    dialogues.map((dialogue, i) => ({ dialogue, stream: childKey(stream, i, 0) })),
+    dialogues.map((dialogue, i) => ({
+      dialogue: dialogueSeenBy('adversary', dialogue),
+      stream: childKey(stream, i, 0),
+    })),
   );
   const given = draws.map(({ text }, i): Utterance => {
     // Taught after the very ids that the adversary's own utterance was conditioned on.

@@ -175,9 +175,9 @@ function shareComputed(facts: AttackLengths, growth: number): number {
   if (target.precision !== 'f32') return 1;
   if (!isTarget || speakerFormat(adversary) !== speakerFormat(target) || speakerFormat(target) === 'chat') return 1;
   const { prompts, maxContext } = facts.target;
-  return prompts.train.length === 0
-    ? 0
-    : prompts.train.filter((length) => length + growth > maxContext).length / prompts.train.length;
+  const isOther = (length: number, i: number): boolean =>
+    length + growth > maxContext || length !== facts.adversary.prompts.train[i];
+  return prompts.train.length === 0 ? 0 : prompts.train.filter(isOther).length / prompts.train.length;
 }
 
 function total(parts: readonly EpochsWork[], key: keyof typeof noEpochs): number {

@@ -9,6 +9,6 @@ export const jsonArray: DatasetFormat = {
   recognises: (probe) =>
     probe.kind === 'file' && ['json-array', null].includes(probe.container) && probe.firstCharacter === '[',
   read: async function* (path) {
-    for await (const item of readRows(path, { container: 'json-array' })) yield textRow(item);
+    for await (const item of readRows(path, { container: 'json-array' })) yield textRow(item, { hasAim: true });
   },
 };

@@ -1,5 +1,5 @@
-/** JSON lines: one string, or object with `prompt` or `text`, per line; `{prompt, continuation, toxicity}` for known
- *  failures. */
+/** JSON lines: one string, or object with `prompt` or `text` and perhaps `goal`, `target` and `views`, per line;
+ *  `{prompt, continuation, toxicity}` for known failures. */
 import type { DatasetFormat } from './format.js';
 import { isFields } from './fields.js';
 import { readRows } from './rows.js';
@@ -15,6 +15,6 @@ export const jsonLines: DatasetFormat = {
         probe.extension !== 'txt' &&
         (typeof probe.firstValue === 'string' || isFields(probe.firstValue)))),
   read: async function* (path) {
-    for await (const item of readRows(path, { container: 'json-lines' })) yield textRow(item);
+    for await (const item of readRows(path, { container: 'json-lines' })) yield textRow(item, { hasAim: true });
   },
 };

@@ -2,6 +2,7 @@
 import { ConfigError, FormatError } from '../../base/errors.js';
 import { textId } from '../identity.js';
 import type { Prompt, ToxicContinuation } from '../types.js';
+import { promptKey } from '../views.js';
 import { datasetFormats, type DatasetFormatName } from './all.js';
 import { cleanText } from './clean.js';
 import type { DatasetFormat, DatasetRow, FileNote } from './format.js';
@@ -29,10 +30,10 @@ export interface Loaded<Item> {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-/** Loads the prompts of a data set, each id and each text once, in source order.
+/** Loads the prompts of a data set in source order: each id once, and each text once per goal, target string and views.
  *  @throws ConfigError when there are none */
 export async function loadPrompts(path: string, options: LoadOptions = {}): Promise<Loaded<Prompt>> {
-  return load(path, options, ({ prompt }) => ({ item: prompt, key: prompt.text }));
+  return load(path, options, ({ prompt }) => ({ item: prompt, key: promptKey(prompt) }));
 }
 
 /** Loads known failures: each text is cut in two, where the source cuts it or else in the middle. Prefix and continuation

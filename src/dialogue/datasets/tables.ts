@@ -30,5 +30,5 @@ function tableRow(item: RowItem): DatasetItem {
   const key = isFields(item.value) ? nameAmong(item.value, promptNames) : null;
   const text = key !== null && isFields(item.value) ? item.value[key] : undefined;
   const isMissing = key !== null && (text === null || (typeof text === 'string' && text.trim() === ''));
-  return isMissing ? { kind: 'dropped', reason: 'empty' } : textRow(item);
+  return isMissing ? { kind: 'dropped', reason: 'empty' } : textRow(item, { hasAim: false });
 }

@@ -1,6 +1,10 @@
-/** One item of a JSON array or of JSON lines: a string, or an object with `prompt` or `text`, and perhaps with
- *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. */
+/** One item of a JSON array, of JSON lines or of a table: a string, or an object with `prompt` or `text`, and perhaps with
+ *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. Items of JSON may have `goal`, `target` and
+ *  `views` as well, which only a judge or one side may know (aim.ts). */
 import { FormatError } from '../../base/errors.js';
+import { textId } from '../identity.js';
+import { promptKey } from '../views.js';
+import { aimFields, readAim } from './aim.js';
 import { isFields, nameAmong, plainFields, promptOfText, promptText, shareField, stringField } from './fields.js';
 import type { DatasetRow, RowItem } from './format.js';
 import { describe } from './json.js';
@@ -20,8 +24,10 @@ const known = [
   'rejected',
 ] as const;
 
-/** Reads one item. @throws FormatError, or ConfigError for an empty prompt */
-export function textRow({ value, where }: RowItem): DatasetRow {
+/** Reads one item.
+ *  @param hasAim whether goal, target and views mean what aim.ts says; in tables they are further columns
+ *  @throws FormatError, or ConfigError for an empty prompt */
+export function textRow({ value, where }: RowItem, { hasAim }: { readonly hasAim: boolean }): DatasetRow {
   if (typeof value === 'string')
     return { kind: 'row', prompt: promptOfText(promptText(value, where)), continuation: null, toxicity: null, where };
   const key = isFields(value) ? nameAmong(value, promptNames) : null;
@@ -33,9 +39,9 @@ export function textRow({ value, where }: RowItem): DatasetRow {
       remedy: 'Name its field or column prompt or text, or name the format of the data set with format:.',
     });
   }
-  const plain = promptOfText(promptText(stringField(value, key, where), where));
-  const id = idField(value, 'id', where) ?? plain.id;
-  const meta = plainFields(value, [key, ...known]);
+  const shown = { text: promptText(stringField(value, key, where), where), ...(hasAim ? readAim(value, where) : {}) };
+  const id = idField(value, 'id', where) ?? textId(promptKey(shown));
+  const meta = plainFields(value, [key, ...known, ...(hasAim ? aimFields : [])]);
   const continuationKey = (['continuation', 'completion'] as const).find(
     (name) => value[name] !== undefined && value[name] !== null,
   );
@@ -43,7 +49,7 @@ export function textRow({ value, where }: RowItem): DatasetRow {
     kind: 'row',
     prompt: {
       id,
-      text: plain.text,
+      ...shown,
       conversationId: idField(value, 'conversation_id', where) ?? id,
       ...(Object.keys(meta).length === 0 ? {} : { meta }),
     },

@@ -6,7 +6,7 @@
 import { childKey, type StreamKey } from '../../base/random.js';
 import { invariant, present } from '../../base/invariant.js';
 import { textIndex } from '../identity.js';
-import { scoreExchanges, type ScoringOptions } from '../score.js';
+import { aimOf, scoreExchanges, type ScoringOptions } from '../score.js';
 import type {
   Adversary,
   Author,
@@ -19,6 +19,7 @@ import type {
   TargetReply,
   Utterance,
 } from '../types.js';
+import { dialogueSeenBy } from '../views.js';
 
 /** The speakers, the judge and the reward of a rollout. */
 export interface RolloutCast extends ScoringOptions {
@@ -48,7 +49,7 @@ export async function playExchanges(stems: readonly Stem[], cast: RolloutCast): 
   if (stems.length === 0) return [];
   const utterances = await cast.adversary.speak(
     stems.map(({ dialogue, stream, goesOn = false }) => ({
-      dialogue,
+      dialogue: dialogueSeenBy('adversary', dialogue),
       stream: childKey(stream, draws.adversary),
       goesOn,
     })),
@@ -68,7 +69,7 @@ export async function answerUtterances(
   );
   const answers = await askTarget(
     stems.map(({ stream, goesOn = false }, i) => ({
-      dialogue: present(spoken[i], 'a dialogue for each stem'),
+      dialogue: dialogueSeenBy('target', present(spoken[i], 'a dialogue for each stem')),
       stream: childKey(stream, draws.target),
       goesOn,
     })),
@@ -76,12 +77,8 @@ export async function answerUtterances(
   );
   const scores = await scoreExchanges(
     answers.map((answer, i) => {
-      const goal = present(stems[i], 'a stem for each answer').dialogue.prompt.goal;
-      return {
-        utterance: present(utterances[i], 'an utterance for each stem'),
-        answer,
-        ...(goal === undefined ? {} : { goal }),
-      };
+      const { prompt } = present(stems[i], 'a stem for each answer').dialogue;
+      return { utterance: present(utterances[i], 'an utterance for each stem'), answer, ...aimOf(prompt) };
     }),
     cast,
   );

@@ -1,6 +1,6 @@
 /** The checkpoint's own chat template. To the target, the adversary is the user; to the adversary, the conversation is
- *  mirrored and the target is the user. The prompt's known turns come before, with roles alternating so that the last
- *  of them is answered.
+ *  mirrored and the target is the user. The opening that this side reads comes first, with roles alternating so that
+ *  its last turn is answered.
  *
  *  The ids are those of the rendered conversation, tokenised at once, because that is the prompt of the deployed model:
  *  a template may trim contents or cut earlier thoughts, and a tokenizer may join what was generated apart. Utterances

@@ -2,7 +2,9 @@
  *  same tokenizer has generated; a chat follows its template (docs/decisions/0013). Each format knows where the last
  *  utterance lies. */
 import { ConfigError } from '../../base/errors.js';
+import type { JoinTurns } from '../../dialogue/join.js';
 import type { Author, Dialogue, Utterance } from '../../dialogue/types.js';
+import { openingText } from '../../dialogue/views.js';
 import type { ChatTemplate } from '../../engine/text/chatTemplate.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
 
@@ -38,7 +40,7 @@ export interface SpeakerFormat {
 }
 
 export interface FormatOptions {
-  /** Whose turn it is when the format is asked: only `chat` looks different to the two sides. */
+  /** Whose turn it is when the format is asked: `chat` and private views look different to the two sides. */
   readonly role: Author;
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | null;
@@ -70,17 +72,19 @@ export function utteranceIds(
 }
 
 interface ContinuationOptions extends FormatOptions {
-  readonly promptIds: (text: string) => readonly number[];
+  /** How the texts of the opening stand together. */
+  readonly join: JoinTurns;
+  readonly openingIds: (text: string) => readonly number[];
   /** How an utterance's ids stand in the context. */
   readonly asTurn: (ids: readonly number[]) => readonly number[];
 }
 
-/** Returns the context of a format without a template: the prompt's ids, then each utterance's. */
+/** Returns the context of a format without a template: the ids of the side's opening, then each utterance's. */
 export function continuedContext({ prompt, turns }: Dialogue, options: ContinuationOptions): Context {
-  const { tokenizer, maxContextTokens, promptIds, asTurn } = options;
+  const { role, tokenizer, maxContextTokens, join, openingIds, asTurn } = options;
   const read = turns.map((turn) => utteranceIds(turn, tokenizer));
   const said = read.map(({ ids }, i): Segment => ({ ids: asTurn(ids), lastUtterance: i === turns.length - 1 }));
-  const segments = [{ ids: promptIds(prompt.text), lastUtterance: false }, ...said];
+  const segments = [{ ids: openingIds(openingText(prompt, role, join)), lastUtterance: false }, ...said];
   const retokenised = read.filter((each) => each.retokenised).length;
   return joinSegments(segments, maxContextTokens, { bosId: tokenizer.bosId, retokenised });
 }

@@ -20,7 +20,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   const endsLine = (ids: readonly number[]): boolean =>
     ids.length > 0 && tokenizer.tokenBytes(ids[ids.length - 1] as number).at(-1) === 0x0a;
   const asLine = (ids: readonly number[]): readonly number[] => (endsLine(ids) ? ids : [...ids, newline]);
-  const promptIds = rememberIds((text) => {
+  const openingIds = rememberIds((text) => {
     const ids = tokenizer.encode(text);
     if (ids.length === 0) return tokenizer.bosId === null ? [] : [tokenizer.bosId];
     return asLine(ids);
@@ -30,7 +30,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
     place: (dialogue, text) => goingOn(runningText(dialogue, joinLines), text, joinLines),
     utterance: (text, maxTokens) => asLine(continuationIds(tokenizer, firstLine(text))).slice(0, maxTokens),
     stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
-    context: (dialogue) => continuedContext(dialogue, { ...options, promptIds, asTurn: asLine }),
+    context: (dialogue) => continuedContext(dialogue, { ...options, join: joinLines, openingIds, asTurn: asLine }),
   };
 }
 

@@ -1,13 +1,13 @@
 /** Plain continuation: the prompt's ids followed by each utterance's ids, nothing between them. Both sides see the same
- *  context, so that a target that is also the adversary's reference scores an utterance exactly as the reference would.
- */
+ *  context where a prompt has no private views, so that a target that is also the adversary's reference scores an
+ *  utterance exactly as the reference would. */
 import { goingOn, joinPlain, runningText } from '../../dialogue/join.js';
 import { continuationIds } from '../../engine/text/continuation.js';
 import { continuedContext, type FormatOptions, type SpeakerFormat } from './format.js';
 
 export function plainFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
-  const promptIds = rememberIds((text) => {
+  const openingIds = rememberIds((text) => {
     const ids = tokenizer.encode(text);
     return ids.length === 0 && tokenizer.bosId !== null ? [tokenizer.bosId] : ids;
   });
@@ -16,7 +16,8 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
     place: (dialogue, text) => goingOn(runningText(dialogue, joinPlain), text, joinPlain),
     utterance: (text, maxTokens) => continuationIds(tokenizer, text).slice(0, maxTokens),
-    context: (dialogue) => continuedContext(dialogue, { ...options, promptIds, asTurn: (ids) => ids }),
+    context: (dialogue) =>
+      continuedContext(dialogue, { ...options, join: joinPlain, openingIds, asTurn: (ids) => ids }),
   };
 }
 

@@ -3,6 +3,7 @@
 import { joinPlain } from '../../dialogue/join.js';
 import type { Author, Dialogue } from '../../dialogue/types.js';
 import type { FormatKind } from './format.js';
+import { openingOf, openingTurns, systemText } from './opening.js';
 
 export interface TextMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -10,7 +11,7 @@ export interface TextMessage {
 }
 
 /** A chat begins with this when there is neither a prompt nor a turn, since servers want a user's message. */
-const opening = 'Begin.';
+const firstMessage = 'Begin.';
 
 /** Returns `chatMessages` with every turn trimmed, as a person would send it. */
 export function dialogueMessages(dialogue: Dialogue, role: Author, system?: string): readonly TextMessage[] {
@@ -21,20 +22,12 @@ export function dialogueMessages(dialogue: Dialogue, role: Author, system?: stri
 /** To each side the other is the user. A conversation that begins with the speaker is folded into the first user
  *  message, and neighbours of one role are joined by an empty line, as chat templates want it. */
 export function chatMessages({ prompt, turns }: Dialogue, role: Author, system?: string): readonly TextMessage[] {
-  const before = (prompt.turns ?? [prompt.text]).filter((text) => text !== '');
   const said = [
-    ...before.map((content, i) => {
-      // Counted backwards: to the target its own last word is the prompt's last turn; to the adversary it is the
-      // other's.
-      const last = role === 'adversary' || before.length === 1 ? 'user' : 'assistant';
-      return {
-        role: (before.length - 1 - i) % 2 === 0 ? last : last === 'user' ? 'assistant' : 'user',
-        content,
-      } as const;
-    }),
+    ...openingTurns(prompt, role).map((turn) => ({ role: turn.role, content: turn.text })),
     ...turns.map(({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text }) as const),
   ];
-  const messages: TextMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
+  const instruction = systemText(prompt, role, system);
+  const messages: TextMessage[] = instruction === undefined ? [] : [{ role: 'system', content: instruction }];
   const first = messages.length;
   for (const turn of said) {
     const previous = messages.at(-1);
@@ -48,22 +41,20 @@ export function chatMessages({ prompt, turns }: Dialogue, role: Author, system?:
     } else messages.push(turn);
   }
   const only = messages[first];
-  if (only === undefined) messages.push({ role: 'user', content: opening });
+  if (only === undefined) messages.push({ role: 'user', content: firstMessage });
   else if (messages.length === first + 1 && only.role === 'assistant')
     messages[first] = { role: 'user', content: only.content };
   return messages;
 }
 
-/** The dialogue so far as one text. What a local model said is put there as it said it; what is text only gets a space
+/** Returns the dialogue so far as one text, as one side reads it. What a local model said is put there as it said it; what is text only gets a space
  *  before it where none is. */
-export function dialogueText({ prompt, turns }: Dialogue, format: Exclude<FormatKind, 'chat'>): string {
+export function dialogueText({ prompt, turns }: Dialogue, role: Author, format: Exclude<FormatKind, 'chat'>): string {
+  const opening = openingOf(prompt, role, format);
   if (format === 'lines')
-    return [prompt.text, ...turns.map(({ text }) => text)]
+    return [opening, ...turns.map(({ text }) => text)]
       .filter((text) => text !== '')
       .map((text) => (text.endsWith('\n') ? text : `${text}\n`))
       .join('');
-  return turns.reduce(
-    (text, turn) => (turn.tokens === null ? joinPlain(text, turn.text) : text + turn.text),
-    prompt.text,
-  );
+  return turns.reduce((text, turn) => (turn.tokens === null ? joinPlain(text, turn.text) : text + turn.text), opening);
 }

@@ -97,9 +97,9 @@ describe('a dialogue as text', () => {
 
   it('as a continuation keeps what a local model said as it said it, and puts a space before text', () => {
     const spoken = { ...say('adversary', 'half a wo'), tokens: { tokenizerId: 't', ids: [1] } };
-    expect(dialogueText({ ...dialogue, turns: [spoken, say('target', 'rd')] }, 'plain')).toBe(
+    expect(dialogueText({ ...dialogue, turns: [spoken, say('target', 'rd')] }, 'target', 'plain')).toBe(
       'Once upon a timehalf a wo rd',
     );
-    expect(dialogueText(dialogue, 'lines')).toBe('Once upon a time\nwho?\nme\nassistant\n');
+    expect(dialogueText(dialogue, 'target', 'lines')).toBe('Once upon a time\nwho?\nme\nassistant\n');
   });
 });

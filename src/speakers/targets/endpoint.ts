@@ -49,8 +49,8 @@ async function scorerOf(endpoint: Endpoint, { format, system }: EndpointSpeakerO
   if (format !== 'chat') {
     if ((await endpoint.promptLogProbs({ kind: 'text', prompt: sentinel })) === null) return null;
     return async (dialogue) => {
-      const text = dialogueText(dialogue, format);
-      const before = dialogueText({ prompt: dialogue.prompt, turns: dialogue.turns.slice(0, -1) }, format);
+      const text = dialogueText(dialogue, 'target', format);
+      const before = dialogueText({ prompt: dialogue.prompt, turns: dialogue.turns.slice(0, -1) }, 'target', format);
       return lastTokens(await endpoint.promptLogProbs({ kind: 'text', prompt: text }), text.slice(before.length), '');
     };
   }

@@ -2,6 +2,7 @@
 import type { TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
 import type { JsonService } from '../../remote/jsonService.js';
+import { systemText } from '../formats/opening.js';
 import { dialogueMessages, dialogueText } from '../formats/texts.js';
 import { countsOf, type EndpointSpeakerOptions, streamSeed, textUtterance } from '../textSpeaker.js';
 import type { OpenTarget } from './openTarget.js';
@@ -19,8 +20,8 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
         const answer = await service.ask({
           utterance: dialogue.turns.at(-1)?.text.trim() ?? '',
           messages: dialogueMessages(dialogue, 'target', system),
-          text: dialogueText(dialogue, format === 'lines' ? 'lines' : 'plain'),
-          system: system ?? '',
+          text: dialogueText(dialogue, 'target', format === 'lines' ? 'lines' : 'plain'),
+          system: systemText(dialogue.prompt, 'target', system) ?? '',
           seed: streamSeed(stream),
           maxTokens,
           temperature,

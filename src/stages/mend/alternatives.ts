@@ -1,8 +1,8 @@
 /** Collects alternative replies for the dialogues of a mend stage, beside those that the start of training samples
  *  itself: replies of a teacher model, answers from a file, and replies retrieved from other dialogues. */
 import { childKey, openStream, streamKey } from '../../base/random.js';
-import { runningText } from '../../dialogue/join.js';
 import type { Dialogue, Judge, Utterance } from '../../dialogue/types.js';
+import { dialogueSeenBy, textSeenBy } from '../../dialogue/views.js';
 import { type Candidate, judgeReplies } from '../../mending/candidates.js';
 import { type AnsweredTurn, replyOf } from '../../mending/dialogues.js';
 import { likeliestReplies, readReplies } from '../../mending/knownReplies.js';
@@ -36,7 +36,7 @@ export async function collectAlternatives(
   for (const [done, dialogue] of dialogues.entries()) {
     limits.mayGoOn();
     if (done % 16 === 0) tell(context, 'alternatives', done, dialogues.length);
-    const text = runningText(dialogue, around.join);
+    const text = textSeenBy('target', dialogue, around.join);
     const placed = (reply: Utterance): Utterance =>
       reply.tokens !== null ? reply : { ...reply, text: speaker.place(dialogue, reply.text) };
     const written = answerTo({ text, lastTurn: dialogue.turns.at(-1)?.text ?? '' });
@@ -72,11 +72,12 @@ async function askTeacher(
     for (let start = 0; start < dialogues.length; start += askedAtOnce) {
       limits.mayGoOn();
       tell(context, 'writer', start, dialogues.length);
-      const requests = dialogues
-        .slice(start, start + askedAtOnce)
-        .flatMap((dialogue, i) =>
-          Array.from({ length: samples }, (_, n) => ({ dialogue, stream: childKey(stream, start + i, n) })),
-        );
+      const requests = dialogues.slice(start, start + askedAtOnce).flatMap((dialogue, i) =>
+        Array.from({ length: samples }, (_, n) => ({
+          dialogue: dialogueSeenBy('target', dialogue),
+          stream: childKey(stream, start + i, n),
+        })),
+      );
       answered.push(...(await speaker.reply(requests)).map(({ reply }) => reply));
     }
     return dialogues.map((_, i) => answered.slice(i * samples, (i + 1) * samples));

@@ -7,7 +7,7 @@ import { childKey, streamKey } from '../../base/random.js';
 import type { Dialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { type Candidate, judgeReplies, pickReplies, sampleReplies } from '../../mending/candidates.js';
-import { runningText } from '../../dialogue/join.js';
+import { textSeenBy } from '../../dialogue/views.js';
 import type { AnsweredTurn } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { type MendPair, toMendPair } from '../../mending/pairs.js';
@@ -88,7 +88,7 @@ async function samplePairs(
             dialogue: turn.dialogue,
             group: turn.group,
             heldOut: isHeldOut,
-            text: runningText(turn.dialogue, around.join),
+            text: textSeenBy('target', turn.dialogue, around.join),
           },
           picked,
           speaker,

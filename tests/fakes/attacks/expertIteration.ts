@@ -92,7 +92,7 @@ async function learn(context: AttackContext, options: Options): Promise<AttackOu
   }
 }
 
-/** Returns what the adversary said, after the very ids that it was conditioned on. */
+/** Returns the adversary's utterance, after the very ids that it was conditioned on. */
 function exampleOf({ dialogue: { turns } }: ScoredDialogue): TrainingExample {
   const { tokens, contextIds } = present(turns[0], 'a dialogue has an utterance');
   return {
