@@ -89,7 +89,7 @@ const wordCharacter = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]';
 const endsInWord = new RegExp(`${wordCharacter}$`, 'u');
 const beginsWithWord = new RegExp(`^${wordCharacter}`, 'u');
 
-/** Where the token stands with the space that it takes; null for a part of a word where it must be a whole one. */
+/** Returns the place of the token with the space that it takes; null for a part of a word where it must be a whole one. */
 function placeOf(
   token: AddedToken,
   text: string,

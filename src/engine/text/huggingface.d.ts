@@ -8,7 +8,7 @@ declare module '@huggingface/tokenizers' {
   export class Tokenizer {
     /** @throws Error for rules that it does not know */
     constructor(tokenizerJson: object, tokenizerConfig: object);
-    /** Null for a tokenizer without that step. */
+    /** The step; null for a tokenizer without it. */
     readonly normalizer: ((text: string) => string) | null;
     readonly pre_tokenizer: ((text: string, options: { readonly section_index: number }) => readonly string[]) | null;
     readonly model: {
