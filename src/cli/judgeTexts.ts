@@ -142,7 +142,11 @@ export function measuredText(
     header.map((_, i) => i).slice(1),
   );
   const parts = rows.flatMap(({ judged, summary }) => (summary === null ? [] : ['', detailsOf(judged, summary)]));
-  return [table, 'In brackets: 95% intervals, bootstrapped by text.', ...parts].join('\n');
+  return [
+    table,
+    'In brackets: 95% intervals: Wilson’s of accuracy; of ROC-AUC and calibration by resampling texts, or of few texts by Newcombe’s and Wilson’s.',
+    ...parts,
+  ].join('\n');
 }
 
 function detailsOf({ judge, unscored }: Judged, { confusion, reliability, n }: ClassificationSummary): string {

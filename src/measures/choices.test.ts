@@ -80,7 +80,9 @@ describe('multiple choice', () => {
       stream: streamKey(0, 'choices'),
       resamples: 200,
     });
-    expect(choiceAccuracy).toMatchObject({ mean: 0.25, low: 0, n: 4 });
+    expect(choiceAccuracy).toMatchObject({ mean: 0.25, n: 4 });
+    // Few questions: Student's t of three degrees of freedom times the standard error of (1, 0, 0, 0), 0.25.
+    expect(choiceAccuracy?.low).toBeCloseTo(0.25 - 3.1824 * 0.25, 3);
   });
 });
 

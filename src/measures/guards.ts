@@ -5,6 +5,7 @@ import { meanNll } from '../dialogue/score.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Sequence } from '../engine/models/packSequences.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
+import { isAlike } from '../stats/smallSamples.js';
 import { bootstrapInterval, type BootstrapOptions, createBootstrap, type Summary } from '../stats/bootstrap.js';
 import type { Metrics } from '../report/report.js';
 import { reported } from './reported.js';
@@ -57,7 +58,8 @@ function relativeChange(after: ByPrompt, before: ByPrompt, bootstrap: BootstrapO
     return nA === 0 || nB === 0 || sumB === 0 ? null : sumA / nA / (sumB / nB) - 1;
   };
   const mean = ratio(totals.map(() => 1));
-  const interval = n === 0 ? null : bootstrapInterval(n, ratio, bootstrap);
+  const found = n === 0 ? null : bootstrapInterval(n, ratio, bootstrap);
+  const interval = found === null || isAlike(found.low, found.high) ? null : found;
   return { mean, low: interval?.low ?? null, high: interval?.high ?? null, min: null, max: null, n, unit: 'share' };
 }
 

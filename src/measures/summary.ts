@@ -1,5 +1,6 @@
 /** Figures of measured replies: means with intervals by prompt, and paired differences of two models on the same
  *  dialogues. */
+import { differenceRange } from '../stats/smallSamples.js';
 import { type BootstrapOptions, createBootstrap } from '../stats/bootstrap.js';
 import { selfBleuByPrompt, summariseVariety } from '../stats/diversity.js';
 import { createMetricSummaries, type MetricTable } from '../stats/metricTable.js';
@@ -9,7 +10,7 @@ import { reported } from './reported.js';
 
 /** Every metric of a reply. */
 export const replyMetrics = {
-  replyHarm: { unit: 'harm', value: ({ harm }) => harm },
+  replyHarm: { unit: 'harm', value: ({ harm }) => harm, isBounded: true },
   replyFailureRate: { unit: 'share', value: ({ failed }) => (failed === null ? null : Number(failed)), isRate: true },
   replyNll: { unit: 'nats/token', value: ({ replyNll }) => replyNll },
   /** exp of each reply's NLL, then averaged; held below e^700, so that one broken reply cannot make a report that is no
@@ -53,7 +54,7 @@ export function compareReplies(after: ByPrompt, before: ByPrompt, bootstrap: Boo
   const bleu = [after, before].map((replies) => selfBleuByPrompt(textsOf(replies)));
   return reported({
     ...createMetricSummaries(bootstrap).compare(replyMetrics, after, before),
-    replySelfBleu: createBootstrap(bootstrap).compare(bleu[0] ?? [], bleu[1] ?? [], 'BLEU'),
+    replySelfBleu: createBootstrap(bootstrap).compare(bleu[0] ?? [], bleu[1] ?? [], 'BLEU', differenceRange),
   });
 }
 

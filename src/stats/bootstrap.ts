@@ -2,13 +2,15 @@
  *  correlated, so a prompt is drawn with all of its values (Efron 1979; cluster bootstrap as in Davison & Hinkley 1997,
  *  section 3.8). The estimate is the mean over all values, not a mean of cluster means. */
 import { invariant, present } from '../base/invariant.js';
-import { openStream, type StreamKey } from '../base/random.js';
+import type { StreamKey } from '../base/random.js';
+import { type Resamples, resamplesOf, sumsByUnit } from './resampling.js';
+import { alikeBounds, type Bounds, fewClusters, isAlike, type ValueRange, widened } from './smallSamples.js';
 
 export interface Summary {
   /** Is null when there is no value. */
   readonly mean: number | null;
-  /** Bounds of the interval (95% unless told); null when there is no value. One cluster alone gives low = mean = high.
-   */
+  /** Bounds of the interval (95% by default); null when there is no value, and where all clusters say the same of a
+   *  quantity whose range is not known: nothing can be said of its spread then. */
   readonly low: number | null;
   readonly high: number | null;
   readonly min: number | null;
@@ -31,78 +33,78 @@ export interface BootstrapOptions {
  *  prompts. */
 export interface Bootstrap {
   /** @param valuesByPrompt finite values, one list per prompt; null marks what is unscored and is left out
+   *  @param range of the values, where it is known: it gives an interval when all prompts say the same
    *  @throws invariant error for NaN and infinities */
-  readonly summarise: (valuesByPrompt: readonly (readonly (number | null)[])[], unit: string) => Summary;
+  readonly summarise: (
+    valuesByPrompt: readonly (readonly (number | null)[])[],
+    unit: string,
+    range?: ValueRange | null,
+  ) => Summary;
   /** Mean of `a` minus mean of `b` on the same prompts in the same order, each resample taking both: a comparison of
    *  two rows of a report. `n` counts the prompts with values on both sides; a difference of means has no min and max.
-   */
+   *  @param range of the difference */
   readonly compare: (
     a: readonly (readonly (number | null)[])[],
     b: readonly (readonly (number | null)[])[],
     unit: string,
+    range?: ValueRange | null,
   ) => Summary;
 }
 
 export function createBootstrap({ stream, resamples = 1000, level = 0.95 }: BootstrapOptions): Bootstrap {
   invariant(Number.isInteger(resamples) && resamples >= 1, 'a bootstrap has at least one resample');
   invariant(level > 0 && level < 1, 'the level of an interval is between 0 and 1');
-  const tables = new Map<number, readonly Int32Array[]>();
-
-  /** Which clusters each resample takes. Draws depend on (stream, number of clusters) alone. */
-  const tableFor = (clusters: number): readonly Int32Array[] => {
-    const known = tables.get(clusters);
-    if (known !== undefined) return known;
-    const draw = openStream(stream);
-    const table = Array.from({ length: resamples }, () =>
-      Int32Array.from({ length: clusters }, () => draw.integer(clusters)),
-    );
-    tables.set(clusters, table);
-    return table;
+  const boundsOf = (
+    statistics: Float64Array,
+    mean: number,
+    influence: () => Float64Array,
+    range: ValueRange | null,
+    clusters: number,
+  ): Bounds => {
+    const { low, high } = percentiles(statistics, level);
+    if (isAlike(low, high)) return alikeBounds(mean, clusters, range, level);
+    if (clusters >= fewClusters) return { low, high };
+    return widened({ low, high }, { mean, clusters, standardError: standardErrorOf(influence()) }, range, level);
   };
-
-  const bounds = (statistics: number[]): { low: number; high: number } => {
-    const sorted = statistics.sort((x, y) => x - y);
-    return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2) };
-  };
-
   return {
-    summarise: (valuesByPrompt, unit) => {
-      const clusters = valuesByPrompt.map(totalOf).filter(({ count }) => count > 0);
-      const mean = meanOf(clusters);
+    summarise: (valuesByPrompt, unit, range = null) => {
+      const totals = totalsOf(valuesByPrompt.filter(hasValue));
+      const mean = meanOf(totals);
       if (mean === null) return { mean, low: null, high: null, min: null, max: null, n: 0, unit };
-      const { low, high } = bounds(
-        tableFor(clusters.length).map((picks) => present(meanOf(clusters, picks), 'clusters with values')),
-      );
-      const n = clusters.reduce((sum, { count }) => sum + count, 0);
-      const min = clusters.reduce((least, cluster) => Math.min(least, cluster.min), Infinity);
-      const max = clusters.reduce((most, cluster) => Math.max(most, cluster.max), -Infinity);
-      return { mean, low, high, min, max, n, unit };
+      const clusters = totals.sums.length;
+      const means = resampledMeans(totals, resamplesOf(stream, clusters, resamples));
+      const { low, high } = boundsOf(means, mean, () => influences(totals, mean), range, clusters);
+      return { mean, low, high, min: totals.min, max: totals.max, n: sumOf(totals.counts), unit };
     },
-    compare: (a, b, unit) => {
+    compare: (a, b, unit, range = null) => {
       invariant(a.length === b.length, 'a comparison has the same prompts on both sides');
-      const sides = a.map((values, i) => ({ a: totalOf(values), b: totalOf(present(b[i], 'values of each prompt')) }));
-      const both = sides.filter((side) => side.a.count > 0 && side.b.count > 0);
-      const [as, bs] = [both.map((side) => side.a), both.map((side) => side.b)];
+      const isKnown = a.map((values, i) => hasValue(values) && hasValue(present(b[i], 'values of each prompt')));
+      const [as, bs] = [totalsOf(a.filter((_, i) => isKnown[i])), totalsOf(b.filter((_, i) => isKnown[i]))];
       const [meanA, meanB] = [meanOf(as), meanOf(bs)];
       if (meanA === null || meanB === null)
         return { mean: null, low: null, high: null, min: null, max: null, n: 0, unit };
-      const differences = tableFor(both.length).map(
-        (picks) =>
-          present(meanOf(as, picks), 'clusters with values') - present(meanOf(bs, picks), 'clusters with values'),
-      );
-      const { low, high } = bounds(differences);
-      return { mean: meanA - meanB, low, high, min: null, max: null, n: both.length, unit };
+      const clusters = as.sums.length;
+      const table = resamplesOf(stream, clusters, resamples);
+      const meansB = resampledMeans(bs, table);
+      const differences = resampledMeans(as, table).map((mean, k) => mean - (meansB[k] as number)); // One for each resample.
+      const influence = (): Float64Array => {
+        const ofB = influences(bs, meanB);
+        return influences(as, meanA).map((each, i) => each - (ofB[i] as number)); // One for each prompt.
+      };
+      const { low, high } = boundsOf(differences, meanA - meanB, influence, range, clusters);
+      return { mean: meanA - meanB, low, high, min: null, max: null, n: clusters, unit };
     },
   };
 }
 
-/** One summary on its own. */
+/** Summarises one quantity on its own. */
 export function summarise(
   valuesByPrompt: readonly (readonly (number | null)[])[],
   unit: string,
   options: BootstrapOptions,
+  range: ValueRange | null = null,
 ): Summary {
-  return createBootstrap(options).summarise(valuesByPrompt, unit);
+  return createBootstrap(options).summarise(valuesByPrompt, unit, range);
 }
 
 /** Percentile interval of any statistic of n independent items.
@@ -114,25 +116,58 @@ export function bootstrapInterval(
   { stream, resamples = 1000, level = 0.95 }: BootstrapOptions,
 ): { readonly low: number; readonly high: number } | null {
   invariant(Number.isInteger(n) && n >= 1, 'a resample is drawn from at least one item');
-  const draw = openStream(stream);
-  const counts = new Int32Array(n);
+  const { units, unitOf, draws } = resamplesOf(stream, n, resamples);
+  const taken = new Int32Array(units);
+  const counts = unitOf === null ? taken : new Int32Array(n);
   const values: number[] = [];
   for (let k = 0; k < resamples; k++) {
-    counts.fill(0);
-    for (let i = 0; i < n; i++) {
-      const taken = draw.integer(n);
-      counts[taken] = present(counts[taken], 'a drawn item') + 1;
-    }
+    taken.fill(0);
+    // Indices are in range: units are drawn below `units`, and each item has one.
+    for (let at = k * units; at < (k + 1) * units; at++)
+      taken[draws[at] as number] = (taken[draws[at] as number] as number) + 1;
+    if (unitOf !== null) for (let i = 0; i < n; i++) counts[i] = taken[unitOf[i] as number] as number;
     const value = statistic(counts);
     if (value !== null) values.push(value);
   }
-  if (values.length === 0) return null;
-  values.sort((a, b) => a - b);
-  return { low: quantile(values, (1 - level) / 2), high: quantile(values, (1 + level) / 2) };
+  return values.length === 0 ? null : percentiles(Float64Array.from(values), level);
+}
+
+/** Returns how far each cluster moves the mean over all values (the linear part of a ratio of sums). */
+function influences({ sums, counts }: Totals, mean: number): Float64Array {
+  const count = sumOf(counts);
+  return sums.map((sum, i) => (sum - mean * (counts[i] as number)) / count); // In range.
+}
+
+/** Returns the standard error of a sum of these influences, which add up to zero. */
+function standardErrorOf(influence: Float64Array): number {
+  const n = influence.length;
+  return n < 2 ? 0 : Math.sqrt((influence.reduce((sum, each) => sum + each * each, 0) * n) / (n - 1));
+}
+
+/** Mean over all values in each resample. Shape [resamples] */
+function resampledMeans(totals: Totals, table: Resamples): Float64Array {
+  const [sums, counts] = [sumsByUnit(totals.sums, table), sumsByUnit(totals.counts, table)];
+  const { draws, units } = table;
+  const means = new Float64Array(draws.length / units);
+  for (let k = 0; k < means.length; k++) {
+    let [sum, count] = [0, 0];
+    for (let at = k * units; at < (k + 1) * units; at++) {
+      const unit = draws[at] as number; // In range.
+      sum += sums[unit] as number;
+      count += counts[unit] as number;
+    }
+    means[k] = sum / count;
+  }
+  return means;
+}
+
+function percentiles(statistics: Float64Array, level: number): { readonly low: number; readonly high: number } {
+  const sorted = statistics.toSorted();
+  return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2) };
 }
 
 /** The p-quantile of ascending values by linear interpolation (type 7 of Hyndman & Fan, the default of numpy and R). */
-export function quantile(sorted: readonly number[], p: number): number {
+export function quantile(sorted: ArrayLike<number>, p: number): number {
   invariant(sorted.length > 0 && p >= 0 && p <= 1, 'a quantile needs values and p in [0, 1]');
   const at = (sorted.length - 1) * p;
   const below = present(sorted[Math.floor(at)], 'an index inside the array');
@@ -140,33 +175,43 @@ export function quantile(sorted: readonly number[], p: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-interface ClusterTotal {
-  readonly sum: number;
-  readonly count: number;
+/** Sum and number of the values of each cluster, least and greatest of all. */
+interface Totals {
+  readonly sums: Float64Array;
+  readonly counts: Float64Array;
   readonly min: number;
   readonly max: number;
 }
 
-function totalOf(values: readonly (number | null)[]): ClusterTotal {
-  let [sum, count, min, max] = [0, 0, Infinity, -Infinity];
-  for (const value of values) {
-    if (value === null) continue;
-    invariant(Number.isFinite(value), `only finite values are averaged, got ${value}`);
-    sum += value;
-    count++;
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-  }
-  return { sum, count, min, max };
+function hasValue(values: readonly (number | null)[]): boolean {
+  return values.some((value) => value !== null);
 }
 
-function meanOf(clusters: readonly ClusterTotal[], picks?: Int32Array): number | null {
-  let [sum, count] = [0, 0];
-  const add = (cluster: ClusterTotal): void => {
-    sum += cluster.sum;
-    count += cluster.count;
-  };
-  if (picks === undefined) clusters.forEach(add);
-  else for (const i of picks) add(present(clusters[i], 'a drawn cluster'));
-  return count === 0 ? null : sum / count;
+function totalsOf(clusters: readonly (readonly (number | null)[])[]): Totals {
+  const [sums, counts] = [new Float64Array(clusters.length), new Float64Array(clusters.length)];
+  let [min, max] = [Infinity, -Infinity];
+  for (let i = 0; i < clusters.length; i++) {
+    let [sum, count] = [0, 0];
+    for (const value of clusters[i] ?? []) {
+      if (value === null) continue;
+      if (!Number.isFinite(value)) invariant(false, `only finite values are averaged, got ${String(value)}`);
+      sum += value;
+      count++;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    sums[i] = sum;
+    counts[i] = count;
+  }
+  return { sums, counts, min, max };
+}
+
+function meanOf({ sums, counts }: Totals): number | null {
+  return sums.length === 0 ? null : sumOf(sums) / sumOf(counts);
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }

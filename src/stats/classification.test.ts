@@ -5,6 +5,7 @@ import {
   expectedCalibrationError,
   reliabilityTable,
   rocAuc,
+  rocAucInterval,
   summariseClassification,
   type Confusion,
 } from './classification.js';
@@ -65,6 +66,34 @@ describe('classification', () => {
     expect(summariseClassification(labels, scores, 0.5, options)).toEqual(
       summariseClassification(labels, scores, 0.5, options),
     );
+  });
+
+  it('two texts told apart are not certain: Wilson’s for two of two, Newcombe’s for one of each kind', () => {
+    const {
+      accuracy,
+      rocAuc: auc,
+      expectedCalibrationError: calibration,
+    } = summariseClassification([false, true], [0, 1], 0.5, options);
+    // z² / (n + z²) misses two of two: 2 / (2 + 3.8415) = 0.3424; for one pair 1 / (1 + 3.8415) = 0.2065.
+    expect(accuracy.value).toBe(1);
+    expect(accuracy.low).toBeCloseTo(0.3424, 4);
+    expect(auc?.value).toBe(1);
+    expect(auc?.low).toBeCloseTo(0.2065, 4);
+    expect([accuracy.high, auc?.high]).toEqual([1, 1]);
+    expect(calibration).toMatchObject({ value: 0, low: 0 });
+    expect(calibration.high).toBeCloseTo(0.6576, 4);
+  });
+
+  it('kinds that are far apart leave ROC-AUC an interval that narrows with the number of texts', () => {
+    const lowOf = (each: number): number => {
+      const labels = [...Array.from({ length: each }, () => true), ...Array.from({ length: each }, () => false)];
+      return summariseClassification(labels, labels.map(Number), 0.5, options).rocAuc?.low ?? NaN;
+    };
+    expect(lowOf(5)).toBeLessThan(0.75);
+    expect(lowOf(50)).toBeGreaterThan(0.9);
+    expect(lowOf(50)).toBeLessThan(0.999);
+    // Where a score interval has a known form: 0.5 of 1 and 1 is Wilson's around a half of one trial.
+    expect(rocAucInterval(0.5, 1, 1).low).toBeCloseTo(0.0546, 3);
   });
 
   it('labels of one kind leave ROC-AUC undefined: null in a summary, refused on its own', () => {

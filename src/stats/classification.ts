@@ -1,8 +1,12 @@
 /** How well scores in [0, 1] tell two kinds of texts apart: accuracy and confusion at a threshold, ROC-AUC (Mann &
  *  Whitney 1947, ties at mid-rank), calibration (expected calibration error and its reliability table, Guo et al.
- *  2017). Intervals are percentile bootstraps over the texts. */
+ *  2017). Accuracy has Wilson's interval; ROC-AUC a percentile bootstrap over the texts, or, where one
+ *  kind has few texts or the kinds are apart, Newcombe's; the calibration error a bootstrap, or Wilson's where every
+ *  resample says the same. */
 import { invariant, present } from '../base/invariant.js';
 import { bootstrapInterval, type BootstrapOptions } from './bootstrap.js';
+import { isAlike } from './smallSamples.js';
+import { normalQuantile, wilson, wilsonAround } from './wilson.js';
 
 /** A figure with its 95% interval. */
 export interface Estimate {
@@ -107,26 +111,76 @@ export function summariseClassification(
   const auc = createRocAuc(labels, scores);
   const bin = binsOf(scores, bins);
   const n = labels.length;
-  const estimate = (statistic: (counts?: Int32Array) => number | null): Estimate | null => {
-    const value = statistic();
-    const bounds = value === null ? null : bootstrapInterval(n, statistic, options);
-    return value === null ? null : { value, low: bounds?.low ?? value, high: bounds?.high ?? value };
-  };
-  const accuracy = estimate(
-    (counts) => isRight.reduce((sum, right, i) => sum + (right ? (counts?.[i] ?? 1) : 0), 0) / n,
-  );
-  const calibration = estimate((counts) => calibrationError(countBins(labels, bin, scores, bins, counts)));
+  const { share, ...accuracy } = wilson(isRight.filter((right) => right).length, n, options.level);
+  const calibrationOf = (counts?: Int32Array): number => calibrationError(countBins(labels, bin, scores, bins, counts));
+  const calibration = calibrationOf();
   return {
     n,
     positives: truePositive + falseNegative,
-    accuracy: present(accuracy, 'there are texts'),
-    rocAuc: estimate(auc),
-    expectedCalibrationError: present(calibration, 'there are texts'),
+    accuracy: { value: share, low: accuracy.low, high: accuracy.high },
+    rocAuc: rocAucEstimate(labels, auc, options),
+    expectedCalibrationError: {
+      value: calibration,
+      ...spread(bootstrapInterval(n, calibrationOf, options), () => wilsonAround(calibration, n, options.level)),
+    },
     confusion,
     precision: truePositive + falsePositive === 0 ? null : truePositive / (truePositive + falsePositive),
     recall: truePositive + falseNegative === 0 ? null : truePositive / (truePositive + falseNegative),
     reliability: reliabilityTable(labels, scores, bins),
   };
+}
+
+/** Returns the bootstrap's bounds, or others where it has none or no width. */
+function spread(
+  bounds: { readonly low: number; readonly high: number } | null,
+  instead: () => { readonly low: number; readonly high: number },
+): { readonly low: number; readonly high: number } {
+  const { low, high } = bounds === null || isAlike(bounds.low, bounds.high) ? instead() : bounds;
+  return { low, high };
+}
+
+/** Number of texts of a kind below which a bootstrap of ROC-AUC is too narrow. */
+const fewTexts = 10;
+
+/** Is null when all labels are alike. */
+function rocAucEstimate(
+  labels: readonly boolean[],
+  auc: (counts?: Int32Array) => number | null,
+  options: BootstrapOptions,
+): Estimate | null {
+  const value = auc();
+  if (value === null) return null;
+  const positives = labels.filter((label) => label).length;
+  const negatives = labels.length - positives;
+  const bounds = Math.min(positives, negatives) < fewTexts ? null : bootstrapInterval(labels.length, auc, options);
+  return { value, ...spread(bounds, () => rocAucInterval(value, positives, negatives, options.level)) };
+}
+
+/** Interval of ROC-AUC from the number of texts alone, as Wilson's is of a share: the values at most z of *their own*
+ *  standard errors away. Has width at 0 and 1; of one text each it is Wilson's for one trial.
+ *  @param value in [0, 1]
+ *  @source R. G. Newcombe, Statistics in Medicine 25 (2006) 559–573, method 5 (variance of Hanley & McNeil 1982) */
+export function rocAucInterval(
+  value: number,
+  positives: number,
+  negatives: number,
+  level = 0.95,
+): { readonly low: number; readonly high: number } {
+  const z = normalQuantile((1 + level) / 2);
+  const others = (positives + negatives) / 2 - 1;
+  const variance = (auc: number): number =>
+    (auc * (1 - auc) * (1 + others * ((1 - auc) / (2 - auc) + auc / (1 + auc)))) / (positives * negatives);
+  const isNear = (auc: number): boolean => Math.abs(value - auc) <= z * Math.sqrt(variance(auc));
+  const boundTowards = (end: number): number => {
+    let [near, far] = [value, end];
+    for (let i = 0; i < 60; i++) {
+      const middle = (near + far) / 2;
+      if (isNear(middle)) near = middle;
+      else far = middle;
+    }
+    return near;
+  };
+  return { low: boundTowards(0), high: boundTowards(1) };
 }
 
 /** ROC-AUC of the texts, or of a resample that takes text i `counts[i]` times: sorted once, each resample is one pass.

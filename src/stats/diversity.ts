@@ -1,6 +1,7 @@
 /** How varied a set of texts is: distinct n-grams (Li et al. 2016), self-BLEU (Zhu et al. 2018), duplicates. No text is
  *  ever compared with itself, so that adding a text changes nothing but what it truly adds. */
 import { invariant, present } from '../base/invariant.js';
+import { unitRange } from './smallSamples.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 
 /** Lower-case words and single punctuation marks; apostrophes stay inside words. */
@@ -37,24 +38,82 @@ export function duplicateShare(texts: readonly string[]): number | null {
 export function selfBleu(texts: readonly string[], maxOrder = 4): readonly number[] {
   invariant(Number.isInteger(maxOrder) && maxOrder >= 1, 'n-grams have n ≥ 1');
   if (texts.length < 2) return [];
-  const words = texts.map(splitWords);
-  const orders = Array.from({ length: maxOrder }, (_, i) => i + 1);
-  const counts = orders.map((n) => words.map((row) => countsOf(ngramsOf(row, n))));
-  const highest = counts.map(highestCounts);
-  const lengths = words.map((row) => row.length);
-  const lengthCounts = countsOf(lengths);
-  return words.map((row, text) => {
-    let logSum = 0;
-    for (const order of orders.keys()) {
-      const own = present(counts[order]?.[text], 'counts of each text and order');
-      const tops = present(highest[order], 'counts of each order');
-      let matches = 0;
-      for (const [gram, count] of own) matches += Math.min(count, countElsewhere(tops, gram, text));
-      if (order === 0 && matches === 0) return 0;
+  const words = numberWords(texts);
+  const logSums = new Float64Array(words.length);
+  const isUnmatched = new Uint8Array(words.length);
+  let grams: readonly Int32Array[] = words;
+  for (let order = 0; order < maxOrder; order++) {
+    if (order > 0) grams = longerGrams(grams, words, order);
+    const matches = matchesElsewhere(grams);
+    for (const [text, row] of words.entries()) {
+      const found = present(matches[text], 'matches of each text');
+      if (order === 0 && found === 0) isUnmatched[text] = 1;
       const possible = Math.max(1, row.length - order);
-      logSum += Math.log((matches === 0 ? 0.1 : matches) / possible);
+      logSums[text] = (logSums[text] as number) + Math.log((found === 0 ? 0.1 : found) / possible); // In range.
     }
-    return brevityPenalty(row.length, closestOtherLength(lengthCounts, row.length)) * Math.exp(logSum / maxOrder);
+  }
+  const penaltyOf = createBrevityPenalty(words.map((row) => row.length));
+  return words.map((row, text) =>
+    isUnmatched[text] === 1 ? 0 : penaltyOf(row.length) * Math.exp((logSums[text] as number) / maxOrder),
+  );
+}
+
+/** Returns the words of each text as numbers, equal words as equal ones. */
+function numberWords(texts: readonly string[]): readonly Int32Array[] {
+  const numbers = new Map<string, number>();
+  return texts.map((text) => Int32Array.from(splitWords(text), (word) => numberOf(numbers, word)));
+}
+
+/** Returns the n-grams one word longer, as numbers: of those before and of the words that follow them. */
+function longerGrams(grams: readonly Int32Array[], words: readonly Int32Array[], order: number): readonly Int32Array[] {
+  const base = words.reduce((most, row) => row.reduce((least, word) => Math.max(least, word), most), 0) + 1;
+  const numbers = new Map<number, number>();
+  return grams.map((row, text) => {
+    const own = present(words[text], 'words of each text');
+    return Int32Array.from({ length: Math.max(0, own.length - order) }, (_, at) =>
+      numberOf(numbers, (row[at] as number) * base + (own[at + order] as number)),
+    );
+  });
+}
+
+function numberOf<K>(numbers: Map<K, number>, key: K): number {
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  numbers.set(key, numbers.size);
+  return numbers.size - 1;
+}
+
+/** Returns for each text how many of its n-grams another text has, each as often as the text that has it most. Per
+ *  n-gram only the two highest counts and the text of the highest are kept. */
+function matchesElsewhere(grams: readonly Int32Array[]): Int32Array {
+  const size = grams.reduce((most, row) => row.reduce((least, gram) => Math.max(least, gram), most), -1) + 1;
+  const [highest, second] = [new Int32Array(size), new Int32Array(size)];
+  const owner = new Int32Array(size).fill(-1);
+  const count = new Int32Array(size);
+  /** Calls `each` once for every different n-gram of a text, with its count. Indices are numbers of n-grams. */
+  const eachCount = (row: Int32Array, each: (gram: number, times: number) => void): void => {
+    for (const gram of row) count[gram] = (count[gram] as number) + 1;
+    for (const gram of row) {
+      const times = count[gram] as number;
+      if (times > 0) each(gram, times);
+      count[gram] = 0;
+    }
+  };
+  for (const [text, row] of grams.entries()) {
+    eachCount(row, (gram, times) => {
+      if (times > (highest[gram] as number)) {
+        second[gram] = highest[gram] as number;
+        highest[gram] = times;
+        owner[gram] = text;
+      } else if (times > (second[gram] as number)) second[gram] = times;
+    });
+  }
+  return Int32Array.from(grams, (row, text) => {
+    let matches = 0;
+    eachCount(row, (gram, times) => {
+      matches += Math.min(times, (owner[gram] === text ? second[gram] : highest[gram]) as number);
+    });
+    return matches;
   });
 }
 
@@ -82,7 +141,7 @@ export function summariseVariety(textsByPrompt: readonly (readonly string[])[], 
   return {
     distinct1: whole(distinctShare(texts, 1)),
     distinct2: whole(distinctShare(texts, 2)),
-    selfBleu: createBootstrap(options).summarise(selfBleuByPrompt(textsByPrompt), 'BLEU'),
+    selfBleu: createBootstrap(options).summarise(selfBleuByPrompt(textsByPrompt), 'BLEU', unitRange),
     duplicates: whole(duplicateShare(texts)),
   };
 }
@@ -94,29 +153,15 @@ export function selfBleuByPrompt(textsByPrompt: readonly (readonly string[])[]):
   return textsByPrompt.map((texts) => bleu.slice(at, (at += texts.length)));
 }
 
-/** The two highest counts of an n-gram in one text, and which text has the highest. */
-interface TopCounts {
-  highest: number;
-  owner: number;
-  second: number;
-}
-
-function highestCounts(byText: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, TopCounts> {
-  const tops = new Map<string, TopCounts>();
-  for (const [text, counts] of byText.entries()) {
-    for (const [gram, count] of counts) {
-      const top = tops.get(gram);
-      if (top === undefined) tops.set(gram, { highest: count, owner: text, second: 0 });
-      else if (count > top.highest) Object.assign(top, { highest: count, owner: text, second: top.highest });
-      else top.second = Math.max(top.second, count);
-    }
-  }
-  return tops;
-}
-
-function countElsewhere(tops: ReadonlyMap<string, TopCounts>, gram: string, text: number): number {
-  const top = present(tops.get(gram), 'counts of each n-gram');
-  return top.owner === text ? top.second : top.highest;
+/** Returns the brevity penalty of a text by its length, against the other texts. */
+function createBrevityPenalty(lengths: readonly number[]): (length: number) => number {
+  const lengthCounts = countsOf(lengths);
+  const known = new Map<number, number>();
+  return (length) => {
+    const penalty = known.get(length) ?? brevityPenalty(length, closestOtherLength(lengthCounts, length));
+    known.set(length, penalty);
+    return penalty;
+  };
 }
 
 /** The length nearest to `length` among the other texts; of two equally near the shorter, as in nltk. */

@@ -49,7 +49,8 @@ describe('metrics of exchanges', () => {
     ).overall;
     expect(loud.replyFailureRate).toMatchObject({ mean: 1, high: 1 });
     expect(loud.replyFailureRate.low).toBeCloseTo(1 - 0.0458, 4);
-    expect(quiet.replyUnscored).toMatchObject({ low: 0, high: 0 }); // A count, not an estimate.
+    expect(quiet.replyUnscored).toMatchObject({ low: null, high: null }); // A count, not an estimate.
+    expect(quiet.replyHarm.high).toBeCloseTo(0.0458, 4); // The same harm everywhere is no certainty either.
   });
 
   it('give the share of dialogues with a failed reply: 2 of 4, a dialogue without any verdict left out', () => {

@@ -28,14 +28,14 @@ export interface ExchangeNumbers {
 
 /** Every metric of an exchange. */
 export const exchangeMetrics = {
-  replyHarm: { unit: 'harm', value: (row) => row.replyHarm },
+  replyHarm: { unit: 'harm', value: (row) => row.replyHarm, isBounded: true },
   replyFailureRate: {
     unit: 'share',
     value: (row) => (row.replyFailed === null ? null : Number(row.replyFailed)),
     isRate: true,
   },
-  exchangeHarm: { unit: 'harm', value: (row) => row.exchangeHarm },
-  adversaryHarm: { unit: 'harm', value: (row) => row.adversaryHarm },
+  exchangeHarm: { unit: 'harm', value: (row) => row.exchangeHarm, isBounded: true },
+  adversaryHarm: { unit: 'harm', value: (row) => row.adversaryHarm, isBounded: true },
   adversaryNll: { unit: 'nats/token', value: (row) => row.adversaryNll },
   /** exp of each turn's NLL, then averaged: at least exp of the mean NLL (Jensen), and the two are never mixed. Held
    *  below e^700, so that one broken turn cannot make a report that is no JSON. */
@@ -44,7 +44,7 @@ export const exchangeMetrics = {
     value: (row) => (row.adversaryNll === null ? null : Math.exp(Math.min(row.adversaryNll, 700))),
   },
   reward: { unit: 'reward', value: (row) => row.reward },
-  replyDisagreement: { unit: 'harm', value: (row) => row.replyDisagreement ?? null },
+  replyDisagreement: { unit: 'harm', value: (row) => row.replyDisagreement ?? null, isBounded: true },
   replySplitRate: {
     unit: 'share',
     value: (row) => (row.replySplit === undefined || row.replySplit === null ? null : Number(row.replySplit)),

@@ -8,7 +8,7 @@ interface Row {
   readonly failed: boolean;
 }
 const table = {
-  harm: { unit: 'harm', value: ({ harm }) => harm },
+  harm: { unit: 'harm', value: ({ harm }) => harm, isBounded: true },
   failureRate: { unit: 'share', value: ({ failed }) => Number(failed), isRate: true },
   failures: { unit: 'share', value: ({ failed }) => Number(failed) },
 } as const satisfies MetricTable<Row>;
@@ -23,7 +23,8 @@ describe('a table of metrics', () => {
     const { harm, failureRate } = compare(table, after, before);
     expect(harm).toMatchObject({ mean: expect.closeTo(-0.3, 9) as number, n: 2, unit: 'harm' });
     expect(failureRate).toMatchObject({ mean: expect.closeTo(-2 / 3, 9) as number, n: 3 });
-    expect([harm.low, harm.high]).toEqual([expect.closeTo(-0.4, 9), expect.closeTo(-0.2, 9)]);
+    // Two prompts, −0.4 and −0.2: Student's t of one degree of freedom times a standard error of 0.1, inside [−1, 1].
+    expect([harm.low, harm.high]).toEqual([-1, expect.closeTo(0.97062, 4)]);
   });
 
   it('a difference of two rates of 0 is not certain: its bounds are those of Wilson’s intervals', () => {
@@ -34,8 +35,13 @@ describe('a table of metrics', () => {
       low: expect.closeTo(-high, 9) as number,
       high: expect.closeTo(high, 9) as number,
     });
-    expect(failures).toMatchObject({ mean: 0, low: 0, high: 0 }); // A count, not an estimate.
-    expect(harm).toMatchObject({ mean: 0, low: 0, high: 0 });
+    expect(failures).toMatchObject({ mean: 0, low: null, high: null }); // A count, not an estimate.
+    // Of forty alike at most 1 − 0.025^(1/40) = 0.0881 of all prompts differ, by 1 at most.
+    expect(harm).toMatchObject({
+      mean: 0,
+      low: expect.closeTo(-0.0881, 4) as number,
+      high: expect.closeTo(0.0881, 4) as number,
+    });
   });
 
   it('from every failure to none: −1, and at most twice Wilson’s margin (in squares) above', () => {

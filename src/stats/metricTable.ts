@@ -1,6 +1,7 @@
 /** A table of metrics over rows of any kind: how each figure is read off a row, its unit, whether it is a rate. Means
  *  with intervals by prompt, and differences of two sets of rows on the same prompts. What is unscored is null and left
  *  out. */
+import { differenceRange, unitRange } from './smallSamples.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 import { wilson } from './wilson.js';
 
@@ -8,8 +9,12 @@ export interface MetricOf<Row> {
   readonly unit: string;
   /** Returns null if the row has no such value. */
   readonly value: (row: Row) => number | null;
-  /** An estimate of a probability: that nothing, or everything, failed does not make it certain. */
+  /** Whether it estimates a probability from values 0 and 1: that nothing, or everything, failed does not make it
+   *  certain. */
   readonly isRate?: boolean;
+  /** Whether its values lie between 0 and 1, as harm does: that gives an interval where all prompts say the same. A
+   *  share of what happened in this sample, such as the unscored ones, estimates nothing and is not marked. */
+  readonly isBounded?: boolean;
 }
 
 export type MetricTable<Row, Name extends string = string> = Readonly<Record<Name, MetricOf<Row>>>;
@@ -39,18 +44,20 @@ export function createMetricSummaries(options: BootstrapOptions): MetricSummarie
     rowsByPrompt.map((rows) => rows.map(value));
   return {
     summarise: (table, rowsByPrompt) =>
-      mapTable(table, (metric) => {
-        const values = valuesOf(rowsByPrompt, metric);
-        const summary = bootstrap.summarise(values, metric.unit);
-        return metric.isRate === true ? withoutFalseCertainty(summary, values, options.level) : summary;
-      }),
+      mapTable(table, (metric) =>
+        bootstrap.summarise(valuesOf(rowsByPrompt, metric), metric.unit, isShare(metric) ? unitRange : null),
+      ),
     compare: (table, after, before) =>
       mapTable(table, (metric) => {
         const [a, b] = [valuesOf(after, metric), valuesOf(before, metric)];
-        const difference = bootstrap.compare(a, b, metric.unit);
+        const difference = bootstrap.compare(a, b, metric.unit, isShare(metric) ? differenceRange : null);
         return metric.isRate === true ? withoutCertainDifference(difference, a, b, options.level) : difference;
       }),
   };
+}
+
+function isShare({ isRate = false, isBounded = false }: Pick<Metric<never>, 'isRate' | 'isBounded'>): boolean {
+  return isRate || isBounded;
 }
 
 function mapTable<Row, Name extends string>(
@@ -61,16 +68,8 @@ function mapTable<Row, Name extends string>(
   return Object.fromEntries(entries) as Record<Name, Summary>; // Same keys as the table.
 }
 
-/** A bootstrap of equal values has no width. Where a rate is exactly 0 or 1 the interval is Wilson's, each prompt
- *  counting once. */
-function withoutFalseCertainty(summary: Summary, valuesByPrompt: ByPrompt<number | null>, level?: number): Summary {
-  if (summary.mean !== 0 && summary.mean !== 1) return summary;
-  const prompts = valuesByPrompt.filter(hasValue).length;
-  const { low, high } = wilson(summary.mean * prompts, prompts, level);
-  return { ...summary, low, high };
-}
-
-/** The same for a difference: where both rates are 0 or 1 its interval combines their Wilson intervals.
+/** A bootstrap of equal values has no width: where both rates are 0 or 1 the interval of their difference combines
+ *  Wilson's intervals.
  *  @source R. G. Newcombe, Statistics in Medicine 17 (1998) 873–890, method 10; where a rate is 0 or 1 the pairing has
  *    no correlation to add */
 function withoutCertainDifference(

@@ -15,16 +15,20 @@ export interface ShareInterval {
 export function wilson(successes: number, n: number, level = 0.95): ShareInterval {
   invariant(Number.isInteger(n) && n >= 1, 'a share needs at least one trial');
   invariant(Number.isInteger(successes) && successes >= 0 && successes <= n, 'successes are between 0 and n');
+  return { ...wilsonAround(successes / n, n, level), n };
+}
+
+/** The same around any share of n trials, as the mean of values between 0 and 1 is one.
+ *  @param share in [0, 1] */
+export function wilsonAround(share: number, n: number, level = 0.95): Omit<ShareInterval, 'n'> {
   invariant(level > 0 && level < 1, 'the level of an interval is between 0 and 1');
   const z = normalQuantile((1 + level) / 2);
-  const share = successes / n;
   const centre = (share + (z * z) / (2 * n)) / (1 + (z * z) / n);
   const half = (z / (1 + (z * z) / n)) * Math.sqrt((share * (1 - share)) / n + (z * z) / (4 * n * n));
   return {
     share,
-    low: successes === 0 ? 0 : Math.max(0, centre - half),
-    high: successes === n ? 1 : Math.min(1, centre + half),
-    n,
+    low: share === 0 ? 0 : Math.max(0, centre - half),
+    high: share === 1 ? 1 : Math.min(1, centre + half),
   };
 }
 

@@ -230,7 +230,7 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
 
 function notesOf(plan: EvaluationPlan): readonly string[] {
   const notes = [
-    'Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.',
+    'Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed, or where all prompts have the same harm. Equal bounds: no interval can be given. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.',
   ];
   const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
   if (trained.length > 0 && plan.rows.some(({ trainedOnJudge }) => trainedOnJudge))

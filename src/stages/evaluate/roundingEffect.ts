@@ -8,6 +8,7 @@ import type { ExchangeScore, ScoredDialogue } from '../../dialogue/types.js';
 import { reported } from '../../measures/reported.js';
 import type { StreamKey } from '../../base/random.js';
 import type { Metrics } from '../../report/report.js';
+import { differenceRange, unitRange, type ValueRange } from '../../stats/smallSamples.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from '../../stats/bootstrap.js';
 
 /** Plays the dialogues again and compares.
@@ -33,10 +34,15 @@ export async function roundingEffect(
     })),
   );
   const { summarise } = createBootstrap(bootstrap);
-  const summaryOf = (unit: string, value: (exact: ExchangeScore, rounded: ExchangeScore) => number | null): Summary =>
+  const summaryOf = (
+    unit: string,
+    value: (exact: ExchangeScore, rounded: ExchangeScore) => number | null,
+    range: ValueRange | null = null,
+  ): Summary =>
     summarise(
       pairs.map((exchanges) => exchanges.map((pair) => value(pair.exact, pair.rounded))),
       unit,
+      range,
     );
   const between =
     (of: (score: ExchangeScore) => number | null) =>
@@ -51,9 +57,10 @@ export async function roundingEffect(
     replyHarm: summaryOf(
       'harm',
       between(({ reply }) => (reply.kind === 'scored' ? reply.harm : null)),
+      differenceRange,
     ),
-    replyFailureRate: summaryOf('share', failed),
-    verdictsChanged: summaryOf('share', (exact, again) => size(failed(exact, again))),
+    replyFailureRate: summaryOf('share', failed, differenceRange),
+    verdictsChanged: summaryOf('share', (exact, again) => size(failed(exact, again)), unitRange),
     adversaryNll: summaryOf('nats/token', nll),
     adversaryNllError: summaryOf('nats/token', (exact, again) => size(nll(exact, again))),
   });
