@@ -56,7 +56,7 @@ export function createMetricSummaries(options: BootstrapOptions): MetricSummarie
   };
 }
 
-function isShare({ isRate = false, isBounded = false }: Pick<Metric<never>, 'isRate' | 'isBounded'>): boolean {
+function isShare({ isRate = false, isBounded = false }: Pick<MetricOf<never>, 'isRate' | 'isBounded'>): boolean {
   return isRate || isBounded;
 }
 
