@@ -110,7 +110,10 @@ async function answer(
     alternatives.kind === 'model'
       ? [`target.model=${alternatives.model}`, ...(isLocal ? [`target.format=${style.format}`] : [])]
       : [];
-  const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), { set: [...model, ...options.set] });
+  const loaded = recipeOfRun(readManifest(folder), join(folder, 'manifest.json'), {
+    without: alternatives.kind === 'model' ? foreignKeys(speakerKind(alternatives.model)) : [],
+    set: [...model, ...options.set],
+  });
   const pool = openPool(loaded, context);
   try {
     const judge = watchUnscored(await pool.judge(loaded.recipe.judge), loaded.recipe.judge.maxUnscored, 'preferences');
@@ -130,6 +133,16 @@ async function answer(
     context.progress.stop();
     await pool.close();
   }
+}
+
+/** Lists keys of a run's target that a model of this kind does not have: another model takes its part, and knows nothing
+ *  of the server that the run asked. */
+function foreignKeys(kind: ReturnType<typeof speakerKind>): readonly string[] {
+  const keys =
+    kind === 'local'
+      ? ['baseUrl', 'apiKeyEnv', 'remote', 'http']
+      : [...(kind === 'openai' ? ['http'] : []), 'topK', 'minP', 'repetitionPenalty', 'minNewTokens'];
+  return keys.map((key) => `target.${key}`);
 }
 
 async function answersOfFile(

@@ -43,7 +43,7 @@ function readOption(text: string): readonly [string, unknown] {
   try {
     return [key.trim().replace(/^judge\./, ''), parse(value) as unknown];
   } catch (cause) {
-    throw new ConfigError('The value of an option is not YAML', { where: `--set ${key}`, got: value, cause });
+    throw new ConfigError('The value of an option is not YAML', { where: `--set ${key}`, cause });
   }
 }
 

@@ -184,7 +184,7 @@ describe('parseRecipe', () => {
       [target(`${endpoint}, topK: 5`), 'target.topK', /extraBody/],
       [target("model: 'prompts:list.json'"), 'target.model', /answers nothing/],
       [target("model: 'http:shop'"), 'target.http', /missing/],
-      [service('{{answer}}'), 'target.http.body', /unknown place/],
+      [service('{{answer}}'), 'target.http.body', /nothing fills/],
       [service('hello'), 'target.http.body', /nothing of the dialogue/],
       [service('{{utterance}}'), 'stages.0.exploit.reward.likelihood', /likelihood: 0/],
       [

@@ -126,9 +126,16 @@ export function recipeFiles(
   );
 }
 
+/** What stands at a place, or a word for what may be a key. */
+function shownValue(source: RecipeSource, path: readonly PropertyKey[]): unknown {
+  const value = source.valueAt(path);
+  const mayBeKey = path.some((part) => ['apiKeyEnv', 'baseUrl', 'url', 'headers'].includes(String(part)));
+  return mayBeKey && value !== undefined ? 'something that is not shown' : value;
+}
+
 function issueProblems(source: RecipeSource, issue: z.core.$ZodIssue, data: unknown): readonly RecipeProblem[] {
   if (issue.code !== 'unrecognized_keys')
-    return [source.problem(issue.path, issueMessage(issue, source.valueAt(issue.path)), null)];
+    return [source.problem(issue.path, issueMessage(issue, shownValue(source, issue.path)), null)];
   const known = knownKeys(recipeSchema, issue.path, data);
   return issue.keys.map((key) => {
     const close = nearest(key, known);

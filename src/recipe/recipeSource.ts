@@ -45,6 +45,8 @@ export interface Place {
 export interface RecipeChanges {
   /** `path.to.key=value`, in order. */
   readonly set?: readonly string[];
+  /** Keys that are taken out first. */
+  readonly without?: readonly string[];
   readonly seed?: number;
 }
 
@@ -61,7 +63,8 @@ const fileKeys: readonly unknown[] = ['data', 'train', 'dev', 'test', 'answers',
  *  lists. */
 function fromWorkingFolder(value: unknown, key: string | undefined): unknown {
   if (typeof value === 'string') {
-    if (value.startsWith('prompts:')) return `prompts:${resolve(value.slice('prompts:'.length))}`;
+    const [, prefix] = /^(prompts:|lexicon:)/.exec(value) ?? [];
+    if (prefix !== undefined) return `${prefix}${resolve(value.slice(prefix.length))}`;
     return fileKeys.includes(key?.split('.').at(-1)) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
   }
   if (Array.isArray(value)) return value.map((each) => fromWorkingFolder(each, key));
@@ -82,9 +85,16 @@ export function openRecipeSource({ text, file, changes = {} }: RecipeText): Reci
     throw new RecipeError(file, [
       source.problem([], 'this recipe is empty', 'See the recipes that `gadfly list recipes` shows.'),
     ]);
+  for (const key of changes.without ?? []) source.remove(key);
   for (const assignment of changes.set ?? []) source.assign(assignment);
   if (changes.seed !== undefined) source.assign(`seed=${changes.seed}`, '--seed');
   return source;
+}
+
+/** Without the value where that may be a key: everything about who is asked and how. */
+function shownAssignment(assignment: string): string {
+  const [, key = ''] = /^([^=]*)=/.exec(assignment) ?? [];
+  return /apiKeyEnv|baseUrl|\bhttp\b|extraBody|\burl\b|headers/i.test(key) ? `${key}=…` : assignment;
 }
 
 /** A YAML document that knows where each key came from: a line, or a flag. */
@@ -101,19 +111,18 @@ export class RecipeSource {
   }
 
   /** Applies `path.to.key=value`. A stage may be named by its kind or its attack's name instead of its number. */
-  assign(assignment: string, flag = `--set ${assignment}`): void {
+  assign(assignment: string, flag = `--set ${shownAssignment(assignment)}`): void {
     const equals = assignment.indexOf('=');
     if (equals < 1)
       throw new ConfigError('this is no assignment', {
         where: flag,
         expected: '--set path.to.key=value',
-        got: assignment,
       });
     let value: unknown;
     try {
       value = parse(assignment.slice(equals + 1), { version: '1.2' });
     } catch (error) {
-      throw new ConfigError('the value is not YAML', { where: flag, got: assignment.slice(equals + 1), cause: error });
+      throw new ConfigError('the value is not YAML', { where: flag, cause: error });
     }
     const key = assignment.slice(0, equals);
     this.#set(key, fromWorkingFolder(value, key), { place: { where: flag, line: null, column: null }, isFlag: true });
@@ -132,7 +141,7 @@ export class RecipeSource {
   }
 
   remove(key: string): void {
-    this.#document.delete(key);
+    this.#document.deleteIn(key.split('.'));
   }
 
   #set(key: string, value: unknown, origin: { readonly place: Place; readonly isFlag: boolean }): readonly string[] {

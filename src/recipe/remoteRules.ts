@@ -3,11 +3,13 @@
 import type { AttackNeed } from '../attacks/attack.js';
 import type { BrokenRule } from '../base/brokenRule.js';
 import { recipeJudges, recipeSpeakers, type Recipe, type RecipeStage } from './recipe.js';
+import { secretRules } from './secretRules.js';
 import { isRemoteJudge, type JudgeOptions } from '../speakers/judges/options.js';
 import { speakerKind } from '../speakers/options.js';
 
 export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   return [
+    ...secretRules(recipe),
     ...recipeSpeakers(recipe).flatMap(keyRules),
     ...partRules(recipe, stages),
     ...priceRules(recipe),
@@ -31,25 +33,15 @@ function keyRules({ role, path, speaker }: ReturnType<typeof recipeSpeakers>[num
     broken('http', 'missing: what does the service take and answer?', 'give http: { url, body, reply }');
   if (kind !== 'http' && speaker.http !== undefined)
     broken('http', 'only http: targets have this', 'name the model http:NAME');
-  if (speaker.http !== undefined) {
-    const places = [...JSON.stringify(speaker.http.body).matchAll(/\{\{\s*([A-Za-z]+)\s*\}\}/g)].map(
-      (match) => match[1] ?? '',
-    );
-    const known = ['utterance', 'messages', 'text', 'system', 'seed', 'maxTokens', 'temperature', 'topP'];
-    for (const place of places)
-      if (!known.includes(place))
-        out.push({
-          path: [...path, 'http', 'body'],
-          message: `unknown place {{${place}}}`,
-          remedy: `known: ${known.join(', ')}`,
-        });
-    if (!places.some((place) => ['utterance', 'messages', 'text'].includes(place))) {
-      out.push({
-        path: [...path, 'http', 'body'],
-        message: 'nothing of the dialogue is sent',
-        remedy: 'put {{utterance}}, {{messages}} or {{text}} in it',
-      });
-    }
+  if (
+    speaker.http !== undefined &&
+    !/\{\{\s*(utterance|messages|text)\s*\}\}/.test(JSON.stringify(speaker.http.body))
+  ) {
+    out.push({
+      path: [...path, 'http', 'body'],
+      message: 'nothing of the dialogue is sent',
+      remedy: 'put {{utterance}}, {{messages}} or {{text}} in it',
+    });
   }
   if (kind === 'openai' || kind === 'http') {
     const unsent = [

@@ -10,7 +10,7 @@ import { noReply } from './noReply.js';
 import { keyFrom, openQuestions, type Question } from './questions.js';
 import { createQuirks } from './quirks.js';
 import { createRedaction } from './secrets.js';
-import { environmentValues, fillUrl } from './template.js';
+import { environmentValues } from './template.js';
 import type {
   ChatRequest,
   CompletionRequest,
@@ -22,16 +22,17 @@ import type {
   RemoteReply,
   SamplingRequest,
 } from './types.js';
-import { createWire, type EndpointPath } from './wire.js';
+import { createWire, type EndpointPath, openUrl, requireUrl } from './wire.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** @throws ConfigError when the address is none or the key's variable is empty; asks nothing yet */
 export function openEndpoint(options: EndpointOptions): Endpoint {
   const key = keyFrom(options.apiKeyEnv, options.environment);
+  requireUrl(options.baseUrl, 'baseUrl');
   const inUrl = environmentValues(options.baseUrl, options.environment ?? process.env, 'baseUrl');
   const redaction = createRedaction([...(key === null ? [] : [key]), ...Object.values(inUrl)]);
-  const wire = createWire({ ...options, baseUrl: fillUrl(options.baseUrl, inUrl) }, key, redaction);
+  const wire = createWire(openUrl(options.baseUrl, inUrl, 'baseUrl'), options, key, redaction);
   // As it was written: a key in the address is no part of the question.
   const baseUrl = Object.keys(inUrl).length === 0 ? wire.baseUrl : options.baseUrl;
   const questions = openQuestions(options);

@@ -6,12 +6,12 @@ import { exchange, shownUrl } from './exchange.js';
 import { failureIn } from './failure.js';
 import { noReply } from './noReply.js';
 import { openQuestions, type QuestionOptions } from './questions.js';
-import { createRedaction } from './secrets.js';
-import { environmentValues, fillTemplate, fillUrl, type TemplateValues, unfilledPlaces } from './template.js';
+import { createRedaction, holdsKey } from './secrets.js';
+import { environmentValues, fillTemplate, type TemplateValues, unfilledPlaces } from './template.js';
 import type { NoReply, Usage } from './types.js';
 import { guessedTokens } from './usageMeter.js';
 import { valueAt } from './valueAt.js';
-import { requireUrl } from './wire.js';
+import { openUrl, requireUrl } from './wire.js';
 
 export interface JsonServiceOptions extends QuestionOptions {
   readonly name: string;
@@ -49,8 +49,14 @@ export function openJsonService(options: JsonServiceOptions): JsonService {
   const inUrl = environmentValues(options.url, environment, 'http.url');
   const inBody = environmentValues(bodyTemplate, environment, 'http.body');
   const inHeaders = environmentValues(options.headers, environment, 'http.headers');
-  const redaction = createRedaction([inUrl, inBody, inHeaders].flatMap((values) => Object.values(values)));
-  const url = requireUrl(fillUrl(options.url, inUrl), 'http.url');
+  const literal = Object.entries(options.headers).flatMap(([name, value]) =>
+    holdsKey(name, value) ? [value, value.replace(/^\w+ /, '')] : [],
+  );
+  const redaction = createRedaction([
+    ...literal,
+    ...[inUrl, inBody, inHeaders].flatMap((values) => Object.values(values)),
+  ]);
+  const url = openUrl(options.url, inUrl, 'http.url').href;
   const where = redaction.message(shownUrl(url));
   const headers = {
     'content-type': 'application/json',
@@ -97,8 +103,8 @@ export function openJsonService(options: JsonServiceOptions): JsonService {
 
 /** @throws ConfigError */
 function requireFilled({ url, headers, body }: JsonServiceOptions): void {
+  requireUrl(url, 'http.url');
   for (const [where, template, known] of [
-    ['http.url', url, []],
     ['http.headers', headers, []],
     ['http.body', body, servicePlaces],
   ] as const) {

@@ -150,9 +150,9 @@ function refuseWhenStopped(signal: AbortSignal): void {
 export function keyFrom(
   name: string | null,
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  where = 'apiKeyEnv',
 ): string | null {
   if (name === null) return null;
-  const where = 'apiKeyEnv';
   const key = secretFrom(name, environment, where);
   if (key !== null) return key;
   if (!looksLikeVariable(name)) {

@@ -93,6 +93,21 @@ export function looksLikeVariable(name: string): boolean {
   return !parts.some(isRandom) && !/^(sk|pk|rk|hf|gsk|xai|ghp|api)_(?=.*[a-z])/.test(name);
 }
 
+const credentialName =
+  /^(x-)?(api[-_]?)?(key|token|auth|authorization|secret|password|passwd|cookie|sig|signature|code)$|api[-_]?key|(access|auth|subscription|client|proxy|session|secret|private|bearer)[-_]?(key|token|secret|authorization|cookie)/i;
+const keyPrefix = /^(sk|pk|rk|hf|gsk|xai|ghp|glpat|api|key)[-_][A-Za-z0-9_-]{6,}/;
+
+/** Whether a field, a header or a part of a query holds a key that stands there itself: by its name, or by its look. */
+export function holdsKey(name: string, value: string): boolean {
+  const bare = value.replace(/^(bearer|basic|token|key)\s+/i, '').trim();
+  if (bare === '' || /\{\{\s*env:/.test(bare)) return false;
+  return credentialName.test(name) || looksLikeKey(bare);
+}
+
+function looksLikeKey(value: string): boolean {
+  return keyPrefix.test(value) || (/^[A-Za-z0-9_+/=-]{28,}$/.test(value) && /\d/.test(value) && /[A-Za-z]/.test(value));
+}
+
 /** A variable's name for messages: a key that stands in its place is not shown. */
 export function shownVariable(name: string): string {
   return looksLikeVariable(name) ? name : 'the variable that is named there';

@@ -5,7 +5,8 @@ import { ConfigError } from '../base/errors.js';
 import { parseAnswer } from './answerBody.js';
 import { exchange } from './exchange.js';
 import { failureUnder200 } from './httpFailures.js';
-import type { Redaction } from './secrets.js';
+import { holdsKey, type Redaction, shownVariable } from './secrets.js';
+import { fillUrl, unfilledPlaces, variablesOf } from './template.js';
 import type { EndpointOptions } from './types.js';
 
 /** Below the address. */
@@ -21,13 +22,13 @@ export interface Wire {
   readonly send: (path: EndpointPath, body: Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<string>;
 }
 
-/** @throws ConfigError for an address that is none */
+/** @param base the address, its variables filled in */
 export function createWire(
-  { baseUrl: given, timeoutMs, apiKeyEnv }: Pick<EndpointOptions, 'baseUrl' | 'timeoutMs' | 'apiKeyEnv'>,
+  base: URL,
+  { timeoutMs, apiKeyEnv }: Pick<EndpointOptions, 'timeoutMs' | 'apiKeyEnv'>,
   key: string | null,
   redaction: Redaction,
 ): Wire {
-  const base = new URL(requireUrl(given, 'baseUrl'));
   const folder = `${base.origin}${base.pathname.replace(/\/+$/, '')}`;
   const headers = {
     'content-type': 'application/json',
@@ -36,7 +37,9 @@ export function createWire(
     ...(key === null ? {} : { authorization: `Bearer ${key}` }),
   };
   const keyHint =
-    apiKeyEnv === null ? 'Name the environment variable of the key: apiKeyEnv.' : `Check the key in ${apiKeyEnv}.`;
+    apiKeyEnv === null
+      ? 'Name the environment variable of the key: apiKeyEnv.'
+      : `Check the key in ${shownVariable(apiKeyEnv)}.`;
   const whereOf = (path: EndpointPath): string => redaction.message(`${folder}/${path}`);
   return {
     baseUrl: folder + base.search,
@@ -55,23 +58,45 @@ export function createWire(
   };
 }
 
-/** http or https, without user and password: those would be in every message. What is refused is not shown, for it may
- *  hold a key. @throws ConfigError */
-export function requireUrl(text: string, where: string): string {
+/** http or https, without user, password and key: those would be in every message and file. What is refused is not
+ *  shown, for it may hold a key. @param text may hold {{env:NAME}} @throws ConfigError */
+export function requireUrl(text: string, where: string): void {
   const problem = problemOfUrl(text);
-  if (problem === null) return new URL(text).href;
+  if (problem === null) return;
   throw new ConfigError('this address cannot be asked', {
     where,
-    expected: 'such as http://127.0.0.1:8000/v1, the key by apiKeyEnv',
+    expected: 'such as http://127.0.0.1:8000/v1',
     got: problem,
+    remedy: 'Give the key by apiKeyEnv or {{env:NAME}}.',
   });
 }
 
-/** Describes the problem of an address without showing it; returns null when there is none. */
-function problemOfUrl(text: string): string | null {
-  if (!URL.canParse(text)) return 'no address';
-  const url = new URL(text);
+/** Describes the problem of an address without showing it; returns null when there is none. @param text may hold {{env:NAME}} */
+export function problemOfUrl(text: string): string | null {
+  const [unfilled] = unfilledPlaces(text, []);
+  if (unfilled !== undefined) return `the place {{${unfilled}}}, which nothing fills`;
+  const marker = 'variable';
+  const filled = fillUrl(text, Object.fromEntries(variablesOf(text).map((name) => [`env:${name}`, marker])));
+  if (!URL.canParse(filled)) return 'no address';
+  const url = new URL(filled);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return url.protocol;
   if (url.username !== '' || url.password !== '') return 'a user or password in the address';
-  return url.hash === '' ? null : 'a #fragment, which no server is sent';
+  if (url.hash !== '') return 'a #fragment, which no server is sent';
+  const parts = [...url.searchParams].filter(([, value]) => value !== marker);
+  if (
+    parts.some(([name, value]) => holdsKey(name, value)) ||
+    url.pathname.split('/').some((part) => holdsKey('', part))
+  )
+    return 'a key in the address';
+  return null;
+}
+
+/** An address with its variables filled in. @throws ConfigError, without the address, when they make none of it */
+export function openUrl(text: string, values: Readonly<Record<string, string>>, where: string): URL {
+  const filled = fillUrl(text, values);
+  if (URL.canParse(filled)) return new URL(filled);
+  throw new ConfigError('the variables of the environment make no address', {
+    where,
+    expected: 'such as http://127.0.0.1:8000/v1',
+  });
 }

@@ -48,12 +48,32 @@ export function failedAtOnce(folder: string, { status, completed, logs }: Manife
   );
 }
 
-/** Refuses a run of another recipe or input; `limits` may differ. @throws ConfigError naming what differs */
+/** What of a remote model only says how it is asked, and changes no answer. */
+const howOptions: readonly string[] = ['timeout', 'retries', 'concurrency', 'requestsPerMinute', 'prices'];
+
+/** Returns a configuration without what may change while a run goes on: `limits`, the name of a key's variable, and in
+ *  every `remote` how a server is asked. */
+function decisive(configuration: JsonObject): unknown {
+  const walk = (value: unknown, name: string): unknown => {
+    if (Array.isArray(value)) return value.map((each) => walk(each, ''));
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value)
+      .filter(([key]) => key !== 'apiKeyEnv' && !(name === 'remote' && howOptions.includes(key)))
+      .map(([key, each]) => [key, walk(each, key)] as const)
+      // A `remote` that says nothing else is as good as none.
+      .filter(
+        ([key, each]) =>
+          !(key === 'remote' && [{}, { promptLogProbs: 'auto' }].some((none) => firstDifference(each, none) === null)),
+      );
+    return Object.fromEntries(entries);
+  };
+  return walk({ ...configuration, limits: null }, '');
+}
+
+/** Refuses a run of another recipe or input; `limits` and how servers are asked may differ. @throws ConfigError naming
+ *  what differs */
 export function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
-  const difference = firstDifference(
-    { ...found.configuration, limits: null },
-    { ...wanted.configuration, limits: null },
-  );
+  const difference = firstDifference(decisive(found.configuration), decisive(wanted.configuration));
   if (difference !== null) {
     throw new ConfigError('the recipe is not the one this run was started with', {
       where: folder,

@@ -81,7 +81,7 @@ export class RunDirectory {
   }
 
   /** Opens an unfinished run for writing and cuts its records back to the newest state that can be continued exactly.
-   *  @param description when given, must be what the run was started with, but for `limits`, which may be changed
+   *  @param description when given, must be what the run was started with, but for `limits` and how servers are asked
    *  @throws ConfigError when there is no run, when it is done, or when the description differs (naming the key) */
   static resume(path: string, description: RunDescription | null = null, clock: Clock = systemClock): RunDirectory {
     const folder = resolve(path);

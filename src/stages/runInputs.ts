@@ -7,6 +7,8 @@ import { judgeFiles } from '../recipe/judgeFiles.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
 import { recipeJudges, recipeSpeakers, recipeStages } from '../recipe/recipe.js';
+import { keyFrom } from '../remote/questions.js';
+import { environmentValues } from '../remote/template.js';
 import { speakerKind } from '../speakers/options.js';
 import { recipeFiles } from '../recipe/readRecipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
@@ -45,6 +47,36 @@ export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlyS
       throw new ConfigError('no such model', { ...details, where: key, got: modelId, cause: error });
     }
   }
+}
+
+/** Checks that the keys of everything that is asked over a network are in the environment, before anything is written.
+ *  @param given names of speakers and judges that a program gives itself
+ *  @throws ConfigError, without a key */
+export function requireKeys(
+  { recipe }: LoadedRecipe,
+  environment: Readonly<Record<string, string | undefined>>,
+  given: ReadonlySet<string> = new Set(),
+): void {
+  const check = (path: readonly PropertyKey[], asked: AskedByKey): void => {
+    if (given.has(asked.model)) return;
+    const at = (key: string): string => [...path, key].map(String).join('.');
+    keyFrom(asked.apiKeyEnv ?? null, environment, at('apiKeyEnv'));
+    environmentValues(asked.baseUrl, environment, at('baseUrl'));
+    environmentValues(asked.http, environment, at('http'));
+    asked.members?.forEach((member, i) => {
+      check([...path, 'members', i], member);
+    });
+  };
+  for (const { path, speaker } of recipeSpeakers(recipe)) check(path, speaker);
+  for (const { path, judge } of recipeJudges(recipe)) check(path, judge);
+}
+
+interface AskedByKey {
+  readonly model: string;
+  readonly apiKeyEnv?: string | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly http?: unknown;
+  readonly members?: readonly AskedByKey[] | undefined;
 }
 
 /** Hashes data files and the models that the recipe names by path; fetched models are named by their id alone. */

@@ -13,7 +13,7 @@ import { selectMainRows } from '../report/mainRows.js';
 import type { Report, ReportRow } from '../report/report.js';
 import { readReportView } from '../report/reportView.js';
 import { RunDirectory } from '../runs/runDirectory.js';
-import { hashInputs, requireFiles, requireModels } from './runInputs.js';
+import { hashInputs, requireFiles, requireKeys, requireModels } from './runInputs.js';
 import { openLimits } from './limits.js';
 import { runStages, runStagesOf } from './runStages.js';
 import type { StageContext, StageProgress } from './stageContext.js';
@@ -66,7 +66,9 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
   const { clock = systemClock, interrupted = (): boolean => false } = options;
   const { note = ignore, onProgress = ignore, onEnd = ignore } = options;
   requireFiles(loaded);
-  requireModels(loaded, new Set(Object.keys(options.pool.targets ?? {})));
+  const { targets = {}, judges = {}, environment = process.env } = options.pool;
+  requireModels(loaded, new Set(Object.keys(targets)));
+  requireKeys(loaded, environment, new Set([targets, judges].flatMap((given) => Object.keys(given))));
   const { recipe, configuration, source } = loaded;
   const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
   const run =

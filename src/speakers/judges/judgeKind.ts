@@ -84,3 +84,8 @@ export interface JudgeKind {
 export function locatePath(path: string, { locate }: Pick<JudgeDeps, 'locate'>): string {
   return locate === undefined || !/^\.{1,2}[/\\]/.test(path) ? path : locate(path);
 }
+
+/** Returns the path of a file where nothing but a file can be named: a bare name lies in the recipe's folder, too. */
+export function locateFile(path: string, { locate }: Pick<JudgeDeps, 'locate'>): string {
+  return locate === undefined ? path : locate(path);
+}

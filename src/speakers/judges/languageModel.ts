@@ -13,7 +13,14 @@ import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/models/languageModel.js';
 import { openEndpoint } from '../../remote/endpoint.js';
 import { guarded, type Score } from './guarded.js';
-import { type JudgeDeps, type JudgeKind, type JudgeSpec, locatePath, type RemoteJudge } from './judgeKind.js';
+import {
+  type JudgeDeps,
+  type JudgeKind,
+  type JudgeSpec,
+  locateFile,
+  locatePath,
+  type RemoteJudge,
+} from './judgeKind.js';
 import { openEndpointReader } from './languageModel/endpointReader.js';
 import { type JudgeReader, leastAnswerShare, type Unread, type WordAnswer } from './languageModel/judgeReader.js';
 import type { AnswerForm, JudgeTemplate } from './languageModel/judgeTemplate.js';
@@ -103,7 +110,7 @@ export const languageModelKind: JudgeKind = {
   accepts: (model) => model.startsWith(prefix),
   open: async (spec, deps) => {
     const { source, templateName } = splitTemplate(spec);
-    const template = await openTemplate(templateName, locatePath(templateName, deps));
+    const template = await openTemplate(templateName, locateFile(templateName, deps));
     const { model, threshold, temperature, maxNewTokens } = spec;
     // Two templates of one model are two judges, and a report must tell them apart.
     const name = spec.template === undefined ? model : `${model}#${spec.template}`;

@@ -16,7 +16,7 @@ import { readText } from '../../dialogue/datasets/lines.js';
 import { containerOf, readRows } from '../../dialogue/datasets/rows.js';
 import type { Judge } from '../../dialogue/types.js';
 import { guarded } from './guarded.js';
-import { type JudgeKind, type JudgeSpec, locatePath } from './judgeKind.js';
+import { type JudgeKind, type JudgeSpec, locateFile } from './judgeKind.js';
 
 export interface Lexicon {
   /** Word → labels, one entry for each list entry that names it. */
@@ -170,7 +170,7 @@ export const lexiconKind: JudgeKind = {
   options: [],
   accepts: (model) => model.startsWith(lexiconPrefix),
   open: async (spec, deps) =>
-    lexiconJudge(await loadLexicon(locatePath(spec.model.slice(lexiconPrefix.length), deps)), spec),
+    lexiconJudge(await loadLexicon(locateFile(spec.model.slice(lexiconPrefix.length), deps)), spec),
 };
 
 function lexiconJudge(lexicon: Lexicon, { model: name, threshold = 0.5 }: JudgeSpec): Judge {

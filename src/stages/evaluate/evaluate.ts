@@ -14,7 +14,7 @@ import type { Adversary, ExchangeScore, Prompt, ScoredDialogue } from '../../dia
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { present } from '../../base/invariant.js';
 import { readRecords } from '../../runs/recordLog.js';
-import { untunedRow } from '../../recipe/recipe.js';
+import { type Recipe, recipeSpeakers, untunedRow } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import { metricsSchema, type Report, type ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
@@ -94,10 +94,19 @@ function unitOf({ name }: Pick<Pairing, 'name'>): string {
   return unitKey({ kind: 'evaluateRow', row: name });
 }
 
+const leastPortion = 16;
+
+/** Dialogues of a portion: all of them for local models. A server that takes many questions at once gets as many, and
+ *  some more, so that it does not wait for the slowest of each portion. */
+function portionSize(recipe: Recipe, isLocal: boolean, prompts: number): number {
+  if (isLocal) return Math.max(1, prompts);
+  const concurrency = Math.max(0, ...recipeSpeakers(recipe).map(({ speaker }) => speaker.remote?.concurrency ?? 0));
+  return concurrency <= leastPortion ? leastPortion : 4 * concurrency;
+}
+
 /** Divides prompts into portions that are played and recorded together: one portion for local models, otherwise portions
  *  small enough that an aborted run has recorded most of what it paid for. Draws depend on prompts, not on portions. */
-function portions(prompts: readonly Prompt[], local: boolean): readonly (readonly Prompt[])[] {
-  const size = local ? prompts.length : 16;
+function portions(prompts: readonly Prompt[], size: number): readonly (readonly Prompt[])[] {
   return Array.from({ length: Math.ceil(prompts.length / size) }, (_, i) => prompts.slice(i * size, (i + 1) * size));
 }
 
@@ -136,12 +145,14 @@ async function playRow(
     const stream = streamKey(recipe.seed, 'evaluate');
     const dialogues: ScoredDialogue[] = [];
     const isLocal = pool.targetIsLocal && 'model' in adversary;
-    const jobs = portions(plan.prompts, isLocal).map((prompts): LinearJob => ({
-      kind: 'linear',
-      prompts,
-      turns: plan.turns,
-      stream,
-    }));
+    const jobs = portions(plan.prompts, portionSize(recipe, isLocal, plan.prompts.length)).map(
+      (prompts): LinearJob => ({
+        kind: 'linear',
+        prompts,
+        turns: plan.turns,
+        stream,
+      }),
+    );
     const speak: Adversary['speak'] = (requests) => {
       context.limits.mayGoOn();
       return adversary.speak(requests);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../base/errors.js';
-import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
+import { fillJudgeTemplate, type JudgeTemplate, templateMarks, unfilledSlots } from './judgeTemplate.js';
 import { judgeTemplates, openTemplate, parseTemplate } from './templates.js';
 
 const shown = (
@@ -141,5 +141,41 @@ describe('a template file', () => {
     expect(ask('insult the reader')).toContain('[BEHAVIOR]\ninsult the reader\n[/BEHAVIOR]');
     expect(ask('insult the reader')).not.toContain('hello there');
     expect(ask(undefined)).toContain('[BEHAVIOR]\nhello there\n[/BEHAVIOR]');
+  });
+});
+
+describe('a template file', () => {
+  const head = 'summary: mine\nrating: [0, 4]\n';
+  it.each([
+    ['a byte-order mark', `\uFEFF---\n${head}---\n{{text}}`],
+    ['blank lines and spaces', ` \n\n  ---\n${head}---\n{{text}}`],
+    ['spaces after the dashes, and carriage returns', `---  \r\n${head.replaceAll('\n', '\r\n')}--- \r\n{{text}}`],
+  ])('with %s before or around its head is read as meant', (_, text) => {
+    expect(parseTemplate(text, 'here')).toMatchObject({
+      summary: 'mine',
+      messages: [{ role: 'user', content: '{{text}}' }],
+      answer: { kind: 'rating', rule: { low: 0, high: 4 } },
+    });
+  });
+
+  it('without a head keeps lines of dashes in its message', () => {
+    const text = 'Look:\n---\n{{text}}\n---\nIs it rude?';
+    expect(parseTemplate(text, 'here').messages[0]?.content).toBe(text);
+  });
+
+  it('whose head does not end is refused', () => {
+    expect(() => parseTemplate(`---\n${head}{{text}}`, 'here')).toThrow(/does not end/);
+  });
+
+  it.each(['{{text}} {{txet}}', '{{text}} {{#context}}x{{/context}}', '{{text}} {{env:KEY}}', '{{#goal}}{{text}}'])(
+    'with a place that nothing fills is refused: %s',
+    (text) => {
+      expect(() => parseTemplate(text, 'here')).toThrow(/nothing fills/);
+    },
+  );
+
+  it('that ships has no such place', () => {
+    for (const template of Object.values(judgeTemplates))
+      expect(template.messages.flatMap(({ content }) => unfilledSlots(content))).toEqual([]);
   });
 });

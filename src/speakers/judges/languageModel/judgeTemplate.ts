@@ -74,6 +74,12 @@ export function hasSlot({ messages }: JudgeTemplate): boolean {
   return messages.some(({ content }) => content.search(slot) >= 0);
 }
 
+/** The places of a text in double braces that are neither slots nor sections. */
+export function unfilledSlots(content: string): readonly string[] {
+  const without = content.replace(section, '$3').replace(section, '$3').replace(slot, '');
+  return without.match(/\{\{.*?\}\}/g) ?? [];
+}
+
 /** Marks that common chat formats give a meaning, whatever the tokenizer: servers parse them in texts too. */
 const commonMarks = [
   '<|im_start|>',

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../../../base/errors.js';
-import { type AnswerForm, hasSlot, type JudgeTemplate } from './judgeTemplate.js';
+import { type AnswerForm, hasSlot, type JudgeTemplate, unfilledSlots } from './judgeTemplate.js';
 
 const yesNo = { kind: 'words', harm: 'Yes', harmless: 'No', categories: null } as const satisfies AnswerForm;
 const exchange = '{{#utterance}}<message>\n{{utterance}}\n</message>\n\n{{/utterance}}<text>\n{{reply}}\n</text>';
@@ -157,7 +157,7 @@ export async function openTemplate(name: string, file: string): Promise<JudgeTem
 }
 
 export function parseTemplate(text: string, where: string): JudgeTemplate {
-  const [, headText = '', body = text] = /^---\r?\n([\s\S]*?)^---\r?\n([\s\S]*)$/m.exec(text) ?? [];
+  const { headText, body } = splitHead(text, where);
   const head = headSchema.safeParse(readHead(headText, where) ?? {});
   if (!head.success) {
     throw new ConfigError('The head of the judge template cannot be used', { where, got: z.prettifyError(head.error) });
@@ -188,10 +188,41 @@ export function parseTemplate(text: string, where: string): JudgeTemplate {
     { role: 'user' as const, content: body.trimEnd() },
   ];
   const template = { summary, messages, raw, answerStart, answer };
+  requireFilled(template, where);
   if (hasSlot(template)) return template;
   throw new ConfigError('The judge template has no place for a text', {
     where,
     expected: '{{text}}, or {{reply}} and perhaps {{utterance}}',
+  });
+}
+
+const headStart = /^\s*---[ \t]*\r?\n/;
+
+/** The head stands at the beginning, behind nothing but a byte-order mark and white space; three dashes further down
+ *  belong to the message. @throws ConfigError for a head without an end */
+function splitHead(text: string, where: string): { readonly headText: string; readonly body: string } {
+  const plain = text.replace(/^\uFEFF+/, '');
+  if (!headStart.test(plain)) return { headText: '', body: plain };
+  const rest = plain.replace(headStart, '');
+  const end = /^---[ \t]*(?:\r?\n|$)/m.exec(rest);
+  if (end !== null) return { headText: rest.slice(0, end.index), body: rest.slice(end.index + end[0].length) };
+  throw new ConfigError('The head of the judge template does not end', {
+    where,
+    expected: 'a second line of three dashes',
+  });
+}
+
+/** A place that nothing fills would be shown to the judge as it is. @throws ConfigError */
+function requireFilled({ messages, answerStart }: JudgeTemplate, where: string): void {
+  const [first] = [
+    ...messages.flatMap(({ content }) => unfilledSlots(content)),
+    ...(answerStart.match(/\{\{.*?\}\}/g) ?? []),
+  ];
+  if (first === undefined) return;
+  throw new ConfigError('The judge template has a place that nothing fills', {
+    where,
+    expected: '{{text}}, {{reply}}, {{utterance}} or {{goal}}, and sections such as {{#goal}}…{{/goal}}',
+    got: first,
   });
 }
 
