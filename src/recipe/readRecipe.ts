@@ -126,7 +126,7 @@ export function recipeFiles(
   );
 }
 
-/** What stands at a place, or a word for what may be a key. */
+/** Returns the value at a place, or a word for what may be a key. */
 function shownValue(source: RecipeSource, path: readonly PropertyKey[]): unknown {
   const value = source.valueAt(path);
   const mayBeKey = path.some((part) => ['apiKeyEnv', 'baseUrl', 'url', 'headers'].includes(String(part)));

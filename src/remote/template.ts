@@ -55,7 +55,7 @@ function shownPlace(name: string): string {
 }
 
 /** Returns the variables of the environment that a template names. */
-function variablesOf(template: unknown): readonly string[] {
+export function variablesOf(template: unknown): readonly string[] {
   const text = JSON.stringify(template) ?? '';
   return [
     ...new Set([...text.matchAll(place)].flatMap(([, name = '']) => (name.startsWith('env:') ? [name.slice(4)] : []))),

@@ -48,7 +48,7 @@ export function failedAtOnce(folder: string, { status, completed, logs }: Manife
   );
 }
 
-/** What of a remote model only says how it is asked, and changes no answer. */
+/** Options of a remote model that only say how it is asked, and change no answer. */
 const howOptions: readonly string[] = ['timeout', 'retries', 'concurrency', 'requestsPerMinute', 'prices'];
 
 /** Returns a configuration without what may change while a run goes on: `limits`, the name of a key's variable, and in

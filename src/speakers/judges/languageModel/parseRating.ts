@@ -87,7 +87,7 @@ function numbersOf(text: string, forms: readonly RegExp[]): readonly number[] {
   );
 }
 
-/** Null where there is none. */
+/** Returns null for an empty list. */
 function onlyNumber(numbers: readonly number[]): number | string | null {
   const different = new Set(numbers);
   const [only] = different;
