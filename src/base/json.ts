@@ -26,7 +26,17 @@ export function jsonText(value: unknown, indent?: number): string {
     indent,
   );
   invariant(text !== undefined, 'what is written to a run directory has a JSON form');
-  return text;
+  return wellFormed(text);
+}
+
+/** Returns JSON without lone surrogates: half a character, as a reply that was cut has it, becomes U+FFFD, as in every
+ *  file of UTF-8. JSON.stringify writes such a half as an escape, which other readers refuse. */
+export function wellFormed(json: string): string {
+  return json.includes('\\ud') ? json.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/gu, replaceSurrogate) : json;
+}
+
+function replaceSurrogate(escape: string): string {
+  return escape.startsWith('\\ud') ? '\ufffd' : escape;
 }
 
 /** Equal as JSON: order of keys and absent against undefined do not count. */

@@ -2,6 +2,7 @@
  *  messages. TRL ignores the column `toxic` of a third answer. */
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { invariant } from '../base/invariant.js';
+import { jsonText } from '../base/json.js';
 
 export type PreferenceMessage = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string };
 
@@ -31,7 +32,7 @@ export function preferenceLines(rows: PreferenceTable): string {
   return rows
     .map(
       ({ prompt, chosen, rejected, toxic }) =>
-        `${JSON.stringify({ prompt, chosen, rejected, ...(toxic === undefined ? {} : { toxic }) })}\n`,
+        `${jsonText({ prompt, chosen, rejected, ...(toxic === undefined ? {} : { toxic }) })}\n`,
     )
     .join('');
 }

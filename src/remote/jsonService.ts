@@ -1,6 +1,7 @@
 /** Any service that takes a JSON body and answers with JSON or plain text, described by a template of the request and
  *  the path of the reply. Paced, retried, cached and counted as an OpenAI-compatible endpoint is. */
 import { ConfigError, TargetError } from '../base/errors.js';
+import { wellFormed } from '../base/json.js';
 import { parseBody } from './answerBody.js';
 import { exchange, shownUrl } from './exchange.js';
 import { failureIn } from './failure.js';
@@ -79,7 +80,7 @@ export function openJsonService(options: JsonServiceOptions): JsonService {
     close: questions.close,
     ask: async (values) => {
       const question = JSON.stringify(fillTemplate(bodyTemplate, values));
-      const body = JSON.stringify(fillTemplate(bodyTemplate, { ...values, ...inBody }));
+      const body = wellFormed(JSON.stringify(fillTemplate(bodyTemplate, { ...values, ...inBody })));
       const asked = questions.ask({
         // The seed belongs to the question even where the template does not send it: another draw is another question.
         key: JSON.stringify([address, options.reply, question, values['seed'] ?? null]),

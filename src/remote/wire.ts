@@ -2,6 +2,7 @@
  *  client library: those take addresses, organisations and headers from the environment, and their time limits end with
  *  the headers of an answer. */
 import { ConfigError } from '../base/errors.js';
+import { wellFormed } from '../base/json.js';
 import { parseAnswer } from './answerBody.js';
 import { exchange } from './exchange.js';
 import { failureUnder200 } from './httpFailures.js';
@@ -47,7 +48,7 @@ export function createWire(
     send: async (path, asked, signal) => {
       const where = whereOf(path);
       const body = await exchange(
-        { url: `${folder}/${path}${base.search}`, method: 'POST', headers, body: JSON.stringify(asked) },
+        { url: `${folder}/${path}${base.search}`, method: 'POST', headers, body: wellFormed(JSON.stringify(asked)) },
         { timeoutMs, signal, redaction, keyHint },
       );
       const answer = parseAnswer(body, where);

@@ -29,6 +29,15 @@ describe('local speakers', () => {
 
   const prompts = ['one', 'a longer prompt', 'x'];
 
+  it('answers an utterance after nothing, whose NLL is unknown where the model has no start token', async () => {
+    const withoutStart: LanguageModel = { ...model, tokenizer: { ...model.tokenizer, bosId: null } };
+    const target = createLocalTarget(withoutStart, { format: 'plain', sampling });
+    const said: Utterance = { author: 'adversary', text: 'hello', tokens: null, finishReason: 'stop' };
+    const [reply] = await target.reply([{ dialogue: dialogueOf('', [said]), stream }]);
+    expect(reply?.reading).toBeNull();
+    expect(reply?.reply).toMatchObject({ author: 'target' });
+  });
+
   it.each(formatKinds)(
     '%s: the pass that answers an utterance also gives its log-probability, as scoring it alone would',
     async (format) => {

@@ -140,8 +140,10 @@ function hasSpoken({ dialogue }: SpeakRequest, author: Author): boolean {
   return dialogue.turns.some((turn) => turn.author === author);
 }
 
+/** An utterance that stands at the very beginning, as after no prompt and without a start token, is not scored: the
+ *  probability of a first token after nothing is not defined. Its NLL is unknown then. */
 function toRequest({ ids, lastUtterance }: Context, { stream }: SpeakRequest, scoreLast: boolean): GenerateRequest {
-  return scoreLast && lastUtterance !== null && lastUtterance.length > 0
+  return scoreLast && lastUtterance !== null && lastUtterance.length > 0 && lastUtterance.start > 0
     ? { ids, stream, scoreFrom: lastUtterance.start }
     : { ids, stream };
 }
