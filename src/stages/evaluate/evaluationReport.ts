@@ -1,5 +1,6 @@
 /** Makes report.json of evaluated dialogues: figures by row and judge with intervals by prompt, sample dialogues, the
  *  words behind verdicts, and notes that a reader should have beside the figures. */
+import { setImmediate } from 'node:timers/promises';
 import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
 import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
@@ -44,7 +45,7 @@ export async function buildReport(
   return {
     schema: 1,
     run: { ...describeRun(context), ...describeEvaluation(plan) },
-    rows: rows.flatMap((row) => plan.judges.map((judge) => reportRow(context, plan, row, judge))),
+    rows: await reportRows(context, plan, rows),
     samples: rows.flatMap((row) =>
       sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
     ),
@@ -88,6 +89,25 @@ function describeEvaluation(plan: EvaluationPlan): Report['run'] {
     prompts: plan.prompts.length,
     reward: { ...plan.reward },
   };
+}
+
+/** Summarises every row by every judge, and lets the program be interrupted between two of them. */
+async function reportRows(
+  context: StageContext,
+  plan: EvaluationPlan,
+  rows: readonly EvaluatedRow[],
+): Promise<readonly ReportRow[]> {
+  const total = rows.length * plan.judges.length;
+  const found: ReportRow[] = [];
+  for (const row of rows) {
+    for (const judge of plan.judges) {
+      const done = found.length;
+      context.progress({ stage: 'evaluate', phase: 'statistics', done, total, unit: 'rows', values: {} });
+      await setImmediate();
+      found.push(reportRow(context, plan, row, judge));
+    }
+  }
+  return found;
 }
 
 function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: EvaluatedRow, judge: Judge): ReportRow {
