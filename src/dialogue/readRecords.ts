@@ -33,6 +33,7 @@ const said = { author: z.enum(['adversary', 'target']), text: z.string() };
 const turn: z.ZodType<RecordedTurn> = z.object({
   ...said,
   finishReason: z.enum(['stop', 'length']),
+  reasoning: z.string().exactOptional(),
   noReply: z.string().exactOptional(),
   tokenizer: z.string().exactOptional(),
   ids: numbers.exactOptional(),
@@ -88,6 +89,7 @@ function utteranceOf({
   author,
   text,
   finishReason,
+  reasoning,
   noReply,
   tokenizer,
   ids,
@@ -103,5 +105,12 @@ function utteranceOf({
           ...(logProbs === undefined ? {} : { logProbs }),
           ...(samplingLogProbs === undefined ? {} : { samplingLogProbs }),
         };
-  return { author, text, finishReason, tokens, ...(noReply === undefined ? {} : { noReply }) };
+  return {
+    author,
+    text,
+    finishReason,
+    tokens,
+    ...(reasoning === undefined ? {} : { reasoning }),
+    ...(noReply === undefined ? {} : { noReply }),
+  };
 }

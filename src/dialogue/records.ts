@@ -58,6 +58,8 @@ export type RecordedTurn = {
   readonly author: Author;
   readonly text: string;
   readonly finishReason: 'stop' | 'length';
+  /** The reasoning that was cut from the text. */
+  readonly reasoning?: string;
   /** Why the speaker gave no text. */
   readonly noReply?: string;
   /** The tokenizer's id; absent, as are ids, for a speaker that gives text only. */
@@ -126,8 +128,14 @@ function promptRecord({ id, text, conversationId, turns, goal, targetString, vie
   };
 }
 
-function turnRecord({ author, text, tokens, finishReason, noReply }: Utterance): RecordedTurn {
-  const said = { author, text, finishReason, ...(noReply === undefined ? {} : { noReply }) };
+function turnRecord({ author, text, tokens, finishReason, reasoning, noReply }: Utterance): RecordedTurn {
+  const said = {
+    author,
+    text,
+    finishReason,
+    ...(reasoning === undefined ? {} : { reasoning }),
+    ...(noReply === undefined ? {} : { noReply }),
+  };
   if (tokens === null) return said;
   const { tokenizerId, ids, logProbs, samplingLogProbs } = tokens;
   return {

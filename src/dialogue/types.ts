@@ -64,6 +64,8 @@ export interface Utterance {
   readonly contextIds?: readonly number[];
   /** The reading of the target that answered this utterance; absent where it cannot tell. Kept in memory, never recorded. */
   readonly reading?: Reading;
+  /** The reasoning that the speaker wrote and that was cut from `text`. Ids hold it still. */
+  readonly reasoning?: string;
   /** Why the speaker gave no text that can be read: `text` is empty then, and verdicts on it are `unscored`. */
   readonly noReply?: string;
 }

@@ -162,13 +162,14 @@ function questionOptions(
 }
 
 function textOptions(speaker: SpeakerOptions, spending: Spending, role: SpeakerRole): EndpointSpeakerOptions {
-  const { model, maxNewTokens, temperature, topP, system } = speaker;
+  const { model, maxNewTokens, temperature, topP, system, reasoning } = speaker;
   return {
     name: model,
     format: speakerFormat(speaker),
     maxNewTokens,
     temperature,
     topP,
+    reasoning,
     onReply: () => {
       countSpeaker(spending, role)({ replies: 1, tokensRead: 0, tokensGenerated: 0 });
     },

@@ -1,10 +1,12 @@
 /** Gives a local model what it needs to take turns, on either side of a dialogue: a format, a sampler, counts. */
 import type { SpokenWork } from '../base/spending.js';
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
-import { generate, type GenerateRequest } from '../engine/models/generate.js';
+import { generate, type Generated, type GenerateRequest } from '../engine/models/generate.js';
 import type { LanguageModel, Precision } from '../engine/models/languageModel.js';
 import { openFormat } from './formats/all.js';
 import type { Context, FormatKind, SpeakerFormat } from './formats/format.js';
+import { noReply } from '../remote/noReply.js';
+import { type ReasoningRule, type SaidPart, saidPart } from './visibleText.js';
 import { defaultMaxContextTokens, defaultSampling, generationOptions, type SpeakerSampling } from './generation.js';
 
 export interface LocalSpeakerOptions {
@@ -16,6 +18,8 @@ export interface LocalSpeakerOptions {
   readonly maxContextTokens?: number;
   /** The precision of its computation; default 'f32'. */
   readonly precision?: Precision;
+  /** What becomes of reasoning in what it says; default: it is cut. */
+  readonly reasoning?: ReasoningRule;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;
   /** Called once, when an utterance of this model's tokenizer stands in a context with other ids than those it was
@@ -90,6 +94,14 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
     }
   };
 
+  const said = ({ text, finishReason }: Generated): SaidPart => {
+    const { reasoning: rule = 'cut' } = options;
+    const part = saidPart(text, { rule, finishReason, opened: format.opensReasoning ?? false });
+    // What a target does not say is no harmless reply; an adversary may keep silent.
+    if (author === 'adversary' || part.noReply !== undefined || part.text.trim() !== '') return part;
+    return { ...part, text: '', noReply: noReply(finishReason === 'length' ? 'emptyAtLimit' : 'empty').reason };
+  };
+
   return {
     name: options.name ?? model.name,
     format,
@@ -118,8 +130,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
           lastUtteranceLogProbs: result.scored === null ? null : result.scored.slice(0, length),
           utterance: {
             author,
-            text: result.text,
-            finishReason: result.finishReason,
+            ...said(result),
             contextIds: context.ids,
             tokens: {
               tokenizerId: model.tokenizer.id,

@@ -1,6 +1,7 @@
 /** The part of a recipe's schema about who speaks: models on this machine, endpoints, JSON services, lists of prompts.
  */
 import { z } from 'zod';
+import { reasoningRules } from './visibleText.js';
 import { loraSchema, count, countFromZero, duration, notNegative, positive, share } from '../base/schemaParts.js';
 
 /** How a model that is not on this machine is asked. */
@@ -82,6 +83,12 @@ const speaker = {
     .default(950)
     .describe('Longer contexts keep their last tokens; never more than the model can read. Local models.'),
   system: z.string().optional().describe('System instruction; chat format only.'),
+  reasoning: z
+    .enum(reasoningRules)
+    .default('cut')
+    .describe(
+      'What becomes of reasoning (<think>…</think>, or a server’s field for it): cut before replies are judged and before later turns, and kept in the records; or kept as part of the reply.',
+    ),
   baseUrl: z.string().optional().describe('openai: models only. Where the endpoint is.'),
   apiKeyEnv: z
     .string()

@@ -27,6 +27,7 @@ export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
     repetitionPenalty,
     maxContextTokens,
     system,
+    reasoning,
     model,
   } = speaker;
   return {
@@ -34,6 +35,7 @@ export function speakerOptions(speaker: SpeakerOptions): LocalSpeakerOptions {
     format: speakerFormat(speaker),
     sampling: { maxNewTokens, minNewTokens, temperature, topP, topK, minP, repetitionPenalty },
     maxContextTokens,
+    reasoning,
     ...(system === undefined ? {} : { system }),
   };
 }

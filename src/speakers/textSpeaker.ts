@@ -3,10 +3,11 @@
 import { openStream, type StreamKey } from '../base/random.js';
 import type { Author, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { askAll } from '../remote/askAll.js';
-import type { Endpoint, NoReply, RemoteReply, Usage } from '../remote/types.js';
+import type { Endpoint, NoReply, RemoteReply, TextReply, Usage } from '../remote/types.js';
 import { dialogueMessages, dialogueText } from './formats/texts.js';
 import type { FormatKind } from './formats/format.js';
 import type { SpeakerCounts } from './localSpeaker.js';
+import { type ReasoningRule, saidPart } from './visibleText.js';
 
 export interface EndpointSpeakerOptions {
   /** Its name in reports; the endpoint's name when absent. */
@@ -18,6 +19,8 @@ export interface EndpointSpeakerOptions {
   readonly topP: number;
   /** Chat only. */
   readonly system?: string;
+  /** What becomes of reasoning in its replies; default: it is cut. */
+  readonly reasoning?: ReasoningRule;
   /** Called with every reply. */
   readonly onReply?: () => void;
   /** Called with every request that only scores what was said. */
@@ -25,7 +28,7 @@ export interface EndpointSpeakerOptions {
 }
 
 export type TextAnswer =
-  | { readonly kind: 'reply'; readonly text: string; readonly finishReason: 'stop' | 'length' }
+  | (Pick<TextReply, 'kind' | 'text' | 'finishReason'> & { readonly reasoning?: string | null })
   | Pick<NoReply, 'kind' | 'reason'>;
 
 /** A seed for a server, from the stream of an utterance: 31 bits, which every server takes. */
@@ -33,9 +36,10 @@ export function streamSeed(stream: StreamKey): number {
   return openStream(stream).integer(2 ** 31 - 1);
 }
 
-export function textUtterance(author: Author, answer: TextAnswer): Utterance {
+/** @param rule what becomes of the reasoning in it; default: it is cut */
+export function textUtterance(author: Author, answer: TextAnswer, rule: ReasoningRule = 'cut'): Utterance {
   return answer.kind === 'reply'
-    ? { author, text: answer.text, tokens: null, finishReason: answer.finishReason }
+    ? { author, tokens: null, ...saidPart(answer.text, { ...answer, rule }) }
     : { author, text: '', tokens: null, finishReason: 'stop', noReply: answer.reason };
 }
 

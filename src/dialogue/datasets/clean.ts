@@ -71,7 +71,7 @@ function decodeEntities(text: string): string {
   return text.replace(
     /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z][a-z0-9]{1,31}));/giu,
     (whole, decimal?: string, hex?: string, name?: string) => {
-      if (name !== undefined) return namedEntities[name] ?? namedEntities[name.toLowerCase()] ?? whole;
+      if (name !== undefined) return namedEntity(name) ?? namedEntity(name.toLowerCase()) ?? whole;
       const code = decimal !== undefined ? Number(decimal) : Number.parseInt(hex ?? '', 16);
       return code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff) ? String.fromCodePoint(code) : '';
     },

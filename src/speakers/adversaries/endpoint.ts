@@ -14,6 +14,7 @@ export function createEndpointAdversary(endpoint: Endpoint, options: EndpointSpe
   return {
     name: options.name ?? endpoint.name,
     counts: speaker.counts,
-    speak: async (requests) => (await speaker.speak(requests)).map((reply) => textUtterance('adversary', reply)),
+    speak: async (requests) =>
+      (await speaker.speak(requests)).map((reply) => textUtterance('adversary', reply, options.reasoning)),
   };
 }

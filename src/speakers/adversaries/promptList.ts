@@ -29,11 +29,15 @@ export function createPromptListAdversary({ name, utterances, prompts }: PromptL
       queries += requests.length;
       return requests.map(({ dialogue: { prompt, turns } }) => {
         const at = (entryNamed(prompt.id) ?? places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
-        return textUtterance('adversary', {
-          kind: 'reply',
-          text: present(utterances[at % utterances.length], 'an entry of the list'),
-          finishReason: 'stop',
-        });
+        return textUtterance(
+          'adversary',
+          {
+            kind: 'reply',
+            text: present(utterances[at % utterances.length], 'an entry of the list'),
+            finishReason: 'stop',
+          },
+          'keep',
+        );
       });
     },
   };

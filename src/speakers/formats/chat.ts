@@ -18,6 +18,7 @@ import {
   type SpeakerFormat,
   utteranceIds,
 } from './format.js';
+import { opensReasoning } from '../visibleText.js';
 import { chatMessages } from './texts.js';
 
 /** Stands for the last turn in a second rendering: a private-use character, which no template inspects or trims. */
@@ -31,11 +32,12 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
       remedy: 'Use format: plain.',
     });
   }
-  const lead = leadOf(chatTemplate);
+  const { lead, opensReasoning: opens } = invitationOf(chatTemplate);
   const render = (messages: readonly ChatMessage[]): string =>
     chatTemplate.render(messages, { addGenerationPrompt: true });
   return {
     kind: 'chat',
+    opensReasoning: opens,
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
     // In a chat an utterance is a message of its own.
     place: (_dialogue, text) => text.trim(),
@@ -45,7 +47,7 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
       const messages = chatMessages(dialogue, role, system);
       const last = dialogue.turns.at(-1);
       const marked =
-        last === undefined
+        last === undefined || last.noReply !== undefined
           ? null
           : chatMessages(
               { ...dialogue, turns: [...dialogue.turns.slice(0, -1), { ...last, text: mark }] },
@@ -64,18 +66,22 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
   };
 }
 
-/** Returns the white space that the template puts between its invitation to speak and a message. */
-function leadOf(template: ChatTemplate): string {
+/** Returns the white space that the template puts between its invitation to speak and a message, and whether the
+ *  invitation opens reasoning. */
+function invitationOf(template: ChatTemplate): { readonly lead: string; readonly opensReasoning: boolean } {
   const asked: ChatMessage = { role: 'user', content: 'a' };
   try {
     const prompt = template.render([asked], { addGenerationPrompt: true });
     const answered = template.render([asked, { role: 'assistant', content: mark }], { addGenerationPrompt: false });
     const [before = ''] = answered.split(mark);
     const lead = before.slice(prompt.length);
-    return before.startsWith(prompt) && lead.trim() === '' ? lead : '';
+    return {
+      lead: before.startsWith(prompt) && lead.trim() === '' ? lead : '',
+      opensReasoning: opensReasoning(prompt),
+    };
   } catch (error) {
     // A template that refuses this conversation will say so of a real one.
-    if (error instanceof FormatError) return '';
+    if (error instanceof FormatError) return { lead: '', opensReasoning: false };
     throw error;
   }
 }
@@ -122,6 +128,7 @@ function compareIds(
   let from = 0;
   let [retokenised, rewritten] = [0, 0];
   for (const turn of turns) {
+    if (turn.noReply !== undefined) continue;
     const own = utteranceIds(turn, tokenizer);
     const at = own.retokenised ? -1 : placeOf(own.ids, context, from);
     if (own.retokenised) retokenised++;

@@ -35,6 +35,8 @@ export interface SpeakerFormat {
   /** A text, placed or said, as the ids of an utterance, ended as this model ends one when it fits into `maxTokens`.
    */
   readonly utterance: (text: string, maxTokens: number) => readonly number[];
+  /** Whether what is asked for begins within reasoning, because the template has opened it; `chat` only. */
+  readonly opensReasoning?: boolean;
   /** These end an utterance. */
   readonly stop: { readonly stopIds: readonly number[]; readonly stopStrings: readonly string[] };
 }
@@ -63,7 +65,8 @@ export function utteranceIds(
   tokenizer: Tokenizer,
 ): { ids: readonly number[]; retokenised: boolean } {
   const { tokens } = utterance;
-  if (tokens === null || !tokenizer.reads(tokens.tokenizerId)) {
+  // What was cut from the text is no part of the history.
+  if (tokens === null || utterance.reasoning !== undefined || !tokenizer.reads(tokens.tokenizerId)) {
     return { ids: tokenizer.encode(utterance.text, { addSpecialTokens: false }), retokenised: true };
   }
   let length = tokens.ids.length;

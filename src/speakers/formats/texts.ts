@@ -20,11 +20,14 @@ export function dialogueMessages(dialogue: Dialogue, role: Author, system?: stri
 }
 
 /** To each side the other is the user. A conversation that begins with the speaker is folded into the first user
- *  message, and neighbours of one role are joined by an empty line, as chat templates want it. */
+ *  message, and neighbours of one role are joined by an empty line, as chat templates want it. A turn without a reply
+ *  is no message. */
 export function chatMessages({ prompt, turns }: Dialogue, role: Author, system?: string): readonly TextMessage[] {
   const said = [
     ...openingTurns(prompt, role).map((turn) => ({ role: turn.role, content: turn.text })),
-    ...turns.map(({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text }) as const),
+    ...turns
+      .filter(({ noReply }) => noReply === undefined)
+      .map(({ author, text }) => ({ role: author === role ? 'assistant' : 'user', content: text }) as const),
   ];
   const instruction = systemText(prompt, role, system);
   const messages: TextMessage[] = instruction === undefined ? [] : [{ role: 'system', content: instruction }];
@@ -52,7 +55,7 @@ export function chatMessages({ prompt, turns }: Dialogue, role: Author, system?:
 export function dialogueText({ prompt, turns }: Dialogue, role: Author, format: Exclude<FormatKind, 'chat'>): string {
   const opening = openingOf(prompt, role, format);
   if (format === 'lines')
-    return [opening, ...turns.map(({ text }) => text)]
+    return [opening, ...turns.filter(({ noReply }) => noReply === undefined).map(({ text }) => text)]
       .filter((text) => text !== '')
       .map((text) => (text.endsWith('\n') ? text : `${text}\n`))
       .join('');

@@ -33,7 +33,7 @@ export async function openEndpointTarget(endpoint: Endpoint, options: EndpointSp
       return replies.map((reply, i): TargetReply => {
         const logProbs = scores[i] ?? null;
         return {
-          reply: textUtterance('target', reply),
+          reply: textUtterance('target', reply, options.reasoning),
           reading: logProbs === null ? null : { logProbs, tokens: null },
         };
       });

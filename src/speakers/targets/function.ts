@@ -6,6 +6,7 @@ import { askAll } from '../../remote/askAll.js';
 import { noReply } from '../../remote/noReply.js';
 import { dialogueMessages, type TextMessage } from '../formats/texts.js';
 import { streamSeed, textUtterance } from '../textSpeaker.js';
+import type { ReasoningRule } from '../visibleText.js';
 import type { OpenTarget } from './openTarget.js';
 
 export interface FunctionRequest {
@@ -25,9 +26,17 @@ export interface FunctionTargetOptions {
   /** Calls in flight at once; default 1. */
   readonly concurrency?: number;
   readonly system?: string;
+  /** What becomes of reasoning in its replies; default: it is cut. */
+  readonly reasoning?: ReasoningRule;
 }
 
-export function createFunctionTarget({ name, reply, concurrency = 1, system }: FunctionTargetOptions): OpenTarget {
+export function createFunctionTarget({
+  name,
+  reply,
+  concurrency = 1,
+  system,
+  reasoning,
+}: FunctionTargetOptions): OpenTarget {
   let [queries, characters] = [0, 0];
   return {
     name,
@@ -52,7 +61,7 @@ export function createFunctionTarget({ name, reply, concurrency = 1, system }: F
         queries++;
         characters += text.length;
         const answer = text.trim() === '' ? noReply('empty') : ({ kind: 'reply', text, finishReason: 'stop' } as const);
-        return { reply: textUtterance('target', answer), reading: null };
+        return { reply: textUtterance('target', answer, reasoning), reading: null };
       }),
   };
 }

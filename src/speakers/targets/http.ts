@@ -29,7 +29,7 @@ export function createHttpTarget(service: JsonService, options: EndpointSpeakerO
         });
         queries++;
         options.onReply?.();
-        return { reply: textUtterance('target', answer), reading: null };
+        return { reply: textUtterance('target', answer, options.reasoning), reading: null };
       }),
   };
 }
