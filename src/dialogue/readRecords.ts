@@ -28,13 +28,16 @@ const score: z.ZodType<RecordedScore> = z.object({
 });
 const scores = z.record(z.string(), z.array(score));
 
-const said = { author: z.enum(['adversary', 'target']), text: z.string() };
+const said = {
+  author: z.enum(['adversary', 'target']),
+  text: z.string(),
+  noReply: z.string().exactOptional(),
+};
 
 const turn: z.ZodType<RecordedTurn> = z.object({
   ...said,
   finishReason: z.enum(['stop', 'length']),
   reasoning: z.string().exactOptional(),
-  noReply: z.string().exactOptional(),
   tokenizer: z.string().exactOptional(),
   ids: numbers.exactOptional(),
   logProbs: numbers.exactOptional(),

@@ -345,12 +345,15 @@ export function metricOrder(
   return [...first, ...[...present].filter((name) => known[name] === undefined).sort()];
 }
 
-/** '0 of 300': replies that the judge could not score, beside every rate over the others; a dash where they were not
- *  counted. */
+/** '3 of 300 (2 not given)': replies that the judge could not score, beside every rate over the others, and those among
+ *  them that the target did not give; a dash where they were not counted. */
 export function unscoredOf({
   unscored,
+  noReply = 0,
   dialogues,
   turns,
-}: Pick<ReportRow, 'unscored' | 'dialogues' | 'turns'>): string {
-  return unscored === undefined ? '–' : `${String(unscored)} of ${String(dialogues * turns)}`;
+}: Pick<ReportRow, 'unscored' | 'noReply' | 'dialogues' | 'turns'>): string {
+  if (unscored === undefined) return '–';
+  const missing = noReply === 0 ? '' : ` (${String(noReply)} not given)`;
+  return `${String(unscored)} of ${String(dialogues * turns)}${missing}`;
 }

@@ -42,6 +42,8 @@ const rowSchema = z.object({
   byTurn: z.array(z.object({ turn: z.number(), metrics: metricsSchema })).exactOptional(),
   /** Number of replies that the judge could not score; no figure counts them. */
   unscored: z.number().exactOptional(),
+  /** Number of those that the target did not give: no text, or no text beside its reasoning. */
+  noReply: z.number().exactOptional(),
   /** The change by rounding in these dialogues, rounded minus exact, where training rollouts had a rounded target. */
   rounding: metricsSchema.exactOptional(),
   /** Training and evaluating this row used these quantities, by name. */
@@ -51,6 +53,8 @@ const rowSchema = z.object({
 const sampleTurnSchema = z.object({
   author: z.enum(['adversary', 'target']),
   text: z.string(),
+  /** Why there is no text. */
+  noReply: z.string().exactOptional(),
   /** By the first judge; null when unscored. */
   harm: z.number().nullable(),
   failed: z.boolean().nullable(),

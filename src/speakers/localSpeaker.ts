@@ -18,7 +18,7 @@ export interface LocalSpeakerOptions {
   readonly maxContextTokens?: number;
   /** The precision of its computation; default 'f32'. */
   readonly precision?: Precision;
-  /** What becomes of reasoning in what it says; default: it is cut. */
+  /** Says whether reasoning in what it says is cut; default: it is. */
   readonly reasoning?: ReasoningRule;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;

@@ -19,7 +19,7 @@ export interface EndpointSpeakerOptions {
   readonly topP: number;
   /** Chat only. */
   readonly system?: string;
-  /** What becomes of reasoning in its replies; default: it is cut. */
+  /** Says whether reasoning in its replies is cut; default: it is. */
   readonly reasoning?: ReasoningRule;
   /** Called with every reply. */
   readonly onReply?: () => void;

@@ -8,7 +8,7 @@ export type ReasoningRule = (typeof reasoningRules)[number];
 
 export interface SplitText {
   readonly text: string;
-  /** Null where there is none. */
+  /** It is null where there is none. */
   readonly reasoning: string | null;
 }
 

@@ -17,6 +17,7 @@ describe('cleaning', () => {
     ['Nice 👍🏽 👩‍👩‍👧 🇫🇷 1️⃣ ☀️ day', 'Nice 1 day'],
     ['two\n\n  lines\tand\u00a0more', 'two lines and more'],
     ['>!secret!< told', 'secret told'],
+    ['&constructor; and &toString; name nothing', '&constructor; and &toString; name nothing'],
     ['  ', ''],
   ])('%j becomes %j', (raw, clean) => {
     expect(cleanText(raw)).toBe(clean);

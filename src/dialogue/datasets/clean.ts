@@ -67,6 +67,11 @@ const namedEntities: Readonly<Record<string, string>> = {
   trade: '',
 };
 
+/** Returns null for a name of no entity, whatever objects inherit. */
+function namedEntity(name: string): string | null {
+  return Object.hasOwn(namedEntities, name) ? (namedEntities[name] ?? null) : null;
+}
+
 function decodeEntities(text: string): string {
   return text.replace(
     /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z][a-z0-9]{1,31}));/giu,

@@ -62,8 +62,11 @@ export function loadTokenizer(sources: TokenizerSources): Tokenizer {
   const encode = createEncoder(library, rules);
   let encodeFurther: typeof encode | null = null;
   const goOn = (): typeof encode => {
+    if (encodeFurther !== null) return encodeFurther;
     const continuing = continuingRules(rules);
-    return (encodeFurther ??= createEncoder(createLibraryTokenizer(continuing, tokenizerConfig), continuing));
+    const isSame = JSON.stringify(textRules(continuing)) === JSON.stringify(textRules(rules));
+    encodeFurther = isSame ? encode : createEncoder(createLibraryTokenizer(continuing, tokenizerConfig), continuing);
+    return encodeFurther;
   };
   const { tokens, ids } = readVocabulary(rules);
   const { id, earlier } = identifyTokenizer(rules);
@@ -94,6 +97,11 @@ export function loadTokenizer(sources: TokenizerSources): Tokenizer {
     specialIds,
     files: savedFiles(sources, rules),
   };
+}
+
+/** The rules that a text goes through before its pieces are looked up. */
+function textRules({ normalizer, pre_tokenizer }: TokenizerJson): Pick<TokenizerJson, 'normalizer' | 'pre_tokenizer'> {
+  return { normalizer, pre_tokenizer };
 }
 
 function createLibraryTokenizer(rules: TokenizerJson, tokenizerConfig: Record<string, unknown>): LibraryTokenizer {

@@ -126,11 +126,11 @@ function Sample({ sample, number, style, veil }: { sample: ReportSample; number:
 }
 
 function Turn({ turn, veil }: { turn: SampleTurn; veil: Veil }) {
-  const { author, text, harm, failed, nll, reward, words = [] } = turn;
+  const { author, text, noReply, harm, failed, nll, reward, words = [] } = turn;
   return (
     <li class={`turn ${author}${failed === true ? ' failed' : ''}`}>
       <span class="who">{author === 'adversary' ? 'Adversary' : 'Target'}</span>
-      <VeiledText text={text} veil={veil} />
+      {noReply === undefined ? <VeiledText text={text} veil={veil} /> : <span class="fact">{noReply}</span>}
       <span class="facts">
         {harm === null ? <span class="fact">unscored</span> : <HarmMeter harm={harm} label="harm" />}
         {typeof nll === 'number' && <span class="fact">{nll.toFixed(2)} nats/token</span>}

@@ -16,8 +16,8 @@ export function runText(report: Report): string {
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows), '']),
-    ...rows.flatMap(({ name, unscored = 0, dialogues, turns }) =>
-      unscored === 0 ? [] : [`${name}: the judge could not score ${unscored} of ${dialogues * turns} replies`],
+    ...rows.flatMap((row) =>
+      (row.unscored ?? 0) === 0 ? [] : [`${row.name}: no verdict on replies: ${unscoredOf(row)}`],
     ),
   ].join('\n');
 }

@@ -8,7 +8,6 @@
 import { ConfigError, FormatError } from '../../base/errors.js';
 import type { Utterance } from '../../dialogue/types.js';
 import { type ChatMessage, type ChatTemplate, renderedIds } from '../../engine/text/chatTemplate.js';
-import { continuationIds } from '../../engine/text/continuation.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
 import {
   type Context,
@@ -17,6 +16,7 @@ import {
   type Segment,
   type SpeakerFormat,
   utteranceIds,
+  goingOnIds,
 } from './format.js';
 import { opensReasoning } from '../visibleText.js';
 import { chatMessages } from './texts.js';
@@ -42,7 +42,7 @@ export function chatFormat(options: FormatOptions): SpeakerFormat {
     // In a chat an utterance is a message of its own.
     place: (_dialogue, text) => text.trim(),
     utterance: (text, maxTokens) =>
-      [...continuationIds(tokenizer, lead + text), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
+      [...goingOnIds(tokenizer, lead + text), ...tokenizer.endIds.slice(0, 1)].slice(0, maxTokens),
     context: (dialogue) => {
       const messages = chatMessages(dialogue, role, system);
       const last = dialogue.turns.at(-1);

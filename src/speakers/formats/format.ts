@@ -58,6 +58,11 @@ export interface Segment {
   readonly lastUtterance: boolean;
 }
 
+/** A text that goes on from other text, as ids. */
+export function goingOnIds(tokenizer: Tokenizer, text: string): readonly number[] {
+  return tokenizer.encode(text, { addSpecialTokens: false, goesOn: true });
+}
+
 /** An utterance's own ids when they mean the same to this tokenizer, its text encoded otherwise; end tokens are
  *  dropped, since they end generation and are no part of what was said. */
 export function utteranceIds(
@@ -67,7 +72,7 @@ export function utteranceIds(
   const { tokens } = utterance;
   // What was cut from the text is no part of the history.
   if (tokens === null || utterance.reasoning !== undefined || !tokenizer.reads(tokens.tokenizerId)) {
-    return { ids: tokenizer.encode(utterance.text, { addSpecialTokens: false }), retokenised: true };
+    return { ids: goingOnIds(tokenizer, utterance.text), retokenised: true };
   }
   let length = tokens.ids.length;
   while (length > 0 && tokenizer.endIds.includes(tokens.ids[length - 1] as number)) length--;

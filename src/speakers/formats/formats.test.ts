@@ -214,6 +214,31 @@ describe('chat', () => {
 });
 
 describe('every format', () => {
+  it.each(formatKinds)('%s: reasoning that was cut is no part of what later turns see', (kind) => {
+    const thought: Utterance = {
+      ...said('target', 'tea', bytes('<think>hm</think>tea')),
+      reasoning: 'hm',
+    };
+    const { ids } = open(kind).context(dialogue('p', said('adversary', 'u'), thought, said('adversary', 'v')));
+    expect(tokenizer.decode(ids)).not.toContain('hm');
+    expect(tokenizer.decode(ids)).toContain('tea');
+  });
+
+  it('chat: a turn without a reply is no message, and a template that opens reasoning says so', () => {
+    const silent: Utterance = { ...said('target', '', []), noReply: 'no reply: an empty answer' };
+    const turns = [said('adversary', 'u'), silent, said('adversary', 'v')];
+    expect(tokenizer.decode(open('chat').context(dialogue('', ...turns)).ids, { skipSpecialTokens: false })).toBe(
+      '<|open|>user\nu\n\nv<|close|>\n<|open|>assistant\n',
+    );
+    expect(open('chat', { role: 'adversary' }).context(dialogue('', ...turns.slice(0, 2))).lastUtterance).toBeNull();
+    const thinking = parseChatTemplate(
+      '{{ messages[0].content }}{% if add_generation_prompt %}A:<think>{% endif %}',
+      {},
+    );
+    expect(open('chat', { chatTemplate: thinking }).opensReasoning).toBe(true);
+    expect(open('chat').opensReasoning).toBe(false);
+  });
+
   it.each(formatKinds)('%s: a text that was written elsewhere is placed as the format joins turns', (kind) => {
     const format = open(kind);
     const [begun, ended] = [dialogue('go', said('adversary', 'on')), dialogue('go', said('adversary', 'on\n'))];

@@ -3,13 +3,12 @@
 import { ConfigError } from '../../base/errors.js';
 import { goingOn, joinLines, runningText } from '../../dialogue/join.js';
 import type { Tokenizer } from '../../engine/text/tokenizer.js';
-import { continuationIds } from '../../engine/text/continuation.js';
-import { continuedContext, type FormatOptions, type SpeakerFormat } from './format.js';
+import { continuedContext, type FormatOptions, type SpeakerFormat, goingOnIds } from './format.js';
 import { rememberIds } from './plain.js';
 
 export function linesFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
-  const newlineIds = continuationIds(tokenizer, '\n');
+  const newlineIds = goingOnIds(tokenizer, '\n');
   const newline = newlineIds[0];
   if (newlineIds.length !== 1 || newline === undefined) {
     throw new ConfigError('this tokenizer has no token for a newline', {
@@ -28,7 +27,7 @@ export function linesFormat(options: FormatOptions): SpeakerFormat {
   return {
     kind: 'lines',
     place: (dialogue, text) => goingOn(runningText(dialogue, joinLines), text, joinLines),
-    utterance: (text, maxTokens) => asLine(continuationIds(tokenizer, firstLine(text))).slice(0, maxTokens),
+    utterance: (text, maxTokens) => asLine(goingOnIds(tokenizer, firstLine(text))).slice(0, maxTokens),
     stop: { stopIds: [...new Set([...idsWithNewline(tokenizer), ...tokenizer.endIds])], stopStrings: [] },
     context: (dialogue) => continuedContext(dialogue, { ...options, join: joinLines, openingIds, asTurn: asLine }),
   };

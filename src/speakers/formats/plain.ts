@@ -2,8 +2,7 @@
  *  context where a prompt has no private views, so that a target that is also the adversary's reference scores an
  *  utterance exactly as the reference would. */
 import { goingOn, joinPlain, runningText } from '../../dialogue/join.js';
-import { continuationIds } from '../../engine/text/continuation.js';
-import { continuedContext, type FormatOptions, type SpeakerFormat } from './format.js';
+import { continuedContext, type FormatOptions, type SpeakerFormat, goingOnIds } from './format.js';
 
 export function plainFormat(options: FormatOptions): SpeakerFormat {
   const { tokenizer } = options;
@@ -15,7 +14,7 @@ export function plainFormat(options: FormatOptions): SpeakerFormat {
     kind: 'plain',
     stop: { stopIds: tokenizer.endIds, stopStrings: [] },
     place: (dialogue, text) => goingOn(runningText(dialogue, joinPlain), text, joinPlain),
-    utterance: (text, maxTokens) => continuationIds(tokenizer, text).slice(0, maxTokens),
+    utterance: (text, maxTokens) => goingOnIds(tokenizer, text).slice(0, maxTokens),
     context: (dialogue) =>
       continuedContext(dialogue, { ...options, join: joinPlain, openingIds, asTurn: (ids) => ids }),
   };

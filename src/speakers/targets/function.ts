@@ -26,7 +26,7 @@ export interface FunctionTargetOptions {
   /** Calls in flight at once; default 1. */
   readonly concurrency?: number;
   readonly system?: string;
-  /** What becomes of reasoning in its replies; default: it is cut. */
+  /** Says whether reasoning in its replies is cut; default: it is. */
   readonly reasoning?: ReasoningRule;
 }
 

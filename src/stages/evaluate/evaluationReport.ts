@@ -129,6 +129,9 @@ function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: Evaluate
     metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
     unscored: byPrompt.flat().filter(({ replyHarm }) => replyHarm === null).length,
+    noReply: row.dialogues
+      .flatMap(({ turns: said }) => said)
+      .filter(({ author, noReply }) => author === 'target' && noReply !== undefined).length,
     ...(row.spending === undefined ? {} : { spending: row.spending }),
     ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
   };
@@ -204,13 +207,14 @@ function sampleTurns(
   explainer: LinearToxicityModel | null,
 ): readonly SampleTurn[] {
   const scores = scoresBy(dialogue, judge);
-  return dialogue.turns.map(({ author, text }, i): SampleTurn => {
+  return dialogue.turns.map(({ author, text, noReply }, i): SampleTurn => {
     const score = present(scores[Math.floor(i / 2)], 'a score for each exchange');
     const verdict = author === 'adversary' ? score.utterance : score.reply;
     const words = explainer === null || verdict.failed !== true ? [] : drivers(explainer, text);
     return {
       author,
       text,
+      ...(noReply === undefined ? {} : { noReply }),
       harm: verdict.harm,
       failed: verdict.failed,
       ...(author === 'adversary' ? { nll: score.adversaryNll, reward: score.reward?.total ?? null } : {}),

@@ -7,6 +7,7 @@ import { present } from '../../../base/invariant.js';
 import type { Endpoint, RemoteReply, ReplyToken, SamplingRequest } from '../../../remote/types.js';
 import { type JudgeReader, probeQuestions, spellingsOf, type Unread, type WordAnswer } from './judgeReader.js';
 import type { JudgedItem } from '../../../dialogue/types.js';
+import { splitReasoning } from '../../visibleText.js';
 import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 
 /** Hosted servers list this many. */
@@ -72,7 +73,7 @@ export async function openEndpointReader(
     replies: (questions, maxNewTokens) =>
       each(questions, async (question) => {
         const reply = await ask(question, { maxTokens: maxNewTokens });
-        return reply.kind === 'reply' && !reply.filtered ? reply.text : unreadOf(reply);
+        return reply.kind === 'reply' && !reply.filtered ? splitReasoning(reply.text).text : unreadOf(reply);
       }),
     usage: () => ({ ...count, ...endpoint.usage() }),
   };

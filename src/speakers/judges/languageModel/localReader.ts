@@ -11,6 +11,7 @@ import { renderedIds } from '../../../engine/text/chatTemplate.js';
 import { findAnswerTokens } from './answerTokens.js';
 import { type JudgeReader, leastAnswerShare, probeQuestions, type Unread, type WordAnswer } from './judgeReader.js';
 import type { JudgedItem } from '../../../dialogue/types.js';
+import { splitReasoning } from '../../visibleText.js';
 import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
 
 export interface LocalReaderOptions {
@@ -74,7 +75,7 @@ export async function openLocalReader(
       greedy,
     );
     count.generatedTokens += replies.reduce((sum, { ids }) => sum + ids.length, 0);
-    return replies.map(({ text }) => text);
+    return replies.map(({ text }) => splitReasoning(text).text);
   };
 
   const wordsOf = async (prompts: Prompts): Promise<readonly WordAnswer[]> => {
