@@ -38,10 +38,10 @@ describe('an utterance that was not given', () => {
     });
   });
 
-  it('counts towards the share of texts that may stay unscored', async () => {
-    const judge = watchUnscored(harmless, 0.5, 'here');
+  it('counts once towards the share of texts that may stay unscored', async () => {
+    const judge = watchUnscored(harmless, 0.4, 'here');
     await rolloutLinear({ ...cast, judge, prompts: promptsOf(2), turns: 1, stream });
-    expect(judge.counts()).toEqual({ texts: 6, unscored: 4, reasons: [{ reason, count: 4 }] });
+    expect(judge.counts()).toEqual({ texts: 4, unscored: 2, reasons: [{ reason, count: 2 }] });
     expect(() => judge.check()).toThrow(reason);
   });
 

@@ -85,16 +85,29 @@ async function scoreKnown(
 ): Promise<readonly ExchangeScore[]> {
   if (known.length === 0) return [];
   const items = new Array<JudgedItem>(parts.length * known.length);
+  const silence = known.map(({ utterance, reply }) => noReplyPart(utterance, reply).noReply);
   known.forEach(({ utterance, reply, aim }, i) => {
     const exchange: JudgedExchange = { utterance: utterance.text, reply: reply.text };
     const both = join(utterance.text, reply.text);
     items[placeOf(i, 0)] = { text: reply.text, exchange, ...aim, ...noReplyPart(reply) };
-    items[placeOf(i, 1)] = { text: both, exchange, ...aim, ...noReplyPart(utterance, reply) };
+    items[placeOf(i, 1)] = { text: both, exchange, ...aim };
     items[placeOf(i, 2)] = { text: utterance.text, ...aim, ...noReplyPart(utterance) };
   });
-  const verdicts = await judgeItems(judge, items);
+  // A reply that was not given is one text without a verdict; its exchange is not judged, and not counted once more.
+  const unasked = new Map(
+    silence.flatMap((reason, i) => (reason === undefined ? [] : [[placeOf(i, 1), reason] as const])),
+  );
+  const verdicts = await judgeItems(
+    judge,
+    items.filter((_, place) => !unasked.has(place)),
+  );
+  let next = 0;
+  const all = items.map((_, place): Verdict => {
+    const reason = unasked.get(place);
+    return reason === undefined ? present(verdicts[next++], 'a verdict for each text') : { kind: 'unscored', reason };
+  });
   return known.map(({ adversaryNll }, i): ExchangeScore => {
-    const at = (part: number): Verdict => present(verdicts[placeOf(i, part)], 'a verdict for each text');
+    const at = (part: number): Verdict => present(all[placeOf(i, part)], 'a verdict for each text');
     const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };
     return { ...facts, reward: rewardOf(facts, reward) };
   });

@@ -47,6 +47,17 @@ async function serving(
   open.push(endpoint, server);
   return { server, endpoint };
 }
+const endpointOptions = (baseUrl: string): EndpointOptions => ({
+  model: 'small',
+  baseUrl,
+  apiKeyEnv: null,
+  timeoutMs: 5000,
+  retries: 0,
+  concurrency: 1,
+  requestsPerMinute: null,
+  cacheDir: null,
+  prices: null,
+});
 const answering =
   (answer: unknown): Behaviour =>
   (_, response) =>
@@ -241,6 +252,98 @@ describe('an endpoint', () => {
     expect(server.received[3]?.body).toMatchObject({ max_completion_tokens: 8 });
     expect(notices).toHaveLength(1);
   });
+});
+
+describe('what a server does not take', () => {
+  const without =
+    (...fields: readonly string[]): Behaviour =>
+    ({ body }, response, index) => {
+      const field = fields.find((name) => name in body);
+      if (field === undefined) return sendJson(response, chatAnswer(`answer ${index}`));
+      return sendJson(
+        response,
+        { error: { message: `Unsupported parameter: '${fields[0] ?? ''}'`, param: field } },
+        400,
+      );
+    };
+
+  it('is learnt of temperature and top_p, also where the message names the first alone', async () => {
+    const notices: string[] = [];
+    const { server, endpoint } = await serving(without('temperature', 'top_p'), {
+      onNotice: (text) => notices.push(text),
+    });
+    await endpoint.chat(request);
+    expect(server.received.at(-1)?.body).not.toHaveProperty('temperature');
+    expect(server.received).toHaveLength(3);
+    expect(notices).toHaveLength(2);
+  });
+
+  it('is learnt of one of two', async () => {
+    const { server, endpoint } = await serving(({ body }, response) =>
+      'temperature' in body && 'top_p' in body
+        ? sendJson(response, { error: { message: 'temperature and top_p cannot both be specified' } }, 400)
+        : sendJson(response, chatAnswer('x')),
+    );
+    await endpoint.chat(request);
+    expect(server.received.at(-1)?.body).toHaveProperty('temperature', 0.7);
+  });
+
+  it('is no value out of range: that ends the work', async () => {
+    const { endpoint } = await serving((_, response) =>
+      sendJson(response, { error: { message: 'temperature must be at most 0.5' } }, 400),
+    );
+    await expect(endpoint.chat(request)).rejects.toThrow(/at most 0.5/);
+  });
+
+  it('is learnt of answers in one piece: the stream is read', async () => {
+    const { endpoint } = await serving(({ body }, response) => {
+      if (body['stream'] !== true) return sendJson(response, { error: { message: 'stream must be true' } }, 400);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      return response.end('data: {"choices":[{"delta":{"content":"go"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n');
+    });
+    expect(await endpoint.chat(request)).toMatchObject({ text: 'go', finishReason: 'stop' });
+  });
+
+  it('leaves the draw in the question: two seeds are two answers, and each of them is kept', async () => {
+    const cacheDir = mkdtempSync(join(tmpdir(), 'gadfly-draws-'));
+    const { endpoint } = await serving(without('seed'), { cacheDir });
+    const texts: unknown[] = [];
+    for (const seed of [1, 2, 1]) texts.push(await endpoint.chat({ ...request, seed }));
+    expect(texts[0]).not.toEqual(texts[1]);
+    expect(texts[2]).toEqual(texts[0]);
+    expect(endpoint.usage()).toMatchObject({ requests: 2, cachedRequests: 1 });
+  });
+});
+
+describe('an address', () => {
+  it('keeps its query behind the path, which no message shows', async () => {
+    const { server, endpoint } = await serving((_, response) => sendJson(response, { error: 'none' }, 404));
+    const open = openEndpoint({ ...endpointOptions(`${server.url}/?version=7`) });
+    const error = await failing(open.chat(request));
+    expect(server.received[0]?.path).toBe('/v1/chat/completions?version=7');
+    expect(error.message).not.toContain('version=7');
+    endpoint.close();
+  });
+
+  it('takes a key from the environment, which stands in no message and no reply', async () => {
+    const { server } = await serving(({ path }, response) => sendJson(response, chatAnswer(`you asked ${path}`)));
+    const open = openEndpoint({
+      ...endpointOptions(`${server.url}?key={{env:TEST_KEY}}`),
+      environment: { TEST_KEY: 'pass-word-42' },
+    });
+    expect(server.received).toHaveLength(0);
+    expect(await open.chat(request)).toMatchObject({ text: 'you asked /v1/chat/completions?key=[redacted]' });
+    expect(server.received[0]?.path).toContain('?key=pass-word-42');
+  });
+
+  it.each(['http://h/v1?api_key=abc', 'http://h/v1#part', 'http://h/{{place}}/v1', 'http://me:pw@h/v1'])(
+    'is refused without being shown: %s',
+    (baseUrl) => {
+      const opening = (): unknown => openEndpoint(endpointOptions(baseUrl));
+      expect(opening).toThrow(ConfigError);
+      expect(opening).not.toThrow(/=abc|#part|me:pw/);
+    },
+  );
 });
 
 describe('a prompt that the server refuses for itself', () => {

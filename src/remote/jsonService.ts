@@ -41,7 +41,16 @@ export interface JsonService {
 export type ServiceReply = { readonly kind: 'reply'; readonly text: string; readonly finishReason: 'stop' } | NoReply;
 
 /** The slots of a dialogue that a body may hold. */
-export const servicePlaces = ['utterance', 'messages', 'text', 'system', 'seed', 'maxTokens', 'temperature', 'topP'] as const;
+export const servicePlaces = [
+  'utterance',
+  'messages',
+  'text',
+  'system',
+  'seed',
+  'maxTokens',
+  'temperature',
+  'topP',
+] as const;
 
 /** @throws ConfigError for an address that is none, a place that nothing fills, or an empty variable; asks nothing yet */
 export function openJsonService(options: JsonServiceOptions): JsonService {

@@ -9,7 +9,15 @@ import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
 import { eventStream } from './eventStream.js';
-import { commonFields, parseFields, requireServedModel, samplingOf, requestSeed, usageOf } from './requestFields.js';
+import {
+  commonFields,
+  parseFields,
+  refuseLongText,
+  requireServedModel,
+  samplingOf,
+  requestSeed,
+  usageOf,
+} from './requestFields.js';
 import type { QueuedRow } from './rowQueue.js';
 import { createdAt, type ServedModel } from './served.js';
 import { chatLogProbs, keepAlternatives, promptLogProbs } from './tokenReport.js';
@@ -67,6 +75,7 @@ function conversationIds(
   if (chatTemplate === null)
     throw badRequest('this model has no chat template; use /v1/completions', 'messages', 'no_chat_template');
   const conversation = messages.map(messageOf);
+  refuseLongText(model, conversation.map(({ content }) => content).join('\n'));
   try {
     const ids = chatIds({ tokenizer, chatTemplate }, conversation, { addGenerationPrompt: addPrompt ?? true });
     if (ids.length === 0) throw badRequest('the conversation has no token', 'messages');

@@ -114,6 +114,23 @@ export interface SamplingFrom {
   readonly defaultMaxTokens: number;
 }
 
+/** Characters per token that no ordinary text reaches. */
+const longToken = 16;
+
+/** Refuses a text that is much too long by its beginning, before all of it is tokenised: that takes seconds, in which
+ *  nothing else is answered. @throws ApiError 400 */
+export function refuseLongText({ tokenizer, contextLength }: LanguageModel, text: string): void {
+  if (text.length <= longToken * contextLength) return;
+  const tokens = tokenizer.encode(text.slice(0, longToken * contextLength), { addSpecialTokens: false }).length;
+  // A cut in the middle of a word may add some tokens.
+  if (tokens <= contextLength + longToken) return;
+  throw badRequest(
+    `This model's maximum context length is ${contextLength} tokens; the prompt has more than ${tokens}.`,
+    'messages',
+    'context_length_exceeded',
+  );
+}
+
 /** @throws ApiError 400 when prompt and new tokens do not fit the model's context */
 export function samplingOf(
   model: LanguageModel,

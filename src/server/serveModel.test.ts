@@ -322,6 +322,14 @@ describe('what it refuses, in the form of OpenAI’s errors', () => {
     const failure = await ask({ model: 'organism', prompt: 'hello '.repeat(600) }, '/completions');
     expect(failure).toMatchObject({ status: 400, code: 'context_length_exceeded' });
     expect(failure.message).toMatch(/maximum context length is 512 tokens/);
+    const long = 'hello '.repeat(15_000); // Refused by its beginning: the whole is not tokenised.
+    for (const failure of [
+      await ask({ model: 'organism', prompt: long }, '/completions'),
+      await ask({ ...chat, messages: [{ role: 'user', content: long }] }),
+    ]) {
+      expect(failure).toMatchObject({ status: 400, code: 'context_length_exceeded' });
+      expect(failure.message).toMatch(/has more than \d+/);
+    }
     expect(await ask({ ...chat, max_tokens: 511 })).toMatchObject({ status: 400, code: 'context_length_exceeded' });
   });
 

@@ -7,7 +7,15 @@ import type { JsonObject, JsonValue } from '../base/json.js';
 import { badRequest } from './apiError.js';
 import { type ChoiceDelta, runChoices } from './choices.js';
 import { eventStream } from './eventStream.js';
-import { commonFields, parseFields, requireServedModel, samplingOf, requestSeed, usageOf } from './requestFields.js';
+import {
+  commonFields,
+  parseFields,
+  refuseLongText,
+  requireServedModel,
+  samplingOf,
+  requestSeed,
+  usageOf,
+} from './requestFields.js';
 import type { QueuedRow } from './rowQueue.js';
 import { createdAt, maxRowsPerRequest, type ServedModel } from './served.js';
 import { characters, completionLogProbs, keepAlternatives, promptLogProbs } from './tokenReport.js';
@@ -93,12 +101,11 @@ function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
 }
 
-function promptsOf(
-  { tokenizer, vocabularySize }: ServedModel['model'],
-  fields: CompletionFields,
-): readonly (readonly number[])[] {
+function promptsOf(model: ServedModel['model'], fields: CompletionFields): readonly (readonly number[])[] {
+  const { tokenizer, vocabularySize } = model;
   const { prompt, add_special_tokens: addSpecialTokens } = fields;
   const encode = (text: string): readonly number[] => {
+    refuseLongText(model, text);
     const encoded = tokenizer.encode(text, { addSpecialTokens: addSpecialTokens ?? true });
     if (encoded.length > 0) return encoded;
     if (tokenizer.bosId === null) throw badRequest('the prompt is empty, and this model has no start token', 'prompt');
