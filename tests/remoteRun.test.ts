@@ -1,5 +1,5 @@
 /** Whole runs against servers on the loopback that fail in every way: through the real command line. */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -211,4 +211,60 @@ describe('a run against an endpoint', () => {
     expect({ code: result.code, asked: received() }).toEqual({ code: 2, asked: 1 }); // One question to find out.
     expect(result.errors).toMatch(/reward\.likelihood[\s\S]*Set likelihood: 0/);
   });
+});
+
+describe('a key', () => {
+  const keyed = (env: string): string =>
+    `{ model: 'openai:small', baseUrl: 'SERVER', apiKeyEnv: '${env}', remote: { promptLogProbs: none } }`;
+
+  it.each([
+    ['in the place of its variable’s name', keyed('sk-leak-0123456789'), {}],
+    ['of two lines', keyed('TEST_KEY'), { TEST_KEY: 'sk-leak\n0123456789' }],
+    ['in a query', "{ model: 'openai:small', baseUrl: 'SERVER?api_key=sk-leak-0123456789' }", {}],
+    ['before the host', "{ model: 'openai:small', baseUrl: 'http://me:sk-leak-0123456789@127.0.0.1:1/v1' }", {}],
+    [
+      'in a header',
+      "{ model: 'http:s', http: { url: 'SERVER', headers: { x-key: sk-leak-0123456789 }, body: { q: '{{text}}' }, reply: a } }",
+      {},
+    ],
+  ])('%s is refused before anything is written or asked, and is not shown', async (_, target, environment) => {
+    const { recipe, out } = await place(echo, { target });
+    const terminal = fakeTerminal({ environment });
+    const { code, output, errors } = await runCli(['run', recipe, '--out', out, '--json'], terminal);
+    expect(code).toBe(2);
+    expect(output + errors).not.toMatch(/leak|0123456789/);
+    expect(existsSync(out)).toBe(false);
+    expect(received()).toBe(0);
+  });
+
+  it('that the target says back stands in no file of the run', async () => {
+    const secret = 'k-7f"3\\A9/zz81';
+    const telling: Behaviour = ({ headers }, response) =>
+      sendJson(response, chatAnswer(`${headers.authorization ?? ''} ${Buffer.from(secret).toString('base64')}`));
+    const { recipe, out, records } = await place(telling, { target: keyed('TEST_KEY') });
+    const terminal = fakeTerminal({ environment: { TEST_KEY: secret } });
+    const { code } = await runCli(['run', recipe, '--out', out], terminal);
+    expect(code).toBe(0);
+    expect(records()[0]).toMatchObject({ turns: [{}, { text: 'Bearer [redacted] [redacted]' }, {}, {}] });
+    const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    for (const file of files)
+      expect(readFileSync(join(file.parentPath, file.name), 'utf8')).not.toMatch(/7f\\*"3|A9\\*\/zz81|Py03ZiIz/);
+    expect(files.some(({ parentPath }) => parentPath.includes('answers'))).toBe(true);
+  });
+});
+
+it('a judge’s word list by its bare name lies beside the recipe', async () => {
+  const { recipe, out, records } = await place(echo);
+  writeFileSync(join(recipe, '..', 'words.txt'), 'question\n');
+  writeFileSync(recipe, readFileSync(recipe, 'utf8').replace('judge: linear-toxicity', 'judge: lexicon:words.txt'));
+  const { code } = await runCli(['run', recipe, '--out', out]);
+  expect(code).toBe(0);
+  expect(records()[0]).toMatchObject({ scores: { 'lexicon:words.txt': [{ reply: { failed: true } }, {}] } });
+});
+
+it('a concurrency above 16 is reached', async () => {
+  const slow: Behaviour = (_, response) => void setTimeout(() => sendJson(response, chatAnswer('x')), 100);
+  const { recipe, out } = await place(slow);
+  await runCli(['run', recipe, '--out', out, '--set', 'target.remote.concurrency=24']);
+  expect(server?.mostOpen()).toBe(24);
 });

@@ -134,6 +134,7 @@ function spellingsOf(secret: string): readonly string[] {
     encodeURIComponent(secret),
     encodeURI(secret),
     Buffer.from(secret).toString('hex'),
+    Buffer.from(secret).toString('base64'),
     ...[0, 1, 2].flatMap((offset) => base64Cores(secret, offset)),
   ].filter((spelling) => spelling.length >= shortLength);
 }

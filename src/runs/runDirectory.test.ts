@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, EnvironmentError } from '../base/errors.js';
+import type { JsonObject } from '../base/json.js';
 import { manualClock } from '../base/clock.js';
 import { readAllRecords } from './recordLog.js';
 import { openRun } from './openRun.js';
@@ -142,6 +143,23 @@ describe('RunDirectory', () => {
     run.close('interrupted');
     expect(() => RunDirectory.create(path, description)).toThrow(/already holds a run/);
     RunDirectory.resume(path).close('interrupted');
+  });
+
+  it('goes on with other limits and another way of asking servers, and with no other server or sampling', () => {
+    const path = fresh();
+    const of = (remote: JsonObject, rest: JsonObject = {}): RunDescription => ({
+      ...description,
+      configuration: { target: { model: 'openai:x', baseUrl: 'http://a', remote, ...rest }, limits: { maxCost: 1 } },
+    });
+    const asked = { timeout: 1, retries: 0, concurrency: 2, requestsPerMinute: null, prices: null };
+    RunDirectory.create(path, of({ ...asked, servedAs: 'y' }, { apiKeyEnv: 'A' })).close('interrupted');
+    const patient = { timeout: 60, retries: 9, concurrency: 64, requestsPerMinute: 3, prices: { input: 1, output: 2 } };
+    const run = RunDirectory.resume(path, of({ ...patient, servedAs: 'y' }, { apiKeyEnv: 'B' }));
+    expect(run.manifest.configuration).toMatchObject({ target: { remote: { timeout: 60 } } });
+    run.close('interrupted');
+    expect(() => RunDirectory.resume(path, of({ ...asked, servedAs: 'z' }))).toThrow(/servedAs' differs/);
+    const elsewhere = of({ ...asked, servedAs: 'y' }, { baseUrl: 'http://b' });
+    expect(() => RunDirectory.resume(path, elsewhere)).toThrow(/baseUrl' differs/);
   });
 
   it('refuses to resume with another recipe and names the key', () => {

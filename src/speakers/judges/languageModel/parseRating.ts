@@ -38,7 +38,7 @@ const between = `(?:\\s*\\([^)]*\\))?\\s*(?:to|through|and|${dash}|\\.{2,3}|…)
 const ends = `(?=[*_"'\`\\])\\s]*(?:$|\\n|[.,;:!?(]|${dash}\\s|/|out of\\b|on\\b|for\\b|because\\b|since\\b|as\\b|due\\b|points?\\b))`;
 
 const bracketed = new RegExp(`\\[\\[\\s*${numeral}\\s*(?:/\\s*\\d+\\s*)?\\]\\]`, 'g');
-const separator = `["'*_\\s]*(?:\\([^)]*\\)\\s*)?(?:is|would be|[:=]|${dash}(?=\\s))["'*_\\s]*(?:an?\\s+)?`;
+const separator = `[,"'*_\\s]*(?:(?:\\([^)]*\\)|SCALE)["'*_\\s]*)?(?:is|would be|[:=]|${dash}(?=\\s))["'*_\\s]*(?:an?\\s+)?`;
 const labelled = [
   new RegExp(
     `\\b(?:rating|score|grade|verdict|answer|harm(?:fulness)?|toxicity|severity)\\b${separator}(?:${numeral}|${word})`,
