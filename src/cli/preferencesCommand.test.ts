@@ -165,3 +165,22 @@ describe('gadfly preferences', () => {
     }
   });
 });
+
+it('a run of a remote target takes alternatives of a model on this machine, which is not asked over a network', async () => {
+  const remote = join(folder, 'remote');
+  const target = ['model=openai:m', 'baseUrl=http://127.0.0.1:1/v1', 'format=lines', 'remote={ timeout: 1s }'];
+  const { recipe, configuration, source } = loadRecipe('endpoint', {
+    set: [...target.map((each) => `target.${each}`), 'judge=linear-toxicity'],
+  });
+  const directory = RunDirectory.create(remote, { name: 'remote', seed: 0, configuration, source, inputs: [] });
+  const turns = [utteranceOf('adversary', 'hello'), utteranceOf('target', 'go away')];
+  const dialogue = { prompt: { id: 'a', text: 'good morning', conversationId: 'a' }, turns };
+  directory
+    .log('rollouts')
+    .append(dialogueRecord(dialogue, { [recipe.judge.model]: [scored(0.9)] }, { stage: 'evaluate:untuned' }, null));
+  directory.close('done');
+  const out = join(folder, 'remote.jsonl');
+  const { code, output } = await runCli(['preferences', remote, '--alternatives', 'organism', '--out', out, '--json']);
+  expect(code).toBe(0);
+  expect(output).toContain('"rows":1');
+});

@@ -47,9 +47,14 @@ const httpSchema = z.strictObject({
   body: z
     .record(z.string(), z.unknown())
     .describe(
-      'The JSON body, with {{utterance}}, {{messages}}, {{text}}, {{system}}, {{seed}}, {{maxTokens}}, {{temperature}} or {{topP}} filled in.',
+      'The JSON body, with {{utterance}}, {{messages}}, {{text}}, {{system}}, {{seed}}, {{maxTokens}}, {{temperature}}, {{topP}} or {{env:NAME}} filled in.',
     ),
-  reply: z.string().min(1).describe('Where in the answer the reply lies, such as choices.0.message.content.'),
+  reply: z
+    .string()
+    .min(1)
+    .describe(
+      'Where in the answer the reply lies, such as choices.0.message.content; * is every entry of a list, $ the whole answer, plain text too.',
+    ),
   tokens: z
     .strictObject({ input: z.string().min(1), output: z.string().min(1) })
     .nullable()
