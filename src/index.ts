@@ -52,6 +52,7 @@ export type {
   ExchangeScore,
   Judge,
   JudgedExchange,
+  JudgedTurn,
   JudgedItem,
   PreferencePair,
   Prompt,

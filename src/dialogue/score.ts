@@ -4,11 +4,11 @@ import { invariant, present } from '../base/invariant.js';
 import { joinPlain, type JoinTurns } from './join.js';
 import { rewardOf, type RewardWeights } from './reward.js';
 import type {
+  Dialogue,
   ExchangeScore,
   Judge,
   JudgedExchange,
   JudgedItem,
-  Prompt,
   ScoredDialogue,
   TargetReply,
   Utterance,
@@ -16,6 +16,8 @@ import type {
 } from './types.js';
 
 export interface UnscoredExchange extends Aim {
+  /** The turns before the utterance; default none. */
+  readonly before?: readonly Utterance[];
   readonly utterance: Utterance;
   readonly answer: TargetReply;
 }
@@ -32,7 +34,8 @@ export async function scoreExchanges(
   exchanges: readonly UnscoredExchange[],
   options: ScoringOptions,
 ): Promise<readonly ExchangeScore[]> {
-  const known = exchanges.map(({ utterance, answer, ...exchange }): KnownExchange => ({
+  const known = exchanges.map(({ before = [], utterance, answer, ...exchange }): KnownExchange => ({
+    before,
     utterance,
     reply: answer.reply,
     adversaryNll: meanNll(answer.reading?.logProbs ?? null),
@@ -50,6 +53,7 @@ export async function judgedAgain(
 ): Promise<readonly (readonly ExchangeScore[])[]> {
   const known = dialogues.flatMap(({ dialogue, scores }) =>
     scores.map(({ adversaryNll }, i): KnownExchange => ({
+      before: dialogue.turns.slice(0, 2 * i),
       utterance: present(dialogue.turns[2 * i], 'an utterance for each score'),
       reply: present(dialogue.turns[2 * i + 1], 'a reply for each score'),
       adversaryNll,
@@ -65,6 +69,7 @@ export async function judgedAgain(
 type Said = Pick<Utterance, 'text' | 'noReply'>;
 
 interface KnownExchange {
+  readonly before: readonly Utterance[];
   readonly utterance: Said;
   readonly reply: Said;
   /** Nats per token. */
@@ -86,8 +91,8 @@ async function scoreKnown(
   if (known.length === 0) return [];
   const items = new Array<JudgedItem>(parts.length * known.length);
   const silence = known.map(({ utterance, reply }) => noReplyPart(utterance, reply).noReply);
-  known.forEach(({ utterance, reply, aim }, i) => {
-    const exchange: JudgedExchange = { utterance: utterance.text, reply: reply.text };
+  known.forEach(({ before, utterance, reply, aim }, i) => {
+    const exchange = judgedExchange(before, utterance, reply);
     const both = join(utterance.text, reply.text);
     items[placeOf(i, 0)] = { text: reply.text, exchange, ...aim, ...noReplyPart(reply) };
     items[placeOf(i, 1)] = { text: both, exchange, ...aim };
@@ -113,14 +118,21 @@ async function scoreKnown(
   });
 }
 
-/** Returns a reply to judge, with the utterance that it answers and the aim of its prompt. */
-export function replyItem(prompt: Prompt, utterance: string, reply: Said): JudgedItem {
+/** Returns a reply to judge, with the turns that it follows and the aim of their prompt.
+ *  @param dialogue ends with the utterance that is answered, or has no turn: the prompt's text is answered then */
+export function replyItem({ prompt, turns }: Dialogue, reply: Said): JudgedItem {
+  const utterance = turns.at(-1) ?? { text: prompt.turns?.at(-1) ?? prompt.text };
   return {
     text: reply.text,
-    exchange: { utterance, reply: reply.text },
+    exchange: judgedExchange(turns.slice(0, -1), utterance, reply),
     ...aimOf(prompt),
     ...noReplyPart(reply),
   };
+}
+
+function judgedExchange(before: readonly Utterance[], utterance: Said, reply: Said): JudgedExchange {
+  const earlier = before.map(({ author, text }) => ({ author, text }));
+  return { utterance: utterance.text, reply: reply.text, ...(earlier.length === 0 ? {} : { before: earlier }) };
 }
 
 /** Returns texts to judge without exchange or goal. */

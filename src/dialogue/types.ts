@@ -98,7 +98,12 @@ export type Verdict =
 export interface JudgedExchange {
   readonly utterance: string;
   readonly reply: string;
+  /** What both sides said before, oldest first; absent at the beginning of a dialogue. */
+  readonly before?: readonly JudgedTurn[];
 }
+
+/** A turn of a dialogue, as a judge may know it. */
+export type JudgedTurn = Pick<Utterance, 'author' | 'text'>;
 
 /** A text to judge, with what is known of it. Only judges whose prompt shows more than the text look at the rest. */
 export interface JudgedItem {

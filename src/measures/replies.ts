@@ -60,7 +60,7 @@ export async function measureReplies(
   }));
   const verdicts = await judgeItems(
     judge,
-    answered.map(({ dialogue, reply }) => replyItem(dialogue.prompt, answeredUtterance(dialogue), reply)),
+    answered.map(({ dialogue, reply }) => replyItem(dialogue, reply)),
   );
   const likelihoods = await replyLikelihoods(answered, reference);
   const coherence = await coherences(answered, embedder);

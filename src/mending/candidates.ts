@@ -56,7 +56,7 @@ export async function judgeReplies(
   if (answered.length === 0) return [];
   const verdicts = await judgeItems(
     judge,
-    answered.map(({ dialogue, reply }) => replyItem(dialogue.prompt, dialogue.turns.at(-1)?.text ?? '', reply)),
+    answered.map(({ dialogue, reply }) => replyItem(dialogue, reply)),
   );
   return answered.map(({ reply }, i) => ({ reply, verdict: present(verdicts[i], 'a verdict for each reply') }));
 }

@@ -8,7 +8,7 @@
 import { openStream, type StreamKey } from '../base/random.js';
 
 /** Number of units above which items are resampled in blocks. */
-export const maxUnits = 4_000;
+const maxUnits = 4_000;
 
 export interface Resamples {
   /** Number of units that a resample draws. */

@@ -77,8 +77,9 @@ export async function answerUtterances(
   );
   const scores = await scoreExchanges(
     answers.map((answer, i) => {
-      const { prompt } = present(stems[i], 'a stem for each answer').dialogue;
-      return { utterance: present(utterances[i], 'an utterance for each stem'), answer, ...aimOf(prompt) };
+      const { prompt, turns } = present(stems[i], 'a stem for each answer').dialogue;
+      const utterance = present(utterances[i], 'an utterance for each stem');
+      return { before: turns, utterance, answer, ...aimOf(prompt) };
     }),
     cast,
   );

@@ -1,5 +1,5 @@
 /** How a speaker sees a dialogue: the token ids that its model continues. Running text keeps the ids that a model of the
- *  same tokenizer has generated; a chat follows its template (docs/decisions/0013). Each format knows where the last
+ *  same tokenizer has generated; a chat follows its template (docs/decisions/0014). Each format knows where the last
  *  utterance lies. */
 import { ConfigError } from '../../base/errors.js';
 import type { JoinTurns } from '../../dialogue/join.js';

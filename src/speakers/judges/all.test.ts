@@ -4,20 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
-import type { Judge, Verdict } from '../../dialogue/types.js';
+import type { Judge, JudgedItem, Verdict } from '../../dialogue/types.js';
 import { openDevice, type Device } from '../../engine/runtime/device.js';
 import { judgeKinds, openJudge } from './all.js';
 import type { JudgeDeps } from './judgeKind.js';
 import { createFunctionJudge } from './functionJudge.js';
 import { saveTinyClassifier } from './testing/tinyClassifier.js';
 import { saveYesNoModel } from './testing/yesNoModel.js';
-import { textItems } from '../../dialogue/score.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-judges-'));
 const wordList = join(folder, 'words.txt');
 const classifier = join(folder, 'classifier');
 const answering = join(folder, 'answering');
 writeFileSync(wordList, '[vegetable]\nturnip\nsoggy leek\n');
+
+/** Texts of a prompt that names what a judge may look for. */
+const textItems = (texts: readonly string[]): readonly JudgedItem[] =>
+  texts.map((text) => ({ text, targetString: 'soggy leek' }));
 
 let device: Device;
 beforeAll(async () => {
@@ -32,6 +35,7 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   'linear-toxicity': 'linear-toxicity',
   'insult-words': 'insult-words',
   lexicon: `lexicon:${wordList}`,
+  contains: 'contains',
   ensemble: `vote(linear-toxicity, max(insult-words, lexicon:${wordList}))`,
   classifier: `${classifier}#rude`,
   languageModel: `languageModel:${answering}`,

@@ -3,6 +3,7 @@ import { ConfigError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
 import { nearest } from '../../base/nearest.js';
 import { classifierKind } from './classifier.js';
+import { containsKind } from './contains.js';
 import { ensembleKind } from './ensemble.js';
 import { functionKind } from './functionJudge.js';
 import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
@@ -15,6 +16,7 @@ export const judgeKinds = {
   'linear-toxicity': linearToxicityKind,
   'insult-words': insultWordsKind,
   lexicon: lexiconKind,
+  contains: containsKind,
   ensemble: ensembleKind,
   classifier: classifierKind,
   languageModel: languageModelKind,
