@@ -98,7 +98,7 @@ export type Verdict =
 export interface JudgedExchange {
   readonly utterance: string;
   readonly reply: string;
-  /** What both sides said before, oldest first; absent at the beginning of a dialogue. */
+  /** The turns of both sides before the utterance, oldest first; absent at the beginning of a dialogue. */
   readonly before?: readonly JudgedTurn[];
 }
 
