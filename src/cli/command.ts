@@ -64,6 +64,12 @@ export interface CommandDefinition {
   readonly run: (argument: string | undefined, flags: FlagValues, context: CommandContext) => Promise<CommandResult>;
 }
 
+/** For commands that open a model, which may be an adapter. */
+export const baseFlag = {
+  flags: '--base <model>',
+  summary: 'the model that an adapter goes on, where it is not the one that it names',
+} as const;
+
 export function textFlag(flags: FlagValues, name: string): string | undefined {
   const value = flags[name];
   return typeof value === 'string' ? value : undefined;

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { ConfigError } from '../base/errors.js';
 import type { Checkpoint } from '../engine/models/checkpoints/checkpoint.js';
+import type { ResolveBase } from '../engine/models/adapters/adapterCheckpoint.js';
 import { openCheckpoint } from '../engine/models/checkpoints/openCheckpoint.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { openLanguageModel } from '../engine/models/languageModel.js';
@@ -34,15 +35,26 @@ export async function localModelPath(modelId: string, context: CommandContext, t
   });
 }
 
-/** Opens the checkpoint of a model by its id; the base of an adapter is found as other models are. */
-export async function openLocalCheckpoint(modelId: string, context: CommandContext, task: string): Promise<Checkpoint> {
-  const find = (model: string): Promise<string> => localModelPath(model, context, task);
-  return openCheckpoint(await find(modelId), find);
+/** Finds the base of an adapter: the model of `--base`, else the one that the adapter names. */
+function baseFinder(context: CommandContext, task: string, base: string | undefined): ResolveBase {
+  return (named) => localModelPath(base ?? named, context, task);
 }
 
-/** Opens a model, hands it over, and closes the device whatever happens. */
-export async function withModel<T>(
+/** Opens the checkpoint of a model by its id; the base of an adapter is found as other models are.
+ *  @param base the model that an adapter goes on, in place of the one that it names */
+export async function openLocalCheckpoint(
   modelId: string,
+  context: CommandContext,
+  task: string,
+  base?: string,
+): Promise<Checkpoint> {
+  return openCheckpoint(await localModelPath(modelId, context, task), baseFinder(context, task, base));
+}
+
+/** Opens a model, hands it over, and closes the device whatever happens.
+ *  @param base the model that an adapter goes on, in place of the one that it names */
+export async function withModel<T>(
+  { modelId, base }: ModelChoice,
   context: CommandContext,
   task: string,
   use: (model: LanguageModel) => Promise<T>,
@@ -50,10 +62,14 @@ export async function withModel<T>(
   const path = await localModelPath(modelId, context, task);
   const device = await openCommandDevice(context);
   try {
-    return await use(
-      await openLanguageModel(device, path, { resolveBase: (base) => localModelPath(base, context, task) }),
-    );
+    return await use(await openLanguageModel(device, path, { resolveBase: baseFinder(context, task, base) }));
   } finally {
     await device.close();
   }
+}
+
+/** A model as a command line names it. */
+export interface ModelChoice {
+  readonly modelId: string;
+  readonly base: string | undefined;
 }

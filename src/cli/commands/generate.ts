@@ -3,7 +3,7 @@ import { ConfigError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { chatIds } from '../../engine/text/chatTemplate.js';
-import { numberFlag, textFlag } from '../command.js';
+import { baseFlag, numberFlag, textFlag } from '../command.js';
 import type { CommandDefinition, FlagValues } from '../command.js';
 import { showText } from '../showText.js';
 import { readTexts } from '../textFiles.js';
@@ -13,6 +13,7 @@ export const generateCommand: CommandDefinition = {
   summary: 'continue prompts with a local model',
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
+    baseFlag,
     { flags: '--prompt <text>', summary: 'a prompt' },
     { flags: '--prompts <file>', summary: 'a file of prompts, one per line' },
     { flags: '--n <n>', summary: 'continuations per prompt', parse: 'count', default: 1 },
@@ -42,7 +43,7 @@ export const generateCommand: CommandDefinition = {
     const sampling = samplingOf(flags);
     const { withModel } = await import('../openModel.js');
     const { generate } = await import('../../engine/models/generate.js');
-    return withModel(modelId, context, 'generate', async (model) => {
+    return withModel({ modelId, base: textFlag(flags, 'base') }, context, 'generate', async (model) => {
       const chat = flags['chat'] === true;
       const whereOf = (i: number): string => (prompts.length === 1 ? 'the prompt' : `prompt ${i + 1}`);
       const contexts = prompts.map((prompt, i) => promptIds(model, prompt, { chat, where: whereOf(i), newTokens: 1 }));

@@ -6,7 +6,7 @@ import { assetPath } from '../../base/packageRoot.js';
 import type { Checkpoint } from '../../engine/models/checkpoints/checkpoint.js';
 import { listFolder } from '../../base/files.js';
 import type { JsonObject } from '../../base/json.js';
-import { textFlag } from '../command.js';
+import { baseFlag, textFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 import { cacheFolder } from '../modelCache.js';
 import { formatTable } from '../../render/terminal/table.js';
@@ -50,18 +50,23 @@ export const modelsPullCommand: CommandDefinition = {
 
 export const modelsInspectCommand: CommandDefinition = {
   name: 'models inspect',
-  summary: 'architecture, sizes, element types, tokenizer',
+  summary: 'architecture, sizes, element types, tokenizer, and what opening it would refuse',
   argument: modelArgument,
-  flags: [],
+  flags: [baseFlag],
   examples: ['gadfly models inspect organism', 'gadfly models inspect ./model.gguf --json'],
-  run: async (argument = '', _flags, context) => {
+  run: async (argument = '', flags, context) => {
     const { openLocalCheckpoint } = await import('../openModel.js');
-    const checkpoint = await openLocalCheckpoint(argument, context, 'models inspect');
+    const checkpoint = await openLocalCheckpoint(argument, context, 'models inspect', textFlag(flags, 'base'));
     try {
-      const facts = describe(argument, checkpoint.source, checkpoint);
+      const { refusalOf } = await import('../../engine/models/refusal.js');
+      const facts = { ...describe(argument, checkpoint.source, checkpoint), refused: await refusalOf(checkpoint) };
       const rows = Object.entries(facts).map(([key, value]) => [
         key,
-        key === 'dtypes' ? describeDtypes(checkpoint) : typeof value === 'string' ? value : JSON.stringify(value),
+        key === 'dtypes'
+          ? describeDtypes(checkpoint)
+          : typeof value === 'string'
+            ? value.replaceAll(/\n\s*/g, '; ')
+            : JSON.stringify(value),
       ]);
       return { json: facts, text: formatTable(['', ''], rows).split('\n').slice(2).join('\n') };
     } finally {
@@ -76,6 +81,7 @@ export const modelsConvertCommand: CommandDefinition = {
   argument: modelArgument,
   flags: [
     { flags: '--to <dir>', summary: 'a new folder' },
+    baseFlag,
     { flags: '--dtype <type>', summary: 'element type of the weights (default: f32)', choices: ['f32', 'f16', 'bf16'] },
   ],
   examples: [
@@ -93,7 +99,7 @@ export const modelsConvertCommand: CommandDefinition = {
       });
     const { openLocalCheckpoint } = await import('../openModel.js');
     const { convertModel } = await import('../convertModel.js');
-    const checkpoint = await openLocalCheckpoint(argument, context, 'models convert');
+    const checkpoint = await openLocalCheckpoint(argument, context, 'models convert', textFlag(flags, 'base'));
     const dtype = (textFlag(flags, 'dtype') ?? 'f32') as 'f32' | 'f16' | 'bf16';
     const { tensors } = await convertModel(checkpoint, to, dtype, context.progress);
     return {

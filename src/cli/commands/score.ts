@@ -2,7 +2,7 @@
  *  1). */
 import { ConfigError } from '../../base/errors.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
-import { textFlag } from '../command.js';
+import { baseFlag, textFlag } from '../command.js';
 import type { CommandDefinition, FlagValues } from '../command.js';
 import { showText } from '../showText.js';
 import { formatTable } from '../../render/terminal/table.js';
@@ -23,6 +23,7 @@ export const scoreCommand: CommandDefinition = {
   summary: 'log-probability of a completion, token by token',
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
+    baseFlag,
     { flags: '--prompt <text>', summary: 'what comes before' },
     {
       flags: '--completion <text>',
@@ -46,7 +47,7 @@ export const scoreCommand: CommandDefinition = {
     const pairs = await pairsOf(flags);
     const { withModel } = await import('../openModel.js');
     const { scoreCompletions } = await import('../../engine/models/scoreCompletions.js');
-    return withModel(modelId, context, 'score', async (model) => {
+    return withModel({ modelId, base: textFlag(flags, 'base') }, context, 'score', async (model) => {
       const prepared = pairs.map((pair, i) =>
         prepare(model, pair, flags['chat'] === true, pairs.length === 1 ? 'the pair' : `pair ${i + 1}`),
       );

@@ -1,6 +1,6 @@
 /** `gadfly serve`: a local model behind an OpenAI-compatible endpoint on this machine, until Ctrl-C. */
 import { ConfigError } from '../../base/errors.js';
-import { numberFlag, textFlag } from '../command.js';
+import { baseFlag, numberFlag, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, FlagValues } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
 import { modelFlag } from './generate.js';
@@ -13,6 +13,7 @@ export const serveCommand: CommandDefinition = {
   summary: 'serve a local model at an OpenAI-compatible endpoint of this machine',
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
+    baseFlag,
     {
       flags: '--port <n>',
       summary: 'port on 127.0.0.1; 0 is a free one',
@@ -45,7 +46,7 @@ export const serveCommand: CommandDefinition = {
     const token = tokenOf(flags, context);
     const { withModel } = await import('../openModel.js');
     const { serveModel } = await import('../../server/serveModel.js');
-    return withModel(modelId, context, 'serve', async (model) => {
+    return withModel({ modelId, base: textFlag(flags, 'base') }, context, 'serve', async (model) => {
       const name = textFlag(flags, 'name') ?? modelId;
       const stopped = new Promise<void>((resolve) => {
         context.terminal.onInterrupt(resolve);

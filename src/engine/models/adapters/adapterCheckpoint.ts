@@ -10,7 +10,9 @@ import { readChatTemplate, readTokenizerFiles } from '../checkpoints/huggingFace
 import { resolveModel } from '../checkpoints/resolveModel.js';
 import type { LinearSizes } from '../family.js';
 import { highName, linearMaps, lowName, mergedWeight, planOn } from './lora.js';
-import { openPeft, type PeftFile, peftMaps, readPeftConfig, peftTensor } from './peftFolder.js';
+import { isRecord } from '../checkpoints/jsonFile.js';
+import { textBodyOf } from '../textBodyOf.js';
+import { openPeft, type PeftFile, peftMaps, wholeTensors, readPeftConfig, peftTensor } from './peftFolder.js';
 
 /** Returns the folder of a base model by its id. */
 export type ResolveBase = (modelId: string) => Promise<string>;
@@ -30,18 +32,19 @@ export async function openAdapterCheckpoint(
   openBase: (path: string) => Promise<Checkpoint>,
   resolveBase: ResolveBase = resolveByEnvironment,
 ): Promise<Checkpoint> {
-  const base = await openBase(await resolveBase(await baseModelId(folder)));
+  const base = await openBase(await findBase(folder, resolveBase));
   let file: PeftFile | null = null;
   try {
     file = await openPeft(folder);
     const opened = file;
     const tensors = mergedTensors(base, opened);
+    const config = configWith(base, opened);
     const tokenizerFiles = (await readTokenizerFiles(folder)) ?? base.tokenizerFiles;
     const chatTemplate = (await readChatTemplate(folder, tokenizerFiles?.tokenizerConfig)) ?? base.chatTemplate;
     const { rank, alpha, rsLora, targetModules } = opened.config;
     return {
       source: folder,
-      config: base.config,
+      config,
       tensors,
       tokenizerFiles,
       chatTemplate,
@@ -55,6 +58,23 @@ export async function openAdapterCheckpoint(
     await file?.close();
     await base.close();
     throw error;
+  }
+}
+
+/** @throws ConfigError naming adapter_config.json when its base is not to be had */
+async function findBase(folder: string, resolveBase: ResolveBase): Promise<string> {
+  const modelId = await baseModelId(folder);
+  try {
+    return await resolveBase(modelId);
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    throw new ConfigError('the base of the adapter is not there', {
+      where: `${join(folder, 'adapter_config.json')}: base_model_name_or_path`,
+      expected: 'a model on this machine, or hf:org/name',
+      got: modelId,
+      remedy: 'Say where it is with --base MODEL, or write the right path or name into adapter_config.json.',
+      cause,
+    });
   }
 }
 
@@ -72,8 +92,23 @@ async function baseModelId(folder: string): Promise<string> {
   return /^[\w-][\w.-]*\/[\w.-]+$/.test(base) ? `hf:${base}` : base;
 }
 
+/** A classifier's adapter brings a head of its own, whose labels the base may not name. */
+function configWith({ config, source }: Checkpoint, { config: peft, tensors }: PeftFile): Checkpoint['config'] {
+  if (peft.taskType !== 'SEQ_CLS') return config;
+  const { className, parameters } = textBodyOf(config, 'body', source).classifier;
+  const output = parameters(1).find(({ name, shape }) => shape[0] === 1 && name.endsWith('.weight'));
+  const rows = output === undefined ? undefined : tensors.get(output.name)?.shape[0];
+  const named = isRecord(config['id2label']) ? Object.keys(config['id2label']).length : null;
+  if (rows === undefined || rows === named) return { ...config, architectures: [className] };
+  const { id2label: _names, label2id: _indices, ...rest } = config;
+  return { ...rest, architectures: [className], num_labels: rows };
+}
+
 function mergedTensors(base: Checkpoint, file: PeftFile): ReadonlyMap<string, CheckpointTensor> {
-  const body = architectureOf(base.config, 'language', base.source);
+  const isClassifier = file.config.taskType === 'SEQ_CLS';
+  const body = isClassifier
+    ? textBodyOf(base.config, 'body', base.source)
+    : architectureOf(base.config, 'language', base.source);
   const known = linearMaps(body);
   const { maps, scale } = planOn(peftMaps(file, known), known, file.config);
   const tensors = new Map(base.tensors);
@@ -89,6 +124,7 @@ function mergedTensors(base: Checkpoint, file: PeftFile): ReadonlyMap<string, Ch
     const weight = present(tensors.get(name), 'it was found');
     tensors.set(name, { ...weight, read: () => readTensor(weight, file, { map, scale, sizes }) });
   }
+  for (const [name, tensor] of wholeTensors(file)) tensors.set(name, tensor);
   return tensors;
 }
 

@@ -9,6 +9,8 @@ export interface PeftConfig extends LoraConfig {
   readonly base: string | null;
   /** CAUSAL_LM, SEQ_CLS, … */
   readonly taskType: string | null;
+  /** Modules of the base that the file has whole: a classifier's head. */
+  readonly wholeModules: readonly string[];
 }
 
 /** Settings that change nothing of what an adapter computes once its weights are there. */
@@ -41,6 +43,9 @@ const withoutEffect = new Set([
   'ensure_weight_tying',
 ]);
 
+/** Modules that PEFT saves beside an adapter of a sequence classifier, whether the model has them or not. */
+const classifierHeads: readonly string[] = ['classifier', 'score', 'pre_classifier'];
+
 /** Ways of PEFT to start an adapter that leave the base as it is. */
 const plainStarts: readonly unknown[] = [true, false, 'gaussian', 'orthogonal', 'eva', undefined, null];
 
@@ -65,8 +70,13 @@ export function parsePeftConfig(value: unknown, where: string): PeftConfig {
       convertPissa,
     );
   }
-  for (const [name, setting] of Object.entries(value))
+  const wholeModules = value['modules_to_save'] ?? [];
+  const isHead = (module: unknown): boolean => typeof module === 'string' && classifierHeads.includes(module);
+  const hasHead = value['task_type'] === 'SEQ_CLS' && Array.isArray(wholeModules) && wholeModules.every(isHead);
+  for (const [name, setting] of Object.entries(value)) {
+    if (name === 'modules_to_save' && hasHead) continue;
     if (!withoutEffect.has(name) && isSet(setting)) refuse(where, name, setting, 'not set');
+  }
   if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1)
     throw new FormatError('the rank is missing', {
       where,
@@ -82,6 +92,7 @@ export function parsePeftConfig(value: unknown, where: string): PeftConfig {
     targetModules: isTexts(targets) ? targets : typeof targets === 'string' ? targets : 'all-linear',
     base: textOf(value['base_model_name_or_path']),
     taskType: textOf(value['task_type']),
+    wholeModules: isTexts(wholeModules) ? wholeModules : [],
   };
 }
 

@@ -66,12 +66,21 @@ export async function openPeftTensors(folder: string): Promise<Pick<PeftFile, 't
   };
 }
 
+/** The tensors of a classifier's head. */
+export function wholeTensors({ config: { wholeModules }, tensors }: PeftFile): ReadonlyMap<string, CheckpointTensor> {
+  return new Map([...tensors].filter(([name]) => wholeModules.some((module) => name.startsWith(`${module}.`))));
+}
+
 /** The linear maps that the file has an A and a B for.
- *  @throws FormatError when a tensor is none of the model's adapters, or of another shape */
-export function peftMaps(
-  { folder, config: { rank }, tensors }: PeftFile,
-  known: ReadonlyMap<string, LinearSizes>,
-): readonly string[] {
+ *  @throws ConfigError naming a map or a tensor of a kind that is not supported, FormatError when a tensor is none of
+ *    the model's adapters, or of another shape */
+export function peftMaps(file: PeftFile, known: ReadonlyMap<string, LinearSizes>): readonly string[] {
+  const {
+    folder,
+    config: { rank },
+    tensors,
+  } = file;
+  const whole = wholeTensors(file);
   const maps = [...known].filter(([name]) => tensors.has(lowName(name)) || tensors.has(highName(name)));
   const expected = new Map(
     maps.flatMap(
@@ -90,8 +99,12 @@ export function peftMaps(
       remedy: 'Check base_model_name_or_path.',
     });
   };
-  for (const name of tensors.keys())
-    if (!expected.has(name)) fail(name, 'lora_A and lora_B of linear maps of the base', 'a tensor of something else');
+  for (const [name, { shape }] of tensors) {
+    if (expected.has(name) || whole.has(name)) continue;
+    const kind = unsupportedKind(name);
+    if (kind !== null) throw unsupported(`${folder}: ${name}`, kind, shape);
+    fail(name, 'lora_A and lora_B of linear maps of the base', 'a tensor of something else');
+  }
   for (const [name, shape] of expected) {
     const got = tensors.get(name);
     if (got?.shape.join() !== shape.join())
@@ -99,6 +112,27 @@ export function peftMaps(
   }
   if (maps.length === 0) fail(weightsName, 'lora_A and lora_B tensors', 'none');
   return maps.map(([name]) => name);
+}
+
+/** Says what a tensor is for that no linear map has, in a file of PEFT; null where nothing is known of it. */
+function unsupportedKind(name: string): string | null {
+  if (/lora_embedding_[AB]$/.test(name)) return 'an adapter on an embedding table';
+  if (/^(lm_head|embed_out|score)\.(lora_|base_layer\.)/.test(name)) return 'an adapter on the vocabulary head';
+  if (/base_layer\.(weight|bias)$/.test(name)) return 'an adapter on an embedding table or a head';
+  if (/lora_B\.bias$/.test(name)) return 'an adapter with biases of its own (lora_bias)';
+  if (/(magnitude_vector|token_adapter)/.test(name)) return 'an adapter of another kind (DoRA, trainable tokens)';
+  if (/(^|\.)(lm_head|embed_out|embed_tokens|embed_in|wte)\.weight$/.test(name))
+    return 'a whole vocabulary table (new tokens, or a table that was trained)';
+  return /^[\w.]+\.(weight|bias)$/.test(name) && !/lora_/.test(name) ? 'a whole tensor of the base' : null;
+}
+
+function unsupported(where: string, kind: string, shape: readonly number[]): ConfigError {
+  return new ConfigError(`${kind} is not supported`, {
+    where,
+    expected: 'lora_A and lora_B of the linear maps inside the layers alone',
+    got: `a tensor [${shape.join(', ')}]`,
+    remedy: 'Merge it with PEFT (merge_and_unload), save the tokenizer beside it, and use the merged model.',
+  });
 }
 
 export function peftTensor({ tensors }: Pick<PeftFile, 'tensors'>, name: string): CheckpointTensor {

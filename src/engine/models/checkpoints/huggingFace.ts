@@ -8,6 +8,7 @@ import type { Checkpoint, CheckpointTensor, TokenizerFiles } from './checkpoint.
 import { isRecord, readJsonIfPresent, readTextIfPresent } from './jsonFile.js';
 import { readPlainVocabulary } from './plainVocabulary.js';
 import { fileError } from './randomAccess.js';
+import { refuseQuantised } from './quantised.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 
 export const shardIndexName = 'model.safetensors.index.json';
@@ -30,6 +31,12 @@ export async function openHuggingFace(directory: string): Promise<Checkpoint> {
   const tokenizerFiles = await readTokenizerFiles(directory);
   const chatTemplate = await readChatTemplate(directory, tokenizerFiles?.tokenizerConfig);
   const weights = await openWeights(directory, names);
+  try {
+    refuseQuantised(weights.tensors, config, directory);
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
   return { source: directory, config, tensors: weights.tensors, tokenizerFiles, chatTemplate, close: weights.close };
 }
 

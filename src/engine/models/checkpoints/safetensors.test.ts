@@ -61,6 +61,19 @@ describe('16-bit conversions equal those of PyTorch', () => {
   });
 });
 
+describe('64-bit floats', () => {
+  it('become the nearest 32-bit ones', async () => {
+    const path = join(directory, 'f64.safetensors');
+    const header = Buffer.from(JSON.stringify({ a: { dtype: 'F64', shape: [3], data_offsets: [0, 24] } }));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(path, Buffer.concat([size, header, Buffer.from(Float64Array.from([0.1, -2, 1e-3]).buffer)]));
+    const file = await openSafetensors(path);
+    expect(await file.tensors.get('a')?.read()).toEqual(Float32Array.from([0.1, -2, 1e-3]));
+    await file.close();
+  });
+});
+
 describe('a hostile file is a FormatError', () => {
   let count = 0;
   const openBytes = async (bytes: Uint8Array): Promise<void> => {

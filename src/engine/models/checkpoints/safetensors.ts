@@ -71,11 +71,12 @@ async function readTensor(
   dataStart: number,
   { name, dtype, begin, end }: SafetensorsEntry,
 ): Promise<Float32Array> {
-  const width = dtype === 'F32' ? 4 : 2;
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
+  const widths: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
+  const width = widths[dtype];
+  if (width === undefined) {
     throw new FormatError(`tensor ${JSON.stringify(name)} has element type ${dtype}`, {
       where: file.path,
-      expected: 'F32, F16 or BF16',
+      expected: 'F64, F32, F16 or BF16',
       remedy: 'Convert the checkpoint to one of these first.',
     });
   }
@@ -88,7 +89,8 @@ async function readTensor(
   for (let at = 0; at < count; at += pieceElements) {
     const length = Math.min(pieceElements, count - at);
     const bytes = await file.read(dataStart + begin + at * width, length * width);
-    if (dtype === 'F16') readHalf(bytes, length, out, at);
+    if (dtype === 'F64') out.set(new Float64Array(bytes.buffer, 0, length), at);
+    else if (dtype === 'F16') readHalf(bytes, length, out, at);
     else readBrainFloat(bytes, length, out, at);
   }
   return out;
