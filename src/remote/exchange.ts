@@ -6,19 +6,15 @@
 import { InterruptedError, TargetError } from '../base/errors.js';
 import { RemoteFailure } from './failure.js';
 import { connectionFailure, type FailureContext, statusFailure, timeoutFailure } from './httpFailures.js';
+import { fetchThrough, type Outgoing } from './proxy.js';
 import type { Redaction } from './secrets.js';
-
-export interface Outgoing {
-  readonly url: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 export interface ExchangeOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly redaction: Redaction;
+  /** The proxy to ask through; null to ask directly. */
+  readonly proxy: URL | null;
   /** Tells a user what to check when the key is refused. */
   readonly keyHint: string;
 }
@@ -35,13 +31,12 @@ export async function exchange(outgoing: Outgoing, options: ExchangeOptions): Pr
     keyHint: options.keyHint,
   };
   try {
-    const response = await fetch(outgoing.url, {
-      method: outgoing.method,
-      headers: outgoing.headers,
-      body: outgoing.body,
-      redirect: 'manual',
-      signal: AbortSignal.any([options.signal, timeout]),
-    });
+    const signal = AbortSignal.any([options.signal, timeout]);
+    const { url, ...asked } = outgoing;
+    const response =
+      options.proxy === null
+        ? await fetch(url, { ...asked, redirect: 'manual', signal })
+        : await fetchThrough(options.proxy, outgoing, signal);
     const body = await readBody(response, context.where);
     if (response.ok) return body;
     throw statusFailure(response, body, context);

@@ -6,6 +6,7 @@ import { parseBody } from './answerBody.js';
 import { exchange, shownUrl } from './exchange.js';
 import { failureIn } from './failure.js';
 import { noReply } from './noReply.js';
+import { proxyFor } from './proxy.js';
 import { openQuestions, type QuestionOptions } from './questions.js';
 import { createRedaction, holdsKey } from './secrets.js';
 import { environmentValues, fillTemplate, type TemplateValues, unfilledPlaces } from './template.js';
@@ -67,6 +68,7 @@ export function openJsonService(options: JsonServiceOptions): JsonService {
     ...[inUrl, inBody, inHeaders].flatMap((values) => Object.values(values)),
   ]);
   const url = openUrl(options.url, inUrl, 'http.url').href;
+  const proxy = proxyFor(new URL(url), environment);
   const where = redaction.message(shownUrl(url));
   const headers = {
     'content-type': 'application/json',
@@ -97,7 +99,7 @@ export function openJsonService(options: JsonServiceOptions): JsonService {
           redaction.body(
             await exchange(
               { url, method: 'POST', headers, body },
-              { timeoutMs: options.timeoutMs, signal, redaction, keyHint: 'Check http.headers.' },
+              { timeoutMs: options.timeoutMs, signal, redaction, proxy, keyHint: 'Check http.headers.' },
             ),
           ),
         read: (answer) => readReply(answer, body, options, where),

@@ -6,6 +6,7 @@ import { wellFormed } from '../base/json.js';
 import { parseAnswer } from './answerBody.js';
 import { exchange } from './exchange.js';
 import { failureUnder200 } from './httpFailures.js';
+import { proxyFor } from './proxy.js';
 import { holdsKey, type Redaction, shownVariable } from './secrets.js';
 import { fillUrl, unfilledPlaces, variablesOf } from './template.js';
 import type { EndpointOptions } from './types.js';
@@ -26,11 +27,12 @@ export interface Wire {
 /** @param base the address, its variables filled in */
 export function createWire(
   base: URL,
-  { timeoutMs, apiKeyEnv }: Pick<EndpointOptions, 'timeoutMs' | 'apiKeyEnv'>,
+  { timeoutMs, apiKeyEnv, environment = process.env }: Pick<EndpointOptions, 'timeoutMs' | 'apiKeyEnv' | 'environment'>,
   key: string | null,
   redaction: Redaction,
 ): Wire {
   const folder = `${base.origin}${base.pathname.replace(/\/+$/, '')}`;
+  const proxy = proxyFor(base, environment);
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream;q=0.5',
@@ -49,7 +51,7 @@ export function createWire(
       const where = whereOf(path);
       const body = await exchange(
         { url: `${folder}/${path}${base.search}`, method: 'POST', headers, body: wellFormed(JSON.stringify(asked)) },
-        { timeoutMs, signal, redaction, keyHint },
+        { timeoutMs, signal, redaction, proxy, keyHint },
       );
       const answer = parseAnswer(body, where);
       const failure = failureUnder200(answer, body, { where, redaction, keyHint });
