@@ -4,7 +4,7 @@ import { runCli } from '../cli/testing/fakeTerminal.js';
 import { formatNames, renderFormats, type Renderer } from './all.js';
 import { exampleSweep, exampleSweeps } from './testing/exampleSweep.js';
 import { findings } from '../report/findings.js';
-import { describeMetric, formatInterval } from '../report/metrics.js';
+import { describeMetric, excludesZero, formatChange, formatInterval } from '../report/metrics.js';
 import { renderHtml } from './html/renderHtml.js';
 import { renderMarkdown } from './markdown/renderMarkdown.js';
 import { trainingCurves } from '../report/reportView.js';
@@ -172,8 +172,14 @@ describe('scales', () => {
 describe('metric names', () => {
   it('an unknown metric gets readable words, a known one its unit', () => {
     expect(describeMetric('selfBleu4').label).toBe('Self bleu 4');
-    expect(formatInterval('replyFailureRate', { mean: 0.09, low: 0.053, high: 0.133, n: 300, unit: 'share' })).toBe(
-      '9.0% [5.3%, 13.3%]',
-    );
+    expect(formatInterval('replyFailureRate', { mean: 0.09, low: 0.053, high: 0.133 })).toBe('9.0% [5.3%, 13.3%]');
+  });
+
+  it('equal bounds are shown as no interval, and prove no change', () => {
+    expect(formatInterval('reward', { mean: 1, low: 1, high: 1 })).toBe('1.00');
+    const change = { mean: 0.2, low: 0.2, high: 0.2, n: 2, unit: 'share' };
+    expect(formatChange('replyFailureRate', change)).toBe('+20.0 pp');
+    expect(excludesZero(change)).toBe(false);
+    expect(excludesZero({ ...change, low: 0.1, high: 0.3 })).toBe(true);
   });
 });

@@ -298,24 +298,24 @@ export function formatMetric(name: string, value: number): string {
   return withSign(percent ? `${(100 * value).toFixed(1)}%` : value.toFixed(digits), signed);
 }
 
-/** A difference of two values of a metric, '−31.0 pp', and its interval, '[−38.0, −24.0]'; in percentage points where
- *  the metric is a share. */
+/** A difference of two values of a metric, '−31.0 pp', and its interval, '[−38.0, −24.0]', or nothing where none can be
+ *  given; in percentage points where the metric is a share. */
 export function changeParts(name: string, { mean, low, high }: MetricSummary): readonly [string, string] {
   const percent = isShare(name);
   const most = Math.max(Math.abs(low), Math.abs(high), Math.abs(mean));
   const digits = percent || (most >= 10 && most < 100) ? 1 : most >= 100 ? 0 : most >= 0.1 ? 2 : 3;
   const shown = (value: number): string => withSign((percent ? 100 * value : value).toFixed(digits), true);
-  return [`${shown(mean)}${percent ? ' pp' : ''}`, `[${shown(low)}, ${shown(high)}]`];
+  return [`${shown(mean)}${percent ? ' pp' : ''}`, low === high ? '' : `[${shown(low)}, ${shown(high)}]`];
 }
 
 /** '−31.0 pp [−38.0, −24.0]' */
 export function formatChange(name: string, summary: MetricSummary): string {
-  return changeParts(name, summary).join(' ');
+  return changeParts(name, summary).join(' ').trimEnd();
 }
 
-/** Whether an interval leaves zero out: the change is more than chance at its level. */
+/** Whether an interval leaves zero out: the change is more than chance at its level. Equal bounds are no interval. */
 export function excludesZero({ low, high }: MetricSummary): boolean {
-  return low > 0 || high < 0;
+  return low !== high && (low > 0 || high < 0);
 }
 
 function withSign(text: string, signed: boolean): string {
@@ -325,9 +325,13 @@ function withSign(text: string, signed: boolean): string {
   return `${zero ? '' : minus ? '−' : signed ? '+' : ''}${size}`;
 }
 
-/** '0.146 [0.114, 0.180]' */
-export function formatInterval(name: string, { mean, low, high }: MetricSummary): string {
-  return `${formatMetric(name, mean)} [${formatMetric(name, low)}, ${formatMetric(name, high)}]`;
+/** '0.146 [0.114, 0.180]'; the value alone where no interval can be given, which equal bounds say. */
+export function formatInterval(
+  name: string,
+  { mean, low, high }: Pick<MetricSummary, 'mean' | 'low' | 'high'>,
+): string {
+  const value = formatMetric(name, mean);
+  return low === high ? value : `${value} [${formatMetric(name, low)}, ${formatMetric(name, high)}]`;
 }
 
 /** The interval of a metric of a row; a dash where the row lacks it. */

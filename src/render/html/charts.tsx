@@ -1,7 +1,7 @@
 /** Charts as plain SVG: intervals by row, curves, a cloud of points. Colours are CSS variables, so one drawing serves
  *  light and dark; rows differ in shape and dash as well as in colour. Every chart has a title for screen readers. */
 import type { ComponentChildren } from 'preact';
-import { formatMetric, isShare, metricHeading, metricMeaning } from '../../report/metrics.js';
+import { formatInterval, formatMetric, isShare, metricHeading, metricMeaning } from '../../report/metrics.js';
 import { linePath, linearScale, thinOut, tickLabel } from './scale.js';
 import type { Scale } from './scale.js';
 
@@ -142,7 +142,7 @@ export function IntervalChart({
               y2={y}
             />
             <Mark x={scale.at(values.mean)} y={y} style={style} size={5} />
-            <title>{`${name}: ${formatMetric(metric, values.mean)} [${formatMetric(metric, values.low)}, ${formatMetric(metric, values.high)}]`}</title>
+            <title>{`${name}: ${formatInterval(metric, values)}`}</title>
           </g>
         );
       })}

@@ -1,6 +1,7 @@
 /** Attack and mend, round by round: who makes which target fail, what guards each target's ability, and the course over
  *  the rounds. */
 import type { LoopEntry, MetricSummary } from '../../report/report.js';
+import { Interval } from './interval.js';
 import { Dot, Legend, LineChart, pairWidth } from './charts.js';
 import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
@@ -73,9 +74,7 @@ function MatrixTable({ matrix, styles }: { matrix: LoopMatrix; styles: RowStyles
                       ) : (
                         <>
                           {formatMetric(guard, summary.mean)}
-                          <small class="interval">
-                            {formatMetric(guard, summary.low)} – {formatMetric(guard, summary.high)}
-                          </small>
+                          <Interval metric={guard} of={summary} />
                         </>
                       )}
                     </td>
@@ -118,9 +117,7 @@ function RateCell({ cell, highest }: { cell: LoopCell | null; highest: number })
   return (
     <td class={`heat h${step}${fresh ? ' is-fresh' : ''}`}>
       <b>{formatMetric('replyFailureRate', rate.mean)}</b>
-      <small class="interval">
-        {formatMetric('replyFailureRate', rate.low)} – {formatMetric('replyFailureRate', rate.high)}
-      </small>
+      <Interval metric="replyFailureRate" of={rate} />
       {fresh && <span class="fresh">◆ fresh</span>}
     </td>
   );

@@ -1,6 +1,7 @@
 /** Shows the effect of mending: every model's answers to held-out dialogues beside the target before, how steady the
  *  trainings were, and replies side by side. Replies are covered like every text that a model wrote. */
 import type { MendReport, MendRow, MendSample } from '../../report/report.js';
+import { Interval } from './interval.js';
 import { Dot, Legend, LineChart } from './charts.js';
 import { HarmMeter, VeiledText } from './dialogues.js';
 import type { Veil } from './dialogues.js';
@@ -123,11 +124,7 @@ function ChangeCell({ row, metric }: { row: MendRow; metric: string }) {
     <td class="number">
       {change === null ? arrow : ''}
       {formatMetric(metric, value.mean)}
-      {value.low < value.high && (
-        <small class="interval">
-          {formatMetric(metric, value.low)} – {formatMetric(metric, value.high)}
-        </small>
-      )}
+      <Interval metric={metric} of={value} />
       {change !== null && (
         <small class={direction === null ? 'change' : 'change sure'}>
           {arrow}

@@ -1,6 +1,7 @@
 /** The figures: one table a judge, charts beside it, and the course over turns and training. */
 import type { JSX } from 'preact';
 import type { Metrics, Report, ReportPoint, ReportRow } from '../../report/report.js';
+import { Interval } from './interval.js';
 import { Dot, IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
 import { adversaryOf } from '../../report/loopMatrix.js';
 import {
@@ -161,9 +162,7 @@ export function MetricCell({
   return (
     <td class="number">
       {formatMetric(metric, summary.mean)}
-      <small class="interval">
-        {formatMetric(metric, summary.low)} – {formatMetric(metric, summary.high)}
-      </small>
+      <Interval metric={metric} of={summary} />
       {difference !== undefined && <small class="interval">change {formatChange(metric, difference)}</small>}
     </td>
   );

@@ -12,7 +12,7 @@ import {
   styleClass,
   VerticalGrid,
 } from './charts.js';
-import { describeMetric, formatMetric, metricHeading, metricMeaning } from '../../report/metrics.js';
+import { describeMetric, formatInterval, metricHeading, metricMeaning } from '../../report/metrics.js';
 import { linePath, linearScale, type Scale } from './scale.js';
 import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type SweepPicture } from './sweepPanels.js';
 import { valueLabel } from '../../report/sweepTables.js';
@@ -203,7 +203,7 @@ function LaneMark({
 /** 'ipo, beta 0.1: 12.0% [10.0%, 14.0%], 2 seeds' */
 function told({ metric, axis }: SweepPicture, name: string, point: PanelPoint): string {
   const where = axisText(axis, point.at);
-  const figures = `${formatMetric(metric, point.mean)} [${formatMetric(metric, point.low)}, ${formatMetric(metric, point.high)}]`;
+  const figures = formatInterval(metric, point);
   return `${where.endsWith(` ${name}`) ? name : `${name}, ${where}`}: ${figures}${point.seeds > 1 ? `, ${point.seeds} seeds` : ''}`;
 }
 
