@@ -14,6 +14,7 @@ import { createTrace } from '../tensor/trace.js';
 import type { Trace, Value } from '../tensor/value.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import type { Adapter } from './adapters/adapter.js';
+import type { ResolveBase } from './adapters/adapterCheckpoint.js';
 import { adapted, type LoraConfig, planAdapter } from './adapters/lora.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { readConfig, type RawConfig } from './configReader.js';
@@ -75,12 +76,19 @@ export function traceClassLogits({ base, head }: ClassifierArchitecture, trace: 
   return base.classifier.logits(pooled_BC, parameterReader(inputs, head));
 }
 
+interface OpenOptions {
+  readonly trainable?: boolean;
+  readonly name?: string;
+  /** Finds the base of an adapter folder; default: as the environment says. */
+  readonly resolveBase?: ResolveBase;
+}
+
 export function openSequenceClassifier(
   device: Device,
   source: string | Checkpoint,
-  options: { readonly trainable?: boolean; readonly name?: string } = {},
+  options: OpenOptions = {},
 ): Promise<SequenceClassifier> {
-  return withCheckpoint(source, async (checkpoint) => {
+  const read = async (checkpoint: Checkpoint): Promise<SequenceClassifier> => {
     const { source: where, config, tensors } = checkpoint;
     const architecture = classifierArchitecture(config, where);
     const tokenizer = tokenizerOf(checkpoint);
@@ -90,7 +98,8 @@ export function openSequenceClassifier(
     });
     const { name = basename(where), trainable = false } = options;
     return assemble(device, weights, { name, architecture, tokenizer, trainable });
-  });
+  };
+  return withCheckpoint(source, read, options.resolveBase);
 }
 
 export interface NewHeadOptions {

@@ -168,10 +168,15 @@ export const classifierKind: JudgeKind = {
   accepts: (model) => /^(?:organism:|hf:|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model),
   open: async ({ model: modelId, threshold, ...given }, deps) => {
     const { source, choice } = splitLabels(modelId);
-    const resolved = await resolveModel(locatePath(source, deps), { cacheDir: deps.cacheDir, offline: deps.offline });
-    if (resolved.kind !== 'local')
-      throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: modelId });
-    const model = await openSequenceClassifier(await deps.device(), resolved.path, { name: modelId });
+    const find = async (model: string): Promise<string> => {
+      const resolved = await resolveModel(model, { cacheDir: deps.cacheDir, offline: deps.offline });
+      if (resolved.kind === 'local') return resolved.path;
+      throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: model });
+    };
+    const model = await openSequenceClassifier(await deps.device(), await find(locatePath(source, deps)), {
+      name: modelId,
+      resolveBase: find,
+    });
     const { labels = choice.labels, harmlessLabels = choice.harmlessLabels, multiLabel = choice.multiLabel } = given;
     return classifierJudge(model, { name: modelId, threshold, labels, harmlessLabels, multiLabel });
   },

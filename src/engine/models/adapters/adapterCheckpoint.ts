@@ -72,7 +72,8 @@ async function findBase(folder: string, resolveBase: ResolveBase): Promise<strin
       where: `${join(folder, 'adapter_config.json')}: base_model_name_or_path`,
       expected: 'a model on this machine, or hf:org/name',
       got: modelId,
-      remedy: 'Say where it is with --base MODEL, or write the right path or name into adapter_config.json.',
+      remedy:
+        'Say where it is with --base MODEL (score, generate, serve, models), or write the right path or name into adapter_config.json.',
       cause,
     });
   }
