@@ -66,9 +66,11 @@ export async function openPeftTensors(folder: string): Promise<Pick<PeftFile, 't
   };
 }
 
-/** The tensors of a classifier's head. */
+/** The tensors of a classifier's head: PEFT takes every module whose name ends like one of those listed. */
 export function wholeTensors({ config: { wholeModules }, tensors }: PeftFile): ReadonlyMap<string, CheckpointTensor> {
-  return new Map([...tensors].filter(([name]) => wholeModules.some((module) => name.startsWith(`${module}.`))));
+  const isOfHead = (name: string): boolean =>
+    !name.includes('.lora_') && wholeModules.some((module) => name.includes(`${module}.`));
+  return new Map([...tensors].filter(([name]) => isOfHead(name)));
 }
 
 /** The linear maps that the file has an A and a B for.
