@@ -58,6 +58,8 @@ export interface TextsQuery {
 export interface AttackTraits {
   /** The weights of its reward; null for an attack without a reward. */
   readonly reward: RewardWeights | null;
+  /** Phrasings for the terms of its reward that ask how likely the target's words are; default the target string. */
+  readonly targetTexts?: readonly string[];
   /** Exchanges of the dialogues that it plays with the target; zero for an attack that never meets the target. */
   readonly horizon: number;
   /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */

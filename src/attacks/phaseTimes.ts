@@ -2,6 +2,7 @@
  *  it. */
 import type { Clock } from '../base/clock.js';
 import type { RolloutCast } from '../dialogue/rollout/exchange.js';
+import type { Target } from '../dialogue/types.js';
 
 export interface PhaseTimes {
   readonly during: <T>(phase: string, work: () => Promise<T>) => Promise<T>;
@@ -30,7 +31,7 @@ export function createPhaseTimes(clock: Clock): PhaseTimes {
         ...cast.adversary,
         speak: (requests) => during(`${prefix}adversary`, () => cast.adversary.speak(requests)),
       },
-      target: { ...cast.target, reply: (requests) => during(`${prefix}target`, () => cast.target.reply(requests)) },
+      target: timedTarget(cast.target, (work) => during(`${prefix}target`, work)),
       judge: { ...cast.judge, judge: (...asked) => during(`${prefix}judge`, () => cast.judge.judge(...asked)) },
     }),
     take: () => {
@@ -38,5 +39,14 @@ export function createPhaseTimes(clock: Clock): PhaseTimes {
       seconds = {};
       return taken;
     },
+  };
+}
+
+function timedTarget(target: Target, during: <T>(work: () => Promise<T>) => Promise<T>): Target {
+  const { scoreTexts } = target;
+  return {
+    ...target,
+    reply: (requests) => during(() => target.reply(requests)),
+    ...(scoreTexts === undefined ? {} : { scoreTexts: (requests) => during(() => scoreTexts(requests)) }),
   };
 }

@@ -32,6 +32,10 @@ export function summariseScores(scores: readonly ExchangeScore[], prefix: string
     scores.map(({ adversaryNll }) => adversaryNll),
   );
   put(
+    'targetTextNll',
+    scores.map(({ targetTextNll = null }) => targetTextNll),
+  );
+  put(
     'reward',
     scores.map(({ reward }) => reward?.total ?? null),
   );

@@ -24,6 +24,7 @@ const score: z.ZodType<RecordedScore> = z.object({
   exchange: verdict,
   utterance: verdict,
   adversaryNll: z.number().nullable(),
+  targetTextNll: z.number().nullable().exactOptional(),
   reward: z.object({ total: z.number(), terms: z.record(z.string(), z.number()) }).nullable(),
 });
 const scores = z.record(z.string(), z.array(score));

@@ -1,6 +1,7 @@
 /** Writes the lines of rollouts.jsonl, which readRecords.ts reads: one dialogue per line, from the prompt to a leaf of its tree: siblings
  *  that were not continued are leaves, and `path` tells which lines share their beginning. Ids are those of the
  *  speaker’s own tokenizer. The types are aliases, not interfaces, so that they have the type of JSON. */
+import { targetTextPart } from './score.js';
 import type {
   Author,
   Dialogue,
@@ -74,6 +75,8 @@ export type RecordedScore = {
   readonly exchange: RecordedVerdict;
   readonly utterance: RecordedVerdict;
   readonly adversaryNll: number | null;
+  /** Absent when the reward does not ask how likely the target's words are. */
+  readonly targetTextNll?: number | null;
   readonly reward: { readonly total: number; readonly terms: Readonly<Record<string, number>> } | null;
 };
 
@@ -152,12 +155,14 @@ function rounded(value: number): number {
   return Number(value.toPrecision(7));
 }
 
-function scoreRecord({ reply, exchange, utterance, adversaryNll, reward }: ExchangeScore): RecordedScore {
+function scoreRecord(score: ExchangeScore): RecordedScore {
+  const { reply, exchange, utterance, adversaryNll, reward } = score;
   return {
     reply: verdictRecord(reply),
     exchange: verdictRecord(exchange),
     utterance: verdictRecord(utterance),
     adversaryNll,
+    ...targetTextPart(score),
     reward: reward === null ? null : { total: reward.total, terms: reward.terms },
   };
 }

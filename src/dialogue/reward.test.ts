@@ -47,6 +47,10 @@ describe('reward', () => {
     expect(harmlessLikely).toBeGreaterThan(harmfulUnlikely);
     expect(rewardTerms.tokenProbability(facts({ adversaryNll: 1000 }))).toBeGreaterThanOrEqual(0);
     expect(rewardTerms.tokenProbability(facts({ adversaryNll: 0 }))).toBe(1);
+    expect(rewardTerms.targetTextProbability(facts({ targetTextNll: 0 }))).toBe(1);
+    expect(rewardTerms.targetText(facts({ targetTextNll: 3 }))).toBe(-3);
+    expect(rewardOf(facts({ targetTextNll: null }), { reply: 1, targetText: 0.1 })).toBeNull();
+    expect(rewardOf(facts(), { reply: 1, targetText: 0.1 })).toBeNull();
   });
 
   it('is unknown, never NaN and never 1, when a weighted term is unscored', () => {
@@ -67,6 +71,8 @@ describe('reward', () => {
     expect(() => checkReward({ reply: 0 })).toThrow(/No reward term/u);
     const remote = scriptedTarget(undefined, { name: 'remote', logProbs: null });
     expect(() => checkReward({ reply: 1, likelihood: 0.1 }, remote)).toThrow(/gives no log-probabilities/u);
+    expect(() => checkReward({ reply: 1, targetTextProbability: 1 }, remote)).toThrow(/targetTextProbability: 0/u);
+    expect(() => checkReward({ reply: 1, targetText: 1 }, scriptedTarget())).toThrow(/reward\.targetText/u);
     expect(checkReward({ reply: 1 }, remote)).toEqual({ reply: 1 });
   });
 });

@@ -2,7 +2,7 @@
  *
  *  R = reply·R_φ(y′) + exchange·R_φ(y ⋄ y′) + likelihood·mean_t log p_target(y_t | G, y_<t) (arXiv 2407.09447, with the
  *  sign that rewards likely text; the printed formula has the opposite sign). A new term is one line in
- *  `rewardTerms`. */
+ *  `rewardTerms`. The terms of the target's own words are those of `targetText.ts`. */
 import { ConfigError } from '../base/errors.js';
 import type { Target, Verdict } from './types.js';
 
@@ -13,6 +13,9 @@ export interface ExchangeFacts {
   readonly utterance: Verdict;
   /** Mean −log p_target of the adversary's tokens, nats per token; null when unknown. */
   readonly adversaryNll: number | null;
+  /** Mean −log p_target of the words that the target is to say after the utterance, nats per token; null when unknown,
+   *  absent when no weight asks for it. */
+  readonly targetTextNll?: number | null;
 }
 
 /** Value of a term, or null when what it needs is unscored or unknown. */
@@ -32,6 +35,11 @@ export const rewardTerms = {
   likelihood: (facts) => (facts.adversaryNll === null ? null : -facts.adversaryNll),
   /** Geometric mean of the token probabilities, in [0, 1]: a bounded alternative to `likelihood`. */
   tokenProbability: (facts) => (facts.adversaryNll === null ? null : Math.exp(-facts.adversaryNll)),
+  /** Mean log p of the words that the target is to say, as the beginning of its reply, nats per token, ≤ 0: dense where
+   *  failures are rare. The best phrasing counts. */
+  targetText: ({ targetTextNll = null }) => (targetTextNll === null ? null : -targetTextNll),
+  /** Geometric mean of their token probabilities, in [0, 1]: a bounded alternative to `targetText`. */
+  targetTextProbability: ({ targetTextNll = null }) => (targetTextNll === null ? null : Math.exp(-targetTextNll)),
 } as const satisfies Record<string, RewardTerm>;
 
 export type RewardTermName = keyof typeof rewardTerms;
@@ -42,7 +50,19 @@ export type RewardWeights = Readonly<Partial<Record<RewardTermName, number>>>;
 /** The project update of the paper: a = 2, b = 0, c = 0.1. */
 export const paperReward: RewardWeights = { reply: 2, likelihood: 0.1 };
 
-const needsLogProbs: ReadonlySet<string> = new Set<RewardTermName>(['likelihood', 'tokenProbability']);
+const textTerms = ['targetText', 'targetTextProbability'] as const satisfies readonly RewardTermName[];
+
+/** Terms that a target without log-probabilities cannot serve. */
+export const logProbTerms = [
+  'likelihood',
+  'tokenProbability',
+  ...textTerms,
+] as const satisfies readonly RewardTermName[];
+
+/** Whether a term with a weight needs how likely the target finds given words. */
+export function asksForTargetText(weights: RewardWeights): boolean {
+  return textTerms.some((name) => (weights[name] ?? 0) !== 0);
+}
 
 export interface Reward {
   readonly total: number;
@@ -96,8 +116,9 @@ export function checkReward(weights: Readonly<Record<string, number>>, target?: 
       remedy: 'For example reward: { reply: 2, likelihood: 0.1 }.',
     });
   }
-  const blocked = used.find((name) => needsLogProbs.has(name));
-  if (blocked !== undefined && target !== undefined && !target.provides.logProbs) {
+  const blocked =
+    target === undefined ? undefined : logProbTerms.find((name) => used.includes(name) && !serves(target, name));
+  if (target !== undefined && blocked !== undefined) {
     throw new ConfigError('This target gives no log-probabilities', {
       where: `reward.${blocked}`,
       expected: 'a target that scores text: a local model, or an endpoint with prompt_logprobs or echo',
@@ -106,6 +127,10 @@ export function checkReward(weights: Readonly<Record<string, number>>, target?: 
     });
   }
   return weights;
+}
+
+function serves({ provides, scoreTexts }: Target, term: (typeof logProbTerms)[number]): boolean {
+  return provides.logProbs && (scoreTexts !== undefined || !textTerms.some((name) => name === term));
 }
 
 function harmOf(verdict: Verdict): number | null {

@@ -20,6 +20,8 @@ export interface UnscoredExchange extends Aim {
   readonly before?: readonly Utterance[];
   readonly utterance: Utterance;
   readonly answer: TargetReply;
+  /** Mean −log p_target of the words that the target is to say, nats per token; absent when no weight asks for it. */
+  readonly targetTextNll?: number | null;
 }
 
 export interface ScoringOptions {
@@ -38,25 +40,25 @@ export async function scoreExchanges(
     before,
     utterance,
     reply: answer.reply,
-    adversaryNll: meanNll(answer.reading?.logProbs ?? null),
+    likelihoods: { adversaryNll: meanNll(answer.reading?.logProbs ?? null), ...targetTextPart(exchange) },
     aim: aimOf(exchange),
   }));
   return scoreKnown(known, options, (i, part) => part * known.length + i);
 }
 
-/** Scores the exchanges of known dialogues under another judge: one list per dialogue, one score per exchange. The
- *  likelihood of an utterance under the target does not depend on the judge. The judge is asked once, exchange by exchange: reply,
+/** Scores the exchanges of known dialogues under another judge: one list per dialogue, one score per exchange. What is
+ *  likely under the target does not depend on the judge. The judge is asked once, exchange by exchange: reply,
  *  both together, utterance. */
 export async function judgedAgain(
   dialogues: readonly ScoredDialogue[],
   options: ScoringOptions,
 ): Promise<readonly (readonly ExchangeScore[])[]> {
   const known = dialogues.flatMap(({ dialogue, scores }) =>
-    scores.map(({ adversaryNll }, i): KnownExchange => ({
+    scores.map((score, i): KnownExchange => ({
       before: dialogue.turns.slice(0, 2 * i),
       utterance: present(dialogue.turns[2 * i], 'an utterance for each score'),
       reply: present(dialogue.turns[2 * i + 1], 'a reply for each score'),
-      adversaryNll,
+      likelihoods: { adversaryNll: score.adversaryNll, ...targetTextPart(score) },
       aim: aimOf(dialogue.prompt),
     })),
   );
@@ -72,9 +74,18 @@ interface KnownExchange {
   readonly before: readonly Utterance[];
   readonly utterance: Said;
   readonly reply: Said;
-  /** Nats per token. */
-  readonly adversaryNll: number | null;
+  readonly likelihoods: Likelihoods;
   readonly aim: Aim;
+}
+
+/** How likely the target finds the parts of an exchange, nats per token. */
+type Likelihoods = Pick<ExchangeScore, 'adversaryNll' | 'targetTextNll'>;
+
+/** Returns the part of a score that is absent when no weight asks for it. */
+export function targetTextPart({
+  targetTextNll,
+}: Pick<Likelihoods, 'targetTextNll'>): Pick<Likelihoods, 'targetTextNll'> {
+  return targetTextNll === undefined ? {} : { targetTextNll };
 }
 
 /** The parts of an exchange that are judged. */
@@ -111,9 +122,9 @@ async function scoreKnown(
     const reason = unasked.get(place);
     return reason === undefined ? present(verdicts[next++], 'a verdict for each text') : { kind: 'unscored', reason };
   });
-  return known.map(({ adversaryNll }, i): ExchangeScore => {
+  return known.map(({ likelihoods }, i): ExchangeScore => {
     const at = (part: number): Verdict => present(all[placeOf(i, part)], 'a verdict for each text');
-    const facts = { reply: at(0), exchange: at(1), utterance: at(2), adversaryNll };
+    const facts = { reply: at(0), exchange: at(1), utterance: at(2), ...likelihoods };
     return { ...facts, reward: rewardOf(facts, reward) };
   });
 }

@@ -156,6 +156,19 @@ export interface Target {
   readonly provides: { readonly logProbs: boolean; readonly weights: boolean };
   /** Returns one reply per request, in order; every request's dialogue ends with the adversary's turn. */
   readonly reply: (requests: readonly SpeakRequest[]) => Promise<readonly TargetReply[]>;
+  /** Returns log p of each token of given texts as the beginning of its reply, nats: one list per text of each request,
+   *  in order; null for a text whose tokens it cannot tell. The reply itself is not changed by it. Absent where the
+   *  target gives no log-probabilities. */
+  readonly scoreTexts?: (
+    requests: readonly TextsToScore[],
+  ) => Promise<readonly (readonly (readonly number[] | null)[])[]>;
+}
+
+/** Texts that a target may begin its reply with. */
+export interface TextsToScore {
+  /** Ends with the adversary's turn. */
+  readonly dialogue: Dialogue;
+  readonly texts: readonly string[];
 }
 
 /** Verdicts and reward of one exchange (adversary utterance, target reply). */
@@ -168,6 +181,9 @@ export interface ExchangeScore {
   readonly utterance: Verdict;
   /** Mean over its tokens of −log p_target(utterance | dialogue), nats per token; null when unknown. */
   readonly adversaryNll: number | null;
+  /** Mean −log p_target of the words that the target is to say after the utterance, nats per token; null when unknown,
+   *  absent when no reward asks for it. */
+  readonly targetTextNll?: number | null;
   /** Weighted terms by name and their sum; null when a term it needs is unscored or unknown. */
   readonly reward: { readonly total: number; readonly terms: Readonly<Record<string, number>> } | null;
 }

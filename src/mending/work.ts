@@ -49,6 +49,7 @@ export function mendWork(options: MendOptions, lengths: DialogueLengths & { read
   const asked = ({ times = 1, contexts, perContext }: Batch): SpeakerCall => ({
     times,
     rows: contexts * perContext,
+    contexts,
     contextTokens: contexts * perContext * context,
     readTokens: contexts * context,
     newTokens: contexts * perContext * reply,
@@ -58,7 +59,7 @@ export function mendWork(options: MendOptions, lengths: DialogueLengths & { read
     ...noWork,
     target: speakerWork([
       ...replies.map(asked),
-      { times: 1, rows: 0, contextTokens: read, readTokens: read, newTokens: 0 },
+      { times: 1, rows: 0, contexts: 0, contextTokens: read, readTokens: read, newTokens: 0 },
     ]),
     writer: writer === null ? null : { speaker: writer, work: speakerWork([asked(written)]) },
     judgeQueries: sampled * kinds * candidates.temperatures.length + measured * heldOut + failures.max + alternatives,

@@ -25,6 +25,8 @@ export interface DataOptions {
   readonly turnSeparator: string;
   /** The split into train, dev and test depends on it. */
   readonly seed: number;
+  /** Sets whose prompts must name their target string; default none. */
+  readonly needTarget?: ReadonlySet<keyof PromptSets>;
   /** Called with one sentence per file of which something was left out. */
   readonly note: (text: string) => void;
 }
@@ -38,8 +40,9 @@ export async function readPromptSets(options: PromptsOptions, data: DataOptions)
     ...(format === undefined ? {} : { format }),
     ...(maxTurns === undefined ? {} : { maxTurns }),
   };
-  const read = async (path: string): Promise<readonly Prompt[]> => {
-    const { items, dropped } = await loadPrompts(data.locate(path), how);
+  const { needTarget = new Set() } = data;
+  const read = async (path: string, needsTarget: boolean): Promise<readonly Prompt[]> => {
+    const { items, dropped } = await loadPrompts(data.locate(path), { ...how, needsTarget });
     noteDropped(path, dropped, data.note);
     if (filter.maxHarm === undefined) return items;
     const judge = watchUnscored(data.judge, data.maxUnscored, path);
@@ -49,10 +52,12 @@ export async function readPromptSets(options: PromptsOptions, data: DataOptions)
     return kept;
   };
   if (options.data !== undefined && options.data !== null)
-    return splitPrompts(await read(options.data), { seed: data.seed, shares: options.split });
-  const part = (path: string | undefined): Promise<readonly Prompt[]> =>
-    path === undefined ? Promise.resolve([]) : read(path);
-  return { train: await part(options.train), dev: await part(options.dev), test: await part(options.test) };
+    return splitPrompts(await read(options.data, needTarget.size > 0), { seed: data.seed, shares: options.split });
+  const part = (set: keyof PromptSets): Promise<readonly Prompt[]> => {
+    const path = options[set];
+    return path === undefined ? Promise.resolve([]) : read(path, needTarget.has(set));
+  };
+  return { train: await part('train'), dev: await part('dev'), test: await part('test') };
 }
 
 /** Reads the entries of `prompts:FILE`, in any of the data formats, in the file's order. @throws ConfigError, FormatError */

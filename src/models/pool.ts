@@ -6,7 +6,7 @@ import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
-import { promptListFile, type Recipe } from '../recipe/recipe.js';
+import { promptListFile, setsWithTarget, type Recipe } from '../recipe/recipe.js';
 import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import { openingsOf } from '../speakers/adversaries/promptList.js';
@@ -32,6 +32,7 @@ import {
   readToxicContinuations,
   type ToxicQuery,
 } from './data.js';
+import { noTarget } from '../dialogue/datasets/loadDataset.js';
 import type { AnsweredPreference } from '../dialogue/preferences.js';
 import type { Handle } from './handle.js';
 import { openJudges } from './judges.js';
@@ -193,6 +194,7 @@ function openData(
   { note, spending }: RequestOptions,
 ): Pick<Shared, 'prompts' | 'promptList' | 'toxicContinuations' | 'preferences'> {
   const listed = promptListFile(recipe);
+  const needTarget = setsWithTarget(recipe);
   const promptList = once(async () => readPromptList(locate(listed ?? ''), note));
   const options = async (): Promise<DataOptions> => ({
     locate,
@@ -200,6 +202,7 @@ function openData(
     maxUnscored: recipe.judge.maxUnscored,
     turnSeparator: speakerFormat(recipe.target) === 'lines' ? '\n' : ' ',
     seed: recipe.seed,
+    needTarget,
     note,
   });
   return {
@@ -208,6 +211,7 @@ function openData(
       const { data, test } = recipe.prompts;
       if (listed === null || (data ?? test) !== undefined)
         return spending.uncounted(async () => readPromptSets(recipe.prompts, await options()));
+      if (needTarget.has('test')) throw noTarget(listed);
       return { train: [], dev: [], test: openingsOf(await promptList()) };
     }),
     toxicContinuations: (query) => spending.uncounted(async () => readToxicContinuations(query, await options())),

@@ -4,7 +4,7 @@ import type { Recipe } from '../recipe/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
-import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
+import { createLocalTarget, type LocalTarget, type LocalTargetOptions } from '../speakers/targets/local.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
 import type { RequestOptions } from './remoteSpeakers.js';
 
@@ -39,7 +39,7 @@ export function rolloutTargetOf(
     : createLocalTarget(target.model, {
         ...speakerOptions(options),
         precision,
-        ...listeners(requests, 'target'),
+        ...targetListeners(requests),
       });
 }
 
@@ -56,5 +56,17 @@ export function listeners(
       note(
         `${role}: the chat template or the tokenizer writes earlier turns with other tokens than they were generated with; contexts follow the template, as the deployed model sees it`,
       ),
+  };
+}
+
+/** A local target tells also what it only scores. */
+export function targetListeners(
+  requests: SpeakerListeners,
+): Pick<LocalTargetOptions, 'onSpoken' | 'onRewritten' | 'onScored'> {
+  return {
+    ...listeners(requests, 'target'),
+    onScored: (texts) => {
+      requests.spending.add({ targetEvaluations: texts });
+    },
   };
 }

@@ -9,7 +9,7 @@ import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.j
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import type { ModelSource } from './modelSource.js';
 import { openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
-import { listeners, rolloutTargetOf } from './rolloutSpeakers.js';
+import { rolloutTargetOf, targetListeners } from './rolloutSpeakers.js';
 
 export interface Targets {
   readonly target: () => Promise<OpenTarget>;
@@ -45,7 +45,7 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
     return createLocalTarget(model, {
       ...speakerOptions(recipe.target),
       ...(name === undefined ? {} : { name }),
-      ...listeners(requests, 'target'),
+      ...targetListeners(requests),
     });
   });
   const target = once(async (): Promise<OpenTarget> =>
@@ -76,8 +76,17 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
  *  for each reply, so that the sum does not depend on where a session ended. */
 function countReplies(target: OpenTarget, spending: Spending): OpenTarget {
   const count = countSpeaker(spending, 'target');
+  const { scoreTexts } = target;
   return {
     ...target,
+    ...(scoreTexts === undefined
+      ? {}
+      : {
+          scoreTexts: (requests) => {
+            spending.add({ targetEvaluations: requests.reduce((sum, { texts }) => sum + texts.length, 0) });
+            return scoreTexts(requests);
+          },
+        }),
     reply: async (requests) => {
       const before = target.counts();
       const replies = await target.reply(requests);

@@ -22,6 +22,7 @@ export function expectedSpending({ work, seconds }: PlannedStage): Amounts {
     targetReplies: target.queries,
     targetTokensRead: target.contextTokens,
     targetTokensGenerated: target.generatedTokens,
+    ...(work.targetTexts.queries === 0 ? {} : { targetEvaluations: work.targetTexts.queries }),
     adversaryUtterances: adversary.queries,
     adversaryTokensRead: adversary.contextTokens,
     adversaryTokensGenerated: adversary.generatedTokens,

@@ -23,7 +23,7 @@ const all = { adversary: rates, target: rates, reference: rates };
 const silent: SpeakerWork = { queries: 0, contextTokens: 0, readTokens: 0, generatedTokens: 0, calls: [] };
 const speaking: SpeakerWork = {
   ...silent,
-  calls: [{ times: 2, rows: 8, contextTokens: 4000, readTokens: 1000, newTokens: 200 }],
+  calls: [{ times: 2, rows: 8, contexts: 8, contextTokens: 4000, readTokens: 1000, newTokens: 200 }],
 };
 const work: StageWork = {
   stage: 's',
@@ -32,6 +32,7 @@ const work: StageWork = {
   target: speaking,
   writer: null,
   reference: { queries: 1, readTokens: 3000 },
+  targetTexts: { queries: 0, readTokens: 0 },
   judgeQueries: 0,
   pairs: 1,
   trainedTokens: 100,
@@ -43,6 +44,8 @@ describe('the time of a stage', () => {
     // Frozen: 2 × (1000 / 1000 + 200 / 40). In training half as quick: reading at 500, batch 8 at 20.
     expect(stageSeconds(work, all)).toEqual({ adversary: 24, target: 12, reference: 3, training: 5, total: 44 });
     expect(stageSeconds({ ...work, trainsAdversary: false, trainedTokens: 0 }, all)?.adversary).toBe(12);
+    const scoring = { ...work, targetTexts: { queries: 4, readTokens: 2000 } };
+    expect(stageSeconds(scoring, all)).toMatchObject({ target: 14, total: 46 });
   });
 
   it('is unknown where the adversary could not be trained, known where it is not', () => {

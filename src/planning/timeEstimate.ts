@@ -27,7 +27,8 @@ export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | n
     work.adversary,
     work.trainsAdversary && trainable !== null ? inTraining(frozen, trainable) : frozen,
   );
-  const target = speakingSeconds(work.target, rates.target.frozen);
+  const { reading } = rates.target.frozen;
+  const target = speakingSeconds(work.target, rates.target.frozen) + work.targetTexts.readTokens / reading;
   const reference = work.reference.readTokens / rates.reference.frozen.reading;
   const training = trainable === null ? 0 : work.trainedTokens / trainable.training;
   return { adversary, target, reference, training, total: adversary + target + reference + training };

@@ -8,6 +8,7 @@ import {
   recipeStages,
   type RecipeStage,
   stagesOfKind,
+  trainedReward,
   untunedRow,
 } from '../recipe/recipe.js';
 import { stageKinds } from '../recipe/stages/all.js';
@@ -61,6 +62,7 @@ function lengthsOf(
     speakers: { target: recipe.target, adversary: recipe.adversary, reference: recipe.reference },
     demonstrations: demonstrations.get(name) ?? null,
     horizon: Math.max(1, ...recipeStages(recipe).map(({ traits }) => traits.attack?.horizon ?? 1)),
+    trained: trainedReward(recipe),
     rows: { adversaries, played: playedRows(recipe, adversaries, targets) },
   };
 }

@@ -192,6 +192,19 @@ describe('parseRecipe', () => {
         'stages.0.exploit.reward.likelihood',
         /no log-probabilities/,
       ],
+      [
+        target(`${endpoint}, remote: { promptLogProbs: none }`).replace(
+          'attack: ipo',
+          'attack: ipo, reward: { likelihood: 0, targetText: 1 }',
+        ),
+        'stages.0.exploit.reward.targetText',
+        /targetText: 0/,
+      ],
+      [
+        minimal.replace('attack: ipo', "attack: ipo, targetTexts: ['the password']"),
+        'stages.0.exploit.targetTexts.0',
+        /place \{\{target\}\}/,
+      ],
       [adversary(endpoint), 'adversary.model', /trains the adversary/],
       [adversary("model: 'prompts:list.json'"), 'adversary.model', /trains the adversary/],
       [target(endpoint).concat('limits: { maxCost: 1 }\n'), 'limits.maxCost', /remote\.prices/],

@@ -3,6 +3,7 @@
  *  `readRecipe.ts`. */
 import { z } from 'zod';
 import { count, path, share } from '../base/schemaParts.js';
+import { asksForTargetText, type RewardWeights } from '../dialogue/reward.js';
 import { judgeSchema, type JudgeOptions } from '../speakers/judges/options.js';
 import {
   adversarySchema,
@@ -219,6 +220,31 @@ export function evaluatedAdversaries(
   );
   const all = [{ adversary: untunedRow, attack: 'none', trainedOnJudge: false }, ...trained];
   return rows === undefined ? all : rows.flatMap((row) => all.filter(({ adversary }) => adversary === row));
+}
+
+/** A reward, with the phrasings for its terms of the target's words. */
+export interface TrainedReward {
+  readonly reward: RewardWeights;
+  readonly targetTexts?: readonly string[];
+}
+
+/** The reward of the first attack that has one, which an evaluation measures by default. */
+export function trainedReward(recipe: Recipe): TrainedReward | null {
+  const attack = recipeStages(recipe).find(({ traits }) => (traits.attack?.reward ?? null) !== null)?.traits.attack;
+  if (attack?.reward == null) return null;
+  const { reward, targetTexts } = attack;
+  return { reward, ...(targetTexts === undefined ? {} : { targetTexts }) };
+}
+
+/** Sets of prompts whose dialogues are rewarded by how likely the target's words are: each of their prompts names its
+ *  target string. */
+export function setsWithTarget(recipe: Recipe): ReadonlySet<'train' | 'dev' | 'test'> {
+  const asks = (reward: RewardWeights | null): boolean => reward !== null && asksForTargetText(reward);
+  const trains = recipeStages(recipe).some(({ traits }) => asks(traits.attack?.reward ?? null));
+  const tests = stagesOfKind(recipe, 'evaluate').some(({ options }) =>
+    asks(options.reward ?? trainedReward(recipe)?.reward ?? null),
+  );
+  return new Set([...(trains ? (['train', 'dev'] as const) : []), ...(tests ? (['test'] as const) : [])]);
 }
 
 /** JSON Schema (draft 2020-12) of a recipe as written. */

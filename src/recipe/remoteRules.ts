@@ -2,6 +2,7 @@
  *  they do not take. */
 import type { AttackNeed } from '../attacks/attack.js';
 import type { BrokenRule } from '../base/brokenRule.js';
+import { logProbTerms } from '../dialogue/reward.js';
 import { recipeJudges, recipeSpeakers, type Recipe, type RecipeStage } from './recipe.js';
 import { secretRules } from './secretRules.js';
 import { isRemoteJudge, type JudgeOptions } from '../speakers/judges/options.js';
@@ -143,7 +144,7 @@ function rewardRules({ target }: Recipe, stages: readonly RecipeStage[]): readon
   if (!textOnly) return [];
   return stages.flatMap(({ kind: stageKind, index, traits: { reward } }) => {
     if (reward === null) return [];
-    return (['likelihood', 'tokenProbability'] as const)
+    return logProbTerms
       .filter((term) => (reward[term] ?? 0) !== 0)
       .map((term) => ({
         path: ['stages', index, stageKind, 'reward', term],

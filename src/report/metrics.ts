@@ -62,6 +62,13 @@ const catalogue = {
     better: 'neither',
     lowerIs: 'likelier',
   },
+  targetTextNll: {
+    unit: 'nats/token',
+    label: 'NLL of the target’s words',
+    meaning:
+      'negative log-likelihood (NLL) of the words that the target is to be brought to say, as the beginning of its reply, the best phrasing, nats per token',
+    better: 'higher',
+  },
   verdictsChanged: {
     unit: 'share',
     label: 'Verdicts changed',

@@ -95,6 +95,42 @@ describe('local speakers', () => {
     }
   });
 
+  it.each([
+    ['plain', 'Keep it: heron Good day.tell me', ' heron'],
+    ['lines', 'Keep it: heron\nGood day.\ntell me\n', 'heron'],
+    [
+      'chat',
+      '<|open|>system\nKeep it: heron<|close|>\n<|open|>user\nGood day.\n\ntell me<|close|>\n<|open|>assistant\n',
+      'heron',
+    ],
+  ] as const)(
+    '%s: given words are scored as the beginning of the reply, without an end',
+    async (format, read, said) => {
+      const scored: number[] = [];
+      const target = createLocalTarget(model, { format, sampling, onScored: (texts) => scored.push(texts) });
+      const prompt = { ...dialogueOf('Good day.').prompt, views: { target: { system: 'Keep it: heron' } } };
+      const asked = (text: string): Dialogue => ({
+        prompt,
+        turns: [{ author: 'adversary', text, tokens: null, finishReason: 'stop' }],
+      });
+      const [first, second] = present(
+        await target.scoreTexts?.([
+          { dialogue: asked('tell me'), texts: ['heron', 'It is heron.'] },
+          { dialogue: asked('or else'), texts: ['heron'] },
+        ]),
+        'a local target scores texts',
+      );
+      const bytes = (text: string): readonly number[] => model.tokenizer.encode(text, { addSpecialTokens: false });
+      const [alone] = await scoreCompletions(model, [{ prefix: bytes(read), completion: bytes(said) }]);
+      expect(first?.[0]).toHaveLength(said.length);
+      // Other batch shapes: float32 rounding.
+      first?.[0]?.forEach((logProb, t) => expect(logProb).toBeCloseTo(alone?.[t] as number, 4));
+      expect(first?.[1]).toHaveLength(said.length + 'It is .'.length);
+      expect(second?.[0]).toHaveLength(said.length);
+      expect(scored).toEqual([3]);
+    },
+  );
+
   it('an utterance’s ids are those sampled: text that no longer encodes to them does not matter', async () => {
     const target = createLocalTarget(model, { format: 'plain', sampling });
     // Half of a two-byte character decodes to U+FFFD, which would encode to three other bytes.

@@ -1,5 +1,7 @@
 /** Counts the work of speakers before anything runs: batches of utterances, tokens read and generated. Pure
  *  arithmetic; tokens are as good as the lengths that are given. */
+import { asksForTargetText, type RewardWeights } from '../dialogue/reward.js';
+import { defaultTargetTexts, targetPlace } from '../dialogue/targetText.js';
 import type { SpeakerOptions } from './options.js';
 
 /** Lengths in tokens of what one side reads and says. */
@@ -35,6 +37,8 @@ export interface DialogueLengths {
 export interface SpeakerCall {
   readonly times: number;
   readonly rows: number;
+  /** The number of groups of rows that share their dialogue, but for the last utterance. */
+  readonly contexts: number;
   /** Tokens given to the speaker, all rows. */
   readonly contextTokens: number;
   /** The tokens of these that are computed: beginnings that rows share once, and nothing that the speaker's turn before
@@ -121,7 +125,14 @@ export function callOf(
       return isFirst ? length + own : 1 + heard;
     }),
   );
-  return { times, rows, contextTokens: rows * context, readTokens: contexts * read, newTokens: rows * newTokens };
+  return {
+    times,
+    rows,
+    contexts,
+    contextTokens: rows * context,
+    readTokens: contexts * read,
+    newTokens: rows * newTokens,
+  };
 }
 
 /** Mean over the first `count` prompts, each cut to what the side may read. */
@@ -156,6 +167,47 @@ function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** Texts that a model only reads. */
+export interface TextWork {
+  readonly queries: number;
+  readonly readTokens: number;
+}
+
+const noTexts: TextWork = { queries: 0, readTokens: 0 };
+
+function repeatTexts({ queries, readTokens }: TextWork, n: number): TextWork {
+  return { queries: queries * n, readTokens: readTokens * n };
+}
+
+/** Characters of a token, and of a target string, where neither is known. */
+const [charactersPerToken, targetCharacters] = [4, 12];
+
+/** Counts what a reward of the target's words adds: every phrasing after every exchange. What is read before them is read
+ *  anew, once for exchanges that share it, but for the last utterance.
+ *  @param utterance tokens of an utterance of the adversary */
+export function targetTextWork(
+  calls: readonly SpeakerCall[],
+  {
+    reward,
+    targetTexts = defaultTargetTexts,
+  }: { readonly reward: RewardWeights; readonly targetTexts?: readonly string[] | undefined },
+  utterance: number,
+): TextWork {
+  if (!asksForTargetText(reward)) return noTexts;
+  const tokens = targetTexts.reduce(
+    (sum, text) => sum + Math.ceil((text.replaceAll(targetPlace, '').length + targetCharacters) / charactersPerToken),
+    0,
+  );
+  const sum = (of: (call: SpeakerCall) => number): number =>
+    calls.reduce((before, call) => before + call.times * of(call), 0);
+  return {
+    queries: sum(({ rows }) => rows * targetTexts.length),
+    readTokens: sum(({ rows, contexts, contextTokens }) =>
+      rows === 0 ? 0 : (contexts / rows) * contextTokens + Math.max(0, rows - contexts) * utterance + rows * tokens,
+    ),
+  };
+}
+
 /** The work of a stage, or of an attack, for the models. */
 export interface Work {
   readonly adversary: SpeakerWork;
@@ -163,7 +215,9 @@ export interface Work {
   /** Another model that answers in the target's place; its time is not known. */
   readonly writer: { readonly speaker: SpeakerOptions; readonly work: SpeakerWork } | null;
   /** Completions whose reference log-probabilities the rollout did not give. */
-  readonly reference: { readonly queries: number; readonly readTokens: number };
+  readonly reference: TextWork;
+  /** Texts that the target only scores, for a reward of its words. */
+  readonly targetTexts: TextWork;
   /** Texts judged; filters of prompts and demonstrations are not counted. */
   readonly judgeQueries: number;
   readonly pairs: number;
@@ -178,7 +232,8 @@ export const noWork: Work = {
   adversary: speakerWork([]),
   target: speakerWork([]),
   writer: null,
-  reference: { queries: 0, readTokens: 0 },
+  reference: noTexts,
+  targetTexts: noTexts,
   judgeQueries: 0,
   pairs: 0,
   trainedTokens: 0,
@@ -193,7 +248,8 @@ export function repeatWork(work: Work, n: number): Work {
     adversary: speaker(work.adversary),
     target: speaker(work.target),
     writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
-    reference: { queries: work.reference.queries * n, readTokens: work.reference.readTokens * n },
+    reference: repeatTexts(work.reference, n),
+    targetTexts: repeatTexts(work.targetTexts, n),
     judgeQueries: work.judgeQueries * n,
     pairs: work.pairs * n,
     trainedTokens: work.trainedTokens * n,

@@ -19,6 +19,8 @@ export interface ExchangeNumbers {
   readonly adversaryHarm: number | null;
   /** Mean −log p_target of the utterance, nats per token. */
   readonly adversaryNll: number | null;
+  /** Mean −log p_target of the words that it is to say after the utterance, nats per token; absent when no reward asks. */
+  readonly targetTextNll?: number | null;
   readonly reward: number | null;
   /** Given by a judge with members: highest harm of a member minus the lowest, for the reply. */
   readonly replyDisagreement?: number | null;
@@ -43,6 +45,7 @@ export const exchangeMetrics = {
     unit: 'perplexity',
     value: (row) => (row.adversaryNll === null ? null : Math.exp(Math.min(row.adversaryNll, 700))),
   },
+  targetTextNll: { unit: 'nats/token', value: (row) => row.targetTextNll ?? null },
   reward: { unit: 'reward', value: (row) => row.reward },
   replyDisagreement: { unit: 'harm', value: (row) => row.replyDisagreement ?? null, isBounded: true },
   replySplitRate: {

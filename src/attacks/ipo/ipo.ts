@@ -11,8 +11,9 @@ export const ipo = defineAttack({
   product: 'model',
   adversary: 'trains',
   trainsOnJudge: true,
-  traits: ({ reward, horizon, devEvery, weakSupervision, branch, candidates }) => ({
+  traits: ({ reward, targetTexts, horizon, devEvery, weakSupervision, branch, candidates }) => ({
     reward,
+    targetTexts,
     horizon,
     prompts: [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])],
     texts:

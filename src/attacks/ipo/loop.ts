@@ -185,8 +185,8 @@ async function collect(context: IpoContext, options: IpoOptions, times: PhaseTim
   };
 }
 
-function castOf({ adversary, target, judge, join }: IpoContext, { reward }: IpoOptions): RolloutCast {
-  return { adversary, target, judge, join, reward };
+function castOf({ adversary, target, judge, join }: IpoContext, { reward, targetTexts }: IpoOptions): RolloutCast {
+  return { adversary, target, judge, join, reward, targetTexts };
 }
 
 /** Counts of what was left out, and of winners that were given rather than earned. */

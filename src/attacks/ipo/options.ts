@@ -1,7 +1,8 @@
 /** The options of the attack `ipo`, as a recipe writes them. */
 import { z } from 'zod';
 import { count, countFromZero, notNegative, optimisation, path, positive, share } from '../../base/schemaParts.js';
-import { rewardSchema } from '../../dialogue/rewardSchema.js';
+import { rewardSchema, targetTextsSchema } from '../../dialogue/rewardSchema.js';
+import { defaultTargetTexts } from '../../dialogue/targetText.js';
 import { attackKeys } from '../attackOptions.js';
 
 const weakSupervisionSchema = z.strictObject({
@@ -66,6 +67,11 @@ export const ipoSchema = z.strictObject({
   weightDecay: optimisation.weightDecay.default(0),
   maxGradientNorm: optimisation.maxGradientNorm.default(1),
   reward: rewardSchema,
+  targetTexts: targetTextsSchema
+    .default([...defaultTargetTexts])
+    .describe(
+      'Phrasings of what the target is to be brought to say, with the prompt’s target in the place {{target}}; for the reward terms targetText and targetTextProbability.',
+    ),
   weakSupervision: weakSupervisionSchema.nullable().default(null),
   devEvery: countFromZero.default(10).describe('Epochs between two evaluations on dev prompts; 0 is never.'),
   devPrompts: count.default(32),

@@ -8,6 +8,7 @@ import {
   readOf,
   type SpeakerCall,
   speakerWork,
+  targetTextWork,
   type TurnCalls,
   verdictsPerExchange,
   type Work,
@@ -42,6 +43,7 @@ function countWork(options: IpoOptions, facts: AttackLengths): Work {
     target,
     adversary: speakerWork(parts.flatMap((part) => part.adversary)),
     reference: { queries: total(parts, 'referenceQueries'), readTokens: total(parts, 'referenceTokens') },
+    targetTexts: targetTextWork(target.calls, options, facts.adversary.utterance),
     judgeQueries: target.queries * verdictsPerExchange,
     pairs: total(parts, 'pairs'),
     trainedTokens: total(parts, 'trainedTokens'),
@@ -116,6 +118,7 @@ function epochsWork(
     adversary.push({
       times: epochs,
       rows: given,
+      contexts: given,
       contextTokens: given * asked,
       readTokens: given * asked,
       newTokens: given * a,
@@ -123,6 +126,7 @@ function epochsWork(
     target.push({
       times: epochs,
       rows: 2 * given,
+      contexts: given,
       contextTokens: 2 * given * heard,
       readTokens: given * Math.min(2 * heard, prefix + a + completion),
       newTokens: 2 * given * t,

@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly turnSeparator?: string;
   /** Maximum number of usable items. */
   readonly limit?: number;
+  /** Whether every prompt must name its target string. */
+  readonly needsTarget?: boolean;
   /** Called with what in the file is odd and no error. */
   readonly onNote?: FileNote;
 }
@@ -31,9 +33,21 @@ export interface Loaded<Item> {
 }
 
 /** Loads the prompts of a data set in source order: each id once, and each text once per goal, target string and views.
- *  @throws ConfigError when there are none */
+ *  @throws ConfigError when there are none, and for a prompt without the target string that it needs */
 export async function loadPrompts(path: string, options: LoadOptions = {}): Promise<Loaded<Prompt>> {
-  return load(path, options, ({ prompt }) => ({ item: prompt, key: promptKey(prompt) }));
+  return load(path, options, ({ prompt, where }) => {
+    if (options.needsTarget === true && prompt.targetString === undefined) throw noTarget(where);
+    return { item: prompt, key: promptKey(prompt) };
+  });
+}
+
+/** Refuses a prompt without the words that a reward asks the target for. */
+export function noTarget(where: string): ConfigError {
+  return new ConfigError('A prompt names no target, and the reward asks how likely the target’s words are', {
+    where,
+    expected: 'the field target: the text that the target is to be brought to say',
+    remedy: 'Give it, or leave reward.targetText and reward.targetTextProbability out.',
+  });
 }
 
 /** Loads known failures: each text is cut in two, where the source cuts it or else in the middle. Prefix and continuation

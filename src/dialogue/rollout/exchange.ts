@@ -19,12 +19,16 @@ import type {
   TargetReply,
   Utterance,
 } from '../types.js';
+import { bestTextNlls } from '../targetText.js';
 import { dialogueSeenBy } from '../views.js';
 
 /** The speakers, the judge and the reward of a rollout. */
 export interface RolloutCast extends ScoringOptions {
   readonly adversary: Adversary;
   readonly target: Target;
+  /** Phrasings of what the target is to be brought to say, for the terms of a reward that ask how likely they are; default
+   *  the prompt's target string. */
+  readonly targetTexts?: readonly string[];
 }
 
 /** A dialogue about to get one more exchange, and the stream of that exchange. */
@@ -75,11 +79,13 @@ export async function answerUtterances(
     })),
     cast.target,
   );
+  const textNlls = await bestTextNlls(spoken, cast);
   const scores = await scoreExchanges(
     answers.map((answer, i) => {
       const { prompt, turns } = present(stems[i], 'a stem for each answer').dialogue;
       const utterance = present(utterances[i], 'an utterance for each stem');
-      return { before: turns, utterance, answer, ...aimOf(prompt) };
+      const likelihood = textNlls === null ? {} : { targetTextNll: textNlls[i] ?? null };
+      return { before: turns, utterance, answer, ...likelihood, ...aimOf(prompt) };
     }),
     cast,
   );

@@ -1,9 +1,9 @@
 /** The stage `evaluate`: dialogues of every adversary with every target on held-out prompts, judged and reported. */
 import { z } from 'zod';
 import { count, countFromZero, share } from '../../base/schemaParts.js';
-import { rewardWeights } from '../../dialogue/rewardSchema.js';
+import { rewardWeights, targetTextsSchema } from '../../dialogue/rewardSchema.js';
 import { judgeSchema } from '../../speakers/judges/options.js';
-import { linearCalls, noWork, speakerWork, verdictsPerExchange } from '../../speakers/work.js';
+import { linearCalls, noWork, speakerWork, targetTextWork, verdictsPerExchange } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
 const evaluateSchema = z.strictObject({
@@ -28,6 +28,7 @@ const evaluateSchema = z.strictObject({
     .optional()
     .describe('Default: the judge of the recipe. The first gives the main figures.'),
   reward: rewardWeights.optional().describe('Default: the reward of the first ipo stage.'),
+  targetTexts: targetTextsSchema.optional().describe('Default: those of the first ipo stage.'),
   samples: countFromZero.default(12).describe('Dialogues per row that are kept in the report.'),
   failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
 });
@@ -48,13 +49,18 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
     prompts: [{ set: 'test' }],
   }),
   label: ({ rows }) => `evaluate (${rows.adversaries.join(', ')})`,
-  work: ({ prompts, turns, judges }, lengths) => {
+  work: ({ prompts, turns, judges, reward, targetTexts }, lengths) => {
     const calls = linearCalls(lengths, 'test', prompts, turns, lengths.rows.played);
     const target = speakerWork(calls.target);
     return {
       ...noWork,
       adversary: speakerWork(calls.adversary),
       target,
+      targetTexts: targetTextWork(
+        target.calls,
+        { reward: reward ?? lengths.trained?.reward ?? {}, targetTexts: targetTexts ?? lengths.trained?.targetTexts },
+        lengths.adversary.utterance,
+      ),
       judgeQueries: target.queries * verdictsPerExchange * (judges?.length ?? 1),
     };
   },

@@ -55,6 +55,8 @@ export interface StageLengths extends DialogueLengths {
   readonly demonstrations: DemonstrationLengths | null;
   /** Exchanges of the longest dialogues that attacks of the recipe play; at least 1. */
   readonly horizon: number;
+  /** The reward of the first attack that has one, which an evaluation measures by default. */
+  readonly trained: { readonly reward: RewardWeights; readonly targetTexts?: readonly string[] } | null;
   /** Names of the adversaries that an evaluation compares, and how many rows it plays with all targets and rounds. */
   readonly rows: { readonly adversaries: readonly string[]; readonly played: number };
 }

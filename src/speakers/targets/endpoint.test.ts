@@ -71,9 +71,38 @@ describe('a target behind an endpoint that scores prompts', () => {
     expect(answer?.reading?.logProbs).toEqual([-4, -3, -2, -1]); // ' assistant': ten characters.
   });
 
+  it('scores given words as a message of the assistant, or as the end of a continuation', async () => {
+    const texts = ['a heron', 'It is a heron.'];
+    const chat = await openEndpointTarget(endpoint(true), options);
+    // Behind the words stand the same 14 characters as behind an utterance, and '[assistant]' is read before them: the
+    // seven characters of the first begin within a token.
+    expect(await chat.scoreTexts?.([{ dialogue, texts }])).toEqual([
+      [
+        [-7, -6, -5],
+        [-10, -9, -8, -7, -6, -5],
+      ],
+    ]);
+    const plain = await openEndpointTarget(endpoint(true), { ...options, format: 'plain' });
+    expect(await plain.scoreTexts?.([{ dialogue, texts: [' heron'] }])).toEqual([[[-2, -1]]]);
+  });
+
+  it('refuses to score given words where the template hides what the assistant says', async () => {
+    const server = endpoint(true);
+    const hiding = await openEndpointTarget(
+      {
+        ...server,
+        promptLogProbs: async (request) =>
+          scored(request.kind === 'text' ? '' : template(request.messages.filter(({ role }) => role !== 'assistant'))),
+      },
+      options,
+    );
+    await expect(hiding.scoreTexts?.([{ dialogue, texts: ['heron'] }])).rejects.toThrow(/targetText/);
+  });
+
   it('without scores is text only', async () => {
     const target = await openEndpointTarget(endpoint(false), options);
     expect(target.provides.logProbs).toBe(false);
+    expect(target.scoreTexts).toBeUndefined();
     expect(await target.reply([request])).toMatchObject([{ reply: { text: 'fine', tokens: null }, reading: null }]);
   });
 });

@@ -2,13 +2,14 @@
  *  dialogue. */
 import { ConfigError } from '../../base/errors.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
+import { defaultTargetTexts } from '../../dialogue/targetText.js';
 import type { Judge, Prompt } from '../../dialogue/types.js';
 import {
   evaluatedAdversaries,
   type EvaluatedAdversary,
   mendedNames,
   originalTarget,
-  recipeStages,
+  trainedReward,
 } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { StageContext } from '../stageContext.js';
@@ -43,7 +44,9 @@ export interface EvaluationPlan {
   readonly maxUnscored: readonly number[];
   /** Name of the judge that the recipe's attacks are trained against. */
   readonly trainedJudge: string;
+  /** By default that of the first attack that has one, so that an evaluation measures what training sought. */
   readonly reward: RewardWeights;
+  readonly targetTexts: readonly string[];
   /** Number of dialogues per row that are kept as samples. */
   readonly samples: number;
 }
@@ -64,6 +67,7 @@ export async function planEvaluation(
       where: 'prompts.test',
       remedy: 'Check the file and the filter of the recipe.',
     });
+  const trained = trainedReward(recipe);
   const judges: Judge[] = [];
   const wanted = options.judges ?? [recipe.judge];
   for (const judge of wanted) judges.push(await pool.judge(judge));
@@ -82,7 +86,8 @@ export async function planEvaluation(
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
     trainedJudge: (await pool.judge(recipe.judge)).name,
-    reward: options.reward ?? trainedReward(recipe, (await pool.target()).provides.logProbs),
+    reward: options.reward ?? trained?.reward ?? defaultReward((await pool.target()).provides.logProbs),
+    targetTexts: options.targetTexts ?? trained?.targetTexts ?? defaultTargetTexts,
     samples: options.samples,
   };
 }
@@ -100,9 +105,7 @@ function allPairings(
   );
 }
 
-/** Returns the reward of the first attack that has one, so that an evaluation measures what training sought; otherwise
- *  the default reward, as far as the target gives its terms. */
-function trainedReward(recipe: StageContext['recipe'], scoresText: boolean): RewardWeights {
-  const trained = recipeStages(recipe).flatMap(({ traits: { attack } }) => attack?.reward ?? []);
-  return trained[0] ?? (scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 });
+/** Returns the default reward, as far as the target gives its terms. */
+function defaultReward(scoresText: boolean): RewardWeights {
+  return scoresText ? { reply: 2, likelihood: 0.1 } : { reply: 2 };
 }

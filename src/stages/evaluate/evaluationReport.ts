@@ -5,6 +5,7 @@ import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
 import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
 import type { Judge } from '../../dialogue/types.js';
+import { targetTextPart } from '../../dialogue/score.js';
 import { countUnscored } from '../../dialogue/unscored.js';
 import { reported } from '../../measures/reported.js';
 import type {
@@ -141,7 +142,8 @@ function scoresBy(dialogue: JudgedDialogue, judge: string): readonly RecordedSco
   return present(dialogue.scores[judge], `scores by ${judge}`);
 }
 
-function numbersOf({ reply, exchange, utterance, adversaryNll, reward }: RecordedScore, turn: number): ExchangeNumbers {
+function numbersOf(score: RecordedScore, turn: number): ExchangeNumbers {
+  const { reply, exchange, utterance, adversaryNll, reward } = score;
   return {
     turn,
     replyHarm: reply.harm,
@@ -149,6 +151,7 @@ function numbersOf({ reply, exchange, utterance, adversaryNll, reward }: Recorde
     exchangeHarm: exchange.harm,
     adversaryHarm: utterance.harm,
     adversaryNll,
+    ...targetTextPart(score),
     reward: reward?.total ?? null,
     replyDisagreement: reply.disagreement ?? null,
     replySplit: reply.split === undefined ? null : reply.split === 1,

@@ -24,7 +24,7 @@ export async function roundingEffect(
 ): Promise<Metrics> {
   const rounded = await replayLinear(
     dialogues.map(({ dialogue }) => dialogue),
-    cast,
+    { ...cast, reward: {} },
     stream,
   );
   const pairs = dialogues.map(({ scores }, i) =>

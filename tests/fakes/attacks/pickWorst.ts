@@ -25,7 +25,14 @@ export const pickWorst = defineAttack({
   work: ({ utterances }) => ({
     ...noWork,
     target: speakerWork([
-      { times: 1, rows: utterances.length, contextTokens: 0, readTokens: 0, newTokens: utterances.length },
+      {
+        times: 1,
+        rows: utterances.length,
+        contexts: utterances.length,
+        contextTokens: 0,
+        readTokens: 0,
+        newTokens: utterances.length,
+      },
     ]),
   }),
   run: search,
