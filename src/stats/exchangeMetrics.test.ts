@@ -90,6 +90,14 @@ describe('metrics of exchanges', () => {
     expect(overall.rewardUnknown.mean).toBe(0.5);
   });
 
+  it('keep the share of unscored turns of a few prompts between 0 and 1', () => {
+    const { overall } = summariseExchanges([[row(0, { replyHarm: null })], [row(0)], [row(0)]], options);
+    const { low, high } = overall.replyUnscored;
+    expect(low).toBeGreaterThanOrEqual(0);
+    expect(high).toBeLessThanOrEqual(1);
+    expect(high).toBeGreaterThan(0.5);
+  });
+
   it('are tabled per turn as well', () => {
     const { turns } = summariseExchanges(
       [[row(0, { replyHarm: 0.2 }), row(1, { replyHarm: 0.4 })], [row(0, { replyHarm: 0.4 })]],

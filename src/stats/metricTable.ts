@@ -1,7 +1,7 @@
 /** A table of metrics over rows of any kind: how each figure is read off a row, its unit, whether it is a rate. Means
  *  with intervals by prompt, and differences of two sets of rows on the same prompts. What is unscored is null and left
  *  out. */
-import { differenceRange, unitRange } from './smallSamples.js';
+import { differenceRange, unitRange, type ValueRange } from './smallSamples.js';
 import { createBootstrap, type BootstrapOptions, type Summary } from './bootstrap.js';
 import { wilson } from './wilson.js';
 
@@ -45,12 +45,18 @@ export function createMetricSummaries(options: BootstrapOptions): MetricSummarie
   return {
     summarise: (table, rowsByPrompt) =>
       mapTable(table, (metric) =>
-        bootstrap.summarise(valuesOf(rowsByPrompt, metric), metric.unit, isShare(metric) ? unitRange : null),
+        within(
+          bootstrap.summarise(valuesOf(rowsByPrompt, metric), metric.unit, isShare(metric) ? unitRange : null),
+          unitRange,
+        ),
       ),
     compare: (table, after, before) =>
       mapTable(table, (metric) => {
         const [a, b] = [valuesOf(after, metric), valuesOf(before, metric)];
-        const difference = bootstrap.compare(a, b, metric.unit, isShare(metric) ? differenceRange : null);
+        const difference = within(
+          bootstrap.compare(a, b, metric.unit, isShare(metric) ? differenceRange : null),
+          differenceRange,
+        );
         return metric.isRate === true ? withoutCertainDifference(difference, a, b, options.level) : difference;
       }),
   };
@@ -58,6 +64,18 @@ export function createMetricSummaries(options: BootstrapOptions): MetricSummarie
 
 function isShare({ isRate = false, isBounded = false }: Pick<MetricOf<never>, 'isRate' | 'isBounded'>): boolean {
   return isRate || isBounded;
+}
+
+/** Keeps the interval of a share, which estimates nothing where it counts what happened in this sample, inside what a
+ *  share can be. */
+function within(summary: Summary, { least, greatest }: ValueRange): Summary {
+  const { unit, low, high } = summary;
+  if (unit !== 'share') return summary;
+  return {
+    ...summary,
+    low: low === null ? null : Math.max(low, least),
+    high: high === null ? null : Math.min(high, greatest),
+  };
 }
 
 function mapTable<Row, Name extends string>(

@@ -15,7 +15,7 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const styles = rowStyles(report, training);
   const { loop = [], mend = [], points = [], verdictWords = [], notes = [] } = report;
   const main = selectMainRows(report);
-  const mainPoints = points.filter(({ row }) => main.includes(row));
+  const mainPoints = points.filter(({ row, harm, nll }) => main.includes(row) && harm !== null && nll !== null);
   const earlierWords = verdictWords.filter(({ row }) => !main.includes(row));
   const configuration = manifest.configuration as { readonly description?: string };
   return (
