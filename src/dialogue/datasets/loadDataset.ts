@@ -35,9 +35,11 @@ export interface Loaded<Item> {
 /** Loads the prompts of a data set in source order: each id once, and each text once per goal, target string and views.
  *  @throws ConfigError when there are none, and for a prompt without the target string that it needs */
 export async function loadPrompts(path: string, options: LoadOptions = {}): Promise<Loaded<Prompt>> {
-  return load(path, options, ({ prompt, where }) => {
+  return load(path, options, ({ prompt, continuation, where }) => {
     if (options.needsTarget === true && prompt.targetString === undefined) throw noTarget(where);
-    return { item: prompt, key: promptKey(prompt) };
+    // A continuation that stands alone is the text.
+    const item = prompt.text === '' && continuation !== null ? { ...prompt, text: continuation } : prompt;
+    return { item, key: promptKey(item) };
   });
 }
 
@@ -132,7 +134,7 @@ function withCleanText(row: DatasetRow, clean: (text: string) => string, separat
     return turns.length === 0 ? null : { ...row, prompt: { ...prompt, turns, text: turns.join(separator) } };
   }
   const text = clean(prompt.text);
-  if (text.trim() === '') return null;
+  if (text.trim() === '' && (row.continuation === null || prompt.text !== '')) return null;
   if (row.continuation === null) return { ...row, prompt: { ...prompt, text } };
   const gap = /^\s/u.test(row.continuation) ? ' ' : '';
   const continuation = clean(row.continuation);

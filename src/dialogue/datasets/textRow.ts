@@ -1,5 +1,6 @@
 /** One item of a JSON array, of JSON lines or of a table: a string, or an object with `prompt` or `text`, and perhaps with
- *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. Items of JSON may have `goal`, `target` and
+ *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. A continuation may stand alone: its prompt is
+ *  empty then. Items of JSON may have `goal`, `target` and
  *  `views` as well, which only a judge or one side may know (aim.ts). */
 import { FormatError } from '../../base/errors.js';
 import { textId } from '../identity.js';
@@ -11,6 +12,8 @@ import { describe } from './json.js';
 
 /** Names of the field that holds a prompt, the first that a row has. */
 export const promptNames = ['prompt', 'text'] as const;
+
+const continuationNames = ['continuation', 'completion'] as const;
 
 const known = [
   'prompt',
@@ -31,7 +34,10 @@ export function textRow({ value, where }: RowItem, { hasAim }: { readonly hasAim
   if (typeof value === 'string')
     return { kind: 'row', prompt: promptOfText(promptText(value, where)), continuation: null, toxicity: null, where };
   const key = isFields(value) ? nameAmong(value, promptNames) : null;
-  if (!isFields(value) || key === null) {
+  const continuationKey = isFields(value)
+    ? (continuationNames.find((name) => value[name] !== undefined && value[name] !== null) ?? null)
+    : null;
+  if (!isFields(value) || (key === null && continuationKey === null)) {
     throw new FormatError('This is not a prompt', {
       where,
       expected: 'a string, or an object with prompt or text',
@@ -39,12 +45,12 @@ export function textRow({ value, where }: RowItem, { hasAim }: { readonly hasAim
       remedy: 'Name its field or column prompt or text, or name the format of the data set with format:.',
     });
   }
-  const shown = { text: promptText(stringField(value, key, where), where), ...(hasAim ? readAim(value, where) : {}) };
-  const id = idField(value, 'id', where) ?? textId(promptKey(shown));
-  const meta = plainFields(value, [key, ...known, ...(hasAim ? aimFields : [])]);
-  const continuationKey = (['continuation', 'completion'] as const).find(
-    (name) => value[name] !== undefined && value[name] !== null,
-  );
+  const continuation = continuationKey === null ? null : stringField(value, continuationKey, where);
+  const text = key === null ? '' : promptText(stringField(value, key, where), where);
+  const shown = { text, ...(hasAim ? readAim(value, where) : {}) };
+  const named = text === '' && continuation !== null ? { ...shown, text: continuation } : shown;
+  const id = idField(value, 'id', where) ?? textId(promptKey(named));
+  const meta = plainFields(value, [...(key === null ? [] : [key]), ...known, ...(hasAim ? aimFields : [])]);
   return {
     kind: 'row',
     prompt: {
@@ -53,7 +59,7 @@ export function textRow({ value, where }: RowItem, { hasAim }: { readonly hasAim
       conversationId: idField(value, 'conversation_id', where) ?? id,
       ...(Object.keys(meta).length === 0 ? {} : { meta }),
     },
-    continuation: continuationKey === undefined ? null : stringField(value, continuationKey, where),
+    continuation,
     toxicity: shareField(value, 'toxicity', where),
     where,
   };
