@@ -44,7 +44,7 @@ const recipe = tinyRecipe([
   { evaluate: { rows: ['untuned', 'ipo'], turns: 2 } },
 ]);
 
-/** What the sides have read, as texts, and what the judge was given. */
+/** The texts that the sides have read, and the items that the judge was given. */
 interface Seen {
   readonly adversary: string[];
   readonly target: string[];

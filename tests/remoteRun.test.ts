@@ -132,6 +132,12 @@ describe('a run against an endpoint', () => {
     expect(received()).toBeLessThanOrEqual(41);
     expect({ status: status(), records: records().length }).toEqual({ status: 'interrupted', records: 16 });
     expect(readFileSync(join(out, 'report.json'), 'utf8')).toContain('ended early');
+    // As a version wrote it that did not know the key yet.
+    const manifest = join(out, 'manifest.json');
+    const kept = JSON.parse(readFileSync(manifest, 'utf8')) as { configuration: { target: { reasoning?: string } } };
+    expect(kept.configuration.target.reasoning).toBe('cut');
+    delete kept.configuration.target.reasoning;
+    writeFileSync(manifest, JSON.stringify(kept));
     expect((await runCli(['run', '--resume', out, '--set', 'limits.maxCost=9'])).code).toBe(0);
     expect(received()).toBe(48);
     expect(records()).toHaveLength(24);

@@ -4,7 +4,16 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../base/errors.js';
-import { type RecipeError, loadRecipe, parseRecipe, recipeFiles, recipeOfRun, shippedRecipes } from './readRecipe.js';
+import type { JsonObject } from '../base/json.js';
+import {
+  type RecipeError,
+  loadRecipe,
+  parseRecipe,
+  recipeFiles,
+  recipeOfRun,
+  shippedRecipes,
+  withLaterDefaults,
+} from './readRecipe.js';
 import { recipeJsonSchema, recipeStages, stagesLeftOut } from './recipe.js';
 import { formatDuration, parseDuration } from '../base/quantities.js';
 import { problemsOf, recipeHead } from './testing/recipeTexts.js';
@@ -37,6 +46,15 @@ describe('parseRecipe', () => {
       logProbs: 'sum',
     });
     expect(parseRecipe(JSON.stringify(configuration), { file: 'm' }).configuration).toEqual(configuration);
+  });
+
+  it('a configuration of an earlier version gets the defaults of later keys, and one that is no recipe stays', () => {
+    const { configuration } = loadRecipe('demo');
+    const { target, judge, ...others } = configuration as Record<string, Record<string, unknown>>;
+    const { reasoning: _added, ...earlier } = target ?? {};
+    expect(withLaterDefaults({ ...others, target: earlier, judge } as JsonObject)).toEqual(configuration);
+    const odd = { name: 'odd', target: 5 };
+    expect(withLaterDefaults(odd)).toBe(odd);
   });
 
   it('reads 1e-4 and 5e6 as numbers and 2h as seconds', () => {

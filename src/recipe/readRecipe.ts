@@ -65,8 +65,12 @@ export function resolveRecipe(source: RecipeSource): LoadedRecipe {
   const broken = recipeRules(parsed.data).map(({ path, message, remedy }) => source.problem(path, message, remedy));
   if (broken.length > 0) throw new RecipeError(file, broken);
   const recipe = withRemoteDefaults(parsed.data);
-  const configuration = JSON.parse(JSON.stringify(recipe)) as JsonObject;
-  return { recipe, configuration, source: { file: resolve(file), folder: dirname(resolve(file)) } };
+  return { recipe, configuration: asJson(recipe), source: { file: resolve(file), folder: dirname(resolve(file)) } };
+}
+
+/** The recipe as its JSON: keys without a value are left out. */
+function asJson(recipe: Recipe): JsonObject {
+  return JSON.parse(JSON.stringify(recipe)) as JsonObject;
 }
 
 /** The recipe of a run that goes on, from its manifest. @throws RecipeError when this version no longer reads it */
@@ -76,6 +80,13 @@ export function recipeOfRun(
   changes: RecipeChanges = {},
 ): LoadedRecipe {
   return { ...parseRecipe(JSON.stringify(configuration, null, 1), { file: manifestPath, changes }), source };
+}
+
+/** Returns a recorded configuration with the keys that were added since, at their defaults, so that it can be compared
+ *  with today's; as it stands where this version no longer reads it. */
+export function withLaterDefaults(configuration: JsonObject): JsonObject {
+  const parsed = recipeSchema.safeParse(configuration);
+  return parsed.success ? asJson(withRemoteDefaults(parsed.data)) : configuration;
 }
 
 /** Names of the recipes that the package ships. */

@@ -12,6 +12,8 @@ export interface RunDescription {
   readonly configuration: JsonObject;
   readonly source: { readonly file: string | null; readonly folder: string };
   readonly inputs: readonly InputHash[];
+  /** Adds to a recorded configuration what later versions have added to all; default: nothing. */
+  readonly withLaterDefaults?: (configuration: JsonObject) => JsonObject;
 }
 
 /** Returns the manifest of a run that has done nothing yet. */
@@ -73,7 +75,9 @@ function decisive(configuration: JsonObject): unknown {
 /** Refuses a run of another recipe or input; `limits` and how servers are asked may differ. @throws ConfigError naming
  *  what differs */
 export function refuseOtherRun(folder: string, found: Manifest, wanted: RunDescription): void {
-  const difference = firstDifference(decisive(found.configuration), decisive(wanted.configuration));
+  const { withLaterDefaults = (kept: JsonObject): JsonObject => kept } = wanted;
+  const kept = withLaterDefaults(found.configuration);
+  const difference = firstDifference(decisive(kept), decisive(wanted.configuration));
   if (difference !== null) {
     throw new ConfigError('the recipe is not the one this run was started with', {
       where: folder,

@@ -5,7 +5,7 @@ import { BudgetError, InterruptedError } from '../base/errors.js';
 import { writeFileAtomic } from '../base/files.js';
 import { playJobsHere } from '../dialogue/rollout/jobs.js';
 import { openModelPool, type ModelPoolOptions } from '../models/pool.js';
-import type { LoadedRecipe } from '../recipe/readRecipe.js';
+import { type LoadedRecipe, withLaterDefaults } from '../recipe/readRecipe.js';
 import { type Recipe, recipeStages, stagesLeftOut } from '../recipe/recipe.js';
 import type { StageKindName } from '../recipe/stages/all.js';
 import { renderHtml } from '../render/html/renderHtml.js';
@@ -13,6 +13,7 @@ import { selectMainRows } from '../report/mainRows.js';
 import type { Report, ReportRow } from '../report/report.js';
 import { readReportView } from '../report/reportView.js';
 import { RunDirectory } from '../runs/runDirectory.js';
+import type { RunDescription } from '../runs/runDescription.js';
 import { hashInputs, requireFiles, requireKeys, requireModels } from './runInputs.js';
 import { openLimits } from './limits.js';
 import { runStages, runStagesOf } from './runStages.js';
@@ -70,7 +71,14 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
   requireModels(loaded, new Set(Object.keys(targets)));
   requireKeys(loaded, environment, new Set([targets, judges].flatMap((given) => Object.keys(given))));
   const { recipe, configuration, source } = loaded;
-  const description = { name: recipe.name, seed: recipe.seed, configuration, source, inputs: await hashInputs(loaded) };
+  const description: RunDescription = {
+    name: recipe.name,
+    seed: recipe.seed,
+    configuration,
+    source,
+    inputs: await hashInputs(loaded),
+    withLaterDefaults,
+  };
   const run =
     place.kind === 'new'
       ? RunDirectory.create(place.folder, description)

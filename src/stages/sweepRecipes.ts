@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { firstDifference } from '../base/json.js';
-import { type LoadedRecipe, recipeOfRun } from '../recipe/readRecipe.js';
+import { type LoadedRecipe, recipeOfRun, withLaterDefaults } from '../recipe/readRecipe.js';
 import type { RecipeChanges } from '../recipe/recipeSource.js';
 import type { SweepPlan } from '../recipe/sweepPlan.js';
 import { holdsSweep, readSweepFile, type SweepFile, type SweepPointState } from '../report/sweepFile.js';
@@ -63,7 +63,7 @@ function keptRecipes(
     file.points.map((point) => {
       const loaded = wanted?.get(point.name) ?? recipeOfPoint(file, point, folder, changes);
       const difference = firstDifference(
-        { ...file.configurations[point.name], limits: null },
+        { ...withLaterDefaults(file.configurations[point.name] ?? {}), limits: null },
         { ...loaded.configuration, limits: null },
       );
       if (difference !== null) throw differs(`'${difference}' of ${point.name}`);
