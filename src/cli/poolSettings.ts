@@ -14,7 +14,8 @@ export function poolSettings({
   signal,
 }: CommandContext): Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note' | 'spending' | 'beforeRequest'> {
   return {
-    openDevice: () => openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device }),
+    openDevice: () =>
+      openDevice({ threads: globals.threads ?? availableParallelism(), provider: globals.device, signal }),
     cacheDir: cacheFolder(globals, terminal.environment),
     offline: isOffline(terminal.environment),
     onFetch: fetchProgress(progress),

@@ -51,7 +51,7 @@ export interface RunAttackOptions {
   readonly cacheDir?: string;
   /** Whether all network use but the target's own is refused. Default false. */
   readonly offline?: boolean;
-  /** Aborting it stops the run at its next safe point, from which it can be continued. */
+  /** Aborting it stops the run after the pass that is being computed; it can be continued from its last checkpoint. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: StageProgress) => void;
   /** Called with messages for the run's log, in sentences. */
@@ -88,7 +88,7 @@ export async function runAttack(options: RunAttackOptions): Promise<AttackRun> {
     note: options.onNote,
     onProgress: options.onProgress,
     pool: {
-      openDevice: () => openDevice({ threads: options.threads ?? availableParallelism() }),
+      openDevice: () => openDevice({ threads: options.threads ?? availableParallelism(), signal }),
       cacheDir: options.cacheDir ?? null,
       offline: options.offline ?? false,
       targets: isTarget(target) ? { [target.name]: target } : {},

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InterruptedError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import {
   openDevice,
@@ -282,6 +284,28 @@ describe('decode', () => {
     });
     expect(seen.at(-1)).toEqual({ rows: 2, rowsDone: 2, tokens: 8 });
     expect(seen.map(({ tokens }) => tokens)).toEqual([...seen.map(({ tokens }) => tokens)].sort((a, b) => a - b));
+  });
+
+  it('aborted, it ends after the pass that runs; later calls that compute are refused, weights are still read', async () => {
+    const abort = new AbortController();
+    const stoppable = await openDevice({ signal: abort.signal });
+    const store = await stoppable.createStore(tinyEntries(model));
+    for (const [name, data] of weights) await stoppable.write(store, name, data);
+    const own = await stoppable.compile(tinyInferenceGraph(model), { store });
+    const seen: DecodeProgress[] = [];
+    const many = stoppable.decode(own, model.cache, [row([1, 2], 1, { maxNewTokens: 4000 })], {
+      onProgress: (progress) => {
+        seen.push(progress);
+        if (seen.length === 3) abort.abort();
+      },
+    });
+    await expect(many).rejects.toThrow(InterruptedError);
+    expect(seen.at(-1)?.tokens).toBeLessThan(4000);
+    await expect(stoppable.decode(own, model.cache, [row([1], 1)])).rejects.toThrow(InterruptedError);
+    await expect(stoppable.compile(tinyInferenceGraph(model), { store })).rejects.toThrow(InterruptedError);
+    const [name, data] = present([...weights][0], 'the model has weights');
+    expect(await stoppable.read(store, name)).toEqual(data);
+    await stoppable.close();
   });
 
   it('no rows give no results', async () => {

@@ -12,7 +12,14 @@ import { present } from '../../base/invariant.js';
 import { openStream, type RandomStream } from '../../base/random.js';
 import { capacityOf, checkRows, planBatches } from './decodePlan.js';
 import type { DecodeJob, DecodeProgress, DecodeResult, DecodeRow } from './decodeRow.js';
-import { beginInference, forward, logitsOf, type InferenceSession, type TokenLogits } from './inferenceSession.js';
+import {
+  beginInference,
+  forward,
+  logitsOf,
+  type InferenceSession,
+  type PassContext,
+  type TokenLogits,
+} from './inferenceSession.js';
 import { createContextKeeper, type ContextKeeper, type KeptContexts } from './keptContexts.js';
 import { cacheElementsPerToken, createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import type { PackedPrompt } from './promptStrips.js';
@@ -27,14 +34,13 @@ import { topTokens, type TokenAlternatives } from './topTokens.js';
 const cacheBytes = 768 * 2 ** 20;
 const keptBytes = 512 * 2 ** 20;
 
-/** @param buffers memory that calls take over from each other: touching it anew costs a page fault every 4 KB */
 export async function decode(
   program: ResidentProgram,
   { shape, rows, keep }: DecodeJob,
-  buffers: Map<string, Float32Array>,
+  context: PassContext,
   onProgress: (progress: DecodeProgress) => void,
 ): Promise<readonly DecodeResult[]> {
-  const session = beginInference(program, shape, buffers);
+  const session = beginInference(program, shape, context);
   checkRows(rows, session.vocabularySize);
   const sampler = createSampler(session.vocabularySize);
   const before = program.kept;

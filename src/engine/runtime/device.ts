@@ -29,6 +29,9 @@ export interface DeviceOptions {
   /** Default 'cpu'. Others are tried in a process of their own first (see probeProvider). One device on webgpu may be
    *  open at a time. */
   readonly provider?: Provider;
+  /** Once it is aborted, nothing more is computed: a call that computes ends after its forward or backward pass, and it
+   *  and later ones are rejected with InterruptedError. Weights can still be read and written. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A compiled graph. A handle: the session stays in the worker. */
@@ -124,11 +127,11 @@ export interface Device {
 }
 
 /** @throws EnvironmentError with reason and remedy when the provider cannot be used on this machine */
-export async function openDevice({ threads = 1, provider = 'cpu' }: DeviceOptions = {}): Promise<Device> {
+export async function openDevice({ threads = 1, provider = 'cpu', signal }: DeviceOptions = {}): Promise<Device> {
   if (!Number.isInteger(threads) || threads < 1)
     throw new ConfigError('not a number of threads', { expected: 'an integer ≥ 1', got: String(threads) });
   if (provider !== 'cpu') await requireProvider(provider);
-  const worker = provider === 'webgpu' ? onlyWebgpuWorker() : new WorkerThread();
+  const worker = provider === 'webgpu' ? onlyWebgpuWorker(signal) : new WorkerThread(signal);
   await worker.call('open', { threads, provider });
   return deviceOver(worker, { threads, provider });
 }
@@ -137,17 +140,17 @@ export async function openDevice({ threads = 1, provider = 'cpu' }: DeviceOption
  *  the process. */
 let webgpuWorker: WorkerThread | null = null;
 
-function onlyWebgpuWorker(): WorkerThread {
+function onlyWebgpuWorker(signal: AbortSignal | undefined): WorkerThread {
   if (webgpuWorker?.isOpen === true) {
     throw new ConfigError('a device on webgpu is open already, and a process can have one', {
       remedy: 'Share it, or close it first.',
     });
   }
-  webgpuWorker = new WorkerThread();
+  webgpuWorker = new WorkerThread(signal);
   return webgpuWorker;
 }
 
-function deviceOver(worker: WorkerThread, { threads, provider }: Required<DeviceOptions>): Device {
+function deviceOver(worker: WorkerThread, { threads, provider }: Pick<Device, 'threads' | 'provider'>): Device {
   let nextId = 0;
   const newId = (): number => {
     nextId += 1;

@@ -1,10 +1,11 @@
 /** The worker's state and what each call does to it. Calls are served one at a time, in the order in which they arrive.
  */
-import { ConfigError } from '../../base/errors.js';
+import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { accumulate } from './accumulate.js';
 import { adamwStep } from './adamwStep.js';
 import { decode } from './decode.js';
 import type { DecodeProgress } from './decodeRow.js';
+import type { PassContext } from './inferenceSession.js';
 import { createLiveBatch, type LiveBatch } from './liveBatch.js';
 import { MemoryPool } from './memoryPool.js';
 import type { CallKind, Calls } from './protocol.js';
@@ -27,18 +28,24 @@ export interface Host {
   readonly stores: Map<number, ResidentStore>;
   readonly programs: Map<number, ResidentProgram>;
   readonly liveBatches: Map<number, LiveBatch>;
-  /** Working memory of decode calls; given up when a model is trained, which needs the room. */
-  readonly decodeBuffers: Map<string, Float32Array>;
+  /** All passes use these; their working memory is given up when a model is trained, which needs the room. */
+  readonly passes: PassContext;
   settings: SessionSettings;
 }
 
-export function createHost(): Host {
+/** @param isStopped true once nothing more shall be computed */
+export function createHost(isStopped: () => boolean): Host {
   return {
     pool: new MemoryPool(),
     stores: new Map(),
     programs: new Map(),
     liveBatches: new Map(),
-    decodeBuffers: new Map(),
+    passes: {
+      buffers: new Map(),
+      mayGoOn: () => {
+        if (isStopped()) throw new InterruptedError('stopped as asked');
+      },
+    },
     settings: { threads: 1, provider: 'cpu' },
   };
 }
@@ -87,6 +94,7 @@ export const handlers: Handlers = {
   },
   hash: (host, { storeId }) => hashStore(storeOf(host, storeId)),
   async compile(host, { id, source }) {
+    host.passes.mayGoOn();
     host.programs.set(
       id,
       await compileProgram(
@@ -98,12 +106,17 @@ export const handlers: Handlers = {
     );
     return null;
   },
-  run: (host, { programId, feeds, fetches }) => runProgram(programOf(host, programId), feeds, fetches),
+  run(host, { programId, feeds, fetches }) {
+    host.passes.mayGoOn();
+    return runProgram(programOf(host, programId), feeds, fetches);
+  },
   accumulate(host, { programId, feeds, gradientsId }) {
-    host.decodeBuffers.clear();
+    host.passes.mayGoOn();
+    host.passes.buffers.clear();
     return accumulate(host.pool, programOf(host, programId), feeds, storeOf(host, gradientsId));
   },
   adamw(host, { stores, step }) {
+    host.passes.mayGoOn();
     const { parameters, gradients, firstMoment, secondMoment } = stores;
     forgetContexts(host, parameters);
     return adamwStep(
@@ -120,8 +133,7 @@ export const handlers: Handlers = {
     programOf(host, programId).tokenBytes = tokenBytes;
     return null;
   },
-  decode: (host, { programId, ...job }, onProgress) =>
-    decode(programOf(host, programId), job, host.decodeBuffers, onProgress),
+  decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, host.passes, onProgress),
   openLive(host, { id, programId, shape }) {
     host.liveBatches.set(id, createLiveBatch(programOf(host, programId), shape));
     return null;
@@ -129,7 +141,7 @@ export const handlers: Handlers = {
   stepLive: (host, { id, ...change }) => {
     const batch = host.liveBatches.get(id);
     if (batch === undefined) throw new ConfigError('the batch was closed');
-    return batch.step(change, host.decodeBuffers);
+    return batch.step(change, host.passes);
   },
   closeLive(host, { id }) {
     host.liveBatches.delete(id);

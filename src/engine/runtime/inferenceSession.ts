@@ -7,35 +7,42 @@ import { reuse, type KeyValueCache } from './keyValueCache.js';
 import { ortTensor } from './ortTensor.js';
 import { bindParameters, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
 
+/** All passes of a device share these. */
+export interface PassContext {
+  /** Memory that passes take over from each other: touching it anew costs a page fault every 4 KB. */
+  readonly buffers: Map<string, Float32Array>;
+  /** Called before each pass. @throws InterruptedError once the device's signal is aborted */
+  readonly mayGoOn: () => void;
+}
+
 /** This stays the same over the passes of one call. */
-export interface InferenceSession {
+export interface InferenceSession extends PassContext {
   readonly program: ResidentProgram;
   readonly shape: CacheShape;
   readonly vocabularySize: number;
   readonly parameters: Readonly<Record<string, ort.Tensor>>;
-  /** Memory that passes take over from each other. */
-  readonly buffers: Map<string, Float32Array>;
   readonly inputs: ReadonlySet<string>;
   readonly outputs: ReadonlySet<string>;
 }
 
-export function beginInference(
-  program: ResidentProgram,
-  shape: CacheShape,
-  buffers: Map<string, Float32Array>,
-): InferenceSession {
-  const vocabularySize = Number(outputSpec(program, 'logits').shape[1]);
-  if (!Number.isInteger(vocabularySize))
-    throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
+export function beginInference(program: ResidentProgram, shape: CacheShape, context: PassContext): InferenceSession {
   return {
+    ...context,
     program,
     shape,
-    vocabularySize,
+    vocabularySize: vocabularySizeOf(program),
     parameters: bindParameters(program),
-    buffers,
     inputs: new Set(program.inputs.map(({ name }) => name)),
     outputs: new Set(program.outputs.map(({ name }) => name)),
   };
+}
+
+/** Returns the number of tokens that the program's logits tell apart. @throws ConfigError when it is not fixed */
+export function vocabularySizeOf(program: ResidentProgram): number {
+  const vocabularySize = Number(outputSpec(program, 'logits').shape[1]);
+  if (!Number.isInteger(vocabularySize))
+    throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
+  return vocabularySize;
 }
 
 export interface SessionInputs {
@@ -65,6 +72,7 @@ export async function forward(
   cache: KeyValueCache,
   inputs: SessionInputs,
 ): Promise<ForwardOutputs> {
+  session.mayGoOn();
   const { B, T, lastIndex_B, logitRows_N, scoreRows_M, scoreIds_M } = inputs;
   const [N, M, V] = [logitRows_N.length, scoreRows_M.length, session.vocabularySize];
   const total = Math.max(...lastIndex_B) + 1;

@@ -16,7 +16,7 @@ import {
 import { checkRows } from './decodePlan.js';
 import type { CacheShape, DecodeRow } from './decodeRow.js';
 import { recordError, type ErrorRecord } from './errorTransfer.js';
-import { beginInference } from './inferenceSession.js';
+import { beginInference, type PassContext, vocabularySizeOf } from './inferenceSession.js';
 import { createKeyValueCache, type KeyValueCache } from './keyValueCache.js';
 import type { LiveChange, LiveEvent } from './liveRow.js';
 import { planPrompts, readPrompts } from './readPrompts.js';
@@ -26,7 +26,7 @@ import type { TokenAlternatives } from './topTokens.js';
 
 export interface LiveBatch {
   /** @returns at most one event per row, none for rows that still wait */
-  readonly step: (change: LiveChange, buffers: Map<string, Float32Array>) => Promise<readonly LiveEvent[]>;
+  readonly step: (change: LiveChange, context: PassContext) => Promise<readonly LiveEvent[]>;
 }
 
 /** Prompt tokens that one step reads, and tokens that a cache grows by at least. */
@@ -45,7 +45,7 @@ interface Member {
 }
 
 export function createLiveBatch(program: ResidentProgram, shape: CacheShape): LiveBatch {
-  const sampler = createSampler(beginInference(program, shape, new Map()).vocabularySize);
+  const sampler = createSampler(vocabularySizeOf(program));
   const waiting: Member[] = [];
   const active: Generation[] = [];
   const memberOf = new Map<Generation, Member>();
@@ -242,8 +242,8 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
   };
 
   return {
-    async step({ admit, drop: dropped }, buffers) {
-      const session = { ...beginInference(program, shape, buffers), sampler };
+    async step({ admit, drop: dropped }, context) {
+      const session = { ...beginInference(program, shape, context), sampler };
       const refused: LiveEvent[] = [];
       drop(new Set(dropped));
       for (const row of admit) {

@@ -82,6 +82,12 @@ export interface Calls {
   close: { readonly args: Record<string, never>; readonly answer: null };
 }
 
+/** The worker is started with these. */
+export interface WorkerSettings {
+  /** One shared element; other than 0 once nothing more shall be computed. A message would wait for the call that runs. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
+}
+
 export type CallKind = keyof Calls;
 
 export type Request = {

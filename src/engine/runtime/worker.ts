@@ -1,12 +1,13 @@
 /** Entry of the worker thread: takes requests from the parent port, serves them one after another, answers each. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../../base/invariant.js';
 import { recordError } from './errorTransfer.js';
 import { createHost, handlers } from './host.js';
-import type { CallKind, Calls, Request, Response } from './protocol.js';
+import type { CallKind, Calls, Request, Response, WorkerSettings } from './protocol.js';
 
 const port = present(parentPort, 'worker.ts runs in a worker thread');
-const host = createHost();
+const { stop } = workerData as WorkerSettings; // What WorkerThread has put there.
+const host = createHost(() => Atomics.load(stop, 0) !== 0);
 let queue: Promise<void> = Promise.resolve();
 
 port.on('message', (request: Request) => {

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { EnvironmentError } from '../../base/errors.js';
 import type { DecodeProgress } from './decodeRow.js';
 import { reviveError } from './errorTransfer.js';
-import type { CallKind, Calls, Response } from './protocol.js';
+import type { CallKind, Calls, Response, WorkerSettings } from './protocol.js';
 
 export interface CallOptions {
   /** Buffers to move instead of copying; the caller's arrays over them become empty. */
@@ -33,9 +33,14 @@ export class WorkerThread {
   /** Why no further call is possible. */
   #failure: EnvironmentError | null = null;
 
-  constructor() {
+  /** @param signal ends, once aborted, what is computed after the pass that runs */
+  constructor(signal?: AbortSignal) {
+    const workerData: WorkerSettings = { stop: new Int32Array(new SharedArrayBuffer(4)) };
+    const stop = (): void => void Atomics.store(workerData.stop, 0, 1);
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener('abort', stop, { once: true });
     // Without execArgv: the loaders and flags of the main thread are its own.
-    this.#worker = new Worker(workerEntry(), { execArgv: [], name: 'gadfly engine' });
+    this.#worker = new Worker(workerEntry(), { execArgv: [], name: 'gadfly engine', workerData });
     this.#worker.unref();
     this.#worker.on('message', (response: Response) => {
       this.#receive(response);
@@ -46,6 +51,7 @@ export class WorkerThread {
     this.#ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
         this.#running = false;
+        signal?.removeEventListener('abort', stop);
         this.#fail(
           new EnvironmentError('The engine thread has ended', {
             got: `exit code ${code}`,
