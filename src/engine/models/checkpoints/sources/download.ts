@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
-import { EnvironmentError, GadflyError } from '../../../../base/errors.js';
+import { EnvironmentError, GadflyError, InterruptedError } from '../../../../base/errors.js';
 import { errorCode, fileError } from '../randomAccess.js';
 
 export interface FetchProgress {
@@ -24,17 +24,23 @@ const pauseMs = 200;
 const goodPieceBytes = 2 ** 20;
 
 /** fetch that gives up on a server that does not answer.
- *  @throws EnvironmentError, saying why, when there is no answer at all */
-export function fetchWithin(timeoutMs: number): typeof fetch {
+ *  @param signal breaks off the request, or the reading of its body, once it is aborted
+ *  @throws EnvironmentError, saying why, when there is no answer at all; InterruptedError when `signal` is aborted */
+export function fetchWithin(timeoutMs: number, signal?: AbortSignal): typeof fetch {
   return async (input, init) => {
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), timeoutMs);
     try {
       return await fetch(input, {
         ...init,
-        signal: init?.signal ? AbortSignal.any([init.signal, controller.signal]) : controller.signal,
+        signal: AbortSignal.any([
+          controller.signal,
+          ...(init?.signal ? [init.signal] : []),
+          ...(signal ? [signal] : []),
+        ]),
       });
     } catch (cause) {
+      requireNotStopped(signal, cause);
       const host = new URL(input instanceof Request ? input.url : input).host;
       throw new EnvironmentError(`${host} cannot be reached`, {
         got: controller.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(cause),
@@ -45,6 +51,10 @@ export function fetchWithin(timeoutMs: number): typeof fetch {
       clearTimeout(timer);
     }
   };
+}
+
+function requireNotStopped(signal: AbortSignal | undefined, cause: unknown): void {
+  if (signal?.aborted === true) throw new InterruptedError('stopped as asked while a model was fetched', { cause });
 }
 
 /** A body and its length where the server says it; only for progress, since the length may be that of a packed form. */
@@ -65,13 +75,15 @@ export interface SaveOptions {
   /** The bytes at `path` begin the file and are not fetched again; what came is kept when the connection
    *  is cut for good. */
   readonly resumes: boolean;
+  /** The signal that breaks off the reading of a body; what came is kept as after a cut connection. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Writes a body to `path`. Cut connections are tried again a few times, from where they broke off if that can be;
  *  attempts that bring a good piece do not count. What turns out to be another file is removed.
  *  @param openBody called once an attempt, with the number of bytes that are there already
  *  @throws EnvironmentError when the body does not come, is not the expected one, or the disk refuses; what openBody
- *    throws with a status 4xx, as it is */
+ *    throws with a status 4xx, as it is; InterruptedError when the signal is aborted */
 export async function saveDownload(
   openBody: (from: number) => Promise<OpenedBody>,
   path: string,
@@ -86,6 +98,7 @@ export async function saveDownload(
     } catch (cause) {
       // A beginning that another attempt left, or a server that gives the whole for a part: once more, all of it.
       if (cause instanceof WrongFile || !options.resumes) await rm(path, { force: true });
+      requireNotStopped(options.signal, cause);
       if (cause instanceof WrongFile && from > 0) continue;
       if (cause instanceof GadflyError || isRefusal(cause)) throw cause;
       // What the file system refuses will be refused again; a cut connection may not be.

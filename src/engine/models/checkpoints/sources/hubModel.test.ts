@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConfigError, EnvironmentError } from '../../../../base/errors.js';
+import { ConfigError, EnvironmentError, InterruptedError } from '../../../../base/errors.js';
 import { openFakeHub, type FakeHub } from '../testing/fakeHub.js';
 import { saveDownload, type FetchProgress } from './download.js';
 import { fetchHubModel, findHubModel, type HubModel } from './hubModel.js';
@@ -78,14 +78,22 @@ const open = async (token: string | null = null): Promise<void> => {
 const model = (repository: string): HubModel => ({ repository, revision: 'main', file: null });
 const fetchIt = (
   repository: string,
-  { token = null, progress = [] }: { token?: string | null; progress?: FetchProgress[] } = {},
+  {
+    token = null,
+    progress = [],
+    stop,
+  }: { token?: string | null; progress?: FetchProgress[]; stop?: AbortController } = {},
 ): Promise<string> =>
   fetchHubModel(model(repository), {
     cacheDir,
     endpoint: hub.endpoint,
     token,
     answerTimeoutMs: 5000,
-    onProgress: (step) => progress.push(step),
+    onProgress: (step) => {
+      progress.push(step);
+      if (step.file === 'model.safetensors') stop?.abort();
+    },
+    signal: stop?.signal,
   });
 const blobs = (repository: string): string => join(cacheDir, `models--${repository.replace('/', '--')}`, 'blobs');
 const rangesOf = (): readonly string[] =>
@@ -107,6 +115,18 @@ describe('a cut download', () => {
       .map(({ receivedBytes }) => receivedBytes);
     expect(received).toEqual([...received].sort((a, b) => a - b));
     expect(readdirSync(blobs('org/big'))).toContain(sha256);
+  });
+
+  it('asked to stop, it breaks off; what came is kept, and the next call goes on with it', async () => {
+    await open();
+    const stopped = fetchIt('org/big', { stop: new AbortController() });
+    await expect(stopped).rejects.toThrow(InterruptedError);
+    expect(await findHubModel(model('org/big'), cacheDir)).toBeNull();
+    const left = readdirSync(blobs('org/big')).filter((name) => name.endsWith('.incomplete'));
+    expect(left).toEqual([`${sha256}.0.incomplete`]);
+    const path = await fetchIt('org/big');
+    expect(readFileSync(join(path, 'model.safetensors')).equals(weights)).toBe(true);
+    expect(Number(/bytes=(\d+)-/.exec(rangesOf().at(-1) ?? '')?.[1])).toBeGreaterThan(0);
   });
 
   it('is kept when the connection stays away, and the next call goes on with it', async () => {

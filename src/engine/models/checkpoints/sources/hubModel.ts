@@ -29,6 +29,8 @@ export interface HubOptions {
   readonly token: string | null;
   readonly answerTimeoutMs: number;
   readonly onProgress: OnProgress | null;
+  /** Aborting it breaks off the fetch; what came is kept. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Whether a revision is a whole commit hash, and so cannot move. */
@@ -85,7 +87,7 @@ export async function fetchHubModel(model: HubModel, options: HubOptions): Promi
     if (model.file === null && (await findHubModel({ ...model, revision: sha }, options.cacheDir)) === null)
       await writeFile(mark, '');
     for (const entry of wanted) {
-      await fetchEntry(entry, { storage, snapshot, onProgress: options.onProgress }, async (from) => {
+      await fetchEntry(entry, { ...options, storage, snapshot }, async (from) => {
         const blob = await downloadFile({ ...shared, repo: repository, path: entry.path, revision: sha });
         if (blob === null)
           throw new EnvironmentError(`the hub lists ${entry.path} but does not have it`, { where: `hf:${repository}` });
@@ -139,15 +141,14 @@ function chooseFiles({ repository, file }: HubModel, entries: readonly ListFileE
   return files.filter(({ path, size }) => weightFile.test(path) || (smallFile.test(path) && size <= maxSmallFileBytes));
 }
 
-interface Place {
+interface Place extends Pick<HubOptions, 'onProgress' | 'signal'> {
   readonly storage: string;
   readonly snapshot: string;
-  readonly onProgress: OnProgress | null;
 }
 
 async function fetchEntry(
   entry: ListFileEntry,
-  { storage, snapshot, onProgress }: Place,
+  { storage, snapshot, onProgress, signal }: Place,
   openBody: Parameters<typeof saveDownload>[0],
 ): Promise<void> {
   const pointer = join(snapshot, entry.path);
@@ -169,6 +170,7 @@ async function fetchEntry(
         maxBytes: bytes,
         onProgress,
         resumes: true,
+        signal,
       });
       if (entry.lfs === undefined) await checkGitHash(partial.path, etag, label);
       await rename(partial.path, blob);
@@ -222,8 +224,8 @@ async function writeReference(path: string, commit: string): Promise<void> {
 }
 
 /** The token goes to the hub alone, never to the stores that it redirects to. */
-function authorisedFetch({ endpoint, token, answerTimeoutMs }: HubOptions): typeof fetch {
-  const plain = fetchWithin(answerTimeoutMs);
+function authorisedFetch({ endpoint, token, answerTimeoutMs, signal }: HubOptions): typeof fetch {
+  const plain = fetchWithin(answerTimeoutMs, signal);
   const hub = new URL(endpoint).origin;
   return (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);

