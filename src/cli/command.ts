@@ -22,6 +22,8 @@ export interface CommandContext {
   readonly progress: Progress;
   /** Prints a result now, for a command that goes on until it is stopped; what it returns is not printed then. Once. */
   readonly announce: (result: Pick<CommandResult, 'json' | 'text'>) => void;
+  /** Notes that all that was asked is done and kept, and how to see it: a request to stop then finds nothing to save. */
+  readonly noteDone: (remedy: string) => void;
   /** True once the user asked to stop a command that saves its state; a second request ends the process at once. */
   readonly interrupted: () => boolean;
   /** Aborted at the same moment: for what waits on a network. */

@@ -65,17 +65,26 @@ async function runCommand(
   announce: CommandContext['announce'],
 ): Promise<CommandResult> {
   let stopRequests = 0;
+  let done: string | null = null;
   const stop = new AbortController();
   const progress = globals.quiet ? silentProgress : createProgress(terminal);
   const release = terminal.onInterrupt(() => {
     stopRequests++;
     stop.abort();
-    if (stopRequests > 1 || (definition.savesWhenInterrupted !== true && definition.runsUntilInterrupted !== true)) {
+    if (done !== null && stopRequests === 1) {
+      if (!globals.quiet) terminal.stderr('\nThe run is done; its page is being written.\n');
+    } else if (
+      stopRequests > 1 ||
+      (definition.savesWhenInterrupted !== true && definition.runsUntilInterrupted !== true)
+    ) {
       progress.stop();
-      reportError(stoppedAtOnce(definition), globals.json, terminal);
+      reportError(stoppedAtOnce(definition, done), globals.json, terminal);
       terminal.exit(exitCodes.interrupted);
     } else if (!globals.quiet) {
-      const what = definition.runsUntilInterrupted === true ? 'Closing' : 'Stopping at the next safe point';
+      const what =
+        definition.runsUntilInterrupted === true
+          ? 'Closing'
+          : 'Stopping after the current forward or backward pass, or the checkpoint that is being written';
       terminal.stderr(`\n${what}; press Ctrl-C again to stop at once.\n`);
     }
   });
@@ -84,6 +93,9 @@ async function runCommand(
     globals,
     progress,
     announce,
+    noteDone: (remedy) => {
+      done = remedy;
+    },
     interrupted: () => stopRequests > 0,
     signal: stop.signal,
     log: (line) => {
@@ -98,7 +110,9 @@ async function runCommand(
   }
 }
 
-function stoppedAtOnce({ savesWhenInterrupted }: CommandDefinition): InterruptedError {
+function stoppedAtOnce({ savesWhenInterrupted }: CommandDefinition, done: string | null): InterruptedError {
+  if (done !== null)
+    return new InterruptedError('stopped while the page was written; the run is done', { remedy: done });
   return savesWhenInterrupted === true
     ? new InterruptedError('stopped at once; the last checkpoint is kept', {
         remedy: 'Go on from it with `gadfly run --resume DIR`.',

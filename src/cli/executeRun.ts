@@ -32,6 +32,9 @@ export async function executeRun(
         shown = shownPath(run.path);
         hooks.onStart(run, began);
       },
+      onDone: (run) => {
+        context.noteDone(`See it with \`gadfly report ${shownPath(run.path)}\`.`);
+      },
     });
     return resultOf(loaded.recipe, finished, shownPath(finished.run.path));
   } catch (error) {

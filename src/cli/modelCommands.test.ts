@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { tinyModel } from '../../tests/fakes/tinyModel.js';
 import { createLanguageModel, saveLanguageModel } from '../engine/models/languageModel.js';
 import { loadTokenizer } from '../engine/text/tokenizer.js';
@@ -11,6 +11,7 @@ import { openDevice } from '../engine/runtime/device.js';
 import type { Device } from '../engine/runtime/device.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { openRun } from '../runs/openRun.js';
+import { RunDirectory } from '../runs/runDirectory.js';
 import { fakeTerminal, jsonOf, runCli } from './testing/fakeTerminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-models-'));
@@ -345,6 +346,31 @@ stages:
     });
     await runCli(['run', write(), '--out', join(folder, 'run-twice'), '--threads', '1'], terminal);
     expect(terminal.exits).toEqual([130]);
+  });
+
+  it('a request to stop that comes when the run is done finds nothing to save', async () => {
+    for (const requests of [1, 2]) {
+      const terminal = fakeTerminal();
+      const close = vi.spyOn(RunDirectory.prototype, 'close').mockImplementationOnce(function (
+        this: RunDirectory,
+        ...args
+      ) {
+        close.mockRestore();
+        this.close(...args);
+        // Heard while the page is being written.
+        queueMicrotask(() => {
+          for (let i = 0; i < requests; i++) terminal.interrupt();
+        });
+      });
+      const out = join(folder, `run-done-${String(requests)}`);
+      const { code, errors } = await runCli(['run', write(), '--out', out, '--threads', '1'], terminal);
+      expect(openRun(out).manifest.status).toBe('done');
+      expect(errors).toContain('The run is done');
+      expect(errors).not.toMatch(/Stopping|--resume/);
+      expect(code).toBe(0);
+      expect(terminal.exits).toEqual(requests === 1 ? [] : [130]);
+      expect(errors.includes('gadfly report')).toBe(requests === 2);
+    }
   });
 
   it('a reached limit exits 4 and can be raised; a threshold exits 3', async () => {

@@ -41,6 +41,15 @@ describe('gadfly serve', () => {
     await expect(status(url)).rejects.toThrow();
   });
 
+  it('asked to stop while the model is opened, it ends with 130 and never serves', async () => {
+    const terminal = fakeTerminal();
+    const ended = runCli(['--json', '--threads', '1', 'serve', '--model', 'organism', '--port', '0'], terminal);
+    terminal.interrupt();
+    const result = await ended;
+    expect(result.code).toBe(130);
+    expect(jsonOf(result)).toMatchObject({ error: { code: 'interrupted' } });
+  });
+
   it('never shows a token that comes from the environment', async () => {
     const result = await serving(['--token-env', 'MY_TOKEN'], { MY_TOKEN: 'very-secret' }, async (terminal) => {
       const { url } = startedOf(terminal);

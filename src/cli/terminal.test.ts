@@ -18,6 +18,27 @@ describe.skipIf(process.platform === 'win32')('the terminal of a process', () =>
     expect(stderr).toBe('gadfly: stdout: the output cannot be written (ENOSPC)\n');
   });
 
+  it('a signal that is passed on as well is one request to stop, a later one is another', () => {
+    const twice = `
+      const { systemTerminal } = await import('./src/cli/terminal.ts');
+      let requests = 0;
+      systemTerminal().onInterrupt(() => void requests++);
+      const press = () => {
+        process.kill(process.pid, 'SIGINT');
+        setTimeout(() => process.kill(process.pid, 'SIGINT'), 5);
+        setTimeout(() => process.kill(process.pid, 'SIGTERM'), 10);
+      };
+      press();
+      setTimeout(() => console.log(requests), 600);
+      setTimeout(press, 1200);
+      setTimeout(() => console.log(requests), 2000);`;
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', twice], {
+      cwd: packageRoot(),
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('1\n2\n');
+  });
+
   it('ends at once, as a shell knows it with 130, while another thread is busy', () => {
     const busy = `
       const { Worker } = await import('node:worker_threads');

@@ -11,11 +11,15 @@ export interface Terminal {
   readonly columns: number;
   readonly clock: Clock;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Calls back on every request to stop (Ctrl-C, SIGTERM); returns how to stop listening. */
+  /** Calls back on every request to stop (Ctrl-C, SIGTERM); returns how to stop listening. Signals that come together
+   *  are one request: npm, npx and timeout pass on the signal that the terminal has sent to the whole group. */
   readonly onInterrupt: (listener: () => void) => () => void;
   /** Ends the process at once: nothing more is waited for. */
   readonly exit: (code: number) => void;
 }
+
+/** A key is not pressed twice within this time. */
+const sameRequestMs = 200;
 
 export function systemTerminal(): Terminal {
   return {
@@ -26,11 +30,18 @@ export function systemTerminal(): Terminal {
     clock: systemClock,
     environment: process.env,
     onInterrupt: (listener) => {
-      process.on('SIGINT', listener);
-      process.on('SIGTERM', listener);
+      let latestMs = -Infinity;
+      const hear = (): void => {
+        const nowMs = systemClock.monotonicMs();
+        const isNew = nowMs - latestMs > sameRequestMs;
+        latestMs = nowMs;
+        if (isNew) listener();
+      };
+      process.on('SIGINT', hear);
+      process.on('SIGTERM', hear);
       return () => {
-        process.off('SIGINT', listener);
-        process.off('SIGTERM', listener);
+        process.off('SIGINT', hear);
+        process.off('SIGTERM', hear);
       };
     },
     exit: endAtOnce,

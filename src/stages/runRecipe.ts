@@ -33,6 +33,8 @@ export interface RunOptions {
   /** Called once the run directory is open, before the first stage. */
   readonly onStart?: ((run: RunDirectory, began: RunPlace['kind']) => void) | undefined;
   readonly onProgress?: ((event: StageProgress) => void) | undefined;
+  /** Called when the run is done and marked as such, before its page is written. */
+  readonly onDone?: ((run: RunDirectory) => void) | undefined;
   /** Called when the stages have ended, well or not, before the report is written. */
   readonly onEnd?: (() => void) | undefined;
   /** Called with messages for the run's log, in sentences. */
@@ -65,7 +67,7 @@ export interface Threshold {
 export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Promise<FinishedRun> {
   const { place, only = null } = options;
   const { clock = systemClock, interrupted = (): boolean => false } = options;
-  const { note = ignore, onProgress = ignore, onEnd = ignore } = options;
+  const { note = ignore, onProgress = ignore, onEnd = ignore, onDone = ignore } = options;
   requireFiles(loaded);
   const { targets = {}, judges = {}, environment = process.env } = options.pool;
   requireModels(loaded, new Set(Object.keys(targets)));
@@ -108,8 +110,10 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
     const { report, left } =
       only === null ? { report: await runStages(context), left: [] } : await runStagesOf(context, only);
     onEnd();
-    if (left.length === 0) run.close('done');
-    else run.close('interrupted', `stages left: ${left.join(', ')}`);
+    if (left.length === 0) {
+      run.close('done');
+      onDone(run);
+    } else run.close('interrupted', `stages left: ${left.join(', ')}`);
     await writeHtml(run.path);
     return { run, report, left, threshold: thresholdOf(recipe, report) };
   } catch (error) {

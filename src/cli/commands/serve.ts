@@ -1,5 +1,6 @@
 /** `gadfly serve`: a local model behind an OpenAI-compatible endpoint on this machine, until Ctrl-C. */
-import { ConfigError } from '../../base/errors.js';
+import { once } from 'node:events';
+import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { baseFlag, numberFlag, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, FlagValues } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
@@ -48,9 +49,8 @@ export const serveCommand: CommandDefinition = {
     const { serveModel } = await import('../../server/serveModel.js');
     return withModel({ modelId, base: textFlag(flags, 'base') }, context, 'serve', async (model) => {
       const name = textFlag(flags, 'name') ?? modelId;
-      const stopped = new Promise<void>((resolve) => {
-        context.terminal.onInterrupt(resolve);
-      });
+      // Asked to stop while the model was being opened.
+      if (context.interrupted()) throw new InterruptedError('stopped');
       const server = await serveModel(model, {
         name,
         port,
@@ -73,7 +73,7 @@ export const serveCommand: CommandDefinition = {
         },
         text: `${name} at ${server.url}; Ctrl-C ends it`,
       });
-      await stopped;
+      if (!context.interrupted()) await once(context.signal, 'abort');
       await server.close();
       return { json: {}, text: '', exitCode: exitCodes.interrupted };
     });
