@@ -60,6 +60,8 @@ export interface AttackTraits {
   readonly reward: RewardWeights | null;
   /** Phrasings for the terms of its reward that ask how likely the target's words are; default the target string. */
   readonly targetTexts?: readonly string[];
+  /** Name of the earlier stage whose adversary it starts from; default: the recipe's adversary. */
+  readonly startsFrom?: string | null;
   /** Exchanges of the dialogues that it plays with the target; zero for an attack that never meets the target. */
   readonly horizon: number;
   /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */

@@ -130,11 +130,15 @@ export async function openTeacher(
 }
 
 /** Opens the frozen model that the adversary is held close to; returns null when it is the target's own weights.
- *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
+ *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other
+ *  @param start folder of the model that the adversary starts from, where that is not the recipe's adversary */
 export async function openReference(
   { recipe, source, targets }: AdversaryParts,
   adversary: LanguageModel,
+  start?: string,
 ): Promise<Handle<LanguageModel> | null> {
+  if (start !== undefined && recipe.reference === null)
+    return ownedModel(await source.openModel(start, { trainable: false, name: start }));
   const modelId = recipe.reference ?? recipe.adversary.model;
   if (modelId === recipe.target.model) return null;
   const open =

@@ -82,8 +82,10 @@ export interface ModelPool
     sampling: Partial<SpeakerSampling>,
   ) => LanguageModelAdversary;
   /** Opens the frozen reference; null when it is the target's own weights.
-   *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other */
-  readonly openReference: (adversary: LanguageModel) => Promise<Handle<LanguageModel> | null>;
+   *  @param adversary whose base, with the adapter off, is the reference where the recipe names no other
+   *  @param start folder of the model that the adversary starts from, which is the reference where the recipe names no
+   *    other; default: the recipe's adversary */
+  readonly openReference: (adversary: LanguageModel, start?: string) => Promise<Handle<LanguageModel> | null>;
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
   readonly prompts: () => Promise<PromptSets>;
   readonly toxicContinuations: (query: ToxicQuery) => Promise<readonly ToxicContinuation[]>;
@@ -153,7 +155,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     openAdversary: (options) => openAdversary(parts, options),
     openRow: (options) => openFrozenAdversary(parts, options),
     openTeacher: (speaker) => openTeacher(parts, speaker),
-    openReference: (adversary) => openReference(parts, adversary),
+    openReference: (adversary, start) => openReference(parts, adversary, start),
     behaviourPolicy: (adversary, sampling) => createBehaviourPolicy(adversary, sampling, recipe, requests),
     judge,
     prompts,

@@ -223,6 +223,11 @@ describe('parseRecipe', () => {
         'stages.0.exploit.targetTexts.0',
         /place \{\{target\}\}/,
       ],
+      [
+        minimal.replace('attack: ipo', 'attack: ipo, from: sft'),
+        'stages.0.exploit.from',
+        /no earlier stage trains 'sft'/,
+      ],
       [adversary(endpoint), 'adversary.model', /trains the adversary/],
       [adversary("model: 'prompts:list.json'"), 'adversary.model', /trains the adversary/],
       [target(endpoint).concat('limits: { maxCost: 1 }\n'), 'limits.maxCost', /remote\.prices/],

@@ -24,6 +24,7 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
     ...remoteRules(recipe, stages),
     ...promptRules(recipe, stages),
     ...nameRules(stages),
+    ...startRules(recipe, stages),
     ...mendRules(recipe, stages),
     ...modelNameRules(stages),
     ...evaluationRules(recipe),
@@ -114,6 +115,25 @@ function nameRules(stages: readonly RecipeStage[]): readonly BrokenRule[] {
     seen.add(name);
   }
   return out;
+}
+
+/** An attack starts from what an earlier stage has trained. */
+function startRules({ adversary, loop }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  return stages.flatMap(({ kind, index, traits: { attack } }): readonly BrokenRule[] => {
+    const from = attack?.startsFrom ?? null;
+    if (from === null) return [];
+    const broken = (message: string, remedy: string): readonly BrokenRule[] => [
+      { path: ['stages', index, kind, 'from'], message, remedy },
+    ];
+    if (loop !== null) return broken('attacks of a loop start from the recipe’s adversary', 'leave it out');
+    if (adversary.lora !== null)
+      return broken('an adapter starts on the recipe’s adversary', 'leave it out, or set adversary.lora: null');
+    const trained = stages.filter((stage) => stage.index < index && stage.traits.attack?.product === 'model');
+    return unknownNames(
+      [from],
+      trained.map(({ name }) => name),
+    ).flatMap(({ remedy }) => broken(`no earlier stage trains '${from}'`, remedy));
+  });
 }
 
 function optionRules({ kind, index, traits }: RecipeStage): readonly BrokenRule[] {

@@ -11,9 +11,10 @@ export const ipo = defineAttack({
   product: 'model',
   adversary: 'trains',
   trainsOnJudge: true,
-  traits: ({ reward, targetTexts, horizon, devEvery, weakSupervision, branch, candidates }) => ({
+  traits: ({ reward, targetTexts, from, horizon, devEvery, weakSupervision, branch, candidates }) => ({
     reward,
     targetTexts,
+    startsFrom: from,
     horizon,
     prompts: [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])],
     texts:

@@ -34,6 +34,14 @@ const explorationSchema = z
 export const ipoSchema = z.strictObject({
   attack: z.literal('ipo'),
   ...attackKeys,
+  from: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Name of an earlier stage whose adversary this one starts from, and is held close to. Default: the recipe’s adversary.',
+    ),
   horizon: count.default(3).describe('Exchanges in a dialogue.'),
   candidates: z
     .int()

@@ -91,7 +91,7 @@ function epochsWork(
   let [pairs, trainedTokens, referenceQueries, referenceTokens] = [0, 0, 0, 0];
   const addPairs = (count: number, growth: number, both: number): void => {
     const prefix = contextLength(facts.adversary, 'train', growth);
-    const computed = 2 * count * shareComputed(facts, growth + both / 2);
+    const computed = 2 * count * (options.from === null ? shareComputed(facts, growth + both / 2) : 1);
     pairs += count;
     trainedTokens += count * (prefix + both - 2);
     referenceQueries += computed;
