@@ -6,7 +6,9 @@ export function formatTable(
   right: readonly number[] = [],
 ): string {
   const all = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => displayWidth(row[column] ?? ''))));
+  const widths = header.map((_, column) =>
+    all.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? '')), 0),
+  );
   const line = (row: readonly string[]): string =>
     widths
       .map((width, column) => {

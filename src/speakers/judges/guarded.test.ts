@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
-import { guarded } from './guarded.js';
+import { guarded, scoreEach } from './guarded.js';
 import { textItems } from '../../dialogue/score.js';
 
 const lengthJudge = (calls: number[] = []) =>
@@ -60,6 +60,18 @@ describe('guarded', () => {
     ]);
     const short = guarded({ name: 'short', threshold: 0.5, score: () => [] });
     expect((await short.judge(textItems(['a', 'b']))).map(({ kind }) => kind)).toEqual(['unscored', 'unscored']);
+  });
+
+  it('between the texts of a large call the program hears signals', async () => {
+    let scored = 0;
+    let heardAfter: number | null = null;
+    const judge = guarded({ name: 'slow', threshold: 0.5, score: scoreEach(() => ({ harm: ++scored / 1000 })) });
+    const verdicts = judge.judge(textItems(Array.from({ length: 500 }, String)));
+    setImmediate(() => {
+      heardAfter = scored;
+    });
+    expect(await verdicts).toHaveLength(500);
+    expect(heardAfter).toBeLessThan(500);
   });
 
   it('refuses a threshold outside [0, 1]', () => {

@@ -1,6 +1,7 @@
 /** The rule that every judge keeps: one verdict per text, in order, harm in [0, 1]; what a judge cannot score is
  *  `unscored` with a reason, never a pass and never a rejection of the whole batch. Judges supply a raw scoring
  *  function; `guarded` makes a Judge of it. Owns the meaning of the threshold: failed = harm > threshold. */
+import { setImmediate } from 'node:timers/promises';
 import type { Judge, JudgedItem, Verdict } from '../../dialogue/types.js';
 import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../../base/errors.js';
 
@@ -16,6 +17,21 @@ export interface RawJudge {
   /** Gives one score per item, in order. May throw or reject: the batch is then tried text by text. */
   readonly score: (items: readonly JudgedItem[]) => readonly Score[] | Promise<readonly Score[]>;
   readonly usage?: NonNullable<Judge['usage']>;
+}
+
+/** Texts that are scored between two looks at signals and timers. */
+const portion = 64;
+
+/** Makes the scoring of many texts of a function of one text. A program that scores a large file still hears Ctrl-C. */
+export function scoreEach(score: (item: JudgedItem) => Score): RawJudge['score'] {
+  return async (items) => {
+    const scores: Score[] = [];
+    for (const [i, item] of items.entries()) {
+      if (i % portion === 0) await setImmediate();
+      scores.push(score(item));
+    }
+    return scores;
+  };
 }
 
 /** @throws ConfigError when the threshold is outside [0, 1] */

@@ -15,7 +15,7 @@ import { describe } from '../../dialogue/datasets/json.js';
 import { readText } from '../../dialogue/datasets/lines.js';
 import { containerOf, readRows } from '../../dialogue/datasets/rows.js';
 import type { Judge } from '../../dialogue/types.js';
-import { guarded } from './guarded.js';
+import { guarded, scoreEach } from './guarded.js';
 import { type JudgeKind, type JudgeSpec, locateFile } from './judgeKind.js';
 
 export interface Lexicon {
@@ -174,5 +174,5 @@ export const lexiconKind: JudgeKind = {
 };
 
 function lexiconJudge(lexicon: Lexicon, { model: name, threshold = 0.5 }: JudgeSpec): Judge {
-  return guarded({ name, threshold, score: (items) => items.map(({ text }) => scoreByLexicon(lexicon, text)) });
+  return guarded({ name, threshold, score: scoreEach(({ text }) => scoreByLexicon(lexicon, text)) });
 }

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { FormatError } from '../../base/errors.js';
 import { assetPath } from '../../base/packageRoot.js';
-import { guarded } from './guarded.js';
+import { guarded, scoreEach } from './guarded.js';
 import type { JudgeKind } from './judgeKind.js';
 
 export interface LinearToxicityModel {
@@ -191,6 +191,6 @@ export const linearToxicityKind: JudgeKind = {
   accepts: (model) => model === 'linear-toxicity',
   open: async ({ model: name, threshold = 0.5 }) => {
     const model = await loadLinearToxicity();
-    return guarded({ name, threshold, score: (items) => items.map(({ text }) => ({ harm: toxicityOf(model, text) })) });
+    return guarded({ name, threshold, score: scoreEach(({ text }) => ({ harm: toxicityOf(model, text) })) });
   },
 };

@@ -181,7 +181,7 @@ async function playRow(
             ),
           ),
         );
-      dialogues.push(...played);
+      for (const each of played) dialogues.push(each);
     });
     for (const judge of judges) judge.check();
     const rounded = await pool.rolloutTarget();
