@@ -1,4 +1,5 @@
 /** `gadfly judge`: what judges say of texts, and how well they agree with human labels. */
+import { setImmediate } from 'node:timers/promises';
 import { ConfigError } from '../../base/errors.js';
 import type { Verdict } from '../../dialogue/types.js';
 import type { JsonObject } from '../../base/json.js';
@@ -9,6 +10,9 @@ import type { Judged } from '../judgeTexts.js';
 import { showText } from '../showText.js';
 import { formatTable } from '../../render/terminal/table.js';
 import { readTexts } from '../textFiles.js';
+
+/** Texts whose intervals take longer than a second or two. */
+const manyTexts = 20_000;
 
 export const judgeCommand: CommandDefinition = {
   name: 'judge',
@@ -113,6 +117,11 @@ async function measureJudges(flags: FlagValues, context: CommandContext): Promis
     const rows = [];
     for (const judge of judges) {
       const judged = await judgeAll(judge, labelled, context);
+      // The intervals are one piece of work, in which no signal is heard.
+      if (labelled.length > manyTexts) {
+        context.log(`${judge.name}: intervals over ${String(labelled.length)} texts; this takes some seconds`);
+        await setImmediate();
+      }
       rows.push({ judged, summary: measure(judged, labelled, seed) });
     }
     const sample =
