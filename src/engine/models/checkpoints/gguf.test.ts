@@ -177,6 +177,28 @@ const withMetadata = (...extra: readonly (readonly [string, Metadata])[]): GgufF
   metadata: [...llamaMetadata, ...extra],
 });
 
+it('a token of spaces is cut out of a text whose spaces are spaces, marks of SentencePiece, or both', async () => {
+  // Spelled as llama.cpp's converter spells user-defined tokens: in Gemma's files 30 runs of spaces.
+  const tokens = ['<unk>', '<s>', '</s>', '▁', 'a', 'b', '  ', '▁a'];
+  const { tokenizerFiles } = await openBytes(
+    ggufBytes(
+      withMetadata(
+        ['tokenizer.ggml.model', { kind: 'text', value: 'llama' }],
+        ['tokenizer.ggml.tokens', { kind: 'texts', value: tokens }],
+        ['tokenizer.ggml.token_type', { kind: 'i32s', value: [2, 3, 3, 1, 1, 1, 4, 1] }],
+        ['tokenizer.ggml.scores', { kind: 'f32s', value: [0, 0, 0, -3, -1, -2, -1000, -1] }],
+        ['tokenizer.ggml.add_space_prefix', { kind: 'flag', value: false }],
+      ),
+    ),
+  );
+  const tokenizer = loadTokenizer({ tokenizerJson: null, tokenizerConfig: null, ...tokenizerFiles });
+  for (const text of ['b  a', 'b▁▁a', 'b▁ a']) {
+    expect(tokenizer.encode(text, { addSpecialTokens: false }), text).toEqual([5, 6, 4]);
+  }
+  expect(tokenizer.decode([5, 6, 4, 7])).toBe('b  a a');
+  expect(tokenizer.encode('b a', { addSpecialTokens: false })).toEqual([5, 7]);
+});
+
 describe('the pre-tokenizer', () => {
   type Rules = { readonly model: { vocab: Record<string, number>; merges: [string, string][] } };
   const { model } = readGolden<Rules>('tokenizer/llama3.json');

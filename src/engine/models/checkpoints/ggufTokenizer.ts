@@ -46,7 +46,7 @@ export function buildGgufTokenizer(metadata: GgufMetadata): TokenizerFiles | nul
       version: '1.0',
       truncation: null,
       padding: null,
-      added_tokens: addedTokens(vocabulary),
+      added_tokens: addedTokens(vocabulary, { marksAreSpaces: false }),
       ...tokenizer,
       post_processor: templateRule(vocabulary, addBos ? vocabulary.bosId : null, addEos ? vocabulary.eosId : null),
     },
@@ -144,12 +144,14 @@ function sentencePieceRules(
   metadata: GgufMetadata,
   vocabulary: Vocabulary,
 ): { addBosByDefault: boolean } & Record<string, unknown> {
-  const { tokens, unknownId } = vocabulary;
   const addPrefix = metadata.flag('tokenizer.ggml.add_space_prefix') ?? true;
+  const spelled = addPrefix ? vocabulary : { ...vocabulary, tokens: markSpaces(vocabulary) };
+  const { tokens, unknownId } = spelled;
   const spaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
   const strip = { type: 'Strip', content: ' ', start: 1, stop: 0 };
   return {
     addBosByDefault: true,
+    added_tokens: addedTokens(spelled, { marksAreSpaces: !addPrefix }),
     normalizer: addPrefix ? { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, spaces] } : spaces,
     pre_tokenizer: null,
     decoder: {
@@ -161,12 +163,22 @@ function sentencePieceRules(
         ...(addPrefix ? [strip] : []),
       ],
     },
-    model: bpeModel(tokens, mergesOfScores(vocabulary, metadata.where), {
+    model: bpeModel(tokens, mergesOfScores(spelled, metadata.where), {
       byte_fallback: true,
       fuse_unk: true,
       unk_token: unknownId === null ? null : (tokens[unknownId] ?? null),
     }),
   };
+}
+
+/** Returns the tokens as SentencePiece spells them. llama.cpp's converter writes the spaces of user-defined tokens (runs
+ *  of them, in Gemma's vocabulary) as spaces, but a text is cut at such tokens when its spaces are marks already. */
+function markSpaces({ tokens, kinds: tokenKinds }: Vocabulary): readonly string[] {
+  const known = new Set(tokens);
+  return tokens.map((token, id) => {
+    const marked = token.replaceAll(' ', '▁');
+    return tokenKinds?.[id] === kinds.userDefined && !known.has(marked) ? marked : token;
+  });
 }
 
 /** Returns the merges of a SentencePiece vocabulary, which joins the pair whose result scores highest: every cut of every piece into two pieces, the
@@ -223,13 +235,18 @@ function bpeModel(
   };
 }
 
-function addedTokens({ tokens, kinds: tokenKinds }: Vocabulary): readonly object[] {
+/** @param marksAreSpaces tokens of spaces are spelled with marks, which stand in a text only once it is normalised */
+function addedTokens(
+  { tokens, kinds: tokenKinds }: Vocabulary,
+  { marksAreSpaces }: { readonly marksAreSpaces: boolean },
+): readonly object[] {
   if (tokenKinds === null) return [];
   return tokens.flatMap((content, id) => {
     const kind = tokenKinds[id];
     const special = kind === kinds.control || kind === kinds.unknown;
     if (!special && kind !== kinds.userDefined) return [];
-    return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }];
+    const normalized = marksAreSpaces && !special && content.includes('▁');
+    return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized, special }];
   });
 }
 
