@@ -1,4 +1,4 @@
-/** For tests: the logits of a model at every position, which generation never asks for. */
+/** For tests: the logits of a model at chosen positions, or at every one, which generation never asks for. */
 import { present } from '../../../base/invariant.js';
 import { f32Tensor, i64Tensor, type HostTensor } from '../../runtime/hostTensor.js';
 import { cacheShapeOf } from '../inferenceGraph.js';
@@ -14,6 +14,27 @@ export async function allLogits(
   model: LanguageModel,
   rows: readonly (readonly number[])[],
 ): Promise<readonly (readonly Float32Array[])[]> {
+  const T = Math.max(...rows.map((ids) => ids.length));
+  const logits = await logitsAt(
+    model,
+    rows,
+    Array.from({ length: rows.length * T }, (_, i) => i),
+  );
+  return rows.map((ids, b) => ids.map((_, t) => present(logits[b * T + t], 'logits of every position')));
+}
+
+/** Logits after the last token of one row, [V]. */
+export async function lastLogits(model: LanguageModel, ids: readonly number[]): Promise<Float32Array> {
+  const [logits] = await logitsAt(model, [ids], [ids.length - 1]);
+  return present(logits, 'logits of the last position');
+}
+
+/** Logits at chosen positions, which are counted through the padded rows, b · T + t. */
+async function logitsAt(
+  model: LanguageModel,
+  rows: readonly (readonly number[])[],
+  positions: readonly number[],
+): Promise<readonly Float32Array[]> {
   const { layers, kvHeads, headSize } = cacheShapeOf(model.architecture);
   const { ids_BT, positions_BT } = packSequences(rows.map((prefix) => ({ prefix, completion: [] })));
   const [B = 0, T = 0] = ids_BT.dims;
@@ -27,10 +48,7 @@ export async function allLogits(
     ),
     total: i32Tensor([1], [T]),
     attentionBias: f32Tensor([1, 1, T, T], new Float32Array(T * T)),
-    logitRows: i64Tensor(
-      [B * T],
-      Array.from({ length: B * T }, (_, i) => i),
-    ),
+    logitRows: i64Tensor([positions.length], positions),
     scoreRows: i64Tensor([0], []),
     scoreIds: i64Tensor([0], []),
   };
@@ -43,5 +61,5 @@ export async function allLogits(
   const { logits } = await model.device.run(await model.inference(), feeds, ['logits']);
   const data = present(logits, 'logits').data as Float32Array;
   const V = model.vocabularySize;
-  return rows.map((ids, b) => ids.map((_, t) => data.slice((b * T + t) * V, (b * T + t + 1) * V)));
+  return positions.map((_, i) => data.slice(i * V, (i + 1) * V));
 }
