@@ -133,6 +133,21 @@ Assistant:
     {{- '<|assistant|>' }}
 {%- endif %}
 """,
+    "raw blocks": """{%- raw %} {{ a }}{% endraw -%}
+{ {%- if true %}x{% endif %}{ {%- raw -%}  {% if %}
+  {%+ endraw +%}
+{{ "-%} }} {#" ~ '\\x41\\u00e9\\101\\d\\a' }}
+{%- for m in messages %}{# {{ #}{ {{- m.content }}{ {%- endfor %}
+""",
+    "printed values": """{{ true }} {{ none }} {{ 1.0 }} {{ x }}|{{ 'a' ~ none ~ false ~ 2.0 ~ x }} {{ [1, 'a', none, 1.5] }} {{ {'k': "it's"} }} {{ (1, 'b') }}
+{{ 1 == 1.0 }} {{ '1' == 1 }} {{ [1, 2] == [1, 2] }} {{ x == none }} {{ {'a': [1]} != {'a': [1]} }} {{ add_generation_prompt }} {{ true | string }} {{ [false] | string }}
+""",
+    "loops broken off": """{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}stop{% break %}{% endif %}{{ m.content }}{% endfor %}
+{% for m in messages %}({% if loop.index is odd %}odd{% continue %}{% endif %}){{ loop.index }}{% endfor %}
+""",
+    "set in a loop": """{% set said = 'none' %}{% for m in messages %}[{{ said }}]{% if loop.first %}{% set said = m.content %}{% set once = 'once' %}{% endif %}{{ said }} {{ once }}
+{% endfor %}{{ said }}{{ once }}
+""",
 }
 
 U, A, S = "user", "assistant", "system"

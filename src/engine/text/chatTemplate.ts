@@ -1,11 +1,12 @@
 /** Chat templates: a conversation to the text that a chat model was trained on, by the Jinja source that its checkpoint
- *  ships. Rendering is @huggingface/jinja; owned here is what the template sees, which follows transformers'
+ *  ships. Rendering is templateTokens.ts and templateRun.ts; owned here is what the template sees, which follows transformers'
  *  `apply_chat_template`, except that `strftime_now` always tells the date that Llama's templates fall back on: the same
  *  conversation must give the same ids tomorrow. */
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { parse } from '@huggingface/jinja';
 import { FormatError } from '../../base/errors.js';
-import { invariant } from '../../base/invariant.js';
-import { withoutWhitespaceControl } from './templateSource.js';
+import { templateTokens } from './templateTokens.js';
+import { runTemplate } from './templateRun.js';
+import { asPython } from './templateValues.js';
 import type { Tokenizer } from './tokenizer.js';
 
 export interface ChatMessage {
@@ -30,24 +31,21 @@ export interface TemplateSpecials {
 export function parseChatTemplate(source: string, specials: TemplateSpecials): ChatTemplate {
   let program: ReturnType<typeof parse>;
   try {
-    program = parse(tokenize(withoutWhitespaceControl(source)));
+    program = asPython(parse(templateTokens(source)));
   } catch (cause) {
     throw new FormatError('the chat template cannot be parsed', { got: message(cause), cause });
   }
   return {
     render: (messages, { addGenerationPrompt }) => {
       try {
-        const environment = new Environment();
-        const variables = { ...globals, ...specialVariables(specials), tools: null, documents: null };
-        for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-        environment.set(
-          'messages',
-          messages.map(({ role, content }) => ({ role, content })),
-        );
-        environment.set('add_generation_prompt', addGenerationPrompt);
-        const rendered = new Interpreter(environment).run(program).value;
-        invariant(typeof rendered === 'string', 'a template renders to text');
-        return rendered;
+        return runTemplate(program, {
+          ...globals,
+          ...specialVariables(specials),
+          tools: null,
+          documents: null,
+          messages: messages.map(({ role, content }) => ({ role, content })),
+          add_generation_prompt: addGenerationPrompt,
+        });
       } catch (cause) {
         throw notRendered(cause, messages);
       }

@@ -29,11 +29,11 @@ declare module '@huggingface/tokenizers' {
 }
 
 declare module '@huggingface/jinja' {
-  interface Token {
+  export interface Token {
     readonly type: string;
     readonly value: string;
   }
-  interface Program {
+  export interface Program {
     readonly type: string;
     readonly body: readonly unknown[];
   }
@@ -44,7 +44,13 @@ declare module '@huggingface/jinja' {
   ): Token[];
   /** @throws SyntaxError */
   export function parse(tokens: Token[]): Program;
+  /** A value within the template: a text, a number, a list or mapping of values … */
+  export interface Value {
+    readonly type: string;
+    readonly value: unknown;
+  }
   export class Environment {
+    constructor(parent?: Environment);
     /** Names a value for the template. A plain JavaScript value is converted; a function takes and gives plain values.
      */
     set(name: string, value: unknown): unknown;
@@ -53,6 +59,9 @@ declare module '@huggingface/jinja' {
     constructor(environment: Environment);
     /** @throws Error, also whatever a function that the template calls throws */
     run(program: Program): { readonly value: unknown };
+    evaluate(statement: unknown, environment: Environment): Value;
+    /** Every block of a template goes through it. */
+    evaluateBlock: (statements: Program['body'], environment: Environment) => Value;
   }
   export {};
 }
