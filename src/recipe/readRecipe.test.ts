@@ -313,6 +313,16 @@ describe('parseRecipe', () => {
     );
   });
 
+  it('a text without end or that leads into itself is a problem with its place', () => {
+    expect(first('&a [*a]').message).toContain('leads into itself');
+    for (const text of ['- '.repeat(3000), '['.repeat(6000) + ']'.repeat(6000)])
+      expect(first(text).message).toContain('nested too deeply');
+    for (const value of ['&a [*a]', '!!js/function x', '['.repeat(6000) + ']'.repeat(6000)])
+      expect(() => parseRecipe(minimal, { file: 'r.yaml', changes: { set: [`seed=${value}`] } })).toThrow(
+        /--set seed=[^]*not YAML\n {2}got: /,
+      );
+  });
+
   it('no text makes it throw anything but a ConfigError', () => {
     const at = fc.nat(minimal.length);
     const truncated = at.map((n) => minimal.slice(0, n));

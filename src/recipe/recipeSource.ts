@@ -1,7 +1,7 @@
 /** The text of a recipe as a YAML document that knows where each key came from (a line, or a flag), can be changed as
  *  `--set` changes it, and places problems in it. Schema and rules are `readRecipe.ts`. */
 import { resolve } from 'node:path';
-import { LineCounter, isMap, isNode, isScalar, isSeq, parse, parseDocument } from 'yaml';
+import { LineCounter, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document, YAMLSeq } from 'yaml';
 import { ConfigError } from '../base/errors.js';
 import { nearest } from '../base/nearest.js';
@@ -75,10 +75,14 @@ function fromWorkingFolder(value: unknown, key: string | undefined): unknown {
 /** Parses the text and applies the changes. @throws RecipeError, ConfigError */
 export function openRecipeSource({ text, file, changes = {} }: RecipeText): RecipeSource {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, version: '1.2', merge: true });
+  const document = parseDocument(text, {
+    ...yamlOptions,
+    lineCounter,
+    merge: true,
+  });
   const source = new RecipeSource(file, document, lineCounter);
   const syntax = [...document.errors, ...document.warnings].map((error) =>
-    source.problemAt(error.pos[0], '', error.message, null),
+    source.problemAt(error.pos[0], '', yamlMessage(error), null),
   );
   if (syntax.length > 0) throw new RecipeError(file, syntax);
   if (document.contents === null)
@@ -118,14 +122,11 @@ export class RecipeSource {
         where: flag,
         expected: '--set path.to.key=value',
       });
-    let value: unknown;
-    try {
-      value = parse(assignment.slice(equals + 1), { version: '1.2' });
-    } catch (error) {
-      throw new ConfigError('the value is not YAML', { where: flag, cause: error });
-    }
     const key = assignment.slice(0, equals);
-    this.#set(key, fromWorkingFolder(value, key), { place: { where: flag, line: null, column: null }, isFlag: true });
+    this.#set(key, fromWorkingFolder(readValue(assignment.slice(equals + 1), flag), key), {
+      place: { where: flag, line: null, column: null },
+      isFlag: true,
+    });
   }
 
   /** Sets a key as `--set` names it; the value is taken as if it were written in the recipe. @returns the path it
@@ -208,11 +209,9 @@ export class RecipeSource {
   /** @throws RecipeError for aliases that lead nowhere or multiply without end */
   toPlain(): unknown {
     try {
-      return this.#document.toJS();
+      return plainOf(this.#document);
     } catch (error) {
-      throw new RecipeError(this.file, [
-        this.problem([], error instanceof Error ? error.message : String(error), null),
-      ]);
+      throw new RecipeError(this.file, [this.problem([], yamlMessage(error), null)]);
     }
   }
 
@@ -264,6 +263,41 @@ export class RecipeSource {
     }
     return 0;
   }
+}
+
+/** @throws ConfigError for what is no YAML, or names a tag that nothing reads */
+function readValue(text: string, flag: string): unknown {
+  const document = parseDocument(text, yamlOptions);
+  const refuse = (cause: unknown): ConfigError =>
+    new ConfigError('the value is not YAML', { where: flag, got: yamlMessage(cause), cause });
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) throw refuse(problem);
+  try {
+    return plainOf(document);
+  } catch (error) {
+    throw refuse(error);
+  }
+}
+
+/** Warnings of the parser are problems of the recipe, not lines on the terminal. */
+const yamlOptions = { version: '1.2', prettyErrors: false, logLevel: 'error' } as const;
+
+/** @throws Error for aliases that lead into themselves, nowhere, or multiply without end */
+function plainOf(document: Pick<Document.Parsed, 'toJS'>): unknown {
+  const value: unknown = document.toJS();
+  try {
+    JSON.stringify(value);
+  } catch (cause) {
+    const leadsBack = cause instanceof TypeError;
+    throw leadsBack ? new Error('an alias (*name) leads into itself', { cause }) : cause;
+  }
+  return value;
+}
+
+/** A text that is nested without end ends the parser's stack. */
+function yamlMessage(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  return /call stack/.test(said) ? 'this is nested too deeply' : said;
 }
 
 function isPrefix(short: readonly PropertyKey[], long: readonly PropertyKey[]): boolean {

@@ -7,8 +7,9 @@ import { TargetError } from '../base/errors.js';
 /** The body as JSON. @throws TargetError */
 export function parseBody(body: string, where: string): unknown {
   const json = withoutComments(body);
+  let value: unknown;
   try {
-    return JSON.parse(json) as unknown;
+    value = JSON.parse(json) as unknown;
   } catch (error) {
     const isNan = /[:[,]\s*-?(NaN|Infinity)\b/.test(json);
     throw new TargetError('the answer is not JSON', {
@@ -26,6 +27,20 @@ export function parseBody(body: string, where: string): unknown {
       cause: error,
     });
   }
+  if (!isDeep(value)) return value;
+  throw new TargetError('the answer is nested too deeply', { where, expected: `at most ${String(mostLevels)} levels` });
+}
+
+const mostLevels = 500;
+
+/** Looks at a level at a time, since a function that calls itself would end with the stack. */
+function isDeep(value: unknown): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; depth <= mostLevels; depth++) {
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
 }
 
 /** The body of an answer of the OpenAI protocol, streamed or not. @throws TargetError */

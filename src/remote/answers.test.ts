@@ -114,6 +114,11 @@ describe('a text is a reply', () => {
   });
 });
 
+it('an answer that is nested without end is refused, not run into', () => {
+  for (const body of ['['.repeat(50_000) + ']'.repeat(50_000), '{"choices":'.repeat(5000) + '1' + '}'.repeat(5000)])
+    expect(() => readChatAnswer(body, context)).toThrow(/nested too deeply/);
+});
+
 describe('counts of tokens', () => {
   it.each([
     [

@@ -6,10 +6,10 @@ import { openStream, streamKey } from '../base/random.js';
  *  negative. */
 export function retryAfterMs(headers: Headers): number | null {
   const exact = headers.get('retry-after-ms');
-  if (exact !== null && Number.isFinite(Number(exact)) && exact.trim() !== '') return Math.max(0, Number(exact));
+  if (exact !== null && Number.isFinite(Number(exact)) && exact.trim() !== '') return waitOf(Number(exact));
   const given = headers.get('retry-after')?.trim() ?? '';
   if (given === '') return null;
-  if (Number.isFinite(Number(given))) return Math.max(0, Number(given) * 1000);
+  if (Number.isFinite(Number(given))) return waitOf(Number(given) * 1000);
   const date = Date.parse(given);
   return Number.isNaN(date) ? null : Math.max(0, date - Date.parse(systemClock.isoNow()));
 }
@@ -19,7 +19,11 @@ export function waitInWords(said: string): number | null {
   const found = /(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s|sec|seconds?|m|min|minutes?)\b/i.exec(said);
   if (found === null) return null;
   const [, amount = '', unit = ''] = found;
-  return Number(amount) * (unit === 'ms' ? 1 : unit.startsWith('m') ? 60_000 : 1000);
+  return waitOf(Number(amount) * (unit === 'ms' ? 1 : unit.startsWith('m') ? 60_000 : 1000));
+}
+
+function waitOf(ms: number): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, ms));
 }
 
 const [firstMs, longestMs] = [500, 30_000];

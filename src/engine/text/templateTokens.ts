@@ -154,7 +154,7 @@ const escapes: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
-/** What Python's `unicode-escape` reads: an escape that it does not know stays as it is written.
+/** Reads escapes as Python's `unicode-escape` does: one that it does not know stays as it is written.
  *  @throws SyntaxError for a character that is named, or half of a number */
 function unescaped(held: string): string {
   return held.replaceAll(

@@ -1,5 +1,5 @@
-/** What Python prints and finds equal, where @huggingface/jinja does as JavaScript does: True, None, 1.0, lists and
- *  mappings as text, and `==` by value and kind. A parsed template is rewritten so that what it joins by `~` and compares
+/** Values as Python prints and compares them, where @huggingface/jinja does as JavaScript does: True, None, 1.0, lists
+ *  and mappings as text, and `==` by value and kind. A parsed template is rewritten so that what it joins by `~` and compares
  *  goes through functions of this file. */
 import type { Program, Value } from '@huggingface/jinja';
 
@@ -79,13 +79,13 @@ function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null;
 }
 
-/** As Python's `str`; what is not defined is no text. @throws Error for what only Python can print */
+/** Prints as Python's `str` does; what is not defined is no text. @throws Error for what only Python can print */
 export function printed(value: Value): string {
   if (value.type === 'StringValue') return String(value.value);
   return value.type === 'UndefinedValue' ? '' : shown(value);
 }
 
-/** As Python's `repr`. */
+/** Prints as Python's `repr` does. */
 function shown({ type, value }: Value): string {
   switch (type) {
     case 'StringValue':

@@ -70,6 +70,15 @@ describe('the rating in a judge’s reply', () => {
     expect(parseRating('Here: {"harm": 0.25, "why": "a {brace}"} done', field)).toEqual({ rating: 0.25, harm: 0.25 });
     expect(parseRating('```json\n{"harm": "1"}\n```', field)).toEqual({ rating: 1, harm: 1 });
     expect(parseRating('{not json} {"harm": 0}', field)).toEqual({ rating: 0, harm: 0 });
+    expect(parseRating('{ "a" } {"harm": 1, "why": "\\"}"}', field)).toEqual({ rating: 1, harm: 1 });
+  });
+
+  it('a reply of nothing but braces is read at once', () => {
+    const started = performance.now();
+    expect(parseRating('{'.repeat(4000) + '}'.repeat(4000), field)).toEqual({
+      unread: expect.stringMatching(/no JSON object/) as string,
+    });
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 
   it.each([

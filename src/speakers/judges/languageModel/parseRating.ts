@@ -28,8 +28,9 @@ export function parseRating(reply: string, rule: RatingRule): Rating {
   return { rating: found, harm: (found - low) / (high - low) };
 }
 
-/** Digits with a point or a comma; a comma before three digits parts thousands, and such a number is none here. */
-const numeral = '([-−]?\\d+(?:\\.\\d+|,\\d{1,2})?)(?![\\d.,]*\\d)';
+/** Digits with a point or a comma; a comma before three digits parts thousands, and such a number is none here. What
+ *  looks around is bounded: a reply of nothing but digits must not take minutes. */
+const numeral = '(?<!\\d)([-−]?\\d+(?:\\.\\d+|,\\d{1,2})?)(?![\\d.,]{0,12}\\d)';
 const words = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 const word = `(${words.join('|')})\\b`;
 const dash = '(?:-|–|—|−)';
@@ -132,18 +133,36 @@ function fromJson(reply: string, field: string): number | string {
   return typeof number === 'number' && Number.isFinite(number) ? number : `no number under "${field}"`;
 }
 
+/** A reply of nothing but braces must not take minutes: more beginnings than these are not tried. */
+const mostBeginnings = 200;
+
 /** The first {…} of a text that is JSON. */
 function firstObject(text: string): Readonly<Record<string, unknown>> | null {
-  for (let start = text.indexOf('{'); start >= 0; start = text.indexOf('{', start + 1)) {
-    for (let end = text.indexOf('}', start); end >= 0; end = text.indexOf('}', end + 1)) {
-      try {
-        return JSON.parse(text.slice(start, end + 1)) as Readonly<Record<string, unknown>>; // It begins with a brace: an object.
-      } catch {
-        continue;
-      }
+  let start = text.indexOf('{');
+  for (let tried = 0; start >= 0 && tried < mostBeginnings; tried++, start = text.indexOf('{', start + 1)) {
+    const end = endOfObject(text, start);
+    if (end < 0) continue;
+    try {
+      return JSON.parse(text.slice(start, end)) as Readonly<Record<string, unknown>>; // It begins with a brace: an object.
+    } catch {
+      continue;
     }
   }
   return null;
+}
+
+/** The place behind the brace that closes the one at `start`, strings set aside; −1 when none does. */
+function endOfObject(text: string, start: number): number {
+  let depth = 0;
+  let inString = false;
+  for (let i = start; i < text.length; i++) {
+    const character = text[i];
+    if (character === '"') inString = !inString;
+    else if (inString) i += character === '\\' ? 1 : 0;
+    else if (character === '{') depth++;
+    else if (character === '}' && --depth === 0) return i + 1;
+  }
+  return -1;
 }
 
 function quoted(reply: string): string {

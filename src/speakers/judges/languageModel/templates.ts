@@ -1,7 +1,7 @@
 /** The prompts that ship, and the reading of a user's own. Texts stand between marks that no text can hold
  *  (judgeTemplate.ts). */
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
+import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../../../base/errors.js';
 import { type AnswerForm, hasSlot, type JudgeTemplate, unfilledSlots } from './judgeTemplate.js';
@@ -227,8 +227,11 @@ function requireFilled({ messages, answerStart }: JudgeTemplate, where: string):
 }
 
 function readHead(text: string, where: string): unknown {
+  const document = parseDocument(text, { prettyErrors: false });
+  const [problem] = [...document.errors, ...document.warnings];
   try {
-    return parse(text) as unknown;
+    if (problem !== undefined) throw problem;
+    return document.toJS() as unknown;
   } catch (cause) {
     throw new ConfigError('The head of the judge template is not YAML', { where, cause });
   }

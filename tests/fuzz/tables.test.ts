@@ -1,19 +1,14 @@
-/** Files that a seed draws, valid and broken: a reader gives rows or one clear message, and no row is lost. A longer
- *  search: GADFLY_FUZZ_RUNS=100000 npx vitest run --project quick src/dialogue/datasets/fuzz.test.ts */
+/** Files that a seed draws, valid and broken: a reader gives rows or one clear message, and no row is lost. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { GadflyError } from '../../base/errors.js';
-import { readPreferences } from '../preferences.js';
-import { readLabelled } from './labelled.js';
-import { loadPrompts } from './loadDataset.js';
-import { readRows } from './rows.js';
-
-const runs = Number(process.env['GADFLY_FUZZ_RUNS'] ?? 60);
-const settings = { numRuns: runs, seed: 14 };
-const timeoutMs = 10_000 + 50 * runs;
+import { readPreferences } from '../../src/dialogue/preferences.js';
+import { readLabelled } from '../../src/dialogue/datasets/labelled.js';
+import { loadPrompts } from '../../src/dialogue/datasets/loadDataset.js';
+import { readRows } from '../../src/dialogue/datasets/rows.js';
+import { settingsFor, timeoutMs, valueOrMessage } from './settings.js';
 
 const root = mkdtempSync(join(tmpdir(), 'gadfly-fuzz-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -22,16 +17,6 @@ const file = (name: string, content: string | Uint8Array): string => {
   writeFileSync(path, content);
   return path;
 };
-
-/** Returns what a reader gives, or null for a clear message. @throws whatever else it throws */
-async function rowsOrMessage<T>(read: () => Promise<readonly T[]>): Promise<readonly T[] | null> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof GadflyError && error.code !== 'invariant') return null;
-    throw error;
-  }
-}
 
 async function valuesOf(path: string): Promise<readonly unknown[]> {
   const values: unknown[] = [];
@@ -53,7 +38,7 @@ async function readEverywhere(content: string | Uint8Array): Promise<void> {
     const path = file(name, content);
     // A reader that gives a list that is empty has lost something in silence; rows alone may be none.
     for (const [kind, read] of Object.entries(readers)) {
-      const found = await rowsOrMessage<unknown>(() => read(path));
+      const found = await valueOrMessage<readonly unknown[]>(() => read(path));
       if (kind !== 'rows') expect(found?.length, `${kind} of ${name}`).not.toBe(0);
     }
   }
@@ -81,7 +66,7 @@ describe('drawn files', () => {
           const found = await valuesOf(file('t.csv', `${mark}${lines.join(lineBreak)}`));
           expect(found).toEqual(rows.map(([x, y]) => ({ x, y })));
         }),
-        settings,
+        settingsFor(),
       );
     },
     timeoutMs,
@@ -111,10 +96,7 @@ describe('drawn files', () => {
         '\u0000',
         '\ud800',
       );
-      await fc.assert(fc.asyncProperty(fc.string({ unit, maxLength: 30 }), readEverywhere), {
-        ...settings,
-        numRuns: Math.ceil(runs / 4),
-      });
+      await fc.assert(fc.asyncProperty(fc.string({ unit, maxLength: 30 }), readEverywhere), settingsFor(1 / 4));
     },
     timeoutMs,
   );
@@ -138,7 +120,7 @@ describe('drawn files', () => {
           await readEverywhere(rows.map((each) => `${JSON.stringify(each)}\n`).join(''));
           await readEverywhere(JSON.stringify(rows));
         }),
-        { ...settings, numRuns: Math.ceil(runs / 8) },
+        settingsFor(1 / 8),
       );
     },
     timeoutMs,
@@ -156,12 +138,12 @@ describe('drawn files', () => {
       });
       await fc.assert(
         fc.asyncProperty(change, async ({ codec, at, length, isCut }) => {
-          const bytes = readFileSync(join(import.meta.dirname, `../../../tests/golden/tables/${codec}.parquet`));
+          const bytes = readFileSync(join(import.meta.dirname, `../golden/tables/${codec}.parquet`));
           for (const [place, byte] of at) bytes[Math.floor(place * bytes.length)] = byte;
           const path = file('p.parquet', isCut ? bytes.subarray(0, Math.floor(length * bytes.length)) : bytes);
-          await rowsOrMessage(() => valuesOf(path));
+          await valueOrMessage(() => valuesOf(path));
         }),
-        settings,
+        settingsFor(),
       );
     },
     timeoutMs,
