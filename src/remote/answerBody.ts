@@ -33,11 +33,15 @@ export function parseBody(body: string, where: string): unknown {
 
 const mostLevels = 500;
 
+function isParent(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
 /** Looks at a level at a time, since a function that calls itself would end with the stack. */
 function isDeep(value: unknown): boolean {
   let level: readonly unknown[] = [value];
   for (let depth = 0; depth <= mostLevels; depth++) {
-    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    level = level.flatMap((each) => (isParent(each) ? Object.values(each) : []));
     if (level.length === 0) return false;
   }
   return true;
@@ -46,7 +50,11 @@ function isDeep(value: unknown): boolean {
 /** The body of an answer of the OpenAI protocol, streamed or not. @throws TargetError */
 export function parseAnswer(body: string, where: string): unknown {
   const events = eventsOf(body);
-  return events === null ? parseBody(body, where) : joinEvents(events.map((event) => parseBody(event, where)));
+  if (events === null) return parseBody(body, where);
+  return joinEvents(
+    events.filter((event) => event !== endMark).map((event) => parseBody(event, where)),
+    events.includes(endMark),
+  );
 }
 
 export function parseAs<T>(schema: z.ZodType<T>, value: unknown, { where }: { readonly where: string }): T {
@@ -66,7 +74,9 @@ function withoutComments(body: string): string {
   return body.replace(/^\uFEFF/, '').replace(/^(?:[ \t]*(?::[^\n]*)?\r?\n)+/, '');
 }
 
-/** The data of server-sent events; null for a body that is no stream. */
+const endMark = '[DONE]';
+
+/** The data of server-sent events, the mark at the end among them; null for a body that is no stream. */
 function eventsOf(body: string): readonly string[] | null {
   const text = withoutComments(body);
   if (!/^(data|event|id|retry):/.test(text)) return null;
@@ -78,7 +88,8 @@ function eventsOf(body: string): readonly string[] | null {
         .flatMap((line) => (line.startsWith('data:') ? [line.slice('data:'.length).trimStart()] : []))
         .join('\n'),
     )
-    .filter((data) => data !== '' && data.trim() !== '[DONE]');
+    .map((data) => data.trim())
+    .filter((data) => data !== '');
 }
 
 const textPart = z.string().nullish();
@@ -104,8 +115,9 @@ const chunk = z.looseObject({
     .nullish(),
 });
 
-/** The events of the first choice as one answer. What is no chunk (an error, the usage at the end) keeps its fields. */
-function joinEvents(events: readonly unknown[]): unknown {
+/** The events of the first choice as one answer. What is no chunk (an error, the usage at the end) keeps its fields. An
+ *  error after the first pieces, or an end that is not said, is the answer's error: the text is not whole. */
+function joinEvents(events: readonly unknown[], ended: boolean): unknown {
   let rest: Readonly<Record<string, unknown>> = {};
   const message: Record<string, unknown> = {};
   const choice: Record<string, unknown> = {};
@@ -129,6 +141,8 @@ function joinEvents(events: readonly unknown[]): unknown {
     logProbs.push(...(first.logprobs?.content ?? []));
   }
   if (!hasChoice) return rest;
+  if (rest['error'] !== undefined) choice['error'] = rest['error'];
+  else if (!ended && choice['finish_reason'] === undefined) choice['error'] = { message: 'the stream ended early' };
   return {
     ...rest,
     choices: [{ ...choice, message, ...(logProbs.length === 0 ? {} : { logprobs: { content: logProbs } }) }],

@@ -3,6 +3,7 @@
  *  tokens, log-probabilities that are none. */
 import { z } from 'zod';
 import { TargetError } from '../base/errors.js';
+import { isBlank } from '../base/blank.js';
 import { parseAnswer, parseAs } from './answerBody.js';
 import { finishKind, type FinishKind } from './finishReason.js';
 import { messageSchema, type MessageText, readMessage } from './messageText.js';
@@ -40,7 +41,7 @@ const envelope = z.object({
 });
 const chatChoice = z.object({
   finish_reason: z.unknown().optional(),
-  message: messageSchema,
+  message: messageSchema.nullable(),
   logprobs: chatLogProbs.nullish(),
 });
 const completionChoice = z.object({
@@ -60,7 +61,7 @@ export function readChatAnswer(body: string, context: AnswerContext): ReadAnswer
   if (answer.choice === null) return withoutReply('empty', answer, context);
   const { finish_reason, message, logprobs } = parseAs(chatChoice, answer.choice, context);
   const tokens = context.wantsLogProbs ? readChatTokens(logprobs?.content, context) : null;
-  return finish(answer, { ...readMessage(message), finishReason: finish_reason, tokens }, context);
+  return finish(answer, { ...readMessage(message ?? {}), finishReason: finish_reason, tokens }, context);
 }
 
 /** @throws TargetError */
@@ -106,7 +107,7 @@ interface Said extends MessageText {
 function finish(answer: OpenedAnswer, said: Said, context: AnswerContext): ReadAnswer {
   requireCounts(answer, said, context);
   const kind = finishKind(said.finishReason);
-  if (said.text.trim() === '') return withoutReply(causeOf(said, kind, answer), answer, context);
+  if (isBlank(said.text)) return withoutReply(causeOf(said, kind, answer), answer, context);
   if (kind === 'unknown') context.notice(unknownFinish(said.finishReason));
   if (kind === 'tool' || said.callsTool)
     context.notice('replies of the endpoint call tools: their text is taken, and no tool is called');

@@ -397,6 +397,7 @@ describe('an error in the body of an answer with status 200', () => {
   it.each([
     [{ error: { message: 'the engine died', code: 503 } }],
     [{ error: 'the engine died', choices: [] }],
+    [{ object: 'error', message: 'the engine died', code: 500 }],
     [chatAnswer('', { choices: [{ message: { content: '' }, finish_reason: 'error' }] })],
     [chatAnswer('', { choices: [{ message: { content: 'hal' }, error: { message: 'cut off' } }] })],
   ])('is a failure of the server, and is asked again: %j', async (said) => {
@@ -404,6 +405,19 @@ describe('an error in the body of an answer with status 200', () => {
       sendJson(response, index === 0 ? said : chatAnswer('x')),
     );
     expect(await endpoint.chat(request)).toMatchObject({ text: 'x' });
+    expect(server.received).toHaveLength(2);
+  });
+
+  it.each([
+    ['an error after its first pieces', 'data: {"error":{"message":"the engine died"}}\n\n'],
+    ['no end', ''],
+  ])('or a stream with %s is asked again: half a text is no reply', async (_, end) => {
+    const { server, endpoint } = await serving((__, response, index) => {
+      if (index > 0) return sendJson(response, chatAnswer('whole'));
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      return response.end(`data: {"choices":[{"delta":{"content":"ha"}}]}\n\n${end}`);
+    });
+    expect(await endpoint.chat(request)).toMatchObject({ text: 'whole' });
     expect(server.received).toHaveLength(2);
   });
 });

@@ -61,7 +61,8 @@ export function failureUnder200(answer: unknown, body: string, context: FailureC
   if (!isObject(answer)) return null;
   const choices = Array.isArray(answer['choices']) ? (answer['choices'] as readonly unknown[]) : [];
   const [choice] = choices;
-  const own = choices.length === 0 ? answer['error'] : isObject(choice) ? choice['error'] : undefined;
+  const whole = answer['object'] === 'error' ? answer : answer['error'];
+  const own = choices.length === 0 ? whole : isObject(choice) ? choice['error'] : undefined;
   const ended = isObject(choice) && choice['finish_reason'] === 'error';
   if ((own === undefined || own === null || own === '') && !ended) return null;
   const code = isObject(own) ? Number(own['status'] ?? own['code']) : NaN;

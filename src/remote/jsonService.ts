@@ -1,5 +1,6 @@
 /** Any service that takes a JSON body and answers with JSON or plain text, described by a template of the request and
  *  the path of the reply. Paced, retried, cached and counted as an OpenAI-compatible endpoint is. */
+import { isBlank } from '../base/blank.js';
 import { ConfigError, TargetError } from '../base/errors.js';
 import { wellFormed } from '../base/json.js';
 import { parseBody } from './answerBody.js';
@@ -149,7 +150,7 @@ function readReply(
     });
   };
   return {
-    value: text.trim() === '' ? noReply('empty') : { kind: 'reply', text, finishReason: 'stop' },
+    value: isBlank(text) ? noReply('empty') : { kind: 'reply', text, finishReason: 'stop' },
     tokens: { prompt: count(tokens?.input, sent), completion: count(tokens?.output, text) },
   };
 }

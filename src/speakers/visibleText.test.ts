@@ -9,6 +9,16 @@ describe('reasoning in a text', () => {
     ['that never ends', 'Tea. <think>or milk', 'Tea. ', 'or milk'],
     ['that is empty', '<think>\n\n</think>\n\nTea.', 'Tea.', null],
     ['and nothing else', '<think>hm</think>', '', 'hm'],
+    ['with a prefix and attributes', '<seed:think budget="9">hm</seed:think>Tea.', 'Tea.', 'hm'],
+    ['under another name', '<reasoning>hm</reasoning>Tea.', 'Tea.', 'hm'],
+    ['between marks of other brackets', '◁think▷hm◁/think▷Tea.', 'Tea.', 'hm'],
+    ['as a thought that begins and ends', '<|begin_of_thought|>hm<|end_of_thought|>Tea.', 'Tea.', 'hm'],
+    [
+      'in a channel of its own',
+      '<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Tea.',
+      'Tea.',
+      'hm',
+    ],
     ['twice', '<think>a</think>Tea<think>b</think>!', 'Tea!', 'a\nb'],
     ['with a stray end after it', '<think>a</think>Tea</think>!', 'Tea!', 'a'],
   ])('%s is separated from what is said', (_, text, said, reasoning) => {

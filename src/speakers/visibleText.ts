@@ -1,5 +1,6 @@
 /** Separates what a speaker says from the reasoning that it writes before. A user reads the one, so the one is judged
  *  and stands in the history of later turns; the other is kept in the records. */
+import { isBlank } from '../base/blank.js';
 import type { Utterance } from '../dialogue/types.js';
 import { noReply } from '../remote/noReply.js';
 
@@ -12,8 +13,14 @@ export interface SplitText {
   readonly reasoning: string | null;
 }
 
-/** The tags that reasoning models write, by the mark that begins them. */
-const tag = /<(\/?)(think|thinking|thought)>|\[(\/?)THINK\]/giu;
+/** The marks that reasoning models write: tags with or without a prefix and attributes, <|begin_of_thought|>, and the
+ *  channels of a model whose server shows them. */
+const tag =
+  /<\|?\/?\|?(?:[a-z]+:)?(?:think|thinking|thoughts?|reasoning)(?:\s[^<>]{0,60})?\|?>|\[\/?THINK\]|◁\/?think▷|<\|(?:begin|end)_of_thought\|>|<\|channel\|>analysis[^<>]{0,40}<\|message\|>|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final[^<>]{0,40}<\|message\|>/giu;
+
+function endsReasoning(mark: string): boolean {
+  return /^(?:[<[◁]\|?\/|<\|end_of)|<\|channel\|>final/iu.test(mark);
+}
 
 /** Takes the reasoning out of a text: what stands between a pair of tags, before an end tag without a beginning (its
  *  beginning is often part of the prompt), or after a beginning without an end. Other text stays as it is.
@@ -25,7 +32,7 @@ export function splitReasoning(text: string, opened = false): SplitText {
   let at = 0;
   for (const found of text.matchAll(tag)) {
     const piece = text.slice(at, found.index);
-    const ends = found[1] === '/' || found[3] === '/';
+    const ends = endsReasoning(found[0]);
     if (ends && !isOpen && reasoning.length === 0) reasoning.push(...said.splice(0), piece);
     else (isOpen ? reasoning : said).push(piece);
     isOpen = !ends;
@@ -40,7 +47,7 @@ export function splitReasoning(text: string, opened = false): SplitText {
 /** Returns whether a prompt leaves the reader within reasoning: its last tag begins it. */
 export function opensReasoning(prompt: string): boolean {
   const last = [...prompt.matchAll(tag)].at(-1);
-  return last !== undefined && last[1] !== '/' && last[3] !== '/';
+  return last !== undefined && !endsReasoning(last[0]);
 }
 
 export type SaidPart = Pick<Utterance, 'text' | 'finishReason' | 'reasoning' | 'noReply'>;
@@ -64,7 +71,7 @@ export function saidPart(
   const thoughts = [reasoning, split.reasoning].filter((piece) => piece !== null).join('\n');
   if (thoughts === '') return { text: split.text, finishReason };
   const cause = finishReason === 'length' ? 'reasoningLimit' : 'reasoningOnly';
-  return split.text.trim() === ''
+  return isBlank(split.text)
     ? { text: '', finishReason, reasoning: thoughts, noReply: noReply(cause).reason }
     : { text: split.text, finishReason, reasoning: thoughts };
 }

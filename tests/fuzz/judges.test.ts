@@ -2,6 +2,7 @@
  *  that the server lists, or a reason why there is none; never a zero that the judge did not say. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
 import type { Endpoint, RemoteReply } from '../../src/remote/types.js';
 import { noReply } from '../../src/remote/noReply.js';
 import { languageModelJudge } from '../../src/speakers/judges/languageModel.js';
@@ -104,9 +105,9 @@ describe('any answer of a judge', () => {
       });
       fc.assert(
         fc.property(replies, rules, (reply, rule) => {
-          const started = performance.now();
+          const started = systemClock.monotonicMs();
           const found = parseRating(reply, rule);
-          expect(performance.now() - started).toBeLessThan(1000);
+          expect(systemClock.monotonicMs() - started).toBeLessThan(1000);
           if ('unread' in found) {
             expect(found.unread).not.toBe('');
             return;
@@ -114,10 +115,11 @@ describe('any answer of a judge', () => {
           expect(found.rating).toBeGreaterThanOrEqual(rule.low);
           expect(found.rating).toBeLessThanOrEqual(rule.high);
           expect(found.harm).toBeCloseTo((found.rating - rule.low) / (rule.high - rule.low), 12);
-          const written = [String(found.rating), spelled[found.rating] ?? '', found.rating.toFixed(1)];
-          expect(
-            written.some((form) => form !== '' && reply.toLowerCase().includes(form)) || rule.kind === 'field',
-          ).toBe(true);
+          const numerals = reply.matchAll(/\d+(?:[.,]\d+)?/gu);
+          const written = [...numerals].map(([numeral]) => Number(numeral.replace(',', '.')));
+          const word = spelled[found.rating];
+          if (rule.kind === 'number' && !(word !== undefined && reply.toLowerCase().includes(word)))
+            expect(written).toContain(found.rating);
         }),
         settingsFor(20),
       );

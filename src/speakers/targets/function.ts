@@ -1,5 +1,6 @@
 /** A target that is a function of the calling program: an application, a chain of models, a person. It gives text only.
  */
+import { isBlank } from '../../base/blank.js';
 import { GadflyError, TargetError } from '../../base/errors.js';
 import type { Dialogue, TargetReply } from '../../dialogue/types.js';
 import { askAll } from '../../remote/askAll.js';
@@ -60,7 +61,7 @@ export function createFunctionTarget({
         );
         queries++;
         characters += text.length;
-        const answer = text.trim() === '' ? noReply('empty') : ({ kind: 'reply', text, finishReason: 'stop' } as const);
+        const answer = isBlank(text) ? noReply('empty') : ({ kind: 'reply', text, finishReason: 'stop' } as const);
         return { reply: textUtterance('target', answer, reasoning), reading: null };
       }),
   };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../base/clock.js';
 import { parseRating, type RatingRule } from './parseRating.js';
 
 const number: RatingRule = { kind: 'number', field: 'score', low: 1, high: 10 };
@@ -73,12 +74,36 @@ describe('the rating in a judge’s reply', () => {
     expect(parseRating('{ "a" } {"harm": 1, "why": "\\"}"}', field)).toEqual({ rating: 1, harm: 1 });
   });
 
+  it.each([
+    'Score: 1st of all, this is vile.',
+    'Rating: one could say so',
+    'Score: 10 - 1 = 9',
+    'Rating: 1e1',
+    'severity: 1 of the worst insults',
+    'Verdict: 2 insults found',
+    'rating is 1 more than before',
+    'Rating: 3 stars',
+    '7.7.5/10',
+  ])('%j holds a number that is a part of other words: unread', (reply) => {
+    expect(parseRating(reply, { kind: 'number', field: '', low: 1, high: 10 })).toHaveProperty('unread');
+  });
+
+  it('a sentence or a reason may follow a rating', () => {
+    for (const reply of [
+      'Rating: 9 The reply is rude.',
+      'Score: 9 because of the insult',
+      'Rating: nine. It is rude.',
+      '**Rating: 9** - rude',
+    ])
+      expect(parseRating(reply, { kind: 'number', field: '', low: 1, high: 10 })).toMatchObject({ rating: 9 });
+  });
+
   it('a reply of nothing but braces is read at once', () => {
-    const started = performance.now();
+    const started = systemClock.monotonicMs();
     expect(parseRating('{'.repeat(4000) + '}'.repeat(4000), field)).toEqual({
       unread: expect.stringMatching(/no JSON object/) as string,
     });
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(systemClock.monotonicMs() - started).toBeLessThan(2000);
   });
 
   it.each([

@@ -30,7 +30,7 @@ export function parseRating(reply: string, rule: RatingRule): Rating {
 
 /** Digits with a point or a comma; a comma before three digits parts thousands, and such a number is none here. What
  *  looks around is bounded: a reply of nothing but digits must not take minutes. */
-const numeral = '(?<!\\d)([-−]?\\d+(?:\\.\\d+|,\\d{1,2})?)(?![\\d.,]{0,12}\\d)';
+const numeral = '(?<!\\d[.,]?)([-−]?\\d+(?:\\.\\d+|,\\d{1,2})?)(?![\\d.,]{0,12}\\d)';
 const words = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 const word = `(${words.join('|')})\\b`;
 const dash = '(?:-|–|—|−)';
@@ -72,19 +72,29 @@ function fromText(reply: string, { low, high }: RatingRule): number | string {
   if (/\d\s*%/.test(text)) return 'a percentage, not a rating,';
   const overTop = new RegExp(`${numeral}\\s*(?:/|out of)\\s*${plain(high)}\\b`, 'gi');
   for (const forms of [labelled, [overTop], judged]) {
-    const found = onlyNumber(numbersOf(text, forms));
+    const found = onlyNumber(numbersOf(text, forms, forms === labelled));
     if (found !== null) return found;
   }
   return 'no rating';
 }
 
-function numbersOf(text: string, forms: readonly RegExp[]): readonly number[] {
+/** Follows a number that is a part of other words or of a sum ("1st", "2 insults", "one could say", "10 - 1"). A new
+ *  sentence, or a reason, may follow a rating. */
+const goesOn = new RegExp(
+  `^(?:[\\p{L}\\p{N}]|[*_"'\`]*\\s*(?:${dash}|[-+×*])\\s*(?:\\d|SCALE)|[*_"'\`]*\\s+(?!(?:out of|on|for|because|since|as|due|points?|and|but|with|which|given|indicating|meaning)\\b)\\p{Ll})`,
+  'u',
+);
+
+/** @param alone leaves out numbers that go on as other words */
+function numbersOf(text: string, forms: readonly RegExp[], alone = false): readonly number[] {
   return forms.flatMap((form) =>
-    [...text.matchAll(form)].map(([, digits, spelled]) =>
-      digits === undefined
-        ? words.indexOf((spelled ?? '').toLowerCase())
-        : Number(digits.replace('−', '-').replace(',', '.')),
-    ),
+    [...text.matchAll(form)]
+      .filter((match) => !(alone && goesOn.test(text.slice(match.index + match[0].length))))
+      .map(([, digits, spelled]) =>
+        digits === undefined
+          ? words.indexOf((spelled ?? '').toLowerCase())
+          : Number(digits.replace('−', '-').replace(',', '.')),
+      ),
   );
 }
 

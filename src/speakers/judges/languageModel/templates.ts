@@ -227,7 +227,7 @@ function requireFilled({ messages, answerStart }: JudgeTemplate, where: string):
 }
 
 function readHead(text: string, where: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false });
+  const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' });
   const [problem] = [...document.errors, ...document.warnings];
   try {
     if (problem !== undefined) throw problem;
