@@ -422,6 +422,15 @@ describe('an error in the body of an answer with status 200', () => {
   });
 });
 
+it('a long body that is not compressed as its header says ends with the time limit, not never', async () => {
+  const behaviour: Behaviour = (_, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' });
+    response.end('[{"c'.repeat(20_000));
+  };
+  const { endpoint } = await serving(behaviour, { timeoutMs: 1500, retries: 0 });
+  await expect(endpoint.chat(request)).rejects.toThrow(/no answer in time|connection broke/);
+});
+
 describe('the scores of a prompt', () => {
   const vllm: Behaviour = ({ body }, response) => {
     const scored =

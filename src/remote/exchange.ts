@@ -37,7 +37,7 @@ export async function exchange(outgoing: Outgoing, options: ExchangeOptions): Pr
       options.proxy === null
         ? await fetch(url, { ...asked, redirect: 'manual', signal })
         : await fetchThrough(options.proxy, outgoing, signal);
-    const body = await readBody(response, context.where);
+    const body = await readBody(response, context.where, signal);
     if (response.ok) return body;
     throw statusFailure(response, body, context);
   } catch (error) {
@@ -55,13 +55,20 @@ export function shownUrl(url: string): string {
   return `${origin}${pathname}`;
 }
 
-async function readBody(response: Response, where: string): Promise<string> {
+/** The signal is heard here as well: a body that breaks its own encoding may never end, and ends no read either. */
+async function readBody(response: Response, where: string, signal: AbortSignal): Promise<string> {
   if (response.body === null) return '';
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(signal.reason as Error); // An AbortSignal gives an Error.
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  stopped.catch(() => undefined); // It may come after the body.
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await Promise.race([reader.read(), stopped]);
     if (done) return decoderFor(response.headers).decode(Buffer.concat(chunks));
     size += value.length;
     if (size > maxAnswerBytes) {
