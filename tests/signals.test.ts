@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../src/base/clock.js';
 import { packageRoot } from '../src/base/packageRoot.js';
 import { openRun } from '../src/runs/openRun.js';
 import { tinySpeaker, writeTinyCommandFiles } from './fakes/tinyCommandRecipe.js';
@@ -47,12 +48,12 @@ function runAndSignal(out: string, signal: NodeJS.Signals, sign: string): Promis
   child.stderr.setEncoding('utf8').on('data', (piece: string) => {
     errors += piece;
     if (sentMs !== null || !errors.includes(sign)) return;
-    sentMs = performance.now();
+    sentMs = systemClock.monotonicMs();
     child.kill(signal);
   });
   return new Promise((resolve) => {
     child.on('close', (code, killedBy) => {
-      resolve({ code, killedBy, errors, secondsAfter: (performance.now() - (sentMs ?? NaN)) / 1000 });
+      resolve({ code, killedBy, errors, secondsAfter: (systemClock.monotonicMs() - (sentMs ?? NaN)) / 1000 });
     });
   });
 }

@@ -1,4 +1,4 @@
-"""What transformers makes of a file whose vocabulary head is not what config.json says: heldHead.json.
+"""What transformers makes of a file whose vocabulary head is not what config.json says: heldHead/expected.json.
 
     python tests/golden/heldHead.py        (versions: requirements.txt)
 
@@ -18,7 +18,7 @@ from models import GPT2, LLAMA, fill, sequences, uniform
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM
 
-OUT = pathlib.Path(__file__).parent / "heldHead.json"
+OUT = pathlib.Path(__file__).parent / "heldHead" / "expected.json"
 NEOX = dict(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=48,
             bos_token_id=0, eos_token_id=0)
 MODELS = {

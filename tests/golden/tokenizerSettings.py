@@ -1,4 +1,4 @@
-"""Token ids where settings beside the rules change them, and of rules that JavaScript does otherwise by nature: tokenizerSettings.json.
+"""Token ids where settings beside the rules change them, and of rules that JavaScript does otherwise by nature: tokenizerSettings/expected.json.
 
     python tests/golden/tokenizerSettings.py        (versions: requirements.txt)
 
@@ -14,7 +14,7 @@ from tokenizers import decoders
 from tokenizer import LLAMA3, TRAINING
 from transformers import AutoTokenizer
 
-OUT = pathlib.Path(__file__).parent / "tokenizerSettings.json"
+OUT = pathlib.Path(__file__).parent / "tokenizerSettings" / "expected.json"
 TEXTS = [
     "Two Geese and the SWANS", " leading and trailing  ", "Café cafe\u0301 Ångström A\u030a", "ΟΔΥΣΣΕΥΣ ΣΑΣ Σ. ÓΣ", "東京 𠮷野家", "It's WE'LL helloWorld HTTPServer 12345/\n/x",
     "a<s>b</s> c <pad>", "one\n\ntwo\u00a0\u3000three\u0085\ufefffour",

@@ -18,7 +18,10 @@ interface HeldHead {
 }
 
 // tests/golden/heldHead.py, from transformers
-const golden = JSON.parse(readFileSync(join(goldenFolder, '../heldHead.json'), 'utf8')) as Record<string, HeldHead>;
+const golden = JSON.parse(readFileSync(join(goldenFolder, '../heldHead/expected.json'), 'utf8')) as Record<
+  string,
+  HeldHead
+>;
 
 let device: Device;
 beforeAll(async () => {

@@ -18,7 +18,7 @@ interface Case {
 }
 
 // tests/golden/tokenizerSettings.py, from transformers
-const path = resolve(import.meta.dirname, '../../../../tests/golden/tokenizerSettings.json');
+const path = resolve(import.meta.dirname, '../../../../tests/golden/tokenizerSettings/expected.json');
 const golden = JSON.parse(readFileSync(path, 'utf8')) as Record<string, Case>;
 const root = mkdtempSync(join(tmpdir(), 'gadfly-settings-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -109,7 +109,7 @@ describe('a text that goes on', () => {
 
   it.each(['llama', 'metaspace'])('has no mark set before it (%s)', (kind) => {
     const tokenizer = loadTokenizer({
-      tokenizerJson: JSON.parse(readFileSync(resolve(path, `../tokenizer/${kind}.json`), 'utf8')),
+      tokenizerJson: JSON.parse(readFileSync(resolve(path, `../../tokenizer/${kind}.json`), 'utf8')),
       tokenizerConfig: {},
     });
     const goesOn = { addSpecialTokens: false, goesOn: true };
