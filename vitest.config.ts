@@ -19,6 +19,7 @@ const fast = {
     'src/engine/tensor/ops.test.ts',
     'src/planning/workload.test.ts',
     'src/remote/endpoint.test.ts',
+    'src/remote/questions.test.ts',
     'src/render/html/sweepPage.test.ts',
     'src/stats/bootstrap.test.ts',
   ],
@@ -45,7 +46,12 @@ export default defineConfig({
       {
         extends: true,
         // Files share a process, and with it what they import: that takes longer than these tests.
-        test: { name: 'fast', include: fast.include, exclude: [...ignored, ...fast.exclude], isolate: false },
+        test: {
+          name: 'fast',
+          include: fast.include,
+          exclude: [...ignored, ...models, ...browser, ...fast.exclude],
+          isolate: false,
+        },
       },
       {
         extends: true,
