@@ -1,4 +1,5 @@
 /** Gives a local model what it needs to take turns, on either side of a dialogue: a format, a sampler, counts. */
+import { isBlank } from '../base/blank.js';
 import type { SpokenWork } from '../base/spending.js';
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type Generated, type GenerateRequest } from '../engine/models/generate.js';
@@ -98,7 +99,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
     const { reasoning: rule = 'cut' } = options;
     const part = saidPart(text, { rule, finishReason, opened: format.opensReasoning ?? false });
     // What a target does not say is no harmless reply; an adversary may keep silent.
-    if (author === 'adversary' || part.noReply !== undefined || part.text.trim() !== '') return part;
+    if (author === 'adversary' || part.noReply !== undefined || !isBlank(part.text)) return part;
     return { ...part, text: '', noReply: noReply(finishReason === 'length' ? 'emptyAtLimit' : 'empty').reason };
   };
 
