@@ -1,8 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseRecipe } from '../src/recipe/readRecipe.js';
-import { recipeStages, setsWithTarget, stagesLeftOut } from '../src/recipe/recipe.js';
+import { parseRecipe, recipeFiles } from '../src/recipe/readRecipe.js';
+import {
+  evaluatedAdversaries,
+  recipeStages,
+  setsWithTarget,
+  stagesLeftOut,
+  stagesOfKind,
+} from '../src/recipe/recipe.js';
 
 const file = join(import.meta.dirname, '../recipes/secret-smollm2.yaml');
 const text = readFileSync(file, 'utf8');
@@ -17,14 +23,16 @@ describe('the recipe secret-smollm2', () => {
     expect([...setsWithTarget(recipe)]).toEqual(['train', 'dev', 'test']);
   });
 
-  it('is evaluated with another adversary by the commands in its head', () => {
-    const commands = [...text.matchAll(/gadfly evaluate --config secret-smollm2 (.*)$/gmu)].map(([, flags = '']) =>
-      [...flags.matchAll(/--set '([^']*)'/gu)].map(([, change = '']) => change),
-    );
-    expect(commands).toHaveLength(2);
-    for (const set of commands) {
-      const { recipe } = parseRecipe(text, { file, changes: { set } });
-      expect(recipeStages(recipe).map(({ name }) => name)).toEqual(['evaluate']);
-    }
+  it('is evaluated in one run beside adversaries that are only told, or read from a list', () => {
+    const { recipe, source } = parseRecipe(text, { file });
+    const rows = stagesOfKind(recipe, 'evaluate').flatMap(({ options }) => evaluatedAdversaries(recipe, options));
+    expect(rows.map(({ adversary, attack }) => [adversary, attack])).toEqual([
+      ['untuned', 'none'],
+      ['visitor', 'none'],
+      ['asks', 'prompts'],
+      ['sft', 'sft'],
+      ['ipo', 'ipo'],
+    ]);
+    expect(recipeFiles(recipe, source.folder).filter(({ path }) => !existsSync(path))).toEqual([]);
   });
 });

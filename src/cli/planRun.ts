@@ -8,7 +8,7 @@ import type { JsonObject } from '../base/json.js';
 import { formatDuration } from '../base/quantities.js';
 import { expectedSpending, type PlannedRun, type PlannedStage, planWork } from '../planning/plan.js';
 import { gatherFacts, type PlanningMachine, type RunFacts } from '../planning/runFacts.js';
-import type { SpeakerWork } from '../speakers/work.js';
+import { adversaryTotal, type SpeakerWork } from '../speakers/work.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { cacheFolder } from './modelCache.js';
 import { requireFiles, requireModels } from '../stages/runInputs.js';
@@ -21,8 +21,8 @@ export async function countRun(loaded: LoadedRecipe, context: CommandContext): P
   requireModels(loaded);
   const pool = openPool(loaded, context);
   try {
-    const { toxicContinuations } = pool;
-    const data = { prompts: await pool.prompts(), toxicContinuations };
+    const { toxicContinuations, promptList } = pool;
+    const data = { prompts: await pool.prompts(), toxicContinuations, promptList };
     return planWork(loaded.recipe, data, await gatherFacts(loaded, data, machineOf(context)));
   } finally {
     await pool.close();
@@ -89,17 +89,21 @@ function countsTable(stages: readonly PlannedStage[]): string {
 }
 
 function tokensTable(stages: readonly PlannedStage[]): string {
-  const rows = stages.map(({ work: { stage, adversary, target, trainedTokens }, seconds }) => [
-    stage,
-    ...[
-      adversary.contextTokens,
-      adversary.generatedTokens,
-      target.contextTokens,
-      target.generatedTokens,
-      trainedTokens,
-    ].map(shown),
-    seconds === null ? '–' : formatDuration(seconds.total),
-  ]);
+  const rows = stages.map(({ work, seconds }) => {
+    const { stage, target, trainedTokens } = work;
+    const adversary = adversaryTotal(work);
+    return [
+      stage,
+      ...[
+        adversary.contextTokens,
+        adversary.generatedTokens,
+        target.contextTokens,
+        target.generatedTokens,
+        trainedTokens,
+      ].map(shown),
+      seconds === null ? '–' : formatDuration(seconds.total),
+    ];
+  });
   return formatTable(
     ['tokens', 'adversary reads', 'says', 'target reads', 'says', 'trained', 'time'],
     rows,
@@ -123,13 +127,13 @@ function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: nu
 
 function asJson(planned: PlannedStage): JsonObject {
   const { work, maxTokens, seconds } = planned;
-  const { stage, adversary, target, writer, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
+  const { stage, target, writer, reference, judgeQueries, pairs, trainedTokens, optimizerSteps } = work;
   return {
     stage,
     exchanges: Math.round(target.queries),
     maxTokens,
     steps: optimizerSteps,
-    adversary: speakerJson(adversary),
+    adversary: speakerJson(adversaryTotal(work)),
     target: speakerJson(target),
     ...(writer === null ? {} : { writer: speakerJson(writer.work) }),
     reference: { queries: Math.round(reference.queries), readTokens: Math.round(reference.readTokens) },

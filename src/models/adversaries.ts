@@ -7,7 +7,7 @@ import type { Recipe } from '../recipe/recipe.js';
 import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
-import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
+import { type AdversaryOptions, promptListFile, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import { speakerFormat, speakerOptions } from '../speakers/speakerOptions.js';
 import { listeners } from './rolloutSpeakers.js';
 import { createLocalTarget } from '../speakers/targets/local.js';
@@ -25,13 +25,19 @@ export interface AdversaryToOpen {
   readonly trainable: boolean;
 }
 
+/** A frozen adversary of an evaluation. */
+export interface RowToOpen extends Omit<AdversaryToOpen, 'trainable'> {
+  /** Another adversary than the recipe's, which has no folder. */
+  readonly speaker?: AdversaryOptions;
+}
+
 export interface AdversaryParts {
   readonly recipe: Recipe;
   readonly source: ModelSource;
   readonly targets: Pick<Targets, 'localTarget' | 'known'>;
   readonly requests: RequestOptions;
-  /** Entries of the recipe's list of prompts, for an adversary that is one. */
-  readonly promptList: () => Promise<readonly string[]>;
+  /** Reads the entries of a list of prompts. */
+  readonly promptList: (file: string) => Promise<readonly string[]>;
   readonly testPrompts: () => Promise<readonly Prompt[]>;
 }
 
@@ -89,22 +95,23 @@ async function openAdapted(
 
 /** Opens a frozen adversary of any kind, for a row of an evaluation. */
 export async function openFrozenAdversary(
-  parts: AdversaryParts,
-  { name, folder }: Omit<AdversaryToOpen, 'trainable'>,
+  whole: AdversaryParts,
+  { name, folder, speaker = whole.recipe.adversary }: RowToOpen,
 ): Promise<Handle<OpenAdversary>> {
-  const { recipe, requests } = parts;
+  const parts = { ...whole, recipe: { ...whole.recipe, adversary: speaker } };
+  const { requests } = parts;
   const product = folder === undefined ? null : readProduct(folder);
   if (product?.kind === 'utterances')
     return borrowed(
       createPromptListAdversary({ name, utterances: product.utterances, prompts: await parts.testPrompts() }),
     );
-  const kind = speakerKind(recipe.adversary.model);
-  if (kind === 'local' || folder !== undefined)
+  if (speakerKind(speaker.model) === 'local' || folder !== undefined)
     return openAdversary(parts, { name, trainable: false, ...(folder === undefined ? {} : { folder }) });
+  const file = promptListFile(speaker.model);
   return borrowed(
-    kind === 'prompts'
-      ? openPromptList(recipe.adversary, await parts.promptList(), await parts.testPrompts())
-      : openRemoteAdversary(recipe.adversary, requests),
+    file === null
+      ? openRemoteAdversary(speaker, requests)
+      : openPromptList(speaker, await parts.promptList(file), await parts.testPrompts()),
   );
 }
 

@@ -6,13 +6,13 @@ import type { JoinTurns } from '../dialogue/join.js';
 import type { Judge, ToxicContinuation } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
-import { promptListFile, setsWithTarget, type Recipe } from '../recipe/recipe.js';
+import { setsWithTarget, type Recipe } from '../recipe/recipe.js';
 import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import { openingsOf } from '../speakers/adversaries/promptList.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { JudgeOptions } from '../speakers/judges/options.js';
-import type { SpeakerOptions } from '../speakers/options.js';
+import { promptListFile, type SpeakerOptions } from '../speakers/options.js';
 import { speakerFormat, speakerJoin } from '../speakers/speakerOptions.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import {
@@ -22,6 +22,7 @@ import {
   openFrozenAdversary,
   openReference,
   openTeacher,
+  type RowToOpen,
 } from './adversaries.js';
 import {
   type DataOptions,
@@ -72,7 +73,7 @@ export interface ModelPool
   /** Opens a language-model adversary: the recipe's, or one with the weights of a model folder. */
   readonly openAdversary: (options: AdversaryToOpen) => Promise<Handle<LanguageModelAdversary>>;
   /** Opens a frozen adversary of any kind, for a row of an evaluation. */
-  readonly openRow: (options: Omit<AdversaryToOpen, 'trainable'>) => Promise<Handle<OpenAdversary>>;
+  readonly openRow: (options: RowToOpen) => Promise<Handle<OpenAdversary>>;
   /** Opens a frozen model that answers in the target's place. */
   readonly openTeacher: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
   /** Returns the behaviour policy of training rollouts: a speaker on the adversary's weights with a sampler of its own, in
@@ -88,6 +89,8 @@ export interface ModelPool
   readonly openReference: (adversary: LanguageModel, start?: string) => Promise<Handle<LanguageModel> | null>;
   readonly judge: (options: JudgeOptions) => Promise<Judge>;
   readonly prompts: () => Promise<PromptSets>;
+  /** Reads the entries of a list of prompts, `prompts:FILE`. */
+  readonly promptList: (file: string) => Promise<readonly string[]>;
   readonly toxicContinuations: (query: ToxicQuery) => Promise<readonly ToxicContinuation[]>;
   /** Reads the pairs of replies of a file that the recipe names, and notes what is left out. */
   readonly preferences: (path: string) => Promise<readonly AnsweredPreference[]>;
@@ -122,10 +125,9 @@ export function openModelPool(options: ModelPoolOptions): ModelPool {
 }
 
 /** The parts that the pools around mended targets share with the first pool. */
-interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'toxicContinuations' | 'preferences'> {
+interface Shared extends Pick<ModelPool, 'judge' | 'prompts' | 'promptList' | 'toxicContinuations' | 'preferences'> {
   readonly source: ModelSource;
   readonly requests: RequestOptions;
-  readonly promptList: () => Promise<readonly string[]>;
 }
 
 function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>, shared: Shared): ModelPool {
@@ -159,6 +161,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     behaviourPolicy: (adversary, sampling) => createBehaviourPolicy(adversary, sampling, recipe, requests),
     judge,
     prompts,
+    promptList,
     toxicContinuations,
     preferences,
     join: speakerJoin(recipe.target),
@@ -195,9 +198,14 @@ function openData(
   judge: ModelPool['judge'],
   { note, spending }: RequestOptions,
 ): Pick<Shared, 'prompts' | 'promptList' | 'toxicContinuations' | 'preferences'> {
-  const listed = promptListFile(recipe);
+  const listed = promptListFile(recipe.adversary.model);
   const needTarget = setsWithTarget(recipe);
-  const promptList = once(async () => readPromptList(locate(listed ?? ''), note));
+  const lists = new Map<string, () => Promise<readonly string[]>>();
+  const promptList = async (file: string): Promise<readonly string[]> => {
+    const read = lists.get(file) ?? once(async () => readPromptList(locate(file), note));
+    lists.set(file, read);
+    return read();
+  };
   const options = async (): Promise<DataOptions> => ({
     locate,
     judge: await judge(recipe.judge),
@@ -214,7 +222,7 @@ function openData(
       if (listed === null || (data ?? test) !== undefined)
         return spending.uncounted(async () => readPromptSets(recipe.prompts, await options()));
       if (needTarget.has('test')) throw noTarget(listed);
-      return { train: [], dev: [], test: openingsOf(await promptList()) };
+      return { train: [], dev: [], test: openingsOf(await promptList(listed)) };
     }),
     toxicContinuations: (query) => spending.uncounted(async () => readToxicContinuations(query, await options())),
     preferences: (path) => readPreferencePairs(path, { locate, note }),

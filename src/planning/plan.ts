@@ -3,6 +3,7 @@
 import { type Amounts, spendingNames } from '../base/spending.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { speakerKind } from '../speakers/options.js';
+import { adversaryTotal } from '../speakers/work.js';
 import type { RunData, RunFacts } from './runFacts.js';
 import { stageSeconds, type StageSeconds } from './timeEstimate.js';
 import { type StageWork, workloadOf } from './workload.js';
@@ -17,7 +18,8 @@ export interface PlannedStage {
 /** Gives what a stage is expected to spend, under the names of the manifest and of limits. Judges' tokens are not known
  *  beforehand. */
 export function expectedSpending({ work, seconds }: PlannedStage): Amounts {
-  const { adversary, target, writer, reference } = work;
+  const { target, writer, reference } = work;
+  const adversary = adversaryTotal(work);
   return roundAmounts({
     targetReplies: target.queries,
     targetTokensRead: target.contextTokens,
@@ -77,14 +79,19 @@ export function planWork(recipe: Recipe, { prompts }: RunData, known: RunFacts):
 function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
   const most = work.atMost ?? { adversary: work.adversary.queries, target: work.target.queries };
   const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;
-  return said + most.target * target.maxNewTokens;
+  const saidByOthers = work.otherAdversaries.reduce(
+    (sum, { speaker, work: { queries } }) => sum + queries * speaker.maxNewTokens,
+    0,
+  );
+  return said + saidByOthers + most.target * target.maxNewTokens;
 }
 
 /** US dollars for what remote speakers read and write, every request read whole; null when a price is not known. */
 function priceOf(recipe: Recipe, stages: readonly StageWork[]): number | null {
-  const spoken = stages.flatMap(({ target, adversary, writer }) => [
+  const spoken = stages.flatMap(({ target, adversary, otherAdversaries, writer }) => [
     { speaker: recipe.target, work: target },
     { speaker: recipe.adversary, work: adversary },
+    ...otherAdversaries,
     ...(writer === null ? [] : [writer]),
   ]);
   let sum = 0;

@@ -8,8 +8,8 @@ import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { specialTexts, tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
 import { parseChatTemplate } from '../engine/text/chatTemplate.js';
 import { type ModelRates, rateKey, readRates } from './rates.js';
-import { type Recipe, recipeStages } from '../recipe/recipe.js';
-import { speakerKind, type SpeakerOptions } from '../speakers/options.js';
+import { evaluatedAdversaries, isFurther, type Recipe, recipeStages, stagesOfKind } from '../recipe/recipe.js';
+import { promptListFile, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
 import { speakerFormat } from '../speakers/speakerOptions.js';
@@ -35,6 +35,7 @@ export interface RunData {
     readonly format?: string | undefined;
     readonly minHarm: number;
   }) => Promise<readonly ToxicContinuation[]>;
+  readonly promptList: (file: string) => Promise<readonly string[]>;
 }
 
 interface PromptSets {
@@ -63,18 +64,17 @@ export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: 
     await ruler(adversary, recipe.adversary, 'adversary'),
     await ruler(target, recipe.target, 'target'),
   ];
-  const models = [adversary, target, reference];
+  const others = await otherAdversaries(recipe, data, open);
+  const models = [adversary, target, reference, ...others.flatMap(({ model, isList }) => (isList ? [] : [model]))];
   const unmeasured = models.filter(({ rates, isRemote }) => rates === null && !isRemote);
   return {
     facts: {
       adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
       target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
       demonstrations: await demonstrationLengths(recipe, data, asAdversary),
+      otherAdversaries: new Map(others.map(({ name, lengths }) => [name, lengths])),
     },
-    rates:
-      adversary.rates === null || target.rates === null || reference.rates === null
-        ? null
-        : { adversary: adversary.rates, target: target.rates, reference: reference.rates },
+    rates: ratesOf({ adversary, target, reference }, others),
     missing: [...new Set(unmeasured.map(({ command }) => command))],
     notes: [
       ...new Set(
@@ -88,8 +88,60 @@ export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: 
       ),
       ...guessedLength('adversary', recipe.adversary, adversary),
       ...guessedLength('target', recipe.target, target),
+      ...others.flatMap(({ name, speaker, model, isList }) =>
+        isList ? [] : guessedLength('adversary', speaker, model, `adversary ${name}`),
+      ),
       ...adapterNote(recipe),
     ],
+  };
+}
+
+/** An adversary that an evaluation has of its own. */
+interface OtherAdversary {
+  readonly name: string;
+  readonly speaker: SpeakerOptions;
+  readonly model: ModelFacts;
+  readonly lengths: SpeakerLengths;
+  /** A list of prompts: it takes no time, and its lengths are those of its entries. */
+  readonly isList: boolean;
+}
+
+async function otherAdversaries(
+  recipe: Recipe,
+  { prompts, promptList }: RunData,
+  open: (modelId: string) => Promise<ModelFacts>,
+): Promise<readonly OtherAdversary[]> {
+  const out: OtherAdversary[] = [];
+  const rows = stagesOfKind(recipe, 'evaluate').flatMap(({ options }) => evaluatedAdversaries(recipe, options));
+  for (const { adversary: name, speaker } of rows.filter(isFurther)) {
+    const model = await open(speaker.model);
+    const measured = await ruler(model, speaker, 'adversary');
+    const guessed = lengthsOf(measured, prompts, speaker, model.rates, 'adversary');
+    const file = promptListFile(speaker.model);
+    const entries = file === null ? [] : await promptList(file);
+    const lengths = file === null ? guessed : { ...guessed, utterance: mean(entries.map(roughTokens)) };
+    out.push({ name, speaker, model, lengths, isList: file !== null });
+  }
+  return out;
+}
+
+/** Returns null when a model that speaks was not measured. */
+function ratesOf(
+  { adversary, target, reference }: Readonly<Record<'adversary' | 'target' | 'reference', ModelFacts>>,
+  others: readonly OtherAdversary[],
+): RunRates | null {
+  if (adversary.rates === null || target.rates === null || reference.rates === null) return null;
+  const further = new Map<string, ModelRates>();
+  for (const { speaker, model, isList } of others) {
+    if (isList) continue;
+    if (model.rates === null) return null;
+    further.set(speaker.model, model.rates);
+  }
+  return {
+    adversary: adversary.rates,
+    target: target.rates,
+    reference: reference.rates,
+    otherAdversaries: further,
   };
 }
 
@@ -98,9 +150,14 @@ function adapterNote({ adversary: { lora } }: Recipe): readonly string[] {
   return lora === null ? [] : ['training is estimated as that of all weights: an adapter takes less time'];
 }
 
-function guessedLength(side: Author, options: SpeakerOptions, { rates }: ModelFacts): readonly string[] {
+function guessedLength(
+  side: Author,
+  options: SpeakerOptions,
+  { rates }: ModelFacts,
+  name: string = side,
+): readonly string[] {
   if (rates !== null && measuredIn(rates, options, side)) return [];
-  return [`the ${side}’s utterances are taken to fill their limit of ${options.maxNewTokens} tokens`];
+  return [`the ${name}’s utterances are taken to fill their limit of ${options.maxNewTokens} tokens`];
 }
 
 interface ModelFacts {
@@ -164,11 +221,14 @@ interface Ruler {
 
 const charactersAToken = 4;
 
+function roughTokens(text: string): number {
+  return Math.ceil(text.length / charactersAToken);
+}
+
 async function ruler({ path }: ModelFacts, options: SpeakerOptions, role: Author): Promise<Ruler> {
   if (path === null) {
-    const tokens = (text: string): number => Math.ceil(text.length / charactersAToken);
-    const utterance: Ruler['utterance'] = (_prompt, text, maxTokens) => Math.min(tokens(text), maxTokens);
-    return { prompt: ({ text }) => tokens(text), utterance, contextLength: Infinity };
+    const utterance: Ruler['utterance'] = (_prompt, text, maxTokens) => Math.min(roughTokens(text), maxTokens);
+    return { prompt: ({ text }) => roughTokens(text), utterance, contextLength: Infinity };
   }
   return withCheckpoint(path, async (checkpoint) => {
     const tokenizer = tokenizerOf(checkpoint);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelRates } from './rates.js';
 import { expectedLength, generatingRate, stageSeconds } from './timeEstimate.js';
+import { adversarySchema } from '../speakers/options.js';
 import type { SpeakerWork } from '../speakers/work.js';
 import type { StageWork } from './workload.js';
 
@@ -19,7 +20,7 @@ const rates: ModelRates = {
   trainable: { reading: 500, generating: [{ batch: 32, tokensPerSecond: 40 }], training: 20 },
   utterances: { format: 'plain', limit: 32, adversary: [], target: [] },
 };
-const all = { adversary: rates, target: rates, reference: rates };
+const all = { adversary: rates, target: rates, reference: rates, otherAdversaries: new Map([['another', rates]]) };
 const silent: SpeakerWork = { queries: 0, contextTokens: 0, readTokens: 0, generatedTokens: 0, calls: [] };
 const speaking: SpeakerWork = {
   ...silent,
@@ -29,6 +30,7 @@ const work: StageWork = {
   stage: 's',
   trainsAdversary: true,
   adversary: speaking,
+  otherAdversaries: [],
   target: speaking,
   writer: null,
   reference: { queries: 1, readTokens: 3000 },
@@ -46,6 +48,15 @@ describe('the time of a stage', () => {
     expect(stageSeconds({ ...work, trainsAdversary: false, trainedTokens: 0 }, all)?.adversary).toBe(12);
     const scoring = { ...work, targetTexts: { queries: 4, readTokens: 2000 } };
     expect(stageSeconds(scoring, all)).toMatchObject({ target: 14, total: 46 });
+  });
+
+  it('counts further adversaries at the rates of their models, and lists of prompts not at all', () => {
+    const speaker = (model: string) => adversarySchema.parse({ model });
+    const otherAdversaries = [
+      { speaker: speaker('another'), work: speaking },
+      { speaker: speaker('prompts:list.json'), work: silent },
+    ];
+    expect(stageSeconds({ ...work, otherAdversaries }, all)).toMatchObject({ adversary: 24 + 12, total: 44 + 12 });
   });
 
   it('is unknown where the adversary could not be trained, known where it is not', () => {

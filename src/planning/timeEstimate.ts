@@ -9,6 +9,8 @@ export interface RunRates {
   readonly adversary: ModelRates;
   readonly target: ModelRates;
   readonly reference: ModelRates;
+  /** Rates of the evaluation's own adversaries, by model. */
+  readonly otherAdversaries: ReadonlyMap<string, ModelRates>;
 }
 
 export interface StageSeconds {
@@ -23,10 +25,16 @@ export interface StageSeconds {
 export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | null {
   const { frozen, trainable } = rates.adversary;
   if (work.trainsAdversary && trainable === null) return null;
-  const adversary = speakingSeconds(
+  const own = speakingSeconds(
     work.adversary,
     work.trainsAdversary && trainable !== null ? inTraining(frozen, trainable) : frozen,
   );
+  const others = work.otherAdversaries
+    .filter(({ work: { calls } }) => calls.length > 0)
+    .map(({ speaker: { model }, work: spoken }) =>
+      speakingSeconds(spoken, present(rates.otherAdversaries.get(model), 'rates of each adversary').frozen),
+    );
+  const adversary = others.reduce((sum, seconds) => sum + seconds, own);
   const { reading } = rates.target.frozen;
   const target = speakingSeconds(work.target, rates.target.frozen) + work.targetTexts.readTokens / reading;
   const reference = work.reference.readTokens / rates.reference.frozen.reading;

@@ -3,6 +3,7 @@ import { tinyRecipe, tinyContext, type TinyFiles, writeTinyFiles } from '../../t
 import { countingJudge, freshFolder, openTinyRun } from '../../tests/fakes/tinyRuns.js';
 import { type Device, openDevice } from '../engine/runtime/device.js';
 import { runStages } from '../stages/runStages.js';
+import { adversaryTotal } from '../speakers/work.js';
 import { type WorkloadFacts, workloadOf } from './workload.js';
 
 const prompts = { train: [10, 20, 30], dev: [8, 12], test: [5, 7, 9, 11] };
@@ -13,6 +14,7 @@ const facts: WorkloadFacts = {
     ['ipo', { texts: 5, prefix: 20, completion: 8 }],
     ['sft', { texts: 10, prefix: 20, completion: 8 }],
   ]),
+  otherAdversaries: new Map(),
 };
 const ipo = {
   attack: 'ipo',
@@ -34,6 +36,35 @@ const only = (stages: readonly unknown[], given = facts, changes = {}) => {
 };
 
 describe('the workload of a recipe', () => {
+  it('counts every row of an evaluation by its own adversary; a list of prompts is read from, not asked', () => {
+    const visitor = { prompts: { ...prompts, test: [15, 17, 19, 21] }, utterance: 4, maxContext: 1000 };
+    const asks = { ...visitor, utterance: 9 };
+    const given = {
+      ...facts,
+      otherAdversaries: new Map([
+        ['visitor', visitor],
+        ['asks', asks],
+      ]),
+    };
+    const adversaries = { visitor: { temperature: 0.5 }, asks: { model: 'prompts:asks.json' } };
+    const evaluate = { adversaries, turns: 2, rows: ['untuned', 'visitor', 'asks'] };
+    const work = only([{ evaluate }], given);
+    // 3 rows × 4 prompts × 2 turns; the visitor reads ten tokens more per prompt than the untuned adversary.
+    expect(work.target.queries).toBe(24);
+    expect(work.judgeQueries).toBe(3 * 24);
+    expect(work.adversary.queries).toBe(8);
+    expect(work.otherAdversaries.map(({ work: { queries, contextTokens } }) => ({ queries, contextTokens }))).toEqual([
+      { queries: 8, contextTokens: work.adversary.contextTokens + 8 * 10 },
+      { queries: 0, contextTokens: 0 },
+    ]);
+    expect(adversaryTotal(work).queries).toBe(16);
+    // The target hears 9 tokens per ask in the place of 4: once in the first turn, twice in the second.
+    const own = only([{ evaluate: { turns: 2, rows: ['untuned'] } }]);
+    expect(work.target.contextTokens).toBe(3 * own.target.contextTokens + 4 * 3 * 5);
+    const dense = { reward: { reply: 2, targetText: 0.3 }, targetTexts: ['a {{target}}', '{{target}}'] };
+    expect(only([{ evaluate: { ...evaluate, ...dense } }], given).targetTexts.queries).toBe(2 * 24);
+  });
+
   it('counts a tree: 1 + 2 nodes of 3 candidates a prompt, every text read after the dialogue before it', () => {
     const work = only([{ exploit: ipo }]);
     // 2 epochs × 2 prompts × (1 + 2) nodes × 3 candidates.
@@ -197,7 +228,7 @@ describe('against a run', () => {
       utterance: 6,
       maxContext: 250,
     };
-    const [work, evaluation] = workloadOf(recipe, { adversary: side, target: side, demonstrations: new Map() });
+    const [work, evaluation] = workloadOf(recipe, { ...facts, adversary: side, target: side });
     if (work === undefined || evaluation === undefined) throw new Error('two stages');
 
     const { adversary, target, steps, reference } = trained as unknown as Trained;

@@ -2,23 +2,33 @@
  *  generated, judged texts, pairs, optimizer steps. Every kind of stage and every attack counts its own work; this
  *  puts the counts together. Pure arithmetic. */
 import {
+  type EvaluatedAdversary,
   evaluatedAdversaries,
+  isFurther,
   mendedNames,
   type Recipe,
   recipeStages,
   type RecipeStage,
   stagesOfKind,
   trainedReward,
-  untunedRow,
 } from '../recipe/recipe.js';
+import { present } from '../base/invariant.js';
 import { stageKinds } from '../recipe/stages/all.js';
 import type { StageKind, StageLengths } from '../recipe/stages/stage.js';
-import { type DialogueLengths, repeatWork, type DemonstrationLengths, type Work } from '../speakers/work.js';
+import {
+  type DemonstrationLengths,
+  type DialogueLengths,
+  repeatWork,
+  type SpeakerLengths,
+  type Work,
+} from '../speakers/work.js';
 import type { z } from 'zod';
 
 export interface WorkloadFacts extends DialogueLengths {
   /** By the name of the stage. */
   readonly demonstrations: ReadonlyMap<string, DemonstrationLengths>;
+  /** Lengths of the evaluation's own adversaries, by name. */
+  readonly otherAdversaries: ReadonlyMap<string, SpeakerLengths>;
 }
 
 export interface StageWork extends Work {
@@ -51,10 +61,10 @@ function roundsOf({ loop }: Recipe, inLoop: StageKind<z.ZodType>['inLoop']): num
 function lengthsOf(
   recipe: Recipe,
   { name }: RecipeStage,
-  { adversary, target, demonstrations }: WorkloadFacts,
+  { adversary, target, demonstrations, otherAdversaries }: WorkloadFacts,
 ): StageLengths {
   const [evaluation] = stagesOfKind(recipe, 'evaluate');
-  const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {}).map((row) => row.adversary);
+  const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {});
   const targets = evaluation?.options.targets?.length ?? 1 + mendedNames(recipe).length;
   return {
     adversary,
@@ -63,15 +73,27 @@ function lengthsOf(
     demonstrations: demonstrations.get(name) ?? null,
     horizon: Math.max(1, ...recipeStages(recipe).map(({ traits }) => traits.attack?.horizon ?? 1)),
     trained: trainedReward(recipe),
-    rows: { adversaries, played: playedRows(recipe, adversaries, targets) },
+    rows: {
+      adversaries: adversaries.map((row) => row.adversary),
+      played: playedRows(
+        recipe,
+        adversaries.filter((row) => !isFurther(row)),
+        targets,
+      ),
+      others: adversaries.filter(isFurther).map((row) => ({
+        speaker: row.speaker,
+        lengths: present(otherAdversaries.get(row.adversary), 'lengths of each adversary'),
+        played: playedRows(recipe, [row], targets),
+      })),
+    },
   };
 }
 
-/** How many rows an evaluation plays: adversaries by targets, or in a loop in every round the untuned adversary and all
- *  trained so far. */
-function playedRows({ loop }: Recipe, adversaries: readonly string[], targets: number): number {
+/** How many rows an evaluation plays: adversaries by targets, or in a loop in every round those that no stage trains and
+ *  all trained so far. */
+function playedRows({ loop }: Recipe, adversaries: readonly EvaluatedAdversary[], targets: number): number {
   if (loop === null) return adversaries.length * targets;
-  const untuned = adversaries.filter((name) => name === untunedRow).length;
+  const untrained = adversaries.filter(({ speaker }) => speaker !== null).length;
   const { rounds } = loop;
-  return untuned * rounds + (adversaries.length - untuned) * ((rounds * (rounds + 1)) / 2);
+  return untrained * rounds + (adversaries.length - untrained) * ((rounds * (rounds + 1)) / 2);
 }

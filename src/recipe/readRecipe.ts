@@ -9,7 +9,7 @@ import { listFolder } from '../base/files.js';
 import type { JsonObject } from '../base/json.js';
 import type { Manifest } from '../runs/manifest.js';
 import { nearest } from '../base/nearest.js';
-import { promptListFile, recipeSchema, recipeStages, withRemoteDefaults } from './recipe.js';
+import { recipeSchema, recipeStages, withRemoteDefaults } from './recipe.js';
 import type { Recipe } from './recipe.js';
 import { recipeRules } from './recipeRules.js';
 import {
@@ -19,6 +19,7 @@ import {
   type RecipeProblem,
   type RecipeSource,
 } from './recipeSource.js';
+import { promptListFile } from '../speakers/options.js';
 import { issueMessage, knownKeys, leafIssues } from './schemaProblems.js';
 
 export interface LoadedRecipe {
@@ -126,7 +127,7 @@ export function recipeFiles(
   folder: string,
 ): readonly { readonly key: string; readonly name: string; readonly path: string }[] {
   const named: { key: string; name: string | null | undefined }[] = [
-    { key: 'adversary.model', name: promptListFile(recipe) },
+    { key: 'adversary.model', name: promptListFile(recipe.adversary.model) },
     ...(['data', 'train', 'dev', 'test'] as const).map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
     ...recipeStages(recipe).flatMap(({ kind, index, traits }) =>
       traits.files.map(({ key, name }) => ({ key: `stages.${index}.${kind}.${key}`, name })),

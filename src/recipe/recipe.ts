@@ -6,12 +6,13 @@ import { count, path, share } from '../base/schemaParts.js';
 import { asksForTargetText, type RewardWeights } from '../dialogue/reward.js';
 import { judgeSchema, type JudgeOptions } from '../speakers/judges/options.js';
 import {
+  type AdversaryOptions,
   adversarySchema,
-  type RemoteOptions,
   remoteSchema,
   speakerKind,
   type SpeakerOptions,
   targetSchema,
+  withChanges,
 } from '../speakers/options.js';
 import { limitsSchema } from './limits.js';
 import { loopSchema, sweepSchema } from './plans.js';
@@ -94,11 +95,6 @@ export type RecipeStage = {
   };
 }[StageKindName];
 
-/** The file of `prompts:FILE`, as written; null for every other adversary. */
-export function promptListFile({ adversary }: Pick<Recipe, 'adversary'>): string | null {
-  return speakerKind(adversary.model) === 'prompts' ? adversary.model.slice('prompts:'.length) : null;
-}
-
 /** Everybody whom a recipe lets speak, and where in it. */
 export function recipeSpeakers(recipe: Recipe): readonly {
   readonly role: 'target' | 'adversary' | 'writer';
@@ -108,8 +104,15 @@ export function recipeSpeakers(recipe: Recipe): readonly {
   return [
     { role: 'target', path: ['target'], speaker: recipe.target },
     { role: 'adversary', path: ['adversary'], speaker: recipe.adversary },
-    ...namedStages(recipe).flatMap(({ kind, index, traits }) =>
-      traits.speakers.map(({ role, path, speaker }) => ({ role, path: ['stages', index, kind, ...path], speaker })),
+    ...namedStages(recipe).flatMap(({ kind, index, traits: { speakers, adversaries } }) =>
+      [
+        ...speakers,
+        ...adversaries.map(({ path, changes }) => ({
+          role: 'adversary' as const,
+          path,
+          speaker: withChanges(recipe.adversary, changes),
+        })),
+      ].map(({ role, path, speaker }) => ({ role, path: ['stages', index, kind, ...path], speaker })),
     ),
   ];
 }
@@ -129,16 +132,9 @@ export function recipeJudges(recipe: Recipe): readonly {
 
 /** With the defaults of `remote:` written out where a model is remote. */
 export function withRemoteDefaults(recipe: Recipe): Recipe {
-  const settled = <T extends { readonly model: string; readonly remote?: RemoteOptions | undefined }>(each: T): T => {
-    const kind = speakerKind(each.model);
-    return each.remote !== undefined || kind === 'local' || kind === 'prompts'
-      ? each
-      : { ...each, remote: remoteSchema.parse({}) };
-  };
-  const whole = { ...recipe, target: settled(recipe.target), adversary: settled(recipe.adversary) };
-  return recipeSpeakers(whole)
-    .filter(({ path }) => path[0] === 'stages')
-    .reduce((before, { path, speaker }) => withValueAt(before, path, settled(speaker)), whole);
+  return recipeSpeakers(recipe)
+    .filter(({ speaker: { model, remote } }) => remote === undefined && ['openai', 'http'].includes(speakerKind(model)))
+    .reduce((before, { path }) => withValueAt(before, [...path, 'remote'], remoteSchema.parse({})), recipe);
 }
 
 /** A copy of a plain value with another one at a path. */
@@ -202,9 +198,11 @@ export function mendedNames(recipe: Recipe): readonly string[] {
 
 /** An adversary of an evaluation and what trained it. */
 export interface EvaluatedAdversary {
-  /** 'untuned', or a name under models/. */
+  /** 'untuned', a name under the evaluation's `adversaries`, or one under models/. */
   readonly adversary: string;
-  /** Name of the attack; 'none' for the untuned adversary. */
+  /** The options of the speaker; null for what a stage has trained, which is under models/. */
+  readonly speaker: AdversaryOptions | null;
+  /** Name of the attack; without one 'none', or 'prompts' for a list under `adversaries`. */
   readonly attack: string;
   /** Whether the attack was trained or selected by the recipe's judge. */
   readonly trainedOnJudge: boolean;
@@ -213,13 +211,28 @@ export interface EvaluatedAdversary {
 /** Adversaries that an evaluation compares, with what trained them; stages that lack their data are left out. */
 export function evaluatedAdversaries(
   recipe: Recipe,
-  { rows }: Pick<StageOptions<'evaluate'>, 'rows'>,
+  { rows, adversaries = {} }: Pick<StageOptions<'evaluate'>, 'rows' | 'adversaries'>,
 ): readonly EvaluatedAdversary[] {
   const trained = recipeStages(recipe).flatMap(({ name, traits: { attack } }) =>
-    attack === null ? [] : [{ adversary: name, attack: attack.name, trainedOnJudge: attack.trainsOnJudge }],
+    attack === null
+      ? []
+      : [{ adversary: name, speaker: null, attack: attack.name, trainedOnJudge: attack.trainsOnJudge }],
   );
-  const all = [{ adversary: untunedRow, attack: 'none', trainedOnJudge: false }, ...trained];
+  const others = Object.entries(adversaries).map(([adversary, changes]) => {
+    const speaker = withChanges(recipe.adversary, changes);
+    const attack = speakerKind(speaker.model) === 'prompts' ? 'prompts' : 'none';
+    return { adversary, speaker, attack, trainedOnJudge: false };
+  });
+  const untuned = { adversary: untunedRow, speaker: recipe.adversary, attack: 'none', trainedOnJudge: false };
+  const all = [untuned, ...others, ...trained];
   return rows === undefined ? all : rows.flatMap((row) => all.filter(({ adversary }) => adversary === row));
+}
+
+/** An adversary of an evaluation that is neither the recipe's own nor trained. */
+export function isFurther<Each extends Pick<EvaluatedAdversary, 'adversary' | 'speaker'>>(
+  each: Each,
+): each is Each & { readonly speaker: AdversaryOptions } {
+  return each.speaker !== null && each.adversary !== untunedRow;
 }
 
 /** A reward, with the phrasings for its terms of the target's words. */

@@ -144,10 +144,16 @@ function optionRules({ kind, index, traits }: RecipeStage): readonly BrokenRule[
 function evaluationRules(recipe: Recipe): readonly BrokenRule[] {
   return stagesOfKind(recipe, 'evaluate').flatMap(({ index, options }) => {
     const trained = [...recipeStages(recipe), ...stagesLeftOut(recipe)].filter((stage) => stage.index < index);
+    const others = Object.keys(options.adversaries ?? {});
+    const played = [untunedRow, ...others, ...trained.map(({ name }) => name)];
     return [
-      ...unknownNames(options.rows, [untunedRow, ...trained.map(({ name }) => name)]).map(({ i, name, remedy }) => ({
+      ...adversaryNameRules(recipe, others).map(({ name, ...rule }) => ({
+        path: ['stages', index, 'evaluate', 'adversaries', name],
+        ...rule,
+      })),
+      ...unknownNames(options.rows, played).map(({ i, name, remedy }) => ({
         path: ['stages', index, 'evaluate', 'rows', i],
-        message: `no earlier stage trains '${name}'`,
+        message: `no earlier stage trains '${name}'${others.length === 0 ? '' : ', and adversaries has no such name'}`,
         remedy,
       })),
       ...unknownNames(options.targets, [originalTarget, ...mendedNames(recipe)]).map(({ i, name, remedy }) => ({
@@ -156,6 +162,40 @@ function evaluationRules(recipe: Recipe): readonly BrokenRule[] {
         remedy,
       })),
     ];
+  });
+}
+
+/** A row of an evaluation has a name of its own, which stands in unit names and before an '@' as well. */
+function adversaryNameRules(
+  recipe: Recipe,
+  names: readonly string[],
+): readonly { readonly name: string; readonly message: string; readonly remedy: string }[] {
+  const rounds = Array.from({ length: recipe.loop?.rounds ?? 0 }, (_, i) => `-${String(i + 1)}`);
+  const trained = [...recipeStages(recipe), ...stagesLeftOut(recipe)].flatMap(({ name }) =>
+    ['', ...rounds].map((round) => `${name}${round}`),
+  );
+  return names.flatMap((name) => {
+    if (name === untunedRow)
+      return [
+        {
+          name,
+          message: `'${name}' is the adversary of the recipe as it starts`,
+          remedy: 'change it under adversary, or choose another name',
+        },
+      ];
+    if (trained.includes(name))
+      return [
+        { name, message: `expected a name of its own, got that of a stage, '${name}'`, remedy: 'choose another name' },
+      ];
+    return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)
+      ? []
+      : [
+          {
+            name,
+            message: `expected letters, digits, dot, dash and underscore, got '${name}'`,
+            remedy: 'choose another name',
+          },
+        ];
   });
 }
 

@@ -67,6 +67,12 @@ function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly Bro
   const { adversary, reference } = recipe;
   const out: BrokenRule[] = [];
   for (const { role, path, speaker } of recipeSpeakers(recipe)) {
+    if (role === 'adversary' && speakerKind(speaker.model) === 'http')
+      out.push({
+        path: [...path, 'model'],
+        message: 'only targets can be http: services',
+        remedy: 'name an openai: endpoint, a local model or prompts:FILE',
+      });
     if (role === 'adversary' || speakerKind(speaker.model) !== 'prompts') continue;
     out.push({
       path: [...path, 'model'],
@@ -74,12 +80,6 @@ function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly Bro
       remedy: role === 'target' ? 'name it as the adversary' : 'give candidates.answers or candidates.borrow',
     });
   }
-  if (speakerKind(adversary.model) === 'http')
-    out.push({
-      path: ['adversary', 'model'],
-      message: 'only targets can be http: services',
-      remedy: 'name an openai: endpoint, a local model or prompts:FILE',
-    });
   const trains = stages.find(({ traits }) => traits.attack?.adversary === 'trains');
   if (trains !== undefined && speakerKind(adversary.model) !== 'local') {
     out.push({

@@ -85,6 +85,8 @@ function objectsAt(schema: z.ZodType, path: readonly PropertyKey[], data: unknow
       const next = definition.shape[String(head)];
       return next === undefined ? [] : objectsAt(next, rest, childOf(data, head));
     }
+    case 'record':
+      return path[0] === undefined ? [] : objectsAt(definition.valueType, path.slice(1), childOf(data, path[0]));
     case 'array':
       return path[0] === undefined ? [] : objectsAt(definition.element, path.slice(1), childOf(data, path[0]));
     case 'union':
@@ -106,6 +108,7 @@ function objectsAt(schema: z.ZodType, path: readonly PropertyKey[], data: unknow
 
 type Definition =
   | { readonly type: 'object'; readonly shape: Shape }
+  | { readonly type: 'record'; readonly valueType: z.ZodType }
   | { readonly type: 'array'; readonly element: z.ZodType }
   | { readonly type: 'union'; readonly options: readonly z.ZodType[]; readonly discriminator?: string }
   | { readonly type: 'pipe'; readonly in: z.ZodType }

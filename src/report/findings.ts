@@ -5,12 +5,12 @@ import { excludesZero, formatMetric } from './metrics.js';
 
 /** At most two sentences about the tuned adversary that makes the target fail most, against the untuned one. */
 export function findings(rows: readonly ReportRow[]): readonly string[] {
-  const tuned = rows.filter((row) => !isUntuned(row));
+  const tuned = rows.filter(isTrained);
   const best = tuned.reduce<ReportRow | undefined>(
     (found, row) => (found === undefined || harmOf(row) > harmOf(found) ? row : found),
     undefined,
   );
-  const untuned = rows.find((row) => isUntuned(row) && row.target === best?.target);
+  const untuned = rows.find((row) => adversaryOf(row) === 'untuned' && row.target === best?.target);
   if (best === undefined || untuned === undefined) return [];
   const [before, after] = [untuned.metrics['replyFailureRate'], best.metrics['replyFailureRate']];
   const out: string[] = [];
@@ -87,8 +87,8 @@ function rateOf(summary: MetricSummary): string {
   return `${formatMetric('replyFailureRate', summary.mean)} (${formatMetric('replyFailureRate', summary.low)} to ${formatMetric('replyFailureRate', summary.high)})`;
 }
 
-function isUntuned(row: ReportRow): boolean {
-  return row.attack === 'none' || adversaryOf(row) === 'untuned';
+function isTrained(row: ReportRow): boolean {
+  return !['none', 'prompts'].includes(row.attack) && adversaryOf(row) !== 'untuned';
 }
 
 function harmOf({ metrics }: ReportRow): number {

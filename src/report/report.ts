@@ -27,7 +27,7 @@ export const metricsSchema = z.record(z.string(), metricSummarySchema);
 /** One adversary under one judge. */
 const rowSchema = z.object({
   name: z.string(),
-  /** 'none' for the untuned adversary. */
+  /** Name of the attack that trained the adversary; without one 'none', or 'prompts' for a list. */
   attack: z.string(),
   target: z.string(),
   judge: z.string(),

@@ -129,13 +129,51 @@ export const adversarySchema = z.strictObject({
   ),
 });
 
+type Bare<Field> =
+  Field extends z.ZodDefault<infer Inner> ? Inner : Field extends z.ZodOptional<infer Inner> ? Inner : Field;
+
+/** The same fields, each of which may be left out and has no default. */
+function changesOf<Fields extends Readonly<Record<string, z.ZodType>>>(
+  fields: Fields,
+): { [Name in keyof Fields]: z.ZodExactOptional<Bare<Fields[Name]>> } {
+  const bare = (field: z.ZodType): z.ZodType => {
+    const inner =
+      field instanceof z.ZodDefault || field instanceof z.ZodOptional ? (field.unwrap() as z.ZodType) : field;
+    const left = inner.exactOptional();
+    return field.description === undefined ? left : left.describe(field.description);
+  };
+  const changes = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, bare(field)]));
+  return changes as { [Name in keyof Fields]: z.ZodExactOptional<Bare<Fields[Name]>> }; // Field by field as above.
+}
+
+/** The options that another adversary of an evaluation has of its own; the rest is the recipe’s `adversary`. */
+export const adversaryChangesSchema = z.strictObject(changesOf(speaker));
+
 export type RemoteOptions = z.output<typeof remoteSchema>;
 export type TargetOptions = z.output<typeof targetSchema>;
 export type AdversaryOptions = z.output<typeof adversarySchema>;
+export type AdversaryChanges = z.output<typeof adversaryChangesSchema>;
 export type SpeakerOptions = z.output<typeof answererSchema>;
 
 /** Says what the speaker is: a model on this machine, an endpoint, a JSON service, or a list of prompts. */
 export function speakerKind(model: string): 'local' | 'openai' | 'http' | 'prompts' {
   const kind = /^(openai|http|prompts):/.exec(model)?.[1];
   return kind === 'openai' || kind === 'http' || kind === 'prompts' ? kind : 'local';
+}
+
+/** The file of `prompts:FILE`, as written; null for every other model. */
+export function promptListFile(model: string): string | null {
+  return speakerKind(model) === 'prompts' ? model.slice('prompts:'.length) : null;
+}
+
+/** Lays changes over an adversary. A model of another kind (a list or an endpoint in the place of a model on this
+ *  machine) takes over only what has a meaning for both: the instruction, the length and the draws. */
+export function withChanges(adversary: AdversaryOptions, changes: AdversaryChanges): AdversaryOptions {
+  const model = changes.model ?? adversary.model;
+  const kind = speakerKind(model);
+  if (kind === speakerKind(adversary.model)) return { ...adversary, ...changes };
+  const { maxNewTokens, temperature, topP, system, reasoning } = adversary;
+  const shared = { model, maxNewTokens, temperature, topP, reasoning };
+  const instruction = system === undefined || kind === 'prompts' ? {} : { system };
+  return adversarySchema.parse({ ...shared, ...instruction, ...changes });
 }

@@ -211,6 +211,8 @@ export function targetTextWork(
 /** The work of a stage, or of an attack, for the models. */
 export interface Work {
   readonly adversary: SpeakerWork;
+  /** Adversaries beside the recipe's own, which `adversary` does not count. */
+  readonly otherAdversaries: readonly { readonly speaker: SpeakerOptions; readonly work: SpeakerWork }[];
   readonly target: SpeakerWork;
   /** Another model that answers in the target's place; its time is not known. */
   readonly writer: { readonly speaker: SpeakerOptions; readonly work: SpeakerWork } | null;
@@ -230,6 +232,7 @@ export interface Work {
 
 export const noWork: Work = {
   adversary: speakerWork([]),
+  otherAdversaries: [],
   target: speakerWork([]),
   writer: null,
   reference: noTexts,
@@ -246,6 +249,7 @@ export function repeatWork(work: Work, n: number): Work {
     speakerWork(calls.map((call) => ({ ...call, times: call.times * n })));
   return {
     adversary: speaker(work.adversary),
+    otherAdversaries: work.otherAdversaries.map((each) => ({ ...each, work: speaker(each.work) })),
     target: speaker(work.target),
     writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
     reference: repeatTexts(work.reference, n),
@@ -258,4 +262,12 @@ export function repeatWork(work: Work, n: number): Work {
       ? {}
       : { atMost: { adversary: work.atMost.adversary * n, target: work.atMost.target * n } }),
   };
+}
+
+/** The work of all adversaries together. */
+export function adversaryTotal({
+  adversary,
+  otherAdversaries,
+}: Pick<Work, 'adversary' | 'otherAdversaries'>): SpeakerWork {
+  return speakerWork([adversary, ...otherAdversaries.map(({ work }) => work)].flatMap(({ calls }) => calls));
 }

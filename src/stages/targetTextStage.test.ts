@@ -60,7 +60,12 @@ describe('a reward of the target’s own words', () => {
 
     const lengths = { prompts: { train: [9, 9, 9, 9, 9, 9], dev: [9, 9, 9, 9, 9, 9], test: [9, 9, 9, 9, 9, 9] } };
     const side = { ...lengths, utterance: 6, maxContext: 200 };
-    const work = workloadOf(recipe, { adversary: side, target: side, demonstrations: new Map() });
+    const work = workloadOf(recipe, {
+      adversary: side,
+      target: side,
+      demonstrations: new Map(),
+      otherAdversaries: new Map(),
+    });
     // Every exchange is followed by both phrasings.
     for (const { target, targetTexts } of work) expect(targetTexts.queries).toBe(2 * target.queries);
     const foreseen = work.reduce((sum, { targetTexts }) => sum + targetTexts.queries, 0);

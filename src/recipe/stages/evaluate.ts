@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { count, countFromZero, share } from '../../base/schemaParts.js';
 import { rewardWeights, targetTextsSchema } from '../../dialogue/rewardSchema.js';
 import { judgeSchema } from '../../speakers/judges/options.js';
+import { adversaryChangesSchema, promptListFile, speakerKind } from '../../speakers/options.js';
 import { linearCalls, noWork, speakerWork, targetTextWork, verdictsPerExchange } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
@@ -11,7 +12,15 @@ const evaluateSchema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .optional()
-    .describe('Adversaries to compare: untuned and names of exploit stages. Default: untuned and all of them.'),
+    .describe(
+      'Adversaries to compare, in this order: untuned, names under adversaries, names of exploit stages. Default: all of them.',
+    ),
+  adversaries: z
+    .record(z.string(), adversaryChangesSchema)
+    .optional()
+    .describe(
+      'Further adversaries that no stage trains, by name: each says only how it differs from the adversary of the recipe.',
+    ),
   targets: z
     .array(z.string().min(1))
     .min(1)
@@ -39,7 +48,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
   summary: 'play and judge the rows of a run, and nothing else',
   schema: evaluateSchema,
   inLoop: 'own count',
-  traits: ({ reward = null, judges = [], failOver = null }) => ({
+  traits: ({ reward = null, judges = [], failOver = null, adversaries = {} }) => ({
     ...noTraits,
     name: 'evaluate',
     isOnce: true,
@@ -47,14 +56,33 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
     judges: judges.map((judge, i) => ({ path: ['judges', i], judge })),
     failOver,
     prompts: [{ set: 'test' }],
+    files: Object.entries(adversaries).map(([name, { model = '' }]) => ({
+      key: `adversaries.${name}.model`,
+      name: promptListFile(model),
+    })),
+    adversaries: Object.entries(adversaries).map(([name, changes]) => ({
+      name,
+      path: ['adversaries', name],
+      changes,
+    })),
   }),
   label: ({ rows }) => `evaluate (${rows.adversaries.join(', ')})`,
   work: ({ prompts, turns, judges, reward, targetTexts }, lengths) => {
-    const calls = linearCalls(lengths, 'test', prompts, turns, lengths.rows.played);
-    const target = speakerWork(calls.target);
+    const { played, others } = lengths.rows;
+    const calls = linearCalls(lengths, 'test', prompts, turns, played);
+    const further = others.map(({ speaker, lengths: adversary, played: times }) => ({
+      speaker,
+      calls: linearCalls({ ...lengths, adversary }, 'test', prompts, turns, times),
+    }));
+    const target = speakerWork([calls, ...further.map((each) => each.calls)].flatMap((each) => each.target));
     return {
       ...noWork,
       adversary: speakerWork(calls.adversary),
+      // A list of prompts is read from, not asked.
+      otherAdversaries: further.map(({ speaker, calls: { adversary } }) => ({
+        speaker,
+        work: speakerWork(speakerKind(speaker.model) === 'prompts' ? [] : adversary),
+      })),
       target,
       targetTexts: targetTextWork(
         target.calls,

@@ -5,8 +5,8 @@ import type { Attack } from '../../attacks/define.js';
 import type { BrokenRule } from '../../base/brokenRule.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
 import type { JudgeOptions } from '../../speakers/judges/options.js';
-import type { AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
-import type { DialogueLengths, DemonstrationLengths, Work } from '../../speakers/work.js';
+import type { AdversaryChanges, AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
+import type { DialogueLengths, DemonstrationLengths, SpeakerLengths, Work } from '../../speakers/work.js';
 
 /** The traits of a stage that follow from its options, as far as others must know. */
 export interface StageTraits {
@@ -34,6 +34,12 @@ export interface StageTraits {
     readonly path: readonly string[];
     readonly speaker: SpeakerOptions;
   }[];
+  /** Adversaries that no stage trains, by name, as changes of the recipe's own; paths start at its options. */
+  readonly adversaries: readonly {
+    readonly name: string;
+    readonly path: readonly string[];
+    readonly changes: AdversaryChanges;
+  }[];
   /** Names under models/ of the targets that it makes, each with its path in the options. */
   readonly targets: readonly { readonly name: string; readonly path: readonly (string | number)[] }[];
   /** Further names under models/ that it takes. */
@@ -57,8 +63,17 @@ export interface StageLengths extends DialogueLengths {
   readonly horizon: number;
   /** The reward of the first attack that has one, which an evaluation measures by default. */
   readonly trained: { readonly reward: RewardWeights; readonly targetTexts?: readonly string[] } | null;
-  /** Names of the adversaries that an evaluation compares, and how many rows it plays with all targets and rounds. */
-  readonly rows: { readonly adversaries: readonly string[]; readonly played: number };
+  /** Names of the adversaries that an evaluation compares, and how many rows it plays with all targets and rounds:
+   *  `played` by the recipe's adversary, trained or not, and others by a speaker of their own. */
+  readonly rows: {
+    readonly adversaries: readonly string[];
+    readonly played: number;
+    readonly others: readonly {
+      readonly speaker: AdversaryOptions;
+      readonly lengths: SpeakerLengths;
+      readonly played: number;
+    }[];
+  };
 }
 
 export interface StageKind<Schema extends z.ZodType> {
@@ -84,6 +99,7 @@ export const noTraits: Omit<StageTraits, 'name'> = {
   judges: [],
   models: [],
   speakers: [],
+  adversaries: [],
   targets: [],
   takenNames: [],
   broken: [],

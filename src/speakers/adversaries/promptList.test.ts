@@ -36,6 +36,22 @@ describe('an adversary that reads from a list', () => {
     expect(await spokenTo(prompts)).toEqual(['one', 'two', 'three', 'four']);
   });
 
+  it('goes on at every turn, so that 96 prompts of three turns use 26 entries about equally often', async () => {
+    const asks = Array.from({ length: 26 }, (_, i) => `ask ${String(i)}`);
+    const prompts = Array.from({ length: 96 }, (_, i) => promptOf(`p${String(i)}`, `p${String(i)}`));
+    const adversary = createPromptListAdversary({ name: 'list', utterances: asks, prompts });
+    const counts = new Map<string, number>();
+    for (const turn of [0, 1, 2]) {
+      const turns = Array.from({ length: turn }, () => said).flat();
+      const stream = streamKey(1, 'list');
+      const spoken = await adversary.speak(prompts.map((prompt) => ({ dialogue: { prompt, turns }, stream })));
+      for (const { text } of spoken) counts.set(text, (counts.get(text) ?? 0) + 1);
+    }
+    // 288 utterances: 11.1 per entry.
+    expect(counts.size).toBe(26);
+    for (const count of counts.values()) expect([9, 10, 11, 12]).toContain(count);
+  });
+
   it('starts again from the beginning for an entry past its end', async () => {
     expect(await spokenTo([promptOf('', 'entry-6')])).toEqual(['two']);
   });

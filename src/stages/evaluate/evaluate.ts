@@ -14,7 +14,7 @@ import type { Adversary, ExchangeScore, Prompt, ScoredDialogue } from '../../dia
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { present } from '../../base/invariant.js';
 import { readRecords } from '../../runs/recordLog.js';
-import { type Recipe, recipeSpeakers, untunedRow } from '../../recipe/recipe.js';
+import { type Recipe, recipeSpeakers } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import { metricsSchema, type Report, type ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
@@ -133,7 +133,7 @@ async function playRow(
   const target = await pool.target();
   const opened = await pool.openRow({
     name: row.adversary,
-    ...(row.adversary === untunedRow ? {} : { folder: run.modelPath(row.adversary) }),
+    ...(row.speaker === null ? { folder: run.modelPath(row.adversary) } : { speaker: row.speaker }),
   });
   const adversary = opened.value;
   try {

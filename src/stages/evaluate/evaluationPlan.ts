@@ -12,6 +12,7 @@ import {
   trainedReward,
 } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
+import type { AdversaryOptions } from '../../speakers/options.js';
 import type { StageContext } from '../stageContext.js';
 import type { MendedTarget } from '../../models/pool.js';
 
@@ -19,9 +20,11 @@ import type { MendedTarget } from '../../models/pool.js';
 export interface Pairing {
   /** Unique in the report: the adversary's name, with '@' and the target's where that is a mended one. */
   readonly name: string;
-  /** 'untuned', or a name under models/. */
+  /** 'untuned', a name under `adversaries`, or one under models/. */
   readonly adversary: string;
-  /** Attack that trained the adversary; 'none' for the untuned one. */
+  /** The options of the speaker; null for what a stage has trained, which is under models/. */
+  readonly speaker: AdversaryOptions | null;
+  /** Attack that trained the adversary; without one 'none', or 'prompts' for a list under `adversaries`. */
   readonly attack: string;
   /** Whether the attack was trained or selected by the recipe's judge. */
   readonly trainedOnJudge: boolean;

@@ -20,6 +20,7 @@ import type {
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../../speakers/judges/linearToxicity.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../../stats/exchangeMetrics.js';
+import { isFurther } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import type { StageContext } from '../stageContext.js';
 
@@ -88,8 +89,17 @@ function describeEvaluation(plan: EvaluationPlan): Report['run'] {
       trained: judge.name === plan.trainedJudge,
     })),
     prompts: plan.prompts.length,
+    ...describeAdversaries(plan),
     reward: { ...plan.reward },
   };
+}
+
+/** Returns the models and instructions of adversaries that are neither the recipe's nor trained. */
+function describeAdversaries({ rows }: EvaluationPlan): Report['run'] {
+  const others = rows.filter(isFurther).map(({ adversary, speaker: { model, system } }) => {
+    return [adversary, { model, ...(system === undefined ? {} : { system }) }] as const;
+  });
+  return others.length === 0 ? {} : { adversaries: Object.fromEntries(others) };
 }
 
 /** Summarises every row by every judge, and lets the program be interrupted between two of them. */

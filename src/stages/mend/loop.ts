@@ -4,7 +4,7 @@
 import { present } from '../../base/invariant.js';
 import type { LoopOptions } from '../../recipe/plans.js';
 import { trainingName } from '../../mending/options.js';
-import { evaluatedAdversaries, type RecipeStage, stagesOfKind, untunedRow } from '../../recipe/recipe.js';
+import { evaluatedAdversaries, type RecipeStage, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { LoopEntry, Metrics, Report, ReportRow } from '../../report/report.js';
 import { mendSection, playAndReport } from '../evaluate/evaluate.js';
@@ -85,20 +85,21 @@ async function attackTarget(
   }
 }
 
-/** Returns the rows of a round: the untuned adversary and those of all rounds so far, with the round's target. */
+/** Returns the rows of a round: the adversaries that no stage trains and those of all rounds so far, with the round's
+ *  target. */
 function playedRows(
   { recipe }: StageContext,
   { evaluate }: LoopStages,
   round: number,
   target: MendedTarget | null,
 ): readonly PlayedRow[] {
-  return evaluatedAdversaries(recipe, evaluate).flatMap((trained): readonly PlayedRow[] => {
-    const { adversary } = trained;
-    if (adversary === untunedRow) return [{ round, fresh: false, pairing: pairingOf(trained, target) }];
+  return evaluatedAdversaries(recipe, evaluate).flatMap((each): readonly PlayedRow[] => {
+    const { adversary, speaker } = each;
+    if (speaker !== null) return [{ round, fresh: false, pairing: pairingOf(each, target) }];
     return Array.from({ length: round }, (_, i) => ({
       round,
       fresh: i + 1 === round,
-      pairing: pairingOf({ ...trained, adversary: inRound(adversary, i + 1) }, target),
+      pairing: pairingOf({ ...each, adversary: inRound(adversary, i + 1) }, target),
     }));
   });
 }
