@@ -69,7 +69,7 @@ const wholeRecord: z.ZodType<WholeRecord> = z.object({
 });
 
 const judgedRecord: z.ZodType<JudgedDialogue> = z.object({
-  prompt: z.object({ text: z.string() }),
+  prompt: z.object({ id: z.string(), text: z.string(), conversationId: z.string().exactOptional() }),
   turns: z.array(z.object(said)),
   scores,
 });

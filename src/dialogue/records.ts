@@ -37,7 +37,7 @@ export type RecordedDialogue = {
 
 /** The part of a record that a report reads: neither ids nor log-probabilities. */
 export type JudgedDialogue = Pick<RecordedDialogue, 'scores'> & {
-  readonly prompt: Pick<RecordedPrompt, 'text'>;
+  readonly prompt: Pick<RecordedPrompt, 'id' | 'text' | 'conversationId'>;
   readonly turns: readonly Pick<RecordedTurn, 'author' | 'text' | 'noReply'>[];
 };
 

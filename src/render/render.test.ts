@@ -40,6 +40,15 @@ describe('renderHtml', () => {
       expect(html).toContain(text);
   });
 
+  it('says which unit the intervals are by, as Markdown does', () => {
+    const view = exampleView();
+    const grouped = { ...view, report: { ...view.report, groupBy: 'conversation' as const } };
+    for (const render of [renderHtml, renderMarkdown]) {
+      expect(render(view)).toContain('95% intervals, bootstrapped by prompt.');
+      expect(render(grouped)).toContain('95% intervals, bootstrapped by conversation.');
+    }
+  });
+
   it('escapes names and notes', () => {
     const view = exampleView();
     const named = renderHtml({
@@ -100,6 +109,11 @@ describe('findings', () => {
     expect(findings([untuned, ipo])[0]).toContain('do not overlap');
     expect(findings([untuned, { ...ipo, metrics: untuned.metrics }])[0]).toContain('does not show a difference');
     expect(findings([untuned])).toEqual([]);
+    // Adversaries that no stage trained are neither the start nor what training came to.
+    const visitor = { ...untuned, name: 'visitor', metrics: {} };
+    const asks = { ...ipo, name: 'asks', attack: 'prompts' };
+    expect(findings([visitor, asks, untuned, ipo])).toEqual(findings([untuned, ipo]));
+    expect(findings([visitor, asks, untuned])).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ import { jsonObject } from '../base/schemaParts.js';
 /** The version of the form that this code writes and reads. */
 const reportVersion = 1;
 
-/** A mean with its 95% interval (bootstrap by prompt). */
+/** A mean with its 95% interval (bootstrap by prompt, or by the report's `groupBy`). */
 const metricSummarySchema = z.object({
   mean: z.number(),
   low: z.number(),
@@ -158,6 +158,8 @@ const reportSchema = z.object({
   schema: z.literal(reportVersion),
   /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
   run: jsonObject,
+  /** Unit that the intervals of rows and of the loop resample; absent where it is the prompt. */
+  groupBy: z.enum(['conversation']).exactOptional(),
   rows: z.array(rowSchema),
   samples: z.array(sampleSchema),
   points: z.array(pointSchema).exactOptional(),

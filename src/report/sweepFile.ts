@@ -66,6 +66,7 @@ const tableSchema: z.ZodType<SweepTable> = z.object({
   id: z.string(),
   title: z.string(),
   rowIs: z.enum(['adversary', 'model']),
+  groupBy: z.enum(['conversation']).exactOptional(),
   rows: z.array(
     z.object({
       point: z.number(),

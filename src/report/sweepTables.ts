@@ -11,6 +11,8 @@ export interface SweepTable {
   readonly title: string;
   /** A row is an adversary or a model. */
   readonly rowIs: 'adversary' | 'model';
+  /** Unit that the intervals resample; absent where it is the prompt. */
+  readonly groupBy?: 'conversation';
   readonly rows: readonly SweepRow[];
 }
 
@@ -45,10 +47,14 @@ export function sweepTables(points: readonly MeasuredPoint[]): readonly SweepTab
 type TableEntry = Omit<SweepTable, 'rows'> & { readonly row: Pick<SweepRow, 'name' | 'metrics' | 'change'> };
 
 function tableEntries(report: Report): readonly TableEntry[] {
+  // Points whose intervals are of another unit have a table of their own.
+  const { groupBy } = report;
+  const [unit, by] = groupBy === undefined ? [{}, ''] : [{ groupBy }, ` by ${groupBy}`];
   const rows = report.rows.map(({ name, judge, metrics }): TableEntry => ({
-    id: `rows ${judge}`,
+    id: `rows ${judge}${by}`,
     title: `Adversaries, judged by ${judge}`,
     rowIs: 'adversary',
+    ...unit,
     row: { name, metrics },
   }));
   const mended = (report.mend ?? []).flatMap(({ stage, sets, guards }): readonly TableEntry[] => [
@@ -67,7 +73,11 @@ function tableEntries(report: Report): readonly TableEntry[] {
       row: { name: model, ...guardFigures(metrics, change) },
     })),
   ]);
-  return [...rows, ...mended, ...lastRoundEntries(report.loop ?? [])];
+  return [
+    ...rows,
+    ...mended,
+    ...lastRoundEntries(report.loop ?? []).map((entry) => ({ ...entry, id: `${entry.id}${by}`, ...unit })),
+  ];
 }
 
 /** A relative change is a figure of its own, not the change of one. */
@@ -89,6 +99,11 @@ function lastRoundEntries(loop: readonly LoopEntry[]): readonly TableEntry[] {
       rowIs: 'adversary',
       row: { name: fresh ? 'fresh adversary' : adversary, metrics: { ...metrics, ...guards } },
     }));
+}
+
+/** Returns the unit of the tables' intervals in words: 'prompt'; 'conversation', or both where they differ. */
+export function intervalUnit(tables: readonly Pick<SweepTable, 'groupBy'>[]): string {
+  return [...new Set(tables.map(({ groupBy }) => groupBy ?? 'prompt'))].sort().join(' or ');
 }
 
 /** Writes a swept value as people read it: names bare, `{ model: x }` as x, everything else as JSON. */

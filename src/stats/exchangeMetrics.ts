@@ -1,6 +1,6 @@
-/** The figures of an evaluation, from plain numbers: one row an exchange, grouped by prompt. Over all turns and per
- *  turn, each with its unit and an interval by prompt. What is unscored is left out of the means and reported as a
- *  share. */
+/** The figures of an evaluation, from plain numbers: one row an exchange, grouped by what the bootstrap resamples (a
+ *  prompt, a conversation). Over all turns and per turn, each with its unit and an interval by group. What is unscored
+ *  is left out of the means and reported as a share. */
 import type { BootstrapOptions, Summary } from './bootstrap.js';
 import { summariseVariety } from './diversity.js';
 import { createMetricSummaries, type MetricTable } from './metricTable.js';
@@ -81,24 +81,24 @@ export interface MetricTables {
   readonly turns: readonly Readonly<Record<ExchangeMetricName, Summary>>[];
 }
 
-/** @param rowsByPrompt all exchanges of all dialogues of a prompt, one list per prompt */
+/** @param rowsByGroup all exchanges of all dialogues of a group, dialogue after dialogue, one list per group */
 export function summariseExchanges(
-  rowsByPrompt: readonly (readonly ExchangeNumbers[])[],
+  rowsByGroup: readonly (readonly ExchangeNumbers[])[],
   options: BootstrapOptions,
 ): MetricTables {
   const { summarise } = createMetricSummaries(options);
   const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> =>
     summarise(exchangeMetrics, rows);
-  const turnCount = rowsByPrompt.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
+  const turnCount = rowsByGroup.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
   return {
-    overall: { ...tableOf(rowsByPrompt), ...summarise(dialogueMetrics, rowsByPrompt.map(splitDialogues)) },
+    overall: { ...tableOf(rowsByGroup), ...summarise(dialogueMetrics, rowsByGroup.map(splitDialogues)) },
     turns: Array.from({ length: turnCount }, (_, turn) =>
-      tableOf(rowsByPrompt.map((rows) => rows.filter((row) => row.turn === turn))),
+      tableOf(rowsByGroup.map((rows) => rows.filter((row) => row.turn === turn))),
     ),
   };
 }
 
-/** Splits the exchanges of a prompt into its dialogues: each begins with turn 0. */
+/** Splits the exchanges of a group into its dialogues: each begins with turn 0. */
 function splitDialogues(rows: readonly ExchangeNumbers[]): readonly (readonly ExchangeNumbers[])[] {
   const dialogues: ExchangeNumbers[][] = [];
   for (const row of rows) {
@@ -113,12 +113,12 @@ function splitDialogues(rows: readonly ExchangeNumbers[]): readonly (readonly Ex
 export type DiversityMetricName =
   'diversityDistinct1' | 'diversityDistinct2' | 'diversitySelfBleu' | 'diversityDuplicates';
 
-/** @param textsByPrompt all utterances of a prompt, one list per prompt */
+/** @param textsByGroup all utterances of a group, one list per group */
 export function summariseDiversity(
-  textsByPrompt: readonly (readonly string[])[],
+  textsByGroup: readonly (readonly string[])[],
   options: BootstrapOptions,
 ): Readonly<Record<DiversityMetricName, Summary>> {
-  const { distinct1, distinct2, selfBleu, duplicates } = summariseVariety(textsByPrompt, options);
+  const { distinct1, distinct2, selfBleu, duplicates } = summariseVariety(textsByGroup, options);
   return {
     diversityDistinct1: distinct1,
     diversityDistinct2: distinct2,

@@ -31,6 +31,12 @@ const evaluateSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Number of test prompts to evaluate on, the first ones; null is all.'),
+  groupBy: z
+    .enum(['prompt', 'conversation'])
+    .default('prompt')
+    .describe(
+      'Unit that intervals resample: a prompt, or all prompts of one conversation (rows of a file with one conversation_id, such as all those about one secret).',
+    ),
   judges: z
     .array(judgeSchema)
     .min(1)

@@ -46,7 +46,9 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
               <JudgeResults rows={rows} earlier={earlier} styles={styles} main={i === 0} />
             ))}
             {report.rows.length > 0 && (
-              <p class="aside">Small figures are 95% intervals, bootstrapped by prompt. {headingLegend}</p>
+              <p class="aside">
+                Small figures are 95% intervals, bootstrapped by {report.groupBy ?? 'prompt'}. {headingLegend}
+              </p>
             )}
             {notes.length > 0 && (
               <ul class="notes">

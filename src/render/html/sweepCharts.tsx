@@ -18,7 +18,7 @@ import { isCrowded, type Axis, type Panel, type PanelPoint, type Spread, type Sw
 import { valueLabel } from '../../report/sweepTables.js';
 
 const spreads: Readonly<Record<Spread, string>> = {
-  interval: 'Whiskers: the 95% interval of the run, bootstrapped by prompt.',
+  interval: 'Whiskers: the 95% interval of the run.',
   seeds: 'Means over seeds; whiskers: the lowest and the highest seed.',
   mixed: 'Means over seeds; whiskers: the lowest and the highest seed, or the 95% interval where one seed ran.',
 };

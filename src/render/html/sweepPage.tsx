@@ -6,7 +6,7 @@ import { SweepPictures } from './sweepCharts.js';
 import { PointTable, RunTable, SeedTable } from './sweepTableView.js';
 import type { SweepView } from '../../report/sweepView.js';
 import { headingLegend } from '../../report/metrics.js';
-import { valueLabel } from '../../report/sweepTables.js';
+import { intervalUnit, valueLabel } from '../../report/sweepTables.js';
 
 /** Longer tables open when asked for. */
 const shownAtOnce = 16;
@@ -62,7 +62,9 @@ export function SweepPage({ view: { file, seedKey } }: { view: SweepView }) {
               <summary>Every point: {table.rows.length} rows</summary>
               <PointTable table={table} keys={keys} />
             </details>
-            <p class="aside">Small figures are 95% intervals of one run, bootstrapped by prompt. {headingLegend}</p>
+            <p class="aside">
+              Small figures are 95% intervals of one run, bootstrapped by {intervalUnit([table])}. {headingLegend}
+            </p>
           </section>
         ))}
         <section aria-label="Runs">

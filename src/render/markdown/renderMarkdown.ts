@@ -34,7 +34,8 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   for (const sentence of main.findings) parts.push(escapeMarkdown(sentence), '');
   for (const { judge, rows } of main.byJudge)
     if (rows.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(rows), '');
-  if (report.rows.length > 0) parts.push(`In brackets: 95% intervals, bootstrapped by prompt. ${headingLegend}`, '');
+  if (report.rows.length > 0)
+    parts.push(`In brackets: 95% intervals, bootstrapped by ${report.groupBy ?? 'prompt'}. ${headingLegend}`, '');
   const rounded = main.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
   if (rounded.length > 0)
     parts.push(

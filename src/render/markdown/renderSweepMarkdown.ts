@@ -1,7 +1,7 @@
 /** A sweep as Markdown: what became of the points, every row of every point, repeats joined. */
 import { join } from 'node:path';
 import { formatCell, describeMetric, headingLegend, metricHeading, metricOrder } from '../../report/metrics.js';
-import { formatSeeds, joinRepeats, valueLabel } from '../../report/sweepTables.js';
+import { formatSeeds, intervalUnit, joinRepeats, valueLabel } from '../../report/sweepTables.js';
 import { pointNotes, type SweepView } from '../../report/sweepView.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
 
@@ -72,7 +72,10 @@ export function renderSweepMarkdown({ file, seedKey }: SweepView): string {
     }
   }
   if (file.tables.length > 0)
-    parts.push(`In brackets: 95% intervals of one run, bootstrapped by prompt. ${headingLegend}`, '');
+    parts.push(
+      `In brackets: 95% intervals of one run, bootstrapped by ${intervalUnit(file.tables)}. ${headingLegend}`,
+      '',
+    );
   parts.push(
     '## Runs',
     '',

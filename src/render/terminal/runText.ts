@@ -15,19 +15,20 @@ export function runText(report: Report): string {
   return [
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
-    ...(rows.length === 0 ? [] : [summaryTable(rows), '']),
+    ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
     ...rows.flatMap((row) =>
       (row.unscored ?? 0) === 0 ? [] : [`${row.name}: no verdict on replies: ${unscoredOf(row)}`],
     ),
   ].join('\n');
 }
 
-function summaryTable(rows: readonly ReportRow[]): string {
+function summaryTable(rows: readonly ReportRow[], groupBy: Report['groupBy']): string {
+  const unit = groupBy === undefined ? '' : ` by ${groupBy}`;
   const metrics = columns.filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
   const table = formatTable(
     ['adversary', ...metrics.map(metricHeading), 'unscored'],
     rows.map((row) => [row.name, ...metrics.map((metric) => formatCell(metric, row.metrics)), unscoredOf(row)]),
     [...metrics, 'unscored'].map((_, i) => i + 1),
   );
-  return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues per row; 95% intervals\n${table}`;
+  return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues per row; 95% intervals${unit}\n${table}`;
 }

@@ -18,7 +18,9 @@ import { type Recipe, recipeSpeakers } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import { metricsSchema, type Report, type ReportRow } from '../../report/report.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
-import { bootstrapOf, buildReport, describeRun, type EvaluatedRow } from './evaluationReport.js';
+import { buildReport, describeRun } from './evaluationReport.js';
+import { groupDialogues } from './groupDialogues.js';
+import { bootstrapOf, type EvaluatedRow } from './reportRow.js';
 import { mendReports } from '../mend/mendReport.js';
 import { judgeRecord } from '../judgeRecord.js';
 import { roundingEffect } from './roundingEffect.js';
@@ -188,7 +190,12 @@ async function playRow(
     const rounding =
       rounded === target
         ? null
-        : await roundingEffect(dialogues, { ...cast, target: rounded }, stream, bootstrapOf(recipe));
+        : await roundingEffect(
+            groupDialogues(dialogues, plan.groupBy, ({ dialogue: { prompt } }) => prompt),
+            { ...cast, target: rounded },
+            stream,
+            bootstrapOf(recipe),
+          );
     run.completeUnit(unitOf(row), {
       adversary: { ...adversary.counts() },
       target: { ...target.counts() },

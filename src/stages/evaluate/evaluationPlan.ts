@@ -41,6 +41,8 @@ export interface EvaluationPlan {
   readonly rows: readonly Pairing[];
   readonly turns: number;
   readonly prompts: readonly Prompt[];
+  /** Unit that intervals resample. */
+  readonly groupBy: EvaluateOptions['groupBy'];
   /** Judges, the first of which gives the main figures. */
   readonly judges: readonly Judge[];
   /** Share of a row's texts that each judge may leave without a verdict, in the order of `judges`. */
@@ -86,6 +88,7 @@ export async function planEvaluation(
     rows: pairings,
     turns: options.turns,
     prompts,
+    groupBy: options.groupBy,
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
     trainedJudge: (await pool.judge(recipe.judge)).name,

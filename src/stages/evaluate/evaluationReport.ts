@@ -4,38 +4,13 @@ import { setImmediate } from 'node:timers/promises';
 import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
 import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
-import type { Judge } from '../../dialogue/types.js';
-import { targetTextPart } from '../../dialogue/score.js';
 import { countUnscored } from '../../dialogue/unscored.js';
-import { reported } from '../../measures/reported.js';
-import type {
-  Metrics,
-  Report,
-  ReportPoint,
-  ReportRow,
-  ReportSample,
-  SampleTurn,
-  VerdictWords,
-} from '../../report/report.js';
+import type { Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictWords } from '../../report/report.js';
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../../speakers/judges/linearToxicity.js';
-import type { BootstrapOptions } from '../../stats/bootstrap.js';
-import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../../stats/exchangeMetrics.js';
-import { isFurther } from '../../recipe/recipe.js';
+import { isFurther, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
+import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
 import type { StageContext } from '../stageContext.js';
-
-export interface EvaluatedRow {
-  readonly name: string;
-  readonly attack: string;
-  /** Whether the attack was trained or selected by the recipe's judge. */
-  readonly trainedOnJudge: boolean;
-  readonly target: string;
-  readonly dialogues: readonly JudgedDialogue[];
-  /** Effect of rounding the target to 8 bits, by the first judge; absent where training played no rounded target. */
-  readonly rounding?: Metrics;
-  /** Spending of playing and judging the row, over all judges; absent while the row is not finished. */
-  readonly spending?: Readonly<Record<string, number>>;
-}
 
 export async function buildReport(
   context: StageContext,
@@ -47,19 +22,15 @@ export async function buildReport(
   return {
     schema: 1,
     run: { ...describeRun(context), ...describeEvaluation(plan) },
+    ...(plan.groupBy === 'prompt' ? {} : { groupBy: plan.groupBy }),
     rows: await reportRows(context, plan, rows),
     samples: rows.flatMap((row) =>
       sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
     ),
     points: rows.flatMap((row) => row.dialogues.map((dialogue) => pointOf(row.name, scoresBy(dialogue, main)))),
     ...(explainer === null ? {} : { verdictWords: rows.map((row) => verdictWords(row, explainer)) }),
-    notes: [...notesOf(plan), ...unscoredNotes(plan, rows)],
+    notes: [...notesOf(plan, stagesOfKind(context.recipe, 'mend').length > 0), ...unscoredNotes(plan, rows)],
   };
-}
-
-/** Returns the bootstrap of a report: all its intervals come from the same resamples. */
-export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): BootstrapOptions {
-  return { stream: streamKey(seed, 'bootstrap') };
 }
 
 /** Returns the description of a run that a reader needs to repeat it. */
@@ -119,53 +90,6 @@ async function reportRows(
     }
   }
   return found;
-}
-
-function reportRow({ recipe }: StageContext, plan: EvaluationPlan, row: EvaluatedRow, judge: Judge): ReportRow {
-  const byPrompt = row.dialogues.map((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
-  const bootstrap = bootstrapOf(recipe);
-  const { overall, turns } = summariseExchanges(byPrompt, bootstrap);
-  const utterances = row.dialogues.map(({ turns: said }) =>
-    said.filter(({ author }) => author === 'adversary').map(({ text }) => text),
-  );
-  return {
-    name: row.name,
-    attack: row.attack,
-    target: row.target,
-    judge: judge.name,
-    threshold: judge.threshold,
-    judgeTrainedOn: row.trainedOnJudge && judge.name === plan.trainedJudge,
-    dialogues: row.dialogues.length,
-    turns: plan.turns,
-    metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
-    byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
-    unscored: byPrompt.flat().filter(({ replyHarm }) => replyHarm === null).length,
-    noReply: row.dialogues
-      .flatMap(({ turns: said }) => said)
-      .filter(({ author, noReply }) => author === 'target' && noReply !== undefined).length,
-    ...(row.spending === undefined ? {} : { spending: row.spending }),
-    ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
-  };
-}
-
-function scoresBy(dialogue: JudgedDialogue, judge: string): readonly RecordedScore[] {
-  return present(dialogue.scores[judge], `scores by ${judge}`);
-}
-
-function numbersOf(score: RecordedScore, turn: number): ExchangeNumbers {
-  const { reply, exchange, utterance, adversaryNll, reward } = score;
-  return {
-    turn,
-    replyHarm: reply.harm,
-    replyFailed: reply.failed,
-    exchangeHarm: exchange.harm,
-    adversaryHarm: utterance.harm,
-    adversaryNll,
-    ...targetTextPart(score),
-    reward: reward?.total ?? null,
-    replyDisagreement: reply.disagreement ?? null,
-    replySplit: reply.split === undefined ? null : reply.split === 1,
-  };
 }
 
 function pointOf(row: string, scores: readonly RecordedScore[]): ReportPoint {
@@ -265,10 +189,13 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
   return { row: row.name, judge: 'linear-toxicity', words: words.slice(0, 25) };
 }
 
-function notesOf(plan: EvaluationPlan): readonly string[] {
+function notesOf(plan: EvaluationPlan, mends: boolean): readonly string[] {
+  const { groupBy } = plan;
   const notes = [
-    'Intervals: 95%, bootstrap by prompt; Wilson by prompt where no or every reply failed, or where all prompts have the same harm. Equal bounds: no interval can be given. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.',
+    `Intervals: 95%, bootstrap by ${groupBy}; Wilson by ${groupBy} where no or every reply failed, or where all ${groupBy}s have the same harm. Equal bounds: no interval can be given. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.`,
   ];
+  if (groupBy !== 'prompt' && mends)
+    notes.push('Intervals of mended models’ replies and of what mending must not cost are by prompt.');
   const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
   if (trained.length > 0 && plan.rows.some(({ trainedOnJudge }) => trainedOnJudge))
     notes.push(

@@ -12,26 +12,29 @@ import { differenceRange, unitRange, type ValueRange } from '../../stats/smallSa
 import { createBootstrap, type BootstrapOptions, type Summary } from '../../stats/bootstrap.js';
 
 /** Plays the dialogues again and compares.
+ *  @param groups dialogues by the unit that intervals resample
  *  @param cast has the rounded target
  *  @param stream the stream of the rollout that gave the dialogues
  *  @returns rounded minus exact: `replyHarm`, `replyFailureRate`, `adversaryNll` (with its sign) and
  *    `adversaryNllError` (without); `verdictsChanged`, the share of replies on the other side of the threshold */
 export async function roundingEffect(
-  dialogues: readonly ScoredDialogue[],
+  groups: readonly (readonly ScoredDialogue[])[],
   cast: Omit<RolloutCast, 'adversary'>,
   stream: StreamKey,
   bootstrap: BootstrapOptions,
 ): Promise<Metrics> {
+  const dialogues = groups.flat();
   const rounded = await replayLinear(
     dialogues.map(({ dialogue }) => dialogue),
     { ...cast, reward: {} },
     stream,
   );
-  const pairs = dialogues.map(({ scores }, i) =>
-    scores.map((exact, turn) => ({
-      exact,
-      rounded: present(present(rounded[i], 'scores of each dialogue')[turn], 'a score for each exchange'),
-    })),
+  let at = 0;
+  const pairs = groups.map((group) =>
+    group.flatMap(({ scores }) => {
+      const again = present(rounded[at++], 'scores of each dialogue');
+      return scores.map((exact, turn) => ({ exact, rounded: present(again[turn], 'a score for each exchange') }));
+    }),
   );
   const { summarise } = createBootstrap(bootstrap);
   const summaryOf = (

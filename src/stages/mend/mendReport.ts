@@ -8,7 +8,7 @@ import { compareReplies, summariseReplies } from '../../measures/summary.js';
 import { type LogLine, readRecords } from '../../runs/recordLog.js';
 import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
-import { bootstrapOf } from '../evaluate/evaluationReport.js';
+import { bootstrapOf } from '../evaluate/reportRow.js';
 import type { StageContext } from '../stageContext.js';
 import { measureUnit } from './measures.js';
 import {

@@ -1,0 +1,89 @@
+/** The figures of a row of an evaluation by one judge, with intervals by the unit that the evaluation resamples. */
+import { present } from '../../base/invariant.js';
+import { streamKey } from '../../base/random.js';
+import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
+import { targetTextPart } from '../../dialogue/score.js';
+import type { Judge } from '../../dialogue/types.js';
+import { reported } from '../../measures/reported.js';
+import type { Metrics, ReportRow } from '../../report/report.js';
+import type { BootstrapOptions } from '../../stats/bootstrap.js';
+import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../../stats/exchangeMetrics.js';
+import type { StageContext } from '../stageContext.js';
+import type { EvaluationPlan } from './evaluationPlan.js';
+import { groupDialogues } from './groupDialogues.js';
+
+export interface EvaluatedRow {
+  readonly name: string;
+  readonly attack: string;
+  /** Whether the attack was trained or selected by the recipe's judge. */
+  readonly trainedOnJudge: boolean;
+  readonly target: string;
+  readonly dialogues: readonly JudgedDialogue[];
+  /** Effect of rounding the target to 8 bits, by the first judge; absent where training played no rounded target. */
+  readonly rounding?: Metrics;
+  /** Spending of playing and judging the row, over all judges; absent while the row is not finished. */
+  readonly spending?: Readonly<Record<string, number>>;
+}
+
+/** Returns the bootstrap of a report: all its intervals come from the same resamples. */
+export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): BootstrapOptions {
+  return { stream: streamKey(seed, 'bootstrap') };
+}
+
+export function reportRow(
+  { recipe }: Pick<StageContext, 'recipe'>,
+  plan: EvaluationPlan,
+  row: EvaluatedRow,
+  judge: Judge,
+): ReportRow {
+  const groups = groupDialogues(row.dialogues, plan.groupBy, ({ prompt }) => prompt);
+  const exchanges = groups.map((dialogues) =>
+    dialogues.flatMap((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf)),
+  );
+  const bootstrap = bootstrapOf(recipe);
+  const { overall, turns } = summariseExchanges(exchanges, bootstrap);
+  const utterances = groups.map((dialogues) => dialogues.flatMap(utterancesOf));
+  return {
+    name: row.name,
+    attack: row.attack,
+    target: row.target,
+    judge: judge.name,
+    threshold: judge.threshold,
+    judgeTrainedOn: row.trainedOnJudge && judge.name === plan.trainedJudge,
+    dialogues: row.dialogues.length,
+    turns: plan.turns,
+    metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
+    byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
+    unscored: exchanges.flat().filter(({ replyHarm }) => replyHarm === null).length,
+    noReply: row.dialogues
+      .flatMap(({ turns: said }) => said)
+      .filter(({ author, noReply }) => author === 'target' && noReply !== undefined).length,
+    ...(row.spending === undefined ? {} : { spending: row.spending }),
+    ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
+  };
+}
+
+function utterancesOf({ turns }: JudgedDialogue): readonly string[] {
+  return turns.filter(({ author }) => author === 'adversary').map(({ text }) => text);
+}
+
+/** Returns the verdicts of a judge on the exchanges of a dialogue. */
+export function scoresBy(dialogue: JudgedDialogue, judge: string): readonly RecordedScore[] {
+  return present(dialogue.scores[judge], `scores by ${judge}`);
+}
+
+function numbersOf(score: RecordedScore, turn: number): ExchangeNumbers {
+  const { reply, exchange, utterance, adversaryNll, reward } = score;
+  return {
+    turn,
+    replyHarm: reply.harm,
+    replyFailed: reply.failed,
+    exchangeHarm: exchange.harm,
+    adversaryHarm: utterance.harm,
+    adversaryNll,
+    ...targetTextPart(score),
+    reward: reward?.total ?? null,
+    replyDisagreement: reply.disagreement ?? null,
+    replySplit: reply.split === undefined ? null : reply.split === 1,
+  };
+}
