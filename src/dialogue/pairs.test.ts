@@ -54,6 +54,13 @@ describe('preference pairs', () => {
     expect(collected).toMatchObject({ unscored: 1, pairs: [{ chosen: { text: 'd' } }] });
   });
 
+  it('can be every two siblings, the better rewarded one first, ties and narrow gaps counted by pair', () => {
+    const trees = [tree(node('a', 1), node('b', 0), node('c', 1), node('d', 0.9), node('x', null))];
+    const { pairs, ...counts } = pairsFromTrees(trees, { pairing: 'all', minGap: 0.5 });
+    expect(pairs.map(({ chosen, rejected }) => `${chosen.text}>${rejected.text}`)).toEqual(['a>b', 'c>b', 'd>b']);
+    expect(counts).toEqual({ ties: 1, narrow: 2, unscored: 0 });
+  });
+
   it('ignore unrewarded siblings beside two rewarded ones', () => {
     expect(pairsFromTrees([tree(node('x', null), node('a', 1), node('b', 2))]).pairs[0]?.chosen.text).toBe('b');
   });

@@ -1,38 +1,45 @@
 /** Makes preference pairs of rollout trees: at each node the sibling with the highest reward against the one with the
- *  lowest. Ties, narrow gaps and unscored siblings give no pair and are counted. */
+ *  lowest, or every two siblings. Ties, narrow gaps and unscored siblings give no pair and are counted. */
 import { present } from '../base/invariant.js';
 import type { Dialogue, ExchangeScore, PreferencePair, RolloutNode, RolloutTree, Utterance } from './types.js';
 
 export interface PairOptions {
   /** Pairs whose rewards differ by less are skipped; ≥ 0, default 0. Ties are always skipped. */
   readonly minGap?: number;
+  /** The pairs of a node: its extremes (the default), or every two siblings, the better rewarded one as the winner. */
+  readonly pairing?: 'extremes' | 'all';
 }
 
 export interface CollectedPairs {
   readonly pairs: readonly PreferencePair[];
-  /** Nodes whose best and worst rewards are equal. */
+  /** Pairs whose rewards are equal. */
   readonly ties: number;
-  /** Nodes whose rewards differ, but by less than `minGap`. */
+  /** Pairs whose rewards differ, but by less than `minGap`. */
   readonly narrow: number;
   /** Nodes with fewer than two rewarded siblings: a judge or a likelihood was missing. */
   readonly unscored: number;
 }
 
 /** Returns the pairs of the trees in order, parents before children. */
-export function pairsFromTrees(trees: readonly RolloutTree[], { minGap = 0 }: PairOptions = {}): CollectedPairs {
+export function pairsFromTrees(
+  trees: readonly RolloutTree[],
+  { minGap = 0, pairing = 'extremes' }: PairOptions = {},
+): CollectedPairs {
   const pairs: PreferencePair[] = [];
   let [ties, narrow, unscored] = [0, 0, 0];
+  const consider = (better: RolloutNode, worse: RolloutNode): void => {
+    const gap = totalOf(better.score) - totalOf(worse.score);
+    if (gap === 0) ties++;
+    else if (gap < minGap) narrow++;
+    else pairs.push(pairOf(better, worse));
+  };
   const visit = (siblings: readonly RolloutNode[]): void => {
     if (siblings.length === 0) return;
     const rewarded = bestFirst(siblings.filter(({ score }) => score.reward !== null));
     const [best, worst] = [rewarded[0], rewarded.at(-1)];
     if (best === undefined || worst === undefined || rewarded.length < 2) unscored++;
-    else {
-      const gap = totalOf(best.score) - totalOf(worst.score);
-      if (gap === 0) ties++;
-      else if (gap < minGap) narrow++;
-      else pairs.push(pairOf(best, worst));
-    }
+    else if (pairing === 'extremes') consider(best, worst);
+    else rewarded.forEach((better, i) => rewarded.slice(i + 1).forEach((worse) => consider(better, worse)));
     for (const { children } of siblings) visit(children);
   };
   for (const { roots } of trees) visit(roots);

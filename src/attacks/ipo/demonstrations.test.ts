@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { streamKey } from '../../base/random.js';
+import { childKey, streamKey } from '../../base/random.js';
 import { demonstrationCounts } from '../../dialogue/pairs.js';
 import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
 import { promptOf, promptsOf } from '../../dialogue/testing/prompts.js';
@@ -64,7 +64,7 @@ describe('drawEpoch', () => {
         { prompts, demonstrations: [] },
         { promptsPerEpoch: 16, weakSupervision: null },
         epoch,
-        streamKey(seed, 'x'),
+        streamKey(seed, 'x', epoch),
       ).prompts.map(({ id }) => id);
     expect(new Set(draw(1)).size).toBe(16);
     expect(draw(1)).toEqual(draw(1));
@@ -78,7 +78,8 @@ describe('drawEpoch', () => {
       const counts = Array.from(
         { length: 40 },
         (_, epoch) =>
-          drawEpoch({ prompts, demonstrations }, options(probability), epoch + 1, stream).demonstrations.length,
+          drawEpoch({ prompts, demonstrations }, options(probability), epoch + 1, childKey(stream, epoch))
+            .demonstrations.length,
       );
       return counts.reduce((sum, n) => sum + n, 0) / (40 * 50);
     };

@@ -1,6 +1,7 @@
 /** ASTPrompter's attack (arXiv 2407.09447): an adversary learns by online IPO (Identity Preference Optimisation) which
  *  of its own utterances make the target fail while they stay likely. */
 import { defineAttack } from '../define.js';
+import { branchRules, onlinePrompts } from '../online/traits.js';
 import { ipoSchema } from './options.js';
 import { ipoWork } from './work.js';
 
@@ -11,20 +12,17 @@ export const ipo = defineAttack({
   product: 'model',
   adversary: 'trains',
   trainsOnJudge: true,
-  traits: ({ reward, targetTexts, from, horizon, devEvery, weakSupervision, branch, candidates }) => ({
-    reward,
-    targetTexts,
-    startsFrom: from,
-    horizon,
-    prompts: [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])],
+  traits: (options) => ({
+    reward: options.reward,
+    targetTexts: options.targetTexts,
+    startsFrom: options.from,
+    horizon: options.horizon,
+    prompts: onlinePrompts(options),
     texts:
-      weakSupervision === null
+      options.weakSupervision === null
         ? null
-        : { ...weakSupervision, key: 'weakSupervision.data', maxTexts: null, maxTokens: null },
-    broken:
-      branch <= candidates
-        ? []
-        : [{ path: ['branch'], message: `must not exceed candidates (${candidates})`, remedy: null }],
+        : { ...options.weakSupervision, key: 'weakSupervision.data', maxTexts: null, maxTokens: null },
+    broken: branchRules(options),
   }),
   work: ipoWork,
   run: async (context, options) => (await import('./loop.js')).runIpo(context, options),

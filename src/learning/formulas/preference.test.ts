@@ -72,10 +72,10 @@ const triple = {
 const forms = ['joint', 'paired', 'separate'] as const;
 
 describe('preference formulas', () => {
-  it('losses, margins and gradients of IPO and DPO equal TRL’s formulas, and those of ADPO their float64 values, within 1e-5', () => {
+  it('losses, margins and gradients of IPO and DPO equal TRL’s formulas, and those of ADPO and CTB their float64 values, within 1e-5', () => {
     expect(
       new Set(golden.cases.map(({ objective }) => (objective.loss === 'adpo' ? objective.form : objective.loss))),
-    ).toEqual(new Set(['ipo', 'dpo', ...forms]));
+    ).toEqual(new Set(['ipo', 'dpo', 'ctb', ...forms]));
     for (const c of golden.cases) {
       c.losses.forEach((want, i) => {
         const ours = preferenceFormula(
@@ -91,6 +91,28 @@ describe('preference formulas', () => {
         }
       });
     }
+  });
+
+  it('CTB is at rest where probability follows the reference times exp(score / β), over all pairs, whatever the normaliser', () => {
+    const [scores, reference, beta, logZ] = [[0, 1, 0.2, 0.7], [-20, -31, -18, -25], 0.3, 4.2];
+    const policy = scores.map((score, i) => (reference[i] as number) + score / beta - logZ);
+    scores.forEach((chosen, i) =>
+      scores.forEach((rejected, j) => {
+        const at = (values: readonly number[], k: number): number => values[k] as number;
+        const { loss } = preferenceFormula(
+          numbers,
+          {
+            policyChosen: at(policy, i),
+            policyRejected: at(policy, j),
+            referenceChosen: at(reference, i),
+            referenceRejected: at(reference, j),
+            soughtMargin: (chosen - rejected) / beta,
+          },
+          { loss: 'ctb', beta },
+        );
+        expect(loss).toBeLessThan(1e-20);
+      }),
+    );
   });
 
   it.each(forms)('ADPO %s: at γ = 0 it is DPO to the bit, and reads no toxic completion', (form) => {

@@ -1,5 +1,5 @@
-/** Preference losses over completions of one prefix: IPO and DPO over pairs, ADPO over a pair and a third completion
- *  that must become less likely. Pure formulas, no parameters, no state. In what follows Δ(y) = log π(y|x) − log
+/** Preference losses over completions of one prefix: IPO, DPO and contrastive trajectory balance over pairs, ADPO over a
+ *  pair and a third completion that must become less likely. Pure formulas, no parameters, no state. In what follows Δ(y) = log π(y|x) − log
  *  π_ref(y|x).
  *
  *  Log-probabilities are of whole completions, nats. Whether they are sums or means over tokens is the caller's choice
@@ -23,6 +23,8 @@ export interface PreferenceLogProbs<V> extends PairLogProbs<V> {
   readonly policyToxic?: V;
   /** log π_ref(y_t|x), or log π_ref(y_t|x with the control token): the formula reads a number. */
   readonly referenceToxic?: V;
+  /** The margin that a pair's scores ask for, nats, where the objective reads it (`readsMargin`). */
+  readonly soughtMargin?: V;
 }
 
 export interface PreferenceLoss<V> {
@@ -42,6 +44,12 @@ export interface DpoObjective {
   readonly beta: number;
 }
 
+export interface CtbObjective {
+  readonly loss: 'ctb';
+  /** Scores per nat, > 0: the caller's margins are score gaps over it. The loss does not read it, what is logged does. */
+  readonly beta: number;
+}
+
 export interface AdpoObjective {
   readonly loss: 'adpo';
   /** How the third completion enters: see `adpo`. */
@@ -55,7 +63,7 @@ export interface AdpoObjective {
 }
 
 /** A preference training minimises one of these. */
-export type PreferenceObjective = IpoObjective | DpoObjective | AdpoObjective;
+export type PreferenceObjective = IpoObjective | DpoObjective | CtbObjective | AdpoObjective;
 
 /** Log-ratio of chosen over rejected, policy against reference, nats. Shapes: those of the inputs. */
 function preferenceMargin<V>(m: Arithmetic<V>, pair: PairLogProbs<V>): V {
@@ -77,6 +85,18 @@ export function ipo<V>(m: Arithmetic<V>, pair: PairLogProbs<V>, beta: number): P
 export function dpo<V>(m: Arithmetic<V>, pair: PairLogProbs<V>, beta: number): PreferenceLoss<V> {
   const margin = preferenceMargin(m, pair);
   return { loss: m.scale(logSigmoid(m, m.scale(margin, beta)), -1), margin };
+}
+
+/** Contrastive trajectory balance: (margin − m)² with the margin m that the pair's scores ask for. With m = Δc/β it is at
+ *  rest where π(y) ∝ π_ref(y)·exp(c(y)/β): probability in proportion to a reward, not all of it on the best completion.
+ *  Over all pairs of a prompt's draws its gradient is that of the variance of log π − log R, so that the normaliser Z of
+ *  trajectory balance is not needed.
+ *  @throws invariant when the pair's margin is absent
+ *  @source Stable-GFlowNet, arXiv 2605.00553; the variance form is VarGrad, arXiv 2010.10436 */
+export function ctb<V>(m: Arithmetic<V>, logProbs: PreferenceLogProbs<V>): PreferenceLoss<V> {
+  const margin = preferenceMargin(m, logProbs);
+  const residual = m.sub(margin, present(logProbs.soughtMargin, 'contrastive trajectory balance reads a margin'));
+  return { loss: m.mul(residual, residual), margin };
 }
 
 /** Adversarial direct preference optimisation. A third completion y_t shows the failure; its likelihood falls beside
@@ -118,6 +138,11 @@ export function readsToxic(objective: PreferenceObjective): boolean {
   return objective.loss === 'adpo' && objective.gamma > 0 && (objective.form !== 'separate' || objective.lambda > 0);
 }
 
+/** Whether the objective reads a margin with each pair. */
+export function readsMargin(objective: PreferenceObjective): boolean {
+  return objective.loss === 'ctb';
+}
+
 /** The objective's loss of a pair. Shapes: those of the inputs. */
 export function preferenceFormula<V>(
   m: Arithmetic<V>,
@@ -129,6 +154,8 @@ export function preferenceFormula<V>(
       return ipo(m, logProbs, objective.beta);
     case 'dpo':
       return dpo(m, logProbs, objective.beta);
+    case 'ctb':
+      return ctb(m, logProbs);
     case 'adpo':
       return adpo(m, logProbs, objective);
     default:

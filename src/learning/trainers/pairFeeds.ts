@@ -19,6 +19,8 @@ export interface PairPacking {
   readonly microbatchTokens: number;
   /** The toxic reply is read as well. */
   readonly toxic: boolean;
+  /** The pair's margin is read as well. */
+  readonly margin: boolean;
   /** The anchor is read as well; its weight, > 0 where it is. */
   readonly anchor: number;
 }
@@ -27,10 +29,11 @@ export interface PairPacking {
 export type PairRows = readonly (readonly number[])[];
 
 /** Microbatches of a batch. A row is never split between them, so neither is a pair.
- *  @throws ConfigError naming a pair without the toxic reply or the anchor that is to be read */
+ *  @throws ConfigError naming a pair without the toxic reply, the margin or the anchor that is to be read */
 export function cutPairs(pairs: readonly TrainingPair[], packing: PairPacking): readonly PairRows[] {
-  const { rows, microbatchTokens, toxic, anchor } = packing;
+  const { rows, microbatchTokens, toxic, margin, anchor } = packing;
   if (toxic) pairs.forEach(requireToxic);
+  if (margin) pairs.forEach(requireMargin);
   if (anchor > 0) pairs.forEach(requireAnchor);
   const groups = pairs.map((pair) => repliesOf(pair, packing));
   const assigned: readonly { readonly groups: readonly number[]; readonly tokens: number }[] =
@@ -55,14 +58,12 @@ export function pairFeeds(
   packing: PairPacking,
 ): Readonly<Record<string, HostTensor>> {
   const members = rows.flat().map((i) => present(pairs[i], 'a pair'));
-  const sequences = members.flatMap((pair) => repliesOf(pair, packing));
+  const { sequencesByRow, usesBySegment } = distinctSequences(rows, pairs, packing);
   const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
-    packing.rows === 'shared'
-      ? packSharedRows(rows.map((row) => row.flatMap((i) => repliesOf(present(pairs[i], 'a pair'), packing))))
-      : packSequences(sequences);
+    packing.rows === 'shared' ? packSharedRows(sequencesByRow) : packSequences(sequencesByRow.flat());
+  const sequences = sequencesByRow.flat();
   const tokens = packed.segment_N.length;
   const replies = packing.toxic ? 3 : 2;
-  const ofPair = packing.anchor > 0 ? replies + 1 : replies;
   const weights = Array.from({ length: replies }, () => new Float32Array(members.length * tokens));
   const anchors = {
     weights: new Float32Array(tokens),
@@ -71,17 +72,18 @@ export function pairFeeds(
   };
   packed.segment_N.forEach((segment, n) => {
     const { completion } = present(sequences[segment], 'a completion for each segment');
-    const [pair, reply] = [Math.floor(segment / ofPair), segment % ofPair];
-    if (reply < replies) {
-      present(weights[reply], 'weights for each reply')[pair * tokens + n] =
-        packing.logProbs === 'sum' ? 1 : 1 / completion.length;
-      return;
+    for (const { pair, reply } of present(usesBySegment[segment], 'uses of each segment')) {
+      if (reply < replies) {
+        present(weights[reply], 'weights for each reply')[pair * tokens + n] =
+          packing.logProbs === 'sum' ? 1 : 1 / completion.length;
+        continue;
+      }
+      // Tokens of a completion come in order.
+      const at = anchors.read.get(segment) ?? 0;
+      anchors.read.set(segment, at + 1);
+      anchors.weights[n] = packing.anchor / (completion.length * pairs.length);
+      anchors.reference[n] = present(members[pair]?.anchor?.reference[at], 'a reference for each token of an anchor');
     }
-    // Tokens of a completion come in order.
-    const at = anchors.read.get(segment) ?? 0;
-    anchors.read.set(segment, at + 1);
-    anchors.weights[n] = packing.anchor / (completion.length * pairs.length);
-    anchors.reference[n] = present(members[pair]?.anchor?.reference[at], 'a reference for each token of an anchor');
   });
   const weightsOf = (reply: number): HostTensor =>
     f32Tensor([members.length, tokens], present(weights[reply], 'weights for each reply'));
@@ -104,12 +106,55 @@ export function pairFeeds(
           referenceToxic: perPair((pair) => joinTokens(pair.referenceToxic ?? [], logProbs)),
         }
       : {}),
+    ...(packing.margin
+      ? { soughtMargin: perPair(({ soughtMargin }) => present(soughtMargin, 'a margin for each pair')) }
+      : {}),
     chosenMeans: perPair((pair) => meanFactor(pair.chosen.length, logProbs)),
     pairWeights: perPair(() => 1 / pairs.length),
     ...(packing.anchor > 0
       ? { anchorWeights: f32Tensor([tokens], anchors.weights), anchorReference: f32Tensor([tokens], anchors.reference) }
       : {}),
   };
+}
+
+/** A sequence is read here: the pair's place in the microbatch, and the place of the reply in the pair. */
+interface SequenceUse {
+  readonly pair: number;
+  readonly reply: number;
+}
+
+/** Lists the sequences of a microbatch row by row. In shared rows a completion that several pairs of a row have in common
+ *  is listed once; an anchor never is shared, since its tokens have weights of their own. */
+function distinctSequences(
+  rows: PairRows,
+  pairs: readonly TrainingPair[],
+  packing: PairPacking,
+): {
+  readonly sequencesByRow: readonly (readonly Sequence[])[];
+  readonly usesBySegment: readonly (readonly SequenceUse[])[];
+} {
+  const replies = packing.toxic ? 3 : 2;
+  const usesBySegment: SequenceUse[][] = [];
+  let pair = 0;
+  const sequencesByRow = rows.map((row) => {
+    const sequences: Sequence[] = [];
+    const known = new Map<string, SequenceUse[]>();
+    for (const index of row) {
+      repliesOf(present(pairs[index], 'a pair'), packing).forEach((sequence, reply) => {
+        const key = `${sequence.prefix.join()}:${sequence.completion.join()}`;
+        const uses = packing.rows === 'shared' && reply < replies ? known.get(key) : undefined;
+        if (uses === undefined) {
+          const own = [{ pair, reply }];
+          usesBySegment.push(own);
+          sequences.push(sequence);
+          if (reply < replies) known.set(key, own);
+        } else uses.push({ pair, reply });
+      });
+      pair++;
+    }
+    return sequences;
+  });
+  return { sequencesByRow, usesBySegment };
 }
 
 /** The log-probability of a completion, nats or nats per token. */
@@ -141,6 +186,16 @@ function requireAnchor({ anchor }: TrainingPair, index: number): void {
     where: `pair ${String(index)}`,
     expected: 'a completion that is to stay as likely as it was, and its log-probabilities',
     remedy: 'Give one, or set anchor to 0.',
+  });
+}
+
+function requireMargin({ soughtMargin }: TrainingPair, index: number): void {
+  if (soughtMargin !== undefined && Number.isFinite(soughtMargin)) return;
+  throw new ConfigError('this pair has no margin to train towards', {
+    where: `pair ${String(index)}`,
+    expected: 'a finite number of nats',
+    got: String(soughtMargin),
+    remedy: 'Give soughtMargin, or train with ipo, whose margin is 1/(2β) for every pair.',
   });
 }
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteTokenizer } from '../../../tests/fakes/byteTokenizer.js';
 import { tinyModel } from '../../../tests/fakes/tinyModel.js';
 import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import { openStream, streamKey } from '../../base/random.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
@@ -108,6 +109,56 @@ describe('preference trainer', () => {
       }
     },
   );
+
+  it('ctb: a step equals one on the variance of log π − log R over the completions of a prompt', async () => {
+    const draw = openStream(streamKey(3, 'group'));
+    const ids = (n: number): number[] => Array.from({ length: n }, () => 97 + draw.integer(26));
+    const prefix = ids(7);
+    const group = Array.from({ length: 4 }, (_, i) => ({ completion: ids(3 + (i % 2)), score: i * 0.7 }));
+    const reference = (completion: readonly number[]): number[] => completion.map(() => -2);
+    const all = group.flatMap((a, i) =>
+      group.slice(0, i).map((b): TrainingPair => ({
+        prefix,
+        chosen: a.completion,
+        rejected: b.completion,
+        referenceChosen: reference(a.completion),
+        referenceRejected: reference(b.completion),
+        soughtMargin: a.score - b.score,
+      })),
+    );
+    const model = await tinyModel(device);
+    const scored = await scoreCompletions(
+      model,
+      group.map(({ completion }) => ({ prefix, completion })),
+    );
+    const balance = group.map(({ completion, score }, i) => {
+      const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
+      return sum(present(scored[i], 'scores')) - sum(reference(completion)) - score;
+    });
+    const mean = balance.reduce((sum, value) => sum + value, 0) / balance.length;
+    const variance = balance.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (balance.length - 1);
+    await model.close();
+    const { logs } = await trained({ loss: 'ctb', beta: 1 }, [all]);
+    // The mean over pairs of squared differences is twice the unbiased variance.
+    expect(Math.abs((logs[0]?.['loss'] as number) - 2 * variance)).toBeLessThan(1e-4 * variance);
+  });
+
+  it('ctb: a completion that several pairs have in common is computed once, to the same weights', async () => {
+    const graded = pairs.map((pair, i): TrainingPair => ({ ...pair, soughtMargin: i / 4 }));
+    const common = graded.map((pair, i): TrainingPair => {
+      const { prefix, rejected, referenceRejected } = graded[i % 2] as TrainingPair;
+      return { ...pair, prefix, rejected, referenceRejected };
+    });
+    const [shared, separate] = await Promise.all([
+      trained({ loss: 'ctb', beta: 0.3 }, [common, common]),
+      trained({ loss: 'ctb', beta: 0.3, rows: 'separate' }, [common, common]),
+    ]);
+    expectClose(shared.weights, separate.weights, 2e-4);
+  });
+
+  it('ctb: a pair without a margin is refused by name', async () => {
+    await expect(trained({ loss: 'ctb', beta: 0.3 }, [pairs])).rejects.toThrow(/pair 0.*margin|no margin/s);
+  });
 
   async function policyOf(model: LanguageModel, how: 'sum' | 'mean'): Promise<[number, number][]> {
     const scored = await scoreCompletions(

@@ -1,4 +1,4 @@
-/** Preference training (IPO, DPO, ADPO) of a language model on pairs with known reference log-probabilities.
+/** Preference training (IPO, DPO, CTB, ADPO) of a language model on pairs with known reference log-probabilities.
  *
  *  One optimizer step a batch. The completions of a pair share one row, and pairs with a common history share it as
  *  well, so that a prefix is computed once (`sharedRows.ts`); `rows: 'separate'` computes every completion in a row of
@@ -11,7 +11,13 @@ import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { add, matmul, mul, reduceSum, reshape, sub } from '../../engine/tensor/ops/all.js';
 import type { Value } from '../../engine/tensor/value.js';
-import { type AdpoObjective, preferenceFormula, type PreferenceObjective, readsToxic } from '../formulas/preference.js';
+import {
+  type AdpoObjective,
+  preferenceFormula,
+  type PreferenceObjective,
+  readsMargin,
+  readsToxic,
+} from '../formulas/preference.js';
 import { traced } from '../formulas/traceArithmetic.js';
 import { meanByName } from './meanByName.js';
 import { cutPairs, joinTokens, meanFactor, pairFeeds, type PairPacking } from './pairFeeds.js';
@@ -59,7 +65,8 @@ export interface PreferenceTrainer extends Pick<WeightTrainer, 'step' | 'save' |
    *  names rewards/chosen, rewards/rejected (β · (log π − log π_ref)), rewards/margins, rewards/accuracies,
    *  logps/chosen, logps/rejected; rewards/toxic, logps/toxic where the objective reads toxic replies; nll_loss where
    *  it has a weight (mean over pairs, nats per token); anchor_loss likewise, weight included.
-   *  @throws ConfigError for a pair without the toxic reply that the objective reads, or without its anchor */
+   *  @throws ConfigError for a pair without the toxic reply or the margin that the objective reads, or without its
+   *    anchor */
   readonly train: (pairs: readonly TrainingPair[]) => Promise<Readonly<Record<string, number>>>;
 }
 
@@ -69,7 +76,7 @@ export async function createPreferenceTrainer(
   options: Partial<PreferenceOptions> = {},
 ): Promise<PreferenceTrainer> {
   const resolved = resolveOptions(options);
-  const packing: PairPacking = { ...resolved, toxic: readsToxic(resolved) };
+  const packing: PairPacking = { ...resolved, toxic: readsToxic(resolved), margin: readsMargin(resolved) };
   const trainer = await createWeightTrainer(model, preferenceLoss(resolved), resolved.optimizer);
   return {
     step: trainer.step,
@@ -107,6 +114,7 @@ export async function createPreferenceTrainer(
 /** inputs   ids i64 [B, T] · positions i64 [B, T] · mask bool [B, T, T] (shared rows only) · rows, targets i64 [N]
  *           chosenWeights, rejectedWeights f32 [P, N] (what joins tokens to completions) · referenceChosen, referenceRejected,
  *           pairWeights f32 [P] (1 / pairs of the whole batch) · toxicWeights, referenceToxic likewise, where the objective reads them
+ *           soughtMargin f32 [P], where the objective reads it
  *           anchorWeights, anchorReference f32 [N] (zero for tokens of no anchor), where anchor has a weight
  *           chosenMeans f32 [P] (what turns log π(chosen) into a mean over tokens), where nll has a weight
  *  outputs  loss [] · policyChosen, policyRejected and, where it is read, policyToxic [P], nats · anchorLoss [], where it has a weight */
@@ -137,7 +145,8 @@ export function preferenceLoss(
       referenceRejected: perPair('referenceRejected'),
       ...(readsToxic(options) ? { referenceToxic: perPair('referenceToxic') } : {}),
     };
-    const { loss } = preferenceFormula(traced, { ...policy, ...reference }, options);
+    const margin = readsMargin(options) ? { soughtMargin: perPair('soughtMargin') } : {};
+    const { loss } = preferenceFormula(traced, { ...policy, ...reference, ...margin }, options);
     const pairLosses =
       options.nll > 0 ? sub(loss, mul(mul(policy.policyChosen, perPair('chosenMeans')), options.nll)) : loss;
     const whole = reduceSum(mul(pairLosses, perPair('pairWeights')), [0]);

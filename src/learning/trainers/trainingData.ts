@@ -14,6 +14,9 @@ export interface TrainingPair {
   /** log p of each of its tokens under the frozen reference, nats: after this prefix, or after the one that it was
    *  sampled after. */
   readonly referenceToxic?: readonly number[];
+  /** How much further the chosen completion should rise over the reference than the rejected one, nats: what the
+   *  objective `ctb` reads. */
+  readonly soughtMargin?: number;
   /** A completion of another prefix that is to stay as likely as it was. */
   readonly anchor?: TrainingAnchor;
 }

@@ -57,7 +57,7 @@ describe('the preference trainer and TRL’s DPOTrainer', () => {
     const graph = gradientGraph(parameters, (trace) => preferenceLoss(options)(trace, model.architecture));
     const program = await device.compile(graph, { store: model.weights });
     const gradients = await device.createStore(parameters);
-    const packing = { ...options, toxic: false };
+    const packing = { ...options, toxic: false, margin: false };
     const microbatches = cutPairs(pairs, packing);
     const policy = pairs.map(() => [NaN, NaN]);
     let loss = 0;

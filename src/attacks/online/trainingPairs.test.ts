@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { promptOf } from '../../dialogue/testing/prompts.js';
 import { utteranceOf } from '../../dialogue/testing/scripted.js';
 import type { PreferencePair, Utterance } from '../../dialogue/types.js';
-import { trainingPairs } from './loop.js';
+import { trainingPairs } from './trainingPairs.js';
 
 const utterance = (text: string, contextIds?: readonly number[]): Utterance => ({
   ...utteranceOf('adversary', text),
@@ -33,6 +33,17 @@ describe('training pairs', () => {
         referenceRejected: [-2, -2],
       },
     ]);
+  });
+
+  it('ask the reference once for an utterance of several pairs', async () => {
+    const [a, b, c] = [utterance('rain', [7]), utterance('tea garden', [7]), utterance('sun', [7])];
+    let asked = 0;
+    const counted: typeof reference = {
+      logProbs: (queries) => ((asked += queries.length), reference.logProbs(queries)),
+    };
+    const data = await trainingPairs(counted, [pairOf(a, b), pairOf(a, c), pairOf(c, b)]);
+    expect(asked).toBe(3);
+    expect(data.map(({ rejected }) => rejected)).toEqual([b.tokens?.ids, c.tokens?.ids, b.tokens?.ids]);
   });
 
   it('are refused for an utterance that kept none', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../../base/random.js';
 import type { PreferencePair } from '../../dialogue/types.js';
 import { promptOf } from '../../dialogue/testing/prompts.js';
-import { passBatches } from './loop.js';
+import { passBatches } from './batches.js';
 
 type OrderedPair = Pick<PreferencePair, 'dialogue' | 'isDemonstration'>;
 

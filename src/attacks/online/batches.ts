@@ -1,0 +1,49 @@
+/** The batches of one pass over an epoch's pairs. */
+import { openStream, type StreamKey } from '../../base/random.js';
+import type { PreferencePair } from '../../dialogue/types.js';
+
+export interface BatchOptions {
+  /** Whole trees, whose common history is computed once, or pairs mixed. */
+  readonly batches: 'mixed' | 'trees';
+  readonly batchPairs: number;
+}
+
+/** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of
+ *  a tree together, so that the trainer finds what they share in one batch. Then a batch ends early rather than cut a
+ *  tree that fits the next one whole. A demonstration is a tree of its own. */
+export function passBatches(
+  pairs: readonly Pick<PreferencePair, 'dialogue' | 'isDemonstration'>[],
+  { batches: kind, batchPairs }: BatchOptions,
+  stream: StreamKey,
+): readonly (readonly number[])[] {
+  const draw = openStream(stream);
+  const batches: number[][] = [];
+  for (const tree of draw.shuffle(kind === 'mixed' ? pairs.map((_, i) => [i]) : treesOf(pairs))) {
+    for (let start = 0; start < tree.length; start += batchPairs) {
+      const part = tree.slice(start, start + batchPairs);
+      const batch = batches.at(-1);
+      if (batch !== undefined && batch.length + part.length <= batchPairs) batch.push(...part);
+      else batches.push(part);
+    }
+  }
+  return batches;
+}
+
+/** Groups neighbouring pairs of one prompt into trees, in the order in which a rollout gives them. */
+function treesOf(
+  pairs: readonly Pick<PreferencePair, 'dialogue' | 'isDemonstration'>[],
+): readonly (readonly number[])[] {
+  const trees: number[][] = [];
+  pairs.forEach(({ dialogue, isDemonstration }, i) => {
+    const before = pairs[i - 1];
+    if (
+      before !== undefined &&
+      !isDemonstration &&
+      !before.isDemonstration &&
+      before.dialogue.prompt === dialogue.prompt
+    )
+      trees.at(-1)?.push(i);
+    else trees.push([i]);
+  });
+  return trees;
+}

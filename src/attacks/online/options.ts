@@ -1,0 +1,65 @@
+/** Options that the online preference attacks share: how they roll out, train, and choose weights. */
+import { z } from 'zod';
+import { count, countFromZero, notNegative, positive, share } from '../../base/schemaParts.js';
+import { rewardSchema, targetTextsSchema } from '../../dialogue/rewardSchema.js';
+import { defaultTargetTexts } from '../../dialogue/targetText.js';
+
+const explorationSchema = z
+  .strictObject({
+    temperature: notNegative.optional(),
+    topP: z.number().gt(0).max(1).optional(),
+    topK: countFromZero.optional(),
+    minP: share.optional(),
+    repetitionPenalty: positive.optional(),
+  })
+  .prefault({})
+  .describe(
+    'How the adversary draws in training rollouts, where that differs from `adversary:`; dev evaluation keeps to `adversary:`.',
+  );
+
+/** Keys that need no default of their own by attack. */
+export const onlineKeys = {
+  from: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Name of an earlier stage whose adversary this one starts from, and is held close to. Default: the recipe’s adversary.',
+    ),
+  exploration: explorationSchema,
+  minGap: notNegative.default(0).describe('Pairs whose rewards differ by less are dropped; 0 drops ties only.'),
+  promptsPerEpoch: count.default(16),
+  batches: z
+    .enum(['mixed', 'trees'])
+    .default('trees')
+    .describe(
+      'What a step trains on: whole trees, whose common history is computed once (about half the cost), or pairs mixed, as in the paper.',
+    ),
+  reward: rewardSchema,
+  targetTexts: targetTextsSchema
+    .default([...defaultTargetTexts])
+    .describe(
+      'Phrasings of what the target is to be brought to say, with the prompt’s target in the place {{target}}; for the reward terms targetText and targetTextProbability.',
+    ),
+  devPrompts: count.default(32),
+  patience: countFromZero
+    .default(0)
+    .describe('Number of dev evaluations without a better reward before training stops; 0 is never.'),
+  keep: z
+    .enum(['best', 'last'])
+    .default('best')
+    .describe('Which weights are the result: of the best dev reward, or the last.'),
+} as const;
+
+/** The loop reads these. */
+export type OnlineOptions = {
+  readonly [Key in keyof typeof onlineKeys]: z.output<(typeof onlineKeys)[Key]>;
+} & {
+  readonly horizon: number;
+  readonly candidates: number;
+  readonly branch: number;
+  readonly epochs: number;
+  readonly batchPairs: number;
+  readonly devEvery: number;
+};
