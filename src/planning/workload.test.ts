@@ -65,6 +65,16 @@ describe('the workload of a recipe', () => {
     expect(only([{ evaluate: { ...evaluate, ...dense } }], given).targetTexts.queries).toBe(2 * 24);
   });
 
+  it('counts every two siblings as a pair where an attack trains on all, and each utterance once', () => {
+    const work = only([{ exploit: { ...ipo, attack: 'ctb', branch: 1 } }]);
+    // 2 epochs × 2 prompts × 2 nodes of 3 candidates: 3 pairs a node, 4 pairs a step.
+    expect(work.target.queries).toBe(24);
+    expect(work.pairs).toBe(24);
+    expect(work.optimizerSteps).toBe(6);
+    // At each node three utterances of 4, the last token of each read by none, after 20 and 30 tokens.
+    expect(work.trainedTokens).toBe(4 * (20 + 9) + 4 * (30 + 9));
+  });
+
   it('counts a tree: 1 + 2 nodes of 3 candidates a prompt, every text read after the dialogue before it', () => {
     const work = only([{ exploit: ipo }]);
     // 2 epochs × 2 prompts × (1 + 2) nodes × 3 candidates.
