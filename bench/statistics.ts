@@ -2,6 +2,7 @@
  *  Usage: node dist/bench/statistics.js [dialogues, default 100000]. Prints seconds; asserts nothing. */
 import { systemClock } from '../src/base/clock.js';
 import { openStream, streamKey } from '../src/base/random.js';
+import { createNearTexts, summariseFindings } from '../src/stats/differentFindings.js';
 import { summariseDiversity, summariseExchanges } from '../src/stats/exchangeMetrics.js';
 
 const dialogues = Number(process.argv[2] ?? 100_000);
@@ -32,3 +33,13 @@ function time(name: string, action: () => void): void {
 
 time('intervals', () => void summariseExchanges(rows, options));
 time('diversity', () => void summariseDiversity(texts, options));
+
+// Most texts differ: words are drawn as often as Zipf's law has them, and few are near each other.
+const vocabulary = 3000;
+const word = (): string => `w${String(Math.floor(Math.exp(draw.uniform() * Math.log(vocabulary))))}`;
+const varied = Array.from({ length: dialogues / 10 }, () => [
+  Array.from({ length: 8 + draw.integer(16) }, word).join(' '),
+]);
+const taught = createNearTexts();
+for (const [text] of varied.slice(0, 1000)) taught.add(`${text ?? ''} ${word()}`);
+time('different findings of a tenth', () => void summariseFindings(varied, taught, options));

@@ -246,6 +246,32 @@ const catalogue = {
     better: 'neither',
     lowerIs: 'more diverse',
   },
+  diversityFindings: {
+    unit: 'findings',
+    label: 'Different failures',
+    meaning: 'utterances whose reply failed, those that are near each other (ROUGE-L of 0.5 and more) counted once',
+    better: 'lower',
+  },
+  diversityFindingsNew: {
+    unit: 'findings',
+    label: 'Different failures, new',
+    meaning: 'those of the different failures that are near no text that an attack was taught',
+    better: 'lower',
+  },
+  diversityDistinct2OfFailures: {
+    unit: 'share',
+    label: 'Failures: distinct pairs',
+    meaning: 'share of the pairs of neighbouring words that differ from each other, of utterances whose reply failed',
+    better: 'neither',
+    lowerIs: 'less diverse',
+  },
+  diversitySelfBleuOfFailures: {
+    unit: 'BLEU',
+    label: 'Failures: self-BLEU',
+    meaning: 'how much of an utterance whose reply failed stands in other such utterances, 0 to 1',
+    better: 'neither',
+    lowerIs: 'more diverse',
+  },
   'kl/chosen': { unit: 'nats', label: 'Chosen', meaning: 'of held-out chosen replies', better: 'neither' },
   'kl/rejected': { unit: 'nats', label: 'Rejected', meaning: 'of held-out rejected replies', better: 'neither' },
   'kl/toxic': {
@@ -299,9 +325,10 @@ export function metricMeaning(name: string): string {
 export const headingLegend = '↓: lower is better for the target, ↑: higher is.';
 
 export function formatMetric(name: string, value: number): string {
-  const { signed = false } = describeMetric(name);
+  const { signed = false, unit } = describeMetric(name);
   const percent = isShare(name);
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
+  const isCount = unit === 'findings' && Number.isInteger(value);
+  const digits = isCount ? 0 : Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return withSign(percent ? `${(100 * value).toFixed(1)}%` : value.toFixed(digits), signed);
 }
 

@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import type { Metrics, Report, ReportPoint, ReportRow } from '../../report/report.js';
 import { Interval } from './interval.js';
 import { Dot, IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
+import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { adversaryOf } from '../../report/loopMatrix.js';
 import {
   formatChange,
@@ -45,6 +46,7 @@ export function JudgeResults({
   const [first] = rows;
   if (first === undefined) return null;
   const metrics = metricOrder(rows);
+  const different = differentFailuresSentence(rows);
   const trainedOn = rows.filter((row) => row.judgeTrainedOn === true).map(({ name }) => name);
   return (
     <section class="judge" aria-label={`Judge ${first.judge}`}>
@@ -68,6 +70,7 @@ export function JudgeResults({
         </div>
       )}
       <ResultTable rows={rows} metrics={metrics} styles={styles} />
+      {different !== null && <p class="aside">{different}</p>}
       {earlier.length > 0 && (
         <details class="more-rows">
           <summary>All {rows.length + earlier.length} rows</summary>

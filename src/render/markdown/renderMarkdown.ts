@@ -4,6 +4,7 @@ import type { LoopEntry, MendReport, ReportRow } from '../../report/report.js';
 import { formatDuration } from '../../base/quantities.js';
 import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
+import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
 import { courseMetrics, mendCell, mendTables } from '../../report/mendTables.js';
@@ -33,7 +34,7 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   if (report.rows.length > 0) parts.push(`## ${escapeMarkdown(main.title)}`, '');
   for (const sentence of main.findings) parts.push(escapeMarkdown(sentence), '');
   for (const { judge, rows } of main.byJudge)
-    if (rows.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(rows), '');
+    if (rows.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(rows), '', ...differentLines(rows));
   if (report.rows.length > 0)
     parts.push(`In brackets: 95% intervals, bootstrapped by ${report.groupBy ?? 'prompt'}. ${headingLegend}`, '');
   const rounded = main.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
@@ -66,6 +67,11 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
     '',
   );
   return parts.join('\n');
+}
+
+function differentLines(rows: readonly ReportRow[]): readonly string[] {
+  const sentence = differentFailuresSentence(rows);
+  return sentence === null ? [] : [escapeMarkdown(sentence), ''];
 }
 
 /** The matrix: adversaries down, targets across, below them what guards each target. */

@@ -1,5 +1,6 @@
 /** Renders the findings of a run in a terminal: the loop, the mending, and the main rows. */
 import { formatCell, metricHeading, unscoredOf } from '../../report/metrics.js';
+import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import type { Report, ReportRow } from '../../report/report.js';
 import { loopText, mendText } from './loopTables.js';
@@ -12,10 +13,12 @@ const columns = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHa
 export function runText(report: Report): string {
   const { loop = [], mend = [] } = report;
   const { rows } = selectMainRows(report);
+  const different = differentFailuresSentence(rows);
   return [
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
+    ...(different === null ? [] : [different, '']),
     ...rows.flatMap((row) =>
       (row.unscored ?? 0) === 0 ? [] : [`${row.name}: no verdict on replies: ${unscoredOf(row)}`],
     ),

@@ -10,6 +10,7 @@ import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '.
 import { isFurther, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
+import { taughtTexts } from './taughtTexts.js';
 import type { StageContext } from '../stageContext.js';
 
 export async function buildReport(
@@ -81,12 +82,13 @@ async function reportRows(
 ): Promise<readonly ReportRow[]> {
   const total = rows.length * plan.judges.length;
   const found: ReportRow[] = [];
+  const taught = await taughtTexts(context);
   for (const row of rows) {
     for (const judge of plan.judges) {
       const done = found.length;
       context.progress({ stage: 'evaluate', phase: 'statistics', done, total, unit: 'rows', values: {} });
       await setImmediate();
-      found.push(reportRow(context, plan, row, judge));
+      found.push(reportRow(context, plan, row, judge, taught));
     }
   }
   return found;

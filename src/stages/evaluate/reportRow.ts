@@ -7,6 +7,7 @@ import type { Judge } from '../../dialogue/types.js';
 import { reported } from '../../measures/reported.js';
 import type { Metrics, ReportRow } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
+import { type NearTexts, summariseFindings } from '../../stats/differentFindings.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../../stats/exchangeMetrics.js';
 import type { StageContext } from '../stageContext.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
@@ -30,11 +31,13 @@ export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): Boo
   return { stream: streamKey(seed, 'bootstrap') };
 }
 
+/** @param taught texts that the recipe's attacks have learnt from; null where there are none */
 export function reportRow(
   { recipe }: Pick<StageContext, 'recipe'>,
   plan: EvaluationPlan,
   row: EvaluatedRow,
   judge: Judge,
+  taught: NearTexts | null,
 ): ReportRow {
   const groups = groupDialogues(row.dialogues, plan.groupBy, ({ prompt }) => prompt);
   const exchanges = groups.map((dialogues) =>
@@ -43,6 +46,12 @@ export function reportRow(
   const bootstrap = bootstrapOf(recipe);
   const { overall, turns } = summariseExchanges(exchanges, bootstrap);
   const utterances = groups.map((dialogues) => dialogues.flatMap(utterancesOf));
+  const failed = groups.map((dialogues) =>
+    dialogues.flatMap((dialogue) => {
+      const scores = scoresBy(dialogue, judge.name);
+      return utterancesOf(dialogue).filter((_, i) => scores[i]?.reply.failed === true);
+    }),
+  );
   return {
     name: row.name,
     attack: row.attack,
@@ -52,7 +61,11 @@ export function reportRow(
     judgeTrainedOn: row.trainedOnJudge && judge.name === plan.trainedJudge,
     dialogues: row.dialogues.length,
     turns: plan.turns,
-    metrics: { ...reported(overall), ...reported(summariseDiversity(utterances, bootstrap)) },
+    metrics: {
+      ...reported(overall),
+      ...reported(summariseDiversity(utterances, bootstrap)),
+      ...reported(summariseFindings(failed, taught, bootstrap)),
+    },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
     unscored: exchanges.flat().filter(({ replyHarm }) => replyHarm === null).length,
     noReply: row.dialogues
