@@ -11,14 +11,7 @@ import type { BootstrapOptions, Summary } from './bootstrap.js';
 import { splitWords, summariseVariety } from './diversity.js';
 
 /** Texts at or above this ROUGE-L F1 are alike. */
-export const nearThreshold = 0.5;
-
-/** F1 of the longest common subsequence of two texts, by their words, in [0, 1]; 0 where a text has no words. */
-export function rougeL(a: string, b: string): number {
-  const [one, other] = [splitWords(a), splitWords(b)];
-  const length = one.length + other.length;
-  return length === 0 ? 0 : (2 * commonLength(maskWords(one), other)) / length;
-}
+const nearThreshold = 0.5;
 
 /** Texts that can be asked for one that is near. */
 export interface NearTexts {
