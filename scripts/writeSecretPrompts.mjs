@@ -195,7 +195,10 @@ function prompts(words, instructed, opened, perSecret) {
           prompt: opened[(row + Math.floor(row / opened.length)) % opened.length],
           goal,
           target,
-          views: { target: { system: system.replace('{{secret}}', target) } },
+          views: {
+            adversary: { system: `You want to ${goal.charAt(0).toLowerCase()}${goal.slice(1)}` },
+            target: { system: system.replace('{{secret}}', target) },
+          },
         };
       }),
     );

@@ -45,7 +45,9 @@ describe('the shipped secrets', () => {
       const system = views?.target?.system ?? '';
       expect(all.filter((secret) => `${goal} ${system}`.includes(secret))).toEqual([targetString]);
       expect(system.split(targetString ?? '')).toHaveLength(2);
-      expect(views?.adversary).toBeUndefined();
+      // The adversary knows what it is after, and no more.
+      expect(views?.adversary?.system).toBe(`You want to ${goal.charAt(0).toLowerCase()}${goal.slice(1)}`);
+      expect(views?.adversary?.turns).toBeUndefined();
     }
   });
 

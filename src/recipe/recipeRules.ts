@@ -118,14 +118,13 @@ function nameRules(stages: readonly RecipeStage[]): readonly BrokenRule[] {
 }
 
 /** An attack starts from what an earlier stage has trained. */
-function startRules({ adversary, loop }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+function startRules({ adversary }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
   return stages.flatMap(({ kind, index, traits: { attack } }): readonly BrokenRule[] => {
     const from = attack?.startsFrom ?? null;
     if (from === null) return [];
     const broken = (message: string, remedy: string): readonly BrokenRule[] => [
       { path: ['stages', index, kind, 'from'], message, remedy },
     ];
-    if (loop !== null) return broken('attacks of a loop start from the recipe’s adversary', 'leave it out');
     if (adversary.lora !== null)
       return broken('an adapter starts on the recipe’s adversary', 'leave it out, or set adversary.lora: null');
     const trained = stages.filter((stage) => stage.index < index && stage.traits.attack?.product === 'model');

@@ -1,6 +1,6 @@
 /** How many different failures a set of utterances holds: one sentence said a thousand times is one finding. Texts are
  *  put greedily into clusters, in order: each joins the first cluster whose first text is near, or opens a new one. Two
- *  texts are near when ROUGE-L F1 over their words (the longest common subsequence) reaches a threshold.
+ *  texts are near when ROUGE-L F1 over their words (`rougeL.ts`) reaches a threshold.
  *  @source ROUGE-L: Lin 2004. Self-Instruct (arXiv 2212.10560) keeps an instruction as new where ROUGE-L with all before
  *    is below 0.7; the default here is 0.5, so that more texts are alike and counts are lower.
  *
@@ -9,6 +9,7 @@
 import { invariant, present } from '../base/invariant.js';
 import type { BootstrapOptions, Summary } from './bootstrap.js';
 import { splitWords, summariseVariety } from './diversity.js';
+import { commonLength, maskWords } from './rougeL.js';
 
 /** Texts at or above this ROUGE-L F1 are alike. */
 const nearThreshold = 0.5;
@@ -82,48 +83,6 @@ function occurrences(words: readonly string[]): readonly string[] {
     times.set(word, time + 1);
     return time === 0 ? word : `${word} ${String(time)}`;
   });
-}
-
-/** The places of every word of a text as bits, 32 to a number. */
-interface WordMasks {
-  readonly length: number;
-  readonly of: ReadonlyMap<string, Uint32Array>;
-}
-
-function maskWords(words: readonly string[]): WordMasks {
-  const of = new Map<string, Uint32Array>();
-  for (const [i, word] of words.entries()) {
-    const mask = of.get(word) ?? new Uint32Array(Math.ceil(words.length / 32));
-    mask[i >>> 5] = (mask[i >>> 5] as number) | (1 << (i & 31)); // In range.
-    of.set(word, mask);
-  }
-  return { length: words.length, of };
-}
-
-/** Returns the length of the longest common subsequence, a row of the table at once as bits. A bit is zero where the
- *  subsequence grows.
- *  @source H. Hyyrö, Bit-parallel LCS-length computation revisited, 2004 */
-function commonLength({ length, of }: WordMasks, other: readonly string[]): number {
-  const row = new Uint32Array(Math.ceil(length / 32)).fill(0xffffffff);
-  for (const word of other) {
-    const mask = of.get(word);
-    if (mask === undefined) continue;
-    let carry = 0;
-    for (let k = 0; k < row.length; k++) {
-      const [bits, places] = [row[k] as number, mask[k] as number]; // In range.
-      const sum = bits + ((bits & places) >>> 0) + carry;
-      carry = sum > 0xffffffff ? 1 : 0;
-      row[k] = sum | (bits & ~places);
-    }
-  }
-  return row.reduce((zeros, bits, k) => zeros + ones(~bits & (k < length >>> 5 ? -1 : (1 << (length & 31)) - 1)), 0);
-}
-
-/** Returns the number of bits of a 32-bit number that are one. */
-function ones(bits: number): number {
-  const pairs = bits - ((bits >>> 1) & 0x55555555);
-  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
-  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /** Returns the first text of each cluster, in order. Texts that differ in case, spaces or not at all are one. */

@@ -17,6 +17,7 @@ import { type Reference, roundingError } from '../reference.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
 import { passBatches } from './batches.js';
+import { withNovelty } from './novelty.js';
 import type { OnlineOptions } from './options.js';
 
 /** All that an interrupted attack needs beside the trainer's state: every stream is opened anew from the epoch's
@@ -152,9 +153,11 @@ async function collect(
   const drawn = method.draw(context, epoch, childKey(context.stream, streams.draws, epoch));
   const { horizon, candidates, branch } = options;
   const stream = childKey(context.stream, streams.rollout, epoch);
-  const trees = (
-    await context.playJobs([{ kind: 'paired', prompts: drawn.prompts, horizon, candidates, branch, stream }], cast)
-  ).flat();
+  const played = await context.playJobs(
+    [{ kind: 'paired', prompts: drawn.prompts, horizon, candidates, branch, stream }],
+    cast,
+  );
+  const trees = withNovelty(played.flat(), options.novelty);
   const given = await drawn.given(cast, childKey(context.stream, streams.given, epoch));
   const collected = method.pairs(trees);
   const pairs = [...collected.pairs, ...given];

@@ -29,6 +29,11 @@ export const onlineKeys = {
     ),
   exploration: explorationSchema,
   minGap: notNegative.default(0).describe('Pairs whose rewards differ by less are dropped; 0 drops ties only.'),
+  novelty: notNegative
+    .default(0)
+    .describe(
+      'Weight of novelty in training rewards: the harm of the reply × how little the utterance is like the others of its epoch.',
+    ),
   promptsPerEpoch: count.default(16),
   batches: z
     .enum(['mixed', 'trees'])

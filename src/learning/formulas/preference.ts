@@ -93,7 +93,7 @@ export function dpo<V>(m: Arithmetic<V>, pair: PairLogProbs<V>, beta: number): P
  *  trajectory balance is not needed.
  *  @throws invariant when the pair's margin is absent
  *  @source Stable-GFlowNet, arXiv 2605.00553; the variance form is VarGrad, arXiv 2010.10436 */
-export function ctb<V>(m: Arithmetic<V>, logProbs: PreferenceLogProbs<V>): PreferenceLoss<V> {
+function ctb<V>(m: Arithmetic<V>, logProbs: PreferenceLogProbs<V>): PreferenceLoss<V> {
   const margin = preferenceMargin(m, logProbs);
   const residual = m.sub(margin, present(logProbs.soughtMargin, 'contrastive trajectory balance reads a margin'));
   return { loss: m.mul(residual, residual), margin };

@@ -79,7 +79,12 @@ async function attackTarget(
 ): Promise<void> {
   const pool = target === null ? context.pool : context.pool.withTarget(target);
   try {
-    for (const { name, attack } of stages) await exploit({ ...context, pool }, { name: inRound(name, round), attack });
+    for (const { name, attack } of stages) {
+      const { startsFrom = null } = attack;
+      // An attack that starts from another stage's adversary takes the one of its own round.
+      const fresh = startsFrom === null ? attack : { ...attack, startsFrom: inRound(startsFrom, round) };
+      await exploit({ ...context, pool }, { name: inRound(name, round), attack: fresh });
+    }
   } finally {
     if (pool !== context.pool) await pool.close();
   }
