@@ -13,6 +13,9 @@ const kept: Readonly<Record<string, string>> = {
   'src/engine/models/adapters/adapter.ts: openAdapter': 'the opposite of saveAdapter, whose files other programs open',
   'src/engine/tensor/ops/all.ts: ops': 'the table of all operations: their contract is tested over it',
   'src/runs/recordLog.ts: readAllRecords': 'the whole of a log, which the program reads record by record',
+  'src/stats/agreement.ts: cohenKappa': 'the stage establish reports agreement of labellers',
+  'src/stats/agreement.ts: fleissKappa': 'the stage establish reports agreement of labellers',
+  'src/stats/agreement.ts: krippendorffAlpha': 'the stage establish reports agreement of labellers',
   'src/stats/kMeans.ts: kMeans': 'the stage explore clusters failures with it',
 };
 
