@@ -14,6 +14,10 @@ export interface Arithmetic<V> {
   readonly abs: (a: V) => V;
   /** min(a, limit), elementwise. */
   readonly atMost: (a: V, limit: number) => V;
+  /** The larger of both, elementwise; at a tie, half of the gradient goes to each. */
+  readonly max: (a: V, b: V) => V;
+  /** min(max(a, low), high), elementwise. */
+  readonly clip: (a: V, low: number, high: number) => V;
 }
 
 /** Returns log σ(x), stable on both sides: min(x, 0) − log(1 + exp(−|x|)). */

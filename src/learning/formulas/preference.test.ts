@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Arithmetic } from './arithmetic.js';
 import {
   adpo,
   dpo,
@@ -10,7 +9,8 @@ import {
   type PreferenceObjective,
   readsToxic,
 } from './preference.js';
-import { numbers } from './testing/numbers.js';
+import { type Dual, duals } from './testing/duals.js';
+import { numbers } from './numbers.js';
 
 type Quantity = keyof PreferenceLogProbs<number>;
 
@@ -27,23 +27,6 @@ const golden = JSON.parse(
   readFileSync(new URL('../../../tests/golden/preference/losses.json', import.meta.url), 'utf8'),
 ) as {
   cases: GoldenCase[];
-};
-
-/** A number with its derivative along one input: a second arithmetic, so that gradients need no graph here. */
-interface Dual {
-  readonly v: number;
-  readonly d: number;
-}
-const duals: Arithmetic<Dual> = {
-  add: (a, b) => ({ v: a.v + b.v, d: a.d + b.d }),
-  sub: (a, b) => ({ v: a.v - b.v, d: a.d - b.d }),
-  mul: (a, b) => ({ v: a.v * b.v, d: a.d * b.v + a.v * b.d }),
-  scale: (a, k) => ({ v: a.v * k, d: a.d * k }),
-  shift: (a, k) => ({ v: a.v + k, d: a.d }),
-  exp: (a) => ({ v: Math.exp(a.v), d: a.d * Math.exp(a.v) }),
-  log: (a) => ({ v: Math.log(a.v), d: a.d / a.v }),
-  abs: (a) => ({ v: Math.abs(a.v), d: a.d * Math.sign(a.v) }),
-  atMost: (a, limit) => (a.v < limit ? a : { v: limit, d: 0 }),
 };
 
 /** The i-th pair of a case, every quantity made by `make`. */

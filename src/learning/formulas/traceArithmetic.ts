@@ -1,6 +1,6 @@
 /** Formula arithmetic whose quantities are f32 values of a trace: what turns a formula into a part of a training graph.
  */
-import { abs, add, exp, log, minimum, mul, sub } from '../../engine/tensor/ops/all.js';
+import { abs, add, clip, exp, log, maximum, minimum, mul, sub } from '../../engine/tensor/ops/all.js';
 import type { Value } from '../../engine/tensor/value.js';
 import type { Arithmetic } from './arithmetic.js';
 
@@ -15,4 +15,6 @@ export const traced: Arithmetic<Value> = {
   log,
   abs,
   atMost: (a, limit) => minimum(a, limit),
+  max: (a, b) => maximum(a, b),
+  clip,
 };

@@ -12,7 +12,7 @@ import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { adpo, preferenceFormula } from '../formulas/preference.js';
-import { numbers } from '../formulas/testing/numbers.js';
+import { numbers } from '../formulas/numbers.js';
 import { createPreferenceTrainer, type PreferenceOptions } from './preference.js';
 import type { TrainingPair } from './trainingData.js';
 

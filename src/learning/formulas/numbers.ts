@@ -1,5 +1,5 @@
-/** For tests: formulas in plain numbers. */
-import type { Arithmetic } from '../arithmetic.js';
+/** Formula arithmetic in plain numbers. */
+import type { Arithmetic } from './arithmetic.js';
 
 export const numbers: Arithmetic<number> = {
   add: (a, b) => a + b,
@@ -11,4 +11,6 @@ export const numbers: Arithmetic<number> = {
   log: Math.log,
   abs: Math.abs,
   atMost: Math.min,
+  max: Math.max,
+  clip: (a, low, high) => Math.min(Math.max(a, low), high),
 };
