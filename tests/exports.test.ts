@@ -16,7 +16,6 @@ const kept: Readonly<Record<string, string>> = {
   'src/stats/agreement.ts: cohenKappa': 'the stage establish reports agreement of labellers',
   'src/stats/agreement.ts: fleissKappa': 'the stage establish reports agreement of labellers',
   'src/stats/agreement.ts: krippendorffAlpha': 'the stage establish reports agreement of labellers',
-  'src/stats/kMeans.ts: kMeans': 'the stage explore clusters failures with it',
 };
 
 interface ExportedName {

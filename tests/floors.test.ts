@@ -21,6 +21,7 @@ const floorOf: Readonly<Record<string, number>> = {
   attacks: 3,
   mending: 3,
   measures: 3,
+  discovery: 3,
   recipe: 4,
   models: 5,
   planning: 5,
