@@ -73,7 +73,7 @@ async function benchSampler(vocabularySize: number): Promise<void> {
       options: { ...plainSampling, ...options },
       logTotal,
       seen: [1, 2, 3],
-      banStops: false,
+      banned: [],
       uniform: stream.uniform,
       where: '',
     };

@@ -136,6 +136,7 @@ describe('decode', () => {
           temperature: fc.constantFrom(0, 0.7, 1),
           topP: fc.constantFrom(1, 0.8),
           repetitionPenalty: fc.constantFrom(1, 1.2),
+          noRepeatNgram: fc.constantFrom(0, 2),
           maxNewTokens: fc.integer({ min: 0, max: 9 }),
           minNewTokens: fc.nat(4),
           stopIds: fc.constantFrom([], [5, 6, 7, 8, 9, 10]),
@@ -150,6 +151,20 @@ describe('decode', () => {
       }),
       { numRuns: 25, seed: 1 },
     );
+  });
+
+  it('no pair of tokens comes twice in prompt and new tokens with noRepeatNgram 2, and often without', async () => {
+    const pairsOf = (ids: readonly number[]): readonly string[] =>
+      ids.slice(1).map((id, i) => `${String(ids[i])} ${String(id)}`);
+    const repeats = async (noRepeatNgram: number): Promise<number> => {
+      const prompts = [[3, 14], [40], [5, 6, 5]];
+      const rows = prompts.map((ids, seed) => row(ids, seed, { temperature: 0, maxNewTokens: 30, noRepeatNgram }));
+      const results = await decode(rows);
+      const pairs = results.map(({ ids }, n) => pairsOf([...(prompts[n] ?? []), ...ids]));
+      return pairs.filter((each) => new Set(each).size < each.length).length;
+    };
+    expect(await repeats(0)).toBe(3);
+    expect(await repeats(2)).toBe(0);
   });
 
   it('equal prompts share a pass and still draw from their own streams', async () => {

@@ -24,6 +24,7 @@ import { createContextKeeper, type ContextKeeper, type KeptContexts } from './ke
 import { cacheElementsPerToken, createKeyValueCache, reuse, type KeyValueCache } from './keyValueCache.js';
 import type { PackedPrompt } from './promptStrips.js';
 import { planPrompts, readPrompts } from './readPrompts.js';
+import { createRepeatedNgrams, type RepeatedNgrams } from './repeatedNgrams.js';
 import { ortTensor } from './ortTensor.js';
 import type { ResidentProgram } from './residentProgram.js';
 import { createSampler, type Sampler } from './sampler.js';
@@ -95,6 +96,7 @@ export interface Generation {
   readonly stop: StopCondition;
   /** Distinct ids so far; kept only for a repetition penalty. */
   readonly seen: Set<number>;
+  readonly repeated: RepeatedNgrams;
   readonly ids: number[];
   readonly logProbs: number[];
   readonly samplingLogProbs: number[];
@@ -122,6 +124,7 @@ export function beginGeneration(row: DecodeRow, { where, alternatives, tokenByte
     stream: openStream(row.stream),
     stop: createStopCondition(row.sampling, tokenBytes),
     seen: new Set(row.sampling.repetitionPenalty === 1 ? [] : row.ids),
+    repeated: createRepeatedNgrams(row.sampling.noRepeatNgram ?? 0, row.ids),
     ids: [],
     logProbs: [],
     samplingLogProbs: [],
@@ -213,6 +216,7 @@ export function takeToken(
     logProbs,
     samplingLogProbs,
     seen,
+    repeated,
     stream,
     where,
   } = generation;
@@ -220,7 +224,7 @@ export function takeToken(
     options: sampling,
     logTotal,
     seen,
-    banStops: ids.length < sampling.minNewTokens,
+    banned: [...repeated.next(), ...(ids.length < sampling.minNewTokens ? sampling.stopIds : [])],
     uniform: stream.uniform,
     where: `${where}, new token ${ids.length}`,
   });
@@ -230,6 +234,7 @@ export function takeToken(
   if (generation.alternativesWanted > 0)
     generation.alternatives.push(topTokens(logits_V, logTotal, generation.alternativesWanted));
   if (sampling.repetitionPenalty !== 1) seen.add(id);
+  repeated.push(id);
   generation.stopped = generation.stop.push(id);
   generation.done = generation.stopped || ids.length === sampling.maxNewTokens;
 }

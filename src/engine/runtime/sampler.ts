@@ -1,4 +1,4 @@
-/** Chooses one token from a row of logits: repetition penalty → ban of stop ids → temperature → top-k → top-p → min-p →
+/** Chooses one token from a row of logits: repetition penalty → bans → temperature → top-k → top-p → min-p →
  *  one draw, in the order and with the semantics of transformers 5 (generation/logits_process.py). Differences:
  *  probabilities are summed in double precision, and of tokens tied at the border of top-p those with lower ids are
  *  left out (torch leaves it open). A choice depends on the logits, the options and one uniform number: not on the
@@ -19,8 +19,8 @@ export interface SamplingContext {
   readonly logTotal: number;
   /** Distinct ids of prompt and generated tokens; read only with a repetition penalty. */
   readonly seen: Iterable<number>;
-  /** Whether stop ids are banned now. */
-  readonly banStops: boolean;
+  /** Ids that may not be chosen now; each may come more than once. */
+  readonly banned: readonly number[];
   /** Uniform in [0, 1); called once, and not at all when greedy. */
   readonly uniform: () => number;
   /** The row's name in errors. */
@@ -155,7 +155,7 @@ export function createSampler(vocabularySize: number): Sampler {
   };
 
   return {
-    choose(logits_V, { options, logTotal, seen, banStops, uniform, where }) {
+    choose(logits_V, { options, logTotal, seen, banned, uniform, where }) {
       load(logits_V);
       const raw = findPeaks();
       if (!raw.isFinite) {
@@ -166,8 +166,8 @@ export function createSampler(vocabularySize: number): Sampler {
             'The weights may be damaged or training may have diverged: check them, or go back to an earlier checkpoint.',
         });
       }
-      const changed = penalise(scores, seen, options.repetitionPenalty) || (banStops && options.stopIds.length > 0);
-      if (banStops) for (const id of options.stopIds) if (id < vocabularySize) scores[id] = -Infinity;
+      const changed = penalise(scores, seen, options.repetitionPenalty) || banned.length > 0;
+      for (const id of banned) if (id < vocabularySize) scores[id] = -Infinity;
       const { high } = changed ? findPeaks() : raw;
       if (high <= lowest) throw new EnvironmentError('No token is left to choose: all are banned', { where });
 

@@ -12,6 +12,8 @@ export interface SamplingOptions {
   readonly minP: number;
   /** Over prompt and generated tokens; 1 = off. */
   readonly repetitionPenalty: number;
+  /** No n-gram of this many tokens comes twice in prompt and generated tokens; default 0 = off. */
+  readonly noRepeatNgram?: number;
   /** Stop ids are banned until this many tokens were generated. */
   readonly minNewTokens: number;
   readonly maxNewTokens: number;
@@ -43,6 +45,7 @@ export function checkSamplingOptions(options: SamplingOptions): void {
     ['topP', options.topP >= 0 && options.topP <= 1, 'in [0, 1]'],
     ['minP', options.minP >= 0 && options.minP <= 1, 'in [0, 1]'],
     ['repetitionPenalty', options.repetitionPenalty > 0 && Number.isFinite(options.repetitionPenalty), 'a number > 0'],
+    ['noRepeatNgram', isCount(options.noRepeatNgram ?? 0), 'an integer ≥ 0'],
     ['minNewTokens', isCount(options.minNewTokens), 'an integer ≥ 0'],
     ['maxNewTokens', isCount(options.maxNewTokens), 'an integer ≥ 0'],
   ];
