@@ -3,13 +3,19 @@
  *  business alone. */
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './trainers/preference.js';
+import { createPpoTrainer, type PpoTrainer, type PpoTraining } from './trainers/ppo.js';
+import { createRlooTrainer, type RlooTrainer, type RlooTraining } from './trainers/rloo.js';
 import { createSftTrainer, type SftTrainer, type SftTraining } from './trainers/sft.js';
 
 export interface Learner {
-  /** Trains on preference pairs (IPO, DPO, adversarial DPO). */
+  /** Trains on preference pairs (IPO, DPO, CTB, adversarial DPO). */
   readonly preference: (options: Partial<PreferenceOptions>) => Promise<PreferenceTrainer>;
   /** Trains on completions by cross-entropy. */
   readonly supervised: (options: Partial<SftTraining>) => Promise<SftTrainer>;
+  /** Trains on what the policy drew by PPO; the model has a value head. */
+  readonly ppo: (options: Partial<PpoTraining>) => Promise<PpoTrainer>;
+  /** Trains on what the policy drew by RLOO. */
+  readonly rloo: (options: Partial<RlooTraining>) => Promise<RlooTrainer>;
 }
 
 /** Our own engine, on the weights of a trainable model in this process.
@@ -18,6 +24,8 @@ export function localLearner(model: LanguageModel, onStep: () => void): Learner 
   return {
     preference: async (options) => countSteps(await createPreferenceTrainer(model, options), onStep),
     supervised: async (options) => countSteps(await createSftTrainer(model, options), onStep),
+    ppo: async (options) => countSteps(await createPpoTrainer(model, options), onStep),
+    rloo: async (options) => countSteps(await createRlooTrainer(model, options), onStep),
   };
 }
 

@@ -1,13 +1,16 @@
 """Golden values for src/learning/formulas/{policyGradient,advantages,klControl}.ts, in float64, with gradients by torch autograd.
 
     python tests/golden/policyGradient.py ppo  > tests/golden/policyGradient/ppo.json    (trl 0.11.4, --no-deps, with tyro, docstring-parser, shtab, typeguard)
+    python tests/golden/policyGradient.py model                                          (trl 0.11.4)
     python tests/golden/policyGradient.py rloo > tests/golden/policyGradient/rloo.json   (trl 1.16.0)
 
 `ppo` calls TRL's own PPOTrainer.compute_rewards, compute_advantages and loss, and its AdaptiveKLController, on padded arrays; sequences are
 written without padding. Where rewards are whitened the padding is on the left alone: trl 0.11.4 whitens it too, and what stands on the
 right then leaks into the advantages. The case "afterEnd" is written from the equations of trl 1.12.0, whose trainer has them inside its loop: the
 score comes one position after the last token, except in a row that is as long as the array. `rloo` calls TRL's own
-RLOOTrainer._compute_loss; its advantages, which are inside a longer function, are written from the equations.
+RLOOTrainer._compute_loss; its advantages, which are inside a longer function, are written from the equations. `model` writes
+policyGradient/{model.json,gradients.safetensors}: PPOTrainer.loss of completions of trlTrainers/model under a linear value head, and the
+gradient of every parameter, float32.
 """
 import json
 import sys
@@ -130,4 +133,45 @@ def rloo() -> dict:
                 loss=loss.item(), clipFraction=metrics["clip_ratio/region_mean"][0], gradients=ragged(new.grad, mask))
 
 
-print(json.dumps(ppo() if sys.argv[1] == "ppo" else rloo()))
+def model() -> None:
+    import pathlib
+
+    from safetensors.torch import save_file
+    from transformers import LlamaForCausalLM
+    from trl.trainer.ppo_trainer import PPOTrainer
+
+    here = pathlib.Path(__file__).parent
+    torch.set_default_dtype(torch.float32)
+    policy = LlamaForCausalLM.from_pretrained(here / "trlTrainers" / "model", attn_implementation="eager").eval()
+    head = torch.nn.Linear(policy.config.hidden_size, 1)
+    config = SimpleNamespace(cliprange=0.2, cliprange_value=0.2, vf_coef=0.1, ratio_threshold=10.0)
+    lengths = ((5, 3), (9, 6), (3, 1), (6, 4))
+    samples, rows = [], []
+    for prefix, completion in lengths:
+        ids = torch.randint(3, 64, (prefix + completion,))
+        out = policy(ids[None], output_hidden_states=True)
+        at = slice(prefix - 1, prefix + completion - 1)
+        new = out.logits[0].log_softmax(-1)[at].gather(1, ids[prefix:, None])[:, 0]
+        now = head(out.hidden_states[-1][0, at])[:, 0]
+        fixed = dict(oldLogProbs=new.detach() + 0.2 * torch.randn(completion), advantages=torch.randn(completion),
+                     oldValues=now.detach() + 0.3 * torch.randn(completion), returns=torch.randn(completion))
+        rows.append(dict(fixed, new=new, now=now))
+        samples.append(dict(prefix=ids[:prefix].tolist(), completion=ids[prefix:].tolist(), logProbs=new.tolist(), values=now.tolist(),
+                            **{name: value.tolist() for name, value in fixed.items()}))
+    flat = {name: torch.cat([row[name] for row in rows])[None] for name in rows[0]}
+    ones = torch.ones_like(flat["new"])
+    policy_loss, value_loss, _ = PPOTrainer.loss(SimpleNamespace(config=config), flat["oldLogProbs"], flat["oldValues"], torch.randn(1, ones.numel(), 7),
+                                                 flat["now"], flat["new"], ones, flat["advantages"], flat["returns"])
+    (policy_loss + value_loss).backward()
+    gradients = {name: parameter.grad for name, parameter in policy.named_parameters()}
+    gradients.update({f"value_head.{name}": parameter.grad for name, parameter in head.named_parameters()})
+    weights = {f"value_head.{name}": parameter.flatten().tolist() for name, parameter in head.named_parameters()}
+    (here / "policyGradient" / "model.json").write_text(json.dumps(dict(
+        torch=torch.__version__, head=weights, samples=samples, policyLoss=policy_loss.item(), valueLoss=value_loss.item())) + "\n")
+    save_file(gradients, here / "policyGradient" / "gradients.safetensors")
+
+
+if sys.argv[1] == "model":
+    model()
+else:
+    print(json.dumps(ppo() if sys.argv[1] == "ppo" else rloo()))

@@ -22,7 +22,8 @@ import { readLanguageModelFile } from './heldHead.js';
 import { inferenceGraph } from './inferenceGraph.js';
 import { languageModelParameters } from './parameters.js';
 import { specialTexts, storeModel, tokenizerOf, withCheckpoint } from './storedModel.js';
-import { initialiseWeights, loadWeights } from './weights.js';
+import { type ValueHead, type ValueHeadKind, valueHeadOf } from './valueHead.js';
+import { createWithFresh, initialiseWeights, loadWeights, type NewParameters } from './weights.js';
 
 export interface LanguageModel {
   readonly name: string;
@@ -40,6 +41,8 @@ export interface LanguageModel {
   /** Every parameter under its checkpoint name; with an adapter, the base's own. */
   readonly weights: TensorStore;
   readonly adapter: Adapter | null;
+  /** What PPO trains beside the model, in the store that is trained; saved models leave it out. */
+  readonly valueHead: ValueHead | null;
   /** The model without the adapter, on the same weights; null for a model that has none. */
   readonly base: LanguageModel | null;
   /** Its weights change; with an adapter, those of the adapter alone. */
@@ -67,6 +70,23 @@ export interface OpenOptions {
   readonly name?: string;
   /** How the base of an adapter folder is found; default: as the environment says. */
   readonly resolveBase?: ResolveBase;
+  /** A new value head for training; default none. */
+  readonly valueHead?: NewValueHead | null;
+}
+
+export interface NewValueHead {
+  readonly kind: ValueHeadKind;
+  readonly seed: number;
+}
+
+/** The head's parameters, to be drawn with the weights that they are trained with. */
+function freshHead(
+  architecture: Architecture,
+  wanted: NewValueHead | null,
+): { readonly valueHead: ValueHead | null; readonly fresh: NewParameters | null } {
+  if (wanted === null) return { valueHead: null, fresh: null };
+  const valueHead = valueHeadOf(architecture, wanted.kind);
+  return { valueHead, fresh: { parameters: valueHead.parameters, seed: wanted.seed } };
 }
 
 /** Opens a checkpoint: a directory in Hugging Face layout, a PEFT adapter (merged into the base that it names) or a
@@ -83,9 +103,11 @@ export function openLanguageModel(
       const { source: where, chatTemplate } = checkpoint;
       const { architecture, tensors } = await readLanguageModelFile(checkpoint);
       const tokenizer = tokenizerOf(checkpoint);
+      const { valueHead, fresh } = freshHead(architecture, options.valueHead ?? null);
       const weights = await loadWeights(device, languageModelParameters(architecture), tensors, {
         prefix: architecture.prefix,
         where,
+        fresh,
       });
       const { name = basename(where), trainable = false } = options;
       return assembleLanguageModel(device, weights, {
@@ -94,6 +116,7 @@ export function openLanguageModel(
         tokenizer,
         chatTemplateSource: chatTemplate,
         trainable,
+        valueHead,
       });
     },
     options.resolveBase,
@@ -123,12 +146,15 @@ export async function createLanguageModel(
 export async function copyLanguageModel(model: LanguageModel, options: OpenOptions = {}): Promise<LanguageModel> {
   const { device, architecture, tokenizer, chatTemplateSource } = model;
   invariant(model.adapter === null, 'a model with an adapter is not copied');
-  const weights = await device.createStore(languageModelParameters(architecture));
+  invariant(model.valueHead === null, 'a model with a value head is not copied');
+  const { valueHead, fresh } = freshHead(architecture, options.valueHead ?? null);
+  const weights = await createWithFresh(device, languageModelParameters(architecture), fresh);
   await device.copy(model.weights, weights);
   return assembleLanguageModel(device, weights, {
     architecture,
     tokenizer,
     chatTemplateSource,
+    valueHead,
     name: options.name ?? model.name,
     trainable: options.trainable ?? false,
   });
@@ -140,6 +166,8 @@ export interface AdaptOptions {
   readonly name?: string;
   /** The path or id by which a reader of the adapter finds the base; default its name. */
   readonly source?: string;
+  /** A new value head, trained with the adapter; default none. */
+  readonly valueHead?: ValueHeadKind | null;
 }
 
 /** A trainable model on the weights of `base`, which stay as they are: a new adapter alone is trained. It starts as
@@ -151,26 +179,32 @@ export async function adaptLanguageModel(
   options: AdaptOptions,
 ): Promise<LanguageModel> {
   invariant(base.adapter === null, 'an adapter goes on a model without one');
-  const { seed, name = base.name, source = base.name } = options;
-  return wearAdapter(base, await createAdapter(base.device, base.architecture, lora, { seed, base: source }), {
-    name,
-    trainable: true,
-  });
+  const { seed, name = base.name, source = base.name, valueHead: kind = null } = options;
+  const { valueHead, fresh } = freshHead(base.architecture, kind === null ? null : { kind, seed });
+  const adapter = await createAdapter(base.device, base.architecture, lora, { seed, base: source, fresh });
+  return assembleWorn(base, adapter, { name, trainable: true, valueHead });
 }
 
 /** A model on the weights of `base`, with this adapter, which it then owns. Close it before the base. */
 export function wearAdapter(
   base: LanguageModel,
   adapter: Adapter,
-  { name = base.name, trainable = false }: OpenOptions = {},
+  { name = base.name, trainable = false }: Pick<OpenOptions, 'name' | 'trainable'> = {},
+): LanguageModel {
+  return assembleWorn(base, adapter, { name, trainable, valueHead: null });
+}
+
+function assembleWorn(
+  base: LanguageModel,
+  adapter: Adapter,
+  own: Pick<LanguageModel, 'name' | 'trainable' | 'valueHead'>,
 ): LanguageModel {
   const { device, weights, tokenizer, chatTemplateSource } = base;
   const architecture = adapted(base.architecture, adapter);
   return assembleLanguageModel(device, weights, {
-    name,
+    ...own,
     tokenizer,
     chatTemplateSource,
-    trainable,
     architecture,
     worn: { adapter, base },
   });
@@ -194,8 +228,9 @@ export interface TrainedPart {
 }
 
 /** Returns the parameters that a trainer of the model changes, and their store. */
-export function trainedPart({ architecture, weights, adapter }: LanguageModel): TrainedPart {
-  return adapter ?? { parameters: languageModelParameters(architecture), weights };
+export function trainedPart({ architecture, weights, adapter, valueHead }: LanguageModel): TrainedPart {
+  const part = adapter ?? { parameters: languageModelParameters(architecture), weights };
+  return { weights: part.weights, parameters: [...part.parameters, ...(valueHead?.parameters ?? [])] };
 }
 
 /** Writes the model in Hugging Face layout, float32, with its adapter merged into the weights; transformers loads it.
@@ -219,6 +254,8 @@ export interface ModelParts extends Pick<
   'name' | 'architecture' | 'tokenizer' | 'chatTemplateSource' | 'trainable'
 > {
   readonly worn?: { readonly adapter: Adapter; readonly base: LanguageModel };
+  /** Its parameters lie in the store that is trained. */
+  readonly valueHead?: ValueHead | null;
 }
 
 /** A model of these parts. @param weights every parameter of the architecture; the model's own from now on, unless it
@@ -226,7 +263,7 @@ export interface ModelParts extends Pick<
 export function assembleLanguageModel(
   device: Device,
   weights: TensorStore,
-  { worn, ...parts }: ModelParts,
+  { worn, valueHead = null, ...parts }: ModelParts,
 ): LanguageModel {
   const { architecture, tokenizer, chatTemplateSource, trainable } = parts;
   const { contextLength, vocabularySize } = architecture.config;
@@ -268,6 +305,7 @@ export function assembleLanguageModel(
     device,
     weights,
     adapter,
+    valueHead,
     base: worn?.base ?? null,
     inference: async ({ vocabulary = false, precision = 'f32' } = {}) => {
       const compiled = await upToDate(precision);

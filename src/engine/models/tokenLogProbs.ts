@@ -20,9 +20,17 @@ export interface TokenLogProbInputs {
  *  only. The weights become parameters of the inputs' trace under their checkpoint names (see traceParameters).
  *  @returns f32 [N]; gradients reach every parameter */
 export function traceTokenLogProbs(architecture: Architecture, inputs: TokenLogProbInputs): Value {
-  const { hidden_NC } = architecture.forward(inputs);
+  return traceTokens(architecture, inputs).logProbs_N;
+}
+
+/** The same, with the hidden states that predict the targets.
+ *  @returns log-probabilities f32 [N], nats, and states after the final norm f32 [N, C] */
+export function traceTokens(
+  architecture: Architecture,
+  inputs: TokenLogProbInputs,
+): { readonly logProbs_N: Value; readonly hidden_NC: Value } {
+  const hidden_NC = takeRows(architecture.forward(inputs).hidden_NC, inputs.rows_N);
   const head_VC = inputs.ids_BT.trace.parameter(architecture.head.name, architecture.head.shape);
-  return tokenLogProb(takeRows(hidden_NC, inputs.rows_N), head_VC, inputs.targets_N, {
-    softcap: architecture.config.logitSoftcap ?? 0,
-  });
+  const softcap = architecture.config.logitSoftcap ?? 0;
+  return { logProbs_N: tokenLogProb(hidden_NC, head_VC, inputs.targets_N, { softcap }), hidden_NC };
 }

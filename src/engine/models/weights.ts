@@ -85,16 +85,33 @@ function isAbout(text: string, name: string, prefix: string): boolean {
   return text.startsWith(`${name} `) || prefix + text.slice(0, text.indexOf(' ')) === name;
 }
 
+/** Parameters that no checkpoint holds, drawn from a seed. */
+export interface NewParameters {
+  readonly parameters: readonly ParameterSpec[];
+  readonly seed: number;
+}
+
 /** A new store with the weights of a checkpoint, read one tensor at a time. */
 export async function loadWeights(
   device: Device,
   specs: readonly ParameterSpec[],
   tensors: ReadonlyMap<string, CheckpointTensor>,
-  options: MatchOptions,
+  { fresh = null, ...options }: MatchOptions & { readonly fresh?: NewParameters | null },
 ): Promise<TensorStore> {
   const matched = matchWeights(specs, tensors, options);
-  const store = await device.createStore(specs);
+  const store = await createWithFresh(device, specs, fresh);
   await writeTensors(device, store, matched);
+  return store;
+}
+
+/** A new store of zeros, but for the fresh parameters, which are drawn. */
+export async function createWithFresh(
+  device: Device,
+  specs: readonly ParameterSpec[],
+  fresh: NewParameters | null,
+): Promise<TensorStore> {
+  const store = await device.createStore([...specs, ...(fresh?.parameters ?? [])]);
+  if (fresh !== null) await drawWeights(device, store, fresh.parameters, fresh.seed);
   return store;
 }
 
@@ -146,8 +163,9 @@ export async function initialiseWeights(
   device: Device,
   specs: readonly ParameterSpec[],
   seed: number,
+  fresh: NewParameters | null = null,
 ): Promise<TensorStore> {
-  const store = await device.createStore(specs);
+  const store = await createWithFresh(device, specs, fresh);
   await drawWeights(device, store, specs, seed);
   return store;
 }

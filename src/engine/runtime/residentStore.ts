@@ -121,15 +121,17 @@ export function readFlat(store: ResidentStore): Float32Array<ArrayBuffer> {
   return data;
 }
 
-/** Copies every tensor. @throws ShapeError unless names and shapes are the same */
+/** Copies every tensor; further tensors of the other store stay as they are.
+ *  @throws ShapeError unless the other store has tensors of the same names and shapes */
 export function copyStore(from: ResidentStore, to: ResidentStore): void {
-  const names = (store: ResidentStore): string =>
-    [...store.tensors.values()]
-      .map(({ name, shape }) => `${name}[${shape.join()}]`)
-      .sort()
-      .join(' ');
-  if (names(from) !== names(to))
-    throw new ShapeError('the stores hold different tensors', { expected: names(from), got: names(to) });
+  const names = (store: ResidentStore): readonly string[] =>
+    [...store.tensors.values()].map(({ name, shape }) => `${name}[${shape.join()}]`).sort();
+  const held = new Set(names(to));
+  if (!names(from).every((name) => held.has(name)))
+    throw new ShapeError('the stores hold different tensors', {
+      expected: names(from).join(' '),
+      got: names(to).join(' '),
+    });
   for (const source of from.tensors.values()) {
     const target = residentTensor(to, source.name);
     viewOf(target).set(viewOf(source));

@@ -7,10 +7,11 @@
  *  with a prefix of its own. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import { packSequences, type PackedSequences, type Sequence } from '../../engine/models/packSequences.js';
+import type { Sequence } from '../../engine/models/packSequences.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
 import { planMicrobatches } from './microbatches.js';
-import { assignRows, packSharedRows } from './sharedRows.js';
+import { assignRows } from './sharedRows.js';
+import { packRows } from './tokenInputs.js';
 import type { TrainingPair } from './trainingData.js';
 
 export interface PairPacking {
@@ -59,8 +60,7 @@ export function pairFeeds(
 ): Readonly<Record<string, HostTensor>> {
   const members = rows.flat().map((i) => present(pairs[i], 'a pair'));
   const { sequencesByRow, usesBySegment } = distinctSequences(rows, pairs, packing);
-  const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
-    packing.rows === 'shared' ? packSharedRows(sequencesByRow) : packSequences(sequencesByRow.flat());
+  const packed = packRows(sequencesByRow, packing.rows === 'shared' ? 'masked' : 'causal');
   const sequences = sequencesByRow.flat();
   const tokens = packed.segment_N.length;
   const replies = packing.toxic ? 3 : 2;
@@ -91,11 +91,7 @@ export function pairFeeds(
     f32Tensor([members.length], members.map(value));
   const { logProbs, toxic } = packing;
   return {
-    ids: packed.ids_BT,
-    positions: packed.positions_BT,
-    ...(packed.mask_BTT === undefined ? {} : { mask: packed.mask_BTT }),
-    rows: packed.rows_N,
-    targets: packed.targets_N,
+    ...packed.feeds,
     chosenWeights: weightsOf(0),
     rejectedWeights: weightsOf(1),
     referenceChosen: perPair((pair) => joinTokens(pair.referenceChosen, logProbs)),

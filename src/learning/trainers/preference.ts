@@ -22,6 +22,7 @@ import { traced } from '../formulas/traceArithmetic.js';
 import { meanByName } from './meanByName.js';
 import { cutPairs, joinTokens, meanFactor, pairFeeds, type PairPacking } from './pairFeeds.js';
 import type { TrainingPair } from './trainingData.js';
+import { tokenInputs } from './tokenInputs.js';
 import { createWeightTrainer, type LossBuilder, scalarOf, type WeightTrainer } from './weightTrainer.js';
 
 /** How an objective is trained. */
@@ -122,16 +123,8 @@ export function preferenceLoss(
   options: PreferenceObjective & Pick<PreferenceTraining, 'rows' | 'nll' | 'anchor'>,
 ): LossBuilder {
   return (trace, architecture) => {
-    const tokenLogProbs_N = traceTokenLogProbs(architecture, {
-      ids_BT: trace.input('ids', 'i64', ['B', 'T']),
-      positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-      attention:
-        options.rows === 'shared'
-          ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) }
-          : { kind: 'causal' },
-      rows_N: trace.input('rows', 'i64', ['N']),
-      targets_N: trace.input('targets', 'i64', ['N']),
-    });
+    const kind = options.rows === 'shared' ? 'masked' : 'causal';
+    const tokenLogProbs_N = traceTokenLogProbs(architecture, tokenInputs(trace, kind));
     const column_N1 = reshape(tokenLogProbs_N, ['N', 1]);
     const join = (weights: string): Value => reshape(matmul(trace.input(weights, 'f32', ['P', 'N']), column_N1), ['P']);
     const perPair = (name: string): Value => trace.input(name, 'f32', ['P']);

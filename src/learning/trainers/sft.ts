@@ -5,13 +5,12 @@
  *  serves as its definition. */
 import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
-import { packSequences, type PackedSequences } from '../../engine/models/packSequences.js';
 import { traceTokenLogProbs } from '../../engine/models/tokenLogProbs.js';
 import { type AdamwConfig, defaultAdamw } from '../../engine/optim/adamw.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';
 import { mul, neg, reduceSum } from '../../engine/tensor/ops/all.js';
 import { fillRows, planMicrobatches } from './microbatches.js';
-import { packSharedRows } from './sharedRows.js';
+import { packRows, type RowKind, tokenInputs } from './tokenInputs.js';
 import type { TrainingExample } from './trainingData.js';
 import { createWeightTrainer, type LossBuilder, type WeightTrainer } from './weightTrainer.js';
 
@@ -73,14 +72,7 @@ export async function createSftTrainer(model: LanguageModel, options: Partial<Sf
  *  output  loss [], nats per token */
 function sftLoss(rows: SftTraining['rows']): LossBuilder {
   return (trace, architecture) => {
-    const logProbs_N = traceTokenLogProbs(architecture, {
-      ids_BT: trace.input('ids', 'i64', ['B', 'T']),
-      positions_BT: trace.input('positions', 'i64', ['B', 'T']),
-      attention:
-        rows === 'packed' ? { kind: 'mask', mask: trace.input('mask', 'bool', ['B', 'T', 'T']) } : { kind: 'causal' },
-      rows_N: trace.input('rows', 'i64', ['N']),
-      targets_N: trace.input('targets', 'i64', ['N']),
-    });
+    const logProbs_N = traceTokenLogProbs(architecture, tokenInputs(trace, rowKind(rows)));
     return { loss: neg(reduceSum(mul(logProbs_N, trace.input('tokenWeights', 'f32', ['N'])), [0])), outputs: {} };
   };
 }
@@ -91,15 +83,14 @@ function exampleFeeds(
   rows: SftTraining['rows'],
   batchTokens: number,
 ): Readonly<Record<string, HostTensor>> {
-  const packed: PackedSequences & { readonly mask_BTT?: HostTensor } =
-    rows === 'packed' ? packSharedRows(rowsOfExamples) : packSequences(rowsOfExamples.flat());
+  const packed = packRows(rowsOfExamples, rowKind(rows));
   const count = packed.segment_N.length;
   return {
-    ids: packed.ids_BT,
-    positions: packed.positions_BT,
-    ...(packed.mask_BTT === undefined ? {} : { mask: packed.mask_BTT }),
-    rows: packed.rows_N,
-    targets: packed.targets_N,
+    ...packed.feeds,
     tokenWeights: f32Tensor([count], new Float32Array(count).fill(1 / batchTokens)),
   };
+}
+
+function rowKind(rows: SftTraining['rows']): RowKind {
+  return rows === 'packed' ? 'masked' : 'causal';
 }

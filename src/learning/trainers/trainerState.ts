@@ -1,10 +1,11 @@
-/** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's,
- *  `optimizer/moments.safetensors`, `trainer.json`. Everything is float32, so that what is read back is what was
+/** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's, `heads/model.safetensors` where
+ *  a value head is trained with it, `optimizer/moments.safetensors`, `trainer.json`. Everything is float32, so that what is read back is what was
  *  written, bit for bit. */
 import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnvironmentError, FormatError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import { readJsonObject } from '../../base/json.js';
 import { readAs, requireVersion } from '../../base/readAs.js';
 import { openPeftTensors } from '../../engine/models/adapters/peftFolder.js';
@@ -21,6 +22,7 @@ const moments = ['firstMoment', 'secondMoment'] as const;
 const stateVersion = 1;
 const stateSchema = z.object({ step: z.int().min(0) });
 const momentsFile = join('optimizer', 'moments.safetensors');
+const headsFile = join('heads', 'model.safetensors');
 
 /** The state belongs to these weights on a device; says how they become a folder. */
 export interface StoredWeights {
@@ -29,13 +31,24 @@ export interface StoredWeights {
   /** The folder of a checkpoint that they go to, and what they are there. Default 'model'. */
   readonly part?: 'model' | 'adapter';
   readonly save: (folder: string) => Promise<void>;
+  /** Names of the weights that `save` leaves out. Default none. */
+  readonly heads?: readonly string[];
 }
 
 /** Called between steps, when no gradient is pending. @param folder exists */
 export async function saveTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
   await model.save(join(folder, model.part ?? 'model'));
+  const { device, weights, heads = [] } = model;
+  if (heads.length > 0) {
+    await mkdir(join(folder, 'heads'));
+    await saveTensors(join(folder, headsFile), device, [{ store: weights, prefix: '', names: heads }]);
+  }
   await mkdir(join(folder, 'optimizer'));
-  await saveMoments(join(folder, momentsFile), model.device, state);
+  await saveTensors(
+    join(folder, momentsFile),
+    device,
+    moments.map((moment) => ({ store: state[moment], prefix: `${moment}.` })),
+  );
   await writeFile(
     join(folder, 'trainer.json'),
     `${JSON.stringify({ schema: stateVersion, step: state.stepsDone }, null, 2)}\n`,
@@ -46,13 +59,14 @@ export async function saveTrainerState(folder: string, model: StoredWeights, sta
 export async function loadTrainerState(folder: string, model: StoredWeights, state: AdamwState): Promise<void> {
   const step = readStep(join(folder, 'trainer.json'));
   await restoreWeights(join(folder, model.part ?? 'model'), model);
-  const path = join(folder, momentsFile);
-  const file = await openSafetensors(path);
-  try {
-    for (const moment of moments) await writeStore(model.device, state[moment], file.tensors, `${moment}.`, path);
-  } finally {
-    await file.close();
-  }
+  const { device, weights, heads = [] } = model;
+  if (heads.length > 0)
+    await readTensors(join(folder, headsFile), device, [{ store: weights, prefix: '', names: heads }]);
+  await readTensors(
+    join(folder, momentsFile),
+    device,
+    moments.map((moment) => ({ store: state[moment], prefix: `${moment}.` })),
+  );
   await model.device.fill(state.gradients, 0);
   state.stepsDone = step;
 }
@@ -60,36 +74,44 @@ export async function loadTrainerState(folder: string, model: StoredWeights, sta
 /** Weights as `save` wrote them. @throws FormatError when the folder is of another model */
 export async function restoreWeights(
   folder: string,
-  { device, weights, part = 'model' }: Pick<StoredWeights, 'device' | 'weights' | 'part'>,
+  { device, weights, part = 'model', heads = [] }: Omit<StoredWeights, 'save'>,
 ): Promise<void> {
   const file = part === 'model' ? await openCheckpoint(folder) : await openPeftTensors(folder);
   try {
-    await writeStore(device, weights, file.tensors, '', folder);
+    const names = [...weights.entries.keys()].filter((name) => !heads.includes(name));
+    await writeStore(device, { store: weights, prefix: '', names }, file.tensors, folder);
   } finally {
     await file.close();
   }
 }
 
-/** Twice the size of the model: written once, straight behind a header that is known beforehand. */
-async function saveMoments(path: string, device: Device, state: AdamwState): Promise<void> {
-  const tensors = moments.flatMap((moment) =>
-    [...state[moment].entries].map(([name, { shape, length }]) => ({ moment, name, shape, length })),
+/** Tensors of a store, and what their names begin with in a file. */
+interface StorePart {
+  readonly store: TensorStore;
+  readonly prefix: string;
+  /** Default all. */
+  readonly names?: readonly string[];
+}
+
+/** Moments are twice the size of the model: written once, straight behind a header that is known beforehand. */
+async function saveTensors(path: string, device: Device, parts: readonly StorePart[]): Promise<void> {
+  const entries = parts.flatMap(({ store, prefix, names = [...store.entries.keys()] }) =>
+    names.map((name) => ({ store, name, as: prefix + name })),
   );
-  const header = tensors.map(({ moment, name, shape, length }) => ({
-    name: `${moment}.${name}`,
-    shape,
-    bytes: 4 * length,
-  }));
+  const header = entries.map(({ store, name, as }) => {
+    const { shape, length } = present(store.entries.get(name), 'a tensor of the store');
+    return { name: as, shape, bytes: 4 * length };
+  });
   const file = await open(path, 'wx');
   try {
     await writeFully(file, encodeSafetensorsHeader(header, 'F32'));
-    for (const { moment, name } of tensors) {
-      const { buffer, byteOffset, byteLength } = await device.read(state[moment], name);
+    for (const { store, name } of entries) {
+      const { buffer, byteOffset, byteLength } = await device.read(store, name);
       await writeFully(file, new Uint8Array(buffer, byteOffset, byteLength));
     }
   } catch (cause) {
     const got = cause instanceof Error ? cause.message : String(cause);
-    throw new EnvironmentError('the optimizer state cannot be written', { where: path, got, cause });
+    throw new EnvironmentError('the trainer’s state cannot be written', { where: path, got, cause });
   } finally {
     await file.close();
   }
@@ -100,15 +122,24 @@ async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
 }
 
+async function readTensors(path: string, device: Device, parts: readonly StorePart[]): Promise<void> {
+  const file = await openSafetensors(path);
+  try {
+    for (const part of parts) await writeStore(device, part, file.tensors, path);
+  } finally {
+    await file.close();
+  }
+}
+
 async function writeStore(
   device: Device,
-  store: TensorStore,
+  { store, prefix, names = [...store.entries.keys()] }: StorePart,
   tensors: ReadonlyMap<string, CheckpointTensor>,
-  prefix: string,
   where: string,
 ): Promise<void> {
   const found = new Map<string, CheckpointTensor>();
-  for (const [name, { shape }] of store.entries) {
+  for (const name of names) {
+    const { shape } = present(store.entries.get(name), 'a tensor of the store');
     const tensor = tensors.get(prefix + name);
     if (tensor === undefined || tensor.shape.join() !== shape.join()) {
       throw new FormatError('this checkpoint is of another model', {

@@ -41,10 +41,12 @@ export interface WeightTrainer {
   readonly step: () => number;
   /** One optimizer step from the microbatches of one batch, in order. Returns each microbatch's further outputs as
    *  well.
+   *  @param refuses says of these outputs whether the batch is to teach nothing: its gradients then count as zero
    *  @throws ConfigError when the loss is no longer finite, EnvironmentError when a gradient is not; the weights are as
    *    before */
   readonly update: (
     microbatches: readonly Readonly<Record<string, HostTensor>>[],
+    refuses?: (outputs: readonly Readonly<Record<string, HostTensor>>[]) => boolean,
   ) => Promise<{ readonly report: StepReport; readonly outputs: readonly Readonly<Record<string, HostTensor>>[] }>;
   /** Writes the whole state into an existing folder: `model/` in Hugging Face layout or `adapter/` in PEFT's, the
    *  optimizer beside it. */
@@ -63,20 +65,20 @@ export interface TrainedModel extends StoredWeights {
   readonly frozen?: TensorStore;
 }
 
-/** Trains all weights of the model, or its adapter alone where it has one.
+/** Trains all weights of the model, or its adapter alone where it has one, and the value head with them.
  *  @param model trainable: what is trained is fed, so that every update is seen by the next generation */
 export function createWeightTrainer(
   model: LanguageModel,
   build: LossBuilder,
   config: AdamwConfig,
 ): Promise<WeightTrainer> {
-  const { device, adapter, architecture } = model;
+  const { device, adapter, architecture, valueHead } = model;
+  const part = { ...trainedPart(model), device, heads: valueHead?.parameters.map(({ name }) => name) ?? [] };
   const trained: TrainedModel =
     adapter === null
-      ? { ...trainedPart(model), device, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
+      ? { ...part, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
       : {
-          ...trainedPart(model),
-          device,
+          ...part,
           part: 'adapter',
           save: (folder) => saveAdapter(device, adapter, folder),
           frozen: model.weights,
@@ -98,13 +100,17 @@ export async function createTrainer(
   const state = await createAdamwState(device, weights);
   return {
     step: () => state.stepsDone,
-    update: async (microbatches) => {
+    update: async (microbatches, refuses = () => false) => {
       const outputs = [];
       let loss = 0;
       for (const feeds of microbatches) {
         const result = await device.accumulate(await program(), feeds, state.gradients);
         loss += scalarOf(result, 'loss');
         outputs.push(result);
+      }
+      if (refuses(outputs)) {
+        await device.fill(state.gradients, 0);
+        loss = 0;
       }
       if (!Number.isFinite(loss)) {
         await device.fill(state.gradients, 0);

@@ -1,7 +1,7 @@
 /** An adapter with its numbers on a device. */
 import type { Device } from '../../runtime/device.js';
 import type { TensorStore } from '../../runtime/tensorStore.js';
-import { initialiseWeights, writeTensors } from '../weights.js';
+import { initialiseWeights, type NewParameters, writeTensors } from '../weights.js';
 import {
   type AdaptedBody,
   type AdapterPlan,
@@ -23,15 +23,16 @@ export interface Adapter extends AdapterPlan {
 }
 
 /** A new adapter, with which the model is what it was: B is zero. The same for the same seed.
+ *  @param options.fresh further parameters that are trained with it, in its store but no part of it
  *  @throws ConfigError for a pattern that meets no linear map */
 export async function createAdapter(
   device: Device,
   body: AdaptedBody,
   config: LoraConfig,
-  { seed, base }: { readonly seed: number; readonly base: string },
+  { seed, base, fresh = null }: { readonly seed: number; readonly base: string; readonly fresh?: NewParameters | null },
 ): Promise<Adapter> {
   const plan = planAdapter(body, config, 'targetModules');
-  return { ...plan, base, weights: await initialiseWeights(device, plan.parameters, seed) };
+  return { ...plan, base, weights: await initialiseWeights(device, plan.parameters, seed, fresh) };
 }
 
 /** An adapter of a PEFT folder, for a model that is open.
