@@ -11,7 +11,7 @@ export interface SampleRules {
   readonly firstSentence: boolean;
   /** Words between spaces. */
   readonly minWords: number;
-  /** Null: no limit. */
+  /** Is null where there is no limit. */
   readonly maxWords: number | null;
   /** ROUGE-L F1 from which a sample is nearly one that was kept; null: only exact duplicates are dropped. */
   readonly nearDuplicate: number | null;

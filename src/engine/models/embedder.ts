@@ -1,5 +1,5 @@
 /** Texts as vectors, for clustering and diversity: the state of a decoder's last token, the mean of an encoder's
- *  states, or what the files of a sentence-transformers model ask for. Padding never counts. */
+ *  states, or what the files of a sentence-transformers model ask for; of any layer. Padding never counts. */
 import { basename } from 'node:path';
 import { present } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
@@ -12,8 +12,7 @@ import { readSentenceLayout } from './checkpoints/sentenceLayout.js';
 import type { LanguageModel } from './languageModel.js';
 import { contextError, requireContext } from './requireContext.js';
 import { tokenizerOf, withCheckpoint } from './storedModel.js';
-import { packTexts, traceTexts, type PooledBody } from './textBatch.js';
-import type { Pooling } from './textBody.js';
+import { packTexts, traceTexts, type PooledBody, type TextReading } from './textBatch.js';
 import { textBodyOf } from './textBodyOf.js';
 import { tokenBatches } from './tokenBatches.js';
 import { loadBody } from './weights.js';
@@ -34,19 +33,34 @@ export interface Embedder {
 
 const batchTokens = 4096;
 
-/** An embedder over a language model's own weights. Updates of a trainable model are seen.
- *  @param options.pooling the state of the last token (the default), or the mean of all */
-export function openEmbedder(
-  model: LanguageModel,
-  { pooling = 'last' }: { readonly pooling?: 'last' | 'mean' } = {},
-): Promise<Embedder> {
-  const { name, architecture, tokenizer, weights, device } = model;
-  return createEmbedder(device, { name, body: { ...architecture, reads: 'leftToRight' }, tokenizer, weights, pooling });
+export interface EmbedOptions {
+  /** The state of the last token, or the mean of all. */
+  readonly pooling?: 'last' | 'mean';
+  /** 0 are the embeddings, n what layer n gives, −1 (the default) the states after the final norm, −2 those before the
+   *  last layer …: the `hidden_states` of transformers. Layers above it are not computed. */
+  readonly layer?: number;
 }
 
-/** An embedder with weights of its own, from a checkpoint of any known family; a head that it has is left out.
- *  @throws ConfigError for an unknown family or pooling, FormatError when the weights are not the configuration's */
-export function loadEmbedder(device: Device, source: string | Checkpoint): Promise<Embedder> {
+/** An embedder over a language model's own weights. Updates of a trainable model are seen.
+ *  @param options.pooling default 'last'
+ *  @throws ConfigError for a layer that the model does not have */
+export function openEmbedder(
+  model: LanguageModel,
+  { pooling = 'last', layer = -1 }: EmbedOptions = {},
+): Promise<Embedder> {
+  const { name, architecture, tokenizer, weights, device } = model;
+  const body: PooledBody = { ...architecture, reads: 'leftToRight' };
+  return createEmbedder(device, { name, body, tokenizer, weights, reading: { pooling, layer } });
+}
+
+/** An embedder with weights of its own, from a checkpoint of any known family; a head that it has is left out. Without
+ *  options it pools as its own files ask for, else a decoder at its last token and an encoder by the mean.
+ *  @throws ConfigError for an unknown family, pooling or layer, FormatError when the weights are not the configuration's */
+export function loadEmbedder(
+  device: Device,
+  source: string | Checkpoint,
+  { pooling, layer = -1 }: EmbedOptions = {},
+): Promise<Embedder> {
   return withCheckpoint(source, async (checkpoint) => {
     const { source: where, config, tensors } = checkpoint;
     const body = textBodyOf(config, 'body', where);
@@ -63,9 +77,12 @@ export function loadEmbedder(device: Device, source: string | Checkpoint): Promi
       tokenizer,
       weights,
       frozen: true,
-      pooling: layout?.pooling ?? (body.reads === 'bothWays' ? 'mean' : 'last'),
+      reading: { pooling: pooling ?? layout?.pooling ?? (body.reads === 'bothWays' ? 'mean' : 'last'), layer },
       isNormalised: layout?.isNormalised ?? false,
       maxTokens: layout?.maxTokens ?? null,
+    }).catch(async (error: unknown) => {
+      await device.release(weights);
+      throw error;
     });
     const close = async (): Promise<void> => {
       await embedder.close();
@@ -80,7 +97,7 @@ interface EmbedderParts {
   readonly body: PooledBody;
   readonly tokenizer: Tokenizer;
   readonly weights: TensorStore;
-  readonly pooling: Pooling;
+  readonly reading: TextReading;
   readonly isNormalised?: boolean;
   readonly maxTokens?: number | null;
   /** The weights never change: they become part of the program. */
@@ -88,11 +105,13 @@ interface EmbedderParts {
 }
 
 async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Embedder> {
-  const { name, body, tokenizer, weights, pooling, isNormalised = false, maxTokens = null, frozen = false } = parts;
+  const { name, body, tokenizer, weights, reading, isNormalised = false, maxTokens = null, frozen = false } = parts;
   const trace = createTrace();
-  const graph = finishGraph(trace, { vectors: traceTexts(trace, body, pooling).pooled_BC });
+  const { pooled_BC } = traceTexts(trace, body, reading);
+  const width = Number(pooled_BC.shape[1]);
+  const graph = finishGraph(trace, { vectors: pooled_BC });
   const program: Program = await device.compile(graph, { store: weights, frozen });
-  const { width, vocabularySize, contextLength: positions } = body.config;
+  const { vocabularySize, contextLength: positions } = body.config;
   const contextLength = Math.min(positions, maxTokens ?? positions);
   const limits = { name, vocabularySize, contextLength };
   return {
@@ -115,7 +134,7 @@ async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Emb
           packTexts(
             batch.map((index) => present(texts[index], 'batches hold indices of texts')),
             body,
-            pooling,
+            reading.pooling,
           ),
         );
         const vectors = present(outputs['vectors'], 'the program has the output').data as Float32Array;

@@ -129,12 +129,14 @@ export function encoderForward(
   const placed_NC = add(words_NC, places_NC);
   const sum_NC = config.tokenTypes === 0 ? placed_NC : add(placed_NC, slice(table('token_type_embeddings'), 0, 0, 1));
   let x_NC = norm(sum_NC, `${names.embeddings}.LayerNorm`);
+  const layerInputs: Value[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
+    layerInputs.push(x_NC);
     const { query, key, value, attended, attendedNorm, inner, outer, outerNorm } = names.layer(layer);
     const parts = { q_NC: project(x_NC, query), k_NE: project(x_NC, key), v_NE: project(x_NC, value) };
     const { out_NC } = attention(parts, { ...config, scale, layer }, context);
     const y_NC = norm(add(x_NC, project(out_NC, attended)), attendedNorm);
     x_NC = norm(add(y_NC, project(config.activation(project(y_NC, inner)), outer)), outerNorm);
   }
-  return { hidden_NC: x_NC, present: [] };
+  return { hidden_NC: x_NC, layerInputs, present: [] };
 }

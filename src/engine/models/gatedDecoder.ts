@@ -163,7 +163,9 @@ function forward(config: GatedDecoderConfig, body: readonly ParameterSpec[], inp
 
   const embedded_NC = embed(weight('model.embed_tokens.weight'), inputs.ids_BT);
   let x_NC = embeddingScale === 1 ? embedded_NC : mul(embedded_NC, embeddingScale);
+  const layerInputs: Value[] = [];
   config.layerKinds.forEach(({ rope, window }, layer) => {
+    layerInputs.push(x_NC);
     const name = `model.layers.${String(layer)}`;
     const { q_NC, k_NE, v_NE } = projectHeads(
       norm(x_NC, `${name}.input_layernorm`),
@@ -196,7 +198,7 @@ function forward(config: GatedDecoderConfig, body: readonly ParameterSpec[], inp
     const mlp_NC = project(gated(y_NC, `${name}.mlp`, config, project), `${name}.mlp.down_proj`);
     x_NC = add(x_NC, normsOutputs ? norm(mlp_NC, `${name}.post_feedforward_layernorm`) : mlp_NC);
   });
-  return { hidden_NC: norm(x_NC, 'model.norm'), present };
+  return { hidden_NC: norm(x_NC, 'model.norm'), layerInputs, present };
 }
 
 type Project = (x_NI: Value, name: string) => Value;

@@ -138,7 +138,9 @@ function forward(config: Gpt2Config, body: readonly ParameterSpec[], inputs: For
     embed(weight('transformer.wte.weight'), inputs.ids_BT),
     embed(weight('transformer.wpe.weight'), inputs.positions_BT),
   );
+  const layerInputs: Value[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
+    layerInputs.push(x_NC);
     const name = `transformer.h.${String(layer)}`;
     const packed = conv(norm(x_NC, `${name}.ln_1`), `${name}.attn.c_attn`);
     const part = (index: number): Value => slice(packed, 1, index * width, (index + 1) * width);
@@ -149,5 +151,5 @@ function forward(config: Gpt2Config, body: readonly ParameterSpec[], inputs: For
     const inner_NI = config.activation(conv(norm(x_NC, `${name}.ln_2`), `${name}.mlp.c_fc`));
     x_NC = add(x_NC, conv(inner_NI, `${name}.mlp.c_proj`));
   }
-  return { hidden_NC: norm(x_NC, 'transformer.ln_f'), present };
+  return { hidden_NC: norm(x_NC, 'transformer.ln_f'), layerInputs, present };
 }

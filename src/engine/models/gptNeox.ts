@@ -160,7 +160,9 @@ function forward(config: GptNeoxConfig, body: readonly ParameterSpec[], inputs: 
   const present: KeyValues[] = [];
 
   let x_NC = embed(weight('gpt_neox.embed_in.weight'), inputs.ids_BT);
+  const layerInputs: Value[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
+    layerInputs.push(x_NC);
     const name = `gpt_neox.layers.${String(layer)}`;
     const packed = project(norm(x_NC, `${name}.input_layernorm`), `${name}.attention.query_key_value`);
     const [rows = 0] = packed.shape;
@@ -178,5 +180,5 @@ function forward(config: GptNeoxConfig, body: readonly ParameterSpec[], inputs: 
     const inner_NI = config.activation(project(y_NC, `${name}.mlp.dense_h_to_4h`));
     x_NC = add(afterAttention_NC, project(inner_NI, `${name}.mlp.dense_4h_to_h`));
   }
-  return { hidden_NC: norm(x_NC, 'gpt_neox.final_layer_norm'), present };
+  return { hidden_NC: norm(x_NC, 'gpt_neox.final_layer_norm'), layerInputs, present };
 }

@@ -165,7 +165,9 @@ function forward(config: OptConfig, body: readonly ParameterSpec[], inputs: Forw
     embedded_NC,
     embed(weight('model.decoder.embed_positions.weight'), add(inputs.positions_BT, positionOffset)),
   );
+  const layerInputs: Value[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
+    layerInputs.push(x_NC);
     const name = `model.decoder.layers.${String(layer)}`;
     /** A sub-layer on the residual stream, with its norm before it or after the sum. */
     const withResidual = (normName: string, sublayer: (y_NC: Value) => Value): Value =>
@@ -185,5 +187,5 @@ function forward(config: OptConfig, body: readonly ParameterSpec[], inputs: Forw
     );
   }
   const last_NC = config.normsLast ? norm(x_NC, 'model.decoder.final_layer_norm') : x_NC;
-  return { hidden_NC: throughProjection(last_NC, 'project_out'), present };
+  return { hidden_NC: throughProjection(last_NC, 'project_out'), layerInputs, present };
 }

@@ -72,7 +72,7 @@ export function classifierParameters({ base, head }: ClassifierArchitecture): re
 /** Class logits of each text of a batch; declares the batch's inputs, and the weights become parameters of the trace.
  *  @returns f32 [B, labels]; gradients reach every parameter */
 export function traceClassLogits({ base, head }: ClassifierArchitecture, trace: Trace): Value {
-  const { pooled_BC, inputs } = traceTexts(trace, base, base.classifier.pooling);
+  const { pooled_BC, inputs } = traceTexts(trace, base, { pooling: base.classifier.pooling });
   return base.classifier.logits(pooled_BC, parameterReader(inputs, head));
 }
 

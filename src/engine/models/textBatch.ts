@@ -3,21 +3,31 @@
  *
  *  inputs   ids, positions i64 [B, T] · lengths i64 [B], for a body that reads both ways (left to right, padding is never seen)
  *           rows i64 [B] (flat index of the pooled token), or shares f32 [B, T] (1 / length for real tokens) for a mean */
+import { ConfigError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
 import { f32Tensor, i64Tensor, type HostTensor } from '../runtime/hostTensor.js';
 import { matmul, reshape, takeRows } from '../tensor/ops/all.js';
+import { at } from '../tensor/shapeRules.js';
 import type { Trace, Value } from '../tensor/value.js';
 import type { ForwardInputs } from './family.js';
 import type { Pooling, TextBody } from './textBody.js';
 
 export type PooledBody = Pick<TextBody, 'reads' | 'forward' | 'config'>;
 
+export interface TextReading {
+  readonly pooling: Pooling;
+  /** Index into the states of the body, as transformers lists its `hidden_states`: 0 are the embeddings, n what layer n
+   *  gives, and the last those after the final norm; negative ones count from the end. Default −1. */
+  readonly layer?: number;
+}
+
 /** Declares the inputs of a text batch and traces the pooled states; the weights become parameters of the trace.
- *  @returns pooled_BC f32 [B, C] and what the body was given */
+ *  @returns pooled_BC f32 [B, C] and what the body was given
+ *  @throws ConfigError for a layer that the body does not have */
 export function traceTexts(
   trace: Trace,
   body: PooledBody,
-  pooling: Pooling,
+  { pooling, layer = -1 }: TextReading,
 ): { readonly pooled_BC: Value; readonly inputs: ForwardInputs } {
   const inputs: ForwardInputs = {
     ids_BT: trace.input('ids', 'i64', ['B', 'T']),
@@ -27,11 +37,21 @@ export function traceTexts(
         ? { kind: 'causal' }
         : { kind: 'bothWays', lengths_B: trace.input('lengths', 'i64', ['B']) },
   };
-  const { hidden_NC } = body.forward(inputs);
-  if (pooling !== 'mean') return { pooled_BC: takeRows(hidden_NC, trace.input('rows', 'i64', ['B'])), inputs };
-  const { width } = body.config;
+  const { hidden_NC, layerInputs } = body.forward(inputs);
+  const states_NC = [...layerInputs, hidden_NC].at(requireLayer(layer, layerInputs.length)) ?? hidden_NC;
+  if (pooling !== 'mean') return { pooled_BC: takeRows(states_NC, trace.input('rows', 'i64', ['B'])), inputs };
+  const width = at(states_NC.shape, 1);
   const shares_B1T = reshape(trace.input('shares', 'f32', ['B', 'T']), ['B', 1, 'T']);
-  return { pooled_BC: reshape(matmul(shares_B1T, reshape(hidden_NC, ['B', 'T', width])), ['B', width]), inputs };
+  return { pooled_BC: reshape(matmul(shares_B1T, reshape(states_NC, ['B', 'T', width])), ['B', width]), inputs };
+}
+
+function requireLayer(layer: number, layers: number): number {
+  if (Number.isInteger(layer) && layer >= -layers - 1 && layer <= layers) return layer;
+  throw new ConfigError('no such layer', {
+    where: 'embed.layer',
+    expected: `0 (the embeddings) to ${String(layers)} (the last), or -1 (the last) to ${String(-layers - 1)}`,
+    got: String(layer),
+  });
 }
 
 /** The feeds of those inputs. @param texts token ids, none empty */
