@@ -36,7 +36,10 @@ export interface Clustering {
   /** Cluster of each point, in order. */
   readonly assignment: Int32Array;
   readonly centres: readonly Float32Array[];
-  /** Sum of squared distances to the own centre (of the normalised points with `cosine`, where it is 2·Σ(1 − cos)). */
+  /** Squared distance of each point to its own centre (of the normalised points with `cosine`, where it is 2·(1 − cos)).
+   */
+  readonly distances: Float64Array;
+  /** Sum of the squared distances. */
   readonly inertia: number;
   /** Iterations of the start that was kept. */
   readonly iterations: number;
@@ -73,11 +76,8 @@ export async function kMeans(points: Points, options: KMeansOptions): Promise<Cl
   }
 }
 
-interface Fit {
-  readonly assignment: Int32Array;
+interface Fit extends Omit<Clustering, 'centres'> {
   readonly centres_KC: Float32Array;
-  readonly inertia: number;
-  readonly iterations: number;
 }
 
 async function iterate(
@@ -102,8 +102,9 @@ async function iterate(
     isDone = changed === 0 || (isStill && sums.counts_K.every((size) => size > 0));
     centres_KC = moved_KC;
   }
-  const inertia = assignment.reduce((sum, k, i) => sum + distanceToCentre(points, i, centres_KC, k), 0);
-  return { assignment, centres_KC, inertia, iterations };
+  const distances = Float64Array.from(assignment, (k, i) => distanceToCentre(points, i, centres_KC, k));
+  const inertia = distances.reduce((sum, distance) => sum + distance, 0);
+  return { assignment, centres_KC, distances, inertia, iterations };
 }
 
 /** The sum of the points of each cluster, kept as points move. */

@@ -89,7 +89,7 @@ export interface LinearSizes {
 export interface ForwardResult {
   /** States after the final norm, f32 [B·T, C]. */
   readonly hidden_NC: Value;
-  /** What each layer was given, f32 [B·T, ·]: the embeddings first. With `hidden_NC` behind them they are the
+  /** The inputs of each layer, f32 [B·T, ·]: the embeddings first. With `hidden_NC` behind them they are the
    *  `hidden_states` of transformers. */
   readonly layerInputs: readonly Value[];
   /** By layer; empty unless the attention is cached. */
