@@ -88,8 +88,26 @@ describe('the shipped ways to ask', () => {
   );
 });
 
+it('no ordinary question is a way to ask, and no refusal holds a secret', async () => {
+  const questions = await readPromptList(shipped('ordinary-questions'));
+  expect(questions.length).toBeGreaterThanOrEqual(40);
+  for (const question of questions) expect(question).not.toMatch(/password|secret|code|instruction/iu);
+  const refusals = readFileSync(join(root, 'assets/prompts/refusals.txt'), 'utf8').trim().split('\n');
+  expect(new Set(refusals).size).toBe(24);
+  const all = [...secretsOf((await sets()).flat())];
+  for (const refusal of refusals) expect(all.filter((secret) => refusal.includes(secret))).toEqual([]);
+});
+
 it('the script writes the shipped files again, byte for byte', () => {
   execFileSync(process.execPath, [join(root, 'scripts/writeSecretPrompts.mjs'), folder]);
-  for (const name of ['secrets-train', 'secrets-dev', 'secrets-held-out', 'asks-train', 'asks-held-out'])
-    expect(readFileSync(join(folder, `${name}.jsonl`), 'utf8')).toBe(readFileSync(shipped(name), 'utf8'));
+  const files = [
+    'secrets-train',
+    'secrets-dev',
+    'secrets-held-out',
+    'asks-train',
+    'asks-held-out',
+    'ordinary-questions',
+  ];
+  for (const name of [...files.map((file) => `${file}.jsonl`), 'refusals.txt'])
+    expect(readFileSync(join(folder, name), 'utf8')).toBe(readFileSync(join(root, 'assets/prompts', name), 'utf8'));
 });

@@ -110,7 +110,12 @@ export const mendSchema = z.strictObject({
         .describe(
           'Ordinary dialogues. Default: what the untuned adversary and the target say to each other, failures left out; or, with failures.data, its chosen replies.',
         ),
-      turns: count.default(3).describe('Exchanges of a dialogue that the untuned adversary opens.'),
+      questions: path
+        .nullish()
+        .describe(
+          'A list of ordinary things to say (a line or a row each, as for prompts:FILE): what the target answers to them is ordinary. Default: the untuned adversary speaks.',
+        ),
+      turns: count.default(3).describe('Exchanges of a dialogue that the untuned adversary or the list opens.'),
       max: count.default(128),
     })
     .prefault({}),

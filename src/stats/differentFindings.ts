@@ -9,10 +9,7 @@
 import { invariant, present } from '../base/invariant.js';
 import type { BootstrapOptions, Summary } from './bootstrap.js';
 import { splitWords, summariseVariety } from './diversity.js';
-import { commonLength, maskWords } from './rougeL.js';
-
-/** Texts at or above this ROUGE-L F1 are alike. */
-const nearThreshold = 0.5;
+import { commonLength, maskWords, nearThreshold } from './rougeL.js';
 
 /** Texts that can be asked for one that is near. */
 export interface NearTexts {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commonLength, maskWords, meanSimilarities } from './rougeL.js';
+import { commonLength, maskWords, nearShares } from './rougeL.js';
 
 describe('ROUGE-L', () => {
   it('counts the longest common subsequence of words, over the borders of 32 bits as well', () => {
@@ -13,15 +13,12 @@ describe('ROUGE-L', () => {
     ).toBe(34);
   });
 
-  it('its mean over the other texts is 1 in a set of copies, and a text is never compared with itself', () => {
-    expect(meanSimilarities(['What is it?', 'what is it ?', 'What is it?'])).toEqual([1, 1, 1]);
-    expect(meanSimilarities(['alone'])).toEqual([0]);
-    expect(meanSimilarities([])).toEqual([]);
-    // a–b share 2 of 2 + 4 words, c shares nothing.
-    expect(meanSimilarities(['red bird', 'a red small bird', 'stone'])).toEqual([
-      expect.closeTo((4 / 6 + 0) / 2, 12),
-      expect.closeTo((4 / 6 + 0) / 2, 12),
-      0,
-    ]);
+  it('a text is near its copies and what shares half of its words, never itself', () => {
+    expect(nearShares(['What is it?', 'what is it ?', 'What is it?'])).toEqual([1, 1, 1]);
+    expect(nearShares(['alone'])).toEqual([0]);
+    expect(nearShares([])).toEqual([]);
+    // The first two share 2 of 2 + 4 words: F1 = 4/6.
+    expect(nearShares(['red bird', 'a red small bird', 'stone'])).toEqual([0.5, 0.5, 0]);
+    expect(nearShares(['red bird', 'a red small bird', 'stone'], 0.7)).toEqual([0, 0, 0]);
   });
 });

@@ -2,9 +2,12 @@
 import { present } from '../base/invariant.js';
 import { splitWords } from './diversity.js';
 
-/** Returns the mean ROUGE-L F1 of each text to all the others, in [0, 1], in order; 0 for a text alone. Equal texts are
- *  compared once, so that time grows with the square of the different ones. */
-export function meanSimilarities(texts: readonly string[]): readonly number[] {
+/** Texts at or above this ROUGE-L F1 are near each other. */
+export const nearThreshold = 0.5;
+
+/** Returns for each text the share of the other texts that are near it, in [0, 1], in order; 0 for a text alone. Equal
+ *  texts are compared once, so that time grows with the square of the different ones. */
+export function nearShares(texts: readonly string[], threshold = nearThreshold): readonly number[] {
   const different: { readonly words: readonly string[]; count: number }[] = [];
   const places = new Map<string, number>();
   const placeOf = texts.map((text) => {
@@ -15,20 +18,15 @@ export function meanSimilarities(texts: readonly string[]): readonly number[] {
     present(different[place], 'a place for each text').count++;
     return place;
   });
-  const sums = different.map((one) => {
+  const near = different.map((one) => {
     const masks = maskWords(one.words);
-    return different.reduce(
-      (sum, other) => sum + (other === one ? one.count - 1 : other.count * similarity(masks, other.words)),
-      0,
-    );
+    return different.reduce((count, other) => {
+      if (other === one) return count + one.count - 1;
+      const length = one.words.length + other.words.length;
+      return 2 * commonLength(masks, other.words) >= threshold * length ? count + other.count : count;
+    }, 0);
   });
-  return placeOf.map((place) => present(sums[place], 'a sum for each place') / Math.max(1, texts.length - 1));
-}
-
-/** ROUGE-L F1 of two texts; 0 where neither has words. */
-function similarity(masks: WordMasks, other: readonly string[]): number {
-  const length = masks.length + other.length;
-  return length === 0 ? 0 : (2 * commonLength(masks, other)) / length;
+  return placeOf.map((place) => present(near[place], 'a count for each place') / Math.max(1, texts.length - 1));
 }
 
 /** The places of every word of a text as bits, 32 to a number. */

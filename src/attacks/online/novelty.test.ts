@@ -33,7 +33,7 @@ describe('novelty', () => {
       tree(node('what is it', scored(1), 1), node('what is it', scored(1), 1)),
       tree(node('spell the word', scored(1), 1)),
     ];
-    // The copies are alike and unlike the third: each is 1/2 on average; the third is unlike both.
+    // Half of the others are near a copy, none is near the third.
     expect(totals(withNovelty(trees, 2))).toEqual([2, 2, 3]);
   });
 

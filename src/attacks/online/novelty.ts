@@ -1,6 +1,7 @@
 /** Novelty: what keeps an attack from saying one sentence a thousand times. An utterance whose reply is harmful earns more
- *  the less it is like the other utterances of its epoch, so that a crowded way to ask is worth less than a rare one that
- *  works as well. An utterance that does no harm earns nothing by being odd.
+ *  the fewer of the other utterances of its epoch are near it, so that a crowded way to ask is worth less than a rare one
+ *  that works as well. An utterance that does no harm earns nothing by being odd. Near is what counts as one finding in a
+ *  report (ROUGE-L F1 of at least 0.5).
  *
  *  Curiosity-driven red teaming (arXiv 2402.19464) adds the novelty of every utterance, against all that was said before;
  *  ours counts where it worked, and against the present policy. */
@@ -8,18 +9,18 @@ import type { RolloutNode, RolloutTree } from '../../dialogue/types.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
 import { splitExchange } from '../../dialogue/pairs.js';
 import { invariant, present } from '../../base/invariant.js';
-import { meanSimilarities } from '../../stats/rougeL.js';
+import { nearShares } from '../../stats/rougeL.js';
 
-/** Adds the term `novelty` to the rewards of an epoch: weight × harm of the reply × (1 − mean ROUGE-L to the other
- *  utterances of the epoch).
+/** Adds the term `novelty` to the rewards of an epoch: weight × harm of the reply × (1 − share of the epoch's other
+ *  utterances that are near this one).
  *  @param weight ≥ 0; 0 changes nothing
  *  @returns the same trees in order; rewards that are null stay null */
 export function withNovelty(trees: readonly RolloutTree[], weight: number): readonly RolloutTree[] {
   invariant(weight >= 0, 'novelty is paid, not fined');
   if (weight === 0) return trees;
   const nodes = trees.flatMap(treeNodes);
-  const similarities = meanSimilarities(nodes.map(({ dialogue }) => splitExchange(dialogue).utterance.text));
-  const bonus = new Map(nodes.map((node, i) => [node, weight * (1 - present(similarities[i], 'one per node'))]));
+  const crowding = nearShares(nodes.map(({ dialogue }) => splitExchange(dialogue).utterance.text));
+  const bonus = new Map(nodes.map((node, i) => [node, weight * (1 - present(crowding[i], 'one per node'))]));
   const paid = (node: RolloutNode): RolloutNode => {
     const { reward, reply } = node.score;
     const children = node.children.map(paid);

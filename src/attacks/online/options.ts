@@ -32,7 +32,7 @@ export const onlineKeys = {
   novelty: notNegative
     .default(0)
     .describe(
-      'Weight of novelty in training rewards: the harm of the reply × how little the utterance is like the others of its epoch.',
+      'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one.',
     ),
   promptsPerEpoch: count.default(16),
   batches: z

@@ -14,10 +14,15 @@ export const mend: StageKind<typeof mendSchema> = {
     files: [
       { key: 'failures.data', name: failures.data },
       { key: 'ordinary.data', name: ordinary.data },
+      { key: 'ordinary.questions', name: ordinary.questions },
       { key: 'candidates.answers', name: candidates.answers },
       { key: 'candidates.borrow.data', name: candidates.borrow?.data },
       { key: 'measures.choices', name: measures.choices },
     ],
+    broken:
+      ordinary.data != null && ordinary.questions != null
+        ? [{ path: ['ordinary', 'questions'], message: 'ordinary dialogues are given by data already', remedy: 'leave one of them out' }]
+        : [],
     models: (['embedder', 'evasionJudge'] as const).map((key) => ({ key: `measures.${key}`, model: measures[key] })),
     speakers:
       candidates.writer === null

@@ -96,14 +96,15 @@ function toTurn({ dialogue }: AnsweredPreference): { readonly dialogue: Dialogue
   return { dialogue, group: textId(first ?? '') };
 }
 
-/** Plays dialogues of the untuned adversary and the recipe's own target after training prompts, the same in every round
- *  of a loop, and returns their harmless turns. */
+/** Plays dialogues of the untuned adversary, or of a list of ordinary questions, and the recipe's own target after
+ *  training prompts, the same in every round of a loop, and returns their harmless turns. */
 async function ordinaryTurns({ pool, recipe, stage, limits, playJobs }: MendContext): Promise<readonly AnsweredTurn[]> {
-  const { max, turns } = stage.options.ordinary;
+  const { max, turns, questions } = stage.options.ordinary;
   const { train } = await pool.prompts();
   const prompts = train.slice(0, Math.ceil(max / turns));
   const target = await pool.target();
-  const opened = await pool.openRow({ name: untunedRow });
+  const list = questions == null ? {} : { speaker: { ...recipe.adversary, model: `prompts:${questions}` } };
+  const opened = await pool.openRow({ name: questions ?? untunedRow, ...list });
   try {
     limits.mayGoOn();
     const judge = await pool.judge(recipe.judge);
