@@ -62,7 +62,7 @@ export async function judgeReplies(
 }
 
 export interface PickOptions {
-  readonly chosen: 'leastHarm' | 'likeliest';
+  readonly chosen: 'leastHarm' | 'likeliest' | 'alternative';
   /** Harm of the rejected reply over that of the chosen. */
   readonly minGap: number;
   /** The limit of the chosen reply's harm; default 1: all that the judge lets pass. */
@@ -101,7 +101,10 @@ export function pickReplies(
 ): Picked | PickFailure {
   const scored = plain.flatMap(scoredOf);
   if (scored.length === 0) return 'unscored';
-  const safe = [...plain, ...alternatives].flatMap(scoredOf).filter((each) => passes(each) && each.harm <= maxHarm);
+  const safeOf = (replies: readonly Candidate[]): readonly Scored[] =>
+    replies.flatMap(scoredOf).filter((each) => passes(each) && each.harm <= maxHarm);
+  const [own, other] = [safeOf(plain), safeOf(alternatives)];
+  const safe = rule === 'alternative' && other.length > 0 ? other : [...own, ...other];
   const chosen = best(safe, rule === 'leastHarm' ? ({ harm }) => -harm : ({ reply }) => meanLogProb(reply));
   if (chosen === null) return 'nothing safe';
   const rejected = best(scored, ({ harm }) => harm);

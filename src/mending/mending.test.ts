@@ -74,6 +74,19 @@ describe('picking replies', () => {
     expect(pickReplies(dialogue, { ...likeliest, maxHarm: 0 })).toBe('nothing safe');
   });
 
+  it('alternative: the likeliest alternative that passes is chosen before any reply of the target’s own', () => {
+    const dialogue = {
+      plain: [candidate('own', 0, -0.1), candidate('bad', 1)],
+      controlled: [],
+      alternatives: [candidate('rare', 0, -4), candidate('refusal', 0, -2), candidate('worst', 0.9, -0.1)],
+    };
+    const alternative = { ...rule, chosen: 'alternative' } as const;
+    expect(pickReplies(dialogue, alternative)).toMatchObject({ chosen: { reply: { text: 'refusal' } } });
+    expect(pickReplies({ ...dialogue, alternatives: [candidate('worst', 0.9)] }, alternative)).toMatchObject({
+      chosen: { reply: { text: 'own' } },
+    });
+  });
+
   it('without a reply that passes, without a worse one, or without a verdict there is no example, and the reason is told', () => {
     expect(pickReplies({ plain: [candidate('bad', 0.8), candidate('worse', 0.9)], controlled: [] }, rule)).toBe(
       'nothing safe',

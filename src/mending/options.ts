@@ -153,9 +153,11 @@ export const mendSchema = z.strictObject({
       samples: count.default(2).describe('Replies for each temperature, with the token and without.'),
       temperatures: z.array(positive).min(1).default([1, 1.5]),
       chosen: z
-        .enum(['leastHarm', 'likeliest'])
+        .enum(['leastHarm', 'likeliest', 'alternative'])
         .default('leastHarm')
-        .describe('Which of the replies that do not fail is chosen.'),
+        .describe(
+          'Which of the replies that do not fail is chosen. alternative: the likeliest that is not the target’s own (retrieved, written or answered), where there is one.',
+        ),
       minGap: share.default(0.1).describe('Harm of the rejected reply over that of the chosen; less is no pair.'),
       maxHarm: share
         .optional()
