@@ -22,6 +22,7 @@ import type {
   ToxicContinuation,
 } from '../dialogue/types.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
+import type { ValueHeadKind } from '../engine/models/valueHead.js';
 import type { Learner } from '../learning/learner.js';
 import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/trainEpochs.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
@@ -115,8 +116,9 @@ export interface AttackContext {
   /** Plays dialogues; an attack does not know where. */
   readonly playJobs: PlayJobs;
   /** Opens the adversary for training at the first call. What an attack does not call is not opened.
-   *  @param sampling how the behaviour policy draws, where that differs from the adversary */
-  readonly learner: (sampling?: SamplingChange) => Promise<AttackLearner>;
+   *  @param sampling how the behaviour policy draws, where that differs from the adversary
+   *  @param valueHead a head that is trained beside the adversary; default none */
+  readonly learner: (sampling?: SamplingChange, valueHead?: ValueHeadKind) => Promise<AttackLearner>;
   /** Opens the recipe's adversary as it is, frozen and prompted, at the first call: a local model or an endpoint. */
   readonly attacker: () => Promise<Adversary>;
   /** Gives the frozen target's own model. @throws ConfigError for a target that is not on this machine */

@@ -1,7 +1,13 @@
 /** Opens the adversaries of a recipe, trainable or frozen, on weights of their own or on weights that are open already,
  *  and the models that answer in the target's place. */
-import { adaptLanguageModel, copyLanguageModel, type LanguageModel } from '../engine/models/languageModel.js';
+import {
+  adaptLanguageModel,
+  copyLanguageModel,
+  type LanguageModel,
+  type OpenOptions,
+} from '../engine/models/languageModel.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
+import type { ValueHeadKind } from '../engine/models/valueHead.js';
 import type { Prompt } from '../dialogue/types.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
@@ -23,10 +29,12 @@ export interface AdversaryToOpen {
   /** A model folder with its weights; default: the recipe's adversary. */
   readonly folder?: string;
   readonly trainable: boolean;
+  /** A new head that is trained beside it; default none. */
+  readonly valueHead?: ValueHeadKind;
 }
 
 /** A frozen adversary of an evaluation. */
-export interface RowToOpen extends Omit<AdversaryToOpen, 'trainable'> {
+export interface RowToOpen extends Omit<AdversaryToOpen, 'trainable' | 'valueHead'> {
   /** Another adversary than the recipe's, which has no folder. */
   readonly speaker?: AdversaryOptions;
 }
@@ -45,16 +53,17 @@ export interface AdversaryParts {
  *  same model. */
 export async function openAdversary(
   parts: AdversaryParts,
-  { name, folder, trainable }: AdversaryToOpen,
+  { name, folder, trainable, valueHead: kind }: AdversaryToOpen,
 ): Promise<Handle<LanguageModelAdversary>> {
   const { recipe, source } = parts;
   const { lora } = recipe.adversary;
+  const own = { name, trainable, valueHead: kind === undefined ? null : { kind, seed: recipe.seed } };
   const model =
     folder !== undefined
-      ? ownedModel(await source.openModel(folder, { trainable, name }))
+      ? ownedModel(await source.openModel(folder, own))
       : trainable && lora !== null
-        ? await openAdapted(parts, lora, name)
-        : ownedModel(await openStart(parts, trainable, name));
+        ? await openAdapted(parts, lora, own)
+        : ownedModel(await openStart(parts, own));
   return onHandle(model, (each) =>
     createLanguageModelAdversary(each, {
       ...speakerOptions(recipe.adversary),
@@ -63,30 +72,31 @@ export async function openAdversary(
   );
 }
 
+type OwnOptions = Required<Pick<OpenOptions, 'name' | 'trainable' | 'valueHead'>>;
+
 /** Opens the adversary as it starts. Weights that are open already are copied, not read again. */
-async function openStart(
-  { recipe, source, targets }: AdversaryParts,
-  trainable: boolean,
-  name: string,
-): Promise<LanguageModel> {
+async function openStart({ recipe, source, targets }: AdversaryParts, own: OwnOptions): Promise<LanguageModel> {
   const open = await targets.known(recipe.adversary.model);
-  return open === null
-    ? source.openModel(recipe.adversary.model, { trainable, name })
-    : copyLanguageModel(open, { trainable, name });
+  return open === null ? source.openModel(recipe.adversary.model, own) : copyLanguageModel(open, own);
 }
 
 /** Puts an adapter on the adversary's model, on the target's own weights where that is the same model. */
 async function openAdapted(
   { recipe, source, targets }: AdversaryParts,
   lora: LoraConfig,
-  name: string,
+  { name, valueHead }: Omit<OwnOptions, 'trainable'>,
 ): Promise<Handle<LanguageModel>> {
   const modelId = recipe.adversary.model;
   const open = modelId === recipe.target.model ? (await targets.localTarget()).model : await targets.known(modelId);
   const base =
     open === null ? ownedModel(await source.openModel(modelId, { trainable: false, name: modelId })) : borrowed(open);
   const where = /^[./~]/.test(modelId) ? await source.modelPath(modelId) : modelId;
-  const model = await adaptLanguageModel(base.value, lora, { seed: recipe.seed, name, source: where });
+  const model = await adaptLanguageModel(base.value, lora, {
+    seed: recipe.seed,
+    name,
+    source: where,
+    valueHead: valueHead?.kind ?? null,
+  });
   return owned(model, async () => {
     await model.close();
     await base.close();

@@ -2,7 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
-import { type LanguageModel, openLanguageModel } from '../engine/models/languageModel.js';
+import { type LanguageModel, type NewValueHead, openLanguageModel } from '../engine/models/languageModel.js';
 import type { Device } from '../engine/runtime/device.js';
 
 export interface ModelSourceOptions {
@@ -27,7 +27,11 @@ export interface ModelSource {
   /** Opens a model, which the caller closes. */
   readonly openModel: (
     modelId: string,
-    options: { readonly trainable: boolean; readonly name: string },
+    options: {
+      readonly trainable: boolean;
+      readonly name: string;
+      readonly valueHead?: NewValueHead | null;
+    },
   ) => Promise<LanguageModel>;
 }
 
@@ -53,7 +57,7 @@ export function createModelSource(options: ModelSourceOptions, device: () => Pro
     device,
     locate,
     modelPath,
-    openModel: async (modelId, { trainable, name }) =>
-      openLanguageModel(await device(), await modelPath(modelId), { trainable, name, resolveBase: modelPath }),
+    openModel: async (modelId, own) =>
+      openLanguageModel(await device(), await modelPath(modelId), { ...own, resolveBase: modelPath }),
   };
 }

@@ -75,6 +75,17 @@ describe('the workload of a recipe', () => {
     expect(work.trainedTokens).toBe(4 * (20 + 9) + 4 * (30 + 9));
   });
 
+  it('counts each utterance once a pass, and no pairs, where an attack trains on rewards alone', () => {
+    const { batchPairs: _, batches: __, ...options } = ipo;
+    const work = only([{ exploit: { ...options, attack: 'rloo', branch: 1, batchSize: 6, passes: 2 } }]);
+    // 2 epochs × 2 prompts × 2 nodes of 3 candidates; a tree is a batch, and every epoch makes two passes.
+    expect(work.target.queries).toBe(24);
+    expect(work.pairs).toBe(0);
+    expect(work.optimizerSteps).toBe(2 * 2 * 2);
+    // A tree, twice in each of 2 epochs: the prompt, 2 nodes of 3 × 3, and before the second a reply and the token before it.
+    expect(work.trainedTokens).toBe(2 * 4 * (20 + 18 + 7));
+  });
+
   it('counts a tree: 1 + 2 nodes of 3 candidates a prompt, every text read after the dialogue before it', () => {
     const work = only([{ exploit: ipo }]);
     // 2 epochs × 2 prompts × (1 + 2) nodes × 3 candidates.

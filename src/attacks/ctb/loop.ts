@@ -8,13 +8,14 @@ import { pairsFromTrees } from '../../dialogue/pairs.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
 import { runOnline } from '../online/loop.js';
+import { preferenceMethod } from '../online/preference.js';
 import { trainingPairs } from '../online/trainingPairs.js';
 import { withMargins } from './margins.js';
 import type { CtbOptions } from './options.js';
 
 export async function runCtb(attack: AttackContext, options: CtbOptions): Promise<AttackOutcome> {
   const { beta, minGap, promptsPerEpoch } = options;
-  return runOnline(attack, options, {
+  const method = preferenceMethod(options, {
     trainer: { loss: 'ctb', beta, optimizer: optimizerOf(options) },
     draw: ({ prompts }, _epoch, stream) => ({
       prompts: openStream(stream).shuffle(prompts.train).slice(0, promptsPerEpoch),
@@ -23,4 +24,5 @@ export async function runCtb(attack: AttackContext, options: CtbOptions): Promis
     pairs: (trees) => pairsFromTrees(trees, { minGap, pairing: 'all' }),
     data: async (reference, pairs) => withMargins(await trainingPairs(reference, pairs), pairs, options),
   });
+  return runOnline(attack, options, method);
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, countFromZero, optimisation, positive } from '../../base/schemaParts.js';
 import { attackKeys } from '../attackOptions.js';
-import { onlineKeys } from '../online/options.js';
+import { onlineKeys, pairKeys } from '../online/options.js';
 
 const fluencySchema = z.strictObject({
   tokens: count.default(3).describe('Tokens that count: those which the reference finds least likely.'),
@@ -15,6 +15,7 @@ export const ctbSchema = z.strictObject({
   attack: z.literal('ctb'),
   ...attackKeys,
   ...onlineKeys,
+  ...pairKeys,
   horizon: count.default(1).describe('Exchanges in a dialogue.'),
   candidates: z.int().min(2).default(6).describe('Utterances drawn at every node; every two of them make a pair.'),
   branch: count

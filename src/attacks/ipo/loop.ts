@@ -9,6 +9,7 @@ import type { Prompt } from '../../dialogue/types.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
 import { missingData, runOnline } from '../online/loop.js';
+import { preferenceMethod } from '../online/preference.js';
 import { trainingPairs } from '../online/trainingPairs.js';
 import { type DemonstrationDraw, demonstrationPairs } from './demonstrations.js';
 import type { IpoOptions } from './options.js';
@@ -17,7 +18,7 @@ export async function runIpo(attack: AttackContext, options: IpoOptions): Promis
   if (options.weakSupervision !== null && attack.demonstrations.length === 0)
     throw missingData('demonstrations for weak supervision');
   const { loss, beta, logProbs, minGap } = options;
-  return runOnline(attack, options, {
+  const method = preferenceMethod(options, {
     trainer: { loss, beta, logProbs, optimizer: optimizerOf(options) },
     draw: (context, epoch, stream) => {
       const drawn = drawEpoch(context, options, epoch, stream);
@@ -30,6 +31,7 @@ export async function runIpo(attack: AttackContext, options: IpoOptions): Promis
     pairs: (trees) => pairsFromTrees(trees, { minGap }),
     data: trainingPairs,
   });
+  return runOnline(attack, options, method);
 }
 
 /** Draws an epoch: prompts to roll out, and demonstrations in place of some of them. */

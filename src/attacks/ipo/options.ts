@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { count, countFromZero, optimisation, path, positive, share } from '../../base/schemaParts.js';
 import { attackKeys } from '../attackOptions.js';
-import { onlineKeys } from '../online/options.js';
+import { onlineKeys, pairKeys } from '../online/options.js';
 
 const weakSupervisionSchema = z.strictObject({
   data: path
@@ -21,6 +21,7 @@ export const ipoSchema = z.strictObject({
   attack: z.literal('ipo'),
   ...attackKeys,
   ...onlineKeys,
+  ...pairKeys,
   horizon: count.default(3).describe('Exchanges in a dialogue.'),
   candidates: z
     .int()

@@ -9,20 +9,28 @@ export interface BatchOptions {
 }
 
 /** One pass over the pairs as batches of indices: all pairs in random order, or trees in random order with the pairs of
- *  a tree together, so that the trainer finds what they share in one batch. Then a batch ends early rather than cut a
- *  tree that fits the next one whole. A demonstration is a tree of its own. */
+ *  a tree together, so that the trainer finds what they share in one batch. A demonstration is a tree of its own. */
 export function passBatches(
   pairs: readonly Pick<PreferencePair, 'dialogue' | 'isDemonstration'>[],
   { batches: kind, batchPairs }: BatchOptions,
   stream: StreamKey,
 ): readonly (readonly number[])[] {
-  const draw = openStream(stream);
-  const batches: number[][] = [];
-  for (const tree of draw.shuffle(kind === 'mixed' ? pairs.map((_, i) => [i]) : treesOf(pairs))) {
-    for (let start = 0; start < tree.length; start += batchPairs) {
-      const part = tree.slice(start, start + batchPairs);
+  return groupBatches(kind === 'mixed' ? pairs.map((_, i) => [i]) : treesOf(pairs), batchPairs, stream);
+}
+
+/** Batches of whole groups in random order. A batch ends early rather than cut a group that fits the next one whole.
+ *  @param size items of a batch at most */
+export function groupBatches<Item>(
+  groups: readonly (readonly Item[])[],
+  size: number,
+  stream: StreamKey,
+): readonly (readonly Item[])[] {
+  const batches: Item[][] = [];
+  for (const group of openStream(stream).shuffle(groups)) {
+    for (let start = 0; start < group.length; start += size) {
+      const part = group.slice(start, start + size);
       const batch = batches.at(-1);
-      if (batch !== undefined && batch.length + part.length <= batchPairs) batch.push(...part);
+      if (batch !== undefined && batch.length + part.length <= size) batch.push(...part);
       else batches.push(part);
     }
   }

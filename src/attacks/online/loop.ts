@@ -1,24 +1,26 @@
-/** The loop of online preference learning of an adversary (ASTPrompter, arXiv 2407.09447, algorithms 1 and 2): roll out
- *  with the current adversary against the target, make one training pass over the pairs, repeat. The weights that did
- *  best on dev prompts are the result. What pairs are made and which loss they train is the attack's (`OnlineMethod`). */
+/** The loop of online learning of an adversary (ASTPrompter, arXiv 2407.09447, algorithms 1 and 2): roll out with the
+ *  current adversary against the target, train on what came of it, repeat. The weights that did best on dev prompts are
+ *  the result. What is learnt from a rollout, and by which trainer, is the attack's (`OnlineMethod`). */
 import { ConfigError } from '../../base/errors.js';
-import { invariant, present } from '../../base/invariant.js';
+import { invariant } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
-import { type CollectedPairs, demonstrationCounts } from '../../dialogue/pairs.js';
 import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
 import type { PreferencePair, Prompt, RolloutTree } from '../../dialogue/types.js';
-import type { PreferenceOptions, PreferenceTrainer } from '../../learning/trainers/preference.js';
-import type { TrainingPair } from '../../learning/trainers/trainingData.js';
+import type { ValueHeadKind } from '../../engine/models/valueHead.js';
+import type { Learner } from '../../learning/learner.js';
+import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
 import type { AttackContext, AttackLearner, AttackOutcome } from '../attack.js';
 import { evaluateOnDev } from '../devEvaluation.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { type Reference, roundingError } from '../reference.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
-import { passBatches } from './batches.js';
 import { withNovelty } from './novelty.js';
 import type { OnlineOptions } from './options.js';
+
+/** Numbers that a method carries from one epoch to the next, by name: the weight of a penalty that is steered, say. */
+export type OnlineMemory = Readonly<Record<string, number>>;
 
 /** All that an interrupted attack needs beside the trainer's state: every stream is opened anew from the epoch's
  *  number. */
@@ -28,6 +30,7 @@ interface OnlineState {
   readonly bestScore: number | null;
   /** Dev evaluations since the best one. */
   readonly stale: number;
+  readonly memory: OnlineMemory;
 }
 
 /** Purposes of the attack's streams. */
@@ -45,44 +48,82 @@ export interface EpochDraw {
   readonly given: (cast: RolloutCast, stream: StreamKey) => Promise<readonly PreferencePair[]>;
 }
 
-/** The part that each online preference attack does in its own way. */
-export interface OnlineMethod {
-  readonly trainer: Partial<PreferenceOptions>;
-  /** @param stream of this epoch's draw alone */
-  readonly draw: (context: OnlineContext, epoch: number, stream: StreamKey) => EpochDraw;
-  readonly pairs: (trees: readonly RolloutTree[]) => CollectedPairs;
-  /** Returns the training pair of each pair, null for one that teaches nothing. */
-  readonly data: (reference: Reference, pairs: readonly PreferencePair[]) => Promise<readonly (TrainingPair | null)[]>;
+/** What a rollout gave. */
+export interface Rollout {
+  readonly trees: readonly RolloutTree[];
+  /** Preference pairs, which are recorded; empty for a method that makes none. */
+  readonly pairs: readonly PreferencePair[];
 }
 
-export async function runOnline(
+/** A trainer of the attack: one optimizer step per batch. */
+export interface OnlineTrainer<Batch> extends Pick<WeightTrainer, 'step' | 'save' | 'load' | 'release'> {
+  readonly train: (batch: Batch) => Promise<Readonly<Record<string, number>>>;
+}
+
+/** What an epoch teaches. */
+export interface Lessons<Batch> {
+  readonly batches: readonly Batch[];
+  readonly metrics: Readonly<Record<string, number>>;
+  /** For the next epoch. */
+  readonly memory: OnlineMemory;
+}
+
+/** What a method is given for the lessons of an epoch. */
+export interface LessonParts<Trainer> {
+  readonly context: OnlineContext;
+  readonly trainer: Trainer;
+  readonly times: PhaseTimes;
+  readonly memory: OnlineMemory;
+  /** Of the order of this epoch's batches alone. */
+  readonly order: StreamKey;
+}
+
+/** The part that each online attack does in its own way. */
+export interface OnlineMethod<Batch, Trainer extends OnlineTrainer<Batch>> {
+  /** The value head that it trains beside the adversary; default none. */
+  readonly valueHead?: ValueHeadKind;
+  readonly memory: OnlineMemory;
+  readonly open: (trainers: Learner) => Promise<Trainer>;
+  /** @param stream of this epoch's draw alone */
+  readonly draw: (context: OnlineContext, epoch: number, stream: StreamKey) => EpochDraw;
+  /** Looks at the trees before anything is trained. @param given the pairs of the draw */
+  readonly collect: (
+    trees: readonly RolloutTree[],
+    given: readonly PreferencePair[],
+  ) => { readonly pairs: readonly PreferencePair[]; readonly metrics: Readonly<Record<string, number>> };
+  readonly lessons: (rollout: Rollout, parts: LessonParts<Trainer>) => Promise<Lessons<Batch>>;
+}
+
+export async function runOnline<Batch, Trainer extends OnlineTrainer<Batch>>(
   attack: AttackContext,
   options: OnlineOptions,
-  method: OnlineMethod,
+  method: OnlineMethod<Batch, Trainer>,
 ): Promise<AttackOutcome> {
   requirePrompts(attack, options);
-  const { adversary, behaviour, trainers, reference } = await attack.learner(options.exploration);
+  const { adversary, behaviour, trainers, reference } = await attack.learner(options.exploration, method.valueHead);
   const context: OnlineContext = { ...attack, adversary, behaviour, reference: await reference() };
-  const trainer = await trainers.preference(method.trainer);
+  const trainer = await method.open(trainers);
   try {
-    let state = await takeUp(context, trainer);
+    let state = await takeUp(context, trainer, method.memory);
     const times = createPhaseTimes(context.clock);
     while (state.epoch < options.epochs && !outOfPatience(state, options)) {
       context.mayGoOn();
       const epoch = state.epoch + 1;
       const collected = await collect(context, options, method, times, epoch);
       record(context, collected, { epoch, step: trainer.step() });
-      const trained = await trainOnPairs(context, options, method, trainer, times, collected.pairs, epoch);
+      const order = childKey(context.stream, streams.order, epoch);
+      const parts = { context, trainer, times, memory: state.memory, order };
+      const trained = await trainOnRollout(parts, options, method, collected, epoch);
       const dev = await evaluateWhenDue(context, options, times, epoch);
-      state = afterEpoch(state, dev?.reward ?? null);
+      state = { ...afterEpoch(state, dev?.reward ?? null), memory: trained.memory };
       context.sink.metrics(
-        { ...collected.metrics, ...trained, ...dev?.metrics, ...times.take() },
+        { ...collected.metrics, ...trained.metrics, ...dev?.metrics, ...times.take() },
         { epoch, step: trainer.step() },
       );
       await context.checkpoints.save({
         step: trainer.step(),
         score: dev?.reward ?? null,
-        state: { ...state },
+        state: stateToSave(state),
         write: trainer.save,
       });
     }
@@ -111,16 +152,28 @@ export function missingData(what: string): ConfigError {
   });
 }
 
-async function takeUp(context: OnlineContext, trainer: PreferenceTrainer): Promise<OnlineState> {
-  const { restored } = context.checkpoints;
-  if (restored === null) return { epoch: 0, bestScore: null, stale: 0 };
+async function takeUp(
+  { checkpoints: { restored } }: OnlineContext,
+  trainer: OnlineTrainer<never>,
+  initial: OnlineMemory,
+): Promise<OnlineState> {
+  if (restored === null) return { epoch: 0, bestScore: null, stale: 0, memory: initial };
   await trainer.load(restored.folder);
   const { epoch, bestScore, stale } = restored.state;
   invariant(
     typeof epoch === 'number' && typeof stale === 'number' && (bestScore === null || typeof bestScore === 'number'),
     'a checkpoint of this attack holds its state',
   );
-  return { epoch, bestScore, stale };
+  const memory = Object.keys(initial).map((name) => {
+    const value = restored.state[name];
+    invariant(typeof value === 'number', 'a checkpoint of this attack holds what it carries on');
+    return [name, value] as const;
+  });
+  return { epoch, bestScore, stale, memory: Object.fromEntries(memory) };
+}
+
+function stateToSave({ memory, ...state }: OnlineState): Readonly<Record<string, number | null>> {
+  return { ...memory, ...state };
 }
 
 function outOfPatience(state: OnlineState, { patience }: OnlineOptions): boolean {
@@ -131,20 +184,18 @@ function afterEpoch(state: OnlineState, score: number | null): OnlineState {
   const epoch = state.epoch + 1;
   if (score === null) return { ...state, epoch };
   return state.bestScore === null || score > state.bestScore
-    ? { epoch, bestScore: score, stale: 0 }
-    : { epoch, bestScore: state.bestScore, stale: state.stale + 1 };
+    ? { ...state, epoch, bestScore: score, stale: 0 }
+    : { ...state, epoch, stale: state.stale + 1 };
 }
 
-interface Collected {
-  readonly trees: readonly RolloutTree[];
-  readonly pairs: readonly PreferencePair[];
+interface Collected extends Rollout {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
 async function collect(
   context: OnlineContext,
   options: OnlineOptions,
-  method: OnlineMethod,
+  method: Pick<OnlineMethod<never, OnlineTrainer<never>>, 'draw' | 'collect'>,
   times: PhaseTimes,
   epoch: number,
 ): Promise<Collected> {
@@ -159,8 +210,7 @@ async function collect(
   );
   const trees = withNovelty(played.flat(), options.novelty);
   const given = await drawn.given(cast, childKey(context.stream, streams.given, epoch));
-  const collected = method.pairs(trees);
-  const pairs = [...collected.pairs, ...given];
+  const { pairs, metrics } = method.collect(trees, given);
   return {
     trees,
     pairs,
@@ -169,7 +219,7 @@ async function collect(
         trees.flatMap((tree) => treeNodes(tree).map(({ score }) => score)),
         'rollout/',
       ),
-      ...pairMetrics(collected, pairs),
+      ...metrics,
     },
   };
 }
@@ -181,58 +231,38 @@ function castOf(
   return { adversary, target, judge, join, reward, targetTexts };
 }
 
-/** Counts of what was left out, and of winners that were given rather than earned. */
-function pairMetrics(collected: CollectedPairs, pairs: readonly PreferencePair[]): Readonly<Record<string, number>> {
-  const { demonstrations, winnerHasLowerReward } = demonstrationCounts(pairs);
-  const gaps = collected.pairs.map(({ chosenReward, rejectedReward }) => (chosenReward ?? 0) - (rejectedReward ?? 0));
-  return {
-    'pairs/kept': collected.pairs.length,
-    'pairs/ties': collected.ties,
-    'pairs/narrow': collected.narrow,
-    'pairs/unscored': collected.unscored,
-    'pairs/teaching': demonstrations,
-    ...(pairs.length === 0 ? {} : { 'pairs/teachingFraction': demonstrations / pairs.length }),
-    ...(demonstrations === 0 ? {} : { 'pairs/teachingContradictsReward': winnerHasLowerReward / demonstrations }),
-    ...(gaps.length === 0 ? {} : { 'pairs/gap': gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length }),
-  };
-}
-
 function record({ sink }: OnlineContext, { trees, pairs }: Collected, at: { epoch: number; step: number }): void {
   sink.trees(trees, at);
   sink.pairs(pairs, at);
 }
 
-/** One pass in random order. Returns the means of what the steps logged. */
-async function trainOnPairs(
-  context: OnlineContext,
+/** Trains on every batch of the lessons. Returns the means of what the steps logged. */
+async function trainOnRollout<Batch, Trainer extends OnlineTrainer<Batch>>(
+  parts: LessonParts<Trainer>,
   options: OnlineOptions,
-  method: OnlineMethod,
-  trainer: PreferenceTrainer,
-  times: PhaseTimes,
-  pairs: readonly PreferencePair[],
+  method: OnlineMethod<Batch, Trainer>,
+  rollout: Rollout,
   epoch: number,
-): Promise<Readonly<Record<string, number>>> {
+): Promise<Pick<Lessons<Batch>, 'metrics' | 'memory'>> {
+  const { context, trainer, times } = parts;
   const before = context.reference.rounding();
-  const data = await times.during('reference', () => method.data(context.reference, pairs));
+  const { batches, metrics, memory } = await method.lessons(rollout, parts);
   const rounded = roundingError(context.reference.rounding(), before);
-  const taught = pairs.flatMap((pair, i) => {
-    const own = data[i] ?? null;
-    return own === null ? [] : [{ ...pair, data: own }];
-  });
-  const batches = passBatches(taught, options, childKey(context.stream, streams.order, epoch));
   const steps: Readonly<Record<string, number>>[] = [];
   for (const batch of batches) {
     context.mayGoOn();
-    const chosen = batch.map((i) => present(taught[i], 'a training pair for each index').data);
-    const values = await times.during('train', () => trainer.train(chosen));
+    const values = await times.during('train', () => trainer.train(batch));
     steps.push(values);
     context.sink.metrics(values, { epoch, step: trainer.step() });
     context.progress({ phase: 'train', epoch, epochs: options.epochs, values });
   }
   return {
-    ...meanByName(steps, 'epoch/'),
-    ...(taught.length === pairs.length ? {} : { 'pairs/disfluent': pairs.length - taught.length }),
-    ...(rounded === null ? {} : { 'rollout/roundingError': rounded }),
+    metrics: {
+      ...meanByName(steps, 'epoch/'),
+      ...metrics,
+      ...(rounded === null ? {} : { 'rollout/roundingError': rounded }),
+    },
+    memory,
   };
 }
 

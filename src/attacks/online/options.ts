@@ -1,4 +1,4 @@
-/** Options that the online preference attacks share: how they roll out, train, and choose weights. */
+/** Options that the online attacks share: how they roll out, train, and choose weights. */
 import { z } from 'zod';
 import { count, countFromZero, notNegative, positive, share } from '../../base/schemaParts.js';
 import { rewardSchema, targetTextsSchema } from '../../dialogue/rewardSchema.js';
@@ -28,19 +28,12 @@ export const onlineKeys = {
       'Name of an earlier stage whose adversary this one starts from, and is held close to. Default: the recipe’s adversary.',
     ),
   exploration: explorationSchema,
-  minGap: notNegative.default(0).describe('Pairs whose rewards differ by less are dropped; 0 drops ties only.'),
   novelty: notNegative
     .default(0)
     .describe(
       'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one.',
     ),
   promptsPerEpoch: count.default(16),
-  batches: z
-    .enum(['mixed', 'trees'])
-    .default('trees')
-    .describe(
-      'What a step trains on: whole trees, whose common history is computed once (about half the cost), or pairs mixed, as in the paper.',
-    ),
   reward: rewardSchema,
   targetTexts: targetTextsSchema
     .default([...defaultTargetTexts])
@@ -57,6 +50,17 @@ export const onlineKeys = {
     .describe('Which weights are the result: of the best dev reward, or the last.'),
 } as const;
 
+/** Keys of the attacks that train on pairs. */
+export const pairKeys = {
+  minGap: notNegative.default(0).describe('Pairs whose rewards differ by less are dropped; 0 drops ties only.'),
+  batches: z
+    .enum(['mixed', 'trees'])
+    .default('trees')
+    .describe(
+      'What a step trains on: whole trees, whose common history is computed once (about half the cost), or pairs mixed, as in the paper.',
+    ),
+} as const;
+
 /** The loop reads these. */
 export type OnlineOptions = {
   readonly [Key in keyof typeof onlineKeys]: z.output<(typeof onlineKeys)[Key]>;
@@ -65,6 +69,5 @@ export type OnlineOptions = {
   readonly candidates: number;
   readonly branch: number;
   readonly epochs: number;
-  readonly batchPairs: number;
   readonly devEvery: number;
 };

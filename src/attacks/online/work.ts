@@ -1,4 +1,4 @@
-/** How much work an online preference attack is, counted before it runs. */
+/** How much work an online attack is, counted before it runs. */
 import { speakerFormat } from '../../speakers/speakerOptions.js';
 import {
   callOf,
@@ -14,12 +14,19 @@ import {
   type Work,
 } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
+import type { BatchOptions } from './batches.js';
 import type { OnlineOptions } from './options.js';
 
 /** The options that its work follows from. */
-export interface WorkOptions extends OnlineOptions {
-  /** A node gives the pair of its extremes, or every two siblings. */
-  readonly pairing: 'extremes' | 'all';
+export interface WorkOptions extends OnlineOptions, BatchOptions {
+  /** A node gives the pair of its extremes, every two siblings, or each utterance on its own, without pairs. */
+  readonly pairing: 'extremes' | 'all' | 'none';
+  /** Dialogues that a prompt opens in an epoch; default 1. */
+  readonly dialoguesPerPrompt?: number;
+  /** Passes over what an epoch gave; default 1. */
+  readonly passes?: number;
+  /** The adversary in training reads what it said once more, for values. Default false. */
+  readonly readsAgain?: boolean;
   /** Chance that a demonstration takes a prompt's place, and the epochs that have nothing else. */
   readonly demonstrated: { readonly probability: number; readonly onlyEpochs: number } | null;
 }
@@ -36,7 +43,8 @@ export function onlineWork(options: WorkOptions, facts: AttackLengths): Work {
 }
 
 function countWork(options: WorkOptions, facts: AttackLengths): Work {
-  const drawn = Math.min(options.promptsPerEpoch, facts.adversary.prompts.train.length);
+  const { dialoguesPerPrompt = 1 } = options;
+  const drawn = dialoguesPerPrompt * Math.min(options.promptsPerEpoch, facts.adversary.prompts.train.length);
   const evaluations = options.devEvery === 0 ? 0 : Math.ceil(options.epochs / options.devEvery);
   const parts = [
     ...epochKinds(options).map((kind) => epochsWork(options, kind, drawn, facts)),
@@ -96,9 +104,10 @@ function epochsWork(
   const [given, rolled] = [drawn * demonstrated, drawn * (1 - demonstrated)];
   const [a, t] = [facts.adversary.utterance, facts.target.utterance];
   const [adversary, target]: [SpeakerCall[], SpeakerCall[]] = [[], []];
-  const siblings = options.pairing === 'all' ? candidates : 2;
-  const pairsOfNode = (siblings * (siblings - 1)) / 2;
-  let [nodesInAll, pairs, trainedTokens, referenceQueries, referenceTokens] = [0, 0, 0, 0, 0];
+  const { pairing, passes = 1, readsAgain = false } = options;
+  const siblings = pairing === 'extremes' ? 2 : candidates;
+  const itemsOfNode = pairing === 'none' ? siblings : (siblings * (siblings - 1)) / 2;
+  let [nodesInAll, items, trainedTokens, referenceQueries, referenceTokens] = [0, 0, 0, 0, 0];
   /** Adds nodes that train `taught` utterances of `tokens` tokens together. */
   const addNodes = (nodes: number, growth: number, { taught, tokens }: { taught: number; tokens: number }): void => {
     const prefix = contextLength(facts.adversary, 'train', growth);
@@ -117,9 +126,9 @@ function epochsWork(
     );
     addNodes(nodes, growth, { taught: siblings, tokens: siblings * a });
     nodesInAll += nodes;
-    pairs += nodes * pairsOfNode;
+    items += nodes * itemsOfNode;
   }
-  const treePairs = rolled === 0 ? 0 : pairs / rolled;
+  const treeItems = rolled === 0 ? 0 : items / rolled;
   if (options.batches === 'trees')
     trainedTokens = Math.min(trainedTokens, treeTokens({ trees: rolled, nodes: nodesInAll, siblings }, facts));
   if (demonstrations !== null && given > 0) {
@@ -145,14 +154,21 @@ function epochsWork(
       newTokens: 2 * given * t,
     });
     addNodes(given, 0, { taught: 2, tokens: a + completion });
-    pairs += given;
+    items += given;
+  }
+  if (readsAgain) {
+    const nothing = { rows: 0, contexts: 0, contextTokens: 0, newTokens: 0 };
+    adversary.push({ ...nothing, times: epochs, readTokens: trainedTokens });
   }
   return {
     adversary,
     target,
-    pairs: epochs * pairs,
-    trainedTokens: epochs * trainedTokens,
-    steps: epochs * stepsOf(options, { trees: rolled, treePairs, demonstrations: demonstrations === null ? 0 : given }),
+    pairs: pairing === 'none' ? 0 : epochs * items,
+    trainedTokens: epochs * passes * trainedTokens,
+    steps:
+      epochs *
+      passes *
+      stepsOf(options, { trees: rolled, treeItems, demonstrations: demonstrations === null ? 0 : given }),
     referenceQueries: epochs * referenceQueries,
     referenceTokens: epochs * referenceTokens,
   };
@@ -163,16 +179,16 @@ function stepsOf(
   { batches, batchPairs }: WorkOptions,
   {
     trees,
-    treePairs,
+    treeItems,
     demonstrations,
-  }: { readonly trees: number; readonly treePairs: number; readonly demonstrations: number },
+  }: { readonly trees: number; readonly treeItems: number; readonly demonstrations: number },
 ): number {
-  if (batches === 'mixed' || treePairs === 0) return Math.ceil((trees * treePairs + demonstrations) / batchPairs);
+  if (batches === 'mixed' || treeItems === 0) return Math.ceil((trees * treeItems + demonstrations) / batchPairs);
   // Trees are not cut where they fit; demonstrations fill the rest of a batch.
   const stepsPerTree =
-    treePairs > batchPairs ? Math.ceil(treePairs / batchPairs) : 1 / Math.floor(batchPairs / treePairs);
+    treeItems > batchPairs ? Math.ceil(treeItems / batchPairs) : 1 / Math.floor(batchPairs / treeItems);
   const full = Math.ceil(trees * stepsPerTree);
-  return Math.max(full, Math.ceil((trees * treePairs + demonstrations) / batchPairs));
+  return Math.max(full, Math.ceil((trees * treeItems + demonstrations) / batchPairs));
 }
 
 /** Tokens of trees whose pairs share a row: the prompt once, the paired utterances of each node, and before every node but

@@ -18,7 +18,7 @@ export interface PairedRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
   /** Exchanges from root to leaf, ≥ 1. */
   readonly horizon: number;
-  /** Utterances per node, ≥ 2; default 2. */
+  /** Utterances per node, ≥ 1; default 2. One makes dialogues without siblings. */
   readonly candidates?: number;
   /** Default 'both', as in the paper. */
   readonly branch?: BranchRule;
@@ -35,7 +35,7 @@ interface Draft extends Exchange {
 export async function rolloutPaired(options: PairedRolloutOptions): Promise<readonly RolloutTree[]> {
   const { horizon, candidates = 2, branch = 'both' } = options;
   invariant(Number.isInteger(horizon) && horizon >= 1, 'a paired rollout has a horizon of at least 1');
-  invariant(Number.isInteger(candidates) && candidates >= 2, 'a paired rollout has at least two candidates');
+  invariant(Number.isInteger(candidates) && candidates >= 1, 'a rollout has at least one candidate');
   invariant(
     typeof branch === 'string' || (Number.isInteger(branch) && branch >= 1),
     'a paired rollout goes on after at least one sibling',
