@@ -86,6 +86,24 @@ describe('the workload of a recipe', () => {
     expect(work.trainedTokens).toBe(2 * 4 * (20 + 18 + 7));
   });
 
+  it('counts dialogues without siblings, and what the adversary reads again for values, where it trains by PPO', () => {
+    const { batchPairs: _, batches: __, candidates: ___, branch: ____, ...options } = ipo;
+    const work = only([{ exploit: { ...options, attack: 'ppo', dialoguesPerPrompt: 3, batchSize: 4, passes: 2 } }]);
+    // 2 epochs × 2 prompts × 3 dialogues of 2 exchanges; two dialogues are a batch.
+    expect(work.adversary.queries).toBe(24);
+    expect(work.target.queries).toBe(24);
+    expect(work.pairs).toBe(0);
+    expect(work.optimizerSteps).toBe(2 * 2 * 3);
+    // A dialogue: the prompt, two utterances of 3, and before the second a reply and the token before it.
+    const dialogues = 2 * 6 * (20 + 6 + 7);
+    expect(work.trainedTokens).toBe(2 * dialogues);
+    const rolled = only([{ exploit: { ...options, attack: 'rloo', branch: 1, candidates: 3, batchSize: 4 } }]);
+    expect(work.adversary.generatedTokens).toBe(rolled.adversary.generatedTokens);
+    expect(work.adversary.calls.filter(({ rows }) => rows === 0)).toEqual([
+      { times: 2, rows: 0, contexts: 0, contextTokens: 0, newTokens: 0, readTokens: dialogues / 2 },
+    ]);
+  });
+
   it('counts a tree: 1 + 2 nodes of 3 candidates a prompt, every text read after the dialogue before it', () => {
     const work = only([{ exploit: ipo }]);
     // 2 epochs × 2 prompts × (1 + 2) nodes × 3 candidates.

@@ -1,0 +1,94 @@
+/** What PPO does where a recipe does not say: our choice, or that of an implementation by name. */
+import type { ValueHeadKind } from '../../engine/models/valueHead.js';
+import type { KlPenalty, ScorePlacement } from '../../learning/formulas/advantages.js';
+import type { KlControl } from '../../learning/formulas/klControl.js';
+import type { OptimizerKeys } from '../../learning/trainers/optimizerOf.js';
+import type { PpoOptions } from './options.js';
+
+interface Choices {
+  readonly kl: KlPenalty & { readonly control: KlControl['kind'] };
+  readonly score: ScorePlacement;
+  readonly head: ValueHeadKind;
+  readonly valueCoefficient: number;
+  readonly maxMeanRatio: number | null;
+  readonly learningRate: number;
+  readonly maxGradientNorm: number | null;
+}
+
+/** TRL ≤ 0.11 (of 0.11.4): `PPOConfig`. */
+const trlOld: Choices = {
+  kl: { estimator: 'k1', coefficient: 0.2, control: 'adaptive' },
+  score: 'atLast',
+  head: 'linear',
+  valueCoefficient: 0.1,
+  maxMeanRatio: 10,
+  learningRate: 1.41e-5,
+  maxGradientNorm: null,
+};
+
+const choices: Readonly<Record<PpoOptions['like'], Choices>> = {
+  gadfly: {
+    ...trlOld,
+    kl: { estimator: 'k1', coefficient: 0.05, control: 'fixed' },
+    maxMeanRatio: null,
+    maxGradientNorm: 1,
+  },
+  'trl-0.11': trlOld,
+  // TRL 0.12 to 1.12. Its critic is a second model: ours stays a head.
+  'trl-1.12': {
+    ...trlOld,
+    kl: { estimator: 'k1', coefficient: 0.05, control: 'fixed' },
+    score: 'afterEnd',
+    maxMeanRatio: null,
+    learningRate: 3e-6,
+  },
+  // trlx of 2023, as arXiv 2306.09442 configures it, but for its schedule, whose floor is above the rate.
+  trlx: {
+    ...trlOld,
+    kl: { estimator: 'k1', coefficient: 0.05, control: 'adaptive' },
+    score: 'overLast',
+    head: 'mlp',
+    valueCoefficient: 1,
+    maxMeanRatio: null,
+    learningRate: 1e-6,
+  },
+};
+
+export interface PpoSettings {
+  readonly penalty: KlPenalty;
+  readonly control: KlControl;
+  readonly score: ScorePlacement;
+  readonly head: ValueHeadKind;
+  readonly valueCoefficient: number;
+  readonly maxMeanRatio: number | null;
+  readonly optimizer: OptimizerKeys;
+}
+
+/** Returns what the recipe says, and for the rest what the implementation does that it names. */
+export function ppoSettings(options: PpoOptions): PpoSettings {
+  const { kl, value, warmupSteps, weightDecay } = options;
+  const chosen = choices[options.like];
+  const control = kl.control ?? chosen.kl.control;
+  return {
+    penalty: {
+      estimator: kl.estimator ?? chosen.kl.estimator,
+      coefficient: kl.coefficient ?? chosen.kl.coefficient,
+    },
+    control: control === 'fixed' ? { kind: control } : { kind: control, target: kl.target, horizon: kl.horizon },
+    score: options.score ?? chosen.score,
+    head: value.head ?? chosen.head,
+    valueCoefficient: value.coefficient ?? chosen.valueCoefficient,
+    maxMeanRatio: orChosen(options.maxMeanRatio, chosen.maxMeanRatio),
+    optimizer: {
+      warmupSteps,
+      weightDecay,
+      learningRate: options.learningRate ?? chosen.learningRate,
+      maxGradientNorm: orChosen(options.maxGradientNorm, chosen.maxGradientNorm),
+    },
+  };
+}
+
+/** Null is a value of the recipe's own: never. */
+function orChosen(given: number | null | undefined, chosen: number | null): number | null {
+  return given === undefined ? chosen : given;
+}
