@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { attacks } from '../attacks/all.js';
 import { ConfigError } from '../base/errors.js';
 import type { JsonObject } from '../base/json.js';
 import {
@@ -98,7 +99,7 @@ describe('parseRecipe', () => {
     });
     expect(first(minimal.replace('epochs: 2', 'epochs: 0')).message).toContain('at least 1, got 0');
     expect(first(minimal.replace('attack: ipo', 'attack: ipoo')).message).toContain(
-      'expected one of ipo, sft; got "ipoo"',
+      `expected one of ${Object.keys(attacks).join(', ')}; got "ipoo"`,
     );
     expect(first(minimal.replace('judge: linear-toxicity', 'judge: { threshold: 0.5 }')).message).toBe(
       'judge.model: missing: expected text',

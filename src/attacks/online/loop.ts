@@ -48,7 +48,7 @@ export interface EpochDraw {
   readonly given: (cast: RolloutCast, stream: StreamKey) => Promise<readonly PreferencePair[]>;
 }
 
-/** What a rollout gave. */
+/** The result of a rollout. */
 export interface Rollout {
   readonly trees: readonly RolloutTree[];
   /** Preference pairs, which are recorded; empty for a method that makes none. */
@@ -60,7 +60,7 @@ export interface OnlineTrainer<Batch> extends Pick<WeightTrainer, 'step' | 'save
   readonly train: (batch: Batch) => Promise<Readonly<Record<string, number>>>;
 }
 
-/** What an epoch teaches. */
+/** The lessons of an epoch. */
 export interface Lessons<Batch> {
   readonly batches: readonly Batch[];
   readonly metrics: Readonly<Record<string, number>>;
@@ -68,13 +68,13 @@ export interface Lessons<Batch> {
   readonly memory: OnlineMemory;
 }
 
-/** What a method is given for the lessons of an epoch. */
+/** A method makes the lessons of an epoch with these. */
 export interface LessonParts<Trainer> {
   readonly context: OnlineContext;
   readonly trainer: Trainer;
   readonly times: PhaseTimes;
   readonly memory: OnlineMemory;
-  /** Of the order of this epoch's batches alone. */
+  /** Stream that orders this epoch's batches, and nothing else. */
   readonly order: StreamKey;
 }
 

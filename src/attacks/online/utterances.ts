@@ -1,5 +1,5 @@
-/** What a policy-gradient attack learns from: utterances of a rollout with their ids, their reward, and what the policy and
- *  the frozen reference thought of them. */
+/** Utterances of a rollout as a policy-gradient attack learns from them: their ids, their reward, and their
+ *  log-probabilities under the policy and the frozen reference. */
 import { present } from '../../base/invariant.js';
 import { openStream, type StreamKey } from '../../base/random.js';
 import { splitExchange } from '../../dialogue/pairs.js';

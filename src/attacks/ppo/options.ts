@@ -9,7 +9,7 @@ import { attackKeys } from '../attackOptions.js';
 import { onlineKeys } from '../online/options.js';
 
 /** Implementations whose choices can be followed by name. */
-export const ppoKinds = ['gadfly', 'trl-0.11', 'trl-1.12', 'trlx'] as const;
+const ppoKinds = ['gadfly', 'trl-0.11', 'trl-1.12', 'trlx'] as const;
 
 const klSchema = z
   .strictObject({

@@ -1,4 +1,4 @@
-/** What PPO does where a recipe does not say: our choice, or that of an implementation by name. */
+/** The settings of PPO: the recipe's, and where it does not say, our choice or that of an implementation by name. */
 import type { ValueHeadKind } from '../../engine/models/valueHead.js';
 import type { KlPenalty, ScorePlacement } from '../../learning/formulas/advantages.js';
 import type { KlControl } from '../../learning/formulas/klControl.js';
@@ -88,7 +88,7 @@ export function ppoSettings(options: PpoOptions): PpoSettings {
   };
 }
 
-/** Null is a value of the recipe's own: never. */
+/** A recipe may say null, which is never; only what it leaves out is chosen. */
 function orChosen(given: number | null | undefined, chosen: number | null): number | null {
   return given === undefined ? chosen : given;
 }

@@ -41,7 +41,7 @@ export interface LanguageModel {
   /** Every parameter under its checkpoint name; with an adapter, the base's own. */
   readonly weights: TensorStore;
   readonly adapter: Adapter | null;
-  /** What PPO trains beside the model, in the store that is trained; saved models leave it out. */
+  /** A head that PPO trains beside the model, in the store that is trained; saved models leave it out. */
   readonly valueHead: ValueHead | null;
   /** The model without the adapter, on the same weights; null for a model that has none. */
   readonly base: LanguageModel | null;

@@ -50,7 +50,7 @@ export interface ValueLossInputs<V> {
   readonly value: V;
   /** The value when the token was drawn. */
   readonly oldValue: V;
-  /** What the value is to be. */
+  /** The return, which the value is to equal. */
   readonly target: V;
 }
 

@@ -1,5 +1,5 @@
-/** What a policy has drawn, cut for policy-gradient graphs: which completions share a row, which rows a microbatch. What is
- *  drawn for one prompt, or in one dialogue, has its common history computed once. */
+/** Completions that a policy has drawn, cut for its graphs: which of them share a row, which rows a microbatch. Those of one
+ *  prompt, or of one dialogue, have their common history computed once. */
 import { present } from '../../base/invariant.js';
 import type { Sequence } from '../../engine/models/packSequences.js';
 import { f32Tensor, type HostTensor } from '../../engine/runtime/hostTensor.js';

@@ -25,7 +25,7 @@ export interface DrawnCompletion extends Sequence {
   readonly afterEnd: boolean;
 }
 
-/** What the policy thinks of a completion: log π of each token, nats, and the value of the state before each position. */
+/** The policy's reading of a completion: log π of each token, nats, and the value of the state before each position. */
 export interface PolicyReading {
   readonly logProbs: readonly number[];
   readonly values: readonly number[];

@@ -28,7 +28,7 @@ export interface RlooTraining extends DrawnPacking {
   readonly optimizer: AdamwConfig;
 }
 
-export const defaultRloo: RlooTraining = {
+const defaultRloo: RlooTraining = {
   clip: 0.2,
   rows: 'shared',
   microbatchTokens: 1024,
@@ -77,7 +77,7 @@ export async function createRlooTrainer(
 /** inputs  those of `tokenInputs` · members f32 [S, N] (1 where the token is of the completion) · oldLogProbs, advantages,
  *          weights f32 [S] (1 / completions of the whole batch)
  *  outputs loss [] · logProbs f32 [N], nats */
-export function rlooLoss(options: Pick<RlooTraining, 'clip' | 'rows'>): LossBuilder {
+function rlooLoss(options: Pick<RlooTraining, 'clip' | 'rows'>): LossBuilder {
   return (trace, architecture) => {
     const logProbs = traceTokenLogProbs(architecture, tokenInputs(trace, rowKindOf(options)));
     const members_SN = trace.input('members', 'f32', ['S', 'N']);
@@ -95,7 +95,7 @@ export function rlooLoss(options: Pick<RlooTraining, 'clip' | 'rows'>): LossBuil
 }
 
 /** Returns the inputs that `rlooLoss` lists. */
-export function rlooFeeds(
+function rlooFeeds(
   { feeds, items, tokens }: DrawnMicrobatch,
   samples: readonly RlooSample[],
 ): DrawnMicrobatch['feeds'] {

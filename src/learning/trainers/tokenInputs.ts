@@ -21,7 +21,7 @@ export function tokenInputs(trace: Trace, kind: RowKind): TokenLogProbInputs {
 }
 
 export interface PackedRows {
-  /** What `tokenInputs` lists. */
+  /** The inputs that `tokenInputs` lists. */
   readonly feeds: Readonly<Record<string, HostTensor>>;
   /** The sequence that each completion token belongs to, in the order of the rows. */
   readonly segment_N: Int32Array;
