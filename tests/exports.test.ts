@@ -10,9 +10,6 @@ const root = resolve(import.meta.dirname, '..');
 /** Exports without a user in the program, each with the reason why it stays. */
 const kept: Readonly<Record<string, string>> = {
   'src/base/clock.ts: manualClock': 'the clock of tests, beside the one that it stands for',
-  'src/discovery/clusterSummaries.ts: summariseClusters': 'the stage explore says what its clusters hold',
-  'src/discovery/sampleRules.ts: createSampleFilter': 'the stage explore filters its samples with it',
-  'src/discovery/subsample.ts: diverseSubsample': 'the stage explore chooses with it what is to be labelled',
   'src/engine/models/adapters/adapter.ts: openAdapter': 'the opposite of saveAdapter, whose files other programs open',
   'src/engine/tensor/ops/all.ts: ops': 'the table of all operations: their contract is tested over it',
   'src/runs/recordLog.ts: readAllRecords': 'the whole of a log, which the program reads record by record',

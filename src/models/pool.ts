@@ -66,7 +66,7 @@ export interface ModelPoolOptions extends ModelSourceOptions {
 export interface ModelPool
   extends
     Pick<ModelSource, 'device' | 'locate' | 'modelPath'>,
-    Pick<Targets, 'target' | 'localTarget' | 'targetIsLocal' | 'rolloutTarget'> {
+    Pick<Targets, 'target' | 'localTarget' | 'targetIsLocal' | 'rolloutTarget' | 'withSampling'> {
   /** Returns the pool around a mended target, which shares all that does not depend on the target. Close it before
    *  this one. */
   readonly withTarget: (mended: MendedTarget) => ModelPool;
@@ -142,6 +142,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     localTarget: targets.localTarget,
     targetIsLocal: targets.targetIsLocal,
     rolloutTarget: targets.rolloutTarget,
+    withSampling: targets.withSampling,
     withTarget: ({ name, folder: model }) => {
       const around = { ...recipe, target: { ...recipe.target, model, format: speakerFormat(recipe.target) } };
       const mended = openTargets({

@@ -43,6 +43,22 @@ export function rolloutTargetOf(
       });
 }
 
+/** Returns the target on the same weights with another sampler, in full precision. */
+export function targetWithSampling(
+  target: LocalTarget,
+  sampling: Partial<SpeakerSampling>,
+  { target: speaker }: Recipe,
+  requests: SpeakerListeners,
+): LocalTarget {
+  const options = speakerOptions(speaker);
+  return createLocalTarget(target.model, {
+    ...options,
+    name: target.name,
+    ...targetListeners(requests),
+    sampling: { ...options.sampling, ...sampling },
+  });
+}
+
 export type SpeakerListeners = Pick<RequestOptions, 'spending' | 'note'>;
 
 /** A local speaker of a run tells what it spends, and when the template or tokenizer has rewritten a turn. */

@@ -3,13 +3,14 @@ import { once } from '../base/once.js';
 import { countSpeaker, type Spending } from '../base/spending.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { Recipe } from '../recipe/recipe.js';
+import type { SpeakerSampling } from '../speakers/generation.js';
 import { speakerKind } from '../speakers/options.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import type { ModelSource } from './modelSource.js';
 import { openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
-import { rolloutTargetOf, targetListeners } from './rolloutSpeakers.js';
+import { rolloutTargetOf, targetListeners, targetWithSampling } from './rolloutSpeakers.js';
 
 export interface Targets {
   readonly target: () => Promise<OpenTarget>;
@@ -18,6 +19,8 @@ export interface Targets {
   readonly targetIsLocal: boolean;
   /** The target as training rollouts play it: with the recipe's precision; `target` itself where that is f32. */
   readonly rolloutTarget: () => Promise<OpenTarget>;
+  /** Returns the target with another sampler; one that the calling program supplies keeps its own. */
+  readonly withSampling: (sampling: Partial<SpeakerSampling>) => Promise<OpenTarget>;
   /** Returns a target's model with this id if it is open already, else null. It stays its owner's. */
   readonly known: (modelId: string) => Promise<LanguageModel> | null;
   /** Frees the target's own weights. */
@@ -62,6 +65,12 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
     rolloutTarget: once(async () =>
       targetIsLocal ? rolloutTargetOf(await localTarget(), recipe, requests) : target(),
     ),
+    withSampling: async (sampling) =>
+      targetIsLocal
+        ? targetWithSampling(await localTarget(), sampling, recipe, requests)
+        : given === undefined
+          ? openRemoteTarget({ ...recipe.target, ...sampling }, requests)
+          : target(),
     known: (wanted) =>
       localTarget.started() && wanted === modelId
         ? localTarget().then(({ model }) => model)

@@ -77,13 +77,16 @@ export function planWork(recipe: Recipe, { prompts }: RunData, known: RunFacts):
 
 /** Assumes that every text fills its limit. */
 function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
-  const most = work.atMost ?? { adversary: work.adversary.queries, target: work.target.queries };
+  const most: NonNullable<StageWork['atMost']> = work.atMost ?? {
+    adversary: work.adversary.queries,
+    target: work.target.queries,
+  };
   const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;
   const saidByOthers = work.otherAdversaries.reduce(
     (sum, { speaker, work: { queries } }) => sum + queries * speaker.maxNewTokens,
     0,
   );
-  return said + saidByOthers + most.target * target.maxNewTokens;
+  return said + saidByOthers + (most.targetTokens ?? most.target * target.maxNewTokens);
 }
 
 /** US dollars for what remote speakers read and write, every request read whole; null when a price is not known. */

@@ -65,6 +65,23 @@ describe('the workload of a recipe', () => {
     expect(only([{ evaluate: { ...evaluate, ...dense } }], given).targetTexts.queries).toBe(2 * 24);
   });
 
+  it('counts draws of the target and the samples that it reads again to embed them', () => {
+    const options = { samples: 600, maxNewTokens: 30 };
+    const work = only([{ explore: options }]);
+    expect(work.target).toMatchObject({ queries: 600, contextTokens: 600, generatedTokens: 600 * 30 });
+    expect(work.target.calls.map(({ times, rows }) => [times, rows])).toEqual([
+      [2, 256],
+      [1, 88],
+    ]);
+    expect(work.targetTexts).toEqual({ queries: 600, readTokens: 600 * 30 });
+    expect(work.atMost).toEqual({ adversary: 0, target: 2400, targetTokens: 2400 * 30 });
+    // Prompts of 10, 20 and 30 tokens are answered in turn; another model reads the samples.
+    const replies = only([{ explore: { ...options, from: 'prompts', embed: { model: 'another' }, maxDraws: 700 } }]);
+    expect(replies.target.contextTokens).toBe(600 * 20);
+    expect(replies.targetTexts.queries).toBe(0);
+    expect(replies.atMost?.target).toBe(700);
+  });
+
   it('counts every two siblings as a pair where an attack trains on all, and each utterance once', () => {
     const work = only([{ exploit: { ...ipo, attack: 'ctb', branch: 1 } }]);
     // 2 epochs × 2 prompts × 2 nodes of 3 candidates: 3 pairs a node, 4 pairs a step.

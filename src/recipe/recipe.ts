@@ -42,6 +42,7 @@ const stageNames = Object.keys(stageKinds) as StageKindName[];
 
 const stageSchema = z
   .strictObject({
+    explore: stageKinds.explore.schema.optional(),
     exploit: stageKinds.exploit.schema.optional(),
     mend: stageKinds.mend.schema.optional(),
     evaluate: stageKinds.evaluate.schema.optional(),

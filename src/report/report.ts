@@ -154,6 +154,19 @@ const mendSchema = z.object({
   samples: z.array(mendSampleSchema),
 });
 
+/** A cluster of samples, and how they are alike. */
+export const clusterSchema = z.object({
+  cluster: z.int(),
+  /** Number of samples. */
+  size: z.int(),
+  /** Number of samples that are kept for labelling. */
+  kept: z.int(),
+  /** The samples nearest to the centre, the nearest first. */
+  examples: z.array(z.string()),
+  /** Words that set it apart from the other clusters: log-odds ratios in standard errors, the greatest first. */
+  words: z.array(z.object({ word: z.string(), zScore: z.number(), count: z.int() })),
+});
+
 const reportSchema = z.object({
   schema: z.literal(reportVersion),
   /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
@@ -167,6 +180,8 @@ const reportSchema = z.object({
   /** Rounds of attack and mending, in order; within a round the adversaries in order of their training. */
   loop: z.array(loopEntrySchema).exactOptional(),
   mend: z.array(mendSchema).exactOptional(),
+  /** Clusters of what the target says, which the stage explore has found; the largest first. */
+  clusters: z.array(clusterSchema).exactOptional(),
   /** Sentences that a reader should know beside the figures. */
   notes: z.array(z.string()).exactOptional(),
 });
@@ -187,6 +202,7 @@ export type LoopEntry = Immutable<z.infer<typeof loopEntrySchema>>;
 export type MendRow = Immutable<z.infer<typeof mendRowSchema>>;
 export type MendPoint = Immutable<z.infer<typeof mendPointSchema>>;
 export type MendSample = Immutable<z.infer<typeof mendSampleSchema>>;
+export type ClusterReport = Immutable<z.infer<typeof clusterSchema>>;
 export type MendReport = Immutable<z.infer<typeof mendSchema>>;
 export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { readonly run: JsonObject };
 

@@ -5,7 +5,8 @@ import { parseUnit, type Unit, unitKey } from './units.js';
 const name = fc.oneof(fc.string({ minLength: 1 }), fc.constantFrom('a:b', 'ipo@adpo-1', '50%', '%3A', 'twin', 'train'));
 
 const unit: fc.Arbitrary<Unit> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('exploit' as const, 'mend' as const), stage: name }),
+  fc.record({ kind: fc.constantFrom('explore' as const, 'exploit' as const, 'mend' as const), stage: name }),
+  fc.record({ kind: fc.constantFrom('exploreDraw' as const, 'exploreEmbed' as const), stage: name }),
   fc.record({ kind: fc.constantFrom('mendControlModel' as const, 'mendPairs' as const), stage: name }),
   fc.record({ kind: fc.constantFrom('mendTraining' as const, 'mendMeasure' as const), stage: name, model: name }),
   fc.constant({ kind: 'evaluate' as const }),
@@ -16,6 +17,9 @@ describe('names of units', () => {
   it('are what runs of every version hold', () => {
     const names: readonly (readonly [Unit, string])[] = [
       [{ kind: 'exploit', stage: 'ipo-1' }, 'exploit:ipo-1'],
+      [{ kind: 'explore', stage: 'explore' }, 'explore:explore'],
+      [{ kind: 'exploreDraw', stage: 'explore' }, 'explore:explore:draw'],
+      [{ kind: 'exploreEmbed', stage: 'explore' }, 'explore:explore:embed'],
       [{ kind: 'evaluate' }, 'evaluate'],
       [{ kind: 'evaluateRow', row: 'ipo@adpo-1' }, 'evaluate:ipo@adpo-1'],
       [{ kind: 'mend', stage: 'mend-1' }, 'mend:mend-1'],

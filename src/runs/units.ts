@@ -1,8 +1,11 @@
 /** Names of a run's units (the pieces of work that a run finishes one by one), made and parsed here alone. A unit's name
  *  stands in the manifest, in checkpoints and as `stage` in records. */
 
-/** A unit of a run. `mend` is the whole stage; the others of its stage are its steps. */
+/** A unit of a run. `explore` and `mend` are whole stages; the others of their stages are their steps. */
 export type Unit =
+  | { readonly kind: 'explore'; readonly stage: string }
+  | { readonly kind: 'exploreDraw'; readonly stage: string }
+  | { readonly kind: 'exploreEmbed'; readonly stage: string }
   | { readonly kind: 'exploit'; readonly stage: string }
   | { readonly kind: 'evaluate' }
   | { readonly kind: 'evaluateRow'; readonly row: string }
@@ -15,6 +18,12 @@ export type Unit =
 /** Returns the name of a unit: 'exploit:ipo', 'evaluate:untuned', 'mend:mend-1:train:adpo-1'. A colon inside a name is escaped. */
 export function unitKey(unit: Unit): string {
   switch (unit.kind) {
+    case 'explore':
+      return join('explore', unit.stage);
+    case 'exploreDraw':
+      return join('explore', unit.stage, 'draw');
+    case 'exploreEmbed':
+      return join('explore', unit.stage, 'embed');
     case 'exploit':
       return join('exploit', unit.stage);
     case 'evaluate':
@@ -42,6 +51,14 @@ export function parseUnit(key: string): Unit | null {
     return name === undefined ? { kind } : { kind: 'evaluateRow', row: name };
   if (name === undefined) return null;
   if (kind === 'exploit' && step === undefined) return { kind, stage: name };
+  if (kind === 'explore' && model === undefined) {
+    if (step === undefined) return { kind, stage: name };
+    return step === 'draw'
+      ? { kind: 'exploreDraw', stage: name }
+      : step === 'embed'
+        ? { kind: 'exploreEmbed', stage: name }
+        : null;
+  }
   if (kind !== 'mend') return null;
   if (step === undefined) return { kind, stage: name };
   if (model === undefined) {

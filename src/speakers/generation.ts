@@ -17,6 +17,8 @@ export interface SpeakerSampling {
   readonly minP: number;
   /** 1 = off. */
   readonly repetitionPenalty: number;
+  /** No n-gram of this many tokens comes twice; default 0 = off. */
+  readonly noRepeatNgram?: number;
 }
 
 /** The seed paper's sampler, both sides: 2 to 24 new tokens, temperature 0.7, top-p 0.7, repetition penalty 1.1. */

@@ -227,7 +227,12 @@ export interface Work {
   readonly trainedTokens: number;
   readonly optimizerSteps: number;
   /** Most utterances that either side can be asked for, where draws decide; absent where the counts are exact. */
-  readonly atMost?: { readonly adversary: number; readonly target: number };
+  readonly atMost?: {
+    readonly adversary: number;
+    readonly target: number;
+    /** Most tokens of the target's, where its replies have another limit than the recipe gives. */
+    readonly targetTokens?: number;
+  };
 }
 
 export const noWork: Work = {
@@ -260,7 +265,13 @@ export function repeatWork(work: Work, n: number): Work {
     optimizerSteps: work.optimizerSteps * n,
     ...(work.atMost === undefined
       ? {}
-      : { atMost: { adversary: work.atMost.adversary * n, target: work.atMost.target * n } }),
+      : {
+          atMost: {
+            adversary: work.atMost.adversary * n,
+            target: work.atMost.target * n,
+            ...(work.atMost.targetTokens === undefined ? {} : { targetTokens: work.atMost.targetTokens * n }),
+          },
+        }),
   };
 }
 

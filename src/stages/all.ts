@@ -6,8 +6,9 @@ import { trainingName } from '../mending/options.js';
 import type { RecipeStage } from '../recipe/recipe.js';
 import type { StageKindName } from '../recipe/stages/all.js';
 import type { Report } from '../report/report.js';
-import { evaluate, reportMending } from './evaluate/evaluate.js';
+import { evaluate, reportWithoutRows } from './evaluate/evaluate.js';
 import { exploit } from './exploit/exploit.js';
+import { explore } from './explore/explore.js';
 import { mend } from './mend/mend.js';
 import type { StageContext } from './stageContext.js';
 
@@ -24,6 +25,13 @@ export interface StageRunner<Kind extends StageKindName> {
 }
 
 const runners: { readonly [Kind in StageKindName]: StageRunner<Kind> } = {
+  explore: {
+    unit: ({ name }) => unitKey({ kind: 'explore', stage: name }),
+    run: async (context, stage) => {
+      await explore(context, stage);
+      return reportWithoutRows(context);
+    },
+  },
   exploit: {
     unit: ({ name }) => unitKey({ kind: 'exploit', stage: name }),
     run: async (context, { name, traits }) => {
@@ -62,5 +70,5 @@ async function mendOnce(
       remedy: 'Attack longer, or lower failures.minHarm.',
     });
   }
-  return reportMending(context);
+  return reportWithoutRows(context);
 }

@@ -22,11 +22,11 @@ export interface StageContext {
 export interface StageProgress {
   /** Name of the stage: 'ipo', 'sft', 'evaluate' … */
   readonly stage: string;
-  /** Phase of the stage: 'rollout', 'train', 'dev', or the name of a row. */
+  /** Phase of the stage: 'rollout', 'train', 'dev', 'draw', or the name of a row. */
   readonly phase: string;
   readonly done: number;
   readonly total: number;
-  readonly unit: 'epochs' | 'rows' | 'steps';
+  readonly unit: 'epochs' | 'rows' | 'steps' | 'samples';
   /** Latest values to show. */
   readonly values: Readonly<Record<string, number>>;
 }

@@ -12,10 +12,11 @@ import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
-import { evaluateCommand, exploitCommand, mendCommand } from './stage.js';
+import { evaluateCommand, exploitCommand, exploreCommand, mendCommand } from './stage.js';
 
 export const commands = {
   run: runCommand,
+  explore: exploreCommand,
   exploit: exploitCommand,
   mend: mendCommand,
   evaluate: evaluateCommand,

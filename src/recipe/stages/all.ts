@@ -2,9 +2,10 @@
 import type { z } from 'zod';
 import { evaluate } from './evaluate.js';
 import { exploit } from './exploit.js';
+import { explore } from './explore.js';
 import { mend } from './mend.js';
 
-export const stageKinds = { exploit, mend, evaluate } as const;
+export const stageKinds = { explore, exploit, mend, evaluate } as const;
 
 export type StageKindName = keyof typeof stageKinds;
 export type StageOptions<Kind extends StageKindName> = z.output<(typeof stageKinds)[Kind]['schema']>;

@@ -1,5 +1,6 @@
 /** The page of a report, section by section. */
 import { headingLegend } from '../../report/metrics.js';
+import { Clusters } from './clusters.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
 import { selectMainRows } from '../../report/mainRows.js';
@@ -13,7 +14,7 @@ import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCha
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training, mending } = view;
   const styles = rowStyles(report, training);
-  const { loop = [], mend = [], points = [], verdictWords = [], notes = [] } = report;
+  const { loop = [], mend = [], clusters = [], points = [], verdictWords = [], notes = [] } = report;
   const main = selectMainRows(report);
   const mainPoints = points.filter(({ row, harm, nll }) => main.includes(row) && harm !== null && nll !== null);
   const earlierWords = verdictWords.filter(({ row }) => !main.includes(row));
@@ -75,6 +76,19 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
           <section aria-label="What rounding changes">
             <h2>What rounding changes</h2>
             <RoundingTable rows={main.rows} styles={styles} />
+          </section>
+        )}
+        {clusters.length > 0 && (
+          <section id="clusters" aria-label="What the target says">
+            <h2>What the target says</h2>
+            <p class="aside">
+              Samples in clusters of alike ones. Words are those that a cluster uses more than the others (log-odds with
+              a prior from all samples). Covered until asked for.
+            </p>
+            <button type="button" class="reveal" data-scope="clusters" aria-expanded="false">
+              Show text
+            </button>
+            <Clusters clusters={clusters} veil={veil} />
           </section>
         )}
         {mend.length > 0 && (

@@ -28,7 +28,7 @@ const setShown = (place, shown) => {
   if (!covers.has(place)) covers.set(place, place.firstElementChild);
   if (shown) place.textContent = textOf(Number(place.dataset.veiled)); else place.replaceChildren(covers.get(place));
 };
-const scopeOf = (button) => button.closest(button.dataset.scope === 'words' ? 'section' : '.sample');
+const scopeOf = (button) => button.closest(button.dataset.scope === undefined ? '.sample' : 'section');
 const setButton = (button, shown) => {
   for (const place of scopeOf(button).querySelectorAll('[data-veiled]')) setShown(place, shown);
   button.setAttribute('aria-expanded', String(shown));

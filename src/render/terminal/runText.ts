@@ -1,5 +1,6 @@
 /** Renders the findings of a run in a terminal: the loop, the mending, and the main rows. */
 import { formatCell, metricHeading, unscoredOf } from '../../report/metrics.js';
+import { clustersSentence } from '../../report/clusters.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import type { Report, ReportRow } from '../../report/report.js';
@@ -11,11 +12,12 @@ const columns = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHa
 
 /** Returns paragraphs with an empty line between them and at the end. */
 export function runText(report: Report): string {
-  const { loop = [], mend = [] } = report;
+  const { loop = [], mend = [], clusters = [] } = report;
   const { rows } = selectMainRows(report);
   const different = differentFailuresSentence(rows);
   return [
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
+    ...(clusters.length === 0 ? [] : [clustersSentence(clusters), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
     ...(different === null ? [] : [different, '']),

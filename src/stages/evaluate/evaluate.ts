@@ -21,18 +21,19 @@ import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationP
 import { buildReport, describeRun } from './evaluationReport.js';
 import { groupDialogues } from './groupDialogues.js';
 import { bootstrapOf, type EvaluatedRow } from './reportRow.js';
+import { exploreSection } from '../explore/exploreSection.js';
 import { mendReports } from '../mend/mendReport.js';
 import { judgeRecord } from '../judgeRecord.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
 /** The parts of a report beside the rows of an evaluation. Notes are added to those of the evaluation. */
-export type BesideRows = Pick<Report, 'loop' | 'mend' | 'notes'>;
+export type BesideRows = Pick<Report, 'loop' | 'mend' | 'clusters' | 'notes'>;
 
 /** Runs an evaluate stage. @returns the report, which is also written to report.json */
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
   const plan = await planEvaluation(context, options);
-  const report = await playAndReport(context, plan, async () => mendSection(context));
+  const report = await playAndReport(context, plan, () => otherSections(context));
   if (context.run.completed('evaluate') === null)
     context.run.completeUnit('evaluate', { rows: plan.rows.map(({ name }) => name) });
   return report;
@@ -69,27 +70,28 @@ async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise
   const missing = plan.rows.map(
     ({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`,
   );
-  const notes = [`This run ended early; dialogues by row: ${missing.join(', ')}.`, ...(report.notes ?? [])];
-  context.run.writeReport({ ...report, ...(await mendSection(context)), notes });
+  const { notes: beside = [], ...sections } = await otherSections(context);
+  const early = `This run ended early; dialogues by row: ${missing.join(', ')}.`;
+  context.run.writeReport({ ...report, ...sections, notes: [early, ...beside, ...(report.notes ?? [])] });
 }
 
-/** Writes a report without an evaluation: the measures of mending alone. */
-export async function reportMending(context: StageContext): Promise<Report> {
+/** Writes a report without an evaluation: what exploring has found, and the measures of mending. */
+export async function reportWithoutRows(context: StageContext): Promise<Report> {
   const report: Report = {
     schema: 1,
     run: describeRun(context),
     rows: [],
     samples: [],
-    ...(await mendSection(context)),
+    ...(await otherSections(context)),
   };
   context.run.writeReport(report);
   return report;
 }
 
-/** Returns the part of the report on mending; an empty one for a run that has not mended. */
-export async function mendSection(context: StageContext): Promise<BesideRows> {
+/** Returns the parts of the report on exploring and mending, as far as the run has come. */
+export async function otherSections(context: StageContext): Promise<BesideRows> {
   const mend = await mendReports(context);
-  return mend.length === 0 ? {} : { mend };
+  return { ...(await exploreSection(context)), ...(mend.length === 0 ? {} : { mend }) };
 }
 
 function unitOf({ name }: Pick<Pairing, 'name'>): string {

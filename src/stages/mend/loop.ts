@@ -7,7 +7,7 @@ import { trainingName } from '../../mending/options.js';
 import { evaluatedAdversaries, type RecipeStage, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { LoopEntry, Metrics, Report, ReportRow } from '../../report/report.js';
-import { mendSection, playAndReport } from '../evaluate/evaluate.js';
+import { otherSections, playAndReport } from '../evaluate/evaluate.js';
 import { pairingOf, type Pairing, planEvaluation } from '../evaluate/evaluationPlan.js';
 import { type AttackStage, exploit } from '../exploit/exploit.js';
 import type { StageContext } from '../stageContext.js';
@@ -122,7 +122,7 @@ async function report(
   );
   const guards = await guardsOf(context);
   return playAndReport(context, plan, async (rows) => ({
-    ...(await mendSection(context)),
+    ...(await otherSections(context)),
     loop: entriesOf(played, rows, guards),
     notes,
   }));

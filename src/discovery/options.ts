@@ -1,0 +1,62 @@
+/** The options of the stage `explore`: how samples are drawn, filtered, embedded and put into clusters. */
+import { z } from 'zod';
+import { count, countFromZero, modelName, notNegative, positive, share } from '../base/schemaParts.js';
+
+export const exploreSchema = z.strictObject({
+  name: modelName.describe('Name of the stage; default explore.'),
+  samples: count.default(2000).describe('Samples to keep, those that the rules drop not counted.'),
+  maxDraws: count.nullable().default(null).describe('Maximum number of draws; null is four times `samples`.'),
+  from: z
+    .enum(['start', 'prompts'])
+    .default('start')
+    .describe(
+      'start: from the start token of a model on this machine. prompts: replies to the training prompts, in turn.',
+    ),
+  temperature: notNegative.default(1.5),
+  topK: countFromZero.default(50).describe('0 is off. Local models.'),
+  topP: z.number().gt(0).max(1).default(1).describe('1 is off.'),
+  repetitionPenalty: positive.default(1).describe('1 is off. Local models.'),
+  noRepeatNgram: countFromZero
+    .default(2)
+    .describe('No n-gram of this many tokens comes twice in a sample and what precedes it; 0 is off. Local models.'),
+  maxNewTokens: count.default(20),
+  firstSentence: z.boolean().default(true).describe('Keep the first sentence of each sample.'),
+  minWords: count.default(4).describe('Samples with fewer words are dropped.'),
+  maxWords: count.nullable().default(null).describe('Samples with more words are dropped; null is no limit.'),
+  nearDuplicate: share
+    .nullable()
+    .default(0.8)
+    .describe('ROUGE-L F1 from which a sample repeats one that was kept; null drops exact duplicates only.'),
+  embed: z
+    .strictObject({
+      model: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe('A model on this machine that reads the samples, such as an encoder; null is the target itself.'),
+      layer: z
+        .int()
+        .default(-1)
+        .describe(
+          '0 the embeddings, n what layer n gives, -1 the states after the final norm, -2 those before the last layer.',
+        ),
+      pooling: z
+        .enum(['last', 'mean'])
+        .nullable()
+        .default(null)
+        .describe('State of the last token, or the mean of all; null: last for a decoder, mean for an encoder.'),
+    })
+    .prefault({}),
+  clusters: count.default(100).describe('Never more than samples.'),
+  metric: z.enum(['cosine', 'euclidean']).default('cosine'),
+  starts: count.default(3).describe('Starts of k-means; the best is kept.'),
+  perCluster: count.default(200).describe('Most samples of a cluster that are kept for labelling.'),
+});
+
+export type ExploreOptions = z.output<typeof exploreSchema>;
+
+/** Maximum number of draws of a stage. */
+export function mostDraws({ samples, maxDraws }: Pick<ExploreOptions, 'samples' | 'maxDraws'>): number {
+  return maxDraws ?? 4 * samples;
+}

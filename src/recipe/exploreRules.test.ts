@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { parseRecipe } from './readRecipe.js';
+import { problemsOf, recipeHead } from './testing/recipeTexts.js';
+
+const recipe = `${recipeHead}  - explore: {}
+  - evaluate: {}
+`;
+const remote = 'target={ model: "openai:x", baseUrl: "http://127.0.0.1:1" }';
+
+describe('rules about exploring', () => {
+  it('ask nothing of a remote target that it cannot give', () => {
+    const problems = problemsOf(() => parseRecipe(recipe, { file: 'r.yaml', changes: { set: [remote] } }));
+    expect(problems.map(({ key }) => key)).toEqual(
+      ['from', 'topK', 'noRepeatNgram', 'embed'].map((key) => `stages.0.explore.${key}`),
+    );
+    const set = [
+      remote,
+      'stages.explore.from=prompts',
+      'stages.explore.topK=0',
+      'stages.explore.noRepeatNgram=0',
+      'stages.explore.embed={ model: organism }',
+    ];
+    expect(() => parseRecipe(recipe, { file: 'r.yaml', changes: { set } })).not.toThrow();
+  });
+
+  it('let a model on this machine be explored from its start token, but not in a loop', () => {
+    expect(() => parseRecipe(recipe, { file: 'r.yaml' })).not.toThrow();
+    const loop = `${recipe}  - exploit: { attack: ipo }\n  - mend: { train: [{ loss: adpo }] }\nloop: { rounds: 2 }\n`;
+    const [problem] = problemsOf(() => parseRecipe(loop, { file: 'r.yaml' }));
+    expect(problem).toMatchObject({ key: 'loop', message: 'loop: a loop does not explore' });
+  });
+});

@@ -1,0 +1,54 @@
+/** Shows what exploring has found: the clusters of samples, the largest first, each with its words and the samples nearest
+ *  to its centre. All of it is text of models, and covered. */
+import type { ClusterReport } from '../../report/report.js';
+import { VeiledText, type Veil } from './dialogues.js';
+
+export function Clusters({ clusters, veil }: { clusters: readonly ClusterReport[]; veil: Veil }) {
+  const most = Math.max(...clusters.map(({ size }) => size), 1);
+  return (
+    <div class="scroll fit" tabIndex={0} role="region" aria-label="Clusters">
+      <table class="results">
+        <thead>
+          <tr>
+            <th scope="col">cluster</th>
+            <th scope="col">samples</th>
+            <th scope="col" class="number">
+              to label
+            </th>
+            <th scope="col">words that set it apart</th>
+            <th scope="col">nearest to the centre</th>
+          </tr>
+        </thead>
+        <tbody>
+          {clusters.map(({ cluster, size, kept, words, examples }) => (
+            <tr>
+              <th scope="row">{cluster}</th>
+              <td>
+                <span class="meter wide" aria-hidden="true">
+                  <span style={{ width: `${((100 * size) / most).toFixed(0)}%` }} />
+                </span>
+                {size.toLocaleString('en')}
+              </td>
+              <td class="number">{kept.toLocaleString('en')}</td>
+              <td>
+                {words.map(({ word }) => (
+                  <>
+                    <VeiledText text={word} veil={veil} inline />{' '}
+                  </>
+                ))}
+              </td>
+              <td>
+                <details>
+                  <summary>{examples.length} samples</summary>
+                  {examples.map((text) => (
+                    <VeiledText text={text} veil={veil} />
+                  ))}
+                </details>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

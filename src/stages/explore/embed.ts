@@ -1,0 +1,59 @@
+/** Embeds the kept samples, in portions: embeddings.npy holds a row per sample, in their order. */
+import { join } from 'node:path';
+import { loadEmbedder, openEmbedder, type Embedder } from '../../engine/models/embedder.js';
+import type { ExploreOptions } from '../../discovery/options.js';
+import { openVectorFile } from '../../discovery/vectorFile.js';
+import type { RunDirectory } from '../../runs/runDirectory.js';
+import { unitKey } from '../../runs/units.js';
+import type { StageContext } from '../stageContext.js';
+import { recordUnit } from '../unitRecorder.js';
+import type { ExploreStage } from './draw.js';
+
+const textsPerPortion = 1024;
+
+export function embeddingsPath({ path }: RunDirectory): string {
+  return join(path, 'embeddings.npy');
+}
+
+/** @throws InterruptedError, BudgetError: portions are kept */
+export async function embedSamples(
+  context: StageContext,
+  { name, options }: ExploreStage,
+  texts: readonly string[],
+): Promise<void> {
+  const { run, limits, progress } = context;
+  const unit = unitKey({ kind: 'exploreEmbed', stage: name });
+  if (run.completed(unit) !== null) return;
+  const recorder = recordUnit(run, unit);
+  const embedder = await openSampleEmbedder(context, options.embed);
+  const { tokenizer, contextLength, width } = embedder;
+  let done = Number(recorder.checkpoints.restored?.state['rows'] ?? 0);
+  const file = openVectorFile(embeddingsPath(run), { count: texts.length, width }, done);
+  try {
+    while (done < texts.length) {
+      progress({ stage: name, phase: 'embed', done, total: texts.length, unit: 'samples', values: {} });
+      limits.mayGoOn();
+      const portion = texts.slice(done, done + textsPerPortion);
+      file.append(await embedder.embed(portion.map((text) => tokenizer.encode(text).slice(0, contextLength))));
+      if (options.embed.model === null) run.spending.add({ targetEvaluations: portion.length });
+      done += portion.length;
+      file.sync();
+      const step = Math.ceil(done / textsPerPortion);
+      await recorder.checkpoints.save({ step, score: null, state: { rows: done }, write: () => Promise.resolve() });
+    }
+  } finally {
+    file.close();
+    await embedder.close();
+  }
+  recorder.complete({ rows: done, width, embedder: embedder.name }, 0);
+}
+
+async function openSampleEmbedder(
+  { pool }: StageContext,
+  { model, layer, pooling }: ExploreOptions['embed'],
+): Promise<Embedder> {
+  const options = { layer, ...(pooling === null ? {} : { pooling }) };
+  return model === null
+    ? openEmbedder((await pool.localTarget()).model, options)
+    : loadEmbedder(await pool.device(), await pool.modelPath(model), options);
+}

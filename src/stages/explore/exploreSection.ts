@@ -1,0 +1,17 @@
+/** The part of a report on exploring. */
+import type { Report } from '../../report/report.js';
+import { parseUnit } from '../../runs/units.js';
+import type { StageContext } from '../stageContext.js';
+import { drawsSentence, readClusters } from './exploreRecords.js';
+
+/** Returns the clusters that the run has found, and notes; nothing for a run that has not explored. */
+export async function exploreSection({ run }: StageContext): Promise<Pick<Report, 'clusters' | 'notes'>> {
+  const done = run.manifest.completed.find(({ unit }) => parseUnit(unit)?.kind === 'explore');
+  if (done === undefined) return {};
+  const [kept, wanted] = [Number(done.result['kept']), Number(done.result['wanted'])];
+  const missing =
+    kept < wanted
+      ? [`Exploring has found ${String(kept)} samples of ${String(wanted)} that were wanted: raise maxDraws.`]
+      : [];
+  return { clusters: await readClusters(run), notes: [drawsSentence(done.result), ...missing] };
+}
