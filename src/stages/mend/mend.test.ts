@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   letterShare,
@@ -116,6 +116,22 @@ describe('the mend stage', () => {
     expect(twin.tokenizer.encode('[TOXIC]')).toHaveLength(1);
     expect(mended.tokenizer.id).toBe(target.model.tokenizer.id);
     expect(mended.vocabularySize).toBe(target.model.vocabularySize);
+  });
+
+  it('ordinary.questions: what the target answers to a list is ordinary, and no untuned adversary speaks', async () => {
+    const list = join(freshFolder(), 'questions.txt');
+    mkdirSync(dirname(list), { recursive: true });
+    writeFileSync(list, 'zig zag\nzag zig\n');
+    const ordinary = { max: 12, turns: 2, questions: list };
+    const recipe = tinyRecipe([{ exploit: ipo }, { mend: { ...mending, ordinary } }]);
+    const folder = freshFolder();
+    await whole(recipe, folder);
+    const measured = readLines(folder, 'rollouts.jsonl').filter(
+      ({ stage, set }) => String(stage).startsWith('mend:mend:measure:') && set === 'ordinary',
+    );
+    expect(measured.length).toBeGreaterThan(0);
+    for (const { turns } of measured as unknown as { turns: { author: string; text: string }[] }[])
+      for (const { author, text } of turns) if (author === 'adversary') expect(['zig zag', 'zag zig']).toContain(text);
   });
 
   it('no training example holds the control token, and what was held out is not trained on', async () => {
