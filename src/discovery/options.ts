@@ -45,7 +45,9 @@ export const exploreSchema = z.strictObject({
         .enum(['last', 'mean'])
         .nullable()
         .default(null)
-        .describe('State of the last token, or the mean of all; null: last for a decoder, mean for an encoder.'),
+        .describe(
+          'State of the last token, as in the paper, or the mean of all. Null: the mean of the target’s own states; another model pools as its files ask for.',
+        ),
     })
     .prefault({}),
   clusters: count.default(100).describe('Never more than samples.'),

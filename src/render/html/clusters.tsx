@@ -6,7 +6,7 @@ import { VeiledText, type Veil } from './dialogues.js';
 export function Clusters({ clusters, veil }: { clusters: readonly ClusterReport[]; veil: Veil }) {
   const most = Math.max(...clusters.map(({ size }) => size), 1);
   return (
-    <div class="scroll fit" tabIndex={0} role="region" aria-label="Clusters">
+    <div class="scroll fit clusters" tabIndex={0} role="region" aria-label="Clusters">
       <table class="results">
         <thead>
           <tr>
@@ -32,9 +32,7 @@ export function Clusters({ clusters, veil }: { clusters: readonly ClusterReport[
               <td class="number">{kept.toLocaleString('en')}</td>
               <td>
                 {words.map(({ word }) => (
-                  <>
-                    <VeiledText text={word} veil={veil} inline />{' '}
-                  </>
+                  <VeiledText text={word} veil={veil} inline />
                 ))}
               </td>
               <td>

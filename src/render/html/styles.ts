@@ -154,6 +154,13 @@ h4 { font-size: 0.93rem; font-weight: 600; margin: 1.4rem 0 0.6rem; }
 .word-tables { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); margin-top: 1rem; }
 .words td, .words th { padding: 0.25rem 0.6rem 0.25rem 0; }
 .words table { width: 100%; margin-top: 0.4rem; }
+.clusters { margin-top: 0.8rem; }
+.clusters td { vertical-align: top; }
+.clusters td:nth-child(2) { white-space: nowrap; }
+.clusters details { border: 0; padding: 0; }
+.clusters summary { font-weight: normal; }
+.clusters details .text { margin-top: 0.35rem; max-width: 60ch; }
+.clusters .word { margin-right: 0.7rem; }
 .facts-list { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.7rem 1.6rem; margin: 0 0 1.2rem; }
 .facts-list dt { font-size: 0.78rem; color: var(--soft); }
 .facts-list dd { margin: 0; overflow-wrap: anywhere; }

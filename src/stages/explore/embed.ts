@@ -52,8 +52,8 @@ async function openSampleEmbedder(
   { pool }: StageContext,
   { model, layer, pooling }: ExploreOptions['embed'],
 ): Promise<Embedder> {
+  // The state of the last token tells little but whether the sample was ended (docs/LOG.md).
+  if (model === null) return openEmbedder((await pool.localTarget()).model, { layer, pooling: pooling ?? 'mean' });
   const options = { layer, ...(pooling === null ? {} : { pooling }) };
-  return model === null
-    ? openEmbedder((await pool.localTarget()).model, options)
-    : loadEmbedder(await pool.device(), await pool.modelPath(model), options);
+  return loadEmbedder(await pool.device(), await pool.modelPath(model), options);
 }
