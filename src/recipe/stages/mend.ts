@@ -21,7 +21,13 @@ export const mend: StageKind<typeof mendSchema> = {
     ],
     broken:
       ordinary.data != null && ordinary.questions != null
-        ? [{ path: ['ordinary', 'questions'], message: 'ordinary dialogues are given by data already', remedy: 'leave one of them out' }]
+        ? [
+            {
+              path: ['ordinary', 'questions'],
+              message: 'ordinary dialogues are given by data already',
+              remedy: 'leave one of them out',
+            },
+          ]
         : [],
     models: (['embedder', 'evasionJudge'] as const).map((key) => ({ key: `measures.${key}`, model: measures[key] })),
     speakers:
