@@ -127,7 +127,7 @@ describe('the mend stage', () => {
     const folder = freshFolder();
     await whole(recipe, folder);
     const measured = readLines(folder, 'rollouts.jsonl').filter(
-      ({ stage, set }) => String(stage).startsWith('mend:mend:measure:') && set === 'ordinary',
+      ({ stage, set }) => typeof stage === 'string' && stage.startsWith('mend:mend:measure:') && set === 'ordinary',
     );
     expect(measured.length).toBeGreaterThan(0);
     for (const { turns } of measured as unknown as { turns: { author: string; text: string }[] }[])
