@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseRecipe, recipeFiles } from '../src/recipe/readRecipe.js';
+import { type LoadedRecipe, parseRecipe, recipeFiles } from '../src/recipe/readRecipe.js';
 import {
   evaluatedAdversaries,
   recipeStages,
@@ -10,29 +10,44 @@ import {
   stagesOfKind,
 } from '../src/recipe/recipe.js';
 
-const file = join(import.meta.dirname, '../recipes/secret-smollm2.yaml');
-const text = readFileSync(file, 'utf8');
+function shipped(name: string): LoadedRecipe {
+  const file = join(import.meta.dirname, '../recipes', `${name}.yaml`);
+  return parseRecipe(readFileSync(file, 'utf8'), { file });
+}
 
-describe('the recipe secret-smollm2', () => {
-  it('has all its data, and compares what is taught, what is found and neither', () => {
-    const { recipe } = parseRecipe(text, { file });
+describe.each([
+  ['secret-smollm2', ['sft', 'ctb', 'evaluate']],
+  ['mend-secret-smollm2', ['sft', 'ctb', 'mend', 'evaluate']],
+] as const)('the recipe %s', (name, stages) => {
+  const { recipe, source } = shipped(name);
+
+  it('has all its data, and speaks in chat templates', () => {
     expect(stagesLeftOut(recipe)).toEqual([]);
-    expect(recipeStages(recipe).map(({ name }) => name)).toEqual(['sft', 'ipo', 'evaluate']);
+    expect(recipeStages(recipe).map((stage) => stage.name)).toEqual(stages);
     expect(recipe.judge.model).toBe('contains');
     expect([recipe.target.format, recipe.adversary.format]).toEqual(['chat', 'chat']);
-    expect([...setsWithTarget(recipe)]).toEqual(['train', 'dev', 'test']);
-  });
-
-  it('is evaluated in one run beside adversaries that are only told, or read from a list', () => {
-    const { recipe, source } = parseRecipe(text, { file });
-    const rows = stagesOfKind(recipe, 'evaluate').flatMap(({ options }) => evaluatedAdversaries(recipe, options));
-    expect(rows.map(({ adversary, attack }) => [adversary, attack])).toEqual([
-      ['untuned', 'none'],
-      ['visitor', 'none'],
-      ['asks', 'prompts'],
-      ['sft', 'sft'],
-      ['ipo', 'ipo'],
-    ]);
     expect(recipeFiles(recipe, source.folder).filter(({ path }) => !existsSync(path))).toEqual([]);
   });
+
+  it('has prompts with targets wherever its reward asks for their words', () => {
+    expect([...setsWithTarget(recipe)]).toEqual(['train', 'dev']);
+  });
+});
+
+it('the recipe secret-smollm2 compares what is taught, what is found and neither, by secret', () => {
+  const { recipe } = shipped('secret-smollm2');
+  const [evaluation] = stagesOfKind(recipe, 'evaluate');
+  const rows = evaluation === undefined ? [] : evaluatedAdversaries(recipe, evaluation.options);
+  expect(rows.map(({ adversary, attack }) => [adversary, attack])).toEqual([
+    ['untuned', 'none'],
+    ['asks', 'prompts'],
+    ['sft', 'sft'],
+    ['ctb', 'ctb'],
+  ]);
+  expect(evaluation?.options.groupBy).toBe('conversation');
+});
+
+it('both recipes attack alike', () => {
+  const attack = (name: string): unknown => stagesOfKind(shipped(name).recipe, 'exploit').map(({ options }) => options);
+  expect(attack('mend-secret-smollm2')).toEqual(attack('secret-smollm2'));
 });
