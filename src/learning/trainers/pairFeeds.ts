@@ -119,8 +119,9 @@ interface SequenceUse {
   readonly reply: number;
 }
 
-/** Lists the sequences of a microbatch row by row. In shared rows a completion that several pairs of a row have in common
- *  is listed once; an anchor never is shared, since its tokens have weights of their own. */
+/** Lists the sequences of a microbatch row by row. In shared rows of graded pairs, which are every two siblings of a node,
+ *  a completion that several pairs have in common is listed once; other pairs seldom share one. An anchor never is
+ *  shared, since its tokens have weights of their own. */
 function distinctSequences(
   rows: PairRows,
   pairs: readonly TrainingPair[],
@@ -130,6 +131,7 @@ function distinctSequences(
   readonly usesBySegment: readonly (readonly SequenceUse[])[];
 } {
   const replies = packing.toxic ? 3 : 2;
+  const isShared = packing.rows === 'shared' && packing.margin;
   const usesBySegment: SequenceUse[][] = [];
   let pair = 0;
   const sequencesByRow = rows.map((row) => {
@@ -138,7 +140,7 @@ function distinctSequences(
     for (const index of row) {
       repliesOf(present(pairs[index], 'a pair'), packing).forEach((sequence, reply) => {
         const key = `${sequence.prefix.join()}:${sequence.completion.join()}`;
-        const uses = packing.rows === 'shared' && reply < replies ? known.get(key) : undefined;
+        const uses = isShared && reply < replies ? known.get(key) : undefined;
         if (uses === undefined) {
           const own = [{ pair, reply }];
           usesBySegment.push(own);
