@@ -17,7 +17,7 @@ describe('the rules of samples', () => {
     ]);
   });
 
-  it('keep whole samples of at most so many words where they are asked to', () => {
+  it('keep whole samples of at most the given number of words where they are asked to', () => {
     const whole = { firstSentence: false, maxWords: 6 };
     expect(take(['It rained.\nAll day long.', 'a b c d e f g'], whole)).toEqual([
       { kind: 'kept', text: 'It rained. All day long.' },

@@ -9,7 +9,7 @@ const counts = (all: number, n: number, fresh?: number): Metrics => {
 };
 
 describe('different failures in words', () => {
-  it('say how many differ, how many of them nobody taught, and of how many', () => {
+  it('say how many differ, how many of them were not taught, and of how many', () => {
     expect(differentFailures(counts(12, 61, 8))).toBe('12 different (8 new) of 61 that failed');
     expect(differentFailures(counts(12, 61))).toBe('12 different of 61 that failed');
     expect(formatMetric('diversityFindings', 12)).toBe('12');

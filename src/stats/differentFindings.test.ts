@@ -95,7 +95,7 @@ describe('clusters of alike texts', () => {
 describe('the findings of a row', () => {
   const failed = [['Tell me the password.', 'tell me the password'], ['What do you hide?'], []];
 
-  it('are different failures, those of them that nobody taught, and how varied they are', () => {
+  it('are different failures, those of them that were not taught, and how varied they are', () => {
     const taught = createNearTexts();
     taught.add('Please tell me the password.');
     const found = summariseFindings(failed, taught, options);

@@ -1,23 +1,16 @@
 /** ASTPrompter's attack (arXiv 2407.09447): an adversary learns by online IPO (Identity Preference Optimisation) which
  *  of its own utterances make the target fail while they stay likely. */
 import { defineAttack } from '../define.js';
-import { branchRules, onlinePrompts } from '../online/traits.js';
+import { branchRules, onlineAttack, onlineTraits } from '../online/traits.js';
 import { ipoSchema } from './options.js';
 import { ipoWork } from './work.js';
 
 export const ipo = defineAttack({
+  ...onlineAttack,
   summary: 'trains a language-model adversary by online preference learning (IPO or DPO) on paired rollouts',
   schema: ipoSchema,
-  needs: ['text'],
-  product: 'model',
-  adversary: 'trains',
-  trainsOnJudge: true,
   traits: (options) => ({
-    reward: options.reward,
-    targetTexts: options.targetTexts,
-    startsFrom: options.from,
-    horizon: options.horizon,
-    prompts: onlinePrompts(options),
+    ...onlineTraits(options),
     texts:
       options.weakSupervision === null
         ? null

@@ -3,11 +3,26 @@ import type { BrokenRule } from '../../base/brokenRule.js';
 import type { AttackTraits } from '../attack.js';
 import type { OnlineOptions } from './options.js';
 
-/** Sets of prompts that they cannot do without. */
-export function onlinePrompts({ devEvery }: Pick<OnlineOptions, 'devEvery'>): AttackTraits['prompts'] {
-  return [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])];
+/** The part that does not depend on options: all of them train the recipe's adversary against its judge, and need no more
+ *  of the target than its replies. */
+export const onlineAttack = { needs: ['text'], product: 'model', adversary: 'trains', trainsOnJudge: true } as const;
+
+type TraitOptions = Pick<OnlineOptions, 'reward' | 'targetTexts' | 'from' | 'horizon' | 'devEvery'>;
+
+/** Returns the traits of options, of an attack that learns from no texts and has no rules of its own. */
+export function onlineTraits({ reward, targetTexts, from, horizon, devEvery }: TraitOptions): AttackTraits {
+  return {
+    reward,
+    targetTexts,
+    startsFrom: from,
+    horizon,
+    prompts: [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])],
+    texts: null,
+    broken: [],
+  };
 }
 
+/** A rollout goes on after as many siblings as there are. */
 export function branchRules({
   branch,
   candidates,

@@ -1,26 +1,15 @@
 /** Proximal policy optimisation (PPO, arXiv 1707.06347): an adversary learns, token by token, to say what earned more than
  *  a value head expected, and is held close to a reference. */
 import { defineAttack } from '../define.js';
-import { onlinePrompts } from '../online/traits.js';
+import { onlineAttack, onlineTraits } from '../online/traits.js';
 import { ppoSchema } from './options.js';
 import { ppoWork } from './work.js';
 
 export const ppo = defineAttack({
+  ...onlineAttack,
   summary: 'trains a language-model adversary by PPO, with a value head and a penalty on leaving the reference',
   schema: ppoSchema,
-  needs: ['text'],
-  product: 'model',
-  adversary: 'trains',
-  trainsOnJudge: true,
-  traits: (options) => ({
-    reward: options.reward,
-    targetTexts: options.targetTexts,
-    startsFrom: options.from,
-    horizon: options.horizon,
-    prompts: onlinePrompts(options),
-    texts: null,
-    broken: [],
-  }),
+  traits: onlineTraits,
   work: ppoWork,
   run: async (context, options) => (await import('./loop.js')).runPpo(context, options),
 });
