@@ -16,6 +16,9 @@ beforeEach(() => {
   directory = join(root, `${count++}`, 'model');
 });
 
+async function* stream(list: Iterable<WrittenTensor>): AsyncGenerator<WrittenTensor> {
+  yield* list;
+}
 const tensors: readonly WrittenTensor[] = [
   { name: 'model.embed.weight', shape: [3, 2], data: Float32Array.of(0, -0, 1.5, 1 / 3, -2e-40, Infinity) },
   { name: 'model.norm.weight', shape: [4], data: Float32Array.of(1, 2, 3, 4) },
@@ -25,7 +28,9 @@ const tensors: readonly WrittenTensor[] = [
 ];
 const content: CheckpointContent = {
   config: { model_type: 'test', hidden_size: 2, dtype: 'float64' },
-  tensors,
+  get tensors() {
+    return stream(tensors);
+  },
   tokenizerFiles: new Map([
     ['tokenizer.json', '{"model":{}}'],
     ['tokenizer_config.json', '{"eos_token":"x"}'],
@@ -124,7 +129,7 @@ describe('a written checkpoint', () => {
 });
 
 describe('a failed write leaves the place as it was', () => {
-  const failing = function* (): Generator<WrittenTensor> {
+  const failing = async function* (): AsyncGenerator<WrittenTensor> {
     yield tensors[0] as WrittenTensor;
     throw new Error('no more');
   };
@@ -141,9 +146,9 @@ describe('a failed write leaves the place as it was', () => {
   });
   it('when data and shape disagree or a name comes twice, with a ShapeError', async () => {
     const wrong = [{ name: 'a', shape: [3], data: new Float32Array(2) }];
-    await expect(writeCheckpoint(directory, { ...content, tensors: wrong })).rejects.toThrow(ShapeError);
+    await expect(writeCheckpoint(directory, { ...content, tensors: stream(wrong) })).rejects.toThrow(ShapeError);
     const twice = [tensors[1], tensors[1]] as readonly WrittenTensor[];
-    await expect(writeCheckpoint(directory, { ...content, tensors: twice })).rejects.toThrow(ShapeError);
+    await expect(writeCheckpoint(directory, { ...content, tensors: stream(twice) })).rejects.toThrow(ShapeError);
     expect(readdirSync(join(directory, '..'))).toEqual([]);
   });
   it('when the directory holds something else, with a ConfigError', async () => {

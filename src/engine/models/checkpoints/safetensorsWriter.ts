@@ -36,7 +36,7 @@ interface Shard {
  *  @throws ShapeError when a tensor's data do not fit its shape or a name comes twice */
 export async function writeSafetensors(
   directory: string,
-  tensors: Iterable<WrittenTensor> | AsyncIterable<WrittenTensor>,
+  tensors: AsyncIterable<WrittenTensor>,
   { dtype, maxShardBytes }: SafetensorsOptions,
 ): Promise<void> {
   const shards: Shard[] = [];

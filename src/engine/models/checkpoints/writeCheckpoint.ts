@@ -8,7 +8,7 @@ import { writeSafetensors, type WrittenTensor, type WrittenType } from './safete
 export interface CheckpointContent {
   readonly config: Readonly<Record<string, unknown>>;
   /** Hugging Face names and layouts; taken one at a time. */
-  readonly tensors: Iterable<WrittenTensor> | AsyncIterable<WrittenTensor>;
+  readonly tensors: AsyncIterable<WrittenTensor>;
   /** File name → content: a tokenizer's `files`. */
   readonly tokenizerFiles: ReadonlyMap<string, string>;
   readonly chatTemplate: string | null;
