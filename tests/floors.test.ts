@@ -17,6 +17,7 @@ const floorOf: Readonly<Record<string, number>> = {
   runs: 1,
   learning: 2,
   speakers: 2,
+  labelling: 2,
   report: 2,
   attacks: 3,
   mending: 3,
