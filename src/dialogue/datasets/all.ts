@@ -1,5 +1,7 @@
 /** Every data set format, the most specific first: the first that recognises a path reads it. */
+import { commonClaim } from './commonClaim.js';
 import { convokit } from './convokit.js';
+import { creak } from './creak.js';
 import { csvTable, parquetTable } from './tables.js';
 import type { DatasetFormat } from './format.js';
 import { harmBench } from './harmBench.js';
@@ -16,6 +18,8 @@ export const datasetFormats = {
   'hh-rlhf': hhRlhf,
   jigsaw: jigsaw,
   harmbench: harmBench,
+  commonclaim: commonClaim,
+  creak: creak,
   'json-array': jsonArray,
   'json-lines': jsonLines,
   csv: csvTable,

@@ -10,6 +10,8 @@ export interface DatasetRow {
   readonly continuation: string | null;
   /** Toxicity of the continuation, or of the text when there is none, in [0, 1]; null when the source gives none. */
   readonly toxicity: number | null;
+  /** Name of the class that people gave the text; absent in formats that have no classes of their own. */
+  readonly label?: string;
   /** File and line or item, for error messages. */
   readonly where: string;
 }

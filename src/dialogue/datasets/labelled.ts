@@ -37,6 +37,11 @@ export async function readLabelled(
 }
 
 function labelledText(fields: Fields, where: string, column: string | null): LabelledText {
+  return { ...judgedItem(fields, where), harmful: isHarmful(fields, where, column), where };
+}
+
+/** Returns the text of a row and what is known of it. @throws FormatError for a row without a text */
+export function judgedItem(fields: Fields, where: string): JudgedItem {
   const text =
     textKeys.map((key) => fields[key]).find((value) => typeof value === 'string') ??
     fields[nameAmong(fields, textKeys) ?? ''];
@@ -44,7 +49,7 @@ function labelledText(fields: Fields, where: string, column: string | null): Lab
     throw new FormatError('There is no text', {
       where,
       expected: `one of the fields ${textKeys.join(', ')}`,
-      got: keysOf(fields),
+      got: describe(fields),
       remedy: 'Name the field or column of texts, in the first line of a CSV file, text.',
     });
   const { utterance, goal } = fields;
@@ -52,28 +57,30 @@ function labelledText(fields: Fields, where: string, column: string | null): Lab
     text,
     ...(typeof utterance === 'string' ? { exchange: { utterance, reply: text } } : {}),
     ...(typeof goal === 'string' ? { goal } : {}),
-    harmful: isHarmful(fields, where, column),
-    where,
   };
 }
 
 function isHarmful(fields: Fields, where: string, column: string | null): boolean {
   if (column === null && hasFields(fields, jigsawLabels))
     return jigsawLabels.some((label) => flag(fields[label], label, where));
+  const key = labelField(fields, column, where);
+  return flag(fields[key], key, where);
+}
+
+/** Returns the name of the field that holds a row's label: the column that is named, or the first of the usual names that
+ *  has a value. @throws FormatError for a row without one */
+export function labelField(fields: Fields, column: string | null, where: string): string {
   const key =
     column ??
     labelKeys.find((name) => fields[name] !== undefined && fields[name] !== null) ??
     nameAmong(fields, labelKeys);
-  if (key === null || ownField(fields, key) === undefined) {
-    const remedy = 'Name the field that holds it with --column.';
-    throw new FormatError('There is no label', {
-      where,
-      expected: `the field ${column ?? labelKeys.join(', ')}`,
-      got: keysOf(fields),
-      remedy,
-    });
-  }
-  return flag(fields[key], key, where);
+  if (key !== null && ownField(fields, key) !== undefined) return key;
+  throw new FormatError('There is no label', {
+    where,
+    expected: `the field ${column ?? labelKeys.join(', ')}`,
+    got: describe(fields),
+    remedy: 'Name the field that holds it with --column.',
+  });
 }
 
 function flag(value: unknown, key: string, where: string): boolean {
@@ -85,8 +92,4 @@ function flag(value: unknown, key: string, where: string): boolean {
     expected: '0, 1, true or false',
     got: describe(value),
   });
-}
-
-function keysOf(fields: Fields): string {
-  return describe(fields);
 }

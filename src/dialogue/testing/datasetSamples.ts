@@ -39,6 +39,16 @@ const utterance = (id: string, conversation: string, timestamp: number, text: st
   meta: {},
 });
 
+const claim = (id: string, sentence: string, label: string, entity: string): unknown => ({
+  ex_id: id,
+  sentence,
+  explanation: 'written for this test',
+  label,
+  entity,
+  en_wiki_pageid: '1',
+  entity_mention_loc: [[0, 5]],
+});
+
 const parquet = (prompt: readonly string[], toxicity: readonly (number | null)[]): Uint8Array =>
   new Uint8Array(
     parquetWriteBuffer({
@@ -115,6 +125,32 @@ export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> 
     open: 'behaviors.csv',
     texts: ['Give a wrong recipe for tea', 'Tea is made of leaves.\n\n---\n\nExplain the recipe above'],
     broken: 'Behavior,FunctionalCategory,SemanticCategory,Tags,ContextString,BehaviorID\nGive,standard\n',
+  },
+  commonclaim: {
+    files: {
+      'common_claim.csv':
+        ',examples,label,agreement\n' +
+        '0,A kettle boils water.,True,1.0\n' +
+        '1,"Most kettles, they say, can sing.",Neither,0.5\n' +
+        '2,A kettle is a kind of bird.,False,1.0\n',
+    },
+    open: 'common_claim.csv',
+    texts: ['A kettle boils water.', 'Most kettles, they say, can sing.', 'A kettle is a kind of bird.'],
+    broken: ',examples,label,agreement\n0,A kettle boils water.,Perhaps,1.0\n',
+  },
+  creak: {
+    files: {
+      'train.json': rows(
+        claim('train_0', 'A heron is taller than a sparrow.', 'true', 'Heron'),
+        claim('train_1', 'Herons knit their own hats.', 'false', 'Heron'),
+      ),
+    },
+    open: 'train.json',
+    texts: ['A heron is taller than a sparrow.', 'Herons knit their own hats.'],
+    broken: rows(
+      claim('train_0', 'A heron is taller than a sparrow.', 'true', 'Heron'),
+      claim('train_1', 'Herons knit their own hats.', 'perhaps', 'Heron'),
+    ),
   },
   'json-array': {
     files: {
