@@ -152,7 +152,7 @@ function syncTree(path: string): void {
 }
 
 /** Makes a rename durable. Platforms that cannot sync a folder (Windows) order renames themselves. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   let fd: number;
   try {
     fd = openSync(folder, 'r');
