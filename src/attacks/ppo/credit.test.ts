@@ -5,7 +5,7 @@ import type { ExchangeScore, RolloutNode, RolloutTree } from '../../dialogue/typ
 import { generalisedAdvantages, whiten } from '../../learning/formulas/advantages.js';
 import { creditRollout, type ReadUtterance, toRead } from './credit.js';
 import { ppoSchema } from './options.js';
-import { ppoSettings } from './settings.js';
+import { controlRules, ppoSettings } from './settings.js';
 
 const unscored = { kind: 'unscored', reason: 'none' } as const;
 const score: ExchangeScore = {
@@ -138,5 +138,21 @@ describe('the settings of PPO', () => {
     });
     expect(settingsOf({ maxGradientNorm: null }).optimizer.maxGradientNorm).toBeNull();
     expect(settingsOf({}).optimizer.maxGradientNorm).toBe(1);
+  });
+
+  it('refuse an adaptive penalty that cannot rise, or that one epoch could turn into a reward', () => {
+    const broken = (kl: object): readonly string[] =>
+      controlRules(ppoSchema.parse({ attack: 'ppo', promptsPerEpoch: 10, dialoguesPerPrompt: 5, horizon: 2, kl })).map(
+        ({ path }) => path.join('.'),
+      );
+    expect(broken({ control: 'adaptive', horizon: 21 })).toEqual([]);
+    // 100 utterances of a horizon of 20: the factor is 1 − 0.2 × 100 / 20.
+    expect(broken({ control: 'adaptive', horizon: 20 })).toEqual(['kl.horizon']);
+    expect(broken({ control: 'adaptive', coefficient: 0 })).toEqual(['kl.coefficient']);
+    expect(broken({ control: 'fixed', coefficient: 0, horizon: 1 })).toEqual([]);
+  });
+
+  it('refuse a limit of the mean ratio that a first step would exceed', () => {
+    expect(ppoSchema.safeParse({ attack: 'ppo', maxMeanRatio: 1 }).success).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 /** From the rewards of a rollout to what each token is worth: penalties, the score where the settings place it, generalised
  *  advantages over whole dialogues, whitening. */
-import { present } from '../../base/invariant.js';
+import { invariant, present } from '../../base/invariant.js';
 import type { RolloutNode, RolloutTree } from '../../dialogue/types.js';
 import {
   generalisedAdvantages,
@@ -45,14 +45,11 @@ export function creditRollout(
   const advantages = new Map<RolloutNode, readonly number[]>();
   /** Returns value and advantage of the first position; null for an utterance that earned no reward. */
   const credit = (node: RolloutNode): { readonly value: number; readonly advantage: number } | null => {
-    // Children first; of several the dialogue went on with each as often.
-    const after = node.children.map(credit).filter((next) => next !== null);
+    invariant(node.children.length <= 1, 'a dialogue goes on in one way');
+    const [child] = node.children;
+    const next = child === undefined ? null : credit(child);
     const own = read.get(node);
     if (own === undefined) return null;
-    const mean = (of: (next: { readonly value: number; readonly advantage: number }) => number): number =>
-      after.reduce((sum, next) => sum + of(next), 0) / after.length;
-    const next =
-      after.length === 0 ? null : { value: mean(({ value }) => value), advantage: mean(({ advantage }) => advantage) };
     const made = generalisedAdvantages(
       { rewards: present(rewards.get(node), 'rewards of each node'), values: own.old.values, next },
       options,

@@ -69,10 +69,12 @@ export const ppoSchema = z.strictObject({
     .lt(1)
     .default(0.2)
     .describe('How far from 1 the ratio of a token to what drew it still teaches.'),
-  maxMeanRatio: positive
+  maxMeanRatio: z
+    .number()
+    .gt(1)
     .nullable()
     .optional()
-    .describe('A step whose mean ratio is above it teaches nothing; null is never.'),
+    .describe('A step whose mean ratio is above it teaches nothing; null is never. The policy that spoke has 1.'),
   value: valueSchema,
   passes: count.default(4).describe('Passes over the utterances of an epoch.'),
   batchSize: count.default(32).describe('Utterances of a step.'),

@@ -3,13 +3,14 @@
 import { defineAttack } from '../define.js';
 import { onlineAttack, onlineTraits } from '../online/traits.js';
 import { ppoSchema } from './options.js';
+import { controlRules } from './settings.js';
 import { ppoWork } from './work.js';
 
 export const ppo = defineAttack({
   ...onlineAttack,
   summary: 'trains a language-model adversary by PPO, with a value head and a penalty on leaving the reference',
   schema: ppoSchema,
-  traits: onlineTraits,
+  traits: (options) => ({ ...onlineTraits(options), broken: controlRules(options) }),
   work: ppoWork,
   run: async (context, options) => (await import('./loop.js')).runPpo(context, options),
 });

@@ -1,7 +1,8 @@
 /** The settings of PPO: the recipe's, and where it does not say, our choice or that of an implementation by name. */
+import type { BrokenRule } from '../../base/brokenRule.js';
 import type { ValueHeadKind } from '../../engine/models/valueHead.js';
 import type { KlPenalty, ScorePlacement } from '../../learning/formulas/advantages.js';
-import type { KlControl } from '../../learning/formulas/klControl.js';
+import { type KlControl, mostCompletions } from '../../learning/formulas/klControl.js';
 import type { OptimizerKeys } from '../../learning/trainers/optimizerOf.js';
 import type { PpoOptions } from './options.js';
 
@@ -86,6 +87,33 @@ export function ppoSettings(options: PpoOptions): PpoSettings {
       maxGradientNorm: orChosen(options.maxGradientNorm, chosen.maxGradientNorm),
     },
   };
+}
+
+/** An adaptive penalty must be able to rise, and must not change its sign within one epoch. */
+export function controlRules(options: PpoOptions): readonly BrokenRule[] {
+  const { penalty, control } = ppoSettings(options);
+  if (control.kind === 'fixed') return [];
+  const utterances = options.promptsPerEpoch * options.dialoguesPerPrompt * options.horizon;
+  return [
+    ...(penalty.coefficient > 0
+      ? []
+      : [
+          {
+            path: ['kl', 'coefficient'],
+            message: 'an adaptive penalty that begins at 0 stays there',
+            remedy: 'give a coefficient above 0, or control: fixed',
+          },
+        ]),
+    ...(utterances < mostCompletions(control)
+      ? []
+      : [
+          {
+            path: ['kl', 'horizon'],
+            message: `an epoch of up to ${String(utterances)} utterances may lower the penalty to 0 or below at once`,
+            remedy: `give a horizon above ${String(Math.floor(utterances / mostCompletions({ horizon: 1 })))}`,
+          },
+        ]),
+  ];
 }
 
 /** A recipe may say null, which is never; only what it leaves out is chosen. */

@@ -186,6 +186,10 @@ describe('the trainers of policy gradients', () => {
         const saved = await openLanguageModel(device, join(folder, 'model'));
         expect([...saved.weights.entries.keys()]).toEqual([...base.weights.entries.keys()]);
         await saved.close();
+      } else {
+        const saved = await openSafetensors(join(folder, 'adapter', 'adapter_model.safetensors'));
+        expect([...saved.tensors.keys()].filter((name) => !name.includes('lora_'))).toEqual([]);
+        await saved.close();
       }
       for (const each of [trainer, resumed]) await each.release();
       for (const each of [model, other]) await each.close();
