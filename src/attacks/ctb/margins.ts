@@ -5,6 +5,7 @@
 import { present } from '../../base/invariant.js';
 import type { PreferencePair } from '../../dialogue/types.js';
 import type { TrainingPair } from '../../learning/trainers/trainingData.js';
+import { sumOf } from '../online/utterances.js';
 import type { CtbOptions } from './options.js';
 
 /** Returns the training pairs with their margins, nats; null for a pair of two utterances that are no language.
@@ -35,8 +36,4 @@ export function withMargins(
 export function leastLikely(logProbs: readonly number[], k: number): number {
   const lowest = [...logProbs].sort((a, b) => a - b).slice(0, k);
   return sumOf(lowest) / lowest.length;
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }
