@@ -1,6 +1,7 @@
 /** The options of the stage `explore`: how samples are drawn, filtered, embedded and put into clusters. */
 import { z } from 'zod';
-import { count, countFromZero, modelName, notNegative, positive, share } from '../base/schemaParts.js';
+import type { BrokenRule } from '../base/brokenRule.js';
+import { count, countFromZero, modelName, notNegative, positive } from '../base/schemaParts.js';
 
 export const exploreSchema = z.strictObject({
   name: modelName.describe('Name of the stage; default explore.'),
@@ -23,7 +24,10 @@ export const exploreSchema = z.strictObject({
   firstSentence: z.boolean().default(true).describe('Keep the first sentence of each sample.'),
   minWords: count.default(4).describe('Samples with fewer words are dropped.'),
   maxWords: count.nullable().default(null).describe('Samples with more words are dropped; null is no limit.'),
-  nearDuplicate: share
+  nearDuplicate: z
+    .number()
+    .gt(0)
+    .max(1)
     .nullable()
     .default(0.8)
     .describe('ROUGE-L F1 from which a sample repeats one that was kept; null drops exact duplicates only.'),
@@ -61,4 +65,14 @@ export type ExploreOptions = z.output<typeof exploreSchema>;
 /** Maximum number of draws of a stage. */
 export function mostDraws({ samples, maxDraws }: Pick<ExploreOptions, 'samples' | 'maxDraws'>): number {
   return maxDraws ?? 4 * samples;
+}
+
+/** Options of which no sample could be kept. */
+export function sampleLengthRules({
+  minWords,
+  maxWords,
+}: Pick<ExploreOptions, 'minWords' | 'maxWords'>): readonly BrokenRule[] {
+  return maxWords === null || maxWords >= minWords
+    ? []
+    : [{ path: ['maxWords'], message: `must not be below minWords (${String(minWords)})`, remedy: null }];
 }

@@ -23,6 +23,13 @@ describe('rules about exploring', () => {
     expect(() => parseRecipe(recipe, { file: 'r.yaml', changes: { set } })).not.toThrow();
   });
 
+  it('refuse lengths and thresholds that no sample could meet', () => {
+    const keys = (set: readonly string[]): readonly (string | undefined)[] =>
+      problemsOf(() => parseRecipe(recipe, { file: 'r.yaml', changes: { set } })).map(({ key }) => key);
+    expect(keys(['stages.explore.minWords=5', 'stages.explore.maxWords=4'])).toEqual(['stages.0.explore.maxWords']);
+    expect(keys(['stages.explore.nearDuplicate=0'])).toEqual(['stages.0.explore.nearDuplicate']);
+  });
+
   it('let a model on this machine be explored from its start token, but not in a loop', () => {
     expect(() => parseRecipe(recipe, { file: 'r.yaml' })).not.toThrow();
     const loop = `${recipe}  - exploit: { attack: ipo }\n  - mend: { train: [{ loss: adpo }] }\nloop: { rounds: 2 }\n`;

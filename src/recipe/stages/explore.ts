@@ -1,5 +1,5 @@
 /** The stage `explore`: what the target says, in many samples, in clusters. */
-import { exploreSchema, mostDraws } from '../../discovery/options.js';
+import { exploreSchema, mostDraws, sampleLengthRules } from '../../discovery/options.js';
 import { contextLength, noWork, speakerWork, type SpeakerCall } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
@@ -10,10 +10,11 @@ export const explore: StageKind<typeof exploreSchema> = {
   summary: 'sample the target widely and put what it says into clusters, and nothing else',
   schema: exploreSchema,
   inLoop: 'own count',
-  traits: ({ name = 'explore', from, embed }) => ({
+  traits: ({ name = 'explore', from, embed, minWords, maxWords }) => ({
     ...noTraits,
     name,
     isOnce: true,
+    broken: sampleLengthRules({ minWords, maxWords }),
     prompts: from === 'prompts' ? [{ set: 'train', because: 'from: prompts' }] : [],
     models: [{ key: 'embed.model', model: embed.model }],
   }),
