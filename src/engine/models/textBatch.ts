@@ -45,7 +45,9 @@ export function traceTexts(
   return { pooled_BC: reshape(matmul(shares_B1T, reshape(states_NC, ['B', 'T', width])), ['B', width]), inputs };
 }
 
-function requireLayer(layer: number, layers: number): number {
+/** @param layers of the body
+ *  @throws ConfigError for a layer that it does not have */
+export function requireLayer(layer: number, layers: number): number {
   if (Number.isInteger(layer) && layer >= -layers - 1 && layer <= layers) return layer;
   throw new ConfigError('no such layer', {
     where: 'embed.layer',

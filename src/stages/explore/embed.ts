@@ -1,6 +1,10 @@
 /** Embeds the kept samples, in portions: embeddings.npy holds a row per sample, in their order. */
 import { join } from 'node:path';
 import { loadEmbedder, openEmbedder, type Embedder } from '../../engine/models/embedder.js';
+import { withCheckpoint } from '../../engine/models/storedModel.js';
+import { requireLayer } from '../../engine/models/textBatch.js';
+import { textBodyOf } from '../../engine/models/textBodyOf.js';
+import { encodePieces } from '../../engine/text/pieces.js';
 import type { ExploreOptions } from '../../discovery/options.js';
 import { openVectorFile } from '../../discovery/vectorFile.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
@@ -13,6 +17,21 @@ const textsPerPortion = 1024;
 
 export function embeddingsPath({ path }: RunDirectory): string {
   return join(path, 'embeddings.npy');
+}
+
+/** @throws ConfigError for a layer that the model does not have: before a sample is drawn */
+export async function requireEmbedding(
+  { pool }: StageContext,
+  { model, layer }: ExploreOptions['embed'],
+): Promise<void> {
+  const { layers } =
+    model === null
+      ? (await pool.localTarget()).model.architecture.config
+      : await withCheckpoint(
+          await pool.modelPath(model),
+          async ({ config, source }) => textBodyOf(config, 'body', source).config,
+        );
+  requireLayer(layer, layers);
 }
 
 /** @throws InterruptedError, BudgetError: portions are kept */
@@ -34,7 +53,7 @@ export async function embedSamples(
       progress({ stage: name, phase: 'embed', done, total: texts.length, unit: 'samples', values: {} });
       limits.mayGoOn();
       const portion = texts.slice(done, done + textsPerPortion);
-      file.append(await embedder.embed(portion.map((text) => tokenizer.encode(text).slice(0, contextLength))));
+      file.append(await embedder.embed(portion.map((text) => textIds({ tokenizer, contextLength }, text))));
       if (options.embed.model === null) run.spending.add({ targetEvaluations: portion.length });
       done += portion.length;
       file.sync();
@@ -46,6 +65,17 @@ export async function embedSamples(
     await embedder.close();
   }
   recorder.complete({ rows: done, width, embedder: embedder.name }, 0);
+}
+
+/** The text with the tokens that its model puts around it; of a long one the beginning, with the same tokens around it. */
+export function textIds(
+  {
+    tokenizer,
+    contextLength,
+  }: Pick<Embedder, 'contextLength'> & { readonly tokenizer: Pick<Embedder['tokenizer'], 'encode'> },
+  text: string,
+): readonly number[] {
+  return encodePieces(tokenizer, text, contextLength)[0] ?? tokenizer.encode(text);
 }
 
 async function openSampleEmbedder(

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyContext, tinyRecipe, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
 import { freshFolder, openTinyRun, readLines } from '../../../tests/fakes/tinyRuns.js';
-import { InterruptedError } from '../../base/errors.js';
+import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { readVectors } from '../../discovery/vectorFile.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import type { Recipe } from '../../recipe/recipe.js';
@@ -90,6 +90,12 @@ describe('the explore stage', () => {
     expect(readLines(folder, 'draws.jsonl')).toHaveLength(100);
     const { notes } = parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
     expect(notes?.join(' ')).toMatch(/samples of 300 that were wanted/);
+  });
+
+  it('refuses a layer that the model does not have before it draws', async () => {
+    const folder = freshFolder();
+    await expect(runWhole(recipeOf({ embed: { layer: 9 } }), folder)).rejects.toThrow(ConfigError);
+    expect(existsSync(join(folder, 'draws.jsonl'))).toBe(false);
   });
 
   it('embeds by another layer than the last when asked to', async () => {

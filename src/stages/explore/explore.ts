@@ -11,13 +11,14 @@ import { unitKey } from '../../runs/units.js';
 import { kMeans } from '../../stats/kMeans.js';
 import type { StageContext } from '../stageContext.js';
 import { drawSamples, type ExploreStage } from './draw.js';
-import { embeddingsPath, embedSamples } from './embed.js';
+import { embeddingsPath, embedSamples, requireEmbedding } from './embed.js';
 import { readDraws } from './exploreRecords.js';
 
-/** @throws ConfigError when nothing can be kept; InterruptedError, BudgetError: finished batches are kept */
+/** @throws ConfigError when nothing can be kept, or the samples could not be embedded as asked; InterruptedError, BudgetError: finished batches are kept */
 export async function explore(context: StageContext, stage: ExploreStage): Promise<void> {
   const { run } = context;
   if (run.completed(unitKey({ kind: 'explore', stage: stage.name })) !== null) return;
+  await requireEmbedding(context, stage.options.embed);
   await drawSamples(context, stage);
   const samples = (await readDraws(run)).filter(({ dropped }) => dropped === null);
   await embedSamples(
