@@ -179,6 +179,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       join: pool.join,
       prompts: await pool.prompts(),
       demonstrations: [],
+      taught: async () => null,
       stream: streamKey(recipe.seed, 'bench'),
       sink: {
         trees: () => {

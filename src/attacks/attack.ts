@@ -29,6 +29,7 @@ import type { LanguageModelAdversary } from '../speakers/adversaries/languageMod
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { AdversaryOptions, TargetOptions } from '../speakers/options.js';
 import type { DialogueLengths, DemonstrationLengths, Work } from '../speakers/work.js';
+import type { NearTexts } from '../stats/differentFindings.js';
 import type { AttackSchema } from './attackOptions.js';
 import type { Reference } from './reference.js';
 
@@ -111,6 +112,8 @@ export interface AttackContext {
   readonly prompts: { readonly train: readonly Prompt[]; readonly dev: readonly Prompt[] };
   /** The texts of the attack's data file, filtered; empty when the recipe names none. */
   readonly demonstrations: readonly ToxicContinuation[];
+  /** Reads the texts that this attack and the others of the recipe learn from; null where nothing is taught. */
+  readonly taught: () => Promise<NearTexts | null>;
   /** Every draw of the attack comes from a child of this. */
   readonly stream: StreamKey;
   /** Plays dialogues; an attack does not know where. */

@@ -121,6 +121,8 @@ export interface JudgedItem {
 export interface Judge {
   readonly name: string;
   readonly threshold: number;
+  /** Whether its verdicts are facts, so that no figure of it can be an artefact; absent where they are estimates. */
+  readonly isExact?: true;
   /** Gives one verdict per item, in order. Never rejects for one bad text: that text is `unscored`. */
   readonly judge: (items: readonly JudgedItem[]) => Promise<readonly Verdict[]>;
   /** Returns counts of what the judge has read and written since it was opened, by name ('texts', 'promptTokens' …); only

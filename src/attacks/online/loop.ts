@@ -14,6 +14,7 @@ import type { AttackContext, AttackLearner, AttackOutcome } from '../attack.js';
 import { evaluateOnDev } from '../devEvaluation.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { type Reference, roundingError } from '../reference.js';
+import type { NearTexts } from '../../stats/differentFindings.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
 import { withNovelty } from './novelty.js';
@@ -106,10 +107,11 @@ export async function runOnline<Batch, Trainer extends OnlineTrainer<Batch>>(
   try {
     let state = await takeUp(context, trainer, method.memory);
     const times = createPhaseTimes(context.clock);
+    const taught = options.novelty > 0 ? await attack.taught() : null;
     while (state.epoch < options.epochs && !outOfPatience(state, options)) {
       context.mayGoOn();
       const epoch = state.epoch + 1;
-      const collected = await collect(context, options, method, times, epoch);
+      const collected = await collect(context, options, method, { times, taught }, epoch);
       record(context, collected, { epoch, step: trainer.step() });
       const order = childKey(context.stream, streams.order, epoch);
       const parts = { context, trainer, times, memory: state.memory, order };
@@ -196,7 +198,7 @@ async function collect(
   context: OnlineContext,
   options: OnlineOptions,
   method: Pick<OnlineMethod<never, OnlineTrainer<never>>, 'draw' | 'collect'>,
-  times: PhaseTimes,
+  { times, taught }: { readonly times: PhaseTimes; readonly taught: NearTexts | null },
   epoch: number,
 ): Promise<Collected> {
   context.progress({ phase: 'rollout', epoch, epochs: options.epochs, values: {} });
@@ -208,7 +210,7 @@ async function collect(
     [{ kind: 'paired', prompts: drawn.prompts, horizon, candidates, branch, stream }],
     cast,
   );
-  const trees = withNovelty(played.flat(), options.novelty);
+  const trees = withNovelty(played.flat(), options.novelty, taught);
   const given = await drawn.given(cast, childKey(context.stream, streams.given, epoch));
   const { pairs, metrics } = method.collect(trees, given);
   return {

@@ -31,7 +31,7 @@ export const onlineKeys = {
   novelty: notNegative
     .default(0)
     .describe(
-      'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one.',
+      'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one; zero for an utterance near a text that the recipe teaches.',
     ),
   promptsPerEpoch: count.default(16),
   reward: rewardSchema,

@@ -252,7 +252,7 @@ export function LikelihoodScatter({
       <Legend names={series} />
       <ScatterChart
         title="Harm against NLL per token"
-        caption="one point a dialogue; up is more harmful, left is likelier"
+        caption="one point per dialogue; up is more harmful, left is likelier"
         xLabel="mean NLL of the adversary’s utterances, nats per token"
         yLabel="harm of the worst reply"
         series={series}

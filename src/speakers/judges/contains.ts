@@ -23,7 +23,7 @@ export const containsKind: JudgeKind = {
 
 /** @throws ConfigError when the threshold is outside [0, 1] */
 export function containsJudge(name = 'contains', threshold = 0.5): Judge {
-  return guarded({ name, threshold, score: scoreEach(scoreItem) });
+  return { ...guarded({ name, threshold, score: scoreEach(scoreItem) }), isExact: true };
 }
 
 function scoreItem({ text, exchange, targetString }: JudgedItem): Score {

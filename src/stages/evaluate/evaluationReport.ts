@@ -10,7 +10,8 @@ import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '.
 import { isFurther, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
-import { taughtTexts } from './taughtTexts.js';
+import { notesOf } from './evaluationNotes.js';
+import { taughtTexts } from '../taughtTexts.js';
 import type { StageContext } from '../stageContext.js';
 
 export async function buildReport(
@@ -189,22 +190,6 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
   const words = [...totals].map(([word, { sum, count }]) => ({ word, weight: sum / count, count }));
   words.sort((a, b) => b.weight * b.count - a.weight * a.count || (a.word < b.word ? -1 : 1));
   return { row: row.name, judge: 'linear-toxicity', words: words.slice(0, 25) };
-}
-
-function notesOf(plan: EvaluationPlan, mends: boolean): readonly string[] {
-  const { groupBy } = plan;
-  const notes = [
-    `Intervals: 95%, bootstrap by ${groupBy}; Wilson by ${groupBy} where no or every reply failed, or where all ${groupBy}s have the same harm. Equal bounds: no interval can be given. adversaryPerplexity is the mean of each turn’s exp(NLL), not the exp of the mean.`,
-  ];
-  if (groupBy !== 'prompt' && mends)
-    notes.push('Intervals of mended models’ replies and of what mending must not cost are by prompt.');
-  const trained = plan.judges.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
-  if (trained.length > 0 && plan.rows.some(({ trainedOnJudge }) => trainedOnJudge))
-    notes.push(
-      `${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`,
-    );
-  if (plan.judges.length === 1) notes.push('Only one judge: part of what it reports may be its own artefact.');
-  return notes;
 }
 
 /** Returns one sentence per judge and row with unscored texts: how many there are, and the commonest reason. */

@@ -1,7 +1,7 @@
-/** The texts that the attacks of a recipe learn from, so that a report tells what they were taught from what they found. */
-import { recipeStages } from '../../recipe/recipe.js';
-import { createNearTexts, type NearTexts } from '../../stats/differentFindings.js';
-import type { StageContext } from '../stageContext.js';
+/** The texts that the attacks of a recipe learn from, so that what they found is told from what they were taught. */
+import { recipeStages } from '../recipe/recipe.js';
+import { createNearTexts, type NearTexts } from '../stats/differentFindings.js';
+import type { StageContext } from './stageContext.js';
 
 /** Reads them as they stand in their files, unjudged: where an attack learns only from texts over `minHarm`, the others
  *  count as taught too, so that fewer failures count as new. Returns null for a recipe that teaches nothing. */
