@@ -1,7 +1,28 @@
 /** The options of the stage `explore`: how samples are drawn, filtered, embedded and put into clusters. */
 import { z } from 'zod';
 import type { BrokenRule } from '../base/brokenRule.js';
-import { count, countFromZero, modelName, notNegative, positive } from '../base/schemaParts.js';
+import { count, countFromZero, modelName, notNegative, path, positive } from '../base/schemaParts.js';
+import { judgeSchema } from '../speakers/judges/options.js';
+
+const topicSchema = z.strictObject({
+  words: z
+    .array(z.string().regex(/[\p{L}\p{N}]/u, 'a word has a letter or a digit'))
+    .min(1)
+    .optional()
+    .describe('Samples with one of these words or phrases, whole and in any case.'),
+  judge: judgeSchema.optional().describe('Samples that this judge or classifier scores above its threshold.'),
+  examples: path
+    .optional()
+    .describe('Samples near the mean embedding of the texts of this file, embedded as the samples are.'),
+  atLeast: z
+    .number()
+    .min(-1)
+    .max(1)
+    .optional()
+    .describe(
+      'With examples: least cosine of a sample to their mean. It depends on the embedder: there is no default.',
+    ),
+});
 
 export const exploreSchema = z.strictObject({
   name: modelName.describe('Name of the stage; default explore.'),
@@ -31,6 +52,16 @@ export const exploreSchema = z.strictObject({
     .nullable()
     .default(0.8)
     .describe('ROUGE-L F1 from which a sample repeats one that was kept; null drops exact duplicates only.'),
+  topic: topicSchema
+    .nullable()
+    .default(null)
+    .describe('Samples about anything else are dropped: by words, by a judge, or by examples; null keeps all.'),
+  add: path
+    .nullable()
+    .default(null)
+    .describe(
+      'Texts of your own among the samples, beside `samples`: no rule drops them, and all are kept for labelling.',
+    ),
   embed: z
     .strictObject({
       model: z
@@ -62,6 +93,11 @@ export const exploreSchema = z.strictObject({
 
 export type ExploreOptions = z.output<typeof exploreSchema>;
 
+export interface ExploreStage {
+  readonly name: string;
+  readonly options: ExploreOptions;
+}
+
 /** Maximum number of draws of a stage. */
 export function mostDraws({ samples, maxDraws }: Pick<ExploreOptions, 'samples' | 'maxDraws'>): number {
   return maxDraws ?? 4 * samples;
@@ -75,4 +111,20 @@ export function sampleLengthRules({
   return maxWords === null || maxWords >= minWords
     ? []
     : [{ path: ['maxWords'], message: `must not be below minWords (${String(minWords)})`, remedy: null }];
+}
+
+/** Checks that a topic is one of its three kinds. */
+export function topicRules({ topic }: Pick<ExploreOptions, 'topic'>): readonly BrokenRule[] {
+  if (topic === null) return [];
+  const { words, judge, examples, atLeast } = topic;
+  const kinds = [words, judge, examples].filter((kind) => kind !== undefined).length;
+  const broken = (key: readonly string[], message: string, remedy: string | null): readonly BrokenRule[] => [
+    { path: ['topic', ...key], message, remedy },
+  ];
+  if (kinds !== 1) return broken([], 'a topic is exactly one of words, judge, examples', null);
+  if (examples !== undefined && atLeast === undefined)
+    return broken(['atLeast'], 'missing: how near to the examples a sample is', 'give a cosine, such as 0.3');
+  return examples === undefined && atLeast !== undefined
+    ? broken(['atLeast'], 'given without examples', 'leave it out')
+    : [];
 }

@@ -5,7 +5,7 @@ const rules: SampleRules = { firstSentence: true, minWords: 4, maxWords: null, n
 
 const take = (texts: readonly string[], options: Partial<SampleRules> = {}) => {
   const filter = createSampleFilter({ ...rules, ...options });
-  return texts.map((text) => filter.take(text));
+  return texts.map((text) => filter.take(filter.read(text)));
 };
 
 describe('the rules of samples', () => {
@@ -44,6 +44,14 @@ describe('the rules of samples', () => {
     expect(take(texts, { nearDuplicate: null }).filter(({ kind }) => kind === 'kept')).toHaveLength(4);
   });
 
+  it('drop what is off the topic before it counts as one that was kept', () => {
+    const filter = createSampleFilter(rules);
+    const sample = filter.read('The cat sat on the mat.');
+    expect(filter.take(sample, false)).toMatchObject({ kind: 'dropped', reason: 'topic', like: null });
+    expect(filter.take(sample, true).kind).toBe('kept');
+    expect(filter.take(filter.read('Too short.'), false)).toMatchObject({ reason: 'short' });
+  });
+
   it('go on from what was kept as if they had never stopped', () => {
     const texts = Array.from(
       { length: 40 },
@@ -52,6 +60,6 @@ describe('the rules of samples', () => {
     const whole = take(texts);
     const kept = whole.slice(0, 20).flatMap((each) => (each.kind === 'kept' ? [each.text] : []));
     const resumed = createSampleFilter(rules, kept);
-    expect(texts.slice(20).map((text) => resumed.take(text))).toEqual(whole.slice(20));
+    expect(texts.slice(20).map((text) => resumed.take(resumed.read(text)))).toEqual(whole.slice(20));
   });
 });

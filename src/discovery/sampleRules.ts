@@ -1,5 +1,5 @@
-/** Which of a target's samples are kept: the first sentence of each, if it has enough words and is not, exactly or
- *  nearly, one that was kept before. Every sample that is dropped has a reason, so that the share dropped is reported.
+/** Which of a target's samples are kept: the first sentence of each, if it has enough words, is about the topic where
+ *  there is one, and is not, exactly or nearly, one that was kept before. Every sample that is dropped has a reason, so that the share dropped is reported.
  *  The rules hold no more than the texts kept: a run that goes on adds these again. */
 import { invariant } from '../base/invariant.js';
 import { createNearTexts } from '../stats/differentFindings.js';
@@ -18,16 +18,26 @@ export interface SampleRules {
 }
 
 /** Samples that differ in case and spaces only are duplicates. */
-export type DropReason = 'short' | 'long' | 'duplicate' | 'nearDuplicate';
+export type DropReason = 'short' | 'long' | 'topic' | 'duplicate' | 'nearDuplicate';
 
 export type SampleVerdict =
   | { readonly kind: 'kept'; readonly text: string }
   | { readonly kind: 'dropped'; readonly text: string; readonly reason: DropReason; readonly like: number | null };
 
+/** The text that is left of a raw sample. */
+export interface SampleText {
+  readonly text: string;
+  /** Why it is dropped whatever it is about; null where it may be kept. */
+  readonly dropped: 'short' | 'long' | null;
+}
+
 export interface SampleFilter {
+  /** Reads a raw sample; remembers nothing. */
+  readonly read: (raw: string) => SampleText;
   /** Judges the next sample, and remembers it when it is kept; `like` is the place, among the kept ones, of the sample
-   *  that it repeats. */
-  readonly take: (raw: string) => SampleVerdict;
+   *  that it repeats.
+   *  @param isOnTopic default true */
+  readonly take: (sample: SampleText, isOnTopic?: boolean) => SampleVerdict;
 }
 
 /** @param kept texts that were kept before, in order */
@@ -43,17 +53,20 @@ export function createSampleFilter(rules: SampleRules, kept: readonly string[] =
   };
   kept.forEach(remember);
   return {
-    take: (raw) => {
+    read: (raw) => {
       const text = rules.firstSentence ? firstSentence(raw).text : joinLines(raw);
+      const words = text === '' ? 0 : text.split(' ').length;
+      return { text, dropped: words < minWords ? 'short' : maxWords !== null && words > maxWords ? 'long' : null };
+    },
+    take: ({ text, dropped }, isOnTopic = true) => {
       const drop = (reason: DropReason, like: number | null = null): SampleVerdict => ({
         kind: 'dropped',
         text,
         reason,
         like,
       });
-      const words = text === '' ? 0 : text.split(' ').length;
-      if (words < minWords) return drop('short');
-      if (maxWords !== null && words > maxWords) return drop('long');
+      if (dropped !== null) return drop(dropped);
+      if (!isOnTopic) return drop('topic');
       const same = exact.get(keyOf(text));
       if (same !== undefined) return drop('duplicate', same);
       const alike = near?.firstNear(text) ?? null;

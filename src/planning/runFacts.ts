@@ -14,7 +14,7 @@ import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
 import { speakerFormat } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from './timeEstimate.js';
-import type { SpeakerLengths, DemonstrationLengths } from '../speakers/work.js';
+import type { SpeakerLengths, DemonstrationLengths, ListLengths } from '../speakers/work.js';
 import type { WorkloadFacts } from './workload.js';
 
 export interface RunFacts {
@@ -72,6 +72,7 @@ export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: 
       adversary: lengthsOf(asAdversary, prompts, recipe.adversary, adversary.rates, 'adversary'),
       target: lengthsOf(asTarget, prompts, recipe.target, target.rates, 'target'),
       demonstrations: await demonstrationLengths(recipe, data, asAdversary),
+      lists: await listLengths(recipe, data, asTarget),
       otherAdversaries: new Map(others.map(({ name, lengths }) => [name, lengths])),
     },
     rates: ratesOf({ adversary, target, reference }, others),
@@ -289,6 +290,22 @@ async function demonstrationLengths(
       prefix: mean(texts.map((text) => (text.prefix.text === '' ? ordinary : prompt(text.prefix)))),
       completion: mean(texts.map(({ prefix, continuation }) => utterance(prefix, continuation, limit))),
     });
+  }
+  return out;
+}
+
+/** Returns the texts of the lists that stages read, by file as the recipe writes it. */
+async function listLengths(
+  recipe: Recipe,
+  { promptList }: RunData,
+  { prompt }: Ruler,
+): Promise<ReadonlyMap<string, ListLengths>> {
+  const out = new Map<string, ListLengths>();
+  const files = recipeStages(recipe).flatMap(({ traits }) => traits.files.filter(({ isList }) => isList === true));
+  for (const { name } of files) {
+    if (name === null || name === undefined) continue;
+    const lengths = (await promptList(name)).map((text) => prompt({ id: name, text, conversationId: name }));
+    out.set(name, { texts: lengths.length, tokens: lengths.reduce((sum, length) => sum + length, 0) });
   }
   return out;
 }

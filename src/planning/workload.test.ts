@@ -14,6 +14,7 @@ const facts: WorkloadFacts = {
     ['ipo', { texts: 5, prefix: 20, completion: 8 }],
     ['sft', { texts: 10, prefix: 20, completion: 8 }],
   ]),
+  lists: new Map(),
   otherAdversaries: new Map(),
 };
 const ipo = {
@@ -80,6 +81,20 @@ describe('the workload of a recipe', () => {
     expect(replies.target.contextTokens).toBe(600 * 20);
     expect(replies.targetTexts.queries).toBe(0);
     expect(replies.atMost?.target).toBe(700);
+  });
+
+  it('counts the texts that tell a topic, and those that the user adds to the samples', () => {
+    const options = { samples: 600, maxNewTokens: 30, add: 'own.txt' };
+    const lists = new Map([
+      ['own.txt', { texts: 7, tokens: 70 }],
+      ['tea.txt', { texts: 5, tokens: 40 }],
+    ]);
+    const judged = only([{ explore: { ...options, topic: { judge: 'letters' } } }], { ...facts, lists });
+    expect(judged.judgeQueries).toBe(600);
+    expect(judged.targetTexts).toEqual({ queries: 607, readTokens: 600 * 30 + 70 });
+    const near = only([{ explore: { ...options, topic: { examples: 'tea.txt', atLeast: 0.5 } } }], { ...facts, lists });
+    expect(near.judgeQueries).toBe(0);
+    expect(near.targetTexts).toEqual({ queries: 2 * 600 + 7 + 5, readTokens: 2 * 600 * 30 + 70 + 40 });
   });
 
   it('counts every two siblings as a pair where an attack trains on all, and each utterance once', () => {

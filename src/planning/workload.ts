@@ -18,6 +18,7 @@ import type { StageKind, StageLengths } from '../recipe/stages/stage.js';
 import {
   type DemonstrationLengths,
   type DialogueLengths,
+  type ListLengths,
   repeatWork,
   type SpeakerLengths,
   type Work,
@@ -27,6 +28,8 @@ import type { z } from 'zod';
 export interface WorkloadFacts extends DialogueLengths {
   /** By the name of the stage. */
   readonly demonstrations: ReadonlyMap<string, DemonstrationLengths>;
+  /** Texts of the lists that stages read, by file as the recipe writes it. */
+  readonly lists: ReadonlyMap<string, ListLengths>;
   /** Lengths of the evaluation's own adversaries, by name. */
   readonly otherAdversaries: ReadonlyMap<string, SpeakerLengths>;
 }
@@ -61,7 +64,7 @@ function roundsOf({ loop }: Recipe, inLoop: StageKind<z.ZodType>['inLoop']): num
 function lengthsOf(
   recipe: Recipe,
   { name }: RecipeStage,
-  { adversary, target, demonstrations, otherAdversaries }: WorkloadFacts,
+  { adversary, target, demonstrations, lists, otherAdversaries }: WorkloadFacts,
 ): StageLengths {
   const [evaluation] = stagesOfKind(recipe, 'evaluate');
   const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {});
@@ -71,6 +74,7 @@ function lengthsOf(
     target,
     speakers: { target: recipe.target, adversary: recipe.adversary, reference: recipe.reference },
     demonstrations: demonstrations.get(name) ?? null,
+    lists,
     horizon: Math.max(1, ...recipeStages(recipe).map(({ traits }) => traits.attack?.horizon ?? 1)),
     trained: trainedReward(recipe),
     rows: {

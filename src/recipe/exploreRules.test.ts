@@ -30,6 +30,18 @@ describe('rules about exploring', () => {
     expect(keys(['stages.explore.nearDuplicate=0'])).toEqual(['stages.0.explore.nearDuplicate']);
   });
 
+  it.each([
+    ['{}', 'topic'],
+    ['{ words: [tea], examples: tea.txt, atLeast: 0.3 }', 'topic'],
+    ['{ examples: tea.txt }', 'topic.atLeast'],
+    ['{ words: [tea], atLeast: 0.3 }', 'topic.atLeast'],
+    ['{ words: ["…"] }', 'topic.words.0'],
+  ])('take one kind of topic with what belongs to it, not %s', (topic, key) => {
+    const changes = { set: [`stages.explore.topic=${topic}`] };
+    const [problem] = problemsOf(() => parseRecipe(recipe, { file: 'r.yaml', changes }));
+    expect(problem?.key).toBe(`stages.0.explore.${key}`);
+  });
+
   it('let a model on this machine be explored from its start token, but not in a loop', () => {
     expect(() => parseRecipe(recipe, { file: 'r.yaml' })).not.toThrow();
     const loop = `${recipe}  - exploit: { attack: ipo }\n  - mend: { train: [{ loss: adpo }] }\nloop: { rounds: 2 }\n`;

@@ -27,6 +27,13 @@ export interface DemonstrationLengths {
   readonly completion: number;
 }
 
+/** The texts of a list, as the target reads them. */
+export interface ListLengths {
+  readonly texts: number;
+  /** All of them together. */
+  readonly tokens: number;
+}
+
 /** Lengths on both sides of the dialogues. */
 export interface DialogueLengths {
   readonly adversary: SpeakerLengths;

@@ -64,6 +64,7 @@ describe('a reward of the target’s own words', () => {
       adversary: side,
       target: side,
       demonstrations: new Map(),
+      lists: new Map(),
       otherAdversaries: new Map(),
     });
     // Every exchange is followed by both phrasings.

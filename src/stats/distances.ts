@@ -1,4 +1,4 @@
-/** The distance by angle between vectors of equal length. */
+/** Lengths of vectors, and the distance by angle between two of equal length. */
 import { invariant, present } from '../base/invariant.js';
 
 export type Vector = Float32Array | Float64Array | readonly number[];
@@ -7,6 +7,12 @@ export type Vector = Float32Array | Float64Array | readonly number[];
 export function cosineDistance(a: Vector, b: Vector): number {
   const norms = Math.sqrt(product(a, a) * product(b, b));
   return norms === 0 ? 1 : 1 - Math.min(1, Math.max(-1, product(a, b) / norms));
+}
+
+/** Returns the vector scaled to length 1; one of zeros stays. */
+export function unitLength(vector: Vector): Float64Array {
+  const norm = Math.sqrt(product(vector, vector)) || 1;
+  return Float64Array.from(vector, (value) => value / norm);
 }
 
 function product(a: Vector, b: Vector): number {

@@ -6,7 +6,7 @@ import type { BrokenRule } from '../../base/brokenRule.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
 import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryChanges, AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
-import type { DialogueLengths, DemonstrationLengths, SpeakerLengths, Work } from '../../speakers/work.js';
+import type { DialogueLengths, DemonstrationLengths, ListLengths, SpeakerLengths, Work } from '../../speakers/work.js';
 
 /** The traits of a stage that follow from its options, as far as others must know. */
 export interface StageTraits {
@@ -22,8 +22,12 @@ export interface StageTraits {
   readonly reward: RewardWeights | null;
   /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */
   readonly prompts: readonly { readonly set: 'train' | 'dev' | 'test'; readonly because?: string }[];
-  /** Files that it reads, by key of its options. */
-  readonly files: readonly { readonly key: string; readonly name: string | null | undefined }[];
+  /** Files that it reads, by key of its options; the texts of a list are counted before the run. */
+  readonly files: readonly {
+    readonly key: string;
+    readonly name: string | null | undefined;
+    readonly isList?: boolean;
+  }[];
   /** Judges beside the recipe's own; paths start at its options. */
   readonly judges: readonly { readonly path: readonly (string | number)[]; readonly judge: JudgeOptions }[];
   /** Models on this machine that it opens beside the recipe's own, by key of its options. */
@@ -59,6 +63,8 @@ export interface StageLengths extends DialogueLengths {
   };
   /** Texts that this stage learns from; null without them. */
   readonly demonstrations: DemonstrationLengths | null;
+  /** Texts of the lists that stages read, by file as the recipe writes it. */
+  readonly lists: ReadonlyMap<string, ListLengths>;
   /** Exchanges of the longest dialogues that attacks of the recipe play; at least 1. */
   readonly horizon: number;
   /** The reward of the first attack that has one, which an evaluation measures by default. */

@@ -1,11 +1,11 @@
-/** Draws samples of the target until enough are kept. Every draw is a record of draws.jsonl, with what became of it; draw
+/** Draws samples of the target until enough are kept, beside the texts that the user adds. Every draw is a record of draws.jsonl, with what became of it; draw
  *  n has a stream of its own, so that it does not depend on the batch. A run that goes on reads the records again. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { childKey, streamKey } from '../../base/random.js';
 import { countSpeaker } from '../../base/spending.js';
 import type { Dialogue, Prompt, SpeakRequest } from '../../dialogue/types.js';
-import { mostDraws, type ExploreOptions } from '../../discovery/options.js';
+import { mostDraws, type ExploreOptions, type ExploreStage } from '../../discovery/options.js';
 import { createSampleFilter } from '../../discovery/sampleRules.js';
 import { drawsPerBatch } from '../../recipe/stages/explore.js';
 import { unitKey } from '../../runs/units.js';
@@ -15,22 +15,33 @@ import { speakerOptions } from '../../speakers/speakerOptions.js';
 import type { StageContext } from '../stageContext.js';
 import { recordUnit } from '../unitRecorder.js';
 import { countDraws, readDraws, type Draw } from './exploreRecords.js';
+import { openTopic, type OpenTopic } from './topic.js';
 
-export interface ExploreStage {
-  readonly name: string;
-  readonly options: ExploreOptions;
+/** @param added texts of the user's own, which no draw repeats
+ *  @throws ConfigError when the target says nothing that can be kept; InterruptedError, BudgetError: batches are kept */
+export async function drawSamples(context: StageContext, stage: ExploreStage, added: readonly string[]): Promise<void> {
+  if (context.run.completed(unitKey({ kind: 'exploreDraw', stage: stage.name })) !== null) return;
+  const topic = await openTopic(context, stage);
+  try {
+    await drawOnTopic(context, stage, added, topic);
+  } finally {
+    await topic.close();
+  }
 }
 
-/** @throws ConfigError when the target says nothing that can be kept; InterruptedError, BudgetError: batches are kept */
-export async function drawSamples(context: StageContext, { name, options }: ExploreStage): Promise<void> {
+async function drawOnTopic(
+  context: StageContext,
+  { name, options }: ExploreStage,
+  added: readonly string[],
+  topic: OpenTopic,
+): Promise<void> {
   const { run, limits, progress } = context;
   const unit = unitKey({ kind: 'exploreDraw', stage: name });
-  if (run.completed(unit) !== null) return;
   const recorder = recordUnit(run, unit);
   const log = run.log('draws');
   const draws: Draw[] = await readDraws(run);
   const keptTexts = draws.flatMap(({ text, dropped }) => (dropped === null ? [text] : []));
-  const filter = createSampleFilter(options, keptTexts);
+  const filter = createSampleFilter(options, [...added, ...keptTexts]);
   const draw = await openSource(context, options);
   const most = mostDraws(options);
   let kept = keptTexts.length;
@@ -42,10 +53,15 @@ export async function drawSamples(context: StageContext, { name, options }: Expl
       draws.length,
       Math.min(batchSize(options.samples - kept, kept, draws.length), most - draws.length),
     );
+    const read = raws.map(filter.read);
+    const usable = read.filter(({ dropped }) => dropped === null);
+    const covered = await topic.covers(usable.map(({ text }) => text));
+    const onTopic = new Set(usable.filter((_, i) => covered[i] === true));
     const batch: Draw[] = [];
-    for (const raw of raws) {
+    for (const [i, sample] of read.entries()) {
       if (kept === options.samples) break;
-      const verdict = filter.take(raw);
+      const raw = present(raws[i], 'a raw text of each sample');
+      const verdict = filter.take(sample, onTopic.has(sample));
       if (verdict.kind === 'kept') kept += 1;
       const [dropped, like] = verdict.kind === 'kept' ? [null, null] : [verdict.reason, verdict.like];
       batch.push({ draw: draws.length + batch.length, raw, text: verdict.text, dropped, like });
@@ -64,7 +80,7 @@ export async function drawSamples(context: StageContext, { name, options }: Expl
     throw new ConfigError('no sample could be kept', {
       where: `stages.${name}`,
       got: JSON.stringify(countDraws(draws)),
-      remedy: 'Lower minWords, raise maxNewTokens, or draw from: prompts.',
+      remedy: 'Lower minWords, raise maxNewTokens, widen the topic, or draw from: prompts.',
     });
   }
   recorder.complete(countDraws(draws), 0);

@@ -5,13 +5,12 @@ import { withCheckpoint } from '../../engine/models/storedModel.js';
 import { requireLayer } from '../../engine/models/textBatch.js';
 import { textBodyOf } from '../../engine/models/textBodyOf.js';
 import { encodePieces } from '../../engine/text/pieces.js';
-import type { ExploreOptions } from '../../discovery/options.js';
+import type { ExploreOptions, ExploreStage } from '../../discovery/options.js';
 import { openVectorFile } from '../../discovery/vectorFile.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
 import { unitKey } from '../../runs/units.js';
 import type { StageContext } from '../stageContext.js';
 import { recordUnit } from '../unitRecorder.js';
-import type { ExploreStage } from './draw.js';
 
 const textsPerPortion = 1024;
 
@@ -45,7 +44,7 @@ export async function embedSamples(
   if (run.completed(unit) !== null) return;
   const recorder = recordUnit(run, unit);
   const embedder = await openSampleEmbedder(context, options.embed);
-  const { tokenizer, contextLength, width } = embedder;
+  const { width } = embedder;
   let done = Number(recorder.checkpoints.restored?.state['rows'] ?? 0);
   const file = openVectorFile(embeddingsPath(run), { count: texts.length, width }, done);
   try {
@@ -53,7 +52,7 @@ export async function embedSamples(
       progress({ stage: name, phase: 'embed', done, total: texts.length, unit: 'samples', values: {} });
       limits.mayGoOn();
       const portion = texts.slice(done, done + textsPerPortion);
-      file.append(await embedder.embed(portion.map((text) => textIds({ tokenizer, contextLength }, text))));
+      file.append(await embedTexts(embedder, portion));
       if (options.embed.model === null) run.spending.add({ targetEvaluations: portion.length });
       done += portion.length;
       file.sync();
@@ -78,8 +77,14 @@ export function textIds(
   return encodePieces(tokenizer, text, contextLength)[0] ?? tokenizer.encode(text);
 }
 
-async function openSampleEmbedder(
-  { pool }: StageContext,
+/** Embeds texts as they are written, each cut to what the embedder reads. @throws ConfigError for an empty text */
+export function embedTexts(embedder: Embedder, texts: readonly string[]): Promise<readonly Float32Array[]> {
+  return embedder.embed(texts.map((text) => textIds(embedder, text)));
+}
+
+/** Opens what reads the samples: the target itself, or another model. */
+export async function openSampleEmbedder(
+  { pool }: Pick<StageContext, 'pool'>,
   { model, layer, pooling }: ExploreOptions['embed'],
 ): Promise<Embedder> {
   // The state of the last token tells little but whether the sample was ended (docs/LOG.md).

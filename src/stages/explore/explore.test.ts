@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tinyContext, tinyRecipe, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
+import { letterShare, tinyContext, tinyRecipe, type TinyFiles, writeTinyFiles } from '../../../tests/fakes/tinyPool.js';
 import { freshFolder, openTinyRun, readLines } from '../../../tests/fakes/tinyRuns.js';
 import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { readVectors } from '../../discovery/vectorFile.js';
+import { splitWords } from '../../stats/diversity.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import type { Recipe } from '../../recipe/recipe.js';
 import { renderHtml } from '../../render/html/renderHtml.js';
@@ -23,6 +24,9 @@ const options = {
   perCluster: 20,
   starts: 1,
 };
+/** Texts of the user's own: of fewer words and more sentences than any rule allows. */
+const own = ['Tea.', 'Rain. Then more rain.', 'abcdefghijklm'];
+
 const recipeOf = (changes: Readonly<Record<string, unknown>> = {}): Recipe =>
   tinyRecipe([{ explore: { ...options, ...changes } }]);
 
@@ -32,6 +36,7 @@ describe('the explore stage', () => {
   beforeAll(async () => {
     device = await openDevice({ threads: 1 });
     files = await writeTinyFiles(device);
+    writeFileSync(join(files.folder, 'own.json'), JSON.stringify(own));
   });
   afterAll(() => device.close());
 
@@ -67,22 +72,82 @@ describe('the explore stage', () => {
     expect(page).toContain('What the target says');
   });
 
-  it('killed while it draws or embeds, and resumed, leaves the bytes of an uninterrupted run', async () => {
-    const recipe = recipeOf({ samples: 600 });
-    const whole = await runWhole(recipe);
-    const folder = freshFolder();
-    for (const stopAfter of [2, 1, 1]) {
-      const run = openTinyRun(recipe, folder, existsSync(folder) ? 'resume' : 'create');
-      let asked = 0;
-      const interrupted = (): boolean => ++asked > stopAfter;
-      await expect(runStages(tinyContext(files, recipe, run, { interrupted }))).rejects.toThrow(InterruptedError);
-      run.close('interrupted');
-    }
-    const run = openTinyRun(recipe, folder, 'resume');
-    await runStages(tinyContext(files, recipe, run));
-    run.close('done');
-    for (const file of ['draws.jsonl', 'samples.jsonl', 'clusters.jsonl', 'embeddings.npy'])
-      expect(readFileSync(join(folder, file)).equals(readFileSync(join(whole, file)))).toBe(true);
+  it.each([
+    ['a plain run', { samples: 600 }],
+    [
+      'a run with a topic and texts of its own',
+      { samples: 600, topic: { examples: 'own.json', atLeast: 0 }, add: 'own.json' },
+    ],
+  ] as const)(
+    'killed while it draws or embeds, and resumed, leaves the bytes of an uninterrupted run: %s',
+    async (_, changes) => {
+      const recipe = recipeOf(changes);
+      const whole = await runWhole(recipe);
+      const folder = freshFolder();
+      for (const stopAfter of [2, 1, 1]) {
+        const run = openTinyRun(recipe, folder, existsSync(folder) ? 'resume' : 'create');
+        let asked = 0;
+        const interrupted = (): boolean => ++asked > stopAfter;
+        await expect(runStages(tinyContext(files, recipe, run, { interrupted }))).rejects.toThrow(InterruptedError);
+        run.close('interrupted');
+      }
+      const run = openTinyRun(recipe, folder, 'resume');
+      await runStages(tinyContext(files, recipe, run));
+      run.close('done');
+      for (const file of ['draws.jsonl', 'samples.jsonl', 'clusters.jsonl', 'embeddings.npy'])
+        expect(readFileSync(join(folder, file)).equals(readFileSync(join(whole, file)))).toBe(true);
+    },
+  );
+
+  it.each([
+    ['words', { words: ['a', 'e'] }, (text: string) => splitWords(text).some((word) => word === 'a' || word === 'e')],
+    ['a judge', { judge: { model: 'letters', threshold: 0.1 } }, (text: string) => letterShare(text) > 0.1],
+  ] as const)('drops what is off a topic by %s, and says so', async (_, topic, isOnTopic) => {
+    const folder = await runWhole(recipeOf({ samples: 40, maxDraws: 1200, topic }));
+    const draws = readLines(folder, 'draws.jsonl');
+    const offTopic = draws.filter(({ dropped }) => dropped === 'topic');
+    const samples = readLines(folder, 'samples.jsonl');
+    expect(offTopic.length).toBeGreaterThan(0);
+    expect(samples.length).toBeGreaterThan(0);
+    expect(samples.every(({ text }) => isOnTopic(text as string))).toBe(true);
+    expect(offTopic.some(({ text }) => isOnTopic(text as string))).toBe(false);
+    const { notes } = parseReport(JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')), folder);
+    expect(notes?.[0]).toContain(`${String(offTopic.length)} off the topic`);
+  });
+
+  it('keeps what is near to examples of the topic, and no other draw', async () => {
+    const [all, half] = [
+      await runWhole(recipeOf({ samples: 200 })),
+      await runWhole(recipeOf({ samples: 200, maxDraws: 400, topic: { examples: 'own.json', atLeast: 0.2 } })),
+    ];
+    const textsOf = (folder: string): readonly unknown[] => readLines(folder, 'draws.jsonl').map(({ text }) => text);
+    // The same draws are made, whatever is kept of them.
+    expect(textsOf(half).slice(0, 200)).toEqual(textsOf(all).slice(0, 200));
+    const offTopic = readLines(half, 'draws.jsonl').filter(({ dropped }) => dropped === 'topic');
+    expect(offTopic.length).toBeGreaterThan(0);
+    const kept = new Set(readLines(half, 'samples.jsonl').map(({ text }) => text));
+    expect(kept.size).toBeGreaterThan(0);
+    expect(offTopic.some(({ text }) => kept.has(text))).toBe(false);
+  });
+
+  it('adds texts of the user, whatever they are about, all of them to label', async () => {
+    const changes = { samples: 100, maxDraws: 600, perCluster: 1, topic: { words: ['a'] } };
+    const [plain, withOwn] = [
+      await runWhole(recipeOf(changes)),
+      await runWhole(recipeOf({ ...changes, add: 'own.json' })),
+    ];
+    expect(readLines(withOwn, 'draws.jsonl')).toEqual(readLines(plain, 'draws.jsonl'));
+    const samples = readLines(withOwn, 'samples.jsonl');
+    expect(samples.slice(0, 3).map(({ text, origin, kept, probability }) => [text, origin, kept, probability])).toEqual(
+      own.map((text) => [text, 'added', true, 1]),
+    );
+    expect(samples.slice(3).map(({ text, origin }) => [text, origin])).toEqual(
+      readLines(plain, 'samples.jsonl').map(({ text }) => [text, 'drawn']),
+    );
+    const report = parseReport(JSON.parse(readFileSync(join(withOwn, 'report.json'), 'utf8')), withOwn);
+    expect(report.notes).toContain('3 texts of your own are among the samples.');
+    for (const { cluster, kept } of report.clusters ?? [])
+      expect(samples.filter((sample) => sample['cluster'] === cluster && sample['kept'] === true)).toHaveLength(kept);
   });
 
   it('stops at its limit of draws, and says that samples are missing', async () => {

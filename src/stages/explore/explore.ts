@@ -2,15 +2,16 @@
  *  cluster some that are kept for labelling. A finished step is kept when the run is resumed, a step in progress goes on
  *  from its last batch. */
 import { present } from '../../base/invariant.js';
-import { streamKey } from '../../base/random.js';
+import { type StreamKey, streamKey } from '../../base/random.js';
 import { summariseClusters } from '../../discovery/clusterSummaries.js';
 import { deviceProducts } from '../../discovery/deviceProducts.js';
+import type { ExploreStage } from '../../discovery/options.js';
 import { diverseSubsample } from '../../discovery/subsample.js';
 import { readVectors } from '../../discovery/vectorFile.js';
 import { unitKey } from '../../runs/units.js';
 import { kMeans } from '../../stats/kMeans.js';
 import type { StageContext } from '../stageContext.js';
-import { drawSamples, type ExploreStage } from './draw.js';
+import { drawSamples } from './draw.js';
 import { embeddingsPath, embedSamples, requireEmbedding } from './embed.js';
 import { readDraws } from './exploreRecords.js';
 
@@ -19,8 +20,7 @@ export async function explore(context: StageContext, stage: ExploreStage): Promi
   const { run } = context;
   if (run.completed(unitKey({ kind: 'explore', stage: stage.name })) !== null) return;
   await requireEmbedding(context, stage.options.embed);
-  await drawSamples(context, stage);
-  const samples = (await readDraws(run)).filter(({ dropped }) => dropped === null);
+  const samples = await gatherSamples(context, stage);
   await embedSamples(
     context,
     stage,
@@ -30,8 +30,23 @@ export async function explore(context: StageContext, stage: ExploreStage): Promi
 }
 
 interface Sample {
-  readonly draw: number;
+  readonly id: string;
   readonly text: string;
+  /** Whether the target said it, or the user has added it. */
+  readonly origin: 'drawn' | 'added';
+}
+
+/** Returns the user's own texts, then what was kept of the draws. */
+async function gatherSamples(context: StageContext, stage: ExploreStage): Promise<readonly Sample[]> {
+  const { run, pool } = context;
+  const { name, options } = stage;
+  const added = options.add === null ? [] : await pool.promptList(options.add);
+  await drawSamples(context, stage, added);
+  const drawn = (await readDraws(run)).filter(({ dropped }) => dropped === null);
+  return [
+    ...added.map((text, i): Sample => ({ id: `${name}-added-${String(i)}`, text, origin: 'added' })),
+    ...drawn.map(({ draw, text }): Sample => ({ id: `${name}-${String(draw)}`, text, origin: 'drawn' })),
+  ];
 }
 
 async function clusterSamples(
@@ -50,14 +65,11 @@ async function clusterSamples(
     products: deviceProducts(await pool.device()),
   });
   const { assignment, inertia, iterations } = clustering;
-  const chosen = diverseSubsample(assignment, perCluster, streamKey(recipe.seed, 'explore.subsample'));
-  const chances = new Map(chosen.map(({ index, probability }) => [index, probability]));
-  const idOf = ({ draw }: Sample): string => `${name}-${String(draw)}`;
+  const chances = chooseForLabelling(samples, assignment, perCluster, streamKey(recipe.seed, 'explore.subsample'));
   const log = run.log('samples');
   samples.forEach((sample, row) => {
     log.append({
-      id: idOf(sample),
-      text: sample.text,
+      ...sample,
       cluster: present(assignment[row], 'a cluster for each sample'),
       kept: chances.has(row),
       ...(chances.has(row) ? { probability: present(chances.get(row), 'a chance for each that is kept') } : {}),
@@ -68,11 +80,12 @@ async function clusterSamples(
     samples.map(({ text }) => text),
     clustering,
   );
+  const keptOf = (cluster: number): number => [...chances.keys()].filter((row) => assignment[row] === cluster).length;
   run.log('clusters').append(
     ...summaries.map(({ cluster, size, examples, words }) => ({
       cluster,
       size,
-      kept: Math.min(size, perCluster),
+      kept: keptOf(cluster),
       examples: examples.map((row) => present(samples[row], 'examples are samples').text),
       words: words.map((word) => ({ ...word })),
     })),
@@ -81,9 +94,26 @@ async function clusterSamples(
   run.completeUnit(unitKey({ kind: 'explore', stage: name }), {
     ...draws,
     wanted: options.samples,
+    added: samples.filter(({ origin }) => origin === 'added').length,
     clusters: summaries.length,
-    chosen: chosen.length,
+    chosen: chances.size,
     inertia,
     iterations,
   });
+}
+
+/** Returns the probability with which each sample was chosen, by its row: of what was drawn a cap per cluster, and all
+ *  that the user has added. */
+function chooseForLabelling(
+  samples: readonly Sample[],
+  assignment: Int32Array,
+  perCluster: number,
+  stream: StreamKey,
+): ReadonlyMap<number, number> {
+  const added = samples.filter(({ origin }) => origin === 'added').length; // They come first.
+  const drawn = diverseSubsample(assignment.subarray(added), perCluster, stream);
+  return new Map([
+    ...Array.from({ length: added }, (_, row) => [row, 1] as const),
+    ...drawn.map(({ index, probability }) => [added + index, probability] as const),
+  ]);
 }

@@ -7,7 +7,7 @@ import { clusterSchema, type ClusterReport } from '../../report/report.js';
 import { readRecords } from '../../runs/recordLog.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
 
-const dropReasons = ['short', 'long', 'duplicate', 'nearDuplicate'] as const;
+const dropReasons = ['short', 'long', 'topic', 'duplicate', 'nearDuplicate'] as const;
 
 const drawSchema = z.object({
   /** From 0. */
@@ -17,7 +17,7 @@ const drawSchema = z.object({
   /** Its first sentence, where that is asked for. */
   text: z.string(),
   dropped: z.enum(dropReasons).nullable(),
-  /** Place, among the kept ones, of the sample that it repeats. */
+  /** Place, among the samples, of the one that it repeats: the texts that the user adds come first. */
   like: z.int().nullable(),
 });
 
@@ -51,6 +51,7 @@ export function drawsSentence(counts: JsonObject): string {
 const dropWords = {
   short: 'too short',
   long: 'too long',
+  topic: 'off the topic',
   duplicate: 'duplicates',
   nearDuplicate: 'near duplicates',
 } as const satisfies Record<(typeof dropReasons)[number], string>;

@@ -13,5 +13,7 @@ export async function exploreSection({ run }: StageContext): Promise<Pick<Report
     kept < wanted
       ? [`Exploring has found ${String(kept)} samples of ${String(wanted)} that were wanted: raise maxDraws.`]
       : [];
-  return { clusters: await readClusters(run), notes: [drawsSentence(done.result), ...missing] };
+  const added = Number(done.result['added'] ?? 0);
+  const own = added === 0 ? [] : [`${added.toLocaleString('en')} texts of your own are among the samples.`];
+  return { clusters: await readClusters(run), notes: [drawsSentence(done.result), ...own, ...missing] };
 }
