@@ -69,6 +69,8 @@ export interface AttackTraits {
   /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */
   readonly prompts: readonly { readonly set: 'train' | 'dev'; readonly because?: string }[];
   readonly texts: TextsQuery | null;
+  /** Needs beside those that every use of the attack has; default none. */
+  readonly alsoNeeds?: readonly AttackNeed[];
   /** Options that do not fit together; paths start at the options. */
   readonly broken: readonly BrokenRule[];
 }

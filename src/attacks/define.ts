@@ -29,9 +29,11 @@ export function defineAttack<Schema extends AttackSchema>(definition: AttackDefi
     schema,
     bind: (given) => {
       const options = given as z.output<Schema>; // The recipe's schema has checked it by this attack's own.
+      const bound = traits(options);
       return {
         ...fixed,
-        ...traits(options),
+        ...bound,
+        needs: [...fixed.needs, ...(bound.alsoNeeds ?? [])],
         name: given.attack,
         work: (facts) => work(options, facts),
         run: (context) => run(context, options),

@@ -107,6 +107,12 @@ describe('the workload of a recipe', () => {
     expect(work.trainedTokens).toBe(4 * (20 + 9) + 4 * (30 + 9));
   });
 
+  it('counts what the target reads again to tell how close utterances lie', () => {
+    const work = only([{ exploit: { ...ipo, attack: 'ctb', branch: 1, diversity: {} } }]);
+    // 24 utterances of 4 tokens, after a start token.
+    expect(work.targetTexts).toEqual({ queries: 24, readTokens: 24 * 5 });
+  });
+
   it('counts each utterance once a pass, and no pairs, where an attack trains on rewards alone', () => {
     const { batchPairs: _, batches: __, ...options } = ipo;
     const work = only([{ exploit: { ...options, attack: 'rloo', branch: 1, batchSize: 6, passes: 2 } }]);

@@ -220,6 +220,11 @@ describe('parseRecipe', () => {
         /targetText: 0/,
       ],
       [
+        target(endpoint).replace('attack: ipo', 'attack: ipo, diversity: {}'),
+        'stages.0.exploit.attack',
+        /ipo needs .*openai:x does not give it/,
+      ],
+      [
         minimal.replace('attack: ipo', "attack: ipo, targetTexts: ['the password']"),
         'stages.0.exploit.targetTexts.0',
         /place \{\{target\}\}/,

@@ -14,11 +14,10 @@ import type { AttackContext, AttackLearner, AttackOutcome } from '../attack.js';
 import { evaluateOnDev } from '../devEvaluation.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { type Reference, roundingError } from '../reference.js';
-import type { NearTexts } from '../../stats/differentFindings.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
-import { withNovelty } from './novelty.js';
 import type { OnlineOptions } from './options.js';
+import { openShaper, type Shaper } from './shaping.js';
 
 /** Numbers that a method carries from one epoch to the next, by name: the weight of a penalty that is steered, say. */
 export type OnlineMemory = Readonly<Record<string, number>>;
@@ -103,42 +102,55 @@ export async function runOnline<Batch, Trainer extends OnlineTrainer<Batch>>(
   requirePrompts(attack, options);
   const { adversary, behaviour, trainers, reference } = await attack.learner(options.exploration, method.valueHead);
   const context: OnlineContext = { ...attack, adversary, behaviour, reference: await reference() };
-  const trainer = await method.open(trainers);
+  const shaper = await openShaper(attack, options);
   try {
-    let state = await takeUp(context, trainer, method.memory);
-    const times = createPhaseTimes(context.clock);
-    const taught = options.novelty > 0 ? await attack.taught() : null;
-    while (state.epoch < options.epochs && !outOfPatience(state, options)) {
-      context.mayGoOn();
-      const epoch = state.epoch + 1;
-      const collected = await collect(context, options, method, { times, taught }, epoch);
-      record(context, collected, { epoch, step: trainer.step() });
-      const order = childKey(context.stream, streams.order, epoch);
-      const parts = { context, trainer, times, memory: state.memory, order };
-      const trained = await trainOnRollout(parts, options, method, collected, epoch);
-      const dev = await evaluateWhenDue(context, options, times, epoch);
-      state = { ...afterEpoch(state, dev?.reward ?? null), memory: trained.memory };
-      context.sink.metrics(
-        { ...collected.metrics, ...trained.metrics, ...dev?.metrics, ...times.take() },
-        { epoch, step: trainer.step() },
-      );
-      await context.checkpoints.save({
-        step: trainer.step(),
-        score: dev?.reward ?? null,
-        state: stateToSave(state),
-        write: trainer.save,
-      });
+    const trainer = await method.open(trainers);
+    try {
+      return await learn(context, options, method, { trainer, shaper });
+    } finally {
+      await trainer.release();
     }
-    return {
-      steps: trainer.step(),
-      epochs: state.epoch,
-      reason: state.epoch < options.epochs ? 'patience' : 'epochs',
-      bestScore: state.bestScore,
-      product: { kind: 'model', keep: options.keep },
-    };
   } finally {
-    await trainer.release();
+    await shaper.close();
   }
+}
+
+async function learn<Batch, Trainer extends OnlineTrainer<Batch>>(
+  context: OnlineContext,
+  options: OnlineOptions,
+  method: OnlineMethod<Batch, Trainer>,
+  { trainer, shaper }: { readonly trainer: Trainer; readonly shaper: Shaper },
+): Promise<AttackOutcome> {
+  let state = await takeUp(context, trainer, { ...method.memory, ...shaper.memory });
+  const times = createPhaseTimes(context.clock);
+  while (state.epoch < options.epochs && !outOfPatience(state, options)) {
+    context.mayGoOn();
+    const epoch = state.epoch + 1;
+    const collected = await collect(context, options, method, { times, shaper, memory: state.memory }, epoch);
+    record(context, collected, { epoch, step: trainer.step() });
+    const order = childKey(context.stream, streams.order, epoch);
+    const parts = { context, trainer, times, memory: state.memory, order };
+    const trained = await trainOnRollout(parts, options, method, collected, epoch);
+    const dev = await evaluateWhenDue(context, options, times, epoch);
+    state = { ...afterEpoch(state, dev?.reward ?? null), memory: { ...collected.memory, ...trained.memory } };
+    context.sink.metrics(
+      { ...collected.metrics, ...trained.metrics, ...dev?.metrics, ...times.take() },
+      { epoch, step: trainer.step() },
+    );
+    await context.checkpoints.save({
+      step: trainer.step(),
+      score: dev?.reward ?? null,
+      state: stateToSave(state),
+      write: trainer.save,
+    });
+  }
+  return {
+    steps: trainer.step(),
+    epochs: state.epoch,
+    reason: state.epoch < options.epochs ? 'patience' : 'epochs',
+    bestScore: state.bestScore,
+    product: { kind: 'model', keep: options.keep },
+  };
 }
 
 function requirePrompts({ prompts }: AttackContext, { devEvery }: OnlineOptions): void {
@@ -191,6 +203,7 @@ function afterEpoch(state: OnlineState, score: number | null): OnlineState {
 }
 
 interface Collected extends Rollout {
+  readonly memory: OnlineMemory;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -198,7 +211,11 @@ async function collect(
   context: OnlineContext,
   options: OnlineOptions,
   method: Pick<OnlineMethod<never, OnlineTrainer<never>>, 'draw' | 'collect'>,
-  { times, taught }: { readonly times: PhaseTimes; readonly taught: NearTexts | null },
+  {
+    times,
+    shaper,
+    memory: before,
+  }: { readonly times: PhaseTimes; readonly shaper: Shaper; readonly memory: OnlineMemory },
   epoch: number,
 ): Promise<Collected> {
   context.progress({ phase: 'rollout', epoch, epochs: options.epochs, values: {} });
@@ -210,12 +227,13 @@ async function collect(
     [{ kind: 'paired', prompts: drawn.prompts, horizon, candidates, branch, stream }],
     cast,
   );
-  const trees = withNovelty(played.flat(), options.novelty, taught);
+  const { trees, memory } = await shaper.shape(played.flat(), before);
   const given = await drawn.given(cast, childKey(context.stream, streams.given, epoch));
   const { pairs, metrics } = method.collect(trees, given);
   return {
     trees,
     pairs,
+    memory,
     metrics: {
       ...summariseScores(
         trees.flatMap((tree) => treeNodes(tree).map(({ score }) => score)),

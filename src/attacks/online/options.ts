@@ -17,6 +17,23 @@ const explorationSchema = z
     'How the adversary draws in training rollouts, where that differs from `adversary:`; dev evaluation keeps to `adversary:`.',
   );
 
+const diversitySchema = z
+  .strictObject({
+    weight: positive.default(5).describe('Taken from the reward of an utterance that is what all others are.'),
+    scale: positive
+      .nullable()
+      .default(null)
+      .describe('L1 distance at which closeness has fallen to 1/e; null is the median distance of the first epoch.'),
+    layer: z.int().default(-1).describe('Of the target: 0 the embeddings, n what layer n gives, -1 the final states.'),
+  })
+  .nullable()
+  .default(null)
+  .describe(
+    'Penalty on utterances that lie close to the others of their epoch in the target’s own embeddings; null is none. Targets on this machine.',
+  );
+
+export type DiversityOptions = NonNullable<z.output<typeof diversitySchema>>;
+
 /** Keys that need no default of their own by attack. */
 export const onlineKeys = {
   from: z
@@ -32,6 +49,17 @@ export const onlineKeys = {
     .default(0)
     .describe(
       'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one; zero for an utterance near a text that the recipe teaches.',
+    ),
+  diversity: diversitySchema,
+  tooShort: z
+    .strictObject({
+      characters: count.default(10).describe('Of the utterance, white space around it not counted.'),
+      reward: z.number().default(-5),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'What an utterance of at most this many characters earns in training, whatever its reply; null is never.',
     ),
   promptsPerEpoch: count.default(16),
   reward: rewardSchema,

@@ -7,10 +7,10 @@ import type { OnlineOptions } from './options.js';
  *  of the target than its replies. */
 export const onlineAttack = { needs: ['text'], product: 'model', adversary: 'trains', trainsOnJudge: true } as const;
 
-type TraitOptions = Pick<OnlineOptions, 'reward' | 'targetTexts' | 'from' | 'horizon' | 'devEvery'>;
+type TraitOptions = Pick<OnlineOptions, 'reward' | 'targetTexts' | 'from' | 'horizon' | 'devEvery' | 'diversity'>;
 
 /** Returns the traits of options, of an attack that learns from no texts and has no rules of its own. */
-export function onlineTraits({ reward, targetTexts, from, horizon, devEvery }: TraitOptions): AttackTraits {
+export function onlineTraits({ reward, targetTexts, from, horizon, devEvery, diversity }: TraitOptions): AttackTraits {
   return {
     reward,
     targetTexts,
@@ -18,6 +18,7 @@ export function onlineTraits({ reward, targetTexts, from, horizon, devEvery }: T
     horizon,
     prompts: [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])],
     texts: null,
+    ...(diversity === null ? {} : { alsoNeeds: ['weights'] }),
     broken: [],
   };
 }

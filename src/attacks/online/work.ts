@@ -9,6 +9,7 @@ import {
   type SpeakerCall,
   speakerWork,
   targetTextWork,
+  type TextWork,
   type TurnCalls,
   verdictsPerExchange,
   type Work,
@@ -54,17 +55,31 @@ function countWork(options: WorkOptions, facts: AttackLengths): Work {
     },
   ];
   const target = speakerWork(parts.flatMap((part) => part.target));
+  const asked = targetTextWork(target.calls, options, facts.adversary.utterance);
+  const embedded = embeddingWork(parts.slice(0, -1), options, facts);
   return {
     ...noWork,
     target,
     adversary: speakerWork(parts.flatMap((part) => part.adversary)),
     reference: { queries: total(parts, 'referenceQueries'), readTokens: total(parts, 'referenceTokens') },
-    targetTexts: targetTextWork(target.calls, options, facts.adversary.utterance),
+    targetTexts: { queries: asked.queries + embedded.queries, readTokens: asked.readTokens + embedded.readTokens },
     judgeQueries: target.queries * verdictsPerExchange,
     pairs: total(parts, 'pairs'),
     trainedTokens: total(parts, 'trainedTokens'),
     optimizerSteps: total(parts, 'steps'),
   };
+}
+
+/** Counts what diversity adds: the target reads every utterance of an epoch by itself. */
+function embeddingWork(
+  epochs: readonly Pick<TurnCalls, 'target'>[],
+  { diversity }: Pick<WorkOptions, 'diversity'>,
+  facts: AttackLengths,
+): TextWork {
+  if (diversity === null) return noWork.targetTexts;
+  const calls = epochs.flatMap(({ target }) => target);
+  const queries = calls.reduce((sum, { times, rows }) => sum + times * rows, 0);
+  return { queries, readTokens: queries * (facts.adversary.utterance + 1) };
 }
 
 /** Epochs that draw alike: `demonstrated` is the chance that a demonstration takes the place of a prompt. */
