@@ -1,5 +1,5 @@
 /** The batches of one pass over an epoch's pairs. */
-import { openStream, type StreamKey } from '../../base/random.js';
+import { childKey, openStream, type StreamKey } from '../../base/random.js';
 import type { PreferencePair } from '../../dialogue/types.js';
 
 export interface BatchOptions {
@@ -35,6 +35,15 @@ export function groupBatches<Item>(
     }
   }
   return batches;
+}
+
+/** The batches of several passes over the same groups, each pass in an order of its own. */
+export function passesOver<Item>(
+  groups: readonly (readonly Item[])[],
+  { passes, batchSize }: { readonly passes: number; readonly batchSize: number },
+  stream: StreamKey,
+): readonly (readonly Item[])[] {
+  return Array.from({ length: passes }, (_, pass) => groupBatches(groups, batchSize, childKey(stream, pass))).flat();
 }
 
 /** Groups neighbouring pairs of one prompt into trees, in the order in which a rollout gives them. */

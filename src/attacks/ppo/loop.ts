@@ -3,7 +3,6 @@
  *  Differs from the named implementations where no option says so: sequences have no padding, so nothing is whitened or
  *  averaged over it; rates are constant after their warm-up; the critic of TRL 0.12 and later is a head here. */
 import { present } from '../../base/invariant.js';
-import { childKey } from '../../base/random.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
 import { klEstimate } from '../../learning/formulas/policyGradient.js';
 import { nextKlCoefficient } from '../../learning/formulas/klControl.js';
@@ -11,7 +10,7 @@ import { numbers } from '../../learning/formulas/numbers.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import type { PpoSample, PpoTrainer } from '../../learning/trainers/ppo.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
-import { groupBatches } from '../online/batches.js';
+import { passesOver } from '../online/batches.js';
 import { type OnlineMethod, runOnline } from '../online/loop.js';
 import { drawnUtterances, drawPrompts, objectiveMetrics, sumOf } from '../online/utterances.js';
 import { creditRollout, type ReadUtterance, toRead } from './credit.js';
@@ -25,7 +24,7 @@ export async function runPpo(attack: AttackContext, options: PpoOptions): Promis
 }
 
 function ppoMethod(options: PpoOptions, settings: PpoSettings): OnlineMethod<readonly PpoSample[], PpoTrainer> {
-  const { clip, value, passes, batchSize, scoreClip } = options;
+  const { clip, value, scoreClip } = options;
   const { head, valueCoefficient, maxMeanRatio, optimizer, score, control } = settings;
   return {
     valueHead: head,
@@ -69,9 +68,7 @@ function ppoMethod(options: PpoOptions, settings: PpoSettings): OnlineMethod<rea
       const samples = creditRollout(trees, read, { penalty, score }, options);
       const byTree = trees.map((tree) => treeNodes(tree).flatMap((node) => samples.get(node) ?? []));
       return {
-        batches: Array.from({ length: passes }, (_, pass) =>
-          groupBatches(byTree, batchSize, childKey(order, pass)),
-        ).flat(),
+        batches: passesOver(byTree, options, order),
         metrics: {
           ...objectiveMetrics(
             [...drawn].map(([node, utterance]) => ({

@@ -4,14 +4,13 @@
  *  Differs from trl 1.16: the reward is of the exchange alone where a dialogue goes on, as in ipo and ctb; utterances
  *  that are unscored, or without a scored sibling, are left out of the mean over a batch, where TRL counts them as zero. */
 import { present } from '../../base/invariant.js';
-import { childKey } from '../../base/random.js';
 import { klPenalties, type KlPenalty, leaveOneOut } from '../../learning/formulas/advantages.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import type { RlooSample, RlooTrainer } from '../../learning/trainers/rloo.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
 import type { RolloutNode } from '../../dialogue/types.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
-import { groupBatches } from '../online/batches.js';
+import { passesOver } from '../online/batches.js';
 import { type OnlineMethod, runOnline } from '../online/loop.js';
 import {
   type DrawnUtterance,
@@ -24,7 +23,7 @@ import {
 import type { RlooOptions } from './options.js';
 
 export async function runRloo(attack: AttackContext, options: RlooOptions): Promise<AttackOutcome> {
-  const { clip, klCoefficient, scoreClip, passes, batchSize } = options;
+  const { clip, klCoefficient, scoreClip } = options;
   const penalty: KlPenalty = { estimator: 'k1', coefficient: klCoefficient };
   const method: OnlineMethod<readonly RlooSample[], RlooTrainer> = {
     memory: {},
@@ -41,9 +40,7 @@ export async function runRloo(attack: AttackContext, options: RlooOptions): Prom
       const samples = withAdvantages(families(trees), drawn, penalty, options);
       const byTree = trees.map((tree) => treeNodes(tree).flatMap((node) => samples.get(node) ?? []));
       return {
-        batches: Array.from({ length: passes }, (_, pass) =>
-          groupBatches(byTree, batchSize, childKey(order, pass)),
-        ).flat(),
+        batches: passesOver(byTree, options, order),
         metrics: objectiveMetrics([...drawn.values()], penalty),
         memory: {},
       };
