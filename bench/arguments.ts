@@ -14,6 +14,9 @@ export const benchNames = [
   'train-step',
   'sampling',
   'startup',
+  'ppo',
+  'explore',
+  'k-means',
   'roofline',
   'growth',
 ] as const;
@@ -22,7 +25,7 @@ export type BenchName = (typeof benchNames)[number];
 export const usage = `npm run bench -- [NAME…] [options]
 
 NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32;
-                   default all but growth
+                   default all but growth, ppo, explore and k-means
 --reference DIR    a checkout of astra-rl or ASTPrompter to measure against; may be repeated.
                    Without one the epoch stands against a recorded figure
 --python PATH      an interpreter that has what the peers import; default: one is set up in the cache, once
@@ -33,13 +36,16 @@ NAME               ${benchNames.join(', ')}, or one comparison such as batched/f
 --runs N           processes a side; default 1
 --trees N          prompts of the epoch against a reference implementation; default 2
 --batched-trees N  the same against the batched loop; default 3
+--utterances N     of a PPO round; default 32
+--samples N        that are explored; default 2000
+--points N         of k-means; default 80000
 --quick            smaller shapes and fewer repetitions: whether it runs, not how fast
 --record           append the run to bench/history.jsonl
 --json             one JSON document on stdout, all else on stderr`;
 
 export interface Arguments {
   readonly names: readonly string[];
-  readonly setup: Omit<BenchSetup, 'model' | 'gpt2Small' | 'gguf' | 'python' | 'scratch' | 'bfloat16'>;
+  readonly setup: Omit<BenchSetup, 'model' | 'gpt2Small' | 'gguf' | 'python' | 'trl' | 'scratch' | 'bfloat16'>;
   readonly model: string;
   /** How to come by the peers. */
   readonly peers: { readonly wanted: boolean; readonly python: string | null };
@@ -54,7 +60,10 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
   const unknown = positionals.find((name) => !benchNames.some((known) => known === name.split('/')[0]));
   if (unknown !== undefined) throw new ConfigError('no such bench', { got: unknown, expected: benchNames.join(', ') });
   const { quick, python } = values;
-  const count = (name: 'threads' | 'runs' | 'trees' | 'batched-trees', fallback: number): number => {
+  const count = (
+    name: 'threads' | 'runs' | 'trees' | 'batched-trees' | 'utterances' | 'samples' | 'points',
+    fallback: number,
+  ): number => {
     const given = values[name] === undefined ? fallback : Number(values[name]);
     if (!Number.isInteger(given) || given < 1)
       throw new ConfigError('not a count', { where: `--${name}`, got: values[name] ?? '' });
@@ -74,6 +83,9 @@ export function readArguments(args: readonly string[]): Arguments | 'help' {
       runs: count('runs', 1),
       trees: count('trees', quick ? 1 : 2),
       batchedTrees: count('batched-trees', quick ? 2 : 3),
+      utterances: count('utterances', quick ? 4 : 32),
+      samples: count('samples', quick ? 100 : 2000),
+      points: count('points', quick ? 2000 : 80_000),
       prompts: values.prompts === undefined ? assetPath('prompts', 'everyday-openers.json') : resolve(values.prompts),
       references: (values.reference ?? []).map(referenceAt),
       repeat: quick ? { uncounted: 1, counted: 1, seconds: 1 } : { uncounted: 1, counted: 3, seconds: 6 },
@@ -104,6 +116,9 @@ function parsed(args: readonly string[]) {
     runs: text,
     trees: text,
     'batched-trees': text,
+    utterances: text,
+    samples: text,
+    points: text,
     python: text,
     reference: { type: 'string', multiple: true },
     'no-peers': flag,

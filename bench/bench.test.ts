@@ -10,15 +10,18 @@ import { tinyModel } from '../tests/fakes/tinyModel.js';
 import { readArguments, referenceAt } from './arguments.js';
 import { isChosen, memoryFigure, outcomeIn } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
+import { exploring, type ExploringOptions, measureExploring } from './exploring.js';
 import { generation, measureGeneration } from './generation.js';
 import { historyLine, recordRun } from './history.js';
 import { measureIpoEpoch } from './ipoEpoch.js';
+import { kMeansBench, type KMeansBenchOptions, measureKMeans } from './kMeans.js';
 import { multipliesBfloat16 } from './machine.js';
 import { measureComparison } from './measureComparison.js';
 import { measureRoofline } from './measureRoofline.js';
 import { othersShare, runMeasured } from './measuredProcess.js';
 import { environmentName, preparePython } from './peerSetup.js';
 import { measurePreferenceUpdate, pairsOfTree, preferenceUpdate } from './preferenceUpdate.js';
+import { madeUpQueries, measurePpoRound, ppoRound } from './ppoRound.js';
 import { medianSeconds } from './repeat.js';
 import { renderNotes, renderRows, rowsOf, workNotes, type MeasuredSide } from './results.js';
 import { architectureAt, arithmeticOf, measureMatmulRate, rateKey, samplingFlop, trainingFlop } from './roofline.js';
@@ -37,6 +40,10 @@ const setup: BenchSetup = {
   runs: 1,
   trees: 2,
   batchedTrees: 4,
+  utterances: 8,
+  samples: 40,
+  points: 300,
+  trl: (version) => `trl-${version}`,
   prompts: join(scratch, 'texts.json'),
   scratch,
   python: 'python',
@@ -143,12 +150,54 @@ describe('what is measured on our side', () => {
   );
 });
 
+describe('rounds, exploring and clustering on our side', () => {
+  const work = async (outcome: Promise<Outcome>): Promise<Outcome['work']> => {
+    const { figures, work: counts } = await outcome;
+    for (const value of Object.values(figures)) expect(value).toBeGreaterThan(0);
+    return counts;
+  };
+
+  it('a PPO round draws and trains on every query, so many passes', async () => {
+    const queries = join(scratch, 'queries.json');
+    const made = madeUpQueries(8, { vocabularySize: 97, endIds: [5] });
+    expect(made.map(({ ids }) => ids)).not.toContainEqual(expect.arrayContaining([5]));
+    expect(new Set(made.map(({ ids }) => ids.join())).size).toBe(2);
+    writeFileSync(queries, JSON.stringify(made));
+    const options = { model, threads: 1, queries, newTokens: 3, batchSize: 4, passes: 2, learningRate: 1e-6 };
+    expect(await work(measurePpoRound(options))).toEqual({
+      utterances: 8,
+      'drawn tokens': 24,
+      'optimizer steps': 4,
+    });
+  });
+
+  it('exploring keeps as many samples as were asked for', async () => {
+    const [comparison] = await exploring({ ...setup, samples: 30 });
+    const { options } = callOf(present(comparison?.sides[0], 'ours'));
+    const made = await work(measureExploring(options as unknown as ExploringOptions));
+    expect(made).toMatchObject({ samples: 30, clusters: 30 });
+    expect(made['drawn tokens']).toBeGreaterThanOrEqual(30);
+  });
+
+  it('k-means reads the points of a file', async () => {
+    const [comparison] = await kMeansBench({ ...setup, points: 300 });
+    const { options } = callOf(present(comparison?.sides[0], 'ours'));
+    expect(await work(measureKMeans(options as unknown as KMeansBenchOptions))).toMatchObject({
+      points: 300,
+      clusters: 100,
+    });
+  });
+});
+
 describe('what is asked of the peers', () => {
   it.each([
     { bench: trainStep, program: 'train_step.py' },
     { bench: generation, program: 'generate.py' },
     { bench: preferenceUpdate, program: 'preference_update.py' },
     { bench: batched, program: 'online_ipo.py' },
+    { bench: ppoRound, program: 'ppo_trl_old.py' },
+    { bench: exploring, program: 'explore.py' },
+    { bench: kMeansBench, program: 'k_means.py' },
   ])('$program: the model, the threads and the options of our side', async ({ bench, program }) => {
     const [comparison] = await bench(setup);
     const [ours, theirs] = [callOf(present(comparison?.sides[0], 'ours')), callOf(peerOf(comparison))];
@@ -163,9 +212,28 @@ describe('what is asked of the peers', () => {
       'pairs',
       'beta',
       'prompts',
+      'queries',
+      'newTokens',
+      'batchSize',
+      'passes',
+      'samples',
+      'clusters',
+      'starts',
+      'sampling',
+      'points',
     ].filter((key) => key in ours.options);
     for (const key of shared) expect(theirs.options[key], key).toEqual(ours.options[key]);
-    expect(shared).toEqual(expect.arrayContaining(['model', 'threads']));
+    expect(shared).toEqual(expect.arrayContaining([program === 'k_means.py' ? 'points' : 'model', 'threads']));
+  });
+
+  it('a PPO round: each version of TRL from a folder of its own, with the queries of our side', async () => {
+    const made = await ppoRound(setup);
+    const [old, later] = made.map(peerOf);
+    expect([old, later].map((side) => (side?.kind === 'program' ? side.environment?.['PYTHONPATH'] : null))).toEqual([
+      'trl-0.11.4',
+      'trl-1.12.0',
+    ]);
+    expect(callOf(present(old, 'a peer')).options).toEqual(callOf(present(later, 'a peer')).options);
   });
 
   it('an epoch: the same prompts, read from one file', async () => {
@@ -197,9 +265,17 @@ describe('what is asked of the peers', () => {
   });
 
   it('no program of theirs without an interpreter', async () => {
-    const all = [trainStep, generation, preferenceUpdate, batched, epoch, startup].map((bench) =>
-      bench({ ...setup, python: null }),
-    );
+    const all = [
+      trainStep,
+      generation,
+      preferenceUpdate,
+      batched,
+      epoch,
+      startup,
+      ppoRound,
+      exploring,
+      kMeansBench,
+    ].map((bench) => bench({ ...setup, python: null }));
     for (const { sides } of (await Promise.all(all)).flat())
       expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);
   });

@@ -8,17 +8,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/base/clock.js';
 import { ConfigError, EnvironmentError, GadflyError } from '../src/base/errors.js';
+import { present } from '../src/base/invariant.js';
 import { type Arguments, type BenchName, readArguments, usage } from './arguments.js';
 import { benchCache, gpt2SmallFolder, modelFolder, smollm2Gguf } from './benchModels.js';
 import { isChosen } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
+import { exploring } from './exploring.js';
 import { generation } from './generation.js';
 import { growth } from './growth.js';
 import { recordRun } from './history.js';
 import { aboutText, describeRun, multipliesBfloat16 } from './machine.js';
+import { kMeansBench } from './kMeans.js';
 import { measureComparison, type Measured } from './measureComparison.js';
 import { measureRoofline } from './measureRoofline.js';
-import { preparePython } from './peerSetup.js';
+import { preparePython, prepareTrl } from './peerSetup.js';
+import { ppoRound } from './ppoRound.js';
 import { preferenceUpdate } from './preferenceUpdate.js';
 import { renderNotes, renderRows, rowsOf } from './results.js';
 import { renderRoofline } from './roofline.js';
@@ -35,10 +39,15 @@ const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
   sampling: generation,
   startup,
   growth,
+  ppo: ppoRound,
+  explore: exploring,
+  'k-means': kMeansBench,
 };
 
-/** Measured only when named: they have no peer. */
-const onlyWhenNamed: readonly string[] = ['growth'];
+/** Have no peer. */
+const alone: readonly string[] = ['startup', 'roofline', 'growth'];
+/** Measured only when named. */
+const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means'];
 
 async function main(args: readonly string[]): Promise<number> {
   const read = readArguments(args);
@@ -101,17 +110,20 @@ async function prepare(
     gpt2Small: () => gpt2SmallFolder(model, cache, say),
     gguf: () => smollm2Gguf(say),
   };
-  const needed =
-    read.names.length === 0 ||
-    read.names.some((name) => !['startup', 'roofline', ...onlyWhenNamed].includes(name.split('/')[0] ?? ''));
-  if (!read.peers.wanted || !needed) return { setup: { ...parts, python: null }, failures: [] };
+  const needed = read.names.length === 0 || read.names.some((name) => !alone.includes(name.split('/')[0] ?? ''));
+  const withPeers = (python: string | null): BenchSetup => ({
+    ...parts,
+    python,
+    trl: (version) => prepareTrl(version, present(python, 'peers have an interpreter'), cache, say),
+  });
+  if (!read.peers.wanted || !needed) return { setup: withPeers(null), failures: [] };
   try {
-    return { setup: { ...parts, python: preparePython(read.peers.python, cache, say) }, failures: [] };
+    return { setup: withPeers(preparePython(read.peers.python, cache, say)), failures: [] };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     const failure = `Only our side is measured: ${error.message}`;
     say(failure);
-    return { setup: { ...parts, python: null }, failures: [failure] };
+    return { setup: withPeers(null), failures: [failure] };
   }
 }
 

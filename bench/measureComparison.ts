@@ -3,7 +3,6 @@ import { GadflyError } from '../src/base/errors.js';
 import { packageRoot } from '../src/base/packageRoot.js';
 import { outcomeIn } from './comparison.js';
 import { runMeasured } from './measuredProcess.js';
-import { peerEnvironment } from './peer.js';
 import type { MeasuredSide, Sample } from './results.js';
 import type { Comparison, Side } from './types.js';
 
@@ -56,7 +55,7 @@ async function measureOnce(side: Side, done: (seconds: number) => void): Promise
   if (side.kind === 'recorded') return { outcome: side.outcome, peakMiB: side.peakMiB, others: null };
   const { output, seconds, peakMiB, others } = await runMeasured(side.command, side.args, {
     cwd: packageRoot(),
-    ...(side.isPeer ? { environment: peerEnvironment } : {}),
+    ...(side.environment === undefined ? {} : { environment: side.environment }),
   });
   const outcome = outcomeIn(output);
   done(seconds);

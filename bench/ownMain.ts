@@ -5,6 +5,9 @@ import { describeVersions } from '../src/runs/manifest.js';
 import { measureGeneration, type GenerationBenchOptions } from './generation.js';
 import { measureIpoEpoch, type IpoEpochOptions } from './ipoEpoch.js';
 import type { MeasurementName } from './ownSide.js';
+import { measureKMeans, type KMeansBenchOptions } from './kMeans.js';
+import { measureExploring, type ExploringOptions } from './exploring.js';
+import { measurePpoRound, type PpoRoundOptions } from './ppoRound.js';
 import { measurePreferenceUpdate, type PreferenceUpdateOptions } from './preferenceUpdate.js';
 import { measureMatmulRate, type MatmulRateOptions } from './roofline.js';
 import { measureStartup, type StartupOptions } from './startup.js';
@@ -18,6 +21,9 @@ const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promi
   ipoEpoch: (options) => measureIpoEpoch(options as IpoEpochOptions),
   preferenceUpdate: (options) => measurePreferenceUpdate(options as PreferenceUpdateOptions),
   startup: (options) => measureStartup(options as StartupOptions),
+  ppoRound: (options) => measurePpoRound(options as PpoRoundOptions),
+  exploring: (options) => measureExploring(options as ExploringOptions),
+  kMeans: (options) => measureKMeans(options as KMeansBenchOptions),
   matmulRate: (options) => measureMatmulRate(options as MatmulRateOptions),
 };
 

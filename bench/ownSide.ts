@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { packageRoot } from '../src/base/packageRoot.js';
 import type { Side } from './types.js';
 
-export type MeasurementName = 'trainStep' | 'generation' | 'ipoEpoch' | 'preferenceUpdate' | 'startup' | 'matmulRate';
+export type MeasurementName =
+  | 'trainStep'
+  | 'generation'
+  | 'ipoEpoch'
+  | 'preferenceUpdate'
+  | 'startup'
+  | 'matmulRate'
+  | 'ppoRound'
+  | 'exploring'
+  | 'kMeans';
 
 export function ownSide(label: string, measurement: MeasurementName, options: object): Side {
   return {

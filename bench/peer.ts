@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../src/base/packageRoot.js';
 import type { BenchSetup, Side } from './types.js';
 
-/** The peers ask no network, and leave nothing beside their programs. */
+/** The peers ask no network, compute on the processor, and leave nothing beside their programs. */
 export const peerEnvironment: Readonly<Record<string, string>> = {
   HF_HUB_OFFLINE: '1',
   HF_HUB_DISABLE_PROGRESS_BARS: '1',
@@ -12,19 +12,32 @@ export const peerEnvironment: Readonly<Record<string, string>> = {
   WANDB_MODE: 'disabled',
   PYTHONDONTWRITEBYTECODE: '1',
   PYTHONWARNINGS: 'ignore',
+  TRL_EXPERIMENTAL_SILENCE: '1',
+  CUDA_VISIBLE_DEVICES: '',
 };
 
 export const peersFolder = join(packageRoot(), 'bench', 'peers');
 
 export type PeerProgram =
-  'train_step' | 'generate' | 'preference_update' | 'online_ipo' | 'astra_epoch' | 'astprompter_epoch';
+  | 'train_step'
+  | 'generate'
+  | 'preference_update'
+  | 'online_ipo'
+  | 'astra_epoch'
+  | 'astprompter_epoch'
+  | 'ppo_trl_old'
+  | 'ppo_trl_new'
+  | 'explore'
+  | 'k_means';
 
-/** The peer as a side, or no side when peers are not measured. */
+/** The peer as a side, or no side when peers are not measured.
+ *  @param environment further variables, asked for where the peer is measured */
 export function peerSides(
   { python, threads }: Pick<BenchSetup, 'python' | 'threads'>,
   label: string,
   program: PeerProgram,
   options: object,
+  environment: () => Readonly<Record<string, string>> = () => ({}),
 ): readonly Side[] {
   if (python === null) return [];
   return [
@@ -33,6 +46,7 @@ export function peerSides(
       label,
       isPeer: true,
       command: python,
+      environment: { ...peerEnvironment, ...environment() },
       args: [join(peersFolder, `${program}.py`), JSON.stringify({ threads, ...options })],
     },
   ];

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { ConfigError, EnvironmentError } from '../src/base/errors.js';
 import { makeFolder } from '../src/base/makeFolder.js';
 import { peersFolder } from './peer.js';
+import type { TrlVersion } from './types.js';
 
 const requirements = join(peersFolder, 'requirements.txt');
 /** CPU builds of torch, tenths of the size of what PyPI has for Linux; tried first. */
 const cpuBuilds = 'https://download.pytorch.org/whl/cpu';
-const imports = 'import torch, transformers, profanity_check';
+const imports = 'import torch, transformers, profanity_check, sklearn, datasets, tyro';
 
 /** @param given an interpreter, or null for our own
  *  @throws ConfigError when the given one lacks something, EnvironmentError when our own cannot be made */
@@ -42,6 +43,33 @@ export function preparePython(given: string | null, cacheDir: string, say: (text
   run(interpreter, ['-c', imports], 'Give an interpreter that has them (--python).');
   writeFileSync(ready, '');
   return interpreter;
+}
+
+/** Returns a folder that holds a version of TRL and nothing else, made once in the cache: versions exclude one another, and
+ *  what they import is the interpreter's. @throws EnvironmentError */
+export function prepareTrl(version: TrlVersion, python: string, cacheDir: string, say: (text: string) => void): string {
+  const folder = join(cacheDir, 'bench', `trl-${version}`);
+  if (existsSync(join(folder, 'ready'))) return folder;
+  say(`Setting up TRL ${version} in ${folder}, once …`);
+  rmSync(folder, { recursive: true, force: true });
+  makeFolder(folder);
+  run(
+    python,
+    [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--no-deps',
+      '--target',
+      folder,
+      `trl==${version}`,
+    ],
+    'A Python package index must be in reach (PIP_INDEX_URL).',
+  );
+  writeFileSync(join(folder, 'ready'), '');
+  return folder;
 }
 
 /** Another list of packages is another environment. */

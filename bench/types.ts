@@ -1,5 +1,8 @@
 /** A bench is the same work done by several programs, each in a process of its own. Types only. */
 
+/** The last versions of TRL with PPO, before and after its rewriting. */
+export type TrlVersion = '0.11.4' | '1.12.0';
+
 /** All benches of one call share this. */
 export interface BenchSetup {
   /** A folder in Hugging Face layout, float32: every side reads it. */
@@ -25,6 +28,14 @@ export interface BenchSetup {
   readonly references: readonly PeerCheckout[];
   /** How often a short piece of work is done within one process. */
   readonly repeat: Repeat;
+  /** Utterances of a PPO round. */
+  readonly utterances: number;
+  /** Samples that are explored. */
+  readonly samples: number;
+  /** Points of k-means. */
+  readonly points: number;
+  /** A folder with that version of TRL for the peers' interpreter, made when asked for. @throws EnvironmentError */
+  readonly trl: (version: TrlVersion) => string;
   /** Only the smaller shapes. */
   readonly quick: boolean;
   /** An existing folder for files of this call. */
@@ -66,6 +77,8 @@ export type Side =
       readonly kind: 'program';
       readonly command: string;
       readonly args: readonly string[];
+      /** Beside the bench's own. Default none. */
+      readonly environment?: Readonly<Record<string, string>>;
     })
   | (SideName & {
       readonly kind: 'recorded';
