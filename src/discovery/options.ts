@@ -88,6 +88,9 @@ export const exploreSchema = z.strictObject({
   clusters: count.default(100).describe('Never more than samples.'),
   metric: z.enum(['cosine', 'euclidean']).default('cosine'),
   starts: count.default(3).describe('Starts of k-means; the best is kept.'),
+  map: countFromZero
+    .default(2000)
+    .describe('Samples on the map of the report, about as many, some of every cluster; 0 is no map.'),
   perCluster: count.default(200).describe('Most samples of a cluster that are kept for labelling.'),
 });
 

@@ -167,6 +167,14 @@ export const clusterSchema = z.object({
   words: z.array(z.object({ word: z.string(), zScore: z.number(), count: z.int() })),
 });
 
+/** Samples as points of a plane: alike ones lie together. */
+const clusterMapSchema = z.object({
+  /** Number of all samples, of which the map shows some. */
+  samples: z.int(),
+  /** Places in [0, 1]², both axes of one scale, and the cluster of each. */
+  points: z.array(z.tuple([z.number(), z.number(), z.int()])),
+});
+
 const reportSchema = z.object({
   schema: z.literal(reportVersion),
   /** Name, seed, status, versions, host, models, judges, times: what a reader must know to repeat it. */
@@ -182,6 +190,7 @@ const reportSchema = z.object({
   mend: z.array(mendSchema).exactOptional(),
   /** Clusters of what the target says, which the stage explore has found; the largest first. */
   clusters: z.array(clusterSchema).exactOptional(),
+  clusterMap: clusterMapSchema.exactOptional(),
   /** Sentences that a reader should know beside the figures. */
   notes: z.array(z.string()).exactOptional(),
 });
@@ -203,6 +212,7 @@ export type MendRow = Immutable<z.infer<typeof mendRowSchema>>;
 export type MendPoint = Immutable<z.infer<typeof mendPointSchema>>;
 export type MendSample = Immutable<z.infer<typeof mendSampleSchema>>;
 export type ClusterReport = Immutable<z.infer<typeof clusterSchema>>;
+export type ClusterMap = Immutable<z.infer<typeof clusterMapSchema>>;
 export type MendReport = Immutable<z.infer<typeof mendSchema>>;
 export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { readonly run: JsonObject };
 

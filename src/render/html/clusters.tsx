@@ -1,9 +1,17 @@
 /** Shows what exploring has found: the clusters of samples, the largest first, each with its words and the samples nearest
  *  to its centre. All of it is text of models, and covered. */
 import type { ClusterReport } from '../../report/report.js';
+import { cardId } from './clusterMap.js';
 import { VeiledText, type Veil } from './dialogues.js';
 
-export function Clusters({ clusters, veil }: { clusters: readonly ClusterReport[]; veil: Veil }) {
+interface ClustersProps {
+  readonly clusters: readonly ClusterReport[];
+  /** Whether each cluster has a card beside the map. */
+  readonly hasCards: boolean;
+  readonly veil: Veil;
+}
+
+export function Clusters({ clusters, hasCards, veil }: ClustersProps) {
   const most = Math.max(...clusters.map(({ size }) => size), 1);
   return (
     <div class="scroll fit clusters" tabIndex={0} role="region" aria-label="Clusters">
@@ -22,7 +30,7 @@ export function Clusters({ clusters, veil }: { clusters: readonly ClusterReport[
         <tbody>
           {clusters.map(({ cluster, size, kept, words, examples }) => (
             <tr>
-              <th scope="row">{cluster}</th>
+              <th scope="row">{hasCards ? <a href={`#${cardId({ cluster })}`}>{cluster}</a> : cluster}</th>
               <td>
                 <span class="meter wide" aria-hidden="true">
                   <span style={{ width: `${((100 * size) / most).toFixed(0)}%` }} />

@@ -5,7 +5,7 @@ import type { ReportSample, SampleTurn, VerdictWords } from '../../report/report
 import { Dot } from './charts.js';
 import { formatMetric } from '../../report/metrics.js';
 
-/** Collects texts to hide; a place in the page refers to one by number. */
+/** Collects texts to hide, equal ones once; a place in the page refers to one by number. */
 export interface Veil {
   readonly texts: readonly string[];
   readonly hide: (text: string) => number;
@@ -13,7 +13,14 @@ export interface Veil {
 
 export function createVeil(): Veil {
   const texts: string[] = [];
-  return { texts, hide: (text) => texts.push(text) - 1 };
+  const numbers = new Map<string, number>();
+  const hide = (text: string): number => {
+    const known = numbers.get(text);
+    if (known !== undefined) return known;
+    numbers.set(text, texts.length);
+    return texts.push(text) - 1;
+  };
+  return { texts, hide };
 }
 
 /** The data block: JSON in UTF-8 in base64, so that no text can end it, run, or be found by a search. */

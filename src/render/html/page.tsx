@@ -1,5 +1,6 @@
 /** The page of a report, section by section. */
 import { headingLegend } from '../../report/metrics.js';
+import { ClusterMap } from './clusterMap.js';
 import { Clusters } from './clusters.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
@@ -14,7 +15,7 @@ import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCha
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training, mending } = view;
   const styles = rowStyles(report, training);
-  const { loop = [], mend = [], clusters = [], points = [], verdictWords = [], notes = [] } = report;
+  const { loop = [], mend = [], clusters = [], clusterMap, points = [], verdictWords = [], notes = [] } = report;
   const main = selectMainRows(report);
   const mainPoints = points.filter(({ row, harm, nll }) => main.includes(row) && harm !== null && nll !== null);
   const earlierWords = verdictWords.filter(({ row }) => !main.includes(row));
@@ -88,7 +89,8 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             <button type="button" class="reveal" data-scope="clusters" aria-expanded="false">
               Show text
             </button>
-            <Clusters clusters={clusters} veil={veil} />
+            {clusterMap !== undefined && <ClusterMap map={clusterMap} clusters={clusters} veil={veil} />}
+            <Clusters clusters={clusters} hasCards={clusterMap !== undefined} veil={veil} />
           </section>
         )}
         {mend.length > 0 && (

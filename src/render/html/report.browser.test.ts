@@ -6,6 +6,7 @@ import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleMendView, mendedReply } from '../testing/exampleMendView.js';
+import { exampleExploreView } from '../testing/exampleClusters.js';
 import { exampleView } from '../testing/exampleView.js';
 import { renderHtml } from './renderHtml.js';
 
@@ -18,6 +19,7 @@ const candidates = [
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-report-'));
 const file = join(folder, 'report.html');
 const mendFile = join(folder, 'mend.html');
+const exploreFile = join(folder, 'explore.html');
 
 let browser: Browser;
 
@@ -58,6 +60,7 @@ beforeAll(async () => {
     );
   writeFileSync(file, renderHtml(exampleView()));
   writeFileSync(mendFile, renderHtml(exampleMendView()));
+  writeFileSync(exploreFile, renderHtml(exampleExploreView()));
   browser = await chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'],
@@ -121,6 +124,8 @@ describe('report.html in a browser', () => {
       ['dark', file],
       ['light', mendFile],
       ['dark', mendFile],
+      ['dark', exploreFile],
+      ['light', exploreFile],
     ] as const) {
       const { page } = await open({ colorScheme, file: shown });
       await page.click('#reveal-all');
@@ -151,6 +156,50 @@ describe('report.html in a browser', () => {
     await page.emulateMedia({ media: 'print' });
     expect(await page.locator('#theme').isVisible()).toBe(false);
     await page.close();
+  });
+
+  it('the map opens the card of a cluster by pointer and by keyboard, its text covered until asked for', async () => {
+    const { page, trouble } = await open({ file: exploreFile });
+    const shown = page.locator('.cluster-cards > article:visible');
+    expect(await shown.count()).toBe(0);
+    expect(await page.locator('.cluster-cards .hint').isVisible()).toBe(true);
+    // One stop of the tab key, then arrows; the largest cluster is the first.
+    expect(await page.locator('.cluster-map a[tabindex="0"]').count()).toBe(1);
+    await page.locator('.cluster-map a').first().focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Enter');
+    expect(await shown.count()).toBe(1);
+    expect(await shown.innerText()).toContain('Cluster 0');
+    expect(await page.locator('.cluster-map a[aria-current="true"]').count()).toBe(1);
+    expect(await shown.innerText()).not.toContain('kettle');
+    expect(await page.locator('.cluster-cards .hint').isVisible()).toBe(false);
+    await shown.locator('button.reveal').click();
+    expect(await shown.innerText()).toContain('A kettle stood by the old wall number 0.');
+    expect(await shown.locator('img, b').count()).toBe(0);
+    // Another one by its link in the table; the text of the first is another's.
+    await page.locator('.clusters tbody a').nth(1).click();
+    expect(await shown.innerText()).toContain('Cluster 7');
+    expect(await shown.innerText()).not.toContain('heron');
+    expect(trouble).toEqual([]);
+    await page.close();
+  });
+
+  it('the map works without the page’s script, and fits a telephone', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+    const page = await context.newPage();
+    await page.goto(`${pathToFileURL(exploreFile).href}#cluster-7`);
+    const card = page.locator('#cluster-7');
+    expect(await card.isVisible()).toBe(true);
+    const [{ x, width } = { x: -1, width: 999 }] = [(await card.boundingBox()) ?? undefined];
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x + width).toBeLessThanOrEqual(390);
+    await context.close();
+    const { page: wide } = await open({ width: 390, file: exploreFile });
+    expect(await wide.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    await wide.close();
   });
 
   it('a loop with mending fits a telephone and a screen, everything unfolded, without a complaint', async () => {

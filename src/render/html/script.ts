@@ -1,4 +1,4 @@
-/** The page's script: it sets the theme and puts covered text in place when asked for. Plain browser JavaScript,
+/** The page's script: it sets the theme, puts covered text in place when asked for, and lets arrow keys go over a map. Plain browser JavaScript,
  *  kept as text because it runs there and not here. Text goes in as text nodes only. */
 
 /** Every page follows the system's theme until the button is pressed. */
@@ -30,9 +30,12 @@ const setShown = (place, shown) => {
 };
 const scopeOf = (button) => button.closest(button.dataset.scope === undefined ? '.sample' : 'section');
 const setButton = (button, shown) => {
-  for (const place of scopeOf(button).querySelectorAll('[data-veiled]')) setShown(place, shown);
-  button.setAttribute('aria-expanded', String(shown));
-  button.textContent = (shown ? 'Cover ' : 'Show ') + (button.dataset.scope === 'words' ? 'words' : 'text');
+  const scope = scopeOf(button);
+  for (const place of scope.querySelectorAll('[data-veiled]')) setShown(place, shown);
+  for (const each of [button, ...scope.querySelectorAll('button.reveal')]) {
+    each.setAttribute('aria-expanded', String(shown));
+    each.textContent = (shown ? 'Cover ' : 'Show ') + (each.dataset.scope === 'words' ? 'words' : 'text');
+  }
 };
 const buttons = [...document.querySelectorAll('button.reveal')];
 const all = document.getElementById('reveal-all');
@@ -44,4 +47,20 @@ const nameAll = () => {
 for (const button of buttons) button.addEventListener('click', () => { setButton(button, button.getAttribute('aria-expanded') !== 'true'); nameAll(); });
 all.addEventListener('click', () => { const shown = all.getAttribute('aria-pressed') !== 'true'; for (const button of buttons) setButton(button, shown); nameAll(); });
 all.hidden = buttons.length === 0;
+for (const map of document.querySelectorAll('.cluster-map svg')) {
+  const links = [...map.querySelectorAll('a')];
+  const enter = (link) => { for (const each of links) each.setAttribute('tabindex', each === link ? '0' : '-1'); };
+  const mark = () => { for (const link of links) link.setAttribute('aria-current', String(link.getAttribute('href') === location.hash)); };
+  const placeAfter = { ArrowRight: (at) => at + 1, ArrowDown: (at) => at + 1, ArrowLeft: (at) => at - 1, ArrowUp: (at) => at - 1, Home: () => 0, End: () => -1 };
+  map.addEventListener('focusin', (event) => { const link = event.target.closest('a'); if (link !== null) enter(link); });
+  map.addEventListener('keydown', (event) => {
+    const move = placeAfter[event.key];
+    if (move === undefined) return;
+    event.preventDefault();
+    links.at(move(links.indexOf(document.activeElement)) % links.length).focus();
+  });
+  addEventListener('hashchange', mark);
+  enter(links.find((link) => link.getAttribute('href') === location.hash) ?? links[0]);
+  mark();
+}
 `;

@@ -154,12 +154,28 @@ h4 { font-size: 0.93rem; font-weight: 600; margin: 1.4rem 0 0.6rem; }
 .word-tables { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); margin-top: 1rem; }
 .words td, .words th { padding: 0.25rem 0.6rem 0.25rem 0; }
 .words table { width: 100%; margin-top: 0.4rem; }
+.cluster-look { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 1rem; margin: 0.9rem 0 1.2rem; align-items: start; }
+.chart.cluster-map svg { max-width: none; }
+.cluster-map .dots { fill: none; stroke: var(--c); stroke-width: 5; stroke-linecap: round; opacity: 0.62; cursor: pointer; pointer-events: stroke; }
+.cluster-map a { outline: none; }
+.cluster-map svg:has(a:hover, a:focus-visible) a:not(:hover, :focus-visible) .dots { opacity: 0.16; }
+.cluster-map a:is(:hover, :focus-visible) .dots, .cluster-map a[aria-current="true"] .dots { opacity: 1; stroke-width: 8; }
+.cluster-map .names text { fill: var(--ink); font-weight: 600; stroke: var(--card); stroke-width: 3.5; stroke-linejoin: round; paint-order: stroke; pointer-events: none; }
+.cluster-cards > .sample { display: none; scroll-margin-top: 7rem; }
+.cluster-cards > .sample:target { display: block; }
+.cluster-cards > .hint { margin: 0; padding: 0.9rem 1rem; border: 1px dashed var(--strong-line); border-radius: 0.6rem; color: var(--soft); font-size: 0.9rem; }
+.cluster-cards:has(> :target) > .hint { display: none; }
+.cluster-cards h4 { margin: 0.8rem 0 0.2rem; font-size: 0.84rem; color: var(--soft); }
+.cluster-words { margin: 0; }
+.cluster-words .word { margin-right: 0.7rem; }
+@media (max-width: 52rem) { .cluster-look { grid-template-columns: minmax(0, 1fr); } .cluster-cards > .sample { scroll-margin-top: 55vh; } .cluster-map .dots { stroke-width: 8; } .cluster-map a:is(:hover, :focus-visible) .dots, .cluster-map a[aria-current="true"] .dots { stroke-width: 12; } .cluster-map .names text { font-size: 20px; } }
 .clusters { margin-top: 0.8rem; }
 .clusters td { vertical-align: top; }
 .clusters td:nth-child(2) { white-space: nowrap; }
 .clusters details { border: 0; padding: 0; }
 .clusters summary { font-weight: normal; }
 .clusters details .text { margin-top: 0.35rem; max-width: 60ch; }
+.clusters tbody a { color: inherit; }
 .clusters .word { margin-right: 0.7rem; }
 .facts-list { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 0.7rem 1.6rem; margin: 0 0 1.2rem; }
 .facts-list dt { font-size: 0.78rem; color: var(--soft); }

@@ -28,7 +28,7 @@ import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
 /** The parts of a report beside the rows of an evaluation. Notes are added to those of the evaluation. */
-export type BesideRows = Pick<Report, 'loop' | 'mend' | 'clusters' | 'notes'>;
+export type BesideRows = Pick<Report, 'loop' | 'mend' | 'clusters' | 'clusterMap' | 'notes'>;
 
 /** Runs an evaluate stage. @returns the report, which is also written to report.json */
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {

@@ -33,6 +33,10 @@ export async function requireEmbedding(
   requireLayer(layer, layers);
 }
 
+export function centresPath({ path }: RunDirectory): string {
+  return join(path, 'centres.npy');
+}
+
 /** @throws InterruptedError, BudgetError: portions are kept */
 export async function embedSamples(
   context: StageContext,

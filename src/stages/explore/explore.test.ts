@@ -5,6 +5,7 @@ import { letterShare, tinyContext, tinyRecipe, type TinyFiles, writeTinyFiles } 
 import { freshFolder, openTinyRun, readLines } from '../../../tests/fakes/tinyRuns.js';
 import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { readVectors } from '../../discovery/vectorFile.js';
+import { cosineDistance } from '../../stats/distances.js';
 import { splitWords } from '../../stats/diversity.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import type { Recipe } from '../../recipe/recipe.js';
@@ -23,6 +24,7 @@ const options = {
   clusters: 6,
   perCluster: 20,
   starts: 1,
+  map: 0,
 };
 /** Texts of the user's own: of fewer words and more sentences than any rule allows. */
 const own = ['Tea.', 'Rain. Then more rain.', 'abcdefghijklm'];
@@ -48,7 +50,7 @@ describe('the explore stage', () => {
   }
 
   it.each(['start', 'prompts'])('leaves samples, their embeddings and their clusters (from: %s)', async (from) => {
-    const folder = await runWhole(recipeOf({ from }));
+    const folder = await runWhole(recipeOf({ from, map: 2000 }));
     const draws = readLines(folder, 'draws.jsonl');
     const samples = readLines(folder, 'samples.jsonl');
     expect(samples).toHaveLength(300);
@@ -67,6 +69,20 @@ describe('the explore stage', () => {
       expect(kept).toBe(Math.min(20, size));
       expect(own.map(({ text }) => text)).toEqual(expect.arrayContaining([...examples]));
     }
+    // All 300 are fewer than a map may show.
+    expect(report.clusterMap?.samples).toBe(300);
+    expect(report.clusterMap?.points).toEqual(
+      samples.map(({ place, cluster }) => [...(place as unknown as readonly [number, number]), cluster]),
+    );
+    // Each sample is nearest to the centre of its own cluster.
+    const { count, width, values_NC } = readVectors(join(folder, 'centres.npy'));
+    const rows = readVectors(join(folder, 'embeddings.npy'));
+    const of = (values: Float32Array, row: number): Float32Array => values.subarray(row * width, (row + 1) * width);
+    const nearest = samples.map((_, row) => {
+      const away = Array.from({ length: count }, (__, k) => cosineDistance(of(rows.values_NC, row), of(values_NC, k)));
+      return away.indexOf(Math.min(...away));
+    });
+    expect(nearest).toEqual(samples.map(({ cluster }) => cluster));
     expect(report.notes?.[0]).toMatch(/^Of \d+ draws 300 are kept/);
     const page = renderHtml(await readReportView(folder));
     expect(page).toContain('What the target says');
@@ -76,7 +92,7 @@ describe('the explore stage', () => {
     ['a plain run', { samples: 600 }],
     [
       'a run with a topic and texts of its own',
-      { samples: 600, topic: { examples: 'own.json', atLeast: 0 }, add: 'own.json' },
+      { samples: 600, topic: { examples: 'own.json', atLeast: 0 }, add: 'own.json', map: 20 },
     ],
   ] as const)(
     'killed while it draws or embeds, and resumed, leaves the bytes of an uninterrupted run: %s',
@@ -94,7 +110,7 @@ describe('the explore stage', () => {
       const run = openTinyRun(recipe, folder, 'resume');
       await runStages(tinyContext(files, recipe, run));
       run.close('done');
-      for (const file of ['draws.jsonl', 'samples.jsonl', 'clusters.jsonl', 'embeddings.npy'])
+      for (const file of ['draws.jsonl', 'samples.jsonl', 'clusters.jsonl', 'embeddings.npy', 'centres.npy'])
         expect(readFileSync(join(folder, file)).equals(readFileSync(join(whole, file)))).toBe(true);
     },
   );

@@ -6,13 +6,15 @@ import { type StreamKey, streamKey } from '../../base/random.js';
 import { summariseClusters } from '../../discovery/clusterSummaries.js';
 import { deviceProducts } from '../../discovery/deviceProducts.js';
 import type { ExploreStage } from '../../discovery/options.js';
+import { placeSamples } from '../../discovery/sampleMap.js';
 import { diverseSubsample } from '../../discovery/subsample.js';
-import { readVectors } from '../../discovery/vectorFile.js';
+import { openVectorFile, readVectors } from '../../discovery/vectorFile.js';
+import type { RunDirectory } from '../../runs/runDirectory.js';
 import { unitKey } from '../../runs/units.js';
 import { kMeans } from '../../stats/kMeans.js';
 import type { StageContext } from '../stageContext.js';
 import { drawSamples } from './draw.js';
-import { embeddingsPath, embedSamples, requireEmbedding } from './embed.js';
+import { centresPath, embeddingsPath, embedSamples, requireEmbedding } from './embed.js';
 import { readDraws } from './exploreRecords.js';
 
 /** @throws ConfigError when nothing can be kept, or the samples could not be embedded as asked; InterruptedError, BudgetError: finished batches are kept */
@@ -57,15 +59,28 @@ async function clusterSamples(
   const { metric, starts, perCluster } = options;
   limits.mayGoOn();
   progress({ stage: name, phase: 'cluster', done: 0, total: samples.length, unit: 'samples', values: {} });
-  const clustering = await kMeans(readVectors(embeddingsPath(run)), {
+  const points = readVectors(embeddingsPath(run));
+  const products = deviceProducts(await pool.device());
+  const clustering = await kMeans(points, {
     clusters: Math.min(options.clusters, samples.length),
     stream: streamKey(recipe.seed, 'explore.cluster'),
     metric,
     starts,
-    products: deviceProducts(await pool.device()),
+    products,
   });
   const { assignment, inertia, iterations } = clustering;
   const chances = chooseForLabelling(samples, assignment, perCluster, streamKey(recipe.seed, 'explore.subsample'));
+  const places = await placeSamples(points, assignment, {
+    most: options.map,
+    metric,
+    stream: streamKey(recipe.seed, 'explore.map'),
+    products,
+    onEpoch: (done, total) => {
+      limits.mayGoOn();
+      progress({ stage: name, phase: 'map', done, total, unit: 'epochs', values: {} });
+    },
+  });
+  writeCentres(run, clustering.centres);
   const log = run.log('samples');
   samples.forEach((sample, row) => {
     log.append({
@@ -74,6 +89,7 @@ async function clusterSamples(
       kept: chances.has(row),
       ...(chances.has(row) ? { probability: present(chances.get(row), 'a chance for each that is kept') } : {}),
       row,
+      ...(places.has(row) ? { place: [...present(places.get(row), 'a place for each on the map')] } : {}),
     });
   });
   const summaries = summariseClusters(
@@ -116,4 +132,15 @@ function chooseForLabelling(
     ...Array.from({ length: added }, (_, row) => [row, 1] as const),
     ...drawn.map(({ index, probability }) => [added + index, probability] as const),
   ]);
+}
+
+/** Writes a row per cluster, by its number. */
+function writeCentres(run: RunDirectory, centres: readonly Float32Array[]): void {
+  const file = openVectorFile(centresPath(run), { count: centres.length, width: centres[0]?.length ?? 0 }, 0);
+  try {
+    file.append(centres);
+    file.sync();
+  } finally {
+    file.close();
+  }
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../base/json.js';
 import { readAs } from '../../base/readAs.js';
-import { clusterSchema, type ClusterReport } from '../../report/report.js';
+import { type ClusterMap, clusterSchema, type ClusterReport } from '../../report/report.js';
 import { readRecords } from '../../runs/recordLog.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
 
@@ -62,4 +62,18 @@ export async function readClusters(run: RunDirectory): Promise<readonly ClusterR
   for await (const { record, where } of readRecords(run.log('clusters').path))
     clusters.push(readAs(clusterSchema, record, where));
   return clusters;
+}
+
+const mappedSchema = z.object({ cluster: z.int(), place: z.tuple([z.number(), z.number()]).optional() });
+
+/** Reads the places of samples on the map; null where no sample has one. */
+export async function readClusterMap(run: RunDirectory): Promise<ClusterMap | null> {
+  const points: [number, number, number][] = [];
+  let samples = 0;
+  for await (const { record, where } of readRecords(run.log('samples').path)) {
+    const { cluster, place } = readAs(mappedSchema, record, where);
+    samples += 1;
+    if (place !== undefined) points.push([...place, cluster]);
+  }
+  return points.length === 0 ? null : { samples, points };
 }

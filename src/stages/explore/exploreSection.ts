@@ -2,10 +2,12 @@
 import type { Report } from '../../report/report.js';
 import { parseUnit } from '../../runs/units.js';
 import type { StageContext } from '../stageContext.js';
-import { drawsSentence, readClusters } from './exploreRecords.js';
+import { drawsSentence, readClusterMap, readClusters } from './exploreRecords.js';
 
 /** Returns the clusters that the run has found, and notes; nothing for a run that has not explored. */
-export async function exploreSection({ run }: StageContext): Promise<Pick<Report, 'clusters' | 'notes'>> {
+export async function exploreSection({
+  run,
+}: StageContext): Promise<Pick<Report, 'clusters' | 'clusterMap' | 'notes'>> {
   const done = run.manifest.completed.find(({ unit }) => parseUnit(unit)?.kind === 'explore');
   if (done === undefined) return {};
   const [kept, wanted] = [Number(done.result['kept']), Number(done.result['wanted'])];
@@ -15,5 +17,10 @@ export async function exploreSection({ run }: StageContext): Promise<Pick<Report
       : [];
   const added = Number(done.result['added'] ?? 0);
   const own = added === 0 ? [] : [`${added.toLocaleString('en')} texts of your own are among the samples.`];
-  return { clusters: await readClusters(run), notes: [drawsSentence(done.result), ...own, ...missing] };
+  const clusterMap = await readClusterMap(run);
+  return {
+    clusters: await readClusters(run),
+    ...(clusterMap === null ? {} : { clusterMap }),
+    notes: [drawsSentence(done.result), ...own, ...missing],
+  };
 }
