@@ -23,7 +23,8 @@ export async function runPpo(attack: AttackContext, options: PpoOptions): Promis
   return runOnline(attack, { ...options, candidates: 1, branch: 1 }, ppoMethod(options, settings));
 }
 
-function ppoMethod(options: PpoOptions, settings: PpoSettings): OnlineMethod<readonly PpoSample[], PpoTrainer> {
+/** @param settings of these options */
+export function ppoMethod(options: PpoOptions, settings: PpoSettings): OnlineMethod<readonly PpoSample[], PpoTrainer> {
   const { clip, value, scoreClip } = options;
   const { head, valueCoefficient, maxMeanRatio, optimizer, score, control } = settings;
   return {
