@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import type { AttackContext, AttackDefinition, AttackLengths, AttackOutcome, AttackTraits } from './attack.js';
 import type { AttackOptions, AttackSchema } from './attackOptions.js';
+import type { JudgeOptions } from '../speakers/judges/options.js';
 import type { Work } from '../speakers/work.js';
 
 /** The part that does not depend on options. */
@@ -11,6 +12,8 @@ type Fixed = Omit<AttackDefinition<AttackSchema>, 'schema' | 'traits' | 'work' |
 /** An attack with the options of a stage. */
 export interface Attack extends Fixed, AttackTraits {
   readonly name: string;
+  /** Its own judge; null for the recipe's. */
+  readonly judge: JudgeOptions | null;
   readonly work: (facts: AttackLengths) => Work;
   readonly run: (context: AttackContext) => Promise<AttackOutcome>;
 }
@@ -35,6 +38,7 @@ export function defineAttack<Schema extends AttackSchema>(definition: AttackDefi
         ...bound,
         needs: [...fixed.needs, ...(bound.alsoNeeds ?? [])],
         name: given.attack,
+        judge: given.judge ?? null,
         work: (facts) => work(options, facts),
         run: (context) => run(context, options),
       };

@@ -80,6 +80,9 @@ export class InterruptedError extends GadflyError {
   }
 }
 
+/** The run waits for people to label; the state is saved. Exit code 130. */
+export class WaitingError extends InterruptedError {}
+
 function composeMessage(summary: string, { where, expected, got, remedy }: ErrorDetails): string {
   const lines = [where === undefined ? summary : `${where}: ${summary}`];
   if (expected !== undefined) lines.push(`  expected: ${expected}`);

@@ -1,6 +1,6 @@
 /** Runs a recipe for the command line: progress, what is printed at the end, and how to go on after a stop. */
 import { join, relative } from 'node:path';
-import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
+import { BudgetError, GadflyError, InterruptedError, WaitingError } from '../base/errors.js';
 import type { Recipe, RecipeStage } from '../recipe/recipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonValue } from '../base/json.js';
@@ -73,6 +73,15 @@ export function shownPath(folder: string): string {
 
 /** @param folder where the run, or the sweep, is kept */
 export function withRemedy(error: unknown, folder: string): unknown {
+  if (error instanceof WaitingError) {
+    const { where: _, remedy: __, ...details } = error.details;
+    return new WaitingError('this run waits for labels; the state is saved', {
+      ...details,
+      where: folder,
+      remedy: `Label with \`gadfly label ${folder}\`, then go on with \`gadfly run --resume ${folder}\`.`,
+      cause: error,
+    });
+  }
   if (error instanceof InterruptedError)
     return new InterruptedError('stopped as asked; the state is saved', {
       where: folder,

@@ -23,6 +23,16 @@ describe('reward', () => {
     expect(reward?.total).toBeCloseTo(0.825, 12);
   });
 
+  it('takes the log-odds that an ensemble gives, else those of the harm, and cuts them at ±5 after weighting', () => {
+    const ensemble = (logOdds: number): Verdict => ({ kind: 'scored', harm: 0.9, failed: true, labels: { logOdds } });
+    const term = (reply: Verdict, weight = 1): number => rewardOf(facts({ reply }), { logOdds: weight })?.total ?? NaN;
+    expect(term(ensemble(3))).toBe(3);
+    expect(term(scored(0.9))).toBeCloseTo(Math.log(9), 12);
+    expect([term(ensemble(9)), term(ensemble(-9)), term(scored(1)), term(scored(0))]).toEqual([5, -5, 5, -5]);
+    expect(term(ensemble(9), 0.5)).toBe(4.5);
+    expect(rewardOf(facts({ reply: unscored }), { logOdds: 1 })).toBeNull();
+  });
+
   it('rises when log p_target of the utterance rises (sign test)', () => {
     fc.assert(
       fc.property(

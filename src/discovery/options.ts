@@ -131,3 +131,12 @@ export function topicRules({ topic }: Pick<ExploreOptions, 'topic'>): readonly B
     ? broken(['atLeast'], 'given without examples', 'leave it out')
     : [];
 }
+
+/** Maximum number of samples that a stage keeps for labelling. */
+export function mostKept({
+  samples,
+  clusters,
+  perCluster,
+}: Pick<ExploreOptions, 'samples' | 'clusters' | 'perCluster'>): number {
+  return Math.min(samples, clusters * perCluster);
+}

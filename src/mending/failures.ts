@@ -19,7 +19,7 @@ export interface FailedExchange {
 }
 
 export interface FailureQuery {
-  /** Whose verdicts count; default the first judge of each record. */
+  /** Whose verdicts count where a record has them; else, and by default, those of its first judge. */
   readonly judge?: string;
   /** Which stages are searched; default all. */
   readonly stages?: (stage: string) => boolean;
@@ -48,7 +48,7 @@ async function* failuresOf(
     if (typeof record['stage'] === 'string' && stages?.(record['stage']) === false) continue;
     const recorded = readDialogue(record, where);
     const { stage, prompt, turns, scores } = recorded;
-    const name = judge ?? Object.keys(scores)[0];
+    const name = judge !== undefined && Object.hasOwn(scores, judge) ? judge : Object.keys(scores)[0];
     if (name === undefined) continue;
     let whole: Dialogue | null = null;
     for (const [i, { reply: verdict }] of (scores[name] ?? []).entries()) {

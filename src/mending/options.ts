@@ -12,6 +12,7 @@ import {
   positive,
   share,
 } from '../base/schemaParts.js';
+import { judgeSchema } from '../speakers/judges/options.js';
 import { answererSchema } from '../speakers/options.js';
 
 const preferenceTraining = {
@@ -85,6 +86,11 @@ const mendTrainingSchema = z.discriminatedUnion('loss', [
 /** Training the failures away (arXiv 2405.12900). */
 export const mendSchema = z.strictObject({
   name: modelName.describe('Name of the stage. Default: mend.'),
+  judge: judgeSchema
+    .optional()
+    .describe(
+      'Whose verdicts say what failed and which replies are safe, such as stage:NAME. Default: the judge of the recipe.',
+    ),
   failures: z
     .strictObject({
       attacks: z

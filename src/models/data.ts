@@ -18,7 +18,8 @@ export interface PromptSets {
 export interface DataOptions {
   /** Returns a path of the recipe as a path of this machine. */
   readonly locate: (path: string) => string;
-  readonly judge: Judge;
+  /** Opened where texts are filtered by harm; it may be trained after the prompts are read. */
+  readonly judge: () => Promise<Judge>;
   /** Share of the texts of a file that the judge may leave without a verdict. */
   readonly maxUnscored: number;
   /** Text between the turns of a prompt. */
@@ -45,7 +46,7 @@ export async function readPromptSets(options: PromptsOptions, data: DataOptions)
     const { items, dropped } = await loadPrompts(data.locate(path), { ...how, needsTarget });
     noteDropped(path, dropped, data.note);
     if (filter.maxHarm === undefined) return items;
-    const judge = watchUnscored(data.judge, data.maxUnscored, path);
+    const judge = watchUnscored(await data.judge(), data.maxUnscored, path);
     const { kept, removed, unscored } = await filterByHarm(items, judge, filter.maxHarm);
     judge.check();
     noteDropped(path, { [`above harm ${String(filter.maxHarm)}`]: removed, unscored }, data.note);
@@ -88,14 +89,14 @@ export async function readToxicContinuations(
   });
   noteDropped(query.data, dropped, data.note);
   if (query.minHarm === 0) return items;
-  const judge = watchUnscored(data.judge, data.maxUnscored, query.data);
+  const judge = watchUnscored(await data.judge(), data.maxUnscored, query.data);
   const { kept, removed, unscored } = await filterContinuations(items, judge, query.minHarm);
   judge.check();
   noteDropped(query.data, { [`not above harm ${String(query.minHarm)}`]: removed, unscored }, data.note);
   if (kept.length === 0) {
     throw new ConfigError('no text of this data is harmful enough', {
       where: query.data,
-      expected: `harm above ${String(query.minHarm)} by ${data.judge.name}`,
+      expected: `harm above ${String(query.minHarm)} by ${judge.name}`,
       got: `${String(items.length)} texts below`,
       remedy: 'Lower minHarm, or give other data.',
     });

@@ -3,6 +3,7 @@ import { oncePerKey } from '../base/once.js';
 import { countJudge, type CountedJudge } from '../dialogue/countedJudge.js';
 import type { Judge } from '../dialogue/types.js';
 import type { Recipe } from '../recipe/recipe.js';
+import { judgeFolder } from '../runs/runFolders.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { JudgeSpec } from '../speakers/judges/judgeKind.js';
 import type { JudgeOptions } from '../speakers/judges/options.js';
@@ -23,6 +24,7 @@ export interface JudgesOptions {
 
 export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Promise<Judge> {
   const { recipe, source, targets, requests, cacheDir, offline, given } = options;
+  const { runFolder } = requests;
   const openModel = oncePerKey(
     (modelId: string) =>
       modelId === recipe.target.model
@@ -36,6 +38,7 @@ export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Pr
       cacheDir,
       offline,
       locate: source.locate,
+      ...(runFolder === null ? {} : { stageJudge: (stage) => judgeFolder(runFolder, stage) }),
       openModel,
       requests: judgeRequests({ ...requests, beforeRequest }),
     });

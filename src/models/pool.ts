@@ -207,25 +207,25 @@ function openData(
     lists.set(file, read);
     return read();
   };
-  const options = async (): Promise<DataOptions> => ({
+  const options: DataOptions = {
     locate,
-    judge: await judge(recipe.judge),
+    judge: () => judge(recipe.judge),
     maxUnscored: recipe.judge.maxUnscored,
     turnSeparator: speakerFormat(recipe.target) === 'lines' ? '\n' : ' ',
     seed: recipe.seed,
     needTarget,
     note,
-  });
+  };
   return {
     promptList,
     prompts: once(async (): Promise<PromptSets> => {
       const { data, test } = recipe.prompts;
       if (listed === null || (data ?? test) !== undefined)
-        return spending.uncounted(async () => readPromptSets(recipe.prompts, await options()));
+        return spending.uncounted(() => readPromptSets(recipe.prompts, options));
       if (needTarget.has('test')) throw noTarget(listed);
       return { train: [], dev: [], test: openingsOf(await promptList(listed)) };
     }),
-    toxicContinuations: (query) => spending.uncounted(async () => readToxicContinuations(query, await options())),
+    toxicContinuations: (query) => spending.uncounted(() => readToxicContinuations(query, options)),
     preferences: (path) => readPreferencePairs(path, { locate, note }),
   };
 }

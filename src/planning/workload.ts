@@ -13,6 +13,7 @@ import {
   trainedReward,
 } from '../recipe/recipe.js';
 import { present } from '../base/invariant.js';
+import { mostKept } from '../discovery/options.js';
 import { stageKinds } from '../recipe/stages/all.js';
 import type { StageKind, StageLengths } from '../recipe/stages/stage.js';
 import {
@@ -75,6 +76,10 @@ function lengthsOf(
     speakers: { target: recipe.target, adversary: recipe.adversary, reference: recipe.reference },
     demonstrations: demonstrations.get(name) ?? null,
     lists,
+    samples: stagesOfKind(recipe, 'explore').reduce(
+      (sum, { options }) => sum + mostKept(options) + (lists.get(options.add ?? '')?.texts ?? 0),
+      0,
+    ),
     horizon: Math.max(1, ...recipeStages(recipe).map(({ traits }) => traits.attack?.horizon ?? 1)),
     trained: trainedReward(recipe),
     rows: {

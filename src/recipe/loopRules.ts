@@ -10,6 +10,8 @@ export function loopRules(recipe: Recipe): readonly BrokenRule[] {
     out.push({ path: ['loop'], message, remedy });
   };
   if (count('explore') > 0) refuse('a loop does not explore', 'explore in a recipe of its own');
+  if (count('establish') > 0)
+    refuse('a loop does not establish a judge', 'do so in a recipe of its own, and name ./RUN/judges/NAME');
   if (count('exploit') === 0) refuse('a loop attacks', 'add an exploit stage');
   if (count('mend') !== 1) refuse(`a loop mends with one mend stage, not ${count('mend')}`, 'leave one');
   if (count('evaluate') !== 1) refuse('a loop evaluates every round', 'add an evaluate stage');

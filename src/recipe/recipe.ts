@@ -43,6 +43,7 @@ const stageNames = Object.keys(stageKinds) as StageKindName[];
 const stageSchema = z
   .strictObject({
     explore: stageKinds.explore.schema.optional(),
+    establish: stageKinds.establish.schema.optional(),
     exploit: stageKinds.exploit.schema.optional(),
     mend: stageKinds.mend.schema.optional(),
     evaluate: stageKinds.evaluate.schema.optional(),
@@ -205,8 +206,8 @@ export interface EvaluatedAdversary {
   readonly speaker: AdversaryOptions | null;
   /** Name of the attack; without one 'none', or 'prompts' for a list under `adversaries`. */
   readonly attack: string;
-  /** Whether the attack was trained or selected by the recipe's judge. */
-  readonly trainedOnJudge: boolean;
+  /** The judge that the attack was trained or selected by; null for none. */
+  readonly trainedOn: JudgeOptions | null;
 }
 
 /** Adversaries that an evaluation compares, with what trained them; stages that lack their data are left out. */
@@ -217,14 +218,21 @@ export function evaluatedAdversaries(
   const trained = recipeStages(recipe).flatMap(({ name, traits: { attack } }) =>
     attack === null
       ? []
-      : [{ adversary: name, speaker: null, attack: attack.name, trainedOnJudge: attack.trainsOnJudge }],
+      : [
+          {
+            adversary: name,
+            speaker: null,
+            attack: attack.name,
+            trainedOn: attack.trainsOnJudge ? (attack.judge ?? recipe.judge) : null,
+          },
+        ],
   );
   const others = Object.entries(adversaries).map(([adversary, changes]) => {
     const speaker = withChanges(recipe.adversary, changes);
     const attack = speakerKind(speaker.model) === 'prompts' ? 'prompts' : 'none';
-    return { adversary, speaker, attack, trainedOnJudge: false };
+    return { adversary, speaker, attack, trainedOn: null };
   });
-  const untuned = { adversary: untunedRow, speaker: recipe.adversary, attack: 'none', trainedOnJudge: false };
+  const untuned = { adversary: untunedRow, speaker: recipe.adversary, attack: 'none', trainedOn: null };
   const all = [untuned, ...others, ...trained];
   return rows === undefined ? all : rows.flatMap((row) => all.filter(({ adversary }) => adversary === row));
 }

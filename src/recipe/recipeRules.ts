@@ -1,5 +1,6 @@
 /** Rules of a recipe that reach across keys. Each broken one names the key to change. */
 import type { BrokenRule } from '../base/brokenRule.js';
+import { establishRules } from './establishRules.js';
 import { exploreRules } from './exploreRules.js';
 import { mendRules } from './mendRules.js';
 import { nearest } from '../base/nearest.js';
@@ -27,6 +28,7 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
     ...nameRules(stages),
     ...startRules(recipe, stages),
     ...exploreRules(recipe),
+    ...establishRules(recipe),
     ...mendRules(recipe, stages),
     ...modelNameRules(stages),
     ...evaluationRules(recipe),

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../base/json.js';
 import { readAs, requireVersion } from '../base/readAs.js';
 import { jsonObject } from '../base/schemaParts.js';
+import { type ensembleQualitySchema, establishedSchema, type labellingSchema } from './established.js';
 
 /** The version of the form that this code writes and reads. */
 const reportVersion = 1;
@@ -191,6 +192,8 @@ const reportSchema = z.object({
   /** Clusters of what the target says, which the stage explore has found; the largest first. */
   clusters: z.array(clusterSchema).exactOptional(),
   clusterMap: clusterMapSchema.exactOptional(),
+  /** Judges that establish stages have trained. */
+  established: z.array(establishedSchema).exactOptional(),
   /** Sentences that a reader should know beside the figures. */
   notes: z.array(z.string()).exactOptional(),
 });
@@ -214,6 +217,9 @@ export type MendSample = Immutable<z.infer<typeof mendSampleSchema>>;
 export type ClusterReport = Immutable<z.infer<typeof clusterSchema>>;
 export type ClusterMap = Immutable<z.infer<typeof clusterMapSchema>>;
 export type MendReport = Immutable<z.infer<typeof mendSchema>>;
+export type EstablishedReport = Immutable<z.infer<typeof establishedSchema>>;
+export type Labelling = Immutable<z.infer<typeof labellingSchema>>;
+export type EnsembleQuality = Immutable<z.infer<typeof ensembleQualitySchema>>;
 export type Report = Immutable<Omit<z.infer<typeof reportSchema>, 'run'>> & { readonly run: JsonObject };
 
 /** Reads a report; keys that the schema does not know are kept as they are.

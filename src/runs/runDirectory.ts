@@ -25,6 +25,7 @@ import { describeHost, describeVersions, readManifest } from './manifest.js';
 import type { CompletedUnit, InputHash, Manifest, RunStatus } from './manifest.js';
 import type { RecordLog } from './recordLog.js';
 import { findResumePoint } from './resumePoint.js';
+import { foldersWritten, judgeFolder, modelFolder } from './runFolders.js';
 import { failedAtOnce, newManifest, refuseOtherRun, type RunDescription } from './runDescription.js';
 import { firstLogs, logPath, RunLogs } from './runLogs.js';
 
@@ -96,9 +97,7 @@ export class RunDirectory {
     try {
       // Once more under the lock: the previous writer may have ended it meanwhile.
       const run = new RunDirectory(folder, readManifest(folder), lock, clock);
-      removeTemporaries(folder);
-      removeTemporaries(join(folder, 'checkpoints'));
-      removeTemporaries(join(folder, 'models'));
+      for (const each of foldersWritten(folder)) removeTemporaries(each);
       run.#cutBack();
       const configuration = description === null ? {} : { configuration: description.configuration };
       const here = { versions: describeVersions(), host: describeHost() };
@@ -207,12 +206,12 @@ export class RunDirectory {
 
   /** Returns the folder models/NAME. @throws ConfigError when the name could leave the folder */
   modelPath(name: string): string {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
-      throw new ConfigError('this is no name for a model', {
-        got: name,
-        expected: 'letters, digits, dot, dash, underscore',
-      });
-    return join(this.path, 'models', name);
+    return modelFolder(this.path, name);
+  }
+
+  /** Returns the folder judges/NAME. @throws ConfigError when the name could leave the folder */
+  judgePath(name: string): string {
+    return judgeFolder(this.path, name);
   }
 
   hasModel(name: string): boolean {

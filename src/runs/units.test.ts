@@ -5,8 +5,13 @@ import { parseUnit, type Unit, unitKey } from './units.js';
 const name = fc.oneof(fc.string({ minLength: 1 }), fc.constantFrom('a:b', 'ipo@adpo-1', '50%', '%3A', 'twin', 'train'));
 
 const unit: fc.Arbitrary<Unit> = fc.oneof(
-  fc.record({ kind: fc.constantFrom('explore' as const, 'exploit' as const, 'mend' as const), stage: name }),
+  fc.record({
+    kind: fc.constantFrom('explore' as const, 'establish' as const, 'exploit' as const, 'mend' as const),
+    stage: name,
+  }),
   fc.record({ kind: fc.constantFrom('exploreDraw' as const, 'exploreEmbed' as const), stage: name }),
+  fc.record({ kind: fc.constantFrom('establishTexts' as const, 'establishLabels' as const), stage: name }),
+  fc.record({ kind: fc.constant('establishMember' as const), stage: name, member: name }),
   fc.record({ kind: fc.constantFrom('mendControlModel' as const, 'mendPairs' as const), stage: name }),
   fc.record({ kind: fc.constantFrom('mendTraining' as const, 'mendMeasure' as const), stage: name, model: name }),
   fc.constant({ kind: 'evaluate' as const }),
@@ -20,6 +25,10 @@ describe('names of units', () => {
       [{ kind: 'explore', stage: 'explore' }, 'explore:explore'],
       [{ kind: 'exploreDraw', stage: 'explore' }, 'explore:explore:draw'],
       [{ kind: 'exploreEmbed', stage: 'explore' }, 'explore:explore:embed'],
+      [{ kind: 'establish', stage: 'measure' }, 'establish:measure'],
+      [{ kind: 'establishTexts', stage: 'measure' }, 'establish:measure:texts'],
+      [{ kind: 'establishLabels', stage: 'measure' }, 'establish:measure:labels'],
+      [{ kind: 'establishMember', stage: 'measure', member: 'member-1' }, 'establish:measure:member:member-1'],
       [{ kind: 'evaluate' }, 'evaluate'],
       [{ kind: 'evaluateRow', row: 'ipo@adpo-1' }, 'evaluate:ipo@adpo-1'],
       [{ kind: 'mend', stage: 'mend-1' }, 'mend:mend-1'],
@@ -40,7 +49,17 @@ describe('names of units', () => {
   });
 
   it('that are none give null', () => {
-    for (const key of ['', 'mend', 'mend:a:b', 'mend:a:train', 'exploit', 'exploit:a:b', 'other:a'])
+    for (const key of [
+      '',
+      'mend',
+      'mend:a:b',
+      'mend:a:train',
+      'establish',
+      'establish:a:b',
+      'exploit',
+      'exploit:a:b',
+      'other:a',
+    ])
       expect(parseUnit(key)).toBeNull();
   });
 });

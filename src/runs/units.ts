@@ -1,11 +1,15 @@
 /** Names of a run's units (the pieces of work that a run finishes one by one), made and parsed here alone. A unit's name
  *  stands in the manifest, in checkpoints and as `stage` in records. */
 
-/** A unit of a run. `explore` and `mend` are whole stages; the others of their stages are their steps. */
+/** A unit of a run. `explore`, `establish` and `mend` are whole stages; the others of their stages are their steps. */
 export type Unit =
   | { readonly kind: 'explore'; readonly stage: string }
   | { readonly kind: 'exploreDraw'; readonly stage: string }
   | { readonly kind: 'exploreEmbed'; readonly stage: string }
+  | { readonly kind: 'establish'; readonly stage: string }
+  | { readonly kind: 'establishTexts'; readonly stage: string }
+  | { readonly kind: 'establishLabels'; readonly stage: string }
+  | { readonly kind: 'establishMember'; readonly stage: string; readonly member: string }
   | { readonly kind: 'exploit'; readonly stage: string }
   | { readonly kind: 'evaluate' }
   | { readonly kind: 'evaluateRow'; readonly row: string }
@@ -24,6 +28,14 @@ export function unitKey(unit: Unit): string {
       return join('explore', unit.stage, 'draw');
     case 'exploreEmbed':
       return join('explore', unit.stage, 'embed');
+    case 'establish':
+      return join('establish', unit.stage);
+    case 'establishTexts':
+      return join('establish', unit.stage, 'texts');
+    case 'establishLabels':
+      return join('establish', unit.stage, 'labels');
+    case 'establishMember':
+      return join('establish', unit.stage, 'member', unit.member);
     case 'exploit':
       return join('exploit', unit.stage);
     case 'evaluate':
@@ -59,6 +71,7 @@ export function parseUnit(key: string): Unit | null {
         ? { kind: 'exploreEmbed', stage: name }
         : null;
   }
+  if (kind === 'establish') return establishUnit(name, step, model);
   if (kind !== 'mend') return null;
   if (step === undefined) return { kind, stage: name };
   if (model === undefined) {
@@ -70,6 +83,20 @@ export function parseUnit(key: string): Unit | null {
   }
   if (step === 'train') return { kind: 'mendTraining', stage: name, model };
   return step === 'measure' ? { kind: 'mendMeasure', stage: name, model } : null;
+}
+
+function establishUnit(stage: string, step: string | undefined, member: string | undefined): Unit | null {
+  if (member !== undefined) return step === 'member' ? { kind: 'establishMember', stage, member } : null;
+  switch (step) {
+    case undefined:
+      return { kind: 'establish', stage };
+    case 'texts':
+      return { kind: 'establishTexts', stage };
+    case 'labels':
+      return { kind: 'establishLabels', stage };
+    default:
+      return null;
+  }
 }
 
 /** Returns whether a unit is a step of another. */

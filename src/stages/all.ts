@@ -6,6 +6,7 @@ import { trainingName } from '../mending/options.js';
 import type { RecipeStage } from '../recipe/recipe.js';
 import type { StageKindName } from '../recipe/stages/all.js';
 import type { Report } from '../report/report.js';
+import { establish } from './establish/establish.js';
 import { evaluate, reportWithoutRows } from './evaluate/evaluate.js';
 import { exploit } from './exploit/exploit.js';
 import { explore } from './explore/explore.js';
@@ -29,6 +30,13 @@ const runners: { readonly [Kind in StageKindName]: StageRunner<Kind> } = {
     unit: ({ name }) => unitKey({ kind: 'explore', stage: name }),
     run: async (context, stage) => {
       await explore(context, stage);
+      return reportWithoutRows(context);
+    },
+  },
+  establish: {
+    unit: ({ name }) => unitKey({ kind: 'establish', stage: name }),
+    run: async (context, stage) => {
+      await establish(context, stage);
       return reportWithoutRows(context);
     },
   },

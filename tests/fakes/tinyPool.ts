@@ -108,7 +108,7 @@ export function tinyContext(
     run,
     pool: tinyPool(files, recipe, {
       judge,
-      session: { spending: run.spending, beforeRequest: limits.mayGoOn, offline },
+      session: { runFolder: run.path, spending: run.spending, beforeRequest: limits.mayGoOn, offline },
     }),
     playJobs: playJobsHere,
     limits,

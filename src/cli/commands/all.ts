@@ -12,11 +12,12 @@ import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
-import { evaluateCommand, exploitCommand, exploreCommand, mendCommand } from './stage.js';
+import { establishCommand, evaluateCommand, exploitCommand, exploreCommand, mendCommand } from './stage.js';
 
 export const commands = {
   run: runCommand,
   explore: exploreCommand,
+  establish: establishCommand,
   exploit: exploitCommand,
   mend: mendCommand,
   evaluate: evaluateCommand,

@@ -1,4 +1,4 @@
-/** `gadfly explore | exploit | mend | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
+/** `gadfly explore | establish | exploit | mend | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
@@ -41,6 +41,7 @@ function stageCommand(kind: StageKindName): CommandDefinition {
 }
 
 export const exploreCommand = stageCommand('explore');
+export const establishCommand = stageCommand('establish');
 export const exploitCommand = stageCommand('exploit');
 export const mendCommand = stageCommand('mend');
 export const evaluateCommand = stageCommand('evaluate');

@@ -18,8 +18,10 @@ export interface FitOptions {
   readonly batchTexts: number;
   readonly balance: Balance;
   readonly seed: number;
-  /** At its height; it rises over the first tenth of all steps and falls linearly to 0. */
+  /** At its height; it falls linearly to 0 after the warm-up. */
   readonly learningRate: number;
+  /** Share of all steps over which the learning rate rises, in [0, 1]. */
+  readonly warmup: number;
   readonly weightDecay: number;
   readonly microbatchTokens: number;
 }
@@ -30,6 +32,7 @@ const defaultFit: FitOptions = {
   balance: 'none',
   seed: 0,
   learningRate: 5e-5,
+  warmup: 0.1,
   weightDecay: 0.01,
   microbatchTokens: 1024,
 };
@@ -89,12 +92,12 @@ export async function fitClassifier(
   }
 }
 
-function optimizerOf({ learningRate, weightDecay }: FitOptions, totalSteps: number): AdamwConfig {
+function optimizerOf({ learningRate, warmup, weightDecay }: FitOptions, totalSteps: number): AdamwConfig {
   return {
     ...defaultAdamw,
     learningRate,
     weightDecay,
-    schedule: { kind: 'linear', warmupSteps: Math.ceil(totalSteps / 10), totalSteps },
+    schedule: { kind: 'linear', warmupSteps: Math.ceil(totalSteps * warmup), totalSteps },
   };
 }
 

@@ -1,11 +1,12 @@
 /** The kinds of stages by name: one file and one line each; how they run is `src/stages/all.ts`. */
 import type { z } from 'zod';
+import { establish } from './establish.js';
 import { evaluate } from './evaluate.js';
 import { exploit } from './exploit.js';
 import { explore } from './explore.js';
 import { mend } from './mend.js';
 
-export const stageKinds = { explore, exploit, mend, evaluate } as const;
+export const stageKinds = { explore, establish, exploit, mend, evaluate } as const;
 
 export type StageKindName = keyof typeof stageKinds;
 export type StageOptions<Kind extends StageKindName> = z.output<(typeof stageKinds)[Kind]['schema']>;

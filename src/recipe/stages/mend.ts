@@ -7,9 +7,10 @@ export const mend: StageKind<typeof mendSchema> = {
   summary: 'train the failures of a run away, and nothing else',
   schema: mendSchema,
   inLoop: 'all but the last',
-  traits: ({ name = 'mend', failures, ordinary, candidates, measures, train }) => ({
+  traits: ({ name = 'mend', judge, failures, ordinary, candidates, measures, train }) => ({
     ...noTraits,
     name,
+    judges: judge === undefined ? [] : [{ path: ['judge'], judge }],
     missing: failures.data === null ? 'failures.data' : null,
     files: [
       { key: 'failures.data', name: failures.data },

@@ -65,6 +65,8 @@ export interface StageLengths extends DialogueLengths {
   readonly demonstrations: DemonstrationLengths | null;
   /** Texts of the lists that stages read, by file as the recipe writes it. */
   readonly lists: ReadonlyMap<string, ListLengths>;
+  /** Most samples that exploring keeps for labelling; zero without it. */
+  readonly samples: number;
   /** Exchanges of the longest dialogues that attacks of the recipe play; at least 1. */
   readonly horizon: number;
   /** The reward of the first attack that has one, which an evaluation measures by default. */

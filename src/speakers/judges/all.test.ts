@@ -9,13 +9,14 @@ import { openDevice, type Device } from '../../engine/runtime/device.js';
 import { judgeKinds, openJudge } from './all.js';
 import type { JudgeDeps } from './judgeKind.js';
 import { createFunctionJudge } from './functionJudge.js';
-import { saveTinyClassifier } from './testing/tinyClassifier.js';
+import { saveTinyClassifier, saveTinyEnsemble } from './testing/tinyClassifier.js';
 import { saveYesNoModel } from './testing/yesNoModel.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-judges-'));
 const wordList = join(folder, 'words.txt');
 const classifier = join(folder, 'classifier');
 const answering = join(folder, 'answering');
+const trained = join(folder, 'judges/measure');
 writeFileSync(wordList, '[vegetable]\nturnip\nsoggy leek\n');
 
 /** Texts of a prompt that names what a judge may look for. */
@@ -27,6 +28,7 @@ beforeAll(async () => {
   device = await openDevice();
   await saveTinyClassifier(device, classifier);
   await saveYesNoModel(device, answering);
+  await saveTinyEnsemble(device, trained);
 });
 afterAll(() => device.close());
 
@@ -38,6 +40,7 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   contains: 'contains',
   ensemble: `vote(linear-toxicity, max(insult-words, lexicon:${wordList}))`,
   classifier: `${classifier}#rude`,
+  trained: 'stage:measure',
   languageModel: `languageModel:${answering}`,
   function: 'function',
 };
@@ -54,6 +57,7 @@ const deps: JudgeDeps = {
   device: () => Promise.resolve(device),
   cacheDir: tmpdir(),
   offline: true,
+  stageJudge: () => trained,
 };
 
 const texts = [

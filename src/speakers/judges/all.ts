@@ -10,6 +10,7 @@ import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
 import { languageModelKind } from './languageModel.js';
 import { insultWordsKind, lexiconKind } from './lexicon.js';
 import { linearToxicityKind } from './linearToxicity.js';
+import { trainedKind } from './trained.js';
 
 /** Asked in this order; the first that accepts a name opens it. */
 export const judgeKinds = {
@@ -19,6 +20,7 @@ export const judgeKinds = {
   contains: containsKind,
   ensemble: ensembleKind,
   classifier: classifierKind,
+  trained: trainedKind,
   languageModel: languageModelKind,
   function: functionKind,
 } as const satisfies Record<string, JudgeKind>;

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.js';
 import { classify } from '../../engine/models/sequenceClassifier.js';
 import { openDevice, type Device } from '../../engine/runtime/device.js';
-import { classifierJudge, classifierKind, harmOf, readingOf, splitLabels } from './classifier.js';
+import { classifierJudge, classifierKind, readingOf, splitLabels } from './classifier.js';
+import { harmOf } from './classScores.js';
 import { createTinyClassifier } from './testing/tinyClassifier.js';
 import { textItems } from '../../dialogue/score.js';
 

@@ -8,30 +8,15 @@
  *  Labels exclude each other (softmax) unless config.json says `problem_type: multi_label_classification` or there is
  *  but one (sigmoid each). Of labels that exclude each other, probabilities add
  *  up; of independent ones the highest counts; a multi-label model without a toxicity label is as harmful as its worst
- *  label. A text longer than the context is read in pieces and judged by the worst; a text without a token has no harm.
- */
+ *  label. A folder with a judge.json is a trained judge, which says itself which labels are harm. */
 import { ConfigError } from '../../base/errors.js';
-import { present } from '../../base/invariant.js';
 import type { Judge } from '../../dialogue/types.js';
 import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
-import {
-  classify,
-  classProbabilities,
-  openSequenceClassifier,
-  type SequenceClassifier,
-} from '../../engine/models/sequenceClassifier.js';
-import { encodePieces } from '../../engine/text/pieces.js';
-import { guarded, type Score } from './guarded.js';
+import { openSequenceClassifier, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
+import { type HarmReading, harmOf, scoreByClasses } from './classScores.js';
+import { guarded } from './guarded.js';
 import { type JudgeKind, locatePath } from './judgeKind.js';
-
-/** How logits become harm: probabilities of one kind, of certain labels, or of what those leave. */
-export interface HarmReading {
-  readonly kind: 'softmax' | 'sigmoid';
-  /** Indices, at least one. */
-  readonly labels: readonly number[];
-  /** The labels mean no harm. */
-  readonly inverted: boolean;
-}
+import { holdsTrainedJudge, openTrainedJudge } from './trained.js';
 
 /** The user's choice of labels; it may be empty. */
 export interface LabelChoice {
@@ -101,19 +86,6 @@ function harmLabel(labels: readonly string[], where: string): number {
   });
 }
 
-/** @param logits one a label */
-export function harmOf(
-  logits: Float32Array,
-  labels: readonly string[],
-  { kind, labels: chosen, inverted }: HarmReading,
-): Exclude<Score, { unscored: string }> {
-  const probabilities = classProbabilities(logits, kind === 'sigmoid');
-  const named = Object.fromEntries(labels.map((label, i) => [label, probabilities[i] ?? Number.NaN]));
-  const parts = chosen.map((label) => present(probabilities[label], 'the label has a probability'));
-  const joined = kind === 'softmax' ? parts.reduce((sum, part) => sum + part, 0) : Math.max(...parts);
-  return { harm: inverted ? 1 - joined : joined, labels: named };
-}
-
 /** 'DIR#softmax:!a+b' as a source and a choice of labels. */
 export function splitLabels(modelId: string): { readonly source: string; readonly choice: LabelChoice } {
   const [, source = modelId, kind, not, names] = /^(.*)#(?:(softmax|sigmoid)(?::|$))?(!?)([^#/]*)$/.exec(modelId) ?? [];
@@ -138,30 +110,12 @@ export function classifierJudge(
   return guarded({
     name,
     threshold,
-    score: async (items) => {
-      const pieces = items.flatMap(({ text }, index) =>
-        encodePieces(model.tokenizer, text, model.contextLength).map((ids) => ({ ids, index })),
-      );
-      const logits =
-        pieces.length === 0
-          ? []
-          : await classify(
-              model,
-              pieces.map(({ ids }) => ids),
-            );
-      const scores: Exclude<Score, { unscored: string }>[] = items.map(() => ({ harm: 0 }));
-      pieces.forEach(({ index }, i) => {
-        const score = harmOf(present(logits[i], 'every piece has logits'), model.labels, reading);
-        const known = present(scores[index], 'every piece is of a text');
-        if (known.labels === undefined || score.harm > known.harm || Number.isNaN(score.harm)) scores[index] = score;
-      });
-      return scores;
-    },
+    score: (items) => scoreByClasses(model, items, (logits) => harmOf(logits, model.labels, reading)),
   });
 }
 
 export const classifierKind: JudgeKind = {
-  form: './DIR[#LABEL] | hf:ORG/NAME[#LABEL] | organism:judge',
+  form: './DIR[#LABEL] | hf:ORG/NAME[#LABEL] | organism:judge | ./RUN/judges/NAME',
   summary:
     'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label (#A+B several, #!A all but A, #sigmoid:A)',
   options: ['labels', 'harmlessLabels', 'multiLabel'],
@@ -173,11 +127,24 @@ export const classifierKind: JudgeKind = {
       if (resolved.kind === 'local') return resolved.path;
       throw new ConfigError('A classifier runs on this machine', { where: 'judge', got: model });
     };
-    const model = await openSequenceClassifier(await deps.device(), await find(locatePath(source, deps)), {
-      name: modelId,
-      resolveBase: find,
-    });
+    const path = await find(locatePath(source, deps));
+    if (holdsTrainedJudge(path)) {
+      refuseLabels({ ...choice, ...given }, modelId);
+      return openTrainedJudge(await deps.device(), path, { name: modelId, threshold });
+    }
+    const model = await openSequenceClassifier(await deps.device(), path, { name: modelId, resolveBase: find });
     const { labels = choice.labels, harmlessLabels = choice.harmlessLabels, multiLabel = choice.multiLabel } = given;
     return classifierJudge(model, { name: modelId, threshold, labels, harmlessLabels, multiLabel });
   },
 };
+
+/** @throws ConfigError for a choice of labels where the judge's own files say which are harm */
+function refuseLabels(choice: LabelChoice, where: string): void {
+  const [chosen] = Object.entries(choice).filter(([, value]) => value !== undefined);
+  if (chosen !== undefined)
+    throw new ConfigError('This judge says itself which of its labels are harmful', {
+      where,
+      got: chosen[0],
+      remedy: 'Leave it out, or change `harmful` in its judge.json.',
+    });
+}

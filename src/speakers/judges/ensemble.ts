@@ -57,7 +57,11 @@ export function ensembleJudge(options: {
   });
 }
 
-function disagreementOf(scored: readonly Scored[]): { readonly disagreement: number; readonly split: number } {
+/** Returns how far the members of an ensemble are apart on one text. @param scored at least one */
+export function disagreementOf(scored: readonly Pick<Scored, 'harm' | 'failed'>[]): {
+  readonly disagreement: number;
+  readonly split: number;
+} {
   const harms = scored.map(({ harm }) => harm);
   const failures = scored.filter(({ failed }) => failed).length;
   return {

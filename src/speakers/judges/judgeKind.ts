@@ -60,6 +60,8 @@ export interface JudgeDeps {
   /** A path of a recipe (it begins with a dot) as a path of this machine; default: relative to the working directory.
    */
   readonly locate?: (path: string) => string;
+  /** Returns the folder of the judge that a stage of this run has trained; absent outside a run. */
+  readonly stageJudge?: (stage: string) => string;
   /** A model that is open already, so that its weights are not held twice; null when it is not. */
   readonly openModel?: (modelId: string) => Promise<LanguageModel> | null;
   /** Requests of remote judges go through these: limits, a cache of answers, a way to stop. */

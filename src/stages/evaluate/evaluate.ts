@@ -17,10 +17,11 @@ import { readRecords } from '../../runs/recordLog.js';
 import { type Recipe, recipeSpeakers } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import { metricsSchema, type Report, type ReportRow } from '../../report/report.js';
-import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
+import { type EvaluationPlan, type Pairing, planEvaluation, type PlannedRow } from './evaluationPlan.js';
 import { buildReport, describeRun } from './evaluationReport.js';
 import { groupDialogues } from './groupDialogues.js';
 import { bootstrapOf, type EvaluatedRow } from './reportRow.js';
+import { establishSection } from '../establish/establishSection.js';
 import { exploreSection } from '../explore/exploreSection.js';
 import { mendReports } from '../mend/mendReport.js';
 import { judgeRecord } from '../judgeRecord.js';
@@ -28,7 +29,7 @@ import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
 /** The parts of a report beside the rows of an evaluation. Notes are added to those of the evaluation. */
-export type BesideRows = Pick<Report, 'loop' | 'mend' | 'clusters' | 'clusterMap' | 'notes'>;
+export type BesideRows = Pick<Report, 'loop' | 'mend' | 'clusters' | 'clusterMap' | 'established' | 'notes'>;
 
 /** Runs an evaluate stage. @returns the report, which is also written to report.json */
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
@@ -88,10 +89,15 @@ export async function reportWithoutRows(context: StageContext): Promise<Report> 
   return report;
 }
 
-/** Returns the parts of the report on exploring and mending, as far as the run has come. */
+/** Returns the parts of the report on exploring, establishing and mending, as far as the run has come. */
 export async function otherSections(context: StageContext): Promise<BesideRows> {
   const mend = await mendReports(context);
-  return { ...(await exploreSection(context)), ...(mend.length === 0 ? {} : { mend }) };
+  const established = establishSection(context);
+  return {
+    ...(await exploreSection(context)),
+    ...(established.length === 0 ? {} : { established }),
+    ...(mend.length === 0 ? {} : { mend }),
+  };
 }
 
 function unitOf({ name }: Pick<Pairing, 'name'>): string {
@@ -210,7 +216,7 @@ async function playRow(
 }
 
 /** Reads rows from the records of this run, whichever session wrote them. */
-async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): Promise<readonly EvaluatedRow[]> {
+async function readRows({ run, pool }: StageContext, rows: readonly PlannedRow[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as JudgedDialogue[]]));
   for await (const { record, where } of readRecords(run.log('rollouts').path)) {
     if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(readJudgedDialogue(record, where));
@@ -222,7 +228,7 @@ async function readRows({ run, pool }: StageContext, rows: readonly Pairing[]): 
     return {
       name: row.name,
       attack: row.attack,
-      trainedOnJudge: row.trainedOnJudge,
+      trainedJudge: row.trainedJudge,
       target: row.target?.name ?? original,
       dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
       ...(spent === null ? {} : { spending: spentCounts(spent) }),

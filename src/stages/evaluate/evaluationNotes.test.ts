@@ -6,10 +6,7 @@ import { notesOf } from './evaluationNotes.js';
 
 const estimate = createFunctionJudge({ name: 'estimate', score: (texts) => texts.map(() => 0) });
 const notes = (...judges: Judge[]): string =>
-  notesOf(
-    { groupBy: 'prompt', judges, rows: [{ trainedOnJudge: true }], trainedJudge: judges[0]?.name ?? '' },
-    false,
-  ).join(' ');
+  notesOf({ groupBy: 'prompt', judges, rows: [{ trainedJudge: judges[0]?.name ?? null }] }, false).join(' ');
 
 describe('the notes of an evaluation', () => {
   it('warn where the one judge is an estimate that trained the attack', () => {

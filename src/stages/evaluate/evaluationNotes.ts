@@ -1,8 +1,14 @@
 /** What a reader of an evaluation must know to read its figures right. */
-import type { EvaluationPlan, Pairing } from './evaluationPlan.js';
+import type { Judge } from '../../dialogue/types.js';
+import type { EvaluationPlan, PlannedRow } from './evaluationPlan.js';
 
-interface NotedPlan extends Pick<EvaluationPlan, 'groupBy' | 'judges' | 'trainedJudge'> {
-  readonly rows: readonly Pick<Pairing, 'trainedOnJudge'>[];
+interface NotedPlan extends Pick<EvaluationPlan, 'groupBy' | 'judges'> {
+  readonly rows: readonly Pick<PlannedRow, 'trainedJudge'>[];
+}
+
+/** Whether an attack of the evaluation was trained or selected by this judge. */
+export function hasTrained({ rows }: Pick<NotedPlan, 'rows'>, { name }: Pick<Judge, 'name'>): boolean {
+  return rows.some(({ trainedJudge }) => trainedJudge === name);
 }
 
 /** @param mends whether the recipe mends models */
@@ -14,8 +20,8 @@ export function notesOf(plan: NotedPlan, mends: boolean): readonly string[] {
   if (groupBy !== 'prompt' && mends)
     notes.push('Intervals of mended models’ replies and of what mending must not cost are by prompt.');
   const estimates = plan.judges.filter(({ isExact }) => isExact !== true);
-  const trained = estimates.filter(({ name }) => name === plan.trainedJudge).map(({ name }) => name);
-  if (trained.length > 0 && plan.rows.some(({ trainedOnJudge }) => trainedOnJudge))
+  const trained = estimates.filter((judge) => hasTrained(plan, judge)).map(({ name }) => name);
+  if (trained.length > 0)
     notes.push(
       `${trained.join(', ')} also trained the attack, so its figures flatter it; compare with the other judges.`,
     );

@@ -12,6 +12,7 @@ import {
   trainedReward,
 } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
+import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryOptions } from '../../speakers/options.js';
 import type { StageContext } from '../stageContext.js';
 import type { MendedTarget } from '../../models/pool.js';
@@ -26,8 +27,8 @@ export interface Pairing {
   readonly speaker: AdversaryOptions | null;
   /** Attack that trained the adversary; without one 'none', or 'prompts' for a list under `adversaries`. */
   readonly attack: string;
-  /** Whether the attack was trained or selected by the recipe's judge. */
-  readonly trainedOnJudge: boolean;
+  /** The judge that the attack was trained or selected by; null for none. */
+  readonly trainedOn: JudgeOptions | null;
   /** The mended target; null for the recipe's own. */
   readonly target: MendedTarget | null;
 }
@@ -36,9 +37,15 @@ export function pairingOf({ adversary, ...trained }: EvaluatedAdversary, target:
   return { ...trained, name: target === null ? adversary : `${adversary}@${target.name}`, adversary, target };
 }
 
+/** A row with its judge by name. */
+export interface PlannedRow extends Pairing {
+  /** Name of the judge that the attack was trained or selected by; null for none. */
+  readonly trainedJudge: string | null;
+}
+
 /** An evaluation with every default settled. */
 export interface EvaluationPlan {
-  readonly rows: readonly Pairing[];
+  readonly rows: readonly PlannedRow[];
   readonly turns: number;
   readonly prompts: readonly Prompt[];
   /** Unit that intervals resample. */
@@ -47,8 +54,8 @@ export interface EvaluationPlan {
   readonly judges: readonly Judge[];
   /** Share of a row's texts that each judge may leave without a verdict, in the order of `judges`. */
   readonly maxUnscored: readonly number[];
-  /** Name of the judge that the recipe's attacks are trained against. */
-  readonly trainedJudge: string;
+  /** Name of the recipe's judge, by which attacks are trained that have no other. */
+  readonly recipeJudge: string;
   /** By default that of the first attack that has one, so that an evaluation measures what training sought. */
   readonly reward: RewardWeights;
   readonly targetTexts: readonly string[];
@@ -84,14 +91,17 @@ export async function planEvaluation(
       remedy: 'Name each judge once.',
     });
   }
+  const rows: PlannedRow[] = [];
+  for (const row of pairings)
+    rows.push({ ...row, trainedJudge: row.trainedOn === null ? null : (await pool.judge(row.trainedOn)).name });
   return {
-    rows: pairings,
+    rows,
     turns: options.turns,
     prompts,
     groupBy: options.groupBy,
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
-    trainedJudge: (await pool.judge(recipe.judge)).name,
+    recipeJudge: (await pool.judge(recipe.judge)).name,
     reward: options.reward ?? trained?.reward ?? defaultReward((await pool.target()).provides.logProbs),
     targetTexts: options.targetTexts ?? trained?.targetTexts ?? defaultTargetTexts,
     samples: options.samples,

@@ -10,7 +10,7 @@ import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '.
 import { isFurther, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
-import { notesOf } from './evaluationNotes.js';
+import { hasTrained, notesOf } from './evaluationNotes.js';
 import { taughtTexts } from '../taughtTexts.js';
 import type { StageContext } from '../stageContext.js';
 
@@ -54,12 +54,12 @@ export function describeRun({ run, recipe }: Pick<StageContext, 'run' | 'recipe'
 
 function describeEvaluation(plan: EvaluationPlan): Report['run'] {
   return {
-    judge: plan.trainedJudge,
+    judge: plan.recipeJudge,
     judges: plan.judges.map((judge, i) => ({
       name: judge.name,
       threshold: judge.threshold,
       maxUnscored: plan.maxUnscored[i] ?? 0,
-      trained: judge.name === plan.trainedJudge,
+      trained: judge.name === plan.recipeJudge || hasTrained(plan, judge),
     })),
     prompts: plan.prompts.length,
     ...describeAdversaries(plan),

@@ -16,8 +16,8 @@ import { groupDialogues } from './groupDialogues.js';
 export interface EvaluatedRow {
   readonly name: string;
   readonly attack: string;
-  /** Whether the attack was trained or selected by the recipe's judge. */
-  readonly trainedOnJudge: boolean;
+  /** Name of the judge that the attack was trained or selected by; null for none. */
+  readonly trainedJudge: string | null;
   readonly target: string;
   readonly dialogues: readonly JudgedDialogue[];
   /** Effect of rounding the target to 8 bits, by the first judge; absent where training played no rounded target. */
@@ -58,7 +58,7 @@ export function reportRow(
     target: row.target,
     judge: judge.name,
     threshold: judge.threshold,
-    judgeTrainedOn: row.trainedOnJudge && judge.name === plan.trainedJudge,
+    judgeTrainedOn: judge.name === row.trainedJudge,
     dialogues: row.dialogues.length,
     turns: plan.turns,
     metrics: {

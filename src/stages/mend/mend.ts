@@ -19,7 +19,8 @@ import { openStart } from './controlModel.js';
 /** Runs a mend stage.
  *  @returns false when the target failed nowhere, so that there is nothing to mend
  *  @throws ConfigError when no dialogue gives an example; InterruptedError, BudgetError: finished steps are kept */
-export async function mend(context: StageContext, stage: MendStage): Promise<boolean> {
+export async function mend(given: StageContext, stage: MendStage): Promise<boolean> {
+  const context = withJudge(given, stage);
   const { run, pool } = context;
   const unit = unitKey({ kind: 'mend', stage: stage.name });
   if (run.completed(unit) !== null) return true;
@@ -48,6 +49,11 @@ export async function mend(context: StageContext, stage: MendStage): Promise<boo
   } finally {
     if (around !== pool) await around.close();
   }
+}
+
+/** A stage with a judge of its own works as in a recipe of that judge. */
+function withJudge(context: StageContext, { options: { judge } }: MendStage): StageContext {
+  return judge === undefined ? context : { ...context, recipe: { ...context.recipe, judge } };
 }
 
 async function makeModels(context: MendContext, turns: MendTurns): Promise<void> {

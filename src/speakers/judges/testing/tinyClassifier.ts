@@ -1,11 +1,14 @@
 /** For tests: a classifier of a few hundred weights over bytes, drawn at random, and its files. */
+import { join } from 'node:path';
 import {
   createSequenceClassifier,
   saveSequenceClassifier,
   type SequenceClassifier,
 } from '../../../engine/models/sequenceClassifier.js';
+import { makeFolder } from '../../../base/makeFolder.js';
 import type { Device } from '../../../engine/runtime/device.js';
 import { loadTokenizer, type Tokenizer } from '../../../engine/text/tokenizer.js';
+import { writeTrainedJudge } from '../trained.js';
 
 /** Every byte a token. */
 export function byteTokenizer(): Tokenizer {
@@ -33,6 +36,7 @@ export function byteTokenizer(): Tokenizer {
 export function createTinyClassifier(
   device: Device,
   config: Readonly<Record<string, unknown>> = {},
+  seed = 1,
 ): Promise<SequenceClassifier> {
   return createSequenceClassifier(
     device,
@@ -49,7 +53,7 @@ export function createTinyClassifier(
       ...config,
     },
     byteTokenizer(),
-    1,
+    seed,
   );
 }
 
@@ -57,4 +61,17 @@ export async function saveTinyClassifier(device: Device, folder: string): Promis
   const model = await createTinyClassifier(device);
   await saveSequenceClassifier(model, folder);
   await model.close();
+}
+
+/** Saves a trained judge of two members that differ by their seeds; harm is `rude` or `odd`. */
+export async function saveTinyEnsemble(device: Device, folder: string): Promise<void> {
+  const members = ['member-1', 'member-2'];
+  for (const [i, member] of members.entries()) {
+    makeFolder(join(folder, member));
+    const model = await createTinyClassifier(device, {}, i + 1);
+    await saveSequenceClassifier(model, join(folder, member));
+    await model.close();
+  }
+  const labels = ['polite', 'rude', 'odd'].map((name) => ({ name, description: name, harmful: name !== 'polite' }));
+  writeTrainedJudge(folder, { labels, members, threshold: 0.5 });
 }
