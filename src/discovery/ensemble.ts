@@ -22,7 +22,7 @@ export interface MemberQuestion {
 
 export interface TrainedMember {
   readonly model: SequenceClassifier;
-  /** What it learnt from, and what its bootstrap left out. */
+  /** The texts that it learnt from, and those that its bootstrap left out. */
   readonly sample: BootstrapSample;
 }
 

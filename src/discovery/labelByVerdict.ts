@@ -1,4 +1,4 @@
-/** What a judge's verdict says of a label set. */
+/** Reads a judge's verdict as a label of a set. */
 import { ConfigError } from '../base/errors.js';
 import type { Verdict } from '../dialogue/types.js';
 

@@ -39,7 +39,7 @@ export function splitLabelled(items: readonly LabelledItem[], heldOut: number, s
 }
 
 export interface BootstrapSample {
-  /** As many of each class as there are, with repetition. */
+  /** Holds as many of each class as there are, with repetition. */
   readonly drawn: readonly LabelledItem[];
   /** Those that were not drawn. */
   readonly leftOut: readonly LabelledItem[];

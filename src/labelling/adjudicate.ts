@@ -38,7 +38,7 @@ export interface AgreementFigures {
     readonly items: number;
     readonly kappa: number | null;
   }[];
-  /** Null where items have different numbers of labels. */
+  /** Is null where items have different numbers of labels. */
   readonly fleiss: number | null;
   readonly krippendorff: number | null;
 }

@@ -16,7 +16,7 @@ export type ChoiceStrategy = (typeof choiceStrategies)[number];
 
 export interface LabellingItem {
   readonly id: string;
-  /** Null where items have no clusters. */
+  /** Is null where items have no clusters. */
   readonly cluster: number | null;
 }
 
@@ -72,8 +72,8 @@ export function choiceProbabilities({
   return uniform.map((each, i) => uniformShare * each + share * parts.reduce((sum, part) => sum + (part[i] ?? 0), 0));
 }
 
-/** A cluster of which n items are labelled has weight 1 / (1 + n), which its candidates share. Null where no candidate
- *  has a cluster. */
+/** A cluster of which n items are labelled has weight 1 / (1 + n), which its candidates share. Returns null where no
+ *  candidate has a cluster. */
 function byCluster(candidates: readonly LabellingItem[], labelled: readonly LabellingItem[]): readonly number[] | null {
   if (candidates.every(({ cluster }) => cluster === null)) return null;
   const [open, seen] = [countByCluster(candidates), countByCluster(labelled)];
@@ -86,7 +86,7 @@ function countByCluster(items: readonly LabellingItem[]): ReadonlyMap<number | n
   return counts;
 }
 
-/** Null where no candidate's disagreement is known, or the members agree on all. */
+/** Returns null where no candidate's disagreement is known, or the members agree on all. */
 function byDisagreement(
   candidates: readonly LabellingItem[],
   disagreement: ReadonlyMap<string, number>,

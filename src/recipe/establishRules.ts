@@ -56,7 +56,7 @@ function judgeRules(recipe: Recipe): readonly BrokenRule[] {
   });
 }
 
-/** What uses the recipe's judge comes after the stage that trains it. */
+/** A stage that uses the recipe's judge comes after the one that trains it. */
 function earlyUseRules(recipe: Recipe): readonly BrokenRule[] {
   const wanted = stagesNamed(recipe.judge);
   const trained = stagesOfKind(recipe, 'establish').filter(({ name }) => wanted.includes(name));

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() });
 
-export const agreementSchema = z.object({
+const agreementSchema = z.object({
   /** Texts with at least two labels, which the figures are of. */
   items: z.int(),
   /** Share of these whose labels are all the same; null for none. */
@@ -54,7 +54,7 @@ export const ensembleQualitySchema = z.object({
       precision: estimate.nullable(),
       /** Share of all texts that are rightly put into the class or left out of it. */
       accuracy: estimate,
-      /** Of the class against the others; null where all texts or none are of it. */
+      /** ROC-AUC of the class against the others; null where all texts or none are of it. */
       rocAuc: estimate.nullable(),
     }),
   ),
@@ -81,9 +81,9 @@ export const ensembleQualitySchema = z.object({
 export const establishedSchema = z.object({
   /** Name of the judge. */
   name: z.string(),
-  /** Who labelled: 'people', a file, a judge. */
+  /** Those who labelled: 'people', a file, a judge. */
   by: z.string(),
-  /** What the labels mean. */
+  /** Labels with their meaning. */
   descriptions: z.array(z.object({ name: z.string(), description: z.string(), harmful: z.boolean() })),
   labelling: labellingSchema,
   /** The ensemble; absent before it is trained. */

@@ -7,7 +7,7 @@ import { noWork } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
 /** The name of a stage without one. */
-export const establishName = 'measure';
+const establishName = 'measure';
 
 export const establish: StageKind<typeof establishSchema> = {
   summary: 'label what the target says and train the judge that measures it, and nothing else',

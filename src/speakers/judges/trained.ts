@@ -52,7 +52,7 @@ export function holdsTrainedJudge(folder: string): boolean {
 }
 
 /** Reads judge.json. @throws FormatError for one that is damaged, or of a newer version */
-export function readTrainedJudge(folder: string): TrainedJudge {
+function readTrainedJudge(folder: string): TrainedJudge {
   const path = join(folder, descriptionFile);
   const value = readJsonObject(path);
   requireVersion(value, descriptionVersion, 'judge', path);
@@ -86,7 +86,7 @@ export async function openTrainedJudge(device: Device, folder: string, options: 
 
 /** @param members classifiers of the same classes, in the order of `labels`
  *  @param judge `split` is by its own threshold, whatever the threshold of verdicts */
-export function trainedJudge(
+function trainedJudge(
   members: readonly SequenceClassifier[],
   judge: Pick<TrainedJudge, 'labels' | 'threshold'>,
   { name, threshold = judge.threshold }: TrainedJudgeOptions,

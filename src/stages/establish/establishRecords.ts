@@ -34,7 +34,7 @@ const judgeLabelSchema = z.object({
   /** Name of the stage. */
   stage: z.string(),
   id: z.string(),
-  /** Null where the judge gave no verdict, for this reason. */
+  /** Is null where the judge gave no verdict, for this reason. */
   label: z.string().nullable(),
   reason: z.string().exactOptional(),
 });

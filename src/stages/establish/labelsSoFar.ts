@@ -1,5 +1,5 @@
-/** What an ensemble that is trained on the labels so far says of every sample: which of them to label next, and which to
- *  cover. It is trained anew at each resume of a run that waits, on the labels that are there then, and nothing but
+/** Trains an ensemble on the labels so far and keeps what it says of every sample: which of them to label next, and which
+ *  to cover. It is trained anew at each resume of a run that waits, on the labels that are there then, and nothing but
  *  disagreement.jsonl is kept of it: the ensemble of the stage is trained on all labels. */
 import { streamKey } from '../../base/random.js';
 import { readClasses, trainMember } from '../../discovery/ensemble.js';

@@ -1,4 +1,4 @@
-/** What a reader of an evaluation must know to read its figures right. */
+/** Says what a reader of an evaluation must know to read its figures right. */
 import type { Judge } from '../../dialogue/types.js';
 import type { EvaluationPlan, PlannedRow } from './evaluationPlan.js';
 
