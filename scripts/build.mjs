@@ -11,26 +11,31 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** Builds what is stale; ends the process with status 1 when the build fails. */
 export function ensureBuilt() {
   const stamp = join(root, 'dist', '.built-from');
-  const sources = ['src', 'organism']
+  const sources = ['src', 'organism', 'web']
     .flatMap((folder) => listFiles(folder))
-    .filter((path) => /\.(tsx?|json)$/.test(path) && !/\.test\.tsx?$/.test(path));
+    .filter((path) => /\.(tsx?|json|css|html)$/.test(path) && !/\.test\.tsx?$/.test(path));
   const wanted = hash(
-    [...sources.sort(), 'tsconfig.json', 'tsconfig.build.json'].flatMap((path) => [
+    [...sources.sort(), 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].flatMap((path) => [
       path,
       readFileSync(join(root, path)),
     ]),
   );
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  if (!existsSync(compiler)) fail('this clone is not built and its npm packages are not installed; run npm ci');
   console.error('Building …');
-  const result = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+  build('typescript/bin/tsc', '-p', 'tsconfig.build.json');
+  build('vite/bin/vite.js', 'build', 'web', '--logLevel', 'warn');
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, wanted);
+}
+
+function build(tool, ...args) {
+  const path = join(root, 'node_modules', tool);
+  if (!existsSync(path)) fail('this clone is not built and its npm packages are not installed; run npm ci');
+  const result = spawnSync(process.execPath, [path, ...args], {
     cwd: root,
     stdio: ['ignore', 2, 2], // standard output belongs to the command that is started next
   });
   if (result.status !== 0) fail('the build failed; see above');
-  mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, wanted);
 }
 
 function listFiles(folder) {

@@ -39,6 +39,7 @@ const textImportsNoneOf = new Set(['tensor', 'runtime', 'optim', 'nn']);
 /** The folders of code, each with the folders that its files may import from. Tests may import from everywhere. */
 const importableFrom: Readonly<Record<string, readonly string[]>> = {
   src: ['src'],
+  web: ['web', 'src'],
   organism: ['organism', 'src'],
   tests: ['tests', 'organism', 'src'],
   bench: ['bench', 'src'],
@@ -120,6 +121,18 @@ describe('the roots of the house', () => {
         .filter((target) => target !== 'package.json' && !['assets', ...allowed].includes(target.split('/')[0] ?? ''))
         .map((target) => `${relative(root, path)} imports ${target}`),
     );
+    expect(broken).toEqual([]);
+  });
+
+  it('pages take nothing from src but the types of protocols', () => {
+    const broken = everything
+      .filter(({ path }) => path.startsWith(`${join(root, 'web')}/`))
+      .flatMap(({ path, imports }) =>
+        imports
+          .map((target) => relative(root, target))
+          .filter((target) => target.startsWith('src/') && !/^src\/server\/\w+\/protocol\.ts$/.test(target))
+          .map((target) => `${relative(root, path)} imports ${target}`),
+      );
     expect(broken).toEqual([]);
   });
 

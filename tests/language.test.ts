@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
-const folders = ['src', 'bench', 'organism', 'examples', 'tests'];
+const folders = ['src', 'web', 'bench', 'organism', 'examples', 'tests'];
 
 /** A doc comment that begins with one of these is a fragment. */
 const fragment = /^(What|Of|Where|Whoever|Who|Null|None|Nobody|Told|As)\b/;

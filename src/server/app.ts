@@ -1,11 +1,10 @@
 /** The routes of the endpoint and what stands before them: host, token, type and size of the body. Every failure is an
  *  OpenAI error. */
-import { Hono, type Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { ApiError, asApiError, badRequest } from './apiError.js';
+import { Hono } from 'hono';
+import { ApiError } from './apiError.js';
 import { chatCompletions } from './chatCompletions.js';
 import { requireJson, requireLoopbackHost, requireToken } from './guards.js';
+import { answerFailures, bodyOf, limitBody } from './requests.js';
 import { createdAt, type ServedModel } from './served.js';
 import { textCompletions } from './textCompletions.js';
 
@@ -28,15 +27,7 @@ export function createApp(served: ServedModel, { token, maxBodyBytes }: AppOptio
   app.get('/health', (context) => context.json({ status: 'ok', ...served.queue.counts() }));
   if (token !== null) app.use('/v1/*', requireToken(token));
   app.use('/v1/*', requireJson());
-  app.use(
-    '/v1/*',
-    bodyLimit({
-      maxSize: maxBodyBytes,
-      onError: () => {
-        throw new ApiError(413, `the body is longer than ${maxBodyBytes} bytes`, { code: 'body_too_large' });
-      },
-    }),
-  );
+  app.use('/v1/*', limitBody(maxBodyBytes));
   app.get('/v1/models', (context) => context.json({ object: 'list', data: [facts] }));
   app.get('/v1/models/:name{.+}', (context) => {
     const name = context.req.param('name');
@@ -50,24 +41,6 @@ export function createApp(served: ServedModel, { token, maxBodyBytes }: AppOptio
   app.post('/v1/completions', async (context) =>
     textCompletions(served, await bodyOf(context), context.req.raw.signal),
   );
-  app.notFound((context) =>
-    context.json(
-      new ApiError(404, `no such address: ${context.req.method} ${context.req.path}`, { code: 'not_found' }).body,
-      404,
-    ),
-  );
-  app.onError((error, context) => {
-    const { status, body } = asApiError(error);
-    if (status === 429 || status === 503) context.header('retry-after', '1');
-    return context.json(body, status as ContentfulStatusCode); // ApiError holds statuses that have a body.
-  });
+  answerFailures(app);
   return app;
-}
-
-async function bodyOf(context: Context): Promise<unknown> {
-  try {
-    return await context.req.json<unknown>();
-  } catch (cause) {
-    throw badRequest(`the body is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
-  }
 }

@@ -31,11 +31,15 @@ function forbidden(message: string, code: string): ApiError {
 }
 
 /** Compared by digests in constant time, so that neither content nor length can be guessed by the clock. */
+export function hasToken(given: string | undefined, token: string): boolean {
+  return given !== undefined && timingSafeEqual(digest(given), digest(token));
+}
+
+/** Refuses requests without the token as their bearer token. */
 export function requireToken(token: string): MiddlewareHandler {
-  const wanted = digest(token);
   return async (context, next) => {
     const [, given] = /^Bearer\s+(.+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
-    if (given === undefined || !timingSafeEqual(digest(given), wanted)) {
+    if (!hasToken(given, token)) {
       context.header('www-authenticate', 'Bearer');
       throw new ApiError(
         401,

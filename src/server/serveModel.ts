@@ -1,12 +1,9 @@
 /** An OpenAI-compatible endpoint for one language model, on this machine's loopback address. */
-import { randomBytes } from 'node:crypto';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { systemClock, type Clock } from '../base/clock.js';
-import { ConfigError, EnvironmentError } from '../base/errors.js';
+import { ConfigError } from '../base/errors.js';
 import type { LanguageModel } from '../engine/models/languageModel.js';
 import { createApp } from './app.js';
+import { type Listener, listenOnLoopback, newToken } from './listener.js';
 import { openRowQueue } from './rowQueue.js';
 
 export interface ServeOptions {
@@ -59,60 +56,20 @@ export async function serveModel(model: LanguageModel, options: ServeOptions = {
     });
   const queue = await openRowQueue(model, { maxRows, cacheBytes, maxWaiting });
   const app = createApp({ name, model, queue, clock, defaultMaxTokens }, { token, maxBodyBytes });
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    overrideGlobalObjects: false,
-    hostname: '127.0.0.1',
-  }) as Server; // HTTP/1: the default.
+  let listener: Listener;
   try {
-    await listen(server, port);
+    listener = await listenOnLoopback(app.fetch, port);
   } catch (error) {
     await queue.close();
     throw error;
   }
-  const taken = (server.address() as AddressInfo).port; // A listening TCP server has such an address.
   return {
-    url: `http://127.0.0.1:${taken}/v1`,
-    port: taken,
+    url: `http://127.0.0.1:${listener.port}/v1`,
+    port: listener.port,
     token,
     counts: queue.counts,
     close: async () => {
-      const closed = new Promise<void>((resolve) =>
-        server.close(() => {
-          resolve();
-        }),
-      );
-      await queue.close();
-      // Answers that are on their way get a moment; a client that reads no further is cut off.
-      setTimeout(() => {
-        server.closeAllConnections();
-      }, 250).unref();
-      server.closeIdleConnections();
-      await closed;
+      await listener.close(queue.close);
     },
   };
-}
-
-function newToken(): string {
-  return `gadfly-${randomBytes(24).toString('base64url')}`;
-}
-
-async function listen(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const got =
-        cause.code === 'EADDRINUSE' ? 'it is in use' : cause.code === 'EACCES' ? 'it is not allowed' : cause.message;
-      reject(
-        new EnvironmentError('the port cannot be opened', {
-          where: `127.0.0.1:${port}`,
-          got,
-          remedy: 'Choose another --port, or 0 for a free one.',
-          cause,
-        }),
-      );
-    });
-    server.listen(port, '127.0.0.1', () => {
-      resolve();
-    });
-  });
 }

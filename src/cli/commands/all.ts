@@ -5,6 +5,7 @@ import { configSchemaCommand, configValidateCommand } from './config.js';
 import { doctorCommand } from './doctor.js';
 import { generateCommand } from './generate.js';
 import { judgeCommand } from './judge.js';
+import { labelCommand } from './label.js';
 import { listCommand } from './list.js';
 import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPullCommand } from './models.js';
 import { preferencesCommand } from './preferences.js';
@@ -26,6 +27,7 @@ export const commands = {
   generate: generateCommand,
   score: scoreCommand,
   judge: judgeCommand,
+  label: labelCommand,
   serve: serveCommand,
   'models list': modelsListCommand,
   'models pull': modelsPullCommand,

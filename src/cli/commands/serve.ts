@@ -4,6 +4,7 @@ import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { baseFlag, numberFlag, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, FlagValues } from '../command.js';
 import { exitCodes } from '../exitCodes.js';
+import { portFlag } from '../portFlag.js';
 import { modelFlag } from './generate.js';
 
 /** The default of `--port`. */
@@ -43,7 +44,7 @@ export const serveCommand: CommandDefinition = {
   ],
   run: async (_argument, flags, context) => {
     const modelId = modelFlag(flags);
-    const port = portOf(flags);
+    const port = portFlag(flags, defaultPort);
     const token = tokenOf(flags, context);
     const { withModel } = await import('../openModel.js');
     const { serveModel } = await import('../../server/serveModel.js');
@@ -79,12 +80,6 @@ export const serveCommand: CommandDefinition = {
     });
   },
 };
-
-function portOf(flags: FlagValues): number {
-  const port = numberFlag(flags, 'port') ?? defaultPort;
-  if (port > 65535) throw new ConfigError('not a port', { where: '--port', expected: '0 … 65535', got: String(port) });
-  return port;
-}
 
 type Token =
   | { readonly kind: 'new' }

@@ -1,21 +1,21 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  launchChromium,
+  lowContrasts,
+  openPage,
+  type OpenOptions,
+  type WatchedPage,
+} from '../../../tests/browser/chromium.js';
 import { exampleMendView, mendedReply } from '../testing/exampleMendView.js';
 import { exampleExploreView } from '../testing/exampleClusters.js';
 import { exampleView } from '../testing/exampleView.js';
 import { renderHtml } from './renderHtml.js';
 
-const candidates = [
-  process.env['GADFLY_CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-];
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-report-'));
 const file = join(folder, 'report.html');
 const mendFile = join(folder, 'mend.html');
@@ -23,48 +23,21 @@ const exploreFile = join(folder, 'explore.html');
 
 let browser: Browser;
 
-interface OpenOptions {
-  readonly colorScheme?: 'light' | 'dark';
-  readonly width?: number;
+interface ReportOptions extends OpenOptions {
   /** Default: the report of one attack. */
   readonly file?: string;
 }
 
-/** A fresh page with what went wrong on it and what it asked for. */
-async function open(options: OpenOptions = {}): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
-  const page = await browser.newPage({
-    viewport: { width: options.width ?? 1180, height: 900 },
-    colorScheme: options.colorScheme ?? 'light',
-  });
-  const [trouble, requests]: [string[], string[]] = [[], []];
-  page.on('console', (message) => {
-    trouble.push(message.text());
-  });
-  page.on('pageerror', (error) => {
-    trouble.push(error.message);
-  });
-  page.on('request', (request) => {
-    requests.push(request.url());
-  });
-  await page.goto(pathToFileURL(options.file ?? file).href);
-  return { page, trouble, requests };
-}
+const open = ({ file: shown = file, ...options }: ReportOptions = {}): Promise<WatchedPage> =>
+  openPage(browser, pathToFileURL(shown).href, options);
 
 const visibleText = (page: Page): Promise<string> => page.locator('body').innerText();
 
 beforeAll(async () => {
-  const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
-  if (executablePath === undefined)
-    throw new Error(
-      'These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.',
-    );
   writeFileSync(file, renderHtml(exampleView()));
   writeFileSync(mendFile, renderHtml(exampleMendView()));
   writeFileSync(exploreFile, renderHtml(exampleExploreView()));
-  browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'],
-  });
+  browser = await launchChromium();
 });
 
 afterAll(async () => {
@@ -274,29 +247,3 @@ const overlappingCells = `[...document.querySelectorAll('.scroll tr')].flatMap((
   const boxes = [...row.children].map((cell) => cell.getBoundingClientRect());
   return boxes.slice(1).flatMap((box, i) => (box.left < boxes[i].right - 1 ? [row.textContent.slice(0, 40)] : []));
 })`;
-
-/** Runs in the page: texts whose colour stands out from what is behind them by less than 4.5 (WCAG 2). */
-const lowContrasts = `(() => {
-  const parse = (color) => color.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (element) => {
-    for (let at = element; at !== null; at = at.parentElement) {
-      const color = parse(getComputedStyle(at).backgroundColor);
-      if (color.length < 4 || color[3] > 0) return color;
-    }
-    return [255, 255, 255];
-  };
-  const low = [];
-  let examined = 0;
-  for (const element of document.querySelectorAll('body *')) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== '');
-    if (!own || element.closest('script, noscript, .skip') !== null || element.getClientRects().length === 0) continue;
-    examined++;
-    const style = getComputedStyle(element);
-    const front = parse(element instanceof SVGElement ? style.fill : style.color);
-    const [a, b] = [luminance(front), luminance(behind(element))].sort((x, y) => y - x);
-    const contrast = (a + 0.05) / (b + 0.05);
-    if (contrast < 4.5) low.push(element.tagName + '.' + element.getAttribute('class') + ' ' + contrast.toFixed(2) + ' ' + element.textContent.slice(0, 20));
-  }
-  return { low, examined };
-})()`;

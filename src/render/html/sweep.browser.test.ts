@@ -1,57 +1,24 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium, openPage, type OpenOptions, type WatchedPage } from '../../../tests/browser/chromium.js';
 import { exampleSweep, exampleSweeps } from '../testing/exampleSweep.js';
 import { renderSweepHtml } from './renderHtml.js';
 
-const candidates = [
-  process.env['GADFLY_CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-];
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-sweep-'));
 
 let browser: Browser;
 
-async function open(
-  name: string,
-  options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {},
-): Promise<{ page: Page; trouble: string[]; requests: string[] }> {
-  const page = await browser.newPage({
-    viewport: { width: options.width ?? 1180, height: 900 },
-    colorScheme: options.colorScheme ?? 'light',
-  });
-  const [trouble, requests]: [string[], string[]] = [[], []];
-  page.on('console', (message) => {
-    trouble.push(message.text());
-  });
-  page.on('pageerror', (error) => {
-    trouble.push(error.message);
-  });
-  page.on('request', (request) => {
-    requests.push(request.url());
-  });
-  await page.goto(pathToFileURL(join(folder, `${name}.html`)).href);
-  return { page, trouble, requests };
-}
+const open = (name: string, options: OpenOptions = {}): Promise<WatchedPage> =>
+  openPage(browser, pathToFileURL(join(folder, `${name}.html`)).href, options);
 
 beforeAll(async () => {
-  const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
-  if (executablePath === undefined)
-    throw new Error(
-      'These tests need a Chromium: install one (`apt-get install chromium`) or name it in GADFLY_CHROMIUM.',
-    );
   for (const [name, sweep] of Object.entries(exampleSweeps))
     writeFileSync(join(folder, `${name}.html`), renderSweepHtml(exampleSweep(sweep)));
-  browser = await chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--headless=new', '--disable-gpu', '--disable-background-networking'],
-  });
+  browser = await launchChromium();
 });
 
 afterAll(async () => {
