@@ -29,11 +29,12 @@ export const exploreSchema = z.strictObject({
   samples: count.default(2000).describe('Samples to keep, those that the rules drop not counted.'),
   maxDraws: count.nullable().default(null).describe('Maximum number of draws; null is four times `samples`.'),
   from: z
-    .enum(['start', 'prompts'])
+    .enum(['start', 'prompts', 'dialogues'])
     .default('start')
     .describe(
-      'start: from the start token of a model on this machine. prompts: replies to the training prompts, in turn.',
+      'start: from the start token of a model on this machine. prompts: replies to the training prompts, in turn. dialogues: the replies in dialogues with the recipe’s adversary, as it is, after the training prompts.',
     ),
+  turns: count.default(1).describe('Exchanges of a dialogue; from: dialogues only.'),
   temperature: notNegative.default(1.5),
   topK: countFromZero.default(50).describe('0 is off. Local models.'),
   topP: z.number().gt(0).max(1).default(1).describe('1 is off.'),

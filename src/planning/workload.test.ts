@@ -81,6 +81,11 @@ describe('the workload of a recipe', () => {
     expect(replies.target.contextTokens).toBe(600 * 20);
     expect(replies.targetTexts.queries).toBe(0);
     expect(replies.atMost?.target).toBe(700);
+    // 200 dialogues of 3 exchanges after 3 prompts: 66 times all of them, and two more.
+    const dialogues = only([{ explore: { ...options, from: 'dialogues', turns: 3 } }]);
+    expect([dialogues.adversary.queries, dialogues.target.queries]).toEqual([600, 600]);
+    expect(dialogues.target.generatedTokens).toBe(600 * 30);
+    expect(dialogues.atMost?.adversary).toBe(2400);
   });
 
   it('counts the texts that tell a topic, and those that the user adds to the samples', () => {

@@ -1,6 +1,20 @@
 /** The stage `explore`: what the target says, in many samples, in clusters. */
-import { exploreSchema, mostDraws, sampleLengthRules, topicRules } from '../../discovery/options.js';
-import { contextLength, noWork, speakerWork, type SpeakerCall } from '../../speakers/work.js';
+import {
+  type ExploreOptions,
+  exploreSchema,
+  mostDraws,
+  sampleLengthRules,
+  topicRules,
+} from '../../discovery/options.js';
+import {
+  contextLength,
+  type DialogueLengths,
+  linearCalls,
+  noWork,
+  speakerWork,
+  type SpeakerCall,
+  type Work,
+} from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
 /** Draws that are made together. */
@@ -14,7 +28,7 @@ export const explore: StageKind<typeof exploreSchema> = {
     ...noTraits,
     name,
     isOnce: true,
-    prompts: from === 'prompts' ? [{ set: 'train', because: 'from: prompts' }] : [],
+    prompts: from === 'start' ? [] : [{ set: 'train', because: `from: ${from}` }],
     models: [{ key: 'embed.model', model: embed.model }],
     files: [
       { key: 'topic.examples', name: topic?.examples, isList: true },
@@ -23,7 +37,7 @@ export const explore: StageKind<typeof exploreSchema> = {
     judges: topic?.judge === undefined ? [] : [{ path: ['topic', 'judge'], judge: topic.judge }],
     broken: [...sampleLengthRules({ minWords, maxWords }), ...topicRules({ topic })],
   }),
-  work: (options, { target, speakers, lists }) => {
+  work: (options, { target, adversary, speakers, lists }) => {
     const { samples, from, maxNewTokens, embed, topic, add } = options;
     const context = from === 'start' ? 1 : contextLength(target, 'train', 0);
     const batch = (times: number, rows: number): SpeakerCall => ({
@@ -44,11 +58,36 @@ export const explore: StageKind<typeof exploreSchema> = {
     };
     return {
       ...noWork,
-      target: speakerWork([batch(whole, drawsPerBatch), batch(1, samples - whole * drawsPerBatch)]),
+      ...(from === 'dialogues'
+        ? dialogueWork(options, { target, adversary })
+        : { target: speakerWork([batch(whole, drawsPerBatch), batch(1, samples - whole * drawsPerBatch)]) }),
       // The target reads its samples once more, to embed them, and before that to tell their topic by examples.
       targetTexts: embed.model === null ? readAgain : noWork.targetTexts,
       judgeQueries: topic?.judge === undefined ? 0 : samples,
-      atMost: { adversary: 0, target: most, targetTokens: most * Math.max(maxNewTokens, speakers.target.minNewTokens) },
+      atMost: {
+        adversary: from === 'dialogues' ? most : 0,
+        target: most,
+        targetTokens: most * Math.max(maxNewTokens, speakers.target.minNewTokens),
+      },
     };
   },
 };
+
+/** Counts dialogues with the untuned adversary, whose replies are the draws. */
+function dialogueWork(
+  { samples, turns, maxNewTokens }: ExploreOptions,
+  { target, adversary }: DialogueLengths,
+): Pick<Work, 'adversary' | 'target'> {
+  const sides = { adversary, target: { ...target, utterance: maxNewTokens } };
+  const dialogues = Math.ceil(samples / turns);
+  const atOnce = Math.min(dialogues, adversary.prompts.train.length, Math.ceil(drawsPerBatch / turns));
+  const whole = Math.floor(dialogues / atOnce);
+  const calls = [
+    linearCalls(sides, 'train', atOnce, turns, whole),
+    linearCalls(sides, 'train', dialogues - whole * atOnce, turns, 1),
+  ];
+  return {
+    adversary: speakerWork(calls.flatMap((each) => each.adversary)),
+    target: speakerWork(calls.flatMap((each) => each.target)),
+  };
+}

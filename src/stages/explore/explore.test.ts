@@ -49,8 +49,12 @@ describe('the explore stage', () => {
     return folder;
   }
 
-  it.each(['start', 'prompts'])('leaves samples, their embeddings and their clusters (from: %s)', async (from) => {
-    const folder = await runWhole(recipeOf({ from, map: 2000 }));
+  it.each([
+    ['start', {}],
+    ['prompts', {}],
+    ['dialogues', { turns: 2 }],
+  ])('leaves samples, their embeddings and their clusters (from: %s)', async (from, changes) => {
+    const folder = await runWhole(recipeOf({ from, ...changes, map: 2000 }));
     const draws = readLines(folder, 'draws.jsonl');
     const samples = readLines(folder, 'samples.jsonl');
     expect(samples).toHaveLength(300);
@@ -94,6 +98,7 @@ describe('the explore stage', () => {
       'a run with a topic and texts of its own',
       { samples: 600, topic: { examples: 'own.json', atLeast: 0 }, add: 'own.json', map: 20 },
     ],
+    ['a run over dialogues that batches cut', { samples: 600, from: 'dialogues', turns: 3 }],
   ] as const)(
     'killed while it draws or embeds, and resumed, leaves the bytes of an uninterrupted run: %s',
     async (_, changes) => {
