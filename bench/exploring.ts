@@ -73,7 +73,18 @@ function recipeOf({ model, samples, clusters, starts, sampling: drawn }: Explori
     judge: 'linear-toxicity',
     prompts: { train: 'none.json' },
     stages: [
-      { explore: { samples, clusters, starts, ...drawn, firstSentence: false, minWords: 1, nearDuplicate: null } },
+      {
+        explore: {
+          samples,
+          clusters,
+          starts,
+          ...drawn,
+          firstSentence: false,
+          minWords: 1,
+          nearDuplicate: null,
+          map: 0,
+        },
+      },
     ],
   });
 }

@@ -170,8 +170,12 @@ async function playRound(
     returns,
     advantages: present(whitened[i], 'advantages per utterance'),
   }));
+  const prompts = new Map(queries.map(({ ids }) => [ids.join(), { id: ids.join(), text: '', conversationId: '' }]));
   const batches = passesOver(
-    samples.map((sample) => [sample]),
+    samples.map((sample, i) => ({
+      prompt: present(prompts.get(queries[i]?.ids.join() ?? ''), 'a prompt'),
+      items: [sample],
+    })),
     { passes, batchSize },
     streamKey(0, 'bench order'),
   );

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../../base/random.js';
 import type { PreferencePair } from '../../dialogue/types.js';
 import { promptOf } from '../../dialogue/testing/prompts.js';
-import { passBatches } from './batches.js';
+import { passBatches, passesOver } from './batches.js';
 
 type OrderedPair = Pick<PreferencePair, 'dialogue' | 'isDemonstration'>;
 
@@ -75,5 +75,30 @@ describe('the batches of a pass', () => {
       passBatches(many, { batches: 'trees', batchPairs: 4 }, streamKey(seed, 'order')).join(),
     );
     expect(new Set([...orders, many.map((_, i) => i).join()]).size).toBe(3);
+  });
+});
+
+describe('the batches of several passes', () => {
+  // Six prompts of three dialogues of two utterances.
+  const trees = Array.from({ length: 6 }, (_, p) => promptOf(String(p))).flatMap((prompt, p) =>
+    [0, 1, 2].map((k) => ({ prompt, items: [0, 1].map((turn) => [p, k, turn] as const) })),
+  );
+  const made = passesOver(trees, { passes: 3, batchSize: 8 }, streamKey(0, 'order'));
+
+  it('hold every item once a pass, as full as whole trees allow, the dialogues of a prompt together', () => {
+    expect(made.map(({ length }) => length)).toEqual([8, 8, 8, 8, 4, 8, 8, 8, 8, 4, 8, 8, 8, 8, 4]);
+    for (const pass of [0, 1, 2]) {
+      const items = made.slice(5 * pass, 5 * pass + 5).flat();
+      expect(new Set(items.map((item) => item.join())).size).toBe(36);
+      const changes = items.filter(([p], i) => i > 0 && items[i - 1]?.[0] !== p);
+      expect(changes).toHaveLength(5);
+    }
+  });
+
+  it('take the prompts in another order every pass', () => {
+    const orders = [0, 1, 2].map((pass) =>
+      [...new Set(made.slice(5 * pass, 5 * pass + 5).flatMap((b) => b.map(([p]) => p)))].join(),
+    );
+    expect(new Set(orders).size).toBe(3);
   });
 });

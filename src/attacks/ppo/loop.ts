@@ -67,7 +67,10 @@ export function ppoMethod(options: PpoOptions, settings: PpoSettings): OnlineMet
         }),
       );
       const samples = creditRollout(trees, read, { penalty, score }, options);
-      const byTree = trees.map((tree) => treeNodes(tree).flatMap((node) => samples.get(node) ?? []));
+      const byTree = trees.map((tree) => ({
+        prompt: tree.prompt,
+        items: treeNodes(tree).flatMap((node) => samples.get(node) ?? []),
+      }));
       return {
         batches: passesOver(byTree, options, order),
         metrics: {

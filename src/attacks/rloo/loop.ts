@@ -38,7 +38,10 @@ export async function runRloo(attack: AttackContext, options: RlooOptions): Prom
         drawnUtterances(context.reference, trees.flatMap(treeNodes), scoreClip),
       );
       const samples = withAdvantages(families(trees), drawn, penalty, options);
-      const byTree = trees.map((tree) => treeNodes(tree).flatMap((node) => samples.get(node) ?? []));
+      const byTree = trees.map((tree) => ({
+        prompt: tree.prompt,
+        items: treeNodes(tree).flatMap((node) => samples.get(node) ?? []),
+      }));
       return {
         batches: passesOver(byTree, options, order),
         metrics: objectiveMetrics([...drawn.values()], penalty),
