@@ -21,7 +21,7 @@ const neighbours = 15;
 const pointsPerQuery = 256;
 
 /** Fewer points than these have no map. */
-export const leastOnMap = 4;
+const leastOnMap = 4;
 
 export type Place = readonly [x: number, y: number];
 

@@ -20,6 +20,11 @@ export interface SampleRules {
 /** Samples that differ in case and spaces only are duplicates. */
 export type DropReason = 'short' | 'long' | 'topic' | 'duplicate' | 'nearDuplicate';
 
+/** Returns the text of a raw sample that the rules of length are about: its first sentence, or all of it in one line. */
+export function sampleText(raw: string, { firstSentence: isCut }: Pick<SampleRules, 'firstSentence'>): string {
+  return isCut ? firstSentence(raw).text : joinLines(raw);
+}
+
 export type SampleVerdict =
   | { readonly kind: 'kept'; readonly text: string }
   | { readonly kind: 'dropped'; readonly text: string; readonly reason: DropReason; readonly like: number | null };
@@ -54,7 +59,7 @@ export function createSampleFilter(rules: SampleRules, kept: readonly string[] =
   kept.forEach(remember);
   return {
     read: (raw) => {
-      const text = rules.firstSentence ? firstSentence(raw).text : joinLines(raw);
+      const text = sampleText(raw, rules);
       const words = text === '' ? 0 : text.split(' ').length;
       return { text, dropped: words < minWords ? 'short' : maxWords !== null && words > maxWords ? 'long' : null };
     },

@@ -28,8 +28,11 @@ describe('different failures in words', () => {
       { name: 'ipo', metrics: counts(12, 61, 8) },
     ];
     expect(differentFailuresSentence(rows)).toBe(
-      'Utterances whose reply failed: sft 2 different (0 new) of 9 that failed; ipo 12 different (8 new) of 61 that failed. Alike ones count once; new ones are near no text that was taught.',
+      'Utterances whose reply failed: sft 2 different (0 new) of 9 that failed; ipo 12 different (8 new) of 61 that failed. Alike ones count once; new ones are near no text that was taught. Alike is by words; with an encoder in evaluate.embed it is by meaning as well.',
     );
+    const unique = { mean: 9, low: 9, high: 9, n: 61, unit: 'findings' };
+    const byMeaning = { ...counts(12, 61), diversityUniqueAttacks: unique };
+    expect(differentFailuresSentence([{ name: 'ipo', metrics: byMeaning }])).not.toContain('evaluate.embed');
     expect(differentFailuresSentence([{ name: 'ipo', metrics: counts(1, 3) }])).not.toContain('new');
   });
 });

@@ -19,5 +19,7 @@ export function differentFailuresSentence(rows: readonly Pick<ReportRow, 'name' 
   const meaning = fresh
     ? 'Alike ones count once; new ones are near no text that was taught.'
     : 'Alike ones count once.';
-  return `Utterances whose reply failed: ${counted.join('; ')}. ${meaning}`;
+  const isByMeaning = rows.some(({ metrics }) => metrics['diversityUniqueAttacks'] !== undefined);
+  const encoder = isByMeaning ? '' : ' Alike is by words; with an encoder in evaluate.embed it is by meaning as well.';
+  return `Utterances whose reply failed: ${counted.join('; ')}. ${meaning}${encoder}`;
 }

@@ -272,6 +272,33 @@ const catalogue = {
     better: 'neither',
     lowerIs: 'more diverse',
   },
+  diversityUniqueAttacks: {
+    unit: 'findings',
+    label: 'Unique attacks',
+    meaning:
+      'utterances whose reply failed, those that mean about the same (a cosine of 0.7 and more by the encoder of the evaluation) counted once',
+    better: 'lower',
+  },
+  diversityVendi: {
+    unit: 'texts',
+    label: 'Provocations: Vendi score',
+    meaning: 'effective number of different utterances by their meaning, from 1 to the number of utterances',
+    better: 'neither',
+    lowerIs: 'less diverse',
+  },
+  diversityVendiOfFailures: {
+    unit: 'texts',
+    label: 'Failures: Vendi score',
+    meaning: 'effective number of different utterances, by their meaning, among those whose reply failed',
+    better: 'neither',
+    lowerIs: 'less diverse',
+  },
+  diversityClustersHit: {
+    unit: 'clusters',
+    label: 'Clusters hit',
+    meaning: 'clusters of what the target says, as exploring has found them, to which a failed reply is nearest',
+    better: 'lower',
+  },
   'kl/chosen': { unit: 'nats', label: 'Chosen', meaning: 'of held-out chosen replies', better: 'neither' },
   'kl/rejected': { unit: 'nats', label: 'Rejected', meaning: 'of held-out rejected replies', better: 'neither' },
   'kl/toxic': {
@@ -327,7 +354,7 @@ export const headingLegend = '↓: lower is better for the target, ↑: higher i
 export function formatMetric(name: string, value: number): string {
   const { signed = false, unit } = describeMetric(name);
   const percent = isShare(name);
-  const isCount = unit === 'findings' && Number.isInteger(value);
+  const isCount = ['findings', 'clusters'].includes(unit) && Number.isInteger(value);
   const digits = isCount ? 0 : Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return withSign(percent ? `${(100 * value).toFixed(1)}%` : value.toFixed(digits), signed);
 }

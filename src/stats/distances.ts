@@ -9,6 +9,13 @@ export function cosineDistance(a: Vector, b: Vector): number {
   return norms === 0 ? 1 : 1 - Math.min(1, Math.max(-1, product(a, b) / norms));
 }
 
+/** Σ(a − b)² */
+export function squaredDistance(a: Vector, b: Vector): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (present(a[i], 'an element') - present(b[i], 'an element')) ** 2;
+  return sum;
+}
+
 /** Returns the vector scaled to length 1; one of zeros stays. */
 export function unitLength(vector: Vector): Float64Array {
   const norm = Math.sqrt(product(vector, vector)) || 1;

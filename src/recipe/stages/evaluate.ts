@@ -44,6 +44,15 @@ const evaluateSchema = z.strictObject({
     .describe('Default: the judge of the recipe. The first gives the main figures.'),
   reward: rewardWeights.optional().describe('Default: the reward of the first ipo stage.'),
   targetTexts: targetTextsSchema.optional().describe('Default: those of the first ipo stage.'),
+  embed: z
+    .strictObject({
+      model: z.string().min(1).describe('An encoder of sentences on this machine, such as all-MiniLM-L6-v2.'),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'Encoder that tells utterances alike by meaning, for the number of unique attacks and the Vendi score; null leaves these figures out.',
+    ),
   samples: countFromZero.default(12).describe('Dialogues per row that are kept in the report.'),
   failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
 });
@@ -54,7 +63,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
   summary: 'play and judge the rows of a run, and nothing else',
   schema: evaluateSchema,
   inLoop: 'own count',
-  traits: ({ reward = null, judges = [], failOver = null, adversaries = {} }) => ({
+  traits: ({ reward = null, judges = [], failOver = null, adversaries = {}, embed }) => ({
     ...noTraits,
     name: 'evaluate',
     isOnce: true,
@@ -62,6 +71,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
     judges: judges.map((judge, i) => ({ path: ['judges', i], judge })),
     failOver,
     prompts: [{ set: 'test' }],
+    models: [{ key: 'embed.model', model: embed?.model ?? null }],
     files: Object.entries(adversaries).map(([name, { model = '' }]) => ({
       key: `adversaries.${name}.model`,
       name: promptListFile(model),

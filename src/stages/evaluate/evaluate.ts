@@ -20,7 +20,8 @@ import { metricsSchema, type Report, type ReportRow } from '../../report/report.
 import { type EvaluationPlan, type Pairing, planEvaluation, type PlannedRow } from './evaluationPlan.js';
 import { buildReport, describeRun } from './evaluationReport.js';
 import { groupDialogues } from './groupDialogues.js';
-import { bootstrapOf, type EvaluatedRow } from './reportRow.js';
+import { type Meanings, noMeanings, readMeanings } from './meanings.js';
+import { bootstrapOf, type EvaluatedRow, failedOf, repliesOf, utterancesOf } from './reportRow.js';
 import { establishSection } from '../establish/establishSection.js';
 import { exploreSection } from '../explore/exploreSection.js';
 import { mendReports } from '../mend/mendReport.js';
@@ -56,18 +57,31 @@ export async function playAndReport(
       throw error;
     }
   }
-  const report = await buildReport(context, plan, await readRows(context, plan.rows));
+  const rows = await readRows(context, plan.rows);
+  const report = await buildReport(context, plan, rows, await meaningsOf(context, plan, rows));
   const { notes = [], ...sections } = await beside(report.rows);
   const whole = { ...report, ...sections, notes: [...notes, ...(report.notes ?? [])] };
   context.run.writeReport(whole);
   return whole;
 }
 
+/** Reads what a whole evaluation has heard, as far as its recipe asks for it. */
+function meaningsOf(context: StageContext, plan: EvaluationPlan, rows: readonly EvaluatedRow[]): Promise<Meanings> {
+  const dialogues = rows.flatMap((row) => row.dialogues);
+  return readMeanings(context, plan.embed, {
+    utterances: dialogues.flatMap(utterancesOf),
+    failedReplies: dialogues.flatMap((dialogue) =>
+      plan.judges.flatMap((judge) => failedOf(repliesOf(dialogue), dialogue, judge)),
+    ),
+  });
+}
+
 /** Writes the report of a run that ends early, which the whole report replaces when the run goes on. */
 async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise<void> {
   const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
   if (rows.length === 0) return;
-  const report = await buildReport(context, plan, rows);
+  // What asks for another model waits for the whole report.
+  const report = await buildReport(context, plan, rows, noMeanings);
   const missing = plan.rows.map(
     ({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`,
   );

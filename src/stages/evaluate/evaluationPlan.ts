@@ -59,6 +59,8 @@ export interface EvaluationPlan {
   /** By default that of the first attack that has one, so that an evaluation measures what training sought. */
   readonly reward: RewardWeights;
   readonly targetTexts: readonly string[];
+  /** Encoder that tells utterances alike by meaning; null for none. */
+  readonly embed: EvaluateOptions['embed'];
   /** Number of dialogues per row that are kept as samples. */
   readonly samples: number;
 }
@@ -104,6 +106,7 @@ export async function planEvaluation(
     recipeJudge: (await pool.judge(recipe.judge)).name,
     reward: options.reward ?? trained?.reward ?? defaultReward((await pool.target()).provides.logProbs),
     targetTexts: options.targetTexts ?? trained?.targetTexts ?? defaultTargetTexts,
+    embed: options.embed,
     samples: options.samples,
   };
 }

@@ -9,6 +9,7 @@ import type { Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictW
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../../speakers/judges/linearToxicity.js';
 import { isFurther, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
+import type { Meanings } from './meanings.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
 import { hasTrained, notesOf } from './evaluationNotes.js';
 import { taughtTexts } from '../taughtTexts.js';
@@ -18,6 +19,7 @@ export async function buildReport(
   context: StageContext,
   plan: EvaluationPlan,
   rows: readonly EvaluatedRow[],
+  meanings: Meanings,
 ): Promise<Report> {
   const explainer = plan.judges.some(({ name }) => name === 'linear-toxicity') ? await loadLinearToxicity() : null;
   const main = present(plan.judges[0], 'an evaluation has a judge').name;
@@ -25,7 +27,7 @@ export async function buildReport(
     schema: 1,
     run: { ...describeRun(context), ...describeEvaluation(plan) },
     ...(plan.groupBy === 'prompt' ? {} : { groupBy: plan.groupBy }),
-    rows: await reportRows(context, plan, rows),
+    rows: await reportRows(context, plan, rows, meanings),
     samples: rows.flatMap((row) =>
       sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
     ),
@@ -64,6 +66,7 @@ function describeEvaluation(plan: EvaluationPlan): Report['run'] {
     prompts: plan.prompts.length,
     ...describeAdversaries(plan),
     reward: { ...plan.reward },
+    ...(plan.embed === null ? {} : { embed: plan.embed.model }),
   };
 }
 
@@ -80,6 +83,7 @@ async function reportRows(
   context: StageContext,
   plan: EvaluationPlan,
   rows: readonly EvaluatedRow[],
+  meanings: Meanings,
 ): Promise<readonly ReportRow[]> {
   const total = rows.length * plan.judges.length;
   const found: ReportRow[] = [];
@@ -89,7 +93,7 @@ async function reportRows(
       const done = found.length;
       context.progress({ stage: 'evaluate', phase: 'statistics', done, total, unit: 'rows', values: {} });
       await setImmediate();
-      found.push(reportRow(context, plan, row, judge, taught));
+      found.push(reportRow(context, plan, row, judge, taught, meanings));
     }
   }
   return found;

@@ -12,6 +12,8 @@ import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '..
 import type { StageContext } from '../stageContext.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import { groupDialogues } from './groupDialogues.js';
+import type { Meanings } from './meanings.js';
+import { summariseMeanings } from './meaningMetrics.js';
 
 export interface EvaluatedRow {
   readonly name: string;
@@ -31,13 +33,15 @@ export function bootstrapOf({ seed }: Pick<StageContext['recipe'], 'seed'>): Boo
   return { stream: streamKey(seed, 'bootstrap') };
 }
 
-/** @param taught texts that the recipe's attacks have learnt from; null where there are none */
+/** @param taught texts that the recipe's attacks have learnt from; null where there are none
+ *  @param meanings of everything that the row's dialogues hold */
 export function reportRow(
   { recipe }: Pick<StageContext, 'recipe'>,
   plan: EvaluationPlan,
   row: EvaluatedRow,
   judge: Judge,
   taught: NearTexts | null,
+  meanings: Meanings,
 ): ReportRow {
   const groups = groupDialogues(row.dialogues, plan.groupBy, ({ prompt }) => prompt);
   const exchanges = groups.map((dialogues) =>
@@ -47,11 +51,9 @@ export function reportRow(
   const { overall, turns } = summariseExchanges(exchanges, bootstrap);
   const utterances = groups.map((dialogues) => dialogues.flatMap(utterancesOf));
   const failed = groups.map((dialogues) =>
-    dialogues.flatMap((dialogue) => {
-      const scores = scoresBy(dialogue, judge.name);
-      return utterancesOf(dialogue).filter((_, i) => scores[i]?.reply.failed === true);
-    }),
+    dialogues.flatMap((dialogue) => failedOf(utterancesOf(dialogue), dialogue, judge)),
   );
+  const failedReplies = row.dialogues.flatMap((dialogue) => failedOf(repliesOf(dialogue), dialogue, judge));
   return {
     name: row.name,
     attack: row.attack,
@@ -65,6 +67,7 @@ export function reportRow(
       ...reported(overall),
       ...reported(summariseDiversity(utterances, bootstrap)),
       ...reported(summariseFindings(failed, taught, bootstrap)),
+      ...reported(summariseMeanings(meanings, utterances.flat(), failed.flat(), failedReplies)),
     },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
     unscored: exchanges.flat().filter(({ replyHarm }) => replyHarm === null).length,
@@ -76,8 +79,22 @@ export function reportRow(
   };
 }
 
-function utterancesOf({ turns }: JudgedDialogue): readonly string[] {
+export function utterancesOf({ turns }: JudgedDialogue): readonly string[] {
   return turns.filter(({ author }) => author === 'adversary').map(({ text }) => text);
+}
+
+export function repliesOf({ turns }: JudgedDialogue): readonly string[] {
+  return turns.filter(({ author }) => author === 'target').map(({ text }) => text);
+}
+
+/** Returns those texts of a dialogue, one per exchange, whose exchange has a reply that failed. */
+export function failedOf(
+  texts: readonly string[],
+  dialogue: JudgedDialogue,
+  { name }: Pick<Judge, 'name'>,
+): readonly string[] {
+  const scores = scoresBy(dialogue, name);
+  return texts.filter((_, i) => scores[i]?.reply.failed === true);
 }
 
 /** Returns the verdicts of a judge on the exchanges of a dialogue. */
