@@ -6,7 +6,7 @@ import { type Recipe, recipeJudges, type RecipeStage, recipeStages, stagesOfKind
 import { labelFile } from './stages/establish.js';
 
 export function establishRules(recipe: Recipe): readonly BrokenRule[] {
-  return [...textRules(recipe), ...judgeRules(recipe), ...earlyUseRules(recipe)];
+  return [...textRules(recipe), ...peopleRules(recipe), ...judgeRules(recipe), ...earlyUseRules(recipe)];
 }
 
 /** People and judges label what an explore stage keeps, or the texts of a file. */
@@ -33,6 +33,16 @@ function textRules(recipe: Recipe): readonly BrokenRule[] {
         ]
       : [];
   });
+}
+
+/** labels.jsonl holds the labels of one label set. */
+function peopleRules(recipe: Recipe): readonly BrokenRule[] {
+  const [, ...others] = stagesOfKind(recipe, 'establish').filter(({ options }) => options.by === 'people');
+  return others.map(({ index }) => ({
+    path: ['stages', index, 'establish', 'by'],
+    message: 'people label for one stage of a recipe, and a stage before it asks them already',
+    remedy: 'put this stage into a recipe of its own',
+  }));
 }
 
 /** A judge `stage:NAME` is known after its stage alone. The recipe's own judge counts where it is used. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { exampleEstablishedView } from './testing/exampleEstablished.js';
 import { exampleView, hostileText } from './testing/exampleView.js';
+import { runText } from './terminal/runText.js';
 import { runCli } from '../cli/testing/fakeTerminal.js';
 import { formatNames, renderFormats, type Renderer } from './all.js';
 import { exampleSweep, exampleSweeps } from './testing/exampleSweep.js';
@@ -47,6 +49,20 @@ describe('renderHtml', () => {
       expect(render(view)).toContain('95% intervals, bootstrapped by prompt.');
       expect(render(grouped)).toContain('95% intervals, bootstrapped by conversation.');
     }
+  });
+
+  it('shows a judge that was established, per class and against a majority, as Markdown and the terminal do', () => {
+    const view = exampleEstablishedView();
+    for (const text of [renderHtml(view), renderMarkdown(view), runText(view.report)]) {
+      expect(text).toContain('Of 1,000 texts 970 are labelled by people: rude 210 (about 4.9% of all samples)');
+      expect(text).toMatch(/Cohen’s kappa of Ada and Ben 0\.820 \(380 texts\)/);
+      expect(text).toContain('always saying polite would be right on 78.0%');
+      expect(text).toContain('found too little of a class after every attempt');
+      expect(text).toContain('0.980');
+    }
+    const html = renderHtml(view);
+    expect(html).toMatch(/aria-label="Calibration of harm: harm 0\.05: 2% of 90 texts/);
+    expect(html).not.toContain('<b>bold</b>');
   });
 
   it('escapes names and notes', () => {

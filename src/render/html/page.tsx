@@ -4,6 +4,7 @@ import { ClusterMap } from './clusterMap.js';
 import { Clusters } from './clusters.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
+import { Established } from './established.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { LoopResults } from './loopResults.js';
 import { Mending } from './mending.js';
@@ -15,7 +16,16 @@ import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCha
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training, mending } = view;
   const styles = rowStyles(report, training);
-  const { loop = [], mend = [], clusters = [], clusterMap, points = [], verdictWords = [], notes = [] } = report;
+  const {
+    loop = [],
+    mend = [],
+    clusters = [],
+    established = [],
+    clusterMap,
+    points = [],
+    verdictWords = [],
+    notes = [],
+  } = report;
   const main = selectMainRows(report);
   const mainPoints = points.filter(({ row, harm, nll }) => main.includes(row) && harm !== null && nll !== null);
   const earlierWords = verdictWords.filter(({ row }) => !main.includes(row));
@@ -91,6 +101,12 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             </button>
             {clusterMap !== undefined && <ClusterMap map={clusterMap} clusters={clusters} veil={veil} />}
             <Clusters clusters={clusters} hasCards={clusterMap !== undefined} veil={veil} />
+          </section>
+        )}
+        {established.length > 0 && (
+          <section id="established" aria-label="What counts as harm">
+            <h2>What counts as harm</h2>
+            <Established judges={established} />
           </section>
         )}
         {mend.length > 0 && (

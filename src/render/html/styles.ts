@@ -76,6 +76,10 @@ figcaption span { color: var(--soft); }
 .curve.hollow { stroke-dasharray: 8 3; }
 .curve.strong { stroke-width: 3.2; }
 .zero { stroke: var(--soft); stroke-width: 1.2; }
+.column { fill: var(--s0); fill-opacity: 0.35; }
+dl.labels { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; margin: 0.6rem 0; }
+dl.labels dt { font-weight: 600; }
+dl.labels dd { margin: 0; color: var(--soft); }
 .curve.dashed { stroke-dasharray: 4 3; opacity: 0.75; stroke-width: 1.5; }
 .s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); } .s4 { --c: var(--s4); } .s5 { --c: var(--s5); }
 .dot { display: inline-block; width: 0.62em; height: 0.62em; border-radius: 50%; background: var(--c); margin-right: 0.5em; }

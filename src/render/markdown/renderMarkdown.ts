@@ -5,6 +5,7 @@ import { formatDuration } from '../../base/quantities.js';
 import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
 import { clustersSentence } from '../../report/clusters.js';
+import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
@@ -23,7 +24,7 @@ import {
 import type { ReportView } from '../../report/reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
-  const { loop = [], mend = [], clusters = [] } = report;
+  const { loop = [], mend = [], clusters = [], established = [] } = report;
   const main = selectMainRows(report);
   const parts = [`# ${escapeMarkdown(manifest.name)}`, ''];
   if (manifest.status !== 'done')
@@ -53,6 +54,7 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   for (const { judge, earlier } of main.byJudge)
     if (earlier.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(earlier), '');
   if (clusters.length > 0) parts.push('## What the target says', '', clustersSentence(clusters), '');
+  for (const each of established) parts.push(...establishedLines(each));
   for (const each of mend) parts.push(...mendLines(each));
   if ((report.notes ?? []).length > 0)
     parts.push('## Notes', '', ...(report.notes ?? []).map((note) => `- ${escapeMarkdown(note)}`), '');

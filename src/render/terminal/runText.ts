@@ -1,9 +1,16 @@
 /** Renders the findings of a run in a terminal: the loop, the mending, and the main rows. */
 import { formatCell, metricHeading, unscoredOf } from '../../report/metrics.js';
 import { clustersSentence } from '../../report/clusters.js';
+import {
+  classFigures,
+  classRows,
+  ensembleSentences,
+  interval,
+  labellingSentences,
+} from '../../report/establishedTables.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
-import type { Report, ReportRow } from '../../report/report.js';
+import type { EstablishedReport, Report, ReportRow } from '../../report/report.js';
 import { loopText, mendText } from './loopTables.js';
 import { formatTable } from './table.js';
 
@@ -12,12 +19,13 @@ const columns = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHa
 
 /** Returns paragraphs with an empty line between them and at the end. */
 export function runText(report: Report): string {
-  const { loop = [], mend = [], clusters = [] } = report;
+  const { loop = [], mend = [], clusters = [], established = [] } = report;
   const { rows } = selectMainRows(report);
   const different = differentFailuresSentence(rows);
   return [
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
     ...(clusters.length === 0 ? [] : [clustersSentence(clusters), '']),
+    ...established.flatMap((each) => [establishedText(each), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
     ...(different === null ? [] : [different, '']),
@@ -25,6 +33,25 @@ export function runText(report: Report): string {
       (row.unscored ?? 0) === 0 ? [] : [`${row.name}: no verdict on replies: ${unscoredOf(row)}`],
     ),
   ].join('\n');
+}
+
+function establishedText(judge: EstablishedReport): string {
+  const { ensemble } = judge;
+  const table =
+    ensemble === undefined
+      ? []
+      : [
+          formatTable(
+            ['class', 'held out', ...classFigures.map(({ heading }) => heading)],
+            classRows(ensemble.quality).map((row) => [
+              row.harmful ? `${row.name} (harmful)` : row.name,
+              String(row.heldOut),
+              ...classFigures.map(({ key }) => (row[key] === null ? '–' : interval(key, row[key]))),
+            ]),
+            [1, 2, 3, 4, 5],
+          ),
+        ];
+  return [`judge stage:${judge.name}`, ...labellingSentences(judge), ...ensembleSentences(judge), ...table].join('\n');
 }
 
 function summaryTable(rows: readonly ReportRow[], groupBy: Report['groupBy']): string {
