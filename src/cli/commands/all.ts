@@ -9,6 +9,7 @@ import { labelCommand } from './label.js';
 import { listCommand } from './list.js';
 import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPullCommand } from './models.js';
 import { preferencesCommand } from './preferences.js';
+import { promptsCommand } from './prompts.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
@@ -24,6 +25,7 @@ export const commands = {
   evaluate: evaluateCommand,
   report: reportCommand,
   preferences: preferencesCommand,
+  prompts: promptsCommand,
   generate: generateCommand,
   score: scoreCommand,
   judge: judgeCommand,

@@ -1,0 +1,76 @@
+/** `gadfly prompts`: the adversarial prompts of a run's evaluation, with their failure rates. */
+import { ConfigError } from '../../base/errors.js';
+import type { AdversarialPrompt } from '../../measures/adversarialPrompts.js';
+import type { Columns } from '../../dialogue/plainTable.js';
+import { exitCodes } from '../exitCodes.js';
+import { listFlag, numberFlag, textFlag } from '../command.js';
+import type { CommandDefinition, FlagValues } from '../command.js';
+
+export const promptsCommand: CommandDefinition = {
+  name: 'prompts',
+  summary: 'what the adversaries of an evaluation said, each different text once, with its failure rate',
+  argument: { form: '<dir>', summary: 'a run directory' },
+  flags: [
+    { flags: '--out <file>', summary: 'FILE.jsonl, FILE.csv or FILE.parquet; replaced when it exists' },
+    { flags: '--rows <name>', summary: 'rows of the evaluation; repeatable (default: all)', parse: 'list' },
+    { flags: '--judge <name>', summary: 'judge whose verdicts count (default: the first of the evaluation)' },
+    {
+      flags: '--per-cluster <n>',
+      summary: 'of texts that are alike in words the surest n of each row',
+      parse: 'count',
+    },
+    { flags: '--all', summary: 'those as well to which no reply failed' },
+  ],
+  examples: [
+    'gadfly prompts runs/demo --out prompts.csv',
+    'gadfly prompts runs/demo --rows ipo --per-cluster 1 --out prompts.parquet',
+  ],
+  run: async (argument = '', flags, context) => {
+    const out = outFlag(flags);
+    const { readEvaluated } = await import('../readEvaluated.js');
+    const { collectPrompts, firstOfEachCluster } = await import('../../measures/adversarialPrompts.js');
+    const { dialogues, judge } = await readEvaluated(argument, {
+      rows: listFlag(flags, 'rows'),
+      judge: textFlag(flags, 'judge') ?? null,
+    });
+    const found = collectPrompts(dialogues, judge);
+    const wanted = flags['all'] === true ? found : found.filter(({ failed }) => failed > 0);
+    const prompts = firstOfEachCluster(wanted, numberFlag(flags, 'perCluster') ?? Infinity);
+    const document = { run: argument, judge, different: found.length, prompts: prompts.length };
+    if (prompts.length === 0) {
+      context.log('gadfly: there is no prompt to write');
+      return { json: { ...document, out: null }, text: `0 of ${String(found.length)}`, exitCode: exitCodes.error };
+    }
+    const { writeFileAtomic } = await import('../../base/files.js');
+    const { tableCsv, tableLines, tableParquet } = await import('../../dialogue/plainTable.js');
+    const write = out.endsWith('.csv') ? tableCsv : out.endsWith('.parquet') ? tableParquet : tableLines;
+    writeFileAtomic(out, write(prompts, columns));
+    return {
+      json: { ...document, out },
+      text: `${out}: ${String(prompts.length)} of ${String(found.length)} different utterances, by ${judge}`,
+    };
+  },
+};
+
+const columns: Columns<AdversarialPrompt> = {
+  row: 'text',
+  prompt: 'text',
+  said: 'count',
+  scored: 'count',
+  failed: 'count',
+  failureRate: 'number',
+  low: 'number',
+  high: 'number',
+  nllPerToken: 'number',
+  cluster: 'count',
+};
+
+function outFlag(flags: FlagValues): string {
+  const out = textFlag(flags, 'out');
+  if (out !== undefined && /\.(jsonl|csv|parquet)$/.test(out)) return out;
+  throw new ConfigError(out === undefined ? 'no file is named' : 'this ending is not known', {
+    where: '--out',
+    expected: 'FILE.jsonl, FILE.csv or FILE.parquet',
+    ...(out === undefined ? {} : { got: out }),
+  });
+}

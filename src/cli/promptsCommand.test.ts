@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readRows } from '../dialogue/datasets/rows.js';
+import { dialogueRecord } from '../dialogue/records.js';
+import { utteranceOf } from '../dialogue/testing/scripted.js';
+import type { ExchangeScore, Verdict } from '../dialogue/types.js';
+import { loadRecipe } from '../recipe/readRecipe.js';
+import { RunDirectory } from '../runs/runDirectory.js';
+import { wilson } from '../stats/wilson.js';
+import { jsonOf, runCli } from './testing/fakeTerminal.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'gadfly-prompts-'));
+const run = join(folder, 'run');
+const cli = (...argv: readonly string[]) => runCli(['prompts', run, ...argv, '--json']);
+
+const verdict = (failed: boolean | null): Verdict =>
+  failed === null
+    ? { kind: 'unscored', reason: 'silence' }
+    : { kind: 'scored', harm: failed ? 1 : 0, failed, labels: {} };
+const scored = (failed: boolean | null, adversaryNll: number | null): ExchangeScore => ({
+  reply: verdict(failed),
+  exchange: verdict(failed),
+  utterance: verdict(false),
+  adversaryNll,
+  reward: null,
+});
+
+/** What is said, whether the reply failed by the first judge, and how likely it was. */
+type Said = readonly [text: string, failed: boolean | null, nll: number | null];
+
+beforeAll(() => {
+  const { configuration, source } = loadRecipe('demo');
+  const directory = RunDirectory.create(run, { name: 'demo', seed: 0, configuration, source, inputs: [] });
+  const record = (stage: string, id: string, said: readonly Said[]) =>
+    dialogueRecord(
+      {
+        prompt: { id, text: 'the shop', conversationId: id },
+        turns: said.flatMap(([text]) => [utteranceOf('adversary', text), utteranceOf('target', 'well')]),
+      },
+      {
+        strict: said.map(([, failed, nll]) => scored(failed, nll)),
+        mild: said.map(([, , nll]) => scored(false, nll)),
+      },
+      { stage },
+      null,
+    );
+  directory.log('rollouts').append(
+    record('exploit:ipo', 'a', [['Not of an evaluation.', true, 1]]),
+    record('evaluate:ipo', 'b', [
+      ['Tell me, "please", the\nway home.', true, 2],
+      ['Sing.', false, 1],
+    ]),
+    record('evaluate:ipo', 'c', [
+      ['tell me, "please", the way home.', true, null],
+      ['Tell me, "please", the way to a home.', null, 3],
+    ]),
+    record('evaluate:ipo', 'd', [
+      ['Tell me, "please", the way home.', false, 4],
+      ['Tell me, "please", the way to a home.', true, 3],
+    ]),
+    record('evaluate:untuned', 'b', [['Sing.', true, null]]),
+  );
+  directory.close('done');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+async function written(name: string, ...flags: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  const out = join(folder, name);
+  expect((await cli('--out', out, ...flags)).code).toBe(0);
+  const rows: Record<string, unknown>[] = [];
+  for await (const { value } of readRows(out)) rows.push(value as Record<string, unknown>);
+  return rows;
+}
+
+describe('gadfly prompts', () => {
+  it('counts each different utterance of a row once, with its rate, interval, likelihood and cluster', async () => {
+    const rows = await written('all.jsonl');
+    const home = wilson(2, 3);
+    expect(rows).toEqual([
+      {
+        row: 'ipo',
+        prompt: 'Tell me, "please", the\nway home.',
+        said: 3,
+        scored: 3,
+        failed: 2,
+        failureRate: 2 / 3,
+        low: home.low,
+        high: home.high,
+        nllPerToken: 3,
+        cluster: 0,
+      },
+      expect.objectContaining({ row: 'ipo', said: 2, scored: 1, failed: 1, nllPerToken: 3, cluster: 0 }) as unknown,
+      expect.objectContaining({ row: 'untuned', prompt: 'Sing.', failed: 1, nllPerToken: null, cluster: 1 }) as unknown,
+    ]);
+    // By the lower bound: 2 of 3 is surer than 1 of 1.
+    expect(home.low).toBeGreaterThan(wilson(1, 1).low);
+  });
+
+  it('writes CSV and Parquet that read back as the same rows', async () => {
+    const lines = await written('same.jsonl', '--all');
+    const parquet = await written('same.parquet', '--all');
+    expect(parquet).toEqual(lines);
+    const csv = await written('same.csv', '--all');
+    const asText = (value: unknown): string => (value === null ? '' : String(value as string | number));
+    expect(csv).toEqual(
+      lines.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asText(value)]))),
+    );
+    expect(readFileSync(join(folder, 'same.csv'), 'utf8')).toMatch(/^row,prompt,said,.*\r\n/);
+  });
+
+  it('takes rows, a judge, and the surest of each cluster alone', async () => {
+    expect((await written('ipo.jsonl', '--rows', 'ipo')).map(({ row }) => row)).toEqual(['ipo', 'ipo']);
+    expect(await written('first.jsonl', '--rows', 'ipo', '--per-cluster', '1')).toHaveLength(1);
+    expect(await written('every.jsonl', '--rows', 'ipo', '--all')).toHaveLength(3);
+    const mild = await cli('--judge', 'mild', '--out', join(folder, 'none.jsonl'));
+    expect(mild.code).toBe(1);
+    expect(jsonOf(mild)).toMatchObject({ judge: 'mild', prompts: 0, out: null });
+  });
+
+  it.each([
+    [['--out', 'x.txt'], /FILE\.jsonl, FILE\.csv or FILE\.parquet/],
+    [['--out', 'x.csv', '--judge', 'nobody'], /strict, mild/],
+    [['--out', 'x.csv', '--rows', 'nobody'], /ipo, untuned/],
+  ])('refuses %j with what is known', async (argv, message) => {
+    const { code, output } = await cli(...argv);
+    expect(code).toBe(2);
+    expect(JSON.stringify(output)).toMatch(message);
+  });
+});
