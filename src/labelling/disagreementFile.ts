@@ -17,18 +17,18 @@ const opinionSchema = z.object({
 
 export type EnsembleOpinion = z.output<typeof opinionSchema>;
 
-function disagreementPath(folder: string): string {
+export function opinionsPath(folder: string): string {
   return join(folder, 'disagreement.jsonl');
 }
 
 export function writeOpinions(folder: string, opinions: readonly EnsembleOpinion[]): void {
-  writeFileAtomic(disagreementPath(folder), opinions.map((opinion) => `${jsonText(opinion)}\n`).join(''));
+  writeFileAtomic(opinionsPath(folder), opinions.map((opinion) => `${jsonText(opinion)}\n`).join(''));
 }
 
 /** Returns the opinions by id; null before an ensemble was trained.
  *  @throws FormatError for a line that is none */
 export function readOpinions(folder: string): ReadonlyMap<string, EnsembleOpinion> | null {
-  const path = disagreementPath(folder);
+  const path = opinionsPath(folder);
   return onDisk(path, () => {
     if (!existsSync(path)) return null;
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n');

@@ -55,7 +55,7 @@ function ProgressLine() {
   const percent = all === 0 ? 100 : (100 * done) / all;
   const facts = [
     `${done.toLocaleString('en')} of ${countOf(all, 'item')} labelled`,
-    timeLeft(progress),
+    open === 0 && item.value !== null && pass.value === 'open' ? 'enough for the run to go on' : timeLeft(progress),
     skipped === 0 ? '' : `${countOf(skipped, 'item')} skipped`,
   ].filter((fact) => fact !== '');
   return (

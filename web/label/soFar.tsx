@@ -3,6 +3,9 @@ import type { Agreement, Progress } from '../../src/server/labels/protocol.js';
 import { changePass, pass, task, view } from './session.js';
 import { coefficient, countOf, strength } from './words.js';
 
+/** Pairs of labellers that the page has room for. */
+const mostPairs = 3;
+
 export function LabelsSoFar() {
   if (view.value === null || task.value === null) return null;
   const { agreement, progress, labellers } = view.value;
@@ -48,22 +51,23 @@ function Shares({ progress: { counts } }: { readonly progress: Progress }) {
   );
 }
 
-function Coefficients({ agreement: { items, same, alpha, pairs } }: { readonly agreement: Agreement }) {
+function Coefficients({ agreement: { items, unanimous, krippendorff, cohen } }: { readonly agreement: Agreement }) {
   return (
     <dl aria-label="Agreement">
       <div>
         <dt>Same label</dt>
         <dd>
-          {Math.round(100 * same)}% <span class="soft">of {countOf(items, 'item')}</span>
+          {Math.round(100 * (unanimous ?? 0))}% <span class="soft">of {countOf(items, 'item')}</span>
         </dd>
       </div>
       <div>
         <dt>Krippendorff’s alpha</dt>
         <dd>
-          {coefficient(alpha)} <span class="soft">{alpha === null ? 'one label only so far' : strength(alpha)}</span>
+          {coefficient(krippendorff)}{' '}
+          <span class="soft">{krippendorff === null ? 'one label only so far' : strength(krippendorff)}</span>
         </dd>
       </div>
-      {pairs.map(({ labellers: [first, second], items: shared, kappa }) => (
+      {cohen.slice(0, mostPairs).map(({ labellers: [first, second], items: shared, kappa }) => (
         <div key={`${first}\n${second}`}>
           <dt>
             Cohen’s kappa, {first} and {second}

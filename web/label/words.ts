@@ -36,7 +36,9 @@ export function strength(value: number): string {
 export function position(pass: Pass, { done, open, skipped, disagreements }: Progress): string {
   switch (pass) {
     case 'open':
-      return `Item ${(done + 1).toLocaleString('en')} of ${(done + open + skipped).toLocaleString('en')}`;
+      return open === 0
+        ? 'One more item'
+        : `Item ${(done + 1).toLocaleString('en')} of ${(done + open + skipped).toLocaleString('en')}`;
     case 'skipped':
       return `Skipped item, ${skipped.toLocaleString('en')} in all`;
     case 'disagreements':

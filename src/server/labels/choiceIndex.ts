@@ -1,5 +1,6 @@
 /** The choices so far, by item and by labeller, kept in memory and brought up to date from the file of choices:
  *  other processes may write to it as well. Choices of items that are not in the task are passed over. */
+import { agreementFigures, type AgreementFigures } from '../../labelling/adjudicate.js';
 import type { ChoiceFile } from '../../labelling/choiceFile.js';
 import {
   addChoice,
@@ -8,8 +9,6 @@ import {
   type LabelChoice,
   type StandingChoice,
 } from '../../labelling/labelChoice.js';
-import { agreementOf } from './agreement.js';
-import type { Agreement } from './protocol.js';
 
 /** Gaps that speed is told from, and the longest that is work and not a break. */
 const gapsKept = 50;
@@ -28,6 +27,7 @@ export class ChoiceIndex {
   readonly #file: ChoiceFile;
   readonly #isItem: (id: string) => boolean;
   readonly #perItem: number;
+  readonly #adjudicator: string | null;
   #byItem: ChoicesByItem = new Map();
   /** The choices of each item that count. */
   #standing = new Map<string, readonly StandingChoice[]>();
@@ -36,14 +36,19 @@ export class ChoiceIndex {
   #blind = new Map<string, Map<string, string>>();
   #labellers = new Map<string, LabellerRecord>();
   /** It is null when it has to be found anew. */
-  #agreement: Agreement | null = null;
+  #agreement: AgreementFigures | null = null;
   #seen = 0;
   #generation = 0;
   #tornTold = 0;
 
-  constructor(file: ChoiceFile, perItem: number, isItem: (id: string) => boolean) {
+  constructor(
+    file: ChoiceFile,
+    { perItem, adjudicator }: { readonly perItem: number; readonly adjudicator: string | null },
+    isItem: (id: string) => boolean,
+  ) {
     this.#file = file;
     this.#perItem = perItem;
+    this.#adjudicator = adjudicator;
     this.#isItem = isItem;
   }
 
@@ -107,8 +112,10 @@ export class ChoiceIndex {
   }
 
   /** Returns how far labellers agree in the labels that they gave first. */
-  agreement(): Agreement {
-    return (this.#agreement ??= agreementOf([...this.#blind.values()].filter(({ size }) => size >= 2)));
+  agreement(): AgreementFigures {
+    return (this.#agreement ??= agreementFigures(
+      [...this.#blind.values()].map((ofItem) => [...ofItem].map(([labeller, label]) => ({ labeller, label }))),
+    ));
   }
 
   #take(choice: LabelChoice): void {
@@ -124,7 +131,8 @@ export class ChoiceIndex {
     this.#blind.set(id, blind);
     const before = blind.size;
     if (label === null) blind.delete(labeller);
-    else if (!blind.has(labeller) && others < this.#perItem) blind.set(labeller, label);
+    else if (!blind.has(labeller) && others < this.#perItem && labeller !== this.#adjudicator)
+      blind.set(labeller, label);
     if (blind.size !== before && Math.max(blind.size, before) >= 2) this.#agreement = null;
     noteTime(record, Date.parse(choice.at));
   }

@@ -5,9 +5,9 @@
 import type { Clock } from '../../base/clock.js';
 import { openStream, streamKey } from '../../base/random.js';
 import { textIndex } from '../../dialogue/identity.js';
+import { resolveLabel } from '../../labelling/adjudicate.js';
 import { chooseNext, type NextItem } from '../../labelling/chooseNext.js';
 import { ChoiceFile } from '../../labelling/choiceFile.js';
-import type { StandingChoice } from '../../labelling/labelChoice.js';
 import { badRequest } from '../apiError.js';
 import { ChoiceIndex } from './choiceIndex.js';
 import type { LabelItem, LabelTask } from './labelTask.js';
@@ -51,7 +51,7 @@ export class LabelDesk {
     this.#clock = clock;
     this.#onTorn = onTorn;
     this.#items = new Map(task.items.map((item) => [item.id, item]));
-    this.#index = new ChoiceIndex(new ChoiceFile(task.choices), task.perItem, (id) => this.#items.has(id));
+    this.#index = new ChoiceIndex(new ChoiceFile(task.choices), task, (id) => this.#items.has(id));
     this.#refresh();
   }
 
@@ -133,7 +133,11 @@ export class LabelDesk {
     const skipped = this.#index.skipped(labeller);
     // An item whose label was taken back waits while it is shown, and is skipped when it is left.
     const backAgain = held !== null && skipped.has(held.item.id) ? 1 : 0;
-    const open = state.open.length + backAgain;
+    const done = this.#index.labelled(labeller).size;
+    const open = Math.max(
+      0,
+      Math.min(state.open.length + backAgain, this.task.wanted - done - skipped.size + backAgain),
+    );
     return {
       item:
         held === null
@@ -145,13 +149,13 @@ export class LabelDesk {
               others: pass === 'disagreements' ? this.#othersOf(held.item.id, labeller) : [],
             },
       progress: {
-        done: this.#index.labelled(labeller).size,
+        done,
         open,
         skipped: skipped.size - backAgain,
         disagreements: state.disagreements.length,
         labels: state.labels,
         counts: state.counts,
-        wanted: this.task.items.length * this.task.perItem,
+        wanted: this.task.wanted * this.task.perItem,
         secondsLeft: pace === null ? null : pace * open,
       },
       agreement: this.#index.agreement(),
@@ -171,7 +175,7 @@ export class LabelDesk {
       for (const { label } of standing) counts[label] = (counts[label] ?? 0) + 1;
       if (standing.length > 0) labelled.push(item);
       if (standing.length < this.task.perItem && this.#index.choice(item.id, labeller) === null) open.push(item);
-      if (standing.length > 1 && !hasMajority(standing)) disagreements.push(item);
+      if (standing.length > 1 && resolveLabel(standing, this.task.adjudicator) === null) disagreements.push(item);
     }
     return { open, disagreements, labelled, labels, counts };
   }
@@ -213,10 +217,21 @@ export class LabelDesk {
       streamKey(this.task.seed, 'labelling', textIndex(tab.labeller), this.#index.lines, this.#draws++),
     );
     const drawn: NextItem | null = chooseNext(
-      { strategy: this.task.strategy, candidates: free.length > 0 ? free : open, labelled, disagreement: null },
+      {
+        strategy: this.task.strategy,
+        candidates: free.length > 0 ? free : open,
+        labelled,
+        disagreement: this.#disagreement(),
+      },
       stream,
     );
     return drawn === null ? null : { item: this.#requireItem(drawn.item.id), probability: drawn.probability };
+  }
+
+  /** How far the members of the ensemble so far are apart, per item; null before there is one. */
+  #disagreement(): ReadonlyMap<string, number> | null {
+    const opinions = this.task.opinions();
+    return opinions === null ? null : new Map([...opinions].map(([id, { disagreement }]) => [id, disagreement]));
   }
 
   #othersOf(id: string, labeller: string): readonly OthersLabel[] {
@@ -239,14 +254,4 @@ interface Survey {
   readonly labelled: readonly LabelItem[];
   readonly labels: number;
   readonly counts: Readonly<Record<string, number>>;
-}
-
-/** Returns whether one label was given more often than any other. */
-function hasMajority(choices: readonly StandingChoice[]): boolean {
-  const [first] = choices;
-  if (choices.every(({ label }) => label === first?.label)) return true;
-  const counts = new Map<string, number>();
-  for (const { label } of choices) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const most = Math.max(...counts.values());
-  return [...counts.values()].filter((count) => count === most).length === 1;
 }

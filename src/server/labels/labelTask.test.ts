@@ -37,11 +37,12 @@ describe('what is to be labelled', () => {
       [{ explore: {} }, { establish: { name: 'measure', labels, perItem: 2, choose: 'random' } }],
       samples,
     );
-    expect(await read(path)).toEqual({
+    expect(await read(path)).toMatchObject({
       name: 'eee · measure',
       items: [{ id: 'a', text: 'one', cluster: 4 }],
       labels: [labels[0], { name: 'polite', description: null, harmful: null }],
       perItem: 2,
+      wanted: 1,
       choices: join(path, 'labels.jsonl'),
       strategy: 'random',
       seed: 3,

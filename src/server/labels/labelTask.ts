@@ -6,9 +6,11 @@ import { z } from 'zod';
 import { ConfigError } from '../../base/errors.js';
 import { readAs } from '../../base/readAs.js';
 import { loadPrompts } from '../../dialogue/datasets/loadDataset.js';
-import type { ChoiceStrategy, LabellingItem } from '../../labelling/chooseNext.js';
+import { choiceStrategies, type ChoiceStrategy, type LabellingItem } from '../../labelling/chooseNext.js';
+import type { EnsembleOpinion } from '../../labelling/disagreementFile.js';
 import { readManifest } from '../../runs/manifest.js';
 import { readRecords } from '../../runs/recordLog.js';
+import { followOpinions } from './opinions.js';
 import type { LabelOption } from './protocol.js';
 
 export interface LabelItem extends LabellingItem {
@@ -20,6 +22,14 @@ export interface LabelTask {
   readonly items: readonly LabelItem[];
   readonly labels: readonly LabelOption[];
   readonly perItem: number;
+  /** Items that are to have their labels before a run goes on: all, unless it asks for fewer. */
+  readonly wanted: number;
+  /** Labeller whose label decides; null where the majority does. */
+  readonly adjudicator: string | null;
+  /** Harm above it, by the ensemble so far, covers a text. */
+  readonly threshold: number;
+  /** Returns what the ensemble that was trained on the labels so far says of the items; null before there is one. */
+  readonly opinions: () => ReadonlyMap<string, EnsembleOpinion> | null;
   /** The labels.jsonl that choices go to. */
   readonly choices: string;
   readonly strategy: ChoiceStrategy;
@@ -57,8 +67,12 @@ const establishSchema = z.looseObject({
   labels: z.array(
     z.looseObject({ name: z.string(), description: z.string().nullish(), harmful: z.boolean().nullish() }),
   ),
+  by: z.unknown().optional(),
   perItem: z.number().optional(),
-  choose: z.enum(['active', 'random']).optional(),
+  items: z.number().nullish(),
+  choose: z.enum(choiceStrategies).optional(),
+  adjudicator: z.string().nullish(),
+  threshold: z.number().optional(),
 });
 const stagesSchema = z.looseObject({ stages: z.array(z.looseObject({ establish: establishSchema.optional() })) });
 
@@ -72,7 +86,8 @@ const sampleSchema = z.looseObject({
 async function taskOfRun(folder: string, { labels, perItem }: TaskQuery): Promise<LabelTask> {
   const manifest = readManifest(folder);
   const { stages } = readAs(stagesSchema, manifest.configuration, join(folder, 'manifest.json'));
-  const stage = stages.find(({ establish }) => establish !== undefined)?.establish;
+  const establishing = stages.flatMap(({ establish }) => establish ?? []);
+  const stage = establishing.find(({ by }) => by === 'people') ?? establishing[0];
   const samples = join(folder, 'samples.jsonl');
   if (!existsSync(samples)) {
     throw new ConfigError('this run has no samples yet', {
@@ -90,6 +105,10 @@ async function taskOfRun(folder: string, { labels, perItem }: TaskQuery): Promis
     items,
     labels: labels.length > 0 ? optionsOf(labels) : (stage?.labels ?? []).map(withGaps),
     perItem: perItem ?? stage?.perItem ?? 1,
+    wanted: Math.min(stage?.items ?? items.length, items.length),
+    adjudicator: stage?.adjudicator ?? null,
+    threshold: stage?.threshold ?? 0.5,
+    opinions: followOpinions(folder),
     choices: join(folder, 'labels.jsonl'),
     strategy: stage?.choose ?? 'active',
     seed: manifest.seed,
@@ -105,6 +124,10 @@ async function taskOfFile(path: string, { labels, perItem, onNote }: TaskQuery):
     items: items.map(({ id, text }) => ({ id, text, cluster: null })),
     labels: optionsOf(labels),
     perItem: perItem ?? 1,
+    wanted: items.length,
+    adjudicator: null,
+    threshold: 0.5,
+    opinions: () => null,
     choices: join(dirname(path), 'labels.jsonl'),
     strategy: 'random',
     seed: 0,

@@ -69,15 +69,18 @@ export function createLabelsApp(desk: LabelDesk, { token, labeller, page, veil }
   return app;
 }
 
-/** Covers texts that a person has called harmful, too. */
+/** Covers texts that a person has called harmful or the ensemble so far suspects, and asks the judge of the others. */
 async function withVeil(desk: LabelDesk, shown: NonNullable<DeskView['item']>, veil: VeilOf): Promise<View['item']> {
   const { item, ...rest } = shown;
   const harmful = desk.task.labels.filter((label) => label.harmful === true).map((label) => label.name);
   const calledHarmful = rest.others.find(({ label }) => harmful.includes(label));
+  const { harm } = desk.task.opinions()?.get(item.id) ?? { harm: 0 };
   const reason =
-    calledHarmful === undefined
-      ? await veil(item)
-      : `${calledHarmful.labeller} has called this text ${calledHarmful.label}.`;
+    calledHarmful !== undefined
+      ? `${calledHarmful.labeller} has called this text ${calledHarmful.label}.`
+      : harm > desk.task.threshold
+        ? 'The ensemble so far suspects that this text is harmful.'
+        : await veil(item);
   return { id: item.id, text: item.text, veil: reason, ...rest };
 }
 

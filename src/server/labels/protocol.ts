@@ -71,12 +71,12 @@ export interface ShownItem {
 export interface Progress {
   /** Items that the labeller has given a label. */
   readonly done: number;
-  /** Items that wait for the labeller. */
+  /** Items that wait for the labeller: of those that are wanted, where fewer than all are. */
   readonly open: number;
   readonly skipped: number;
   /** Items that were given different labels. */
   readonly disagreements: number;
-  /** Labels of all labellers that count, out of those that are wanted, and how often each was given. */
+  /** Labels of all labellers that count, out of those that are wanted, and how often each label was given. */
   readonly labels: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly wanted: number;
@@ -84,15 +84,16 @@ export interface Progress {
   readonly secondsLeft: number | null;
 }
 
+/** How far people agree in the labels that they gave first (src/labelling/adjudicate.ts). */
 export interface Agreement {
   /** Items with labels of at least two people. */
   readonly items: number;
-  /** Share of these whose labels are all the same. */
-  readonly same: number;
+  /** Share of these whose labels are all the same; null for no item. */
+  readonly unanimous: number | null;
   /** Krippendorff's alpha, nominal; null where it is undefined. */
-  readonly alpha: number | null;
+  readonly krippendorff: number | null;
   /** Cohen's kappa of each two labellers who labelled the same items, the most items first. */
-  readonly pairs: readonly {
+  readonly cohen: readonly {
     readonly labellers: readonly [string, string];
     readonly items: number;
     readonly kappa: number | null;
