@@ -12,6 +12,7 @@ export {
   JudgeError,
   ShapeError,
   TargetError,
+  WaitingError,
 } from './base/errors.js';
 export { childKey, openStream, streamKey, type RandomStream, type StreamKey } from './base/random.js';
 

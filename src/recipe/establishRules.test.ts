@@ -59,10 +59,12 @@ describe('a recipe that establishes a judge', () => {
     expect(of(good)).toHaveLength(1);
   });
 
-  it('labels by people once, and not in a loop', () => {
+  it('labels by people once, and neither in a loop nor in a sweep', () => {
     const twice = explore + establish('by: people') + establish('by: people', 'other');
     expect(messages(twice)).toEqual([expect.stringMatching(/people label for one stage/)]);
     const loop = `${explore}${establish('by: people')}  - exploit: { attack: ppo }\n  - mend: { train: [{ loss: dpo }] }\n  - evaluate: {}\nloop: { rounds: 2 }\n`;
     expect(messages(loop).join(' ')).toMatch(/a loop does not establish a judge/);
+    const sweep = `${explore}${establish('by: people')}sweep: { grid: { seed: [0, 1] } }\n`;
+    expect(messages(sweep)).toEqual([expect.stringMatching(/a sweep does not wait for people/)]);
   });
 });

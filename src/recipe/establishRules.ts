@@ -37,8 +37,14 @@ function textRules(recipe: Recipe): readonly BrokenRule[] {
 
 /** labels.jsonl holds the labels of one label set. */
 function peopleRules(recipe: Recipe): readonly BrokenRule[] {
-  const [, ...others] = stagesOfKind(recipe, 'establish').filter(({ options }) => options.by === 'people');
-  return others.map(({ index }) => ({
+  const asking = stagesOfKind(recipe, 'establish').filter(({ options }) => options.by === 'people');
+  if (recipe.sweep !== null)
+    return asking.map(({ index }) => ({
+      path: ['stages', index, 'establish', 'by'],
+      message: 'a sweep does not wait for people',
+      remedy: 'label in a run of its own, and give by: file:RUN/labelled.jsonl',
+    }));
+  return asking.slice(1).map(({ index }) => ({
     path: ['stages', index, 'establish', 'by'],
     message: 'people label for one stage of a recipe, and a stage before it asks them already',
     remedy: 'put this stage into a recipe of its own',

@@ -8,7 +8,12 @@ export function exploreRules(recipe: Recipe): readonly BrokenRule[] {
   return stagesOfKind(recipe, 'explore').flatMap(({ index, options }) => {
     const { from, topK, noRepeatNgram, repetitionPenalty, embed } = options;
     const rules = [
-      ['from', from === 'start', 'a remote model has no start token to begin from', 'set from: prompts, or from: dialogues'],
+      [
+        'from',
+        from === 'start',
+        'a remote model has no start token to begin from',
+        'set from: prompts, or from: dialogues',
+      ],
       ['topK', topK !== 0, 'a remote model is not sent this', 'set it to 0'],
       ['noRepeatNgram', noRepeatNgram !== 0, 'a remote model is not sent this', 'set it to 0'],
       ['repetitionPenalty', repetitionPenalty !== 1, 'a remote model is not sent this', 'leave it out'],

@@ -114,6 +114,25 @@ describe('the establish stage', () => {
     expect(establishedOf(folder)).toEqual(establishedOf(whole));
   });
 
+  it('trains a member again that misses a class, a bounded number of times, and names it where that did not help', async () => {
+    const slow = { ...ensemble, members: 1, epochs: 1, learningRate: 1e-7, minRecall: 1, attempts: 2 };
+    const recipe = recipeOf({ ensemble: slow });
+    const whole = await runWhole(recipe);
+    expect(establishedOf(whole).ensemble?.weak).toEqual(['member-1']);
+    expect(readFileSync(join(whole, 'manifest.json'), 'utf8')).toMatch(/"attempts": 2/);
+    expect(readLines(whole, 'metrics.jsonl').map(({ epoch }) => epoch)).toEqual([1, 1]);
+    const folder = freshFolder();
+    // Each of the two attempts has 19 steps: the second stop is in the second.
+    for (const stopAfter of [10, 25]) {
+      let asked = 0;
+      const interrupted = (): boolean => ++asked > stopAfter;
+      await expect(session(recipe, folder, { interrupted })).rejects.toThrow(InterruptedError);
+    }
+    await session(recipe, folder);
+    for (const file of ['metrics.jsonl', 'judges/measure/member-1/model.safetensors'])
+      expect(readFileSync(join(folder, file)).equals(readFileSync(join(whole, file))), file).toBe(true);
+  });
+
   it('takes several rows of one text for several labels, and leaves out what stays undecided', async () => {
     const twice = texts.flatMap((row, i) =>
       i < 30 ? [row, { ...row, label: i < 3 ? (row.label === 'odd' ? 'rude' : 'odd') : row.label }] : [row],
