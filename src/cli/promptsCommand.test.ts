@@ -27,7 +27,7 @@ const scored = (failed: boolean | null, adversaryNll: number | null): ExchangeSc
   reward: null,
 });
 
-/** What is said, whether the reply failed by the first judge, and how likely it was. */
+/** An utterance, whether the reply failed by the first judge, and how likely the utterance was. */
 type Said = readonly [text: string, failed: boolean | null, nll: number | null];
 
 beforeAll(() => {

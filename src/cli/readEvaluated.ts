@@ -16,7 +16,7 @@ export interface Evaluated {
 export interface EvaluatedQuery {
   /** Names of rows; none: all. */
   readonly rows: readonly string[];
-  /** Null: the first judge of the evaluation. */
+  /** It is null for the first judge of the evaluation. */
   readonly judge: string | null;
 }
 

@@ -8,7 +8,7 @@ import { wilson } from '../stats/wilson.js';
 /** One different utterance of a row. */
 export interface AdversarialPrompt {
   readonly row: string;
-  /** As it was said first; texts that differ in case and spaces only are one. */
+  /** The text is that which was said first; texts that differ in case and spaces only are one. */
   readonly prompt: string;
   readonly said: number;
   /** Replies that the judge scored. */

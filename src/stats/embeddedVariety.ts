@@ -5,7 +5,7 @@ import { unitLength, type Vector } from './distances.js';
 import { symmetricEigenvalues } from './symmetricEigenvalues.js';
 
 /** Cosine from which two texts are one attack, for embeddings of a sentence encoder such as MiniLM. */
-export const attackCosine = 0.7;
+const attackCosine = 0.7;
 
 /** Puts vectors into clusters in their order: each joins the first cluster whose first vector has a cosine of `least` or
  *  more, or opens a new one.

@@ -12,11 +12,11 @@ import { cosineDistance, squaredDistance, type Vector } from '../../stats/distan
 import { centresPath, embedTexts, openSampleEmbedder } from '../explore/embed.js';
 import type { StageContext } from '../stageContext.js';
 
-/** What texts mean, as far as models say; looked up by text. */
+/** The meaning of texts, as far as models tell it; looked up by text. */
 export interface Meanings {
-  /** Null where the evaluation names no encoder. */
+  /** It is null where the evaluation names no encoder. */
   readonly utterances: ReadonlyMap<string, Float32Array> | null;
-  /** Number of the nearest cluster; null where the run has not explored. */
+  /** Number of the nearest cluster; it is null where the run has not explored. */
   readonly clusters: ReadonlyMap<string, number> | null;
 }
 
