@@ -51,7 +51,7 @@ export const kMeansBench: Bench = async (setup) => {
   ];
 };
 
-/** As many places as clusters, with wide clouds: the iterations have something to do. */
+/** Writes points around a place for each cluster, in wide clouds, so that the iterations have something to do. */
 function writePoints(path: string, count: number, width: number): void {
   const draw = openStream(streamKey(0, 'bench of k-means'));
   const places = Array.from({ length: shape.clusters }, () =>

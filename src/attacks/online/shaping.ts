@@ -1,5 +1,5 @@
-/** What an epoch's utterances earn beside the reward of their exchanges, because of each other: novelty, diversity, and the
- *  fixed reward of one that is too short. An unknown reward stays unknown, and what was said counts as said all the
+/** Shapes the rewards of an epoch: utterances earn novelty and lose for what they have in common, and one that is too
+ *  short earns a fixed reward. An unknown reward stays unknown, and what was said counts as said all the
  *  same. */
 import { invariant, present } from '../../base/invariant.js';
 import { splitExchange } from '../../dialogue/pairs.js';

