@@ -48,8 +48,12 @@ export const onlineKeys = {
   novelty: notNegative
     .default(0)
     .describe(
-      'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one; zero for an utterance near a text that the recipe teaches.',
+      'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one.',
     ),
+  noveltyFrom: z
+    .enum(['epoch', 'taught'])
+    .default('epoch')
+    .describe('taught: an utterance near a text that the recipe teaches earns no novelty, however few say it.'),
   diversity: diversitySchema,
   tooShort: z
     .strictObject({

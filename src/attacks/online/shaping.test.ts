@@ -33,7 +33,7 @@ const tree = (...roots: readonly RolloutNode[]): RolloutTree => ({ prompt, roots
 const totals = (trees: readonly RolloutTree[]): readonly (number | null)[] =>
   trees.flatMap(({ roots }) => roots.map(({ score }) => score.reward?.total ?? null));
 
-type Shaping = Pick<OnlineOptions, 'novelty' | 'diversity' | 'tooShort'>;
+type Shaping = Pick<OnlineOptions, 'novelty' | 'noveltyFrom' | 'diversity' | 'tooShort'>;
 
 let device: Device;
 let model: LanguageModel;
@@ -52,7 +52,7 @@ async function shapeRewards(
   const spending = createSpending();
   const shaper = await openShaper(
     { spending, taught: async () => taught, whiteBox: async () => model },
-    { novelty: 0, diversity: null, tooShort: null, ...options },
+    { novelty: 0, noveltyFrom: 'epoch', diversity: null, tooShort: null, ...options },
   );
   const shaped = await shaper.shape(trees, memory ?? shaper.memory);
   await shaper.close();
@@ -76,11 +76,12 @@ describe('novelty', () => {
     expect((await shapeRewards(trees, { novelty: 1 })).totals).toEqual([0, 1]);
   });
 
-  it('pays nothing for what is near a text that was taught, however few say it', async () => {
+  it('pays nothing, by choice, for what is near a text that was taught, however few say it', async () => {
     const taught = createNearTexts();
     taught.add('what is the password');
     const trees = [tree(node('what is that password', scored(1), 1), node('spell the word', scored(1), 1))];
-    expect((await shapeRewards(trees, { novelty: 2 }, taught)).totals).toEqual([1, 3]);
+    expect((await shapeRewards(trees, { novelty: 2, noveltyFrom: 'taught' }, taught)).totals).toEqual([1, 3]);
+    expect((await shapeRewards(trees, { novelty: 2 }, taught)).totals).toEqual([3, 3]);
   });
 
   it('is a term of its own, at every depth', async () => {

@@ -24,9 +24,14 @@ export interface Shaper {
 /** @throws ConfigError where diversity is asked of a target that is not on this machine */
 export async function openShaper(
   context: Pick<AttackContext, 'taught' | 'whiteBox' | 'spending'>,
-  { novelty, diversity, tooShort }: Pick<OnlineOptions, 'novelty' | 'diversity' | 'tooShort'>,
+  {
+    novelty,
+    noveltyFrom,
+    diversity,
+    tooShort,
+  }: Pick<OnlineOptions, 'novelty' | 'noveltyFrom' | 'diversity' | 'tooShort'>,
 ): Promise<Shaper> {
-  const taught = novelty > 0 ? await context.taught() : null;
+  const taught = novelty > 0 && noveltyFrom === 'taught' ? await context.taught() : null;
   const spread = diversity === null ? null : await openDiversity(context, diversity);
   return {
     memory: spread?.memory ?? {},
