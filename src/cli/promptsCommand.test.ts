@@ -105,7 +105,7 @@ describe('gadfly prompts', () => {
     const parquet = await written('same.parquet', '--all');
     expect(parquet).toEqual(lines);
     const csv = await written('same.csv', '--all');
-    const asText = (value: unknown): string => (value === null ? '' : String(value as string | number));
+    const asText = (value: unknown): string => (value === null ? '' : String(value));
     expect(csv).toEqual(
       lines.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asText(value)]))),
     );
