@@ -105,7 +105,10 @@ describe('gadfly prompts', () => {
     const parquet = await written('same.parquet', '--all');
     expect(parquet).toEqual(lines);
     const csv = await written('same.csv', '--all');
-    const asText = (value: unknown): string => (value === null ? '' : String(value));
+    const asText = (value: unknown): string => {
+      if (value === null) return '';
+      return typeof value === 'string' ? value : JSON.stringify(value);
+    };
     expect(csv).toEqual(
       lines.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asText(value)]))),
     );
