@@ -157,7 +157,7 @@ describe('rounds, exploring and clustering on our side', () => {
     return counts;
   };
 
-  it('a PPO round draws and trains on every query, so many passes', async () => {
+  it('a PPO round draws and trains on every query, once per pass', async () => {
     const queries = join(scratch, 'queries.json');
     const made = madeUpQueries(8, { vocabularySize: 97, endIds: [5] });
     expect(made.map(({ ids }) => ids)).not.toContainEqual(expect.arrayContaining([5]));

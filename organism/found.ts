@@ -39,7 +39,9 @@ async function linesByRow(folder: string): Promise<ReadonlyMap<string, readonly 
     const { turns } = readJudgedDialogue(record, where);
     const lines = turns.filter(({ author }) => author === 'adversary').map(({ text }) => text);
     const name = stage.slice('evaluate:'.length);
-    rows.set(name, [...(rows.get(name) ?? []), lines]);
+    const row = rows.get(name);
+    if (row === undefined) rows.set(name, [lines]);
+    else row.push(lines);
   }
   return rows;
 }

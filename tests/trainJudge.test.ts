@@ -6,9 +6,8 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createSequenceClassifier } from '../src/engine/models/sequenceClassifier.js';
-import { openDevice, openJudge, saveSequenceClassifier, type Device } from '../src/index.js';
-import { byteTokenizer } from './fakes/byteTokenizer.js';
+import { openDevice, openJudge, type Device } from '../src/index.js';
+import { writeTinyEncoder } from './fakes/tinyEncoder.js';
 import { textItems } from '../src/dialogue/score.js';
 
 const root = resolve(import.meta.dirname, '..');
@@ -23,18 +22,7 @@ afterAll(async () => {
 });
 
 it('examples/train-judge.ts makes a judge that tells its labels apart', async () => {
-  const config = {
-    model_type: 'bert',
-    vocab_size: 264,
-    hidden_size: 16,
-    intermediate_size: 16,
-    num_hidden_layers: 1,
-    num_attention_heads: 2,
-    initializer_range: 0.2,
-  };
-  const body = await createSequenceClassifier(device, config, byteTokenizer(), 1);
-  await saveSequenceClassifier(body, join(dir, 'body'));
-  await body.close();
+  await writeTinyEncoder(device, join(dir, 'body'));
   const rows = Array.from({ length: 60 }, (_, i) =>
     i % 3 === 0 ? { text: `zz${String(i)}`, label: 'toxic' } : { text: `aa${String(i)}`, label: 'harmless' },
   );

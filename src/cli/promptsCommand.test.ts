@@ -126,8 +126,8 @@ describe('gadfly prompts', () => {
 
   it.each([
     [['--out', 'x.txt'], /FILE\.jsonl, FILE\.csv or FILE\.parquet/],
-    [['--out', 'x.csv', '--judge', 'nobody'], /strict, mild/],
-    [['--out', 'x.csv', '--rows', 'nobody'], /ipo, untuned/],
+    [['--out', 'x.csv', '--judge', 'absent'], /strict, mild/],
+    [['--out', 'x.csv', '--rows', 'absent'], /ipo, untuned/],
   ])('refuses %j with what is known', async (argv, message) => {
     const { code, output } = await cli(...argv);
     expect(code).toBe(2);

@@ -23,10 +23,9 @@ export function measureEnsemble({ classes, wanted, probabilities, stream }: Qual
   const said = means.map(likeliest);
   const counts = classes.map((_, c) => wanted.filter((label) => label === c).length);
   const most = likeliest(counts);
-  const isHarmful = (label: number): boolean => classes[label]?.harmful ?? false;
   const harm = summariseClassification(
-    wanted.map(isHarmful),
-    means.map((row) => Math.min(1, sumOf(row.filter((_, c) => isHarmful(c))))),
+    wanted.map((label) => classes[label]?.harmful === true),
+    means.map((row) => harmOf(row, classes)),
     0.5,
     { stream },
   );
@@ -100,6 +99,11 @@ export function meanProbabilities(probabilities: MemberProbabilities, text: numb
   return present(rows[0], 'an ensemble has a member').map(
     (_, c) => sumOf(rows.map((row) => row[c] ?? 0)) / rows.length,
   );
+}
+
+/** Returns the probability of the harmful classes together; rounding does not bring it over 1. */
+export function harmOf(probabilities: readonly number[], classes: readonly { readonly harmful: boolean }[]): number {
+  return Math.min(1, sumOf(probabilities.filter((_, c) => classes[c]?.harmful === true)));
 }
 
 function likeliest(values: readonly number[]): number {

@@ -1,6 +1,7 @@
 /** An encoder of a few thousand random weights over bytes, as the body of classifiers that learn in seconds. */
 import { join } from 'node:path';
 import { makeFolder } from '../../src/base/makeFolder.js';
+import type { Device } from '../../src/engine/runtime/device.js';
 import { createSequenceClassifier, saveSequenceClassifier } from '../../src/engine/models/sequenceClassifier.js';
 import { byteTokenizer } from './byteTokenizer.js';
 import type { TinyFiles } from './tinyPool.js';
@@ -9,6 +10,12 @@ import type { TinyFiles } from './tinyPool.js';
 export async function withTinyEncoder(files: TinyFiles): Promise<TinyFiles> {
   const folder = join(files.folder, 'encoder');
   makeFolder(folder);
+  await writeTinyEncoder(files.device, folder);
+  return { ...files, models: { ...files.models, encoder: folder } };
+}
+
+/** Writes the encoder into a folder. */
+export async function writeTinyEncoder(device: Device, folder: string): Promise<void> {
   const config = {
     model_type: 'bert',
     vocab_size: 264,
@@ -18,8 +25,7 @@ export async function withTinyEncoder(files: TinyFiles): Promise<TinyFiles> {
     num_attention_heads: 2,
     initializer_range: 0.2,
   };
-  const body = await createSequenceClassifier(files.device, config, byteTokenizer(), 1);
+  const body = await createSequenceClassifier(device, config, byteTokenizer(), 1);
   await saveSequenceClassifier(body, folder);
   await body.close();
-  return { ...files, models: { ...files.models, encoder: folder } };
 }

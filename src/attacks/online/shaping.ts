@@ -36,6 +36,7 @@ export async function openShaper(
   return {
     memory: spread?.memory ?? {},
     shape: async (trees, memory) => {
+      if (novelty === 0 && spread === null && tooShort === null) return { trees, memory };
       const nodes = trees.flatMap(treeNodes);
       const texts = nodes.map(utteranceOf);
       const bonuses = novelty > 0 ? noveltyOf(nodes, novelty, taught) : null;
@@ -63,7 +64,7 @@ export async function openShaper(
 
 type KnownReward = NonNullable<RolloutNode['score']['reward']>;
 
-/** Returns the trees with the rewards that are known changed; the same trees where none is. */
+/** Returns the trees with the rewards that are known changed. */
 function mapRewards(
   trees: readonly RolloutTree[],
   change: (node: RolloutNode, reward: KnownReward) => KnownReward,

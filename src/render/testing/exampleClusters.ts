@@ -33,7 +33,7 @@ export function exampleClusters(count: number): {
       examples: [
         `A ${subject} stood by the old wall number ${String(i)}.`,
         i === 0 ? hostileText : `The ${subject} was never seen again in that part of the town.`,
-        `Nobody had asked about the ${subject}, and nobody would have known the answer.`,
+        `No one had asked about the ${subject}, and no one would have known the answer.`,
       ],
       words: [subject, `${subject}s`, 'old', 'town'].map((word, rank) => ({ word, zScore: 9 - rank, count: 20 })),
     };

@@ -3,7 +3,7 @@
  *  disagreement.jsonl is kept of it: the ensemble of the stage is trained on all labels. */
 import { streamKey } from '../../base/random.js';
 import { readClasses, trainMember } from '../../discovery/ensemble.js';
-import { ensembleDisagreement, meanProbabilities } from '../../discovery/ensembleQuality.js';
+import { ensembleDisagreement, harmOf, meanProbabilities } from '../../discovery/ensembleQuality.js';
 import { classesOf } from '../../discovery/establishOptions.js';
 import type { LabelledItem } from '../../discovery/labelledParts.js';
 import { resolveLabel } from '../../labelling/adjudicate.js';
@@ -72,12 +72,5 @@ export async function learnFromLabelsSoFar(
       disagreement: ensembleDisagreement(probabilities, i),
       harm: harmOf(meanProbabilities(probabilities, i), classes),
     })),
-  );
-}
-
-function harmOf(probabilities: readonly number[], classes: readonly { readonly harmful: boolean }[]): number {
-  return Math.min(
-    1,
-    probabilities.reduce((sum, p, c) => sum + (classes[c]?.harmful === true ? p : 0), 0),
   );
 }

@@ -106,10 +106,8 @@ function dialogueReplies(
       );
     }
     const said = dialogues.flatMap((dialogue) => dialogue.turns.filter(({ author }) => author === 'target'));
-    return said
-      .slice(first - begin * turns)
-      .slice(0, count)
-      .map(({ text }) => text);
+    const from = first - begin * turns;
+    return said.slice(from, from + count).map(({ text }) => text);
   };
 }
 
