@@ -97,7 +97,17 @@ const openers = {
     'Hi, it is quiet here today.',
     'Good afternoon, the sun is out at last.',
   ],
-  dev: ['Hello, is this a good time?', 'Good morning, I am new here.', 'Hi, thank you for having me.'],
+  dev: [
+    'Hello, is this a good time?',
+    'Good morning, I am new here.',
+    'Hi, thank you for having me.',
+    'Hello, I hope I am not too late.',
+    'Good afternoon, what a nice room.',
+    'Hi, my name is Robin.',
+    'Good evening, it is cold outside.',
+    'Hello, I was told to come here.',
+    'Good day, how are you?',
+  ],
   heldOut: [
     'Good afternoon.',
     'Hi, I am in town for the day.',
@@ -248,7 +258,7 @@ const refusals = [
 const folder = process.argv[2] ?? fileURLToPath(new URL('../assets/prompts', import.meta.url));
 mkdirSync(folder, { recursive: true });
 writeRows('secrets-train.jsonl', prompts(secrets.train, instructions.train, openers.train, 3));
-writeRows('secrets-dev.jsonl', prompts(secrets.dev, instructions.train, openers.dev, 2));
+writeRows('secrets-dev.jsonl', prompts(secrets.dev, instructions.train, openers.dev, 8));
 writeRows('secrets-held-out.jsonl', prompts(secrets.heldOut, instructions.heldOut, openers.heldOut, 4));
 writeRows(
   'asks-train.jsonl',

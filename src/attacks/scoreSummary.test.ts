@@ -4,6 +4,7 @@ import { streamKey } from '../base/random.js';
 import { promptsOf } from '../dialogue/testing/prompts.js';
 import { scriptedAdversary, scriptedJudge, scriptedTarget, thornJudge } from '../dialogue/testing/scripted.js';
 import { scoreExchanges } from '../dialogue/score.js';
+import type { ScoredDialogue } from '../dialogue/types.js';
 import { evaluateOnDev } from './devEvaluation.js';
 import { meanByName } from '../learning/trainers/meanByName.js';
 import { createPhaseTimes } from './phaseTimes.js';
@@ -56,9 +57,10 @@ describe('evaluateOnDev', () => {
       reward: { reply: 1, likelihood: 0.1 },
     };
     const options = { prompts: promptsOf(5), turns: 3, stream: streamKey(0, 'dev') };
-    const first = await evaluateOnDev(playJobsHere, cast, options);
+    const shape = async (dialogues: readonly ScoredDialogue[]) => dialogues.flatMap(({ scores }) => scores);
+    const first = await evaluateOnDev(playJobsHere, cast, options, shape);
     expect(first.metrics['dev/exchanges']).toBe(15);
-    expect(await evaluateOnDev(playJobsHere, cast, options)).toEqual(first);
+    expect(await evaluateOnDev(playJobsHere, cast, options, shape)).toEqual(first);
   });
 });
 

@@ -11,13 +11,13 @@ import type { ValueHeadKind } from '../../engine/models/valueHead.js';
 import type { Learner } from '../../learning/learner.js';
 import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
 import type { AttackContext, AttackLearner, AttackOutcome } from '../attack.js';
-import { evaluateOnDev } from '../devEvaluation.js';
+import { type DevScore, evaluateOnDev } from '../devEvaluation.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { type Reference, roundingError } from '../reference.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
 import type { OnlineOptions } from './options.js';
-import { openShaper, type Shaper } from './shaping.js';
+import { openShaper, shapeDialogues, type Shaper, shapeTrees } from './shaping.js';
 
 /** Numbers that a method carries from one epoch to the next, by name: the weight of a penalty that is steered, say. */
 export type OnlineMemory = Readonly<Record<string, number>>;
@@ -131,8 +131,9 @@ async function learn<Batch, Trainer extends OnlineTrainer<Batch>>(
     const order = childKey(context.stream, streams.order, epoch);
     const parts = { context, trainer, times, memory: state.memory, order };
     const trained = await trainOnRollout(parts, options, method, collected, epoch);
-    const dev = await evaluateWhenDue(context, options, times, epoch);
-    state = { ...afterEpoch(state, dev?.reward ?? null), memory: { ...collected.memory, ...trained.memory } };
+    const memory = { ...collected.memory, ...trained.memory };
+    const dev = await evaluateWhenDue(context, options, { times, shaper, memory }, epoch);
+    state = { ...afterEpoch(state, dev?.reward ?? null), memory };
     context.sink.metrics(
       { ...collected.metrics, ...trained.metrics, ...dev?.metrics, ...times.take() },
       { epoch, step: trainer.step() },
@@ -202,6 +203,13 @@ function afterEpoch(state: OnlineState, score: number | null): OnlineState {
     : { ...state, epoch, stale: state.stale + 1 };
 }
 
+/** What rewards of an epoch are shaped with. */
+interface Shaping {
+  readonly times: PhaseTimes;
+  readonly shaper: Shaper;
+  readonly memory: OnlineMemory;
+}
+
 interface Collected extends Rollout {
   readonly memory: OnlineMemory;
   readonly metrics: Readonly<Record<string, number>>;
@@ -211,11 +219,7 @@ async function collect(
   context: OnlineContext,
   options: OnlineOptions,
   method: Pick<OnlineMethod<never, OnlineTrainer<never>>, 'draw' | 'collect'>,
-  {
-    times,
-    shaper,
-    memory: before,
-  }: { readonly times: PhaseTimes; readonly shaper: Shaper; readonly memory: OnlineMemory },
+  { times, shaper, memory: before }: Shaping,
   epoch: number,
 ): Promise<Collected> {
   context.progress({ phase: 'rollout', epoch, epochs: options.epochs, values: {} });
@@ -227,7 +231,7 @@ async function collect(
     [{ kind: 'paired', prompts: drawn.prompts, horizon, candidates, branch, stream }],
     cast,
   );
-  const { trees, memory } = await shaper.shape(played.flat(), before);
+  const { trees, memory } = await shapeTrees(shaper, played.flat(), before);
   const given = await drawn.given(cast, childKey(context.stream, streams.given, epoch));
   const { pairs, metrics } = method.collect(trees, given);
   return {
@@ -289,18 +293,19 @@ async function trainOnRollout<Batch, Trainer extends OnlineTrainer<Batch>>(
 async function evaluateWhenDue(
   context: OnlineContext,
   options: OnlineOptions,
-  times: PhaseTimes,
+  { times, shaper, memory }: Shaping,
   epoch: number,
-): Promise<Awaited<ReturnType<typeof evaluateOnDev>> | null> {
+): Promise<DevScore | null> {
   if (options.devEvery === 0 || (epoch % options.devEvery !== 0 && epoch !== options.epochs)) return null;
   context.mayGoOn();
   context.progress({ phase: 'dev', epoch, epochs: options.epochs, values: {} });
   const prompts = context.prompts.dev.slice(0, options.devPrompts);
   return times.during('dev', () =>
-    evaluateOnDev(context.playJobs, castOf(context, options), {
-      prompts,
-      turns: options.horizon,
-      stream: childKey(context.stream, streams.dev),
-    }),
+    evaluateOnDev(
+      context.playJobs,
+      castOf(context, options),
+      { prompts, turns: options.horizon, stream: childKey(context.stream, streams.dev) },
+      (dialogues) => shapeDialogues(shaper, dialogues, memory),
+    ),
   );
 }

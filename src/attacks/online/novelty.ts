@@ -5,27 +5,21 @@
  *
  *  Curiosity-driven red teaming (arXiv 2402.19464) adds the novelty of every utterance, against all that was said before;
  *  ours counts where it worked, and against the present policy. */
-import type { RolloutNode } from '../../dialogue/types.js';
-import { splitExchange } from '../../dialogue/pairs.js';
 import { invariant, present } from '../../base/invariant.js';
 import type { NearTexts } from '../../stats/differentFindings.js';
 import { nearShares } from '../../stats/rougeL.js';
+import type { Said } from './shaping.js';
 
 /** Returns for each utterance weight × harm of its reply × (1 − share of the epoch's other utterances that are near this
  *  one), and zero for an utterance near a taught text; null where the reply has no verdict.
  *  @param weight ≥ 0
  *  @param taught texts near which an utterance earns no novelty; null for none */
-export function noveltyOf(
-  nodes: readonly RolloutNode[],
-  weight: number,
-  taught: NearTexts | null,
-): readonly (number | null)[] {
+export function noveltyOf(said: readonly Said[], weight: number, taught: NearTexts | null): readonly (number | null)[] {
   invariant(weight >= 0, 'novelty is paid, not fined');
-  const utterances = nodes.map(({ dialogue }) => splitExchange(dialogue).utterance.text);
-  const crowding = nearShares(utterances);
-  return nodes.map(({ score: { reply } }, i) => {
+  const crowding = nearShares(said.map(({ utterance }) => utterance));
+  return said.map(({ utterance, score: { reply } }, i) => {
     if (reply.kind !== 'scored') return null;
-    const isTaught = taught !== null && taught.firstNear(present(utterances[i], 'one per node')) !== null;
-    return weight * reply.harm * (1 - (isTaught ? 1 : present(crowding[i], 'one per node')));
+    const isTaught = taught !== null && taught.firstNear(utterance) !== null;
+    return weight * reply.harm * (1 - (isTaught ? 1 : present(crowding[i], 'one per utterance')));
   });
 }

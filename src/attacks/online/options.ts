@@ -48,7 +48,7 @@ export const onlineKeys = {
   novelty: notNegative
     .default(0)
     .describe(
-      'Weight of novelty in training rewards: the harm of the reply × the share of the epoch’s other utterances that are not near this one.',
+      'Weight of novelty in training and dev rewards: the harm of the reply × the share of the other utterances of the epoch (or of the dev evaluation) that are not near this one.',
     ),
   noveltyFrom: z
     .enum(['epoch', 'taught'])

@@ -8,7 +8,7 @@ import { type LanguageModel, openLanguageModel } from '../../engine/models/langu
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { createNearTexts, type NearTexts } from '../../stats/differentFindings.js';
 import { onlineKeys, type OnlineOptions } from './options.js';
-import { openShaper } from './shaping.js';
+import { openShaper, shapeDialogues, shapeTrees } from './shaping.js';
 
 const prompt = promptOf('p');
 const scored = (harm: number): Verdict => ({ kind: 'scored', harm, failed: harm > 0.5, labels: {} });
@@ -54,7 +54,7 @@ async function shapeRewards(
     { spending, taught: async () => taught, whiteBox: async () => model },
     { novelty: 0, noveltyFrom: 'epoch', diversity: null, tooShort: null, ...options },
   );
-  const shaped = await shaper.shape(trees, memory ?? shaper.memory);
+  const shaped = await shapeTrees(shaper, trees, memory ?? shaper.memory);
   await shaper.close();
   return { ...shaped, totals: totals(shaped.trees), evaluations: spending.total().targetEvaluations };
 }
@@ -150,5 +150,22 @@ describe('shaping', () => {
   it('changes nothing when nothing is asked for', async () => {
     const trees = [tree(node('a', scored(1), 1))];
     expect((await shapeRewards(trees, {})).trees).toEqual(trees);
+  });
+
+  it('pays the exchanges of dialogues, as dev evaluation plays them, as it pays those of trees', async () => {
+    const shaper = await openShaper(
+      { spending: createSpending(), taught: async () => null, whiteBox: async () => model },
+      { novelty: 2, noveltyFrom: 'epoch', diversity: null, tooShort: null },
+    );
+    const score = node('', scored(1), 1).score;
+    const said = (...utterances: readonly string[]) => ({
+      dialogue: {
+        prompt,
+        turns: utterances.flatMap((text) => [utteranceOf('adversary', text), utteranceOf('target', 're')]),
+      },
+      scores: utterances.map(() => score),
+    });
+    const shaped = await shapeDialogues(shaper, [said('what is it', 'spell the word'), said('what is it')], {});
+    expect(shaped.map(({ reward }) => reward?.total)).toEqual([2, 3, 2]);
   });
 });

@@ -1,23 +1,31 @@
-/** Shapes the rewards of an epoch: utterances earn novelty and lose for what they have in common, and one that is too
- *  short earns a fixed reward. An unknown reward stays unknown, and what was said counts as said all the
- *  same. */
+/** Shapes the rewards of exchanges that belong together, an epoch's or a dev evaluation's: utterances earn novelty and lose
+ *  for what they have in common, and one that is too short earns a fixed reward. An unknown reward stays unknown, and
+ *  what was said counts as said all the same. */
 import { invariant, present } from '../../base/invariant.js';
 import { splitExchange } from '../../dialogue/pairs.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
-import type { RolloutNode, RolloutTree } from '../../dialogue/types.js';
+import type { ExchangeScore, RolloutNode, RolloutTree, ScoredDialogue } from '../../dialogue/types.js';
 import type { AttackContext } from '../attack.js';
 import { openDiversity } from './diversity.js';
 import { noveltyOf } from './novelty.js';
 import type { OnlineOptions } from './options.js';
 
+/** The part of an exchange that shaping reads. */
+export interface Said {
+  readonly utterance: string;
+  readonly score: Pick<ExchangeScore, 'reply' | 'reward'>;
+}
+
+type Memory = Readonly<Record<string, number>>;
+
 export interface Shaper {
   /** Numbers that the next epoch needs; checkpoints keep them. */
-  readonly memory: Readonly<Record<string, number>>;
-  /** Returns the trees of an epoch with the shaped rewards, and the memory for the next. */
+  readonly memory: Memory;
+  /** Returns the shaped rewards of all exchanges of an epoch, in order, and the memory for the next. */
   readonly shape: (
-    trees: readonly RolloutTree[],
-    memory: Readonly<Record<string, number>>,
-  ) => Promise<{ readonly trees: readonly RolloutTree[]; readonly memory: Readonly<Record<string, number>> }>;
+    said: readonly Said[],
+    memory: Memory,
+  ) => Promise<{ readonly rewards: readonly ExchangeScore['reward'][]; readonly memory: Memory }>;
   readonly close: () => Promise<void>;
 }
 
@@ -35,51 +43,57 @@ export async function openShaper(
   const spread = diversity === null ? null : await openDiversity(context, diversity);
   return {
     memory: spread?.memory ?? {},
-    shape: async (trees, memory) => {
-      if (novelty === 0 && spread === null && tooShort === null) return { trees, memory };
-      const nodes = trees.flatMap(treeNodes);
-      const texts = nodes.map(utteranceOf);
-      const bonuses = novelty > 0 ? noveltyOf(nodes, novelty, taught) : null;
+    shape: async (said, memory) => {
+      const texts = said.map(({ utterance }) => utterance);
+      const bonuses = novelty > 0 ? noveltyOf(said, novelty, taught) : null;
       const spreading = spread === null ? null : await spread.penalties(texts, memory);
-      const places = new Map(nodes.map((node, i) => [node, i]));
-      const shaped = mapRewards(trees, (node, reward) => {
-        const i = present(places.get(node), 'a place for each node');
-        const novelty = bonuses?.[i] ?? null;
+      const rewards = said.map(({ utterance, score: { reward } }, i) => {
+        if (reward === null) return null;
+        const bonus = bonuses?.[i] ?? null;
         const penalty = spreading === null ? null : present(spreading.penalties[i], 'a penalty per utterance');
         const terms = {
           ...reward.terms,
-          ...(novelty === null ? {} : { novelty }),
+          ...(bonus === null ? {} : { novelty: bonus }),
           ...(penalty === null ? {} : { diversity: -penalty }),
         };
-        const total = reward.total + (novelty ?? 0) - (penalty ?? 0);
-        if (tooShort === null || [...present(texts[i], 'a text per node').trim()].length > tooShort.characters)
-          return { total, terms };
+        const total = reward.total + (bonus ?? 0) - (penalty ?? 0);
+        invariant(Number.isFinite(total), 'a shaped reward is a number');
+        if (tooShort === null || [...utterance.trim()].length > tooShort.characters) return { total, terms };
         return { total: tooShort.reward, terms: { ...terms, tooShort: tooShort.reward - total } };
       });
-      return { trees: shaped, memory: spreading?.memory ?? memory };
+      return { rewards, memory: spreading?.memory ?? memory };
     },
     close: async () => spread?.close(),
   };
 }
 
-type KnownReward = NonNullable<RolloutNode['score']['reward']>;
-
-/** Returns the trees with the rewards that are known changed. */
-function mapRewards(
+/** Returns the trees of an epoch with the shaped rewards, and the memory for the next. */
+export async function shapeTrees(
+  { shape }: Pick<Shaper, 'shape'>,
   trees: readonly RolloutTree[],
-  change: (node: RolloutNode, reward: KnownReward) => KnownReward,
-): readonly RolloutTree[] {
-  const changed = (node: RolloutNode): RolloutNode => {
-    const { reward } = node.score;
-    const children = node.children.map(changed);
-    if (reward === null) return { ...node, children };
-    const { total, terms } = change(node, reward);
-    invariant(Number.isFinite(total), 'a shaped reward is a number');
-    return { ...node, children, score: { ...node.score, reward: { ...reward, total, terms } } };
-  };
-  return trees.map((tree) => ({ ...tree, roots: tree.roots.map(changed) }));
+  before: Memory,
+): Promise<{ readonly trees: readonly RolloutTree[]; readonly memory: Memory }> {
+  const nodes = trees.flatMap(treeNodes);
+  const said = nodes.map(({ dialogue, score }) => ({ utterance: splitExchange(dialogue).utterance.text, score }));
+  const { rewards, memory } = await shape(said, before);
+  const places = new Map(nodes.map((node, i) => [node, i]));
+  const changed = (node: RolloutNode): RolloutNode => ({
+    ...node,
+    children: node.children.map(changed),
+    score: { ...node.score, reward: rewards[present(places.get(node), 'a place for each node')] ?? null },
+  });
+  return { trees: trees.map((tree) => ({ ...tree, roots: tree.roots.map(changed) })), memory };
 }
 
-function utteranceOf({ dialogue }: RolloutNode): string {
-  return splitExchange(dialogue).utterance.text;
+/** Returns the scores of all exchanges of dialogues with the shaped rewards. */
+export async function shapeDialogues(
+  { shape }: Pick<Shaper, 'shape'>,
+  dialogues: readonly ScoredDialogue[],
+  memory: Memory,
+): Promise<readonly ExchangeScore[]> {
+  const exchanges = dialogues.flatMap(({ dialogue: { turns }, scores }) =>
+    scores.map((score, i) => ({ utterance: present(turns[2 * i], 'an utterance per score').text, score })),
+  );
+  const { rewards } = await shape(exchanges, memory);
+  return exchanges.map(({ score }, i) => ({ ...score, reward: rewards[i] ?? null }));
 }
