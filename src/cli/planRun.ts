@@ -7,11 +7,11 @@ import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import type { JsonObject } from '../base/json.js';
 import { formatDuration } from '../base/quantities.js';
 import { expectedSpending, type PlannedRun, type PlannedStage, planWork } from '../planning/plan.js';
-import { gatherFacts, type PlanningMachine, type RunFacts } from '../planning/runFacts.js';
+import { gatherFacts, modelHere, type PlanningMachine, type RunFacts } from '../planning/runFacts.js';
 import { adversaryTotal, type SpeakerWork } from '../speakers/work.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { cacheFolder } from './modelCache.js';
-import { requireFiles, requireModels } from '../stages/runInputs.js';
+import { requireFiles, requireModels, requireStartTokens } from '../stages/runInputs.js';
 import { openPool } from './poolSettings.js';
 import { formatTable } from '../render/terminal/table.js';
 
@@ -19,11 +19,13 @@ import { formatTable } from '../render/terminal/table.js';
 export async function countRun(loaded: LoadedRecipe, context: CommandContext): Promise<PlannedRun> {
   requireFiles(loaded);
   requireModels(loaded);
+  const machine = machineOf(context);
+  await requireStartTokens(loaded.recipe, (modelId) => modelHere(modelId, loaded, machine));
   const pool = openPool(loaded, context);
   try {
     const { toxicContinuations, promptList } = pool;
     const data = { prompts: await pool.prompts(), toxicContinuations, promptList };
-    return planWork(loaded.recipe, data, await gatherFacts(loaded, data, machineOf(context)));
+    return planWork(loaded.recipe, data, await gatherFacts(loaded, data, machine));
   } finally {
     await pool.close();
   }

@@ -3,6 +3,7 @@
 import { ConfigError } from '../base/errors.js';
 import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.js';
 import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
+import { startCount, startPrompts } from '../dialogue/datasets/start.js';
 import { splitPrompts } from '../dialogue/datasets/split.js';
 import { type AnsweredPreference, readPreferences } from '../dialogue/preferences.js';
 import type { Judge, Prompt, ToxicContinuation } from '../dialogue/types.js';
@@ -32,7 +33,8 @@ export interface DataOptions {
   readonly note: (text: string) => void;
 }
 
-/** Reads the prompt sets of a recipe; a set that it does not name is empty. @throws ConfigError, FormatError from the data sets */
+/** Reads the prompt sets of a recipe; a set that it does not name is empty. A filter by harm has nothing to judge where a
+ *  dialogue begins with nothing. @throws ConfigError, FormatError from the data sets */
 export async function readPromptSets(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
   const { filter, maxTurns, format } = options;
   const how: LoadOptions = {
@@ -43,6 +45,8 @@ export async function readPromptSets(options: PromptsOptions, data: DataOptions)
   };
   const { needTarget = new Set() } = data;
   const read = async (path: string, needsTarget: boolean): Promise<readonly Prompt[]> => {
+    const starts = startCount(path);
+    if (starts !== null) return startPrompts(starts);
     const { items, dropped } = await loadPrompts(data.locate(path), { ...how, needsTarget });
     noteDropped(path, dropped, data.note);
     if (filter.maxHarm === undefined) return items;

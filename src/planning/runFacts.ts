@@ -172,15 +172,13 @@ interface ModelFacts {
   readonly command: string;
 }
 
-function modelFacts(
-  { source }: LoadedRecipe,
-  { threads, device, cacheDir, environment, benchFlags }: PlanningMachine,
-): (modelId: string) => Promise<ModelFacts> {
+function modelFacts(loaded: LoadedRecipe, machine: PlanningMachine): (modelId: string) => Promise<ModelFacts> {
+  const { threads, device, cacheDir, benchFlags } = machine;
   return async (modelId) => {
     if (speakerKind(modelId) !== 'local')
       return { name: modelId, path: null, rates: null, isRemote: true, command: '' };
-    const local = modelId.startsWith('.') ? resolve(source.folder, modelId) : modelId;
-    const path = await pathHere(local, cacheDir, environment);
+    const local = localName(modelId, loaded);
+    const path = await modelHere(modelId, loaded, machine);
     const name = modelId.startsWith('.') ? relativePath(local) : modelId;
     return {
       name: modelId,
@@ -197,14 +195,18 @@ function relativePath(path: string): string {
   return shown.startsWith('.') ? shown : `./${shown}`;
 }
 
-/** Only what is here already: an estimate fetches nothing. */
-async function pathHere(
+function localName(modelId: string, { source }: Pick<LoadedRecipe, 'source'>): string {
+  return modelId.startsWith('.') ? resolve(source.folder, modelId) : modelId;
+}
+
+/** Returns the file or folder of a model that a recipe names, if it is here already: an estimate fetches nothing. */
+export async function modelHere(
   modelId: string,
-  cacheDir: string,
-  environment: Readonly<Record<string, string | undefined>>,
+  loaded: Pick<LoadedRecipe, 'source'>,
+  { cacheDir, environment }: Pick<PlanningMachine, 'cacheDir' | 'environment'>,
 ): Promise<string | null> {
   try {
-    const resolved = await resolveModel(modelId, { cacheDir, offline: true, environment });
+    const resolved = await resolveModel(localName(modelId, loaded), { cacheDir, offline: true, environment });
     return resolved.kind === 'local' ? resolved.path : null;
   } catch (error) {
     if (error instanceof EnvironmentError) return null;

@@ -1,9 +1,31 @@
-/** Rules of a recipe about exploring a target that is not on this machine. */
+/** Rules of a recipe about what its target can be explored from. */
 import type { BrokenRule } from '../base/brokenRule.js';
 import { speakerKind } from '../speakers/options.js';
-import { type Recipe, stagesOfKind } from './recipe.js';
+import { type Recipe, stagesOfKind, startSources } from './recipe.js';
 
 export function exploreRules(recipe: Recipe): readonly BrokenRule[] {
+  return [...replyRules(recipe), ...remoteRules(recipe)];
+}
+
+/** A target replies to a prompt that has text. */
+function replyRules(recipe: Recipe): readonly BrokenRule[] {
+  const isEmpty = startSources(recipe).some((key) => key === 'train' || key === 'data');
+  if (!isEmpty) return [];
+  return stagesOfKind(recipe, 'explore').flatMap(({ index, options }): readonly BrokenRule[] =>
+    options.from === 'prompts'
+      ? [
+          {
+            path: ['stages', index, 'explore', 'from'],
+            message: 'the training prompts are dialogues that begin with nothing: there is nothing to reply to',
+            remedy: 'set from: start, or from: dialogues',
+          },
+        ]
+      : [],
+  );
+}
+
+/** A target that is not on this machine gives less. */
+function remoteRules(recipe: Recipe): readonly BrokenRule[] {
   if (speakerKind(recipe.target.model) === 'local') return [];
   return stagesOfKind(recipe, 'explore').flatMap(({ index, options }) => {
     const { from, topK, noRepeatNgram, repetitionPenalty, embed } = options;

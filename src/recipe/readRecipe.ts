@@ -9,7 +9,7 @@ import { listFolder } from '../base/files.js';
 import type { JsonObject } from '../base/json.js';
 import type { Manifest } from '../runs/manifest.js';
 import { nearest } from '../base/nearest.js';
-import { recipeSchema, recipeStages, withRemoteDefaults } from './recipe.js';
+import { recipeSchema, recipeStages, startSources, withRemoteDefaults } from './recipe.js';
 import type { Recipe } from './recipe.js';
 import { recipeRules } from './recipeRules.js';
 import {
@@ -126,9 +126,11 @@ export function recipeFiles(
   recipe: Recipe,
   folder: string,
 ): readonly { readonly key: string; readonly name: string; readonly path: string }[] {
+  const starts: readonly string[] = startSources(recipe);
+  const promptFiles = (['data', 'train', 'dev', 'test'] as const).filter((key) => !starts.includes(key));
   const named: { key: string; name: string | null | undefined }[] = [
     { key: 'adversary.model', name: promptListFile(recipe.adversary.model) },
-    ...(['data', 'train', 'dev', 'test'] as const).map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
+    ...promptFiles.map((key) => ({ key: `prompts.${key}`, name: recipe.prompts[key] })),
     ...recipeStages(recipe).flatMap(({ kind, index, traits }) =>
       traits.files.map(({ key, name }) => ({ key: `stages.${index}.${kind}.${key}`, name })),
     ),

@@ -3,6 +3,7 @@
  *  `readRecipe.ts`. */
 import { z } from 'zod';
 import { count, path, share } from '../base/schemaParts.js';
+import { isStartSource, startCount } from '../dialogue/datasets/start.js';
 import { asksForTargetText, type RewardWeights } from '../dialogue/reward.js';
 import { judgeSchema, type JudgeOptions } from '../speakers/judges/options.js';
 import {
@@ -19,15 +20,24 @@ import { loopSchema, sweepSchema } from './plans.js';
 import { stageKinds, type StageKindName, type StageOptions } from './stages/all.js';
 import type { StageKind, StageTraits } from './stages/stage.js';
 
+/** A file, or `start:N`. */
+const promptSource = path.refine((source) => !isStartSource(source) || startCount(source) !== null, {
+  error: ({ input }) => `expected start:N with N from 1, or the path of a file, got ${JSON.stringify(input)}`,
+});
+
 const promptsSchema = z.strictObject({
-  data: path.nullish().describe('One data set, split by conversation; or null, and train, dev and test.'),
+  data: promptSource
+    .nullish()
+    .describe(
+      'One data set, split by conversation; or null, and train, dev and test. start:N in the place of a file: N dialogues that begin with nothing, at the start token of the adversary’s model.',
+    ),
   split: z
     .strictObject({ train: share.default(0.8), dev: share.default(0.05), test: share.default(0.15) })
     .prefault({})
     .describe('Shares of the conversations of `data`.'),
-  train: path.optional(),
-  dev: path.optional(),
-  test: path.optional(),
+  train: promptSource.optional(),
+  dev: promptSource.optional(),
+  test: promptSource.optional(),
   format: z
     .string()
     .optional()
@@ -256,6 +266,11 @@ export function trainedReward(recipe: Recipe): TrainedReward | null {
   if (attack?.reward == null) return null;
   const { reward, targetTexts } = attack;
   return { reward, ...(targetTexts === undefined ? {} : { targetTexts }) };
+}
+
+/** Keys under `prompts` that name dialogues which begin with nothing. */
+export function startSources({ prompts }: Pick<Recipe, 'prompts'>): readonly ('data' | 'train' | 'dev' | 'test')[] {
+  return (['data', 'train', 'dev', 'test'] as const).filter((key) => isStartSource(prompts[key]));
 }
 
 /** Sets of prompts whose dialogues are rewarded by how likely the target's words are: each of their prompts names its

@@ -13,6 +13,7 @@ import {
   stagesOfKind,
   untunedRow,
 } from './recipe.js';
+import { promptRules } from './promptRules.js';
 import { loopRules } from './loopRules.js';
 import { stageKinds } from './stages/all.js';
 import type { Recipe, RecipeStage } from './recipe.js';
@@ -55,44 +56,6 @@ function speakerRules(path: BrokenRule['path'], speaker: SpeakerOptions): readon
       message: 'only the chat format has a system instruction',
       remedy: 'set format: chat',
     });
-  }
-  return out;
-}
-
-function promptRules({ prompts, adversary }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
-  const out: BrokenRule[] = [];
-  if (speakerKind(adversary.model) === 'prompts' && prompts.data == null && prompts.test === undefined) return out;
-  const parts = ['train', 'dev', 'test'] as const;
-  if (prompts.data !== undefined && prompts.data !== null) {
-    for (const key of parts)
-      if (prompts[key] !== undefined)
-        out.push({
-          path: ['prompts', key],
-          message: 'given beside prompts.data',
-          remedy: 'give either data with split, or data: null with train, dev and test',
-        });
-    const { train, dev, test } = prompts.split;
-    if (train + dev + test > 1 + 1e-9)
-      out.push({
-        path: ['prompts', 'split'],
-        message: `the shares add up to ${(train + dev + test).toFixed(3)}, more than 1`,
-        remedy: null,
-      });
-    return out;
-  }
-  const needed = new Map<(typeof parts)[number], string>();
-  for (const { kind, name, traits } of stages) {
-    const shown = kind === name ? kind : `${kind} (${name})`;
-    for (const { set, because } of traits.prompts)
-      needed.set(set, `${shown}${because === undefined ? '' : ` with ${because}`}`);
-  }
-  for (const [key, stage] of needed) {
-    if (prompts[key] === undefined)
-      out.push({
-        path: ['prompts', key],
-        message: `missing: the stage ${stage} needs it`,
-        remedy: 'give it, or prompts.data, which is split',
-      });
   }
   return out;
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { LineCounter, isMap, isNode, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document, YAMLSeq } from 'yaml';
 import { ConfigError } from '../base/errors.js';
+import { isStartSource } from '../dialogue/datasets/start.js';
 import { nearest } from '../base/nearest.js';
 
 export interface RecipeProblem {
@@ -65,6 +66,7 @@ function fromWorkingFolder(value: unknown, key: string | undefined): unknown {
   if (typeof value === 'string') {
     const [, prefix] = /^(prompts:|lexicon:)/.exec(value) ?? [];
     if (prefix !== undefined) return `${prefix}${resolve(value.slice(prefix.length))}`;
+    if (isStartSource(value)) return value;
     return fileKeys.includes(key?.split('.').at(-1)) || /^\.{1,2}\//.test(value) ? resolve(value) : value;
   }
   if (Array.isArray(value)) return value.map((each) => fromWorkingFolder(each, key));

@@ -3,13 +3,15 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { requireModel } from '../engine/models/checkpoints/resolveModel.js';
+import { tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
 import { judgeFiles } from '../recipe/judgeFiles.js';
 import { hashInput } from '../runs/manifest.js';
 import type { InputHash } from '../runs/manifest.js';
-import { recipeJudges, recipeSpeakers, recipeStages } from '../recipe/recipe.js';
+import { type Recipe, recipeJudges, recipeSpeakers, recipeStages, startSources } from '../recipe/recipe.js';
 import { keyFrom } from '../remote/questions.js';
 import { environmentValues } from '../remote/template.js';
 import { speakerKind } from '../speakers/options.js';
+import { speakerFormat } from '../speakers/speakerOptions.js';
 import { recipeFiles } from '../recipe/readRecipe.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 
@@ -46,6 +48,30 @@ export function requireModels({ recipe, source }: LoadedRecipe, given: ReadonlyS
       const { where, ...details } = error.details;
       throw new ConfigError('no such model', { ...details, where: key, got: modelId, cause: error });
     }
+  }
+}
+
+/** Checks that dialogues which begin with nothing can: a model on this machine that reads running text has a start token,
+ *  which stands before the first utterance; a chat template opens an empty chat by itself.
+ *  @param find the file or folder of a model; null where it is not to be looked at
+ *  @throws ConfigError naming the prompts and the speaker, before a model is opened */
+export async function requireStartTokens(
+  recipe: Recipe,
+  find: (modelId: string) => Promise<string | null>,
+): Promise<void> {
+  const [key] = startSources(recipe);
+  if (key === undefined) return;
+  for (const { role, path, speaker } of recipeSpeakers(recipe)) {
+    if (role === 'writer' || speakerKind(speaker.model) !== 'local' || speakerFormat(speaker) === 'chat') continue;
+    const place = await find(speaker.model);
+    if (place === null) continue;
+    const bosId = await withCheckpoint(place, async (checkpoint) => tokenizerOf(checkpoint).bosId);
+    if (bosId !== null) continue;
+    throw new ConfigError('a dialogue from the start token needs one, and this model has none', {
+      where: `prompts.${key}`,
+      got: `${recipe.prompts[key] ?? ''} with ${path.join('.')}: ${speaker.model}`,
+      remedy: 'Give prompts with text, or set format: chat where the model has a chat template.',
+    });
   }
 }
 

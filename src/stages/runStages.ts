@@ -4,6 +4,7 @@ import { checkReward } from '../dialogue/reward.js';
 import { recipeStages, type RecipeStage } from '../recipe/recipe.js';
 import type { Report } from '../report/report.js';
 import { runnerOf } from './all.js';
+import { requireStartTokens } from './runInputs.js';
 import { runLoop } from './mend/loop.js';
 import type { StageContext } from './stageContext.js';
 
@@ -11,7 +12,7 @@ import type { StageContext } from './stageContext.js';
  *  @returns the report of the evaluate stage, or of mending alone; null when the recipe has neither
  *  @throws InterruptedError, BudgetError: continue with RunDirectory.resume and this function again */
 export async function runStages(context: StageContext): Promise<Report | null> {
-  await requireScores(context);
+  await requireGiven(context);
   const { loop } = context.recipe;
   return loop === null ? runOnce(context) : runLoop(context, loop);
 }
@@ -45,7 +46,7 @@ export async function runStagesOf(
       remedy: `Run \`gadfly ${waiting.kind}\` with the same --config and --out first, or \`gadfly run\` for all of them.`,
     });
   }
-  await requireScores(context);
+  await requireGiven(context);
   const report = await runOnce(context, kind);
   return { report, left: stages.filter(isLeft).map(({ name }) => name) };
 }
@@ -61,7 +62,15 @@ async function runOnce(context: StageContext, only: RecipeStage['kind'] | null =
   return report;
 }
 
-/** Checks, before anything is spent, that a target that is not on this machine gives the terms of the rewards.
+/** Checks, before anything is spent, that the speakers give what the recipe asks of them. @throws ConfigError */
+async function requireGiven(context: StageContext): Promise<void> {
+  const { recipe, pool } = context;
+  const isGiven = (modelId: string): boolean => modelId === recipe.target.model && !pool.targetIsLocal;
+  await requireStartTokens(recipe, async (modelId) => (isGiven(modelId) ? null : pool.modelPath(modelId)));
+  await requireScores(context);
+}
+
+/** Checks that a target that is not on this machine gives the terms of the rewards.
  *  @throws ConfigError */
 async function requireScores({ recipe, pool }: StageContext): Promise<void> {
   if (pool.targetIsLocal) return;

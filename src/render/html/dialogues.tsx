@@ -122,7 +122,11 @@ function Sample({ sample, number, style, veil }: { sample: ReportSample; number:
       <ol id={id}>
         <li class="turn prompt">
           <span class="who">Prompt</span>
-          <VeiledText text={sample.prompt} veil={veil} />
+          {sample.prompt === '' ? (
+            <span class="fact">none: the adversary begins</span>
+          ) : (
+            <VeiledText text={sample.prompt} veil={veil} />
+          )}
         </li>
         {sample.turns.map((turn) => (
           <Turn turn={turn} veil={veil} />
