@@ -17,7 +17,7 @@ export {
 export { childKey, openStream, streamKey, type RandomStream, type StreamKey } from './base/random.js';
 
 // Language models
-export { openDevice, type Device, type DeviceOptions } from './engine/runtime/device.js';
+export { openDevice, type Device, type DeviceOptions, type HostTensor } from './engine/runtime/device.js';
 export { resolveModel, type ResolvedModel, type ResolveOptions } from './engine/models/checkpoints/resolveModel.js';
 export {
   copyLanguageModel,
@@ -30,7 +30,7 @@ export {
 export { cutVocabulary, extendVocabulary } from './engine/models/vocabulary.js';
 export { adaptLanguageModel } from './engine/models/languageModel.js';
 export { generate, type Generated, type GenerateRequest, type GenerationOptions } from './engine/models/generate.js';
-export { scoreCompletions } from './engine/models/scoreCompletions.js';
+export { scoreCompletions, type ScoringOptions } from './engine/models/scoreCompletions.js';
 export type { Sequence } from './engine/models/packSequences.js';
 
 // Classifiers and embeddings, on encoders and on language models

@@ -1,8 +1,9 @@
 /** Texts as vectors, for clustering and diversity: the state of a decoder's last token, the mean of an encoder's
  *  states, or what the files of a sentence-transformers model ask for; of any layer. Padding never counts. */
 import { basename } from 'node:path';
+import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import type { Device, Program } from '../runtime/device.js';
+import type { Device, HostTensor, Program } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
 import { finishGraph } from '../tensor/graph.js';
 import { createTrace } from '../tensor/trace.js';
@@ -10,7 +11,7 @@ import type { Tokenizer } from '../text/tokenizer.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { readSentenceLayout } from './checkpoints/sentenceLayout.js';
 import type { LanguageModel } from './languageModel.js';
-import { contextError, requireContext } from './requireContext.js';
+import { contextError, countSoftRows, requireContext } from './requireContext.js';
 import { tokenizerOf, withCheckpoint } from './storedModel.js';
 import { packTexts, traceTexts, type PooledBody, type TextReading } from './textBatch.js';
 import { textBodyOf } from './textBodyOf.js';
@@ -24,9 +25,13 @@ export interface Embedder {
   readonly tokenizer: Tokenizer;
   /** Maximum number of tokens per text. */
   readonly contextLength: number;
-  /** Returns one vector per text, in order. @throws ConfigError for an empty text, an unknown id, a text longer
-   *  than the context */
-  readonly embed: (texts: readonly (readonly number[])[]) => Promise<readonly Float32Array[]>;
+  /** Returns one vector per text, in order.
+   *  @param options.soft rows of soft tokens, as in `generate`, for a decoder: the id V + i of a text is row i
+   *  @throws ConfigError for an empty text, an unknown id, a text longer than the context, soft rows for an encoder */
+  readonly embed: (
+    texts: readonly (readonly number[])[],
+    options?: { readonly soft?: HostTensor | undefined },
+  ) => Promise<readonly Float32Array[]>;
   /** Frees the program, and weights that the embedder loaded itself. */
   readonly close: () => Promise<void>;
 }
@@ -106,11 +111,14 @@ interface EmbedderParts {
 
 async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Embedder> {
   const { name, body, tokenizer, weights, reading, isNormalised = false, maxTokens = null, frozen = false } = parts;
-  const trace = createTrace();
-  const { pooled_BC } = traceTexts(trace, body, reading);
-  const width = Number(pooled_BC.shape[1]);
-  const graph = finishGraph(trace, { vectors: pooled_BC });
-  const program: Program = await device.compile(graph, { store: weights, frozen });
+  const compile = async (soft: boolean): Promise<{ readonly program: Program; readonly width: number }> => {
+    const trace = createTrace();
+    const { pooled_BC } = traceTexts(trace, body, { ...reading, soft });
+    const graph = finishGraph(trace, { vectors: pooled_BC });
+    return { program: await device.compile(graph, { store: weights, frozen }), width: Number(pooled_BC.shape[1]) };
+  };
+  const { program: plain, width } = await compile(false);
+  let withSoft: Promise<Program> | null = null;
   const { vocabularySize, contextLength: positions } = body.config;
   const contextLength = Math.min(positions, maxTokens ?? positions);
   const limits = { name, vocabularySize, contextLength };
@@ -119,9 +127,12 @@ async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Emb
     width,
     tokenizer,
     contextLength,
-    embed: async (texts) => {
+    embed: async (texts, { soft } = {}) => {
+      const softRows = countSoftRows(body.config, soft);
+      if (softRows > 0) requireDecoder(body, name);
+      const program = softRows === 0 ? plain : await (withSoft ??= compile(true).then((compiled) => compiled.program));
       texts.forEach((ids, index) => {
-        requireContext(limits, ids, `text ${String(index)}`);
+        requireContext(limits, ids, `text ${String(index)}`, softRows);
         if (ids.length > contextLength) throw contextError(limits, ids.length, `text ${String(index)}`);
       });
       const results: Float32Array[] = texts.map(() => new Float32Array(0));
@@ -129,21 +140,26 @@ async function createEmbedder(device: Device, parts: EmbedderParts): Promise<Emb
         texts.map((ids) => ids.length),
         batchTokens,
       )) {
-        const outputs = await device.run(
-          program,
-          packTexts(
-            batch.map((index) => present(texts[index], 'batches hold indices of texts')),
-            body,
-            reading.pooling,
-          ),
-        );
+        const members = batch.map((index) => present(texts[index], 'batches hold indices of texts'));
+        const outputs = await device.run(program, {
+          ...packTexts(members, body, reading.pooling),
+          ...(soft === undefined ? {} : { soft }),
+        });
         const vectors = present(outputs['vectors'], 'the program has the output').data as Float32Array;
         batch.forEach((index, n) => (results[index] = vectors.slice(n * width, (n + 1) * width)));
       }
       return isNormalised ? results.map(unit) : results;
     },
-    close: () => device.release(program),
+    close: async () => {
+      await device.release(plain);
+      if (withSoft !== null) await device.release(await withSoft);
+    },
   };
+}
+
+function requireDecoder({ reads }: PooledBody, name: string): void {
+  if (reads === 'leftToRight') return;
+  throw new ConfigError('an encoder reads no soft tokens', { where: name, expected: 'a decoder' });
 }
 
 /** The vector scaled to length 1; one of zeros stays. */

@@ -71,6 +71,9 @@ export interface ForwardInputs {
   /** i64 [B, T] */
   readonly positions_BT: Value;
   readonly attention: AttentionPattern;
+  /** f32 [S, C], rows beside the token table, C its width: the id V + i of `ids_BT` is row i (see `embedTokens`); absent
+   *  where every id is a token. Decoders read it, encoders do not. */
+  readonly soft_SC?: Value | undefined;
   /** An adapter's part in the linear maps; absent where the model has none. */
   readonly branch?: LinearBranch | undefined;
 }

@@ -6,7 +6,7 @@
  *  transformers 5.23 `modeling_llama.py` and the families' own files. */
 import type { Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
-import { embed } from '../nn/embedding.js';
+import { embedTokens } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
 import type { RopeSettings } from '../nn/rope.js';
 import { traceRope } from '../nn/ropeLookup.js';
@@ -161,7 +161,7 @@ function forward(config: GatedDecoderConfig, body: readonly ParameterSpec[], inp
   const context = attentionContext(inputs.positions_BT, inputs.attention, null);
   const present: KeyValues[] = [];
 
-  const embedded_NC = embed(weight('model.embed_tokens.weight'), inputs.ids_BT);
+  const embedded_NC = embedTokens(weight('model.embed_tokens.weight'), inputs.ids_BT, inputs.soft_SC);
   let x_NC = embeddingScale === 1 ? embedded_NC : mul(embedded_NC, embeddingScale);
   const layerInputs: Value[] = [];
   config.layerKinds.forEach(({ rope, window }, layer) => {

@@ -1,13 +1,14 @@
 /** Sampling from a language model: requests in, completions out, in the order of the requests whatever the batching. */
+import { ConfigError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
 import type { StreamKey } from '../../base/random.js';
-import type { DecodeRow, SamplingOptions } from '../runtime/device.js';
+import type { DecodeRow, HostTensor, SamplingOptions } from '../runtime/device.js';
 import { cacheShapeOf } from './inferenceGraph.js';
 import type { LanguageModel, Precision } from './languageModel.js';
-import { contextError, requireContext } from './requireContext.js';
+import { contextError, countSoftRows, requireContext } from './requireContext.js';
 
 export interface GenerateRequest {
-  /** The whole context, at least one token. */
+  /** The whole context, at least one token; model.vocabularySize + i is row i of the call's `soft`. */
   readonly ids: readonly number[];
   /** Every token is drawn from this stream, so the result does not depend on what else is in the batch. */
   readonly stream: StreamKey;
@@ -28,6 +29,10 @@ export interface GenerationOptions extends Omit<SamplingOptions, 'stopTexts'> {
    *  context, fewer new tokens when it nearly does. `keepLast`: the prompt's last tokens are kept, as many as leave the
    *  room. */
   readonly truncation?: 'refuse' | 'keepLast';
+  /** Rows of soft tokens, f32 [S, C], in the space of the model's token table (before a factor of the family): a prompt
+   *  names them anywhere, as often as it likes. They are never scored, sampled or penalised, and contexts that hold them
+   *  are not kept. Default: every id is a token. */
+  readonly soft?: HostTensor | undefined;
 }
 
 export interface Generated {
@@ -45,18 +50,20 @@ export interface Generated {
   readonly finishReason: 'stop' | 'length';
 }
 
-/** @throws ConfigError for an empty context, an id outside the vocabulary, or a context without room for new tokens */
+/** @throws ConfigError for an empty context, an id outside the vocabulary, a context without room for new tokens, a soft
+ *    token to be scored or cut off; ShapeError for soft rows of another width */
 export async function generate(
   model: LanguageModel,
   requests: readonly GenerateRequest[],
   options: GenerationOptions,
 ): Promise<readonly Generated[]> {
-  const { truncation = 'refuse', stopStrings = [], keep = false, precision = 'f32', ...sampling } = options;
+  const { truncation = 'refuse', stopStrings = [], keep = false, precision = 'f32', soft, ...sampling } = options;
+  const softRows = countSoftRows(model.architecture.config, soft);
   const rows = requests.map((request, index) =>
-    toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index }),
+    toRow(model, request, { ...sampling, stopTexts: stopStrings }, { truncation, index, softRows }),
   );
-  const program = await model.inference({ vocabulary: stopStrings.length > 0, precision });
-  const results = await model.device.decode(program, cacheShapeOf(model.architecture), rows, { keep });
+  const program = await model.inference({ vocabulary: stopStrings.length > 0, precision, soft: softRows > 0 });
+  const results = await model.device.decode(program, cacheShapeOf(model.architecture), rows, { keep, soft });
   return results.map((result) => ({ ...result, text: model.tokenizer.decode(result.ids) }));
 }
 
@@ -64,11 +71,11 @@ function toRow(
   model: LanguageModel,
   request: GenerateRequest,
   sampling: SamplingOptions,
-  { truncation, index }: RowOptions,
+  { truncation, index, softRows }: RowOptions,
 ): DecodeRow {
   const where = `request ${String(index)}`;
   const { ids, stream, scoreFrom = null, continues = false } = request;
-  requireContext(model, ids, where);
+  requireContext(model, ids, where, softRows);
   const isScoreable = scoreFrom === null || (Number.isInteger(scoreFrom) && scoreFrom >= 1 && scoreFrom <= ids.length);
   invariant(isScoreable, 'scoring starts at the second token or later: the first has no probability');
   const room = model.contextLength - sampling.maxNewTokens;
@@ -81,6 +88,15 @@ function toRow(
   }
   const kept = Math.max(1, room);
   const dropped = ids.length - kept;
+  const cut = ids.slice(0, dropped).find((id) => id >= model.vocabularySize);
+  if (cut !== undefined) {
+    throw new ConfigError('soft tokens would be cut off', {
+      where,
+      expected: `soft tokens among the last ${String(kept)} tokens`,
+      got: `soft id ${String(cut)} before them`,
+      remedy: 'Shorten the prompt before soft tokens are put into it.',
+    });
+  }
   if (scoreFrom !== null && scoreFrom <= dropped) throw contextError(model, ids.length, where);
   return {
     ids: ids.slice(dropped),
@@ -93,4 +109,5 @@ function toRow(
 interface RowOptions {
   readonly truncation: 'refuse' | 'keepLast';
   readonly index: number;
+  readonly softRows: number;
 }

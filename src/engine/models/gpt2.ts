@@ -3,7 +3,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { activationNamed, type Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
-import { embed } from '../nn/embedding.js';
+import { embed, embedTokens } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
 import { add, layerNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
@@ -135,7 +135,7 @@ function forward(config: Gpt2Config, body: readonly ParameterSpec[], inputs: For
   const present: KeyValues[] = [];
 
   let x_NC = add(
-    embed(weight('transformer.wte.weight'), inputs.ids_BT),
+    embedTokens(weight('transformer.wte.weight'), inputs.ids_BT, inputs.soft_SC),
     embed(weight('transformer.wpe.weight'), inputs.positions_BT),
   );
   const layerInputs: Value[] = [];

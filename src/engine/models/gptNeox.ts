@@ -5,7 +5,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { activationNamed, type Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
-import { embed } from '../nn/embedding.js';
+import { embedTokens } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
 import { rotatablePositions, rotatedChannels, type RopeSettings } from '../nn/rope.js';
 import { parseRopeSettings } from '../nn/ropeSettings.js';
@@ -159,7 +159,7 @@ function forward(config: GptNeoxConfig, body: readonly ParameterSpec[], inputs: 
   const scale = 1 / Math.sqrt(headSize);
   const present: KeyValues[] = [];
 
-  let x_NC = embed(weight('gpt_neox.embed_in.weight'), inputs.ids_BT);
+  let x_NC = embedTokens(weight('gpt_neox.embed_in.weight'), inputs.ids_BT, inputs.soft_SC);
   const layerInputs: Value[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     layerInputs.push(x_NC);

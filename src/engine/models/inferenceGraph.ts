@@ -4,6 +4,7 @@
  *  inputs   ids i64 [B, T] · positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
  *           attentionBias f32 [S, 1, T, W], S = B or 1, W = total: added to attention scores beside the causal mask
  *           keyPositions i64 [B, W]: the position of each key; only where layers have a sliding window (S is B then)
+ *           soft f32 [R, C]: what ids from the vocabulary's size on mean (see `embedTokens`); only where asked for
  *           logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T]) · scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
  *  outputs  logits f32 [N, V] · logTotals f32 [N] (log Σ exp of each row of logits) ·
  *           scored f32 [M] (log-probability of scoreIds at scoreRows, nats) · presentK.i, presentV.i f32 [B, KV, ≥ P + T, D] */
@@ -20,7 +21,8 @@ export function cacheShapeOf({ config }: Pick<Architecture, 'config'>): CacheSha
   return { layers, kvHeads, headSize: cachedHeadSize(headSize) };
 }
 
-export function inferenceGraph(architecture: Architecture): Graph {
+/** @param options.soft whether ids may mean soft tokens; without it the graph is that of tokens alone */
+export function inferenceGraph(architecture: Architecture, { soft = false } = {}): Graph {
   const { config, head } = architecture;
   const trace = createTrace();
   const hasWindow = config.slidingWindow !== undefined;
@@ -35,6 +37,7 @@ export function inferenceGraph(architecture: Architecture): Graph {
   const { hidden_NC, present } = architecture.forward({
     ids_BT: trace.input('ids', 'i64', ['B', 'T']),
     positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+    soft_SC: soft ? trace.input('soft', 'f32', ['R', config.width]) : undefined,
     attention: {
       kind: 'cached',
       past,

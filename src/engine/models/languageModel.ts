@@ -61,6 +61,9 @@ export interface InferenceOptions {
   readonly vocabulary?: boolean;
   /** Default 'f32'. int8 is for sampling: faster, and rounded; the device must be the CPU. */
   readonly precision?: Precision;
+  /** It also reads soft tokens, whose rows every call brings. A program of its own: without it nothing changes. A frozen
+   *  model holds its weights once per program. Default false. */
+  readonly soft?: boolean;
 }
 
 export interface OpenOptions {
@@ -270,12 +273,12 @@ export function assembleLanguageModel(
   const roundable = new Set(
     languageModelParameters(architecture).flatMap((spec) => (spec.roundable === true ? [spec.name] : [])),
   );
-  const programs = new Map<Precision, CompiledInference>();
+  const programs = new Map<string, CompiledInference>();
   const adapter = worn?.adapter ?? null;
   const stores = adapter === null ? [weights] : [weights, adapter.weights];
   const live = new Set(trainable ? adapter?.weights.entries.keys() : []);
-  const compile = (precision: Precision): CompiledInference => ({
-    program: device.compile(inferenceGraph(architecture), {
+  const compile = (precision: Precision, soft: boolean): CompiledInference => ({
+    program: device.compile(inferenceGraph(architecture, { soft }), {
       store: stores,
       ...(precision === 'int8' ? { frozen: true, live, int8: roundable } : { frozen: !trainable }),
     }),
@@ -283,11 +286,12 @@ export function assembleLanguageModel(
     vocabulary: null,
   });
   /** Live weights need no new program when they change; a rounded copy does. */
-  const upToDate = async (precision: Precision): Promise<CompiledInference> => {
-    const known = programs.get(precision);
+  const upToDate = async (precision: Precision, soft: boolean): Promise<CompiledInference> => {
+    const key = `${precision} ${soft ? 'soft' : 'plain'}`;
+    const known = programs.get(key);
     if (known !== undefined && (precision === 'f32' || known.version === device.version(weights))) return known;
-    const fresh = compile(precision);
-    programs.set(precision, fresh);
+    const fresh = compile(precision, soft);
+    programs.set(key, fresh);
     if (known !== undefined) await device.release(await known.program);
     return fresh;
   };
@@ -307,8 +311,8 @@ export function assembleLanguageModel(
     adapter,
     valueHead,
     base: worn?.base ?? null,
-    inference: async ({ vocabulary = false, precision = 'f32' } = {}) => {
-      const compiled = await upToDate(precision);
+    inference: async ({ vocabulary = false, precision = 'f32', soft = false } = {}) => {
+      const compiled = await upToDate(precision, soft);
       const program = await compiled.program;
       if (vocabulary) await (compiled.vocabulary ??= register(program));
       return program;

@@ -5,7 +5,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { activationNamed, type Activation } from '../nn/activation.js';
 import { attention, attentionContext, type KeyValues } from '../nn/attention.js';
-import { embed } from '../nn/embedding.js';
+import { embed, embedTokens } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
 import { add, layerNorm } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
@@ -158,7 +158,7 @@ function forward(config: OptConfig, body: readonly ParameterSpec[], inputs: Forw
   const present: KeyValues[] = [];
 
   const embedded_NC = throughProjection(
-    embed(weight('model.decoder.embed_tokens.weight'), inputs.ids_BT),
+    embedTokens(weight('model.decoder.embed_tokens.weight'), inputs.ids_BT, inputs.soft_SC),
     'project_in',
   );
   let x_NC = add(

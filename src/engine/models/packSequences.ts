@@ -23,10 +23,14 @@ export interface PackedSequences {
   readonly segment_N: Int32Array;
 }
 
-/** @throws ConfigError when an item with a completion has no prefix: the probability of a first token is not defined
- *    without one */
-export function packSequences(items: readonly Sequence[]): PackedSequences {
-  items.forEach(requirePrefix);
+/** @param vocabularySize ids from here on are soft tokens; by default none is
+ *  @throws ConfigError when an item with a completion has no prefix: the probability of a first token is not defined
+ *    without one; and for a soft token in a completion, which has none either */
+export function packSequences(items: readonly Sequence[], vocabularySize = Infinity): PackedSequences {
+  items.forEach((item, index) => {
+    requirePrefix(item, index);
+    refuseSoftTargets(item, index, vocabularySize);
+  });
   const tokens = Math.max(0, ...items.map(readLength));
   invariant(items.length > 0 && tokens > 0, 'a batch has at least one token');
   const ids = new BigInt64Array(items.length * tokens);
@@ -69,4 +73,15 @@ function requirePrefix({ prefix, completion }: Sequence, index: number): void {
       remedy: 'Give a prompt, or begin with the beginning-of-sequence token where the model has one.',
     });
   }
+}
+
+function refuseSoftTargets({ completion }: Sequence, index: number, vocabularySize: number): void {
+  const soft = completion.find((id) => id >= vocabularySize);
+  if (soft === undefined) return;
+  throw new ConfigError('a soft token has no probability', {
+    where: `item ${String(index)}`,
+    expected: `completion tokens below ${String(vocabularySize)}`,
+    got: String(soft),
+    remedy: 'Soft tokens belong to the prefix.',
+  });
 }

@@ -2,6 +2,7 @@
  *  what a text gives depends on no other text and not on the padding.
  *
  *  inputs   ids, positions i64 [B, T] · lengths i64 [B], for a body that reads both ways (left to right, padding is never seen)
+ *           soft f32 [R, C] (what ids from the vocabulary's size on mean), where asked for
  *           rows i64 [B] (flat index of the pooled token), or shares f32 [B, T] (1 / length for real tokens) for a mean */
 import { ConfigError } from '../../base/errors.js';
 import { invariant } from '../../base/invariant.js';
@@ -19,6 +20,8 @@ export interface TextReading {
   /** Index into the states of the body, as transformers lists its `hidden_states`: 0 are the embeddings, n what layer n
    *  gives, and the last those after the final norm; negative ones count from the end. Default −1. */
   readonly layer?: number;
+  /** Whether ids may mean soft tokens; for bodies that read left to right. Default false. */
+  readonly soft?: boolean;
 }
 
 /** Declares the inputs of a text batch and traces the pooled states; the weights become parameters of the trace.
@@ -27,11 +30,12 @@ export interface TextReading {
 export function traceTexts(
   trace: Trace,
   body: PooledBody,
-  { pooling, layer = -1 }: TextReading,
+  { pooling, layer = -1, soft = false }: TextReading,
 ): { readonly pooled_BC: Value; readonly inputs: ForwardInputs } {
   const inputs: ForwardInputs = {
     ids_BT: trace.input('ids', 'i64', ['B', 'T']),
     positions_BT: trace.input('positions', 'i64', ['B', 'T']),
+    soft_SC: soft ? trace.input('soft', 'f32', ['R', body.config.width]) : undefined,
     attention:
       body.reads === 'leftToRight'
         ? { kind: 'causal' }

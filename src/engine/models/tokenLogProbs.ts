@@ -10,9 +10,12 @@ export interface TokenLogProbInputs {
   /** i64 [B, T] */
   readonly positions_BT: Value;
   readonly attention: Exclude<AttentionPattern, { kind: 'cached' }>;
+  /** f32 [S, C], what the ids from the vocabulary's size on mean (see `embedTokens`): an input, or computed in the same
+   *  trace from parameters of another model. Default: every id is a token. */
+  readonly soft_SC?: Value | undefined;
   /** i64 [N]: flat index into [B·T] of the position that PREDICTS each target. */
   readonly rows_N: Value;
-  /** i64 [N] */
+  /** i64 [N]; tokens, never soft ones. */
   readonly targets_N: Value;
 }
 

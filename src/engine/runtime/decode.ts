@@ -3,7 +3,7 @@
  *  The graph (the same for prompts and steps; V vocabulary, P cache capacity):
  *   inputs   ids, positions i64 [B, T] · lastIndex i32 [B] (tokens of the row so far − 1) · total i32 [1] (most tokens of a row)
  *            attentionBias f32 [S, 1, T, W], S = B or 1, W = total · logitRows i64 [N], scoreRows i64 [M] (flat indices into [B·T])
- *            scoreIds i64 [M] · pastK.i, pastV.i f32 [B, KV, P, D]
+ *            scoreIds i64 [M] · soft f32 [R, C], in a program that reads soft tokens · pastK.i, pastV.i f32 [B, KV, P, D]
  *   outputs  logits f32 [N, V] · logTotals f32 [N] (log Σ exp of a row) ·
  *            scored f32 [M] (log p of scoreIds, nats) · presentK.i, presentV.i f32 [B, KV, P, D], over pastK.i, pastV.i
  *  What prompts of a batch have in common at their beginning is computed once. A row that ends leaves the batch at once: the last row
@@ -15,6 +15,7 @@ import type { DecodeJob, DecodeProgress, DecodeResult, DecodeRow } from './decod
 import {
   beginInference,
   forward,
+  knownIds,
   logitsOf,
   type InferenceSession,
   type PassContext,
@@ -37,17 +38,17 @@ const keptBytes = 512 * 2 ** 20;
 
 export async function decode(
   program: ResidentProgram,
-  { shape, rows, keep }: DecodeJob,
+  { shape, rows, soft, keep }: DecodeJob,
   context: PassContext,
   onProgress: (progress: DecodeProgress) => void,
 ): Promise<readonly DecodeResult[]> {
-  const session = beginInference(program, shape, context);
-  checkRows(rows, session.vocabularySize);
+  const session = beginInference(program, shape, soft, context);
+  checkRows(rows, knownIds(session));
   const sampler = createSampler(session.vocabularySize);
   const before = program.kept;
   program.kept = [];
   const generations = rows.map((row, index) =>
-    beginGeneration(row, { where: `row ${index}`, alternatives: 0, tokenBytes: program.tokenBytes }),
+    beginGeneration(row, session, { where: `row ${index}`, alternatives: 0 }),
   );
   const report = (): void => {
     onProgress({
@@ -94,7 +95,9 @@ export interface Generation {
   readonly where: string;
   readonly stream: RandomStream;
   readonly stop: StopCondition;
-  /** Distinct ids so far; kept only for a repetition penalty. */
+  /** Its prompt holds soft tokens: no later call may go on from it, since their rows are this call's. */
+  readonly isSoft: boolean;
+  /** Distinct tokens so far, soft ones left out; kept only for a repetition penalty. */
   readonly seen: Set<number>;
   readonly repeated: RepeatedNgrams;
   readonly ids: number[];
@@ -114,17 +117,26 @@ export interface GenerationStart {
   /** The row's name in errors. */
   readonly where: string;
   readonly alternatives: number;
-  readonly tokenBytes: readonly Uint8Array[] | null;
 }
 
-export function beginGeneration(row: DecodeRow, { where, alternatives, tokenBytes }: GenerationStart): Generation {
+export function beginGeneration(
+  row: DecodeRow,
+  {
+    program,
+    vocabularySize,
+  }: { readonly program: Pick<ResidentProgram, 'tokenBytes'>; readonly vocabularySize: number },
+  { where, alternatives }: GenerationStart,
+): Generation {
+  // A rule about tokens that come again reads the prompt as if its soft tokens were not there.
+  const tokens = row.ids.filter((id) => id < vocabularySize);
   return {
     row,
     where,
     stream: openStream(row.stream),
-    stop: createStopCondition(row.sampling, tokenBytes),
-    seen: new Set(row.sampling.repetitionPenalty === 1 ? [] : row.ids),
-    repeated: createRepeatedNgrams(row.sampling.noRepeatNgram ?? 0, row.ids),
+    stop: createStopCondition(row.sampling, program.tokenBytes),
+    isSoft: tokens.length < row.ids.length,
+    seen: new Set(row.sampling.repetitionPenalty === 1 ? [] : tokens),
+    repeated: createRepeatedNgrams(row.sampling.noRepeatNgram ?? 0, tokens),
     ids: [],
     logProbs: [],
     samplingLogProbs: [],
@@ -149,7 +161,8 @@ async function decodeBatch(
   const { strips, prompts } = plan.packed;
   const newTokens = active.reduce((sum, { row }) => sum + row.sampling.maxNewTokens, 0);
   const keptTokens = strips.reduce((sum, { ids }) => sum + ids.length, newTokens);
-  const keeper = keptTokens > session.room ? null : createContextKeeper(session.shape, strips, newTokens);
+  const keepsNone = keptTokens > session.room || active.every(({ isSoft }) => isSoft);
+  const keeper = keepsNone ? null : createContextKeeper(session.shape, strips, newTokens);
   active.forEach((generation, index) => {
     generation.prompt = present(prompts[index], 'a packed prompt for every row');
   });
@@ -244,7 +257,7 @@ export function removeDone(cache: KeyValueCache, active: Generation[], keeper: C
   for (let index = active.length - 1; index >= 0; index--) {
     const generation = active[index];
     if (generation?.done !== true) continue;
-    if (generation.prompt !== null && generation.ids.length > 0)
+    if (generation.prompt !== null && generation.ids.length > 0 && !generation.isSoft)
       keeper?.keepRow(generation.prompt, generation.row.ids, generation.ids, cache, index);
     const last = present(active.pop(), 'the batch is not empty');
     if (index === active.length) continue;

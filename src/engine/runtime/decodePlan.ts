@@ -12,8 +12,14 @@ export interface DecodeLimits {
   readonly cachedTokens: number;
 }
 
+/** The ids that a call knows: tokens below the vocabulary's size, then one per soft row. */
+export interface KnownIds {
+  readonly vocabularySize: number;
+  readonly softRows: number;
+}
+
 /** @throws ConfigError naming the row that cannot be generated */
-export function checkRows(rows: readonly DecodeRow[], vocabularySize: number): void {
+export function checkRows(rows: readonly DecodeRow[], { vocabularySize, softRows }: KnownIds): void {
   rows.forEach((row, index) => {
     const where = `row ${index}`;
     if (row.ids.length === 0)
@@ -21,11 +27,11 @@ export function checkRows(rows: readonly DecodeRow[], vocabularySize: number): v
         where,
         remedy: 'Begin with at least one token, for instance the begin-of-text token.',
       });
-    const bad = row.ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+    const bad = row.ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize + softRows);
     if (bad !== undefined)
       throw new ConfigError('an id is not in the vocabulary', {
         where,
-        expected: `0 … ${vocabularySize - 1}`,
+        expected: `0 … ${vocabularySize - 1}${softRows === 0 ? '' : `, and ${softRows} soft rows behind`}`,
         got: String(bad),
       });
     if (
@@ -38,6 +44,14 @@ export function checkRows(rows: readonly DecodeRow[], vocabularySize: number): v
         got: String(row.scoreFrom),
       });
     }
+    const scoredSoft = row.ids.findIndex((id, t) => id >= vocabularySize && t >= (row.scoreFrom ?? Infinity));
+    if (scoredSoft !== -1)
+      throw new ConfigError('a soft token has no probability', {
+        where: `${where}, token ${scoredSoft}`,
+        expected: `tokens to score below ${vocabularySize}`,
+        got: String(row.ids[scoredSoft]),
+        remedy: 'Score what comes behind the last soft token.',
+      });
     checkSamplingOptions(row.sampling);
   });
 }

@@ -1,5 +1,6 @@
 /** Generation takes and gives these data, one row at a time. Plain data: it crosses to the worker. */
 import type { StreamKey } from '../../base/random.js';
+import type { HostTensor } from './hostTensor.js';
 import type { SamplingOptions } from './samplingOptions.js';
 
 /** Size of the key/value cache of an inference graph. */
@@ -10,7 +11,7 @@ export interface CacheShape {
 }
 
 export interface DecodeRow {
-  /** The prompt; at least one token. */
+  /** The prompt; at least one token. Of V tokens, the id V + i is the soft token of row i of the call's table. */
   readonly ids: readonly number[];
   /** ≥ 1: also give log p of ids[scoreFrom …] under the model, from the same pass; null = do not. */
   readonly scoreFrom: number | null;
@@ -26,6 +27,8 @@ export interface DecodeOptions {
   /** Keys and values stay on the device for rows of the next call on this program that continue these. Default false.
    */
   readonly keep?: boolean;
+  /** f32 [S, C], the rows of soft tokens, for a program that reads them. Contexts that hold soft tokens are not kept. */
+  readonly soft?: HostTensor | undefined;
   readonly onProgress?: (progress: DecodeProgress) => void;
 }
 
@@ -33,6 +36,7 @@ export interface DecodeOptions {
 export interface DecodeJob {
   readonly shape: CacheShape;
   readonly rows: readonly DecodeRow[];
+  readonly soft: HostTensor | null;
   /** Whether keys and values stay for rows of the next call that continue these. */
   readonly keep: boolean;
 }

@@ -116,8 +116,9 @@ export interface Device {
     rows: readonly DecodeRow[],
     options?: DecodeOptions,
   ): Promise<readonly DecodeResult[]>;
-  /** An empty batch on an inference program. */
-  openLiveBatch(program: Program, shape: CacheShape): Promise<OpenLiveBatch>;
+  /** An empty batch on an inference program.
+   *  @param options.soft rows of the soft tokens of all its prompts, for a program that reads them */
+  openLiveBatch(program: Program, shape: CacheShape, options?: Pick<DecodeOptions, 'soft'>): Promise<OpenLiveBatch>;
   /** Frees a store (not while a program still reads it) or a program. */
   release(resource: TensorStore | Program): Promise<void>;
   /** Lets pending calls finish and ends the thread. */
@@ -231,15 +232,20 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Pick<Device, 't
     async registerVocabulary(program, tokenBytes) {
       await worker.call('registerVocabulary', { programId: idOf(program), tokenBytes });
     },
-    decode: async (program, shape, rows, { keep = false, onProgress } = {}) =>
+    decode: async (program, shape, rows, { keep = false, soft, onProgress } = {}) =>
       worker.call(
         'decode',
-        { programId: idOf(program), shape, rows, keep },
+        { programId: idOf(program), shape, rows, keep, soft: soft === undefined ? null : compactTensor(soft) },
         onProgress === undefined ? {} : { onProgress },
       ),
-    async openLiveBatch(program, shape) {
+    async openLiveBatch(program, shape, { soft } = {}) {
       const id = newId();
-      await worker.call('openLive', { id, programId: idOf(program), shape });
+      await worker.call('openLive', {
+        id,
+        programId: idOf(program),
+        shape,
+        soft: soft === undefined ? null : compactTensor(soft),
+      });
       return {
         step: (change) => worker.call('stepLive', { id, ...change }),
         close: async () => void (await worker.call('closeLive', { id })),
@@ -263,10 +269,10 @@ function whole(data: Float32Array): Float32Array<ArrayBuffer> {
 
 /** Structured clone copies the whole buffer under a view; parts of larger buffers are cut out first. */
 function compact(feeds: HostTensors): HostTensors {
-  return Object.fromEntries(
-    Object.entries(feeds).map(([name, feed]) => [
-      name,
-      feed.data.byteLength === feed.data.buffer.byteLength ? feed : { ...feed, data: feed.data.slice() },
-    ]),
-  );
+  return Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, compactTensor(feed)]));
+}
+
+function compactTensor(tensor: HostTensor): HostTensor {
+  const { data } = tensor;
+  return data.byteLength === data.buffer.byteLength ? tensor : { ...tensor, data: data.slice() };
 }

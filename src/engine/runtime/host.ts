@@ -134,8 +134,8 @@ export const handlers: Handlers = {
     return null;
   },
   decode: (host, { programId, ...job }, onProgress) => decode(programOf(host, programId), job, host.passes, onProgress),
-  openLive(host, { id, programId, shape }) {
-    host.liveBatches.set(id, createLiveBatch(programOf(host, programId), shape));
+  openLive(host, { id, programId, shape, soft }) {
+    host.liveBatches.set(id, createLiveBatch(programOf(host, programId), shape, soft));
     return null;
   },
   stepLive: (host, { id, ...change }) => {

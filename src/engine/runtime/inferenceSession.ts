@@ -2,10 +2,12 @@
  *  in `decode.ts`. */
 import type * as ort from 'onnxruntime-node';
 import { ConfigError } from '../../base/errors.js';
+import type { KnownIds } from './decodePlan.js';
 import type { CacheShape } from './decodeRow.js';
+import type { HostTensor } from './hostTensor.js';
 import { reuse, type KeyValueCache } from './keyValueCache.js';
 import { ortTensor } from './ortTensor.js';
-import { bindParameters, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
+import { bindParameters, checkFeed, outputSpec, runProgramInPlace, type ResidentProgram } from './residentProgram.js';
 
 /** All passes of a device share these. */
 export interface PassContext {
@@ -20,21 +22,44 @@ export interface InferenceSession extends PassContext {
   readonly program: ResidentProgram;
   readonly shape: CacheShape;
   readonly vocabularySize: number;
+  /** The rows of soft tokens; null for a program that reads none. */
+  readonly soft: ort.Tensor | null;
   readonly parameters: Readonly<Record<string, ort.Tensor>>;
   readonly inputs: ReadonlySet<string>;
   readonly outputs: ReadonlySet<string>;
 }
 
-export function beginInference(program: ResidentProgram, shape: CacheShape, context: PassContext): InferenceSession {
+/** @param soft f32 [S, C], the rows of soft tokens, for a program that reads them
+ *  @throws ConfigError when it does and there are none, or the other way round, ShapeError for rows of another width */
+export function beginInference(
+  program: ResidentProgram,
+  shape: CacheShape,
+  soft: HostTensor | null,
+  context: PassContext,
+): InferenceSession {
   return {
     ...context,
     program,
     shape,
     vocabularySize: vocabularySizeOf(program),
+    soft: softRows(program, soft),
     parameters: bindParameters(program),
     inputs: new Set(program.inputs.map(({ name }) => name)),
     outputs: new Set(program.outputs.map(({ name }) => name)),
   };
+}
+
+function softRows(program: ResidentProgram, soft: HostTensor | null): ort.Tensor | null {
+  const spec = program.inputs.find(({ name }) => name === 'soft');
+  if (spec === undefined && soft === null) return null;
+  if (spec === undefined || soft === null) {
+    throw new ConfigError('the program and the call disagree about soft tokens', {
+      where: 'soft',
+      expected: spec === undefined ? 'no rows: the program reads none' : 'rows for the program, which reads them',
+    });
+  }
+  checkFeed(spec, soft, {});
+  return ortTensor('f32', soft.data, soft.dims);
 }
 
 /** Returns the number of tokens that the program's logits tell apart. @throws ConfigError when it is not fixed */
@@ -43,6 +68,10 @@ export function vocabularySizeOf(program: ResidentProgram): number {
   if (!Number.isInteger(vocabularySize))
     throw new ConfigError('logits need a fixed vocabulary', { where: 'logits', expected: '[N, number]' });
   return vocabularySize;
+}
+
+export function knownIds({ vocabularySize, soft }: InferenceSession): KnownIds {
+  return { vocabularySize, softRows: soft?.dims[0] ?? 0 };
 }
 
 export interface SessionInputs {
@@ -88,6 +117,7 @@ export async function forward(
     logitRows: ortTensor('i64', BigInt64Array.from(logitRows_N, BigInt), [N]),
     scoreRows: ortTensor('i64', BigInt64Array.from(scoreRows_M, BigInt), [M]),
     scoreIds: ortTensor('i64', BigInt64Array.from(scoreIds_M, BigInt), [M]),
+    ...(session.soft === null ? {} : { soft: session.soft }),
     ...past,
   };
   const outputs: Record<string, ort.Tensor> = {

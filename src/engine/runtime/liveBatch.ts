@@ -16,7 +16,8 @@ import {
 import { checkRows } from './decodePlan.js';
 import type { CacheShape, DecodeRow } from './decodeRow.js';
 import { recordError, type ErrorRecord } from './errorTransfer.js';
-import { beginInference, type PassContext, vocabularySizeOf } from './inferenceSession.js';
+import type { HostTensor } from './hostTensor.js';
+import { beginInference, knownIds, type PassContext, vocabularySizeOf } from './inferenceSession.js';
 import { createKeyValueCache, type KeyValueCache } from './keyValueCache.js';
 import type { LiveChange, LiveEvent } from './liveRow.js';
 import { planPrompts, readPrompts } from './readPrompts.js';
@@ -44,7 +45,8 @@ interface Member {
   partial: KeyValueCache | null;
 }
 
-export function createLiveBatch(program: ResidentProgram, shape: CacheShape): LiveBatch {
+/** @param soft rows of the soft tokens of all its prompts, for a program that reads them */
+export function createLiveBatch(program: ResidentProgram, shape: CacheShape, soft: HostTensor | null): LiveBatch {
   const sampler = createSampler(vocabularySizeOf(program));
   const waiting: Member[] = [];
   const active: Generation[] = [];
@@ -243,16 +245,15 @@ export function createLiveBatch(program: ResidentProgram, shape: CacheShape): Li
 
   return {
     async step({ admit, drop: dropped }, context) {
-      const session = { ...beginInference(program, shape, context), sampler };
+      const session = { ...beginInference(program, shape, soft, context), sampler };
       const refused: LiveEvent[] = [];
       drop(new Set(dropped));
       for (const row of admit) {
         try {
-          checkRows([row], session.vocabularySize);
-          const generation = beginGeneration(row, {
+          checkRows([row], knownIds(session));
+          const generation = beginGeneration(row, session, {
             where: `row ${row.key}`,
             alternatives: row.alternatives,
-            tokenBytes: program.tokenBytes,
           });
           const member = { key: row.key, generation, read: 0, scored: [], scoredAlternatives: [], partial: null };
           memberOf.set(generation, member);

@@ -73,7 +73,12 @@ export interface Calls {
     readonly answer: readonly DecodeResult[];
   };
   openLive: {
-    readonly args: { readonly id: number; readonly programId: number; readonly shape: CacheShape };
+    readonly args: {
+      readonly id: number;
+      readonly programId: number;
+      readonly shape: CacheShape;
+      readonly soft: HostTensor | null;
+    };
     readonly answer: null;
   };
   stepLive: { readonly args: { readonly id: number } & LiveChange; readonly answer: readonly LiveEvent[] };

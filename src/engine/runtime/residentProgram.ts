@@ -169,7 +169,7 @@ export function bindParameters(program: ResidentProgram): Record<string, ort.Ten
 
 /** Checks a feed against its declaration; plain symbols must have one size over all inputs, which is noted in `sizes`.
  */
-function checkFeed(spec: TensorSpec, feed: HostTensor, sizes: Record<string, number>): void {
+export function checkFeed(spec: TensorSpec, feed: HostTensor, sizes: Record<string, number>): void {
   const expected = `${spec.dtype} [${spec.shape.join(', ')}]`;
   const got = `${feed.dtype} [${feed.dims.join(', ')}]`;
   if (feed.dtype !== spec.dtype || feed.dims.length !== spec.shape.length)

@@ -23,9 +23,13 @@ export async function allLogits(
   return rows.map((ids, b) => ids.map((_, t) => present(logits[b * T + t], 'logits of every position')));
 }
 
-/** Logits after the last token of one row, [V]. */
-export async function lastLogits(model: LanguageModel, ids: readonly number[]): Promise<Float32Array> {
-  const [logits] = await logitsAt(model, [ids], [ids.length - 1]);
+/** Logits after the last token of one row, [V]. @param soft rows of its soft tokens */
+export async function lastLogits(
+  model: LanguageModel,
+  ids: readonly number[],
+  soft?: HostTensor,
+): Promise<Float32Array> {
+  const [logits] = await logitsAt(model, [ids], [ids.length - 1], soft);
   return present(logits, 'logits of the last position');
 }
 
@@ -34,6 +38,7 @@ async function logitsAt(
   model: LanguageModel,
   rows: readonly (readonly number[])[],
   positions: readonly number[],
+  soft?: HostTensor,
 ): Promise<readonly Float32Array[]> {
   const { layers, kvHeads, headSize } = cacheShapeOf(model.architecture);
   const { ids_BT, positions_BT } = packSequences(rows.map((prefix) => ({ prefix, completion: [] })));
@@ -51,6 +56,7 @@ async function logitsAt(
     logitRows: i64Tensor([positions.length], positions),
     scoreRows: i64Tensor([0], []),
     scoreIds: i64Tensor([0], []),
+    ...(soft === undefined ? {} : { soft }),
   };
   if (model.architecture.config.slidingWindow !== undefined) {
     feeds['attentionBias'] = f32Tensor([B, 1, T, T], new Float32Array(B * T * T));
@@ -58,7 +64,7 @@ async function logitsAt(
   }
   for (let layer = 0; layer < layers; layer++)
     feeds[`pastK.${String(layer)}`] = feeds[`pastV.${String(layer)}`] = empty;
-  const { logits } = await model.device.run(await model.inference(), feeds, ['logits']);
+  const { logits } = await model.device.run(await model.inference({ soft: soft !== undefined }), feeds, ['logits']);
   const data = present(logits, 'logits').data as Float32Array;
   const V = model.vocabularySize;
   return positions.map((_, i) => data.slice(i * V, (i + 1) * V));
