@@ -4,7 +4,7 @@
 import { present } from '../../base/invariant.js';
 import { linear } from '../nn/linear.js';
 import { uniform, zeros } from '../nn/init.js';
-import { maximum, reshape } from '../tensor/ops/all.js';
+import { relu, reshape } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import type { Architecture, ParameterSpec } from './family.js';
 import { traceParameters } from './parameters.js';
@@ -42,6 +42,6 @@ export function traceValues({ kind, parameters }: ValueHead, hidden_NC: Value): 
   const weight = (name: string): Value => present(weights.get(name), `the head has ${name}`);
   const map = (x_NI: Value, name: string): Value =>
     linear(x_NI, weight(`${name}.weight`), weight(`${name}.bias`), 'outIn');
-  const inner_NI = kind === 'mlp' ? maximum(map(hidden_NC, 'value_head.inner'), 0) : hidden_NC;
+  const inner_NI = kind === 'mlp' ? relu(map(hidden_NC, 'value_head.inner')) : hidden_NC;
   return reshape(map(inner_NI, 'value_head'), ['N']);
 }

@@ -1,11 +1,9 @@
 /** Activation functions by their names in config.json. */
 import { ConfigError } from '../../base/errors.js';
-import { gelu, geluTanh, maximum, silu } from '../tensor/ops/all.js';
+import { gelu, geluTanh, relu, silu } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 
 export type Activation = (x: Value) => Value;
-
-const relu: Activation = (x) => maximum(x, 0);
 
 /** Names as in transformers' ACT2FN; several name one function. */
 const activations = {

@@ -14,7 +14,7 @@ import { rotaryOp } from './rotary.js';
 import { clipOp, stopGradientOp, whereOp } from './select.js';
 import { expandOp, reduceSumOp, reshapeOp, transposeOp } from './shape.js';
 import { tokenLogProbOp } from './tokenLogProb.js';
-import { absOp, erfOp, expOp, logOp, sigmoidOp, signOp, sqrtOp, tanhOp } from './unary.js';
+import { absOp, erfOp, expOp, logOp, reluOp, sigmoidOp, signOp, sqrtOp, tanhOp } from './unary.js';
 
 export const ops = {
   abs: absOp,
@@ -50,6 +50,7 @@ export const ops = {
   reduceMax: reduceMaxOp,
   reduceMean: reduceMeanOp,
   reduceSum: reduceSumOp,
+  relu: reluOp,
   reshape: reshapeOp,
   rmsNorm: rmsNormOp,
   rotary: rotaryOp,
@@ -85,4 +86,4 @@ export { rotary } from './rotary.js';
 export { clip, stopGradient, where } from './select.js';
 export { expand, reduceSum, reshape, transpose, type ReduceOptions } from './shape.js';
 export { tokenLogProb } from './tokenLogProb.js';
-export { abs, erf, exp, log, sigmoid, sign, sqrt, tanh } from './unary.js';
+export { abs, erf, exp, log, relu, sigmoid, sign, sqrt, tanh } from './unary.js';

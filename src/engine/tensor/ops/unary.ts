@@ -26,6 +26,9 @@ export const absOp = unary('abs', 'Abs', (g, x) => mul(g, sign(x)));
 /** −1, 0 or 1; its gradient is 0 wherever it has one. */
 export const signOp = unary('sign', 'Sign', () => null);
 
+/** Its result is 0 or positive, so the sign is 0 or 1: no gradient at 0, as in PyTorch. */
+export const reluOp = unary('relu', 'Relu', (g, _x, y) => mul(g, sign(y)));
+
 export const exp = (a: Value): Value => emitOne(expOp, [a]);
 export const log = (a: Value): Value => emitOne(logOp, [a]);
 export const sqrt = (a: Value): Value => emitOne(sqrtOp, [a]);
@@ -34,3 +37,4 @@ export const sigmoid = (a: Value): Value => emitOne(sigmoidOp, [a]);
 export const erf = (a: Value): Value => emitOne(erfOp, [a]);
 export const abs = (a: Value): Value => emitOne(absOp, [a]);
 export const sign = (a: Value): Value => emitOne(signOp, [a]);
+export const relu = (a: Value): Value => emitOne(reluOp, [a]);

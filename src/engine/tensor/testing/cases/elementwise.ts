@@ -73,6 +73,7 @@ export const elementwiseCases = {
   sigmoid: unary(op.sigmoid, sigma),
   erf: unary(op.erf, erfOf),
   abs: unary(op.abs, Math.abs),
+  relu: unary(op.relu, (x) => Math.max(x, 0), real(BT, [9, 11])),
   sign: unary(op.sign, Math.sign),
   gelu: unary(op.gelu, (x) => (x / 2) * (1 + erfOf(x / Math.SQRT2))),
   geluTanh: unary(op.geluTanh, geluTanhOf, real(BT, [9, 11], { scale: 2 })),
