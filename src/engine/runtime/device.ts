@@ -105,6 +105,9 @@ export interface Device {
   /** One AdamW step from accumulated gradients, as torch.optim.AdamW after clip_grad_norm_; zeroes the gradients.
    *  @throws EnvironmentError when a gradient is not finite; nothing has changed then */
   adamw(step: AdamwStores<TensorStore> & AdamwStep): Promise<{ readonly gradientNorm: number }>;
+  /** Polyak's average: to ← (1 − share) · to + share · from, on the device.
+   *  @throws ShapeError unless `to` holds the names and shapes of `from`, ConfigError when `share` is outside [0, 1] */
+  average(from: TensorStore, to: TensorStore, share: number): Promise<void>;
   /** The bytes of every token, for stop texts. */
   registerVocabulary(program: Program, tokenBytes: readonly Uint8Array[]): Promise<void>;
   /** Generates for all rows, with a key/value cache; results in the order of the rows. The graph has the inputs and
@@ -228,6 +231,10 @@ function deviceOver(worker: WorkerThread, { threads, provider }: Pick<Device, 't
         secondMoment: idOf(secondMoment),
       };
       return worker.call('adamw', { stores, step });
+    },
+    async average(from, to, share) {
+      changes(to);
+      await worker.call('average', { fromId: idOf(from), toId: idOf(to), share });
     },
     async registerVocabulary(program, tokenBytes) {
       await worker.call('registerVocabulary', { programId: idOf(program), tokenBytes });

@@ -3,6 +3,7 @@
 import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { accumulate } from './accumulate.js';
 import { adamwStep } from './adamwStep.js';
+import { averageStore } from './averageStore.js';
 import { decode } from './decode.js';
 import type { DecodeProgress } from './decodeRow.js';
 import type { PassContext } from './inferenceSession.js';
@@ -128,6 +129,11 @@ export const handlers: Handlers = {
       },
       step,
     );
+  },
+  average(host, { fromId, toId, share }) {
+    forgetContexts(host, toId);
+    averageStore(storeOf(host, fromId), storeOf(host, toId), share);
+    return null;
   },
   registerVocabulary(host, { programId, tokenBytes }) {
     programOf(host, programId).tokenBytes = tokenBytes;

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../../base/random.js';
 import { adamwCoefficients, clipFactor } from './adamwCoefficients.js';
-import { kernelsOver, peakBlock } from './kernels.js';
+import { kernelsOver } from './kernels.js';
+import { peakBlock } from './samplingKernels.js';
 import { adamwReference, sumOfSquaresReference } from './testing/referenceKernels.js';
 
 const memory = new WebAssembly.Memory({ initial: 4 });

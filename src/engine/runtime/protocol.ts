@@ -64,6 +64,10 @@ export interface Calls {
     readonly args: { readonly stores: AdamwStores<number>; readonly step: AdamwStep };
     readonly answer: { readonly gradientNorm: number };
   };
+  average: {
+    readonly args: { readonly fromId: number; readonly toId: number; readonly share: number };
+    readonly answer: null;
+  };
   registerVocabulary: {
     readonly args: { readonly programId: number; readonly tokenBytes: readonly Uint8Array[] };
     readonly answer: null;

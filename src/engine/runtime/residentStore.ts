@@ -124,6 +124,18 @@ export function readFlat(store: ResidentStore): Float32Array<ArrayBuffer> {
 /** Copies every tensor; further tensors of the other store stay as they are.
  *  @throws ShapeError unless the other store has tensors of the same names and shapes */
 export function copyStore(from: ResidentStore, to: ResidentStore): void {
+  for (const [source, target] of matchedTensors(from, to)) {
+    viewOf(target).set(viewOf(source));
+    target.zero = source.zero;
+  }
+}
+
+/** Each tensor of a store with its namesake in another one, which may hold more.
+ *  @throws ShapeError unless the other store has tensors of the same names and shapes */
+export function matchedTensors(
+  from: ResidentStore,
+  to: ResidentStore,
+): readonly (readonly [source: ResidentTensor, target: ResidentTensor])[] {
   const names = (store: ResidentStore): readonly string[] =>
     [...store.tensors.values()].map(({ name, shape }) => `${name}[${shape.join()}]`).sort();
   const held = new Set(names(to));
@@ -132,11 +144,7 @@ export function copyStore(from: ResidentStore, to: ResidentStore): void {
       expected: names(from).join(' '),
       got: names(to).join(' '),
     });
-  for (const source of from.tensors.values()) {
-    const target = residentTensor(to, source.name);
-    viewOf(target).set(viewOf(source));
-    target.zero = source.zero;
-  }
+  return [...from.tensors.values()].map((source) => [source, residentTensor(to, source.name)] as const);
 }
 
 export function fillStore(store: ResidentStore, value: number): void {

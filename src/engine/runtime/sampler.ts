@@ -10,7 +10,8 @@
  *  kernels. */
 import { EnvironmentError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
-import { kernelsOver, peakBlock } from './kernels.js';
+import { kernelsOver } from './kernels.js';
+import { peakBlock } from './samplingKernels.js';
 import type { SamplingOptions } from './samplingOptions.js';
 
 export interface SamplingContext {
