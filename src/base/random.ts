@@ -45,6 +45,18 @@ export function openStream(key: StreamKey): RandomStream {
   return streamOver(xoroshiro128plusFromState(state));
 }
 
+/** Standard normal numbers by Box–Muller, two per pair of draws: for arrays. */
+export function standardNormals(stream: RandomStream, length: number): Float32Array<ArrayBuffer> {
+  const numbers = new Float32Array(length);
+  for (let i = 0; i < length; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - stream.uniform()));
+    const angle = 2 * Math.PI * stream.uniform();
+    numbers[i] = radius * Math.cos(angle);
+    if (i + 1 < length) numbers[i + 1] = radius * Math.sin(angle);
+  }
+  return numbers;
+}
+
 function streamOver(generator: JumpableRandomGenerator): RandomStream {
   const uint32 = (): number => generator.next() >>> 0;
   const uniform = (): number => ((uint32() >>> 5) * 67108864 + (uint32() >>> 6)) / 9007199254740992;
