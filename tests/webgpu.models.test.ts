@@ -11,8 +11,10 @@ import { languageModelParameters } from '../src/engine/models/parameters.js';
 import { scoreCompletions } from '../src/engine/models/scoreCompletions.js';
 import { lossGradients, type LossGradients } from '../src/engine/models/testing/lossGradients.js';
 import { traceTokenLogProbs } from '../src/engine/models/tokenLogProbs.js';
+import { zeros } from '../src/engine/nn/init.js';
 import { defaultAdamw } from '../src/engine/optim/adamw.js';
-import { openDevice, type Device } from '../src/engine/runtime/device.js';
+import { openDevice, plainSampling, type Device } from '../src/engine/runtime/device.js';
+import { f32Tensor } from '../src/engine/runtime/hostTensor.js';
 import { probeProvider } from '../src/engine/runtime/probeProvider.js';
 import { createPreferenceTrainer } from '../src/learning/trainers/preference.js';
 
@@ -89,6 +91,52 @@ describe('webgpu', () => {
       expectClose(webgpu[i]?.scored ?? [], scored ?? [], 1e-4);
     });
   });
+
+  withAdapter(
+    'soft tokens give the same greedy tokens, and their rows the same gradient, within rounding',
+    async () => {
+      const { cpu, webgpu } = await onBoth(async (model, device) => {
+        const width = model.architecture.config.width;
+        const soft = f32Tensor(
+          [2, width],
+          Array.from({ length: 2 * width }, (_, i) => Math.sin(i) / 10),
+        );
+        const steered = idsOf(model).map((ids) => [model.vocabularySize, ...ids, model.vocabularySize + 1]);
+        const requests = steered.map((ids, i) => ({ ids, stream: streamKey(1, 'row', i) }));
+        const replies = await generate(model, requests, { ...plainSampling, temperature: 0, maxNewTokens: 8, soft });
+        const items = steered.map((prefix, i) => ({ prefix, completion: idsOf(model)[i] ?? [] }));
+        const { segment_N, ...packed } = packSequences(items, model.vocabularySize);
+        const store = await device.createStore([{ name: 'rows', shape: [2, width] }]);
+        await device.write(store, 'rows', soft.data as Float32Array);
+        const { gradients } = await lossGradients(
+          device,
+          [store, model.weights],
+          [{ name: 'rows', shape: [2, width], initial: zeros }],
+          {
+            build: (trace) =>
+              traceTokenLogProbs(model.architecture, {
+                ids_BT: trace.input('ids_BT', 'i64', ['B', 'T']),
+                positions_BT: trace.input('positions_BT', 'i64', ['B', 'T']),
+                attention: { kind: 'causal' },
+                soft_SC: trace.parameter('rows', [2, width]),
+                rows_N: trace.input('rows_N', 'i64', ['N']),
+                targets_N: trace.input('targets_N', 'i64', ['N']),
+              }),
+            factors: Array.from(segment_N, () => -1),
+            feeds: { ...packed },
+          },
+        );
+        await device.release(store);
+        return { replies, gradient: gradients.get('rows') ?? [] };
+      });
+      expect(webgpu.replies.map(({ ids }) => ids)).toEqual(cpu.replies.map(({ ids }) => ids));
+      cpu.replies.forEach(({ logProbs }, i) => {
+        expectClose(webgpu.replies[i]?.logProbs ?? [], logProbs, 1e-4);
+      });
+      expect(Math.max(...cpu.gradient)).toBeGreaterThan(0);
+      expectClose(webgpu.gradient, cpu.gradient, 1e-3);
+    },
+  );
 
   withAdapter('scores of completions that share a prompt are the same within rounding', async () => {
     const { cpu, webgpu } = await onBoth((model) => {

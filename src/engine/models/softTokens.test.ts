@@ -176,17 +176,20 @@ describe('the rules of soft tokens', () => {
   });
   const [beginning, text] = [[3], [9, 27, 17, 5, 6, 40, 41]];
 
-  it('rows of a soft table that are the model’s own mean what its tokens mean', async () => {
-    const width = model.architecture.config.width;
-    const table = await device.read(model.weights, 'model.embed_tokens.weight');
-    const own = f32Tensor(
-      [2, width],
-      [27, 5].flatMap((id) => [...table.slice(id * width, (id + 1) * width)]),
-    );
-    const [asTokens] = await generate(model, [request([3, 27, 9, 5, 8])], sampled);
-    const [asRows] = await generate(model, [request([3, V, 9, V + 1, 8])], { ...sampled, soft: own });
-    expect(asRows).toEqual(asTokens);
-  });
+  it.each(['f32', 'int8'] as const)(
+    'rows that are the model’s own mean what its tokens mean, in %s',
+    async (precision) => {
+      const width = model.architecture.config.width;
+      const table = await device.read(model.weights, 'model.embed_tokens.weight');
+      const own = f32Tensor(
+        [2, width],
+        [27, 5].flatMap((id) => [...table.slice(id * width, (id + 1) * width)]),
+      );
+      const [asTokens] = await generate(model, [request([3, 27, 9, 5, 8])], { ...sampled, precision });
+      const [asRows] = await generate(model, [request([3, V, 9, V + 1, 8])], { ...sampled, precision, soft: own });
+      expect(asRows).toEqual(asTokens);
+    },
+  );
 
   it('prompts of one text under different rows, read as a tree, give what each gives alone', async () => {
     const prompts = [

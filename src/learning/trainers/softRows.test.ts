@@ -84,8 +84,7 @@ function buildLoss(trace: Trace): LossGraph {
   return { loss: neg(reduceMean(logProbs_N, [0])), outputs: {} };
 }
 
-function feeds(): Readonly<Record<string, HostTensor>> {
-  const packed = packSequences(items(), model.vocabularySize);
+function feeds(packed = packSequences(items(), model.vocabularySize)): Readonly<Record<string, HostTensor>> {
   return {
     ids: packed.ids_BT,
     positions: packed.positions_BT,
@@ -114,6 +113,16 @@ describe('a linear map in front of a frozen language model', () => {
     await trainer.release();
     expect(losses.at(-1)).toBeLessThan(0.7 * (losses[0] ?? 0));
     expect(await hashLanguageModel(model)).toBe(before);
+  });
+
+  it('is not trained to say a soft token: the update fails, and the weights stay', async () => {
+    const trainer = await openTrainer();
+    const before = await device.hash(weights);
+    const [first, ...others] = items();
+    const wrong = packSequences([{ prefix: first?.prefix ?? [], completion: [model.vocabularySize + 1] }, ...others]);
+    await expect(trainer.update([feeds(wrong)])).rejects.toThrow(/could not run[^]*bounds/);
+    expect(await device.hash(weights)).toBe(before);
+    await trainer.release();
   });
 
   it('gives rows with which generation and scoring read what training read', async () => {
