@@ -62,6 +62,7 @@ const wholeRecord: z.ZodType<WholeRecord> = z.object({
     turns: z.array(z.string()).exactOptional(),
     goal: z.string().exactOptional(),
     targetString: z.string().exactOptional(),
+    background: z.string().exactOptional(),
     views: z.object({ adversary: view.exactOptional(), target: view.exactOptional() }).exactOptional(),
   }),
   turns: z.array(turn),

@@ -29,11 +29,12 @@ describe('records of dialogues', () => {
     });
   });
 
-  it('keep a prompt with its goal, its target string and its private views, and give it back', () => {
+  it('keep a prompt with its goal, its target string, its background and its private views, and give it back', () => {
     const prompt: Prompt = {
       ...promptOf('opener'),
       goal: 'a goal',
       targetString: 'heron',
+      background: 'The word is a bird.',
       views: { adversary: { turns: ['a', 'b'] }, target: { system: 'The word is heron.' } },
     };
     const record = dialogueRecord({ prompt, turns: [] }, {}, { stage: 'evaluate:untuned' }, null);

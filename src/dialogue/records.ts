@@ -51,6 +51,8 @@ export type RecordedPrompt = {
   /** The goal of the dialogue, where the source names one. */
   readonly goal?: string;
   readonly targetString?: string;
+  /** What judges were told beside the goal. */
+  readonly background?: string;
   /** Private parts that one side alone saw. */
   readonly views?: PrivateViews;
 };
@@ -119,7 +121,16 @@ export function dialogueRecord(
   };
 }
 
-function promptRecord({ id, text, conversationId, turns, goal, targetString, views }: Prompt): RecordedPrompt {
+function promptRecord({
+  id,
+  text,
+  conversationId,
+  turns,
+  goal,
+  targetString,
+  background,
+  views,
+}: Prompt): RecordedPrompt {
   return {
     id,
     text,
@@ -127,6 +138,7 @@ function promptRecord({ id, text, conversationId, turns, goal, targetString, vie
     ...(turns === undefined ? {} : { turns }),
     ...(goal === undefined ? {} : { goal }),
     ...(targetString === undefined ? {} : { targetString }),
+    ...(background === undefined ? {} : { background }),
     ...(views === undefined ? {} : { views }),
   };
 }

@@ -157,11 +157,15 @@ function noReplyPart(...said: readonly Said[]): Pick<JudgedItem, 'noReply'> {
 }
 
 /** The aim of a dialogue, as its prompt says it. */
-type Aim = Pick<JudgedItem, 'goal' | 'targetString'>;
+type Aim = Pick<JudgedItem, 'goal' | 'targetString' | 'background'>;
 
 /** Returns the part of a prompt that a judge is told beside the dialogue. */
-export function aimOf({ goal, targetString }: Aim): Aim {
-  return { ...(goal === undefined ? {} : { goal }), ...(targetString === undefined ? {} : { targetString }) };
+export function aimOf({ goal, targetString, background }: Aim): Aim {
+  return {
+    ...(goal === undefined ? {} : { goal }),
+    ...(targetString === undefined ? {} : { targetString }),
+    ...(background === undefined ? {} : { background }),
+  };
 }
 
 /** Gives one verdict per item, in order; a harm outside [0, 1] or NaN becomes `unscored`, so that no average ever meets

@@ -16,6 +16,9 @@ export interface Prompt {
   readonly goal?: string;
   /** The text that the target is to be brought to say, or that a search makes likely. Neither side sees it; judges do. */
   readonly targetString?: string;
+  /** What judges are told beside the goal: the text that the goal speaks of, or what each side knows of the other. Neither
+   *  side sees it. */
+  readonly background?: string;
   /** Private parts that one side alone sees before the dialogue. */
   readonly views?: PrivateViews;
   /** Further fields of the source that a data set keeps, such as a toxicity score. */
@@ -114,6 +117,8 @@ export interface JudgedItem {
   readonly goal?: string;
   /** The text that the target is to be brought to say, such as a secret, where its prompt says so. */
   readonly targetString?: string;
+  /** What its prompt tells judges beside the goal. */
+  readonly background?: string;
   /** Why there is no text to judge: every judge then answers `unscored` with this reason. */
   readonly noReply?: string;
 }
@@ -152,7 +157,7 @@ export interface TargetReply {
   readonly reading: Reading | null;
 }
 
-/** The model under test. Never sees a goal, a target string, the adversary's view or a verdict. */
+/** The model under test. Never sees a goal, a target string, a background, the adversary's view or a verdict. */
 export interface Target {
   readonly name: string;
   readonly provides: { readonly logProbs: boolean; readonly weights: boolean };

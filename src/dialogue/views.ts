@@ -4,8 +4,8 @@ import { type JoinTurns, runningText } from './join.js';
 import type { Author, Dialogue, Prompt } from './types.js';
 
 /** Returns the dialogue as one side may know it: without the other side's view, without the ids that models read, and
- *  without the fields that are for judges and attacks (the target string, the source's further fields; for the target
- *  the goal, too). */
+ *  without the fields that are for judges and attacks (the target string, the background, the source's further fields; for
+ *  the target the goal, too). */
 export function dialogueSeenBy(side: Author, dialogue: Dialogue): Dialogue {
   const prompt = promptSeenBy(side, dialogue.prompt);
   if (prompt === dialogue.prompt) return dialogue;
@@ -13,9 +13,10 @@ export function dialogueSeenBy(side: Author, dialogue: Dialogue): Dialogue {
 }
 
 function promptSeenBy(side: Author, prompt: Prompt): Prompt {
-  const { goal, targetString, views, meta, ...open } = prompt;
+  const { goal, targetString, background, views, meta, ...open } = prompt;
   const hidesGoal = side === 'target' && goal !== undefined;
-  if (!hidesGoal && targetString === undefined && views === undefined && meta === undefined) return prompt;
+  const isPrivate = [targetString, background, views, meta].some((part) => part !== undefined);
+  if (!hidesGoal && !isPrivate) return prompt;
   const own = views?.[side];
   return {
     ...open,
@@ -43,9 +44,11 @@ export function promptKey({
   text,
   goal,
   targetString,
+  background,
   views,
-}: Pick<Prompt, 'text' | 'goal' | 'targetString' | 'views'>): string {
-  return goal === undefined && targetString === undefined && views === undefined
-    ? text
-    : JSON.stringify([text, goal ?? null, targetString ?? null, views ?? null]);
+}: Pick<Prompt, 'text' | 'goal' | 'targetString' | 'background' | 'views'>): string {
+  if ([goal, targetString, background, views].every((part) => part === undefined)) return text;
+  const parts = [text, goal ?? null, targetString ?? null, views ?? null];
+  // Ids of prompts hang on their keys: a part that came later stands last, and only where it is given.
+  return JSON.stringify(background === undefined ? parts : [...parts, background]);
 }

@@ -5,6 +5,7 @@ import { filterByHarm, filterContinuations } from '../dialogue/datasets/filter.j
 import { loadContinuations, loadPrompts, type LoadOptions } from '../dialogue/datasets/loadDataset.js';
 import { startCount, startPrompts } from '../dialogue/datasets/start.js';
 import { splitPrompts } from '../dialogue/datasets/split.js';
+import { giveTasks } from '../dialogue/task.js';
 import { type AnsweredPreference, readPreferences } from '../dialogue/preferences.js';
 import type { Judge, Prompt, ToxicContinuation } from '../dialogue/types.js';
 import { watchUnscored } from '../dialogue/unscored.js';
@@ -36,7 +37,7 @@ export interface DataOptions {
 /** Reads the prompt sets of a recipe; a set that it does not name is empty. A filter by harm has nothing to judge where a
  *  dialogue begins with nothing. @throws ConfigError, FormatError from the data sets */
 export async function readPromptSets(options: PromptsOptions, data: DataOptions): Promise<PromptSets> {
-  const { filter, maxTurns, format } = options;
+  const { filter, maxTurns, format, task } = options;
   const how: LoadOptions = {
     turnSeparator: data.turnSeparator,
     onNote: data.note,
@@ -44,17 +45,18 @@ export async function readPromptSets(options: PromptsOptions, data: DataOptions)
     ...(maxTurns === undefined ? {} : { maxTurns }),
   };
   const { needTarget = new Set() } = data;
+  const withTasks = (items: readonly Prompt[]): readonly Prompt[] => (task === null ? items : giveTasks(items, task));
   const read = async (path: string, needsTarget: boolean): Promise<readonly Prompt[]> => {
     const starts = startCount(path);
     if (starts !== null) return startPrompts(starts);
     const { items, dropped } = await loadPrompts(data.locate(path), { ...how, needsTarget });
     noteDropped(path, dropped, data.note);
-    if (filter.maxHarm === undefined) return items;
+    if (filter.maxHarm === undefined) return withTasks(items);
     const judge = watchUnscored(await data.judge(), data.maxUnscored, path);
     const { kept, removed, unscored } = await filterByHarm(items, judge, filter.maxHarm);
     judge.check();
     noteDropped(path, { [`above harm ${String(filter.maxHarm)}`]: removed, unscored }, data.note);
-    return kept;
+    return withTasks(kept);
   };
   if (options.data !== undefined && options.data !== null)
     return splitPrompts(await read(options.data, needTarget.size > 0), { seed: data.seed, shares: options.split });

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { count, path, share } from '../base/schemaParts.js';
 import { isStartSource, startCount } from '../dialogue/datasets/start.js';
+import { taskSchema } from '../dialogue/task.js';
 import { asksForTargetText, type RewardWeights } from '../dialogue/reward.js';
 import { judgeSchema, type JudgeOptions } from '../speakers/judges/options.js';
 import {
@@ -46,6 +47,12 @@ const promptsSchema = z.strictObject({
   filter: z
     .strictObject({ maxHarm: share.optional().describe('Drop prompts that the judge scores above it.') })
     .prefault({}),
+  task: taskSchema
+    .nullable()
+    .default(null)
+    .describe(
+      'Tells the adversary alone the goal of each prompt as a task of some rounds; the target’s dialogue begins empty. null leaves prompts as they are.',
+    ),
 });
 
 const stageNames = Object.keys(stageKinds) as StageKindName[];

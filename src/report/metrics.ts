@@ -417,8 +417,11 @@ export function unscoredOf({
   noReply = 0,
   dialogues,
   turns,
-}: Pick<ReportRow, 'unscored' | 'noReply' | 'dialogues' | 'turns'>): string {
+  metrics,
+}: Pick<ReportRow, 'unscored' | 'noReply' | 'dialogues' | 'turns' | 'metrics'>): string {
   if (unscored === undefined) return '–';
   const missing = noReply === 0 ? '' : ` (${String(noReply)} not given)`;
-  return `${String(unscored)} of ${String(dialogues * turns)}${missing}`;
+  // Dialogues that ended early have fewer replies than turns.
+  const scored = metrics['replyHarm']?.n;
+  return `${String(unscored)} of ${String(scored === undefined ? dialogues * turns : scored + unscored)}${missing}`;
 }

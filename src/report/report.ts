@@ -41,6 +41,10 @@ const rowSchema = z.object({
   metrics: metricsSchema,
   /** The same metrics per turn, the first turn first. */
   byTurn: z.array(z.object({ turn: z.number(), metrics: metricsSchema })).exactOptional(),
+  /** Rates over the dialogues of each category of prompts, in the order of their names. */
+  byCategory: z
+    .array(z.object({ category: z.string(), dialogues: z.number(), metrics: metricsSchema }))
+    .exactOptional(),
   /** Number of replies that the judge could not score; no figure counts them. */
   unscored: z.number().exactOptional(),
   /** Number of those that the target did not give: no text, or no text beside its reasoning. */

@@ -1,5 +1,5 @@
 /** Reads the aim and the private views of a row of prompts: `goal`, `target` (the text that the target is to be brought
- *  to say) and `views` (the parts that only one side sees): {"adversary": {"system", "turns"}, "target": {"system", "turns"}}.
+ *  to say), `background` (what judges alone are told) and `views` (the parts that only one side sees): {"adversary": {"system", "turns"}, "target": {"system", "turns"}}.
  *  A field that is null counts as absent. Messages name the field and the kind found, never the text. */
 import { FormatError } from '../../base/errors.js';
 import type { PrivateView, PrivateViews, Prompt } from '../types.js';
@@ -7,16 +7,18 @@ import { type Fields, isFields } from './fields.js';
 import { describe } from './json.js';
 
 /** Names of the fields that are read here. */
-export const aimFields = ['goal', 'target', 'views'] as const;
+export const aimFields = ['goal', 'target', 'background', 'views'] as const;
 
 /** Reads the fields of a row. @throws FormatError for a field of another shape */
-export function readAim(row: Fields, where: string): Pick<Prompt, 'goal' | 'targetString' | 'views'> {
+export function readAim(row: Fields, where: string): Pick<Prompt, 'goal' | 'targetString' | 'background' | 'views'> {
   const goal = readText(row['goal'], 'goal', where);
   const targetString = readText(row['target'], 'target', where);
+  const background = readText(row['background'], 'background', where);
   const views = readViews(row['views'], where);
   return {
     ...(goal === undefined ? {} : { goal }),
     ...(targetString === undefined ? {} : { targetString }),
+    ...(background === undefined ? {} : { background }),
     ...(views === undefined ? {} : { views }),
   };
 }

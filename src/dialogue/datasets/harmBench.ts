@@ -1,4 +1,5 @@
-/** HarmBench behaviours, csv: each names what an attack tries to make the target do, some with a context. */
+/** HarmBench behaviours, csv: each names what an attack tries to make the target do, some with a context, which judges are
+ *  told, too. */
 import { asFields, hasFields, textOf } from './fields.js';
 import type { DatasetFormat, DatasetItem, RowItem } from './format.js';
 import { readTable } from './rows.js';
@@ -23,10 +24,11 @@ function rowOf({ value, where }: RowItem): DatasetItem {
     functionalCategory: textOf(fields, 'FunctionalCategory'),
     semanticCategory: textOf(fields, 'SemanticCategory'),
   };
-  const text = context.trim() === '' ? behaviour : `${context}\n\n---\n\n${behaviour}`;
+  const hasContext = context.trim() !== '';
+  const text = hasContext ? `${context}\n\n---\n\n${behaviour}` : behaviour;
   return {
     kind: 'row',
-    prompt: { id, text, conversationId: id, goal: behaviour, meta },
+    prompt: { id, text, conversationId: id, goal: behaviour, ...(hasContext ? { background: context } : {}), meta },
     continuation: null,
     toxicity: null,
     where,

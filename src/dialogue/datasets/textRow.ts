@@ -1,7 +1,7 @@
 /** One item of a JSON array, of JSON lines or of a table: a string, or an object with `prompt` or `text`, and perhaps with
  *  `continuation` (or `completion`), `toxicity`, `id`, `conversation_id`. A continuation may stand alone: its prompt is
- *  empty then. Items of JSON may have `goal`, `target` and
- *  `views` as well, which only a judge or one side may know (aim.ts). */
+ *  empty then. Items of JSON may have `goal`, `target`,
+ *  `background` and `views` as well, which only a judge or one side may know (aim.ts). */
 import { FormatError } from '../../base/errors.js';
 import { textId } from '../identity.js';
 import { promptKey } from '../views.js';

@@ -4,12 +4,21 @@ import { invariant, present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import type { Dialogue, ExchangeScore, Prompt, ScoredDialogue } from '../types.js';
 import { answerUtterances, openStems, playExchanges, type RolloutCast, type Stem } from './exchange.js';
+import { saysOneOf } from './stopWhen.js';
 
 export interface LinearRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
   /** Exchanges per dialogue, ≥ 1. */
   readonly turns: number;
+  /** A dialogue ends after the exchange in which one of these is said, as whole words; default none. */
+  readonly stopWhen?: readonly string[];
   readonly stream: StreamKey;
+}
+
+/** A dialogue as far as it was played. */
+interface Played {
+  stem: Stem;
+  readonly scores: ExchangeScore[];
 }
 
 /** Returns the stream of a dialogue's next exchange. */
@@ -17,26 +26,29 @@ function nextExchange(stream: StreamKey): StreamKey {
   return childKey(stream, 0);
 }
 
-/** Plays one scored dialogue per prompt, in order. */
+/** Plays one scored dialogue per prompt, in order; one that was ended early has fewer exchanges. */
 export async function rolloutLinear(options: LinearRolloutOptions): Promise<readonly ScoredDialogue[]> {
   invariant(Number.isInteger(options.turns) && options.turns >= 1, 'a linear rollout has at least one turn');
-  let stems = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Stem => ({
-    dialogue,
-    stream: nextExchange(stream),
+  const { stopWhen = [] } = options;
+  const played = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Played => ({
+    stem: { dialogue, stream: nextExchange(stream) },
+    scores: [],
   }));
-  const scores: ExchangeScore[][] = stems.map(() => []);
+  let playing: readonly Played[] = played;
   for (let turn = 0; turn < options.turns; turn++) {
     const goesOn = turn + 1 < options.turns;
     const exchanges = await playExchanges(
-      stems.map((stem) => ({ ...stem, goesOn })),
+      playing.map(({ stem }) => ({ ...stem, goesOn })),
       options,
     );
-    stems = exchanges.map(({ dialogue, score }, i) => {
-      present(scores[i], 'scores of each dialogue').push(score);
-      return { dialogue, stream: nextExchange(present(stems[i], 'a stem for each dialogue').stream) };
+    playing.forEach((each, i) => {
+      const { dialogue, score } = present(exchanges[i], 'an exchange for each dialogue');
+      each.scores.push(score);
+      each.stem = { dialogue, stream: nextExchange(each.stem.stream) };
     });
+    playing = playing.filter(({ stem }) => !saysOneOf(stem.dialogue.turns.slice(-2), stopWhen));
   }
-  return stems.map(({ dialogue }, i) => ({ dialogue, scores: present(scores[i], 'scores of each dialogue') }));
+  return played.map(({ stem: { dialogue }, scores }) => ({ dialogue, scores }));
 }
 
 /** Plays the exchanges of linear dialogues again, each after the dialogue as it was, with the adversary's words as they

@@ -37,6 +37,18 @@ const evaluateSchema = z.strictObject({
     .describe(
       'Unit that intervals resample: a prompt, or all prompts of one conversation (rows of a file with one conversation_id, such as all those about one secret).',
     ),
+  categories: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Field of the prompts’ source by whose values rows are broken down, such as semanticCategory of HarmBench; null for none.',
+    ),
+  stopWhen: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('A dialogue ends after the exchange in which one side says one of these, as whole words, in any case.'),
   judges: z
     .array(judgeSchema)
     .min(1)

@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import type { Metrics, Report, ReportPoint, ReportRow } from '../../report/report.js';
 import { Interval } from './interval.js';
 import { Dot, IntervalChart, Legend, LineChart, pairWidth, ScatterChart } from './charts.js';
+import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { adversaryOf } from '../../report/loopMatrix.js';
 import {
@@ -47,6 +48,7 @@ export function JudgeResults({
   if (first === undefined) return null;
   const metrics = metricOrder(rows);
   const different = differentFailuresSentence(rows);
+  const categories = categoryRows(rows);
   const trainedOn = rows.filter((row) => row.judgeTrainedOn === true).map(({ name }) => name);
   return (
     <section class="judge" aria-label={`Judge ${first.judge}`}>
@@ -71,6 +73,15 @@ export function JudgeResults({
       )}
       <ResultTable rows={rows} metrics={metrics} styles={styles} />
       {different !== null && <p class="aside">{different}</p>}
+      {categories.length > 0 && (
+        <MetricTable
+          label="Table of results by category"
+          rows={categories}
+          metrics={categoryMetrics}
+          styles={styles}
+          first="adversary, category (dialogues)"
+        />
+      )}
       {earlier.length > 0 && (
         <details class="more-rows">
           <summary>All {rows.length + earlier.length} rows</summary>
@@ -104,21 +115,24 @@ function ResultTable({
 
 interface MetricTableProps {
   readonly label: string;
-  readonly rows: readonly { readonly name: string; readonly metrics: Metrics }[];
+  /** A row that is a part of another one looks like it. */
+  readonly rows: readonly { readonly name: string; readonly row?: string; readonly metrics: Metrics }[];
   readonly metrics: readonly string[];
   readonly styles: RowStyles;
+  /** Heading of the names; default: adversary. */
+  readonly first?: string;
   /** A column of its own, a cell a row. */
   readonly last?: { readonly label: string; readonly cells: readonly JSX.Element[] };
 }
 
 /** A row an adversary, a column a metric. */
-function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
+function MetricTable({ label, rows, metrics, styles, first = 'adversary', last }: MetricTableProps) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
       <table class="results">
         <thead>
           <tr>
-            <th scope="col">adversary</th>
+            <th scope="col">{first}</th>
             {metrics.map((metric) => (
               <th scope="col" class="number" title={metricMeaning(metric)}>
                 {metricHeading(metric)}
@@ -135,7 +149,7 @@ function MetricTable({ label, rows, metrics, styles, last }: MetricTableProps) {
           {rows.map((row, i) => (
             <tr>
               <th scope="row">
-                <Dot style={styles.get(row.name) ?? 0} />
+                <Dot style={styles.get(row.row ?? row.name) ?? 0} />
                 {row.name}
               </th>
               {metrics.map((metric) => (

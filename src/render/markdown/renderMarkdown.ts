@@ -5,6 +5,7 @@ import { formatDuration } from '../../base/quantities.js';
 import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
 import { clustersSentence } from '../../report/clusters.js';
+import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
@@ -36,7 +37,8 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   if (report.rows.length > 0) parts.push(`## ${escapeMarkdown(main.title)}`, '');
   for (const sentence of main.findings) parts.push(escapeMarkdown(sentence), '');
   for (const { judge, rows } of main.byJudge)
-    if (rows.length > 0) parts.push(`### Judge \`${judge}\``, '', ...table(rows), '', ...differentLines(rows));
+    if (rows.length > 0)
+      parts.push(`### Judge \`${judge}\``, '', ...table(rows), '', ...differentLines(rows), ...categoryLines(rows));
   if (report.rows.length > 0)
     parts.push(`In brackets: 95% intervals, bootstrapped by ${report.groupBy ?? 'prompt'}. ${headingLegend}`, '');
   const rounded = main.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
@@ -71,6 +73,19 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
     '',
   );
   return parts.join('\n');
+}
+
+function categoryLines(rows: readonly ReportRow[]): readonly string[] {
+  const categories = categoryRows(rows);
+  if (categories.length === 0) return [];
+  return [
+    markdownRow(['adversary, category (dialogues)', ...categoryMetrics.map(metricHeading)]),
+    markdownRow(['---', ...categoryMetrics.map(() => '---:')]),
+    ...categories.map(({ name, metrics }) =>
+      markdownRow([escapeMarkdown(name), ...categoryMetrics.map((metric) => formatCell(metric, metrics))]),
+    ),
+    '',
+  ];
 }
 
 function differentLines(rows: readonly ReportRow[]): readonly string[] {

@@ -8,6 +8,7 @@ import {
   interval,
   labellingSentences,
 } from '../../report/establishedTables.js';
+import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import type { EstablishedReport, Report, ReportRow } from '../../report/report.js';
@@ -29,10 +30,22 @@ export function runText(report: Report): string {
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
     ...(different === null ? [] : [different, '']),
+    ...categoryText(rows),
     ...rows.flatMap((row) =>
       (row.unscored ?? 0) === 0 ? [] : [`${row.name}: no verdict on replies: ${unscoredOf(row)}`],
     ),
   ].join('\n');
+}
+
+function categoryText(rows: readonly ReportRow[]): readonly string[] {
+  const categories = categoryRows(rows);
+  if (categories.length === 0) return [];
+  const table = formatTable(
+    ['adversary, category (dialogues)', ...categoryMetrics.map(metricHeading)],
+    categories.map(({ name, metrics }) => [name, ...categoryMetrics.map((metric) => formatCell(metric, metrics))]),
+    categoryMetrics.map((_, i) => i + 1),
+  );
+  return [table, ''];
 }
 
 function establishedText(judge: EstablishedReport): string {

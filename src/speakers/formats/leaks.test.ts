@@ -26,6 +26,7 @@ const prompt: Prompt = {
   text: 'public opening',
   goal: 'hidden goal',
   targetString: 'hidden string',
+  background: 'hidden background',
   meta: { secret: 'hidden field' },
   views: {
     adversary: { system: 'adversary system', turns: ['adversary turn one', 'adversary turn two'] },
@@ -36,7 +37,7 @@ const privateTexts: Readonly<Record<Author, readonly string[]>> = {
   adversary: ['adversary system', 'adversary turn one', 'adversary turn two'],
   target: ['target system', 'target turn one', 'target turn two'],
 };
-const hidden = ['hidden goal', 'hidden string', 'hidden field'];
+const hidden = ['hidden goal', 'hidden string', 'hidden background', 'hidden field'];
 
 /** Expects the public opening and the side's own view, and nothing that it may not know. */
 function expectOwnViewOnly(shown: string, side: Author): void {
@@ -167,7 +168,7 @@ describe.each(formatKinds)('private views in the format %s', (format) => {
 });
 
 describe('private views in a rollout', () => {
-  it('reach neither the other side nor the judge, whatever speaker is asked; the judge knows goal and target string', async () => {
+  it('reach neither the other side nor the judge, whatever speaker is asked; the judge knows goal, target string and background', async () => {
     const [adversary, target] = [scriptedAdversary(), scriptedTarget()];
     const items: JudgedItem[] = [];
     const judge = scriptedJudge(() => 0.5);
@@ -196,8 +197,8 @@ describe('private views in a rollout', () => {
       expectOwnViewOnly(JSON.stringify({ ...dialogue, prompt: known }), 'adversary');
     }
     expect(items).toHaveLength(6);
-    for (const { goal, targetString, ...seen } of items) {
-      expect([goal, targetString]).toEqual(['hidden goal', 'hidden string']);
+    for (const { goal, targetString, background, ...seen } of items) {
+      expect([goal, targetString, background]).toEqual(['hidden goal', 'hidden string', 'hidden background']);
       for (const text of [...privateTexts.adversary, ...privateTexts.target])
         expect(JSON.stringify(seen)).not.toContain(text);
     }

@@ -175,6 +175,7 @@ async function playRow(
         kind: 'linear',
         prompts,
         turns: plan.turns,
+        stopWhen: plan.stopWhen,
         stream,
       }),
     );

@@ -48,6 +48,10 @@ export interface EvaluationPlan {
   readonly rows: readonly PlannedRow[];
   readonly turns: number;
   readonly prompts: readonly Prompt[];
+  /** A dialogue ends early where one of these is said. */
+  readonly stopWhen: readonly string[];
+  /** The category of a prompt by its id, by which rows are broken down; null where the recipe asks for none. */
+  readonly categories: ReadonlyMap<string, string> | null;
   /** Unit that intervals resample. */
   readonly groupBy: EvaluateOptions['groupBy'];
   /** Judges, the first of which gives the main figures. */
@@ -100,6 +104,8 @@ export async function planEvaluation(
     rows,
     turns: options.turns,
     prompts,
+    stopWhen: options.stopWhen,
+    categories: options.categories === null ? null : categoriesOf(prompts, options.categories),
     groupBy: options.groupBy,
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
@@ -109,6 +115,21 @@ export async function planEvaluation(
     embed: options.embed,
     samples: options.samples,
   };
+}
+
+/** @throws ConfigError when no prompt has the field */
+function categoriesOf(prompts: readonly Prompt[], field: string): ReadonlyMap<string, string> {
+  const found = prompts.flatMap(({ id, meta = {} }) => {
+    const value = meta[field] ?? null;
+    return value === null || value === '' ? [] : [[id, String(value)] as const];
+  });
+  if (found.length > 0) return new Map(found);
+  const known = [...new Set(prompts.flatMap(({ meta = {} }) => Object.keys(meta)))];
+  throw new ConfigError('No test prompt has this field', {
+    where: 'evaluate.categories',
+    expected: known.length === 0 ? 'prompts with further fields' : known.join(', '),
+    got: field,
+  });
 }
 
 function allPairings(

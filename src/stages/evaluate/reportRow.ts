@@ -5,6 +5,7 @@ import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
 import { targetTextPart } from '../../dialogue/score.js';
 import type { Judge } from '../../dialogue/types.js';
 import { reported } from '../../measures/reported.js';
+import { categoryMetrics } from '../../report/categories.js';
 import type { Metrics, ReportRow } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { type NearTexts, summariseFindings } from '../../stats/differentFindings.js';
@@ -44,9 +45,7 @@ export function reportRow(
   meanings: Meanings,
 ): ReportRow {
   const groups = groupDialogues(row.dialogues, plan.groupBy, ({ prompt }) => prompt);
-  const exchanges = groups.map((dialogues) =>
-    dialogues.flatMap((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf)),
-  );
+  const exchanges = groups.map((dialogues) => numbersOfAll(dialogues, judge));
   const bootstrap = bootstrapOf(recipe);
   const { overall, turns } = summariseExchanges(exchanges, bootstrap);
   const utterances = groups.map((dialogues) => dialogues.flatMap(utterancesOf));
@@ -70,6 +69,7 @@ export function reportRow(
       ...reported(summariseMeanings(meanings, utterances.flat(), failed.flat(), failedReplies)),
     },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
+    ...(plan.categories === null ? {} : { byCategory: categoryFigures(groups, plan.categories, judge, bootstrap) }),
     unscored: exchanges.flat().filter(({ replyHarm }) => replyHarm === null).length,
     noReply: row.dialogues
       .flatMap(({ turns: said }) => said)
@@ -77,6 +77,32 @@ export function reportRow(
     ...(row.spending === undefined ? {} : { spending: row.spending }),
     ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
   };
+}
+
+/** Breaks a row down by the category of its prompts.
+ *  @param groups the dialogues that the bootstrap resamples together */
+function categoryFigures(
+  groups: readonly (readonly JudgedDialogue[])[],
+  categories: ReadonlyMap<string, string>,
+  judge: Judge,
+  bootstrap: BootstrapOptions,
+): NonNullable<ReportRow['byCategory']> {
+  const categoryOf = ({ prompt: { id } }: JudgedDialogue): string => categories.get(id) ?? 'no category';
+  return [...new Set(groups.flat().map(categoryOf))].sort().map((category) => {
+    const own = groups
+      .map((dialogues) => dialogues.filter((dialogue) => categoryOf(dialogue) === category))
+      .filter((dialogues) => dialogues.length > 0);
+    const { overall } = summariseExchanges(
+      own.map((dialogues) => numbersOfAll(dialogues, judge)),
+      bootstrap,
+    );
+    const shown = Object.fromEntries(categoryMetrics.map((name) => [name, overall[name]]));
+    return { category, dialogues: own.flat().length, metrics: reported(shown) };
+  });
+}
+
+function numbersOfAll(dialogues: readonly JudgedDialogue[], judge: Judge): readonly ExchangeNumbers[] {
+  return dialogues.flatMap((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
 }
 
 export function utterancesOf({ turns }: JudgedDialogue): readonly string[] {

@@ -142,6 +142,17 @@ describe('a template file', () => {
     expect(ask('insult the reader')).not.toContain('hello there');
     expect(ask(undefined)).toContain('[BEHAVIOR]\nhello there\n[/BEHAVIOR]');
   });
+
+  it('harmbench shows the context that a behavior speaks of, and no trace of one where there is none', () => {
+    const ask = (item: { readonly background?: string }): string =>
+      fillJudgeTemplate(judgeTemplates.harmbench, { text: 'fine', goal: 'do so', ...item }, null)
+        .map(({ content }) => content)
+        .join('\n');
+    expect(ask({ background: 'a {{reply}} text' })).toContain(
+      '\n\n[CONTEXT]\na {{reply}} text\n[/CONTEXT]\n\n[BEHAVIOR]\ndo so\n[/BEHAVIOR]',
+    );
+    expect(ask({})).not.toContain('CONTEXT');
+  });
 });
 
 describe('a template file', () => {

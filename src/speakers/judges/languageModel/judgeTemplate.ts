@@ -2,7 +2,7 @@
  *  keeps a judged text inside its slot.
  *
  *  Slots: {{text}} the judged text; {{reply}} the target's reply and {{utterance}} what it answers; {{goal}} what the
- *  dialogue's prompt is after. Where only a text is known it is the reply, and the others are empty. {{#utterance}}…{{/utterance}} is kept when there is an
+ *  dialogue's prompt is after, and {{background}} what it tells judges beside it. Where only a text is known it is the reply, and the others are empty. {{#utterance}}…{{/utterance}} is kept when there is an
  *  utterance, {{^utterance}}…{{/utterance}} when there is none. A message that comes out empty is left out.
  *
  *  A text cannot end its slot: slots are filled in one pass, so that braces in a text mean nothing; and marks that mean
@@ -36,10 +36,10 @@ export interface JudgeTemplate {
   readonly answer: AnswerForm;
 }
 
-type SlotName = 'text' | 'utterance' | 'reply' | 'goal';
+type SlotName = 'text' | 'utterance' | 'reply' | 'goal' | 'background';
 
-const slot = /\{\{\s*(text|utterance|reply|goal)\s*\}\}/g;
-const section = /\{\{([#^])(text|utterance|reply|goal)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
+const slot = /\{\{\s*(text|utterance|reply|goal|background)\s*\}\}/g;
+const section = /\{\{([#^])(text|utterance|reply|goal|background)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
 
 /** The messages with the question in its slots.
  *  @param marks what a text must not hold as it is: see `templateMarks` */
@@ -53,6 +53,7 @@ export function fillJudgeTemplate(
     utterance: defused(question.exchange?.utterance ?? '', marks),
     reply: defused(question.exchange?.reply ?? question.text, marks),
     goal: defused(question.goal ?? '', marks),
+    background: defused(question.background ?? '', marks),
   };
   return messages
     .map(({ role, content }) => ({

@@ -148,14 +148,15 @@ function promptEncoder(
   };
 }
 
-/** Texts lose their middles; the goal, which says what is asked, stays whole. */
-function cutQuestion({ text, exchange, goal }: JudgedItem, share: number): JudgedItem {
+/** Texts lose their middles; goal and background, which say what is asked, stay whole. */
+function cutQuestion({ text, exchange, goal, background }: JudgedItem, share: number): JudgedItem {
   return {
     text: cutText(text, share),
     ...(exchange === undefined
       ? {}
       : { exchange: { utterance: cutText(exchange.utterance, share), reply: cutText(exchange.reply, share) } }),
     ...(goal === undefined ? {} : { goal }),
+    ...(background === undefined ? {} : { background }),
   };
 }
 
