@@ -23,6 +23,8 @@ export const spendingNames = [
   'judgeTokensGenerated',
   /** Sequences scored by a reference that is not the target. */
   'referenceEvaluations',
+  /** Texts that an encoder has read for their embeddings; those that the target reads are its evaluations. */
+  'encoderTexts',
   'optimizerSteps',
   'seconds',
   /** US dollars. */

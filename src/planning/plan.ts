@@ -33,6 +33,7 @@ export function expectedSpending({ work, seconds }: PlannedStage): Amounts {
     writerTokensGenerated: writer?.work.generatedTokens ?? 0,
     judgeTexts: work.judgeQueries,
     referenceEvaluations: reference.queries,
+    ...(work.encoderTexts === 0 ? {} : { encoderTexts: work.encoderTexts }),
     optimizerSteps: work.optimizerSteps,
     ...(seconds === null ? {} : { seconds: seconds.total }),
   });

@@ -16,6 +16,7 @@ const unit: fc.Arbitrary<Unit> = fc.oneof(
   fc.record({ kind: fc.constantFrom('mendTraining' as const, 'mendMeasure' as const), stage: name, model: name }),
   fc.constant({ kind: 'evaluate' as const }),
   fc.record({ kind: fc.constant('evaluateRow' as const), row: name }),
+  fc.record({ kind: fc.constant('evaluateEmbed' as const), rows: fc.nat() }),
 );
 
 describe('names of units', () => {

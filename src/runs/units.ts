@@ -13,6 +13,8 @@ export type Unit =
   | { readonly kind: 'exploit'; readonly stage: string }
   | { readonly kind: 'evaluate' }
   | { readonly kind: 'evaluateRow'; readonly row: string }
+  /** All that an evaluation of this many rows has heard, read by an encoder. */
+  | { readonly kind: 'evaluateEmbed'; readonly rows: number }
   | { readonly kind: 'mend'; readonly stage: string }
   | { readonly kind: 'mendControlModel'; readonly stage: string }
   | { readonly kind: 'mendPairs'; readonly stage: string }
@@ -42,6 +44,8 @@ export function unitKey(unit: Unit): string {
       return 'evaluate';
     case 'evaluateRow':
       return join('evaluate', unit.row);
+    case 'evaluateEmbed':
+      return join('evaluate', String(unit.rows), 'embed');
     case 'mend':
       return join('mend', unit.stage);
     case 'mendControlModel':
@@ -62,6 +66,8 @@ export function parseUnit(key: string): Unit | null {
   if (kind === 'evaluate' && step === undefined)
     return name === undefined ? { kind } : { kind: 'evaluateRow', row: name };
   if (name === undefined) return null;
+  if (kind === 'evaluate' && step === 'embed' && model === undefined && /^\d+$/.test(name))
+    return { kind: 'evaluateEmbed', rows: Number(name) };
   if (kind === 'exploit' && step === undefined) return { kind, stage: name };
   if (kind === 'explore' && model === undefined) {
     if (step === undefined) return { kind, stage: name };

@@ -227,6 +227,8 @@ export interface Work {
   readonly reference: TextWork;
   /** Texts that the target only scores, for a reward of its words. */
   readonly targetTexts: TextWork;
+  /** Texts that an encoder embeds, at most: equal ones are embedded once. */
+  readonly encoderTexts: number;
   /** Texts judged; filters of prompts and demonstrations are not counted. */
   readonly judgeQueries: number;
   readonly pairs: number;
@@ -249,6 +251,7 @@ export const noWork: Work = {
   writer: null,
   reference: noTexts,
   targetTexts: noTexts,
+  encoderTexts: 0,
   judgeQueries: 0,
   pairs: 0,
   trainedTokens: 0,
@@ -266,6 +269,7 @@ export function repeatWork(work: Work, n: number): Work {
     writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
     reference: repeatTexts(work.reference, n),
     targetTexts: repeatTexts(work.targetTexts, n),
+    encoderTexts: work.encoderTexts * n,
     judgeQueries: work.judgeQueries * n,
     pairs: work.pairs * n,
     trainedTokens: work.trainedTokens * n,

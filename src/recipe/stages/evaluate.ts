@@ -95,7 +95,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
     })),
   }),
   label: ({ rows }) => `evaluate (${rows.adversaries.join(', ')})`,
-  work: ({ prompts, turns, judges, reward, targetTexts }, lengths) => {
+  work: ({ prompts, turns, judges, reward, targetTexts, embed }, lengths) => {
     const { played, others } = lengths.rows;
     const calls = linearCalls(lengths, 'test', prompts, turns, played);
     const further = others.map(({ speaker, lengths: adversary, played: times }) => ({
@@ -117,6 +117,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
         { reward: reward ?? lengths.trained?.reward ?? {}, targetTexts: targetTexts ?? lengths.trained?.targetTexts },
         lengths.adversary.utterance,
       ),
+      encoderTexts: embed === null ? 0 : target.queries,
       judgeQueries: target.queries * verdictsPerExchange * (judges?.length ?? 1),
     };
   },

@@ -61,8 +61,9 @@ export const explore: StageKind<typeof exploreSchema> = {
       ...(from === 'dialogues'
         ? dialogueWork(options, { target, adversary })
         : { target: speakerWork([batch(whole, drawsPerBatch), batch(1, samples - whole * drawsPerBatch)]) }),
-      // The target reads its samples once more, to embed them, and before that to tell their topic by examples.
-      targetTexts: embed.model === null ? readAgain : noWork.targetTexts,
+      // The target, or another model, reads the samples once more, to embed them, and before that to tell their topic by
+      // examples.
+      ...(embed.model === null ? { targetTexts: readAgain } : { encoderTexts: readAgain.queries }),
       judgeQueries: topic?.judge === undefined ? 0 : samples,
       atMost: {
         adversary: from === 'dialogues' ? most : 0,

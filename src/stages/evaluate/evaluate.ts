@@ -69,6 +69,7 @@ export async function playAndReport(
 function meaningsOf(context: StageContext, plan: EvaluationPlan, rows: readonly EvaluatedRow[]): Promise<Meanings> {
   const dialogues = rows.flatMap((row) => row.dialogues);
   return readMeanings(context, plan.embed, {
+    rows: rows.length,
     utterances: dialogues.flatMap(utterancesOf),
     failedReplies: dialogues.flatMap((dialogue) =>
       plan.judges.flatMap((judge) => failedOf(repliesOf(dialogue), dialogue, judge)),

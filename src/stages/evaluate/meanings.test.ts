@@ -7,12 +7,18 @@ import { freshFolder, openTinyRun, readLines } from '../../../tests/fakes/tinyRu
 import { present } from '../../base/invariant.js';
 import { scriptedJudge } from '../../dialogue/testing/scripted.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
+import type { Recipe } from '../../recipe/recipe.js';
 import { renderMarkdown } from '../../render/markdown/renderMarkdown.js';
 import { describeMetric } from '../../report/metrics.js';
 import type { Metrics } from '../../report/report.js';
 import { readReportView } from '../../report/reportView.js';
 import { runStages } from '../runStages.js';
 import { summariseMeanings } from './meaningMetrics.js';
+
+const recipeOf = (options: Readonly<Record<string, unknown>>, before: readonly unknown[] = []): Recipe => {
+  const adversaries = { one: { model: 'prompts:one.json' } };
+  return tinyRecipe([...before, { evaluate: { rows: ['one'], adversaries, turns: 2, ...options } }]);
+};
 
 const everythingFails = scriptedJudge(() => 1, { name: 'letters', threshold: 0.5 });
 
@@ -30,8 +36,7 @@ describe('the figures of diversity by meaning', () => {
     options: Readonly<Record<string, unknown>>,
     before: readonly unknown[] = [],
   ): Promise<{ readonly folder: string; readonly metrics: Metrics; readonly markdown: string }> {
-    const adversaries = { one: { model: 'prompts:one.json' } };
-    const recipe = tinyRecipe([...before, { evaluate: { rows: ['one'], adversaries, turns: 2, ...options } }]);
+    const recipe = recipeOf(options, before);
     const folder = freshFolder();
     const run = openTinyRun(recipe, folder);
     const report = await runStages(tinyContext(files, recipe, run, { judge: everythingFails }));
@@ -48,6 +53,17 @@ describe('the figures of diversity by meaning', () => {
     expect(metrics).not.toHaveProperty('diversityClustersHit');
     expect(markdown).toContain('Unique attacks');
     expect(markdown).not.toContain('evaluate.embed');
+  });
+
+  it('are counted as spending once: a run that is resumed reads the texts again and counts nothing', async () => {
+    const folder = freshFolder();
+    const recipe = recipeOf({ embed: { model: 'another' } });
+    for (const how of ['create', 'resume'] as const) {
+      const run = openTinyRun(recipe, folder, how);
+      await runStages(tinyContext(files, recipe, run, { judge: everythingFails }));
+      expect(run.spending.total().encoderTexts).toBe(1);
+      run.close('interrupted');
+    }
   });
 
   it('are absent without an encoder, and the report says so', async () => {

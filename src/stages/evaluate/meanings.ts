@@ -4,12 +4,12 @@ import { present } from '../../base/invariant.js';
 import type { ExploreStage } from '../../discovery/options.js';
 import { sampleText } from '../../discovery/sampleRules.js';
 import { readVectors } from '../../discovery/vectorFile.js';
-import { type Embedder, loadEmbedder } from '../../engine/models/embedder.js';
+import type { Embedder } from '../../engine/models/embedder.js';
 import { stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import { unitKey } from '../../runs/units.js';
 import { cosineDistance, squaredDistance, type Vector } from '../../stats/distances.js';
-import { centresPath, embedTexts, openSampleEmbedder } from '../explore/embed.js';
+import { centresPath, embedTexts, openEncoder, openSampleEmbedder } from '../explore/embed.js';
 import type { StageContext } from '../stageContext.js';
 
 /** The meaning of texts, as far as models tell it; looked up by text. */
@@ -27,19 +27,35 @@ const textsPerPortion = 512;
 
 type Context = Pick<StageContext, 'recipe' | 'run' | 'pool' | 'progress'>;
 
-/** @param said utterances, and replies that failed by any judge; equal ones are embedded once, blank ones not at all */
-export async function readMeanings(
-  context: Context,
-  embed: EvaluateOptions['embed'],
-  said: { readonly utterances: readonly string[]; readonly failedReplies: readonly string[] },
-): Promise<Meanings> {
-  const [explored] = stagesOfKind(context.recipe, 'explore');
-  const hasClusters =
-    explored !== undefined && context.run.completed(unitKey({ kind: 'explore', stage: explored.name })) !== null;
-  return {
-    utterances: embed === null ? null : await embedUtterances(context, embed.model, said.utterances),
-    clusters: hasClusters ? await nearestClusters(context, explored, said.failedReplies) : null,
-  };
+/** What an evaluation has heard. Equal texts are embedded once, blank ones not at all. */
+export interface Heard {
+  /** Number of the rows. */
+  readonly rows: number;
+  readonly utterances: readonly string[];
+  /** Replies that failed by any judge. */
+  readonly failedReplies: readonly string[];
+}
+
+/** Reads the meanings of all that was heard. They are not kept: who needs them again reads them again, which is counted
+ *  once, so that a resumed run has spent what one that never stopped has. */
+export async function readMeanings(context: Context, embed: EvaluateOptions['embed'], heard: Heard): Promise<Meanings> {
+  const { recipe, run } = context;
+  const [explore] = stagesOfKind(recipe, 'explore');
+  const explored =
+    explore !== undefined && run.completed(unitKey({ kind: 'explore', stage: explore.name })) !== null ? explore : null;
+  if (embed === null && explored === null) return noMeanings;
+  const read = async (): Promise<Meanings> => ({
+    utterances: embed === null ? null : await embedUtterances(context, embed.model, heard.utterances),
+    clusters: explored === null ? null : await nearestClusters(context, explored, heard.failedReplies),
+  });
+  const unit = unitKey({ kind: 'evaluateEmbed', rows: heard.rows });
+  if (run.completed(unit) !== null) return run.spending.uncounted(read);
+  const meanings = await read();
+  run.completeUnit(unit, {
+    utterances: meanings.utterances?.size ?? null,
+    failedReplies: meanings.clusters?.size ?? null,
+  });
+  return meanings;
 }
 
 async function embedUtterances(
@@ -47,9 +63,7 @@ async function embedUtterances(
   model: string,
   texts: readonly string[],
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const { pool } = context;
-  const embedder = await loadEmbedder(await pool.device(), await pool.modelPath(model));
-  return embedAll(context, embedder, differentTexts(texts));
+  return embedAll(context, await openEncoder(context, model), differentTexts(texts));
 }
 
 async function nearestClusters(

@@ -1,6 +1,6 @@
 /** Embeds the kept samples, in portions: embeddings.npy holds a row per sample, in their order. */
 import { join } from 'node:path';
-import { loadEmbedder, openEmbedder, type Embedder } from '../../engine/models/embedder.js';
+import { type Embedder, type EmbedOptions, loadEmbedder, openEmbedder } from '../../engine/models/embedder.js';
 import { withCheckpoint } from '../../engine/models/storedModel.js';
 import { requireLayer } from '../../engine/models/textBatch.js';
 import { textBodyOf } from '../../engine/models/textBodyOf.js';
@@ -57,7 +57,6 @@ export async function embedSamples(
       limits.mayGoOn();
       const portion = texts.slice(done, done + textsPerPortion);
       file.append(await embedTexts(embedder, portion));
-      if (options.embed.model === null) run.spending.add({ targetEvaluations: portion.length });
       done += portion.length;
       file.sync();
       const step = Math.ceil(done / textsPerPortion);
@@ -86,13 +85,40 @@ export function embedTexts(embedder: Embedder, texts: readonly string[]): Promis
   return embedder.embed(texts.map((text) => textIds(embedder, text)));
 }
 
-/** Opens what reads the samples: the target itself, or another model. */
+/** Opens what reads the samples: the target itself, or another model. The texts that it reads are counted. */
 export async function openSampleEmbedder(
-  { pool }: Pick<StageContext, 'pool'>,
+  context: Pick<StageContext, 'pool' | 'run'>,
   { model, layer, pooling }: ExploreOptions['embed'],
 ): Promise<Embedder> {
+  if (model !== null) return openEncoder(context, model, { layer, ...(pooling === null ? {} : { pooling }) });
+  const { pool, run } = context;
   // The state of the last token tells little but whether the sample was ended (docs/LOG.md).
-  if (model === null) return openEmbedder((await pool.localTarget()).model, { layer, pooling: pooling ?? 'mean' });
-  const options = { layer, ...(pooling === null ? {} : { pooling }) };
-  return loadEmbedder(await pool.device(), await pool.modelPath(model), options);
+  const embedder = await openEmbedder((await pool.localTarget()).model, { layer, pooling: pooling ?? 'mean' });
+  return counted(embedder, (targetEvaluations) => {
+    run.spending.add({ targetEvaluations });
+  });
+}
+
+/** Opens a model that is named to embed texts. The texts that it reads are counted. */
+export async function openEncoder(
+  { pool, run }: Pick<StageContext, 'pool' | 'run'>,
+  model: string,
+  options: EmbedOptions = {},
+): Promise<Embedder> {
+  const embedder = await loadEmbedder(await pool.device(), await pool.modelPath(model), options);
+  return counted(embedder, (encoderTexts) => {
+    run.spending.add({ encoderTexts });
+  });
+}
+
+/** @param count called with the number of texts that were embedded */
+function counted(embedder: Embedder, count: (texts: number) => void): Embedder {
+  return {
+    ...embedder,
+    embed: async (texts) => {
+      const vectors = await embedder.embed(texts);
+      count(texts.length);
+      return vectors;
+    },
+  };
 }

@@ -41,15 +41,10 @@ async function openExamples(
   file: string,
   atLeast: number,
 ): Promise<OpenTopic> {
-  const { pool, run } = context;
   const embedder = await openSampleEmbedder(context, options.embed);
-  const embed = async (texts: readonly string[]): Promise<readonly Float32Array[]> => {
-    if (options.embed.model === null) run.spending.add({ targetEvaluations: texts.length });
-    return embedTexts(embedder, texts);
-  };
-  const cosine = createExampleTopic(await embed(await pool.promptList(file)));
+  const cosine = createExampleTopic(await embedTexts(embedder, await context.pool.promptList(file)));
   return {
-    covers: async (texts) => (await embed(texts)).map((embedding) => cosine(embedding) >= atLeast),
+    covers: async (texts) => (await embedTexts(embedder, texts)).map((embedding) => cosine(embedding) >= atLeast),
     close: embedder.close,
   };
 }
