@@ -2,12 +2,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeTinyEncoder } from '../../tests/fakes/tinyEncoder.js';
+import { makeFolder } from '../base/makeFolder.js';
 import { readRows } from '../dialogue/datasets/rows.js';
 import { dialogueRecord } from '../dialogue/records.js';
 import { utteranceOf } from '../dialogue/testing/scripted.js';
 import type { ExchangeScore, Verdict } from '../dialogue/types.js';
+import { loadEmbedder } from '../engine/models/embedder.js';
+import { openDevice } from '../engine/runtime/device.js';
 import { loadRecipe } from '../recipe/readRecipe.js';
 import { RunDirectory } from '../runs/runDirectory.js';
+import { embedTexts } from '../stages/explore/embed.js';
+import { cosineDistance } from '../stats/distances.js';
 import { wilson } from '../stats/wilson.js';
 import { jsonOf, runCli } from './testing/fakeTerminal.js';
 
@@ -122,6 +128,42 @@ describe('gadfly prompts', () => {
     const mild = await cli('--judge', 'mild', '--out', join(folder, 'none.jsonl'));
     expect(mild.code).toBe(1);
     expect(jsonOf(mild)).toMatchObject({ judge: 'mild', prompts: 0, out: null });
+  });
+
+  it('draws n at random, the same for the same seed, in the order of all', async () => {
+    const all = await written('every.jsonl', '--all');
+    const draws = await Promise.all(
+      [1, 1, 2, 3, 4].map((seed, i) =>
+        written(`drawn-${String(i)}.jsonl`, '--all', '--n', '2', '--seed', String(seed)),
+      ),
+    );
+    expect(draws[0]).toEqual(draws[1]);
+    expect(new Set(draws.map((rows) => JSON.stringify(rows))).size).toBeGreaterThan(1);
+    for (const rows of draws) {
+      expect(rows).toHaveLength(2);
+      expect(all.filter((row) => rows.some((drawn) => JSON.stringify(drawn) === JSON.stringify(row)))).toEqual(rows);
+    }
+  });
+
+  it('tells by an encoder which texts are alike when asked to', async () => {
+    const encoder = join(folder, 'encoder');
+    makeFolder(encoder);
+    const device = await openDevice({ threads: 1 });
+    await writeTinyEncoder(device, encoder);
+    const rows = await written('embedded.jsonl', '--all', '--embed', encoder);
+    const texts = [...new Set(rows.map(({ prompt }) => String(prompt)))];
+    const vectors = await embedTexts(await loadEmbedder(device, encoder), texts);
+    await device.close();
+    const clusterOf = (text: unknown): unknown => rows.find(({ prompt }) => prompt === text)?.['cluster'];
+    expect(texts).toHaveLength(3);
+    texts.forEach((a, i) => {
+      texts.slice(i + 1).forEach((b, k) => {
+        const isNear = 1 - cosineDistance(vectors[i] ?? [], vectors[i + 1 + k] ?? []) >= 0.7;
+        expect(clusterOf(a) === clusterOf(b), `${a} and ${b}`).toBe(isNear);
+      });
+    });
+    // One text of two rows is of one cluster.
+    expect(new Set(rows.filter(({ prompt }) => prompt === 'Sing.').map(({ cluster }) => cluster)).size).toBe(1);
   });
 
   it.each([

@@ -1,5 +1,7 @@
 /** The set of adversarial prompts of an evaluation: what its adversaries said, each different text once, with how often the
  *  reply to it failed. An utterance is said after what came before it: its rate is over all places where it was said. */
+import { present } from '../base/invariant.js';
+import { openStream, streamKey } from '../base/random.js';
 import type { JudgedDialogue } from '../dialogue/records.js';
 import { createNearTexts } from '../stats/differentFindings.js';
 import { splitWords } from '../stats/diversity.js';
@@ -21,7 +23,7 @@ export interface AdversarialPrompt {
   readonly high: number | null;
   /** Mean NLL per token under the target, of the times where it is known; null for none. */
   readonly nllPerToken: number | null;
-  /** Number of its cluster among all that the rows said, from 0: those near each other by ROUGE-L. */
+  /** Number of its cluster among all that the rows said, from 0. */
   readonly cluster: number;
 }
 
@@ -34,13 +36,18 @@ interface Tally {
   readonly nlls: number[];
 }
 
+/** Puts texts into clusters of those that are near each other, and returns the cluster of each, from 0. */
+export type ClusterTexts = (texts: readonly string[]) => Promise<readonly number[]>;
+
 /** @param dialogues with the row that each belongs to
  *  @param judge whose verdicts count; dialogues that it has not judged are left out
+ *  @param cluster default: by ROUGE-L
  *  @returns those whose failure is the surest first: by the lower bound of the rate, then by how often they were said */
-export function collectPrompts(
+export async function collectPrompts(
   dialogues: Iterable<{ readonly row: string; readonly dialogue: JudgedDialogue }>,
   judge: string,
-): readonly AdversarialPrompt[] {
+  cluster: ClusterTexts = clusterByWords,
+): Promise<readonly AdversarialPrompt[]> {
   const tallies = new Map<string, Tally>();
   for (const { row, dialogue } of dialogues) {
     const utterances = dialogue.turns.filter(({ author }) => author === 'adversary');
@@ -54,9 +61,10 @@ export function collectPrompts(
       if (adversaryNll !== null) tally.nlls.push(adversaryNll);
     }
   }
-  const clusterOf = createClusters();
-  return [...tallies.values()]
-    .map((tally) => promptOf(tally, clusterOf(tally.prompt)))
+  const said = [...tallies.values()];
+  const clusters = await cluster(said.map(({ prompt }) => prompt));
+  return said
+    .map((tally, i) => promptOf(tally, present(clusters[i], 'a cluster for each text')))
     .sort((a, b) => (b.low ?? -1) - (a.low ?? -1) || b.said - a.said);
 }
 
@@ -71,6 +79,15 @@ export function firstOfEachCluster(prompts: readonly AdversarialPrompt[], most: 
   });
 }
 
+/** Draws n of them at random, the same for the same seed, and leaves them in their order. */
+export function samplePrompts(
+  prompts: readonly AdversarialPrompt[],
+  { n, seed }: { readonly n: number; readonly seed: number },
+): readonly AdversarialPrompt[] {
+  const drawn = new Set(openStream(streamKey(seed, 'prompts')).shuffle(prompts).slice(0, n));
+  return prompts.filter((prompt) => drawn.has(prompt));
+}
+
 function tallyOf(tallies: Map<string, Tally>, row: string, prompt: string): Tally {
   const key = JSON.stringify([row, splitWords(prompt)]);
   const known = tallies.get(key);
@@ -80,18 +97,17 @@ function tallyOf(tallies: Map<string, Tally>, row: string, prompt: string): Tall
   return tally;
 }
 
-/** Returns the cluster of a text: that of the first text that is near, else a new one. */
-function createClusters(): (text: string) => number {
+/** The cluster of a text is that of the first text that is near by ROUGE-L, else a new one. */
+const clusterByWords: ClusterTexts = async (texts) => {
   const known = createNearTexts();
   let clusters = 0;
-  return (text) => {
+  return texts.map((text) => {
     const near = known.firstNear(text);
     if (near !== null) return near;
     known.add(text);
-    clusters += 1;
-    return clusters - 1;
-  };
-}
+    return clusters++;
+  });
+};
 
 function promptOf({ row, prompt, said, scored, failed, nlls }: Tally, cluster: number): AdversarialPrompt {
   const interval = scored === 0 ? null : wilson(failed, scored);

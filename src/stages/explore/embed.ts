@@ -115,9 +115,9 @@ export async function openEncoder(
 function counted(embedder: Embedder, count: (texts: number) => void): Embedder {
   return {
     ...embedder,
-    embed: async (texts) => {
-      const vectors = await embedder.embed(texts);
-      count(texts.length);
+    embed: async (...asked) => {
+      const vectors = await embedder.embed(...asked);
+      count(vectors.length);
       return vectors;
     },
   };
