@@ -17,6 +17,7 @@ export const benchNames = [
   'ppo',
   'explore',
   'k-means',
+  'td3bc',
   'roofline',
   'growth',
 ] as const;
@@ -25,7 +26,7 @@ export type BenchName = (typeof benchNames)[number];
 export const usage = `npm run bench -- [NAME…] [options]
 
 NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32;
-                   default all but growth, ppo, explore and k-means
+                   default all but growth, ppo, explore, k-means and td3bc
 --reference DIR    a checkout of astra-rl or ASTPrompter to measure against; may be repeated.
                    Without one the epoch stands against a recorded figure
 --python PATH      an interpreter that has what the peers import; default: one is set up in the cache, once

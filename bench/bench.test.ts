@@ -27,6 +27,7 @@ import { renderNotes, renderRows, rowsOf, workNotes, type MeasuredSide } from '.
 import { architectureAt, arithmeticOf, measureMatmulRate, rateKey, samplingFlop, trainingFlop } from './roofline.js';
 import { spreadOf } from './spread.js';
 import { startup } from './startup.js';
+import { measureTd3Bc, td3bcBench, type Td3BcBenchOptions } from './td3bc.js';
 import { measureTrainStep, trainStep } from './trainStep.js';
 import type { BenchSetup, Comparison, Outcome, Side } from './types.js';
 
@@ -179,6 +180,13 @@ describe('rounds, exploring and clustering on our side', () => {
     expect(made['drawn tokens']).toBeGreaterThanOrEqual(30);
   });
 
+  it('TD3+BC draws its batches from a buffer on disk', async () => {
+    const [comparison] = await td3bcBench(setup);
+    const { options } = callOf(present(comparison?.sides[0], 'ours'));
+    const fewer = { ...(options as unknown as Td3BcBenchOptions), episodes: 20, steps: 2 };
+    expect(await work(measureTd3Bc(fewer))).toEqual({ transitions: 60, batch: 256 });
+  });
+
   it('k-means reads the points of a file', async () => {
     const [comparison] = await kMeansBench({ ...setup, points: 300 });
     const { options } = callOf(present(comparison?.sides[0], 'ours'));
@@ -198,6 +206,7 @@ describe('what is asked of the peers', () => {
     { bench: ppoRound, program: 'ppo_trl_old.py' },
     { bench: exploring, program: 'explore.py' },
     { bench: kMeansBench, program: 'k_means.py' },
+    { bench: td3bcBench, program: 'td3bc.py' },
   ])('$program: the model, the threads and the options of our side', async ({ bench, program }) => {
     const [comparison] = await bench(setup);
     const [ours, theirs] = [callOf(present(comparison?.sides[0], 'ours')), callOf(peerOf(comparison))];
@@ -221,9 +230,16 @@ describe('what is asked of the peers', () => {
       'starts',
       'sampling',
       'points',
+      'stateWidth',
+      'actionWidth',
+      'batch',
+      'episodes',
+      'stepsPerEpisode',
+      'steps',
     ].filter((key) => key in ours.options);
     for (const key of shared) expect(theirs.options[key], key).toEqual(ours.options[key]);
-    expect(shared).toEqual(expect.arrayContaining([program === 'k_means.py' ? 'points' : 'model', 'threads']));
+    const marks: Readonly<Record<string, string>> = { 'k_means.py': 'points', 'td3bc.py': 'stateWidth' };
+    expect(shared).toEqual(expect.arrayContaining([marks[program] ?? 'model', 'threads']));
   });
 
   it('a PPO round: each version of TRL from a folder of its own, with the queries of our side', async () => {
@@ -275,6 +291,7 @@ describe('what is asked of the peers', () => {
       ppoRound,
       exploring,
       kMeansBench,
+      td3bcBench,
     ].map((bench) => bench({ ...setup, python: null }));
     for (const { sides } of (await Promise.all(all)).flat())
       expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);

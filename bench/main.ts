@@ -27,6 +27,7 @@ import { preferenceUpdate } from './preferenceUpdate.js';
 import { renderNotes, renderRows, rowsOf } from './results.js';
 import { renderRoofline } from './roofline.js';
 import { startup } from './startup.js';
+import { td3bcBench } from './td3bc.js';
 import { trainStep } from './trainStep.js';
 import type { Bench, BenchSetup, Comparison } from './types.js';
 
@@ -42,12 +43,13 @@ const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
   ppo: ppoRound,
   explore: exploring,
   'k-means': kMeansBench,
+  td3bc: td3bcBench,
 };
 
 /** Have no peer. */
 const alone: readonly string[] = ['startup', 'roofline', 'growth'];
 /** Measured only when named. */
-const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means'];
+const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means', 'td3bc'];
 
 async function main(args: readonly string[]): Promise<number> {
   const read = readArguments(args);

@@ -11,6 +11,7 @@ import { measurePpoRound, type PpoRoundOptions } from './ppoRound.js';
 import { measurePreferenceUpdate, type PreferenceUpdateOptions } from './preferenceUpdate.js';
 import { measureMatmulRate, type MatmulRateOptions } from './roofline.js';
 import { measureStartup, type StartupOptions } from './startup.js';
+import { measureTd3Bc, type Td3BcBenchOptions } from './td3bc.js';
 import { measureTrainStep, type TrainStepOptions } from './trainStep.js';
 import type { Outcome } from './types.js';
 
@@ -23,6 +24,7 @@ const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promi
   startup: (options) => measureStartup(options as StartupOptions),
   ppoRound: (options) => measurePpoRound(options as PpoRoundOptions),
   exploring: (options) => measureExploring(options as ExploringOptions),
+  td3bc: (options) => measureTd3Bc(options as Td3BcBenchOptions),
   kMeans: (options) => measureKMeans(options as KMeansBenchOptions),
   matmulRate: (options) => measureMatmulRate(options as MatmulRateOptions),
 };

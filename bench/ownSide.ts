@@ -12,7 +12,8 @@ export type MeasurementName =
   | 'matmulRate'
   | 'ppoRound'
   | 'exploring'
-  | 'kMeans';
+  | 'kMeans'
+  | 'td3bc';
 
 export function ownSide(label: string, measurement: MeasurementName, options: object): Side {
   return {

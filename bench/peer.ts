@@ -28,7 +28,8 @@ export type PeerProgram =
   | 'ppo_trl_old'
   | 'ppo_trl_new'
   | 'explore'
-  | 'k_means';
+  | 'k_means'
+  | 'td3bc';
 
 /** The peer as a side, or no side when peers are not measured.
  *  @param environment further variables, asked for where the peer is measured */

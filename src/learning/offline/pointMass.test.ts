@@ -14,12 +14,15 @@ import {
   bestPolicy,
   collectPointMass,
   meanReturn,
+  pointMass,
   pointMassSettings,
+  startStates,
 } from './testing/pointMass.js';
 
 const network = { hidden: [32, 32], activation: 'relu' } as const;
+const starts = startStates(500, 1);
 
-describe('a point mass that must be brought to rest at the origin', () => {
+describe('a mass on a line that is to be brought to rest', () => {
   let device: Device;
   let folder: string;
   let buffer: ReplayBuffer;
@@ -28,8 +31,8 @@ describe('a point mass that must be brought to rest at the origin', () => {
     device = await openDevice();
     folder = mkdtempSync(join(tmpdir(), 'gadfly-point-'));
     buffer = ReplayBuffer.open(folder, pointMassSettings);
-    await collectPointMass(buffer, 500, 0);
-    returns = { behaviour: await meanReturn(behaviourPolicy(7), 1), best: await meanReturn(bestPolicy, 1) };
+    await collectPointMass(buffer, 0);
+    returns = { behaviour: await meanReturn(behaviourPolicy(7), starts), best: await meanReturn(bestPolicy, starts) };
   });
   afterAll(async () => {
     await device.close();
@@ -37,26 +40,35 @@ describe('a point mass that must be brought to rest at the origin', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** The share of the way from the behaviour's return to the best one: 0 and 1. */
-  async function share(options: Partial<Td3BcOptions>, seed: number): Promise<number> {
+  /** The share of the way from the behaviour's return (0) to the best one (1). */
+  async function share(options: Partial<Td3BcOptions>): Promise<number> {
     const trainer = await createTd3BcTrainer(
       device,
-      { stateWidth: 2, actionWidth: 2, statistics: stateStatistics(buffer), seed },
-      { actor: network, critic: network, actorRate: 3e-3, criticRate: 3e-3, tau: 0.05, ...options },
+      { stateWidth: 2, actionWidth: 1, statistics: stateStatistics(buffer), seed: 0 },
+      {
+        actor: network,
+        critic: network,
+        gamma: pointMass.discount,
+        actorRate: 3e-3,
+        criticRate: 3e-3,
+        tau: 0.05,
+        ...options,
+      },
     );
-    await trainOnBuffer(trainer, buffer, { steps: 400, seed, batch: 64 });
-    const reached = await meanReturn(actorPolicy(trainer.actor), 1);
+    await trainOnBuffer(trainer, buffer, { steps: 500, seed: 0, batch: 128 });
+    const reached = await meanReturn(actorPolicy(trainer.actor), starts);
     await trainer.release();
     await trainer.actor.release();
     return (reached - returns.behaviour) / (returns.best - returns.behaviour);
   }
 
-  it('TD3+BC comes near the best policy from data of a noisy, timid one; cloning that behaviour does not', async () => {
-    expect(returns.best).toBeGreaterThan(returns.behaviour + 3);
-    expect(await share({}, 0)).toBeGreaterThan(0.85);
-    const cloned = await share({ objective: 'bc' }, 0);
+  it('TD3+BC comes near the best policy from data of a noisy, timid one; cloning and a bandit do not', async () => {
+    expect(returns.best - returns.behaviour).toBeGreaterThan(4);
+    expect(await share({})).toBeGreaterThan(0.9);
     // Cloning takes the noise away, not the timidity.
-    expect(cloned).toBeGreaterThan(0.1);
-    expect(cloned).toBeLessThan(0.6);
+    const cloned = await share({ objective: 'bc' });
+    expect(cloned).toBeGreaterThan(0.3);
+    expect(cloned).toBeLessThan(0.75);
+    expect(await share({ bootstrap: false })).toBeLessThan(0.75);
   });
 });
