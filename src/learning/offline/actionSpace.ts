@@ -33,13 +33,3 @@ export function traceProjection(actions_BD: Value, space: ActionSpace): Value {
       return unreachable(space);
   }
 }
-
-/** The same for one action, in place. */
-export function projectAction(action: Float32Array, space: ActionSpace): void {
-  if (space.kind === 'box') {
-    action.forEach((x, i) => (action[i] = Math.min(Math.max(x, -space.max), space.max)));
-    return;
-  }
-  const length = Math.hypot(...action);
-  action.forEach((x, i) => (action[i] = (space.radius * x) / length));
-}
