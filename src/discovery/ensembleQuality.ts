@@ -1,4 +1,5 @@
 /** How good an ensemble is on texts that it has not seen: per class, of harm, and how far its members are apart. */
+import { sumOf } from '../base/sums.js';
 import { present } from '../base/invariant.js';
 import type { StreamKey } from '../base/random.js';
 import type { EnsembleQuality } from '../report/report.js';
@@ -108,8 +109,4 @@ export function harmOf(probabilities: readonly number[], classes: readonly { rea
 
 function likeliest(values: readonly number[]): number {
   return values.indexOf(Math.max(...values));
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }

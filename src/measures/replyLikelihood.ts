@@ -1,5 +1,6 @@
 /** How likely replies are to a reference model: the price of a mended model's answers, and how far its way of speaking
  *  has moved. */
+import { sumOf } from '../base/sums.js';
 import { present } from '../base/invariant.js';
 import { meanNll } from '../dialogue/score.js';
 import type { Dialogue, Utterance } from '../dialogue/types.js';
@@ -65,7 +66,7 @@ export async function replyLikelihoods(
       klNats:
         policyLogProbs === null || policyLogProbs.length !== logProbs.length
           ? null
-          : sum(policyLogProbs) - sum(logProbs),
+          : sumOf(policyLogProbs) - sumOf(logProbs),
       tokens: completion.length,
     };
   });
@@ -85,8 +86,4 @@ function replyIds(
     return { ids: reference.utteranceIds(text), isOwn: false };
   const ids = tokenizer.encode(text, { addSpecialTokens: false });
   return { ids: finishReason === 'stop' ? [...ids, ...tokenizer.endIds.slice(0, 1)] : ids, isOwn: false };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -48,7 +48,7 @@ export async function readPromptSets(options: PromptsOptions, data: DataOptions)
   const withTasks = (items: readonly Prompt[]): readonly Prompt[] => (task === null ? items : giveTasks(items, task));
   const read = async (path: string, needsTarget: boolean): Promise<readonly Prompt[]> => {
     const starts = startCount(path);
-    if (starts !== null) return startPrompts(starts);
+    if (starts !== null) return withTasks(startPrompts(starts));
     const { items, dropped } = await loadPrompts(data.locate(path), { ...how, needsTarget });
     noteDropped(path, dropped, data.note);
     if (filter.maxHarm === undefined) return withTasks(items);

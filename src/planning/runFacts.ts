@@ -1,5 +1,6 @@
 /** An estimate of a run depends on these facts: how long prompts, texts and utterances are, and how quickly the models
  *  go here. Reads tokenizers and the cache; opens no weights, asks no network. */
+import { meanOrZero } from '../base/sums.js';
 import { relative, resolve } from 'node:path';
 import { EnvironmentError } from '../base/errors.js';
 import type { Author, Prompt, ToxicContinuation } from '../dialogue/types.js';
@@ -120,7 +121,7 @@ async function otherAdversaries(
     const guessed = lengthsOf(measured, prompts, speaker, model.rates, 'adversary');
     const file = promptListFile(speaker.model);
     const entries = file === null ? [] : await promptList(file);
-    const lengths = file === null ? guessed : { ...guessed, utterance: mean(entries.map(roughTokens)) };
+    const lengths = file === null ? guessed : { ...guessed, utterance: meanOrZero(entries.map(roughTokens)) };
     out.push({ name, speaker, model, lengths, isList: file !== null });
   }
   return out;
@@ -280,7 +281,7 @@ async function demonstrationLengths(
   { prompt, utterance }: Ruler,
 ): Promise<ReadonlyMap<string, DemonstrationLengths>> {
   const out = new Map<string, DemonstrationLengths>();
-  const ordinary = mean(train.map(prompt));
+  const ordinary = meanOrZero(train.map(prompt));
   for (const { name, traits } of recipeStages(recipe)) {
     const query = traits.attack?.texts ?? null;
     if (query === null || query.data === null) continue;
@@ -289,8 +290,8 @@ async function demonstrationLengths(
     const limit = query.maxTokens ?? recipe.adversary.maxNewTokens;
     out.set(name, {
       texts: texts.length,
-      prefix: mean(texts.map((text) => (text.prefix.text === '' ? ordinary : prompt(text.prefix)))),
-      completion: mean(texts.map(({ prefix, continuation }) => utterance(prefix, continuation, limit))),
+      prefix: meanOrZero(texts.map((text) => (text.prefix.text === '' ? ordinary : prompt(text.prefix)))),
+      completion: meanOrZero(texts.map(({ prefix, continuation }) => utterance(prefix, continuation, limit))),
     });
   }
   return out;
@@ -310,8 +311,4 @@ async function listLengths(
     out.set(name, { texts: lengths.length, tokens: lengths.reduce((sum, length) => sum + length, 0) });
   }
   return out;
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

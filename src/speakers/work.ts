@@ -1,5 +1,6 @@
 /** Counts the work of speakers before anything runs: batches of utterances, tokens read and generated. Pure
  *  arithmetic; tokens are as good as the lengths that are given. */
+import { meanOrZero } from '../base/sums.js';
 import { asksForTargetText, type RewardWeights } from '../dialogue/reward.js';
 import { defaultTargetTexts, targetPlace } from '../dialogue/targetText.js';
 import type { SpeakerOptions } from './options.js';
@@ -126,7 +127,7 @@ export function callOf(
   const context = contextLength(side, set, growth, prompts.length);
   const perRow = contexts === 0 ? 1 : rows / contexts;
   const own = growth === 0 || !isFirst ? 0 : heard; // A target hears an utterance before its first turn.
-  const read = mean(
+  const read = meanOrZero(
     prompts.map((length) => {
       if (length + growth > side.maxContext) return growth === 0 ? side.maxContext : perRow * side.maxContext;
       return isFirst ? length + own : 1 + heard;
@@ -149,7 +150,7 @@ export function contextLength(
   growth: number,
   count?: number,
 ): number {
-  return mean(prompts[set].slice(0, count).map((length) => Math.min(length + growth, maxContext)));
+  return meanOrZero(prompts[set].slice(0, count).map((length) => Math.min(length + growth, maxContext)));
 }
 
 export function speakerWork(calls: readonly SpeakerCall[]): SpeakerWork {
@@ -168,10 +169,6 @@ export function speakerWork(calls: readonly SpeakerCall[]): SpeakerWork {
 /** The last token of a completion is predicted, but never read. */
 export function readOf(completion: number): number {
   return Math.max(0, completion - 1);
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Texts that a model only reads. */

@@ -2,6 +2,7 @@
  *  per item, Krippendorff's alpha (nominal) for any numbers of labels. 1 is full agreement, 0 is what labels drawn from
  *  the observed shares would give, below 0 is less. Where there is nothing to disagree about (one class only, no item
  *  with two labels) a coefficient is undefined: null. */
+import { sumOf } from '../base/sums.js';
 import { invariant } from '../base/invariant.js';
 
 /** The labels that an item was given, in any order. */
@@ -22,7 +23,7 @@ export function cohenKappa(first: readonly (string | null)[], second: readonly (
   const n = pairs.length;
   const counts = [countLabels(pairs.map(([label]) => label)), countLabels(pairs.map(([, label]) => label))] as const;
   const agreed = pairs.filter(([a, b]) => a === b).length;
-  const chance = sum([...counts[0]].map(([label, count]) => count * (counts[1].get(label) ?? 0)));
+  const chance = sumOf([...counts[0]].map(([label, count]) => count * (counts[1].get(label) ?? 0)));
   return chance === n * n ? null : (n * agreed - chance) / (n * n - chance);
 }
 
@@ -34,8 +35,8 @@ export function fleissKappa(items: readonly ItemLabels[]): number | null {
   const m = items[0]?.length ?? 0;
   if (m < 2 || items.some((labels) => labels.length !== m)) return null;
   const n = items.length * m;
-  const chance = sum([...countLabels(items.flat()).values()].map((count) => (count / n) ** 2));
-  const observed = sum(items.map(countAgreeingPairs)) / (n * (m - 1));
+  const chance = sumOf([...countLabels(items.flat()).values()].map((count) => (count / n) ** 2));
+  const observed = sumOf(items.map(countAgreeingPairs)) / (n * (m - 1));
   return isOneClass(items) ? null : (observed - chance) / (1 - chance);
 }
 
@@ -47,17 +48,17 @@ export function krippendorffAlpha(items: readonly ItemLabels[]): number | null {
   const paired = items.filter((labels) => labels.length >= 2);
   if (isOneClass(paired)) return null;
   const counts = [...countLabels(paired.flat()).values()];
-  const n = sum(counts);
-  const observed = sum(
+  const n = sumOf(counts);
+  const observed = sumOf(
     paired.map((labels) => (labels.length * (labels.length - 1) - countAgreeingPairs(labels)) / (labels.length - 1)),
   );
-  const expected = n * n - sum(counts.map((count) => count * count));
+  const expected = n * n - sumOf(counts.map((count) => count * count));
   return 1 - ((n - 1) * observed) / expected;
 }
 
 /** Number of ordered pairs of different labels of an item that name one class. */
 function countAgreeingPairs(labels: ItemLabels): number {
-  return sum([...countLabels(labels).values()].map((count) => count * (count - 1)));
+  return sumOf([...countLabels(labels).values()].map((count) => count * (count - 1)));
 }
 
 /** Whether there is at most one class. */
@@ -69,8 +70,4 @@ function countLabels(labels: readonly string[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   return counts;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,6 +1,7 @@
 /** Percentile bootstrap that resamples clusters, not values: the turns of a dialogue and the dialogues of a prompt are
  *  correlated, so a prompt is drawn with all of its values (Efron 1979; cluster bootstrap as in Davison & Hinkley 1997,
  *  section 3.8). The estimate is the mean over all values, not a mean of cluster means. */
+import { sumOf } from '../base/sums.js';
 import { invariant, present } from '../base/invariant.js';
 import type { StreamKey } from '../base/random.js';
 import { type Resamples, resamplesOf, sumsByUnit } from './resampling.js';
@@ -208,10 +209,4 @@ function totalsOf(clusters: readonly (readonly (number | null)[])[]): Totals {
 
 function meanOf({ sums, counts }: Totals): number | null {
   return sums.length === 0 ? null : sumOf(sums) / sumOf(counts);
-}
-
-function sumOf(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
 }

@@ -2,10 +2,10 @@
  *  log π(y₁)/π(y₂) is to be log R(y₁)/R(y₂), so that the log-ratio to the reference of an utterance is to be c(y)/β, up to a
  *  constant of the prompt. Where the reference finds the k least likely tokens of an utterance too unlikely (min-k
  *  fluency), log R is a constant instead, and a pair of two such utterances teaches nothing. */
+import { sumOf } from '../../base/sums.js';
 import { present } from '../../base/invariant.js';
 import type { PreferencePair } from '../../dialogue/types.js';
 import type { TrainingPair } from '../../learning/trainers/trainingData.js';
-import { sumOf } from '../online/utterances.js';
 import type { CtbOptions } from './options.js';
 
 /** Returns the training pairs with their margins, nats; null for a pair of two utterances that are no language.

@@ -1,5 +1,6 @@
 /** Utterances of a rollout as a policy-gradient attack learns from them: their ids, their reward, and their
  *  log-probabilities under the policy and the frozen reference. */
+import { sumOf } from '../../base/sums.js';
 import { present } from '../../base/invariant.js';
 import { openStream, type StreamKey } from '../../base/random.js';
 import { splitExchange } from '../../dialogue/pairs.js';
@@ -92,8 +93,4 @@ export function objectiveMetrics(
     'objective/',
   );
   return { ...means, 'objective/kl_coef': penalty.coefficient, 'utterances/taught': utterances.length };
-}
-
-export function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }

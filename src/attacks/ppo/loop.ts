@@ -2,6 +2,7 @@
  *
  *  Differs from the named implementations where no option says so: sequences have no padding, so nothing is whitened or
  *  averaged over it; rates are constant after their warm-up; the critic of TRL 0.12 and later is a head here. */
+import { sumOf } from '../../base/sums.js';
 import { present } from '../../base/invariant.js';
 import { treeNodes } from '../../dialogue/rollout/paired.js';
 import { klEstimate } from '../../learning/formulas/policyGradient.js';
@@ -12,7 +13,7 @@ import type { PpoSample, PpoTrainer } from '../../learning/trainers/ppo.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
 import { passesOver } from '../online/batches.js';
 import { type OnlineMethod, runOnline } from '../online/loop.js';
-import { drawnUtterances, drawPrompts, objectiveMetrics, sumOf } from '../online/utterances.js';
+import { drawnUtterances, drawPrompts, objectiveMetrics } from '../online/utterances.js';
 import { creditRollout, type ReadUtterance, toRead } from './credit.js';
 import type { PpoOptions } from './options.js';
 import { type PpoSettings, ppoSettings } from './settings.js';

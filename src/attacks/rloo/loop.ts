@@ -3,6 +3,7 @@
  *
  *  Differs from trl 1.16: the reward is of the exchange alone where a dialogue goes on, as in ipo and ctb; utterances
  *  that are unscored, or without a scored sibling, are left out of the mean over a batch, where TRL counts them as zero. */
+import { sumOf } from '../../base/sums.js';
 import { present } from '../../base/invariant.js';
 import { klPenalties, type KlPenalty, leaveOneOut } from '../../learning/formulas/advantages.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
@@ -12,14 +13,7 @@ import type { RolloutNode } from '../../dialogue/types.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
 import { passesOver } from '../online/batches.js';
 import { type OnlineMethod, runOnline } from '../online/loop.js';
-import {
-  type DrawnUtterance,
-  drawnUtterances,
-  drawPrompts,
-  families,
-  objectiveMetrics,
-  sumOf,
-} from '../online/utterances.js';
+import { type DrawnUtterance, drawnUtterances, drawPrompts, families, objectiveMetrics } from '../online/utterances.js';
 import type { RlooOptions } from './options.js';
 
 export async function runRloo(attack: AttackContext, options: RlooOptions): Promise<AttackOutcome> {

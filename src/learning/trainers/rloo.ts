@@ -1,6 +1,7 @@
 /** REINFORCE with a leave-one-out baseline (RLOO): the clipped policy loss over whole completions. Baselines and penalties
  *  are the caller's (`formulas/advantages.ts`). Log names are those of TRL ≤ 0.21's RLOOTrainer.
  *  Source: arXiv 2402.14740; trl 1.16 `RLOOTrainer._compute_loss`. */
+import { sumOf } from '../../base/sums.js';
 import { present } from '../../base/invariant.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { Sequence } from '../../engine/models/packSequences.js';
@@ -130,8 +131,4 @@ export function ratioMetrics(
     }),
     '',
   );
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }
