@@ -27,7 +27,7 @@ const textsPerPortion = 512;
 
 type Context = Pick<StageContext, 'recipe' | 'run' | 'pool' | 'progress'>;
 
-/** What an evaluation has heard. Equal texts are embedded once, blank ones not at all. */
+/** The texts that an evaluation has heard. Equal ones are embedded once, blank ones not at all. */
 export interface Heard {
   /** Number of the rows. */
   readonly rows: number;
