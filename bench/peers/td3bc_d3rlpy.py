@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import d3rlpy
 import numpy
+import torch
 from d3rlpy.models.encoders import VectorEncoderFactory
 from d3rlpy.preprocessing import StandardObservationScaler
 
@@ -50,6 +51,7 @@ def mean_return(algo) -> float:
     return total
 
 
+torch.set_num_threads(1)  # as ours
 returns = []
 for seed in training.seeds:
     d3rlpy.seed(seed)
