@@ -1,4 +1,4 @@
-/** What policies reach that TD3+BC learns from one buffer, ours and d3rlpy's with the same options: a mass on a line that is to be
+/** Returns of policies that TD3+BC learns from one buffer, ours and d3rlpy's with the same options: a mass on a line that is to be
  *  brought to rest (src/learning/offline/testing/pointMass.ts), whose best policy is known. Prints returns per seed.
  *
  *      npx tsx bench/offlineReturns.ts [--python PATH] [--seeds N] [--steps N]
