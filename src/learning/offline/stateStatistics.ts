@@ -37,8 +37,3 @@ export function stateStatistics(buffer: ReplayBuffer, episodes: number = buffer.
     }),
   };
 }
-
-/** States as they are. */
-export function plainStatistics(width: number): StateStatistics {
-  return { mean: new Float32Array(width), scale: new Float32Array(width).fill(1) };
-}

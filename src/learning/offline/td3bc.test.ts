@@ -7,7 +7,6 @@ import { openSafetensors } from '../../engine/models/checkpoints/safetensors.js'
 import { encodeSafetensorsHeader } from '../../engine/models/checkpoints/safetensorsHeader.js';
 import { openDevice, type Device, type TensorStore } from '../../engine/runtime/device.js';
 import { openActor } from './actor.js';
-import { plainStatistics } from './stateStatistics.js';
 import { createTd3BcTrainer, type Td3Batch, type Td3BcOptions, type Td3BcTrainer } from './td3bc.js';
 
 type Named = Readonly<Record<string, readonly number[]>>;
@@ -59,7 +58,12 @@ function goldenBatch({ batch }: GoldenCase, step: GoldenCase['steps'][number]): 
 }
 
 const small = { hidden: [16, 16], activation: 'relu' } as const;
-const setup = { stateWidth: 4, actionWidth: 3, statistics: plainStatistics(4), seed: 5 };
+const setup = {
+  stateWidth: 4,
+  actionWidth: 3,
+  statistics: { mean: new Float32Array(4), scale: new Float32Array(4).fill(1) },
+  seed: 5,
+};
 
 /** Made-up transitions of a step. */
 function madeUp(step: number, { reward = 1 } = {}): Td3Batch {

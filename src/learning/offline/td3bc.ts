@@ -59,7 +59,7 @@ export interface Td3BcOptions extends UpdateRule {
 }
 
 /** CORL's values. */
-export const defaultTd3Bc: Td3BcOptions = {
+const defaultTd3Bc: Td3BcOptions = {
   objective: 'td3bc',
   alpha: 2.5,
   gamma: 0.99,

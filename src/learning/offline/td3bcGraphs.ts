@@ -36,8 +36,7 @@ export interface ActorShape extends NetworkShape {
 
 /** An actor learns one of these: −λQ + the squared distance from the buffer's actions; that distance alone (α = 0); or −Q alone,
  *  which the released code of Dialogue Action Tokens does where it says α = 0. */
-export const actorObjectives = ['td3bc', 'bc', 'q'] as const;
-export type ActorObjective = (typeof actorObjectives)[number];
+export type ActorObjective = 'td3bc' | 'bc' | 'q';
 
 export interface UpdateRule {
   readonly objective: ActorObjective;
@@ -60,7 +59,7 @@ export function actorNetwork({ stateWidth, actionWidth, hidden, activation, spac
   return { prefix: 'actor', widths: [stateWidth, ...hidden, actionWidth], activation, output: actorOutput(space) };
 }
 
-export function criticNetworks({ actor, critic, twin }: Td3Shapes): readonly [Mlp, ...Mlp[]] {
+function criticNetworks({ actor, critic, twin }: Td3Shapes): readonly [Mlp, ...Mlp[]] {
   const network = (index: number): Mlp => ({
     prefix: `critic${String(index)}`,
     widths: [actor.stateWidth + actor.actionWidth, ...critic.hidden, 1],
