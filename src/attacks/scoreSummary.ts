@@ -40,7 +40,7 @@ export function summariseScores(scores: readonly ExchangeScore[], prefix: string
     scores.map(({ reward }) => reward?.total ?? null),
   );
   out[`${prefix}exchanges`] = scores.length;
-  out[`${prefix}unscored`] = scores.filter(({ reply }) => reply.kind === 'unscored').length;
+  out[`${prefix}unscored`] = scores.filter(({ reply }) => reply.kind === 'unscored' && reply.notDue !== true).length;
   return out;
 }
 

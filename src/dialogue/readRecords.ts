@@ -17,6 +17,8 @@ const verdict = z.object({
   reason: z.string().exactOptional(),
   disagreement: z.number().exactOptional(),
   split: z.number().exactOptional(),
+  notDue: z.literal(true).exactOptional(),
+  ratings: z.record(z.string(), z.number()).exactOptional(),
 });
 
 const score: z.ZodType<RecordedScore> = z.object({
@@ -63,6 +65,8 @@ const wholeRecord: z.ZodType<WholeRecord> = z.object({
     goal: z.string().exactOptional(),
     targetString: z.string().exactOptional(),
     background: z.string().exactOptional(),
+    names: z.object({ adversary: z.string(), target: z.string() }).exactOptional(),
+    meta: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).exactOptional(),
     views: z.object({ adversary: view.exactOptional(), target: view.exactOptional() }).exactOptional(),
   }),
   turns: z.array(turn),
@@ -70,7 +74,12 @@ const wholeRecord: z.ZodType<WholeRecord> = z.object({
 });
 
 const judgedRecord: z.ZodType<JudgedDialogue> = z.object({
-  prompt: z.object({ id: z.string(), text: z.string(), conversationId: z.string().exactOptional() }),
+  prompt: z.object({
+    id: z.string(),
+    text: z.string(),
+    conversationId: z.string().exactOptional(),
+    goal: z.string().exactOptional(),
+  }),
   turns: z.array(z.object(said)),
   scores,
 });

@@ -10,6 +10,7 @@ import type {
   Prompt,
   RolloutNode,
   RolloutTree,
+  SpeakerNames,
   Utterance,
   Verdict,
 } from './types.js';
@@ -37,7 +38,7 @@ export type RecordedDialogue = {
 
 /** The part of a record that a report reads: neither ids nor log-probabilities. */
 export type JudgedDialogue = Pick<RecordedDialogue, 'scores'> & {
-  readonly prompt: Pick<RecordedPrompt, 'id' | 'text' | 'conversationId'>;
+  readonly prompt: Pick<RecordedPrompt, 'id' | 'text' | 'conversationId' | 'goal'>;
   readonly turns: readonly Pick<RecordedTurn, 'author' | 'text' | 'noReply'>[];
 };
 
@@ -51,10 +52,13 @@ export type RecordedPrompt = {
   /** The goal of the dialogue, where the source names one. */
   readonly goal?: string;
   readonly targetString?: string;
-  /** What judges were told beside the goal. */
+  /** The text that judges were told beside the goal. */
   readonly background?: string;
+  readonly names?: SpeakerNames;
   /** Private parts that one side alone saw. */
   readonly views?: PrivateViews;
+  /** Further fields of the source; kept only where speakers have names. */
+  readonly meta?: NonNullable<Prompt['meta']>;
 };
 
 export type RecordedTurn = {
@@ -91,6 +95,10 @@ export type RecordedVerdict = {
   readonly disagreement?: number;
   /** 1 when the members of an ensemble disagree on failure, else 0. */
   readonly split?: number;
+  /** True where the judge was not asked, since it rates dialogues at their end. */
+  readonly notDue?: true;
+  /** Ratings by name, of a judge that gives them. */
+  readonly ratings?: Readonly<Record<string, number>>;
 };
 
 /** Returns one record per leaf, in the tree's order. */
@@ -129,7 +137,9 @@ function promptRecord({
   goal,
   targetString,
   background,
+  names,
   views,
+  meta,
 }: Prompt): RecordedPrompt {
   return {
     id,
@@ -139,7 +149,10 @@ function promptRecord({
     ...(goal === undefined ? {} : { goal }),
     ...(targetString === undefined ? {} : { targetString }),
     ...(background === undefined ? {} : { background }),
+    ...(names === undefined ? {} : { names }),
     ...(views === undefined ? {} : { views }),
+    // An export names the speakers by their profiles; other fields would only make records longer.
+    ...(names === undefined || meta === undefined ? {} : { meta }),
   };
 }
 
@@ -179,14 +192,19 @@ function scoreRecord(score: ExchangeScore): RecordedScore {
   };
 }
 
-/** Returns the record of a verdict. Of its labels only the disagreement of an ensemble is kept, which a report shows
- *  beside the rate. */
+/** Returns the record of a verdict. Of its labels only ratings and the disagreement of an ensemble are kept, which a
+ *  report shows beside the rate. */
 function verdictRecord(verdict: Verdict): RecordedVerdict {
-  if (verdict.kind === 'unscored') return { harm: null, failed: null, reason: verdict.reason };
+  if (verdict.kind === 'unscored') return unscoredRecord(verdict);
   const { disagreement, split } = verdict.labels;
   return {
     harm: verdict.harm,
     failed: verdict.failed,
     ...(disagreement === undefined || split === undefined ? {} : { disagreement, split }),
+    ...(verdict.ratings === undefined ? {} : { ratings: verdict.ratings }),
   };
+}
+
+function unscoredRecord({ reason, notDue }: Extract<Verdict, { kind: 'unscored' }>): RecordedVerdict {
+  return { harm: null, failed: null, ...(notDue === true ? { notDue } : { reason }) };
 }

@@ -25,7 +25,7 @@ export const rewardTerms = {
   /** Harm of the target's reply alone, in [0, 1]. */
   reply: (facts) => harmOf(facts.reply),
   /** 1 when the reply is over the judge's threshold, else 0. */
-  replyFailure: (facts) => (facts.reply.kind === 'scored' ? Number(facts.reply.failed) : null),
+  replyFailure: ({ reply }) => (reply.kind === 'scored' ? Number(reply.failed) : unscoredValue(reply)),
   /** log(p / (1 − p)) of harm of the reply alone: what an ensemble says (the mean over its members), of another judge that
    *  of its harm. Unbounded; see `termBound`. */
   logOdds: (facts) => logOddsOf(facts.reply),
@@ -146,12 +146,17 @@ function serves({ provides, scoreTexts }: Target, term: (typeof logProbTerms)[nu
 }
 
 function harmOf(verdict: Verdict): number | null {
-  return verdict.kind === 'scored' ? verdict.harm : null;
+  return verdict.kind === 'scored' ? verdict.harm : unscoredValue(verdict);
+}
+
+/** Returns zero where no verdict is due yet: a judge of whole dialogues pays at their end. */
+function unscoredValue({ notDue }: Extract<Verdict, { kind: 'unscored' }>): number | null {
+  return notDue === true ? 0 : null;
 }
 
 /** Is infinite where a judge without log-odds is certain. */
 function logOddsOf(verdict: Verdict): number | null {
-  if (verdict.kind !== 'scored') return null;
+  if (verdict.kind !== 'scored') return unscoredValue(verdict);
   const { harm, labels } = verdict;
   return labels[logOddsLabel] ?? Math.log(harm / (1 - harm));
 }

@@ -22,6 +22,8 @@ export interface UnscoredExchange extends Aim {
   readonly answer: TargetReply;
   /** Mean −log p_target of the words that the target is to say, nats per token; absent when no weight asks for it. */
   readonly targetTextNll?: number | null;
+  /** Whether the dialogue ends with it, so that a judge of whole dialogues is asked; default true. */
+  readonly isLast?: boolean;
 }
 
 export interface ScoringOptions {
@@ -36,10 +38,11 @@ export async function scoreExchanges(
   exchanges: readonly UnscoredExchange[],
   options: ScoringOptions,
 ): Promise<readonly ExchangeScore[]> {
-  const known = exchanges.map(({ before = [], utterance, answer, ...exchange }): KnownExchange => ({
+  const known = exchanges.map(({ before = [], utterance, answer, isLast = true, ...exchange }): KnownExchange => ({
     before,
     utterance,
     reply: answer.reply,
+    isLast,
     likelihoods: { adversaryNll: meanNll(answer.reading?.logProbs ?? null), ...targetTextPart(exchange) },
     aim: aimOf(exchange),
   }));
@@ -58,6 +61,7 @@ export async function judgedAgain(
       before: dialogue.turns.slice(0, 2 * i),
       utterance: present(dialogue.turns[2 * i], 'an utterance for each score'),
       reply: present(dialogue.turns[2 * i + 1], 'a reply for each score'),
+      isLast: i + 1 === scores.length,
       likelihoods: { adversaryNll: score.adversaryNll, ...targetTextPart(score) },
       aim: aimOf(dialogue.prompt),
     })),
@@ -74,6 +78,7 @@ interface KnownExchange {
   readonly before: readonly Utterance[];
   readonly utterance: Said;
   readonly reply: Said;
+  readonly isLast: boolean;
   readonly likelihoods: Likelihoods;
   readonly aim: Aim;
 }
@@ -100,6 +105,7 @@ async function scoreKnown(
   placeOf: (i: number, part: number) => number,
 ): Promise<readonly ExchangeScore[]> {
   if (known.length === 0) return [];
+  if (judge.ratesDialogues === true) return rateDialogues(known, { judge, reward });
   const items = new Array<JudgedItem>(parts.length * known.length);
   const silence = known.map(({ utterance, reply }) => noReplyPart(utterance, reply).noReply);
   known.forEach(({ before, utterance, reply, aim }, i) => {
@@ -125,6 +131,32 @@ async function scoreKnown(
   return known.map(({ likelihoods }, i): ExchangeScore => {
     const at = (part: number): Verdict => present(all[placeOf(i, part)], 'a verdict for each text');
     const facts = { reply: at(0), exchange: at(1), utterance: at(2), ...likelihoods };
+    return { ...facts, reward: rewardOf(facts, reward) };
+  });
+}
+
+const notDue: Verdict = { kind: 'unscored', reason: 'the judge rates dialogues at their end', notDue: true };
+
+/** Asks a judge of whole dialogues at each last exchange. What it says is the verdict on the reply and on the exchange;
+ *  everything else is not due, and a reward counts it as zero: the dialogue is paid at its end. */
+async function rateDialogues(
+  known: readonly KnownExchange[],
+  { judge, reward }: Pick<ScoringOptions, 'judge' | 'reward'>,
+): Promise<readonly ExchangeScore[]> {
+  const last = known.filter(({ isLast }) => isLast);
+  const verdicts = await judgeItems(
+    judge,
+    last.map(({ before, utterance, reply, aim }) => ({
+      text: reply.text,
+      exchange: judgedExchange(before, utterance, reply),
+      ...aim,
+      ...noReplyPart(utterance, reply),
+    })),
+  );
+  const verdictOf = new Map(last.map((exchange, i) => [exchange, present(verdicts[i], 'a verdict for each dialogue')]));
+  return known.map((exchange): ExchangeScore => {
+    const verdict = verdictOf.get(exchange) ?? notDue;
+    const facts = { reply: verdict, exchange: verdict, utterance: notDue, ...exchange.likelihoods };
     return { ...facts, reward: rewardOf(facts, reward) };
   });
 }
@@ -157,14 +189,15 @@ function noReplyPart(...said: readonly Said[]): Pick<JudgedItem, 'noReply'> {
 }
 
 /** The aim of a dialogue, as its prompt says it. */
-type Aim = Pick<JudgedItem, 'goal' | 'targetString' | 'background'>;
+type Aim = Pick<JudgedItem, 'goal' | 'targetString' | 'background' | 'names'>;
 
 /** Returns the part of a prompt that a judge is told beside the dialogue. */
-export function aimOf({ goal, targetString, background }: Aim): Aim {
+export function aimOf({ goal, targetString, background, names }: Aim): Aim {
   return {
     ...(goal === undefined ? {} : { goal }),
     ...(targetString === undefined ? {} : { targetString }),
     ...(background === undefined ? {} : { background }),
+    ...(names === undefined ? {} : { names }),
   };
 }
 

@@ -16,14 +16,19 @@ export interface Prompt {
   readonly goal?: string;
   /** The text that the target is to be brought to say, or that a search makes likely. Neither side sees it; judges do. */
   readonly targetString?: string;
-  /** What judges are told beside the goal: the text that the goal speaks of, or what each side knows of the other. Neither
+  /** Judges are told this beside the goal: the text that the goal speaks of, or what each side knows of the other. Neither
    *  side sees it. */
   readonly background?: string;
+  /** Names of the speakers where the dialogue is one of persons; both sides may know them. */
+  readonly names?: SpeakerNames;
   /** Private parts that one side alone sees before the dialogue. */
   readonly views?: PrivateViews;
   /** Further fields of the source that a data set keeps, such as a toxicity score. */
   readonly meta?: Readonly<Record<string, string | number | boolean | null>>;
 }
+
+/** An alias, so that it is JSON where it is recorded. */
+export type SpeakerNames = { readonly adversary: string; readonly target: string };
 
 /** A prompt's part for one side alone, beside what both see. An alias, so that it is JSON where it is recorded. */
 export type PrivateView = {
@@ -94,8 +99,15 @@ export type Verdict =
       /** Harm in [0, 1]. */ readonly harm: number;
       /** harm > the judge's threshold */ readonly failed: boolean;
       readonly labels: Readonly<Record<string, number>>;
+      /** Ratings by name on scales of their own, which reports average; among the labels as well. */
+      readonly ratings?: Readonly<Record<string, number>>;
     }
-  | { readonly kind: 'unscored'; readonly reason: string };
+  | {
+      readonly kind: 'unscored';
+      readonly reason: string;
+      /** Whether the judge was not asked, since it rates dialogues at their end: no silence of the judge. */
+      readonly notDue?: true;
+    };
 
 /** The exchange that a judged text belongs to: the text is its reply, or utterance and reply together. */
 export interface JudgedExchange {
@@ -117,8 +129,10 @@ export interface JudgedItem {
   readonly goal?: string;
   /** The text that the target is to be brought to say, such as a secret, where its prompt says so. */
   readonly targetString?: string;
-  /** What its prompt tells judges beside the goal. */
+  /** The text that its prompt tells judges beside the goal. */
   readonly background?: string;
+  /** Names of the speakers. */
+  readonly names?: SpeakerNames;
   /** Why there is no text to judge: every judge then answers `unscored` with this reason. */
   readonly noReply?: string;
 }
@@ -128,6 +142,8 @@ export interface Judge {
   readonly threshold: number;
   /** Whether its verdicts are facts, so that no figure of it can be an artefact; absent where they are estimates. */
   readonly isExact?: true;
+  /** Whether it rates a dialogue as a whole: it is asked once, at the last exchange. */
+  readonly ratesDialogues?: true;
   /** Gives one verdict per item, in order. Never rejects for one bad text: that text is `unscored`. */
   readonly judge: (items: readonly JudgedItem[]) => Promise<readonly Verdict[]>;
   /** Returns counts of what the judge has read and written since it was opened, by name ('texts', 'promptTokens' …); only

@@ -49,6 +49,6 @@ export function promptKey({
 }: Pick<Prompt, 'text' | 'goal' | 'targetString' | 'background' | 'views'>): string {
   if ([goal, targetString, background, views].every((part) => part === undefined)) return text;
   const parts = [text, goal ?? null, targetString ?? null, views ?? null];
-  // Ids of prompts hang on their keys: a part that came later stands last, and only where it is given.
+  // Ids of prompts depend on their keys: a part that came later stands last, and only where it is given.
   return JSON.stringify(background === undefined ? parts : [...parts, background]);
 }

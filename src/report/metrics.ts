@@ -16,6 +16,11 @@ export interface Metric {
   readonly signed?: boolean;
 }
 
+/** A rating of one side of a conversation. */
+function rating(label: string, meaning: string): Metric {
+  return { unit: 'points', label, meaning, better: 'neither', lowerIs: 'worse for the rated side' };
+}
+
 const catalogue = {
   replyHarm: {
     unit: 'harm',
@@ -99,6 +104,20 @@ const catalogue = {
     meaning: 'for a judge made of judges: share of replies on whose failure its members differ',
     better: 'lower',
   },
+  ratingMean: {
+    unit: 'points',
+    label: 'Sotopia mean',
+    meaning: 'mean of the seven ratings of a conversation, −4.29 to 5.71; Sotopia’s overall score',
+    better: 'neither',
+    lowerIs: 'worse for the rated side',
+  },
+  ratingGoal: rating('Goal', 'how far the rated side reached its goal, 0 to 10'),
+  ratingBelievability: rating('Believability', 'how natural and true to its character it was, 0 to 10'),
+  ratingKnowledge: rating('Knowledge', 'how much that is new and important it learnt, 0 to 10'),
+  ratingSecret: rating('Secret', 'how far it kept its secrets, −10 to 0'),
+  ratingRelationship: rating('Relationship', 'how its relationship and standing changed, −5 to 5'),
+  ratingSocialRules: rating('Social rules', 'how far it kept to rules and laws, −10 to 0'),
+  ratingFinancial: rating('Financial', 'what it gained or lost in money and material things, −5 to 5'),
   replyUnscored: {
     unit: 'share',
     label: 'Replies unscored',

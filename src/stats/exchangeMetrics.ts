@@ -26,6 +26,10 @@ export interface ExchangeNumbers {
   readonly replyDisagreement?: number | null;
   /** Given by a judge with members: whether they differ on the reply's failure. */
   readonly replySplit?: boolean | null;
+  /** Given by a judge with ratings of its own: figures by the name of their metric. */
+  readonly ratings?: Readonly<Record<string, number>>;
+  /** The parts that a judge of whole dialogues was not asked about: they are neither scored nor unscored. */
+  readonly notDue?: readonly ('reply' | 'exchange' | 'utterance')[];
 }
 
 /** Every metric of an exchange. */
@@ -53,12 +57,28 @@ export const exchangeMetrics = {
     value: (row) => (row.replySplit === undefined || row.replySplit === null ? null : Number(row.replySplit)),
     isRate: true,
   },
-  replyUnscored: { unit: 'share', value: (row) => Number(row.replyHarm === null) },
-  exchangeUnscored: { unit: 'share', value: (row) => Number(row.exchangeHarm === null) },
-  adversaryUnscored: { unit: 'share', value: (row) => Number(row.adversaryHarm === null) },
+  replyUnscored: { unit: 'share', value: (row) => unscoredShare(row, 'reply', row.replyHarm) },
+  exchangeUnscored: { unit: 'share', value: (row) => unscoredShare(row, 'exchange', row.exchangeHarm) },
+  adversaryUnscored: { unit: 'share', value: (row) => unscoredShare(row, 'utterance', row.adversaryHarm) },
   adversaryNllUnknown: { unit: 'share', value: (row) => Number(row.adversaryNll === null) },
   rewardUnknown: { unit: 'share', value: (row) => Number(row.reward === null) },
 } as const satisfies MetricTable<ExchangeNumbers>;
+
+function unscoredShare(
+  { notDue = [] }: ExchangeNumbers,
+  part: 'reply' | 'exchange' | 'utterance',
+  harm: number | null,
+): number | null {
+  return notDue.includes(part) ? null : Number(harm === null);
+}
+
+/** Metrics of the ratings that rows have, by their names. */
+function ratingMetrics(rows: readonly ExchangeNumbers[]): MetricTable<ExchangeNumbers> {
+  const names = [...new Set(rows.flatMap(({ ratings = {} }) => Object.keys(ratings)))];
+  return Object.fromEntries(
+    names.map((name) => [name, { unit: 'points', value: ({ ratings }: ExchangeNumbers) => ratings?.[name] ?? null }]),
+  );
+}
 
 /** Every metric of a dialogue as a whole. */
 export const dialogueMetrics = {
@@ -87,8 +107,11 @@ export function summariseExchanges(
   options: BootstrapOptions,
 ): MetricTables {
   const { summarise } = createMetricSummaries(options);
-  const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> =>
-    summarise(exchangeMetrics, rows);
+  const ratings = ratingMetrics(rowsByGroup.flat());
+  const tableOf = (rows: readonly (readonly ExchangeNumbers[])[]): Readonly<Record<ExchangeMetricName, Summary>> => ({
+    ...summarise(exchangeMetrics, rows),
+    ...summarise(ratings, rows),
+  });
   const turnCount = rowsByGroup.flat().reduce((most, { turn }) => Math.max(most, turn + 1), 0);
   return {
     overall: { ...tableOf(rowsByGroup), ...summarise(dialogueMetrics, rowsByGroup.map(splitDialogues)) },

@@ -3,6 +3,7 @@ import type { CommandDefinition } from '../command.js';
 import { benchCommand } from './bench.js';
 import { configSchemaCommand, configValidateCommand } from './config.js';
 import { doctorCommand } from './doctor.js';
+import { episodesCommand } from './episodes.js';
 import { generateCommand } from './generate.js';
 import { judgeCommand } from './judge.js';
 import { labelCommand } from './label.js';
@@ -26,6 +27,7 @@ export const commands = {
   report: reportCommand,
   preferences: preferencesCommand,
   prompts: promptsCommand,
+  episodes: episodesCommand,
   generate: generateCommand,
   score: scoreCommand,
   judge: judgeCommand,

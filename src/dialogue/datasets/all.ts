@@ -11,9 +11,11 @@ import { jsonArray } from './jsonArray.js';
 import { jsonLines } from './jsonLines.js';
 import { plainText } from './plainText.js';
 import { realToxicityPrompts } from './realToxicityPrompts.js';
+import { sotopia } from './sotopia.js';
 
 export const datasetFormats = {
   convokit: convokit,
+  sotopia: sotopia,
   'real-toxicity-prompts': realToxicityPrompts,
   'hh-rlhf': hhRlhf,
   jigsaw: jigsaw,

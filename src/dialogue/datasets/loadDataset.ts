@@ -134,7 +134,8 @@ function withCleanText(row: DatasetRow, clean: (text: string) => string, separat
     return turns.length === 0 ? null : { ...row, prompt: { ...prompt, turns, text: turns.join(separator) } };
   }
   const text = clean(prompt.text);
-  if (text.trim() === '' && (row.continuation === null || prompt.text !== '')) return null;
+  const opensInPrivate = prompt.text === '' && prompt.views !== undefined;
+  if (text.trim() === '' && !opensInPrivate && (row.continuation === null || prompt.text !== '')) return null;
   if (row.continuation === null) return { ...row, prompt: { ...prompt, text } };
   const gap = /^\s/u.test(row.continuation) ? ' ' : '';
   const continuation = clean(row.continuation);

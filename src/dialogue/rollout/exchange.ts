@@ -21,6 +21,7 @@ import type {
 } from '../types.js';
 import { bestTextNlls } from '../targetText.js';
 import { dialogueSeenBy } from '../views.js';
+import { saysOneOf } from './stopWhen.js';
 
 /** The speakers, the judge and the reward of a rollout. */
 export interface RolloutCast extends ScoringOptions {
@@ -29,6 +30,9 @@ export interface RolloutCast extends ScoringOptions {
   /** Phrasings of what the target is to be brought to say, for the terms of a reward that ask how likely they are; default
    *  the prompt's target string. */
   readonly targetTexts?: readonly string[];
+  /** A dialogue ends after the exchange in which one of these is said, as whole words; default none. Where branches are
+   *  grown it tells a judge of whole dialogues that this one has ended, no more. */
+  readonly stopWhen?: readonly string[];
 }
 
 /** A dialogue about to get one more exchange, and the stream of that exchange. */
@@ -37,6 +41,9 @@ export interface Stem {
   readonly stream: StreamKey;
   /** Whether more exchanges follow; default false. */
   readonly goesOn?: boolean;
+  /** Whether the dialogue ends with the exchange whatever is said, for judges of whole dialogues; default: it does not go
+   *  on. */
+  readonly isLast?: boolean;
 }
 
 export interface Exchange {
@@ -82,10 +89,12 @@ export async function answerUtterances(
   const textNlls = await bestTextNlls(spoken, cast);
   const scores = await scoreExchanges(
     answers.map((answer, i) => {
-      const { prompt, turns } = present(stems[i], 'a stem for each answer').dialogue;
+      const stem = present(stems[i], 'a stem for each answer');
+      const { prompt, turns } = stem.dialogue;
       const utterance = present(utterances[i], 'an utterance for each stem');
       const likelihood = textNlls === null ? {} : { targetTextNll: textNlls[i] ?? null };
-      return { before: turns, utterance, answer, ...likelihood, ...aimOf(prompt) };
+      const { goesOn = false, isLast = !goesOn || saysOneOf([utterance, answer.reply], cast.stopWhen ?? []) } = stem;
+      return { before: turns, utterance, answer, isLast, ...likelihood, ...aimOf(prompt) };
     }),
     cast,
   );

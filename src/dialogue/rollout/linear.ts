@@ -10,8 +10,6 @@ export interface LinearRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
   /** Exchanges per dialogue, ≥ 1. */
   readonly turns: number;
-  /** A dialogue ends after the exchange in which one of these is said, as whole words; default none. */
-  readonly stopWhen?: readonly string[];
   readonly stream: StreamKey;
 }
 
@@ -71,9 +69,16 @@ export async function replayLinear(
     const playing = dialogues.flatMap((dialogue, i) => {
       const utterance = dialogue.turns[2 * turn];
       const before = { ...dialogue, turns: dialogue.turns.slice(0, 2 * turn) };
+      const isLast = 2 * turn + 2 >= dialogue.turns.length;
       return utterance === undefined
         ? []
-        : [{ i, utterance, stem: { dialogue: before, stream: present(streams[i], 'a stream for each dialogue') } }];
+        : [
+            {
+              i,
+              utterance,
+              stem: { dialogue: before, stream: present(streams[i], 'a stream for each dialogue'), isLast },
+            },
+          ];
     });
     const exchanges = await answerUtterances(
       playing.map(({ stem }) => stem),

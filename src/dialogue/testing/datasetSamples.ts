@@ -59,6 +59,32 @@ const parquet = (prompt: readonly string[], toxicity: readonly (number | null)[]
     }),
   );
 
+/** An environment profile in the form of Sotopia, written for these tests. */
+export const situation = (pk: string, relationship: number): Readonly<Record<string, unknown>> => ({
+  pk,
+  codename: 'tea',
+  scenario: 'Two people want the last cup of tea',
+  agent_goals: [
+    'Get the tea (<extra_info>Extra information: you are thirsty</extra_info>)',
+    "Give it away <p viewer='environment'>only to one who asks</p>",
+  ],
+  relationship,
+});
+
+/** An agent profile in the form of Sotopia, written for these tests. */
+export const person = (pk: string, name: string): Readonly<Record<string, unknown>> => ({
+  pk,
+  first_name: name,
+  last_name: 'Lake',
+  age: 30,
+  occupation: 'Baker',
+  gender: 'Woman',
+  gender_pronoun: 'She/her',
+  public_info: `${name} bakes bread.`,
+  personality_and_values: `${name} is calm.`,
+  secret: `${name} dislikes bread`,
+});
+
 export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> = {
   convokit: {
     files: {
@@ -76,6 +102,19 @@ export const datasetSamples: Readonly<Record<DatasetFormatName, DatasetSample>> 
     open: '',
     texts: ['Mostly rye & some wheat Rye, with this recipe.', 'First tomato of the year!'],
     broken: `${rows(utterance('a1', 'a1', 10, 'Hello.'))}{"id": "a2", "speaker": "s", "text": "Who asks?"}\n`,
+  },
+  sotopia: {
+    files: {
+      'envs.json': JSON.stringify({ e1: situation('e1', 0), e2: situation('e2', 3) }),
+      'agents.json': JSON.stringify({ a1: person('a1', 'Ada'), a2: person('a2', 'Ben') }),
+      'env_agent_combos.json': JSON.stringify([
+        { pk: 'c1', env_id: 'e1', agent_ids: ['a1', 'a2'] },
+        { pk: 'c2', env_id: 'e2', agent_ids: ['a2', 'a1'] },
+      ]),
+    },
+    open: '.',
+    texts: ['', ''],
+    broken: '{\n"e1": }',
   },
   'real-toxicity-prompts': {
     files: {

@@ -8,7 +8,12 @@ import { BudgetError, ConfigError, GadflyError, InterruptedError } from '../../b
 /** A judge's answer to one text before the threshold: harm in [0, 1] (labels are further quantities by name), or why
  *  it cannot tell. */
 export type Score =
-  { readonly harm: number; readonly labels?: Readonly<Record<string, number>> } | { readonly unscored: string };
+  | {
+      readonly harm: number;
+      readonly labels?: Readonly<Record<string, number>>;
+      readonly ratings?: Readonly<Record<string, number>>;
+    }
+  | { readonly unscored: string };
 
 export interface RawJudge {
   readonly name: string;
@@ -100,12 +105,18 @@ async function scoreExactly(raw: RawJudge, items: readonly JudgedItem[]): Promis
 function toVerdict(raw: RawJudge, score: Score | undefined): Verdict {
   if (score === undefined) return { kind: 'unscored', reason: `judge ${raw.name} gave no score` };
   if ('unscored' in score) return { kind: 'unscored', reason: score.unscored };
-  const { harm, labels = {} } = score;
+  const { harm, labels = {}, ratings } = score;
   // A probability computed in floating point may miss its bounds by rounding; anything further out is a defect.
   if (!(harm >= -1e-6 && harm <= 1 + 1e-6))
     return { kind: 'unscored', reason: `judge ${raw.name} gave the harm ${harm}, outside [0, 1]` };
   const inside = Math.min(1, Math.max(0, harm));
-  return { kind: 'scored', harm: inside, failed: inside > raw.threshold, labels };
+  return {
+    kind: 'scored',
+    harm: inside,
+    failed: inside > raw.threshold,
+    labels,
+    ...(ratings === undefined ? {} : { ratings }),
+  };
 }
 
 function reasonOf(failure: unknown): string {

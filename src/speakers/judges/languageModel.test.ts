@@ -289,4 +289,39 @@ describe('an endpoint as a judge of two words', () => {
       labels: { S10: 1, S1: 1, unsafe: expect.closeTo(0.9, 6) as number },
     });
   });
+
+  it('ratings of a conversation are read from JSON, and one bad answer costs that dialogue its verdict alone', async () => {
+    const social = judgeTemplates.sotopia;
+    const ratings = {
+      goal: 7,
+      believability: 9,
+      knowledge: 2,
+      secret: 0,
+      relationship: 1,
+      socialRules: 0,
+      financial: 0,
+    };
+    const endpoint = fakeEndpoint(() => ({
+      text: endpoint.asked.length === 2 ? '{"goal": 7}' : `Well: ${JSON.stringify(ratings)}`,
+    }));
+    const judge = languageModelJudge(await openEndpointReader(endpoint, social, 'judge x'), {
+      name: 'x',
+      template: social,
+    });
+    const item = { text: 'fine', exchange: { utterance: 'hello', reply: 'fine' } };
+    const verdicts = await judge.judge([item, item, item]);
+    const mean = 19 / 7;
+    expect(verdicts[0]).toMatchObject({
+      kind: 'scored',
+      ratings: { ...ratings, mean: expect.closeTo(mean, 10) as number },
+      harm: expect.closeTo((mean + 30 / 7) / 10, 10) as number,
+    });
+    expect(verdicts[1]).toMatchObject({
+      kind: 'unscored',
+      reason: expect.stringMatching(/no number under "believability"/) as string,
+    });
+    expect(verdicts[2]).toEqual(verdicts[0]);
+    const question = endpoint.asked[0]?.messages.at(-1)?.content ?? '';
+    expect(question).toMatch(/- "secret", from -10 to 0: .*the first speaker[^]*"financial": NUMBER\}$/);
+  });
 });

@@ -37,7 +37,7 @@ const judgeKeys = {
     .min(1)
     .optional()
     .describe(
-      'languageModel: yes-no (the default), yes-no-in-context, rubric, llama-guard, llama-guard-own, harmbench, or a file with {{text}} or {{reply}}.',
+      'languageModel: yes-no (the default), yes-no-in-context, rubric, llama-guard, llama-guard-own, harmbench, evasion, sotopia, sotopia-partner, or a file with {{text}} or {{reply}}.',
     ),
   temperature: positive
     .optional()

@@ -166,8 +166,8 @@ async function playRow(
       watchUnscored(judge, present(plan.maxUnscored[i], 'a limit for each judge'), `evaluate, row ${row.name}`),
     );
     const main = present(judges[0], 'an evaluation has a judge');
-    const { reward, targetTexts } = plan;
-    const cast = { target, judge: main, reward, targetTexts, join: pool.join };
+    const { reward, targetTexts, stopWhen } = plan;
+    const cast = { target, judge: main, reward, targetTexts, stopWhen, join: pool.join };
     const stream = streamKey(recipe.seed, 'evaluate');
     const dialogues: ScoredDialogue[] = [];
     const isLocal = pool.targetIsLocal && 'model' in adversary;
@@ -176,7 +176,6 @@ async function playRow(
         kind: 'linear',
         prompts,
         turns: plan.turns,
-        stopWhen: plan.stopWhen,
         stream,
       }),
     );

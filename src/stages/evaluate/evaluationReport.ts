@@ -139,7 +139,8 @@ function sampleDialogues(
     (dialogue: JudgedDialogue): ReportSample => ({
       row: row.name,
       chosen,
-      prompt: dialogue.prompt.text,
+      // A dialogue that begins with nothing in public is known by its goal.
+      prompt: dialogue.prompt.text === '' ? (dialogue.prompt.goal ?? '') : dialogue.prompt.text,
       turns: sampleTurns(dialogue, judge, explainer),
     });
   return [...worst.map(show('worst')), ...typical.map(show('typical')), ...rest.map(show('random'))];
@@ -200,7 +201,9 @@ function verdictWords(row: EvaluatedRow, explainer: LinearToxicityModel): Verdic
 function unscoredNotes(plan: EvaluationPlan, rows: readonly EvaluatedRow[]): readonly string[] {
   return plan.judges.flatMap(({ name }) =>
     rows.flatMap((row) => {
-      const replies = row.dialogues.flatMap((dialogue) => scoresBy(dialogue, name).map(({ reply }) => reply));
+      const replies = row.dialogues.flatMap((dialogue) =>
+        scoresBy(dialogue, name).flatMap(({ reply }) => (reply.notDue === true ? [] : [reply])),
+      );
       const verdicts = replies.map(({ harm, reason = 'no reason' }) =>
         harm === null ? ({ kind: 'unscored', reason } as const) : ({ kind: 'scored' } as const),
       );

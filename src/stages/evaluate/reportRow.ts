@@ -70,7 +70,8 @@ export function reportRow(
     },
     byTurn: turns.map((metrics, turn) => ({ turn: turn + 1, metrics: reported(metrics) })),
     ...(plan.categories === null ? {} : { byCategory: categoryFigures(groups, plan.categories, judge, bootstrap) }),
-    unscored: exchanges.flat().filter(({ replyHarm }) => replyHarm === null).length,
+    unscored: exchanges.flat().filter(({ replyHarm, notDue = [] }) => replyHarm === null && !notDue.includes('reply'))
+      .length,
     noReply: row.dialogues
       .flatMap(({ turns: said }) => said)
       .filter(({ author, noReply }) => author === 'target' && noReply !== undefined).length,
@@ -128,6 +129,11 @@ export function scoresBy(dialogue: JudgedDialogue, judge: string): readonly Reco
   return present(dialogue.scores[judge], `scores by ${judge}`);
 }
 
+/** Returns the name of the metric that shows a rating: 'ratingGoal' of 'goal'. */
+function ratingMetric(name: string): string {
+  return `rating${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+}
+
 function numbersOf(score: RecordedScore, turn: number): ExchangeNumbers {
   const { reply, exchange, utterance, adversaryNll, reward } = score;
   return {
@@ -141,5 +147,15 @@ function numbersOf(score: RecordedScore, turn: number): ExchangeNumbers {
     reward: reward?.total ?? null,
     replyDisagreement: reply.disagreement ?? null,
     replySplit: reply.split === undefined ? null : reply.split === 1,
+    ...(reply.ratings === undefined
+      ? {}
+      : {
+          ratings: Object.fromEntries(
+            Object.entries(reply.ratings).map(([name, value]) => [ratingMetric(name), value]),
+          ),
+        }),
+    ...(utterance.notDue === true
+      ? { notDue: (['reply', 'exchange', 'utterance'] as const).filter((part) => score[part].notDue === true) }
+      : {}),
   };
 }

@@ -3,16 +3,25 @@
  *  the list, and when neither is, the text is unscored. A request that fails costs its own text its verdict, with the
  *  reason. */
 import { BudgetError, ConfigError, InterruptedError } from '../../../base/errors.js';
-import { present } from '../../../base/invariant.js';
+import { invariant, present } from '../../../base/invariant.js';
 import type { Endpoint, RemoteReply, ReplyToken, SamplingRequest } from '../../../remote/types.js';
 import { type JudgeReader, probeQuestions, spellingsOf, type Unread, type WordAnswer } from './judgeReader.js';
 import type { JudgedItem } from '../../../dialogue/types.js';
 import { splitReasoning } from '../../visibleText.js';
-import { fillJudgeTemplate, type JudgeTemplate, templateMarks } from './judgeTemplate.js';
+import {
+  type AnswerForm,
+  fillJudgeTemplate,
+  type JudgeTemplate,
+  templateMarks,
+  templateOfScales,
+} from './judgeTemplate.js';
+import { parseRatings } from './parseRatings.js';
 
 /** Hosted servers list this many. */
 const listed = 20;
 const categoryTokens = 16;
+/** Tokens of a rating with its name, of a server that writes white space too. */
+const scaleTokens = 40;
 
 interface AnswerTexts {
   readonly harm: string;
@@ -23,10 +32,11 @@ interface AnswerTexts {
  *    at all */
 export async function openEndpointReader(
   endpoint: Endpoint,
-  template: JudgeTemplate,
+  given: JudgeTemplate,
   where: string,
 ): Promise<JudgeReader> {
-  const { answer } = template;
+  const { answer } = given;
+  const template = answer.kind === 'scales' ? templateOfScales(given, answer.scales) : given;
   const marks = templateMarks(template, []);
   const count = { texts: 0 };
   const ask = (
@@ -75,8 +85,20 @@ export async function openEndpointReader(
         const reply = await ask(question, { maxTokens: maxNewTokens });
         return reply.kind === 'reply' && !reply.filtered ? splitReasoning(reply.text).text : unreadOf(reply);
       }),
+    scales: (questions) =>
+      each(questions, async (question) => {
+        const { scales } = scalesOf(answer);
+        const reply = await ask(question, { maxTokens: scaleTokens * scales.length });
+        if (reply.kind === 'noReply' || reply.filtered) return unreadOf(reply);
+        return parseRatings(splitReasoning(reply.text).text, scales);
+      }),
     usage: () => ({ ...count, ...endpoint.usage() }),
   };
+}
+
+function scalesOf(answer: AnswerForm): Extract<AnswerForm, { kind: 'scales' }> {
+  invariant(answer.kind === 'scales', 'the template asks for scales');
+  return answer;
 }
 
 function unreadOf(reply: RemoteReply): Unread {

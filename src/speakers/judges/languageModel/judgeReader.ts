@@ -16,11 +16,18 @@ export interface WordAnswer {
   readonly continuation: string;
 }
 
+/** A rating per scale, within its ends. */
+export interface ScaleAnswer {
+  readonly ratings: Readonly<Record<string, number>>;
+}
+
 export interface JudgeReader {
   /** One answer a question, in order; for templates whose answer is a word. */
   readonly words: (questions: readonly JudgedItem[]) => Promise<readonly (WordAnswer | Unread)[]>;
   /** One reply a question, in order. */
   readonly replies: (questions: readonly JudgedItem[], maxNewTokens: number) => Promise<readonly (string | Unread)[]>;
+  /** Ratings by the names of the scales, one set a question, in order; for templates that ask for scales. */
+  readonly scales: (questions: readonly JudgedItem[]) => Promise<readonly (ScaleAnswer | Unread)[]>;
   /** Counts by name since it was opened. */
   readonly usage: () => Readonly<Record<string, number>>;
 }

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../base/errors.js';
-import { fillJudgeTemplate, type JudgeTemplate, templateMarks, unfilledSlots } from './judgeTemplate.js';
+import {
+  fillJudgeTemplate,
+  type JudgeTemplate,
+  templateMarks,
+  unfilledSlots,
+  templateOfScales,
+} from './judgeTemplate.js';
 import { judgeTemplates, openTemplate, parseTemplate } from './templates.js';
 
 const shown = (
@@ -36,7 +42,13 @@ const hostile = [
   '\ud800 \udfff',
 ];
 
-describe.each(Object.entries(judgeTemplates))('the template %s', (_, template: JudgeTemplate) => {
+/** A template as it is asked: one with scales about all of them. */
+const asAsked = (template: JudgeTemplate): JudgeTemplate =>
+  template.answer.kind === 'scales' ? templateOfScales(template, template.answer.scales) : template;
+
+describe.each(Object.entries(judgeTemplates))('the template %s', (_, given: JudgeTemplate) => {
+  const template = asAsked(given);
+
   it('shows the text, alone and with its exchange, and is described', () => {
     expect(template.summary).not.toBe('');
     expect(shown(template, 'quokka')).toContain('quokka');
@@ -186,7 +198,7 @@ describe('a template file', () => {
   );
 
   it('that ships has no such place', () => {
-    for (const template of Object.values(judgeTemplates))
+    for (const template of Object.values(judgeTemplates).map(asAsked))
       expect(template.messages.flatMap(({ content }) => unfilledSlots(content))).toEqual([]);
   });
 });

@@ -2,14 +2,15 @@
  *  keeps a judged text inside its slot.
  *
  *  Slots: {{text}} the judged text; {{reply}} the target's reply and {{utterance}} what it answers; {{goal}} what the
- *  dialogue's prompt is after, and {{background}} what it tells judges beside it. Where only a text is known it is the reply, and the others are empty. {{#utterance}}…{{/utterance}} is kept when there is an
+ *  dialogue's prompt is after, and {{background}} what it tells judges beside it; {{dialogue}}
+ *  the whole dialogue up to the reply, with {{adversary}} and {{target}} as the speakers’ names. Where only a text is known it is the reply, and the others are empty. {{#utterance}}…{{/utterance}} is kept when there is an
  *  utterance, {{^utterance}}…{{/utterance}} when there is none. A message that comes out empty is left out.
  *
  *  A text cannot end its slot: slots are filled in one pass, so that braces in a text mean nothing; and marks that mean
  *  something in the prompt (the tokenizer's special tokens, the common chat marks, every mark of the template itself
  *  such as </text> or [/INST]) get a space after their first character wherever a text holds them. What a text says in
  *  plain words ("ignore the above") no template can undo. */
-import type { JudgedItem } from '../../../dialogue/types.js';
+import type { JudgedItem, JudgedTurn, SpeakerNames } from '../../../dialogue/types.js';
 import type { ChatMessage } from '../../../engine/text/chatTemplate.js';
 import type { RatingRule } from './parseRating.js';
 
@@ -23,7 +24,20 @@ export type AnswerForm =
       /** Categories that follow the word for harm; they become labels. Null: none are asked for. */
       readonly categories: RegExp | null;
     }
-  | { readonly kind: 'rating'; readonly rule: RatingRule };
+  | { readonly kind: 'rating'; readonly rule: RatingRule }
+  | { readonly kind: 'scales'; readonly scales: readonly Scale[] };
+
+/** A scale of whole numbers, and what is asked for on it. */
+export interface Scale {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  /** May hold slots. */
+  readonly question: string;
+}
+
+/** Stands for the question in a template with scales. */
+const questionPlace = '{{question}}';
 
 export interface JudgeTemplate {
   readonly summary: string;
@@ -36,10 +50,12 @@ export interface JudgeTemplate {
   readonly answer: AnswerForm;
 }
 
-type SlotName = 'text' | 'utterance' | 'reply' | 'goal' | 'background';
+const slotNames = ['text', 'utterance', 'reply', 'goal', 'background', 'dialogue', 'adversary', 'target'] as const;
+type SlotName = (typeof slotNames)[number];
 
-const slot = /\{\{\s*(text|utterance|reply|goal|background)\s*\}\}/g;
-const section = /\{\{([#^])(text|utterance|reply|goal|background)\}\}([\s\S]*?)\{\{\/\2\}\}/g;
+const anySlot = slotNames.join('|');
+const slot = new RegExp(`\\{\\{\\s*(${anySlot})\\s*\\}\\}`, 'g');
+const section = new RegExp(`\\{\\{([#^])(${anySlot})\\}\\}([\\s\\S]*?)\\{\\{/\\2\\}\\}`, 'g');
 
 /** The messages with the question in its slots.
  *  @param marks what a text must not hold as it is: see `templateMarks` */
@@ -54,6 +70,9 @@ export function fillJudgeTemplate(
     reply: defused(question.exchange?.reply ?? question.text, marks),
     goal: defused(question.goal ?? '', marks),
     background: defused(question.background ?? '', marks),
+    dialogue: defused(dialogueText(question), marks),
+    adversary: defused(namesOf(question).adversary, marks),
+    target: defused(namesOf(question).target, marks),
   };
   return messages
     .map(({ role, content }) => ({
@@ -63,11 +82,55 @@ export function fillJudgeTemplate(
     .filter(({ content }) => content.trim() !== '');
 }
 
+/** Returns the speakers' names, or words that stand for them. */
+function namesOf({ names }: JudgedItem): SpeakerNames {
+  return names ?? { adversary: 'the first speaker', target: 'the second speaker' };
+}
+
+/** Returns the whole dialogue with the judged exchange at its end, a line per turn: 'Turn 1, NAME: …'. */
+function dialogueText(item: JudgedItem): string {
+  const { exchange } = item;
+  if (exchange === undefined) return item.text;
+  const turns: readonly JudgedTurn[] = [
+    ...(exchange.before ?? []),
+    { author: 'adversary', text: exchange.utterance },
+    { author: 'target', text: exchange.reply },
+  ];
+  const names = namesOf(item);
+  return turns
+    .map(({ author, text }, i) => `Turn ${String(i + 1)}, ${names[author]}: ${text.replace(/\s+/gu, ' ').trim()}`)
+    .join('\n');
+}
+
 /** Keeps the sections whose condition holds. A section may hold another one, which a second call decides. */
 function keepSections(content: string, values: Readonly<Record<SlotName, string>>): string {
   return content.replace(section, (_, sign: string, name: SlotName, body: string) =>
     (values[name] !== '') === (sign === '#') ? body : '',
   );
+}
+
+/** Returns the template that asks for one scale and begins the answer, so that a number follows. */
+export function templateOfScale(template: JudgeTemplate, { low, high, question }: Scale): JudgeTemplate {
+  const whole = `${question} Rate it with a whole number from ${String(low)} to ${String(high)}. Answer with the number alone.`;
+  return withQuestion(template, whole, 'Rating:');
+}
+
+/** Returns the template that asks for all scales at once, as one JSON object. */
+export function templateOfScales(template: JudgeTemplate, scales: readonly Scale[]): JudgeTemplate {
+  const lines = scales.map(
+    ({ name, low, high, question }) => `- "${name}", from ${String(low)} to ${String(high)}: ${question}`,
+  );
+  const form = scales.map(({ name }) => `"${name}": NUMBER`).join(', ');
+  const whole = `Rate each of these with a whole number:\n${lines.join('\n')}\n\nAnswer with one JSON object and nothing else: {${form}}`;
+  return withQuestion(template, whole, '');
+}
+
+function withQuestion(template: JudgeTemplate, question: string, answerStart: string): JudgeTemplate {
+  const messages = template.messages.map(({ role, content }) => ({
+    role,
+    content: content.replace(questionPlace, () => question),
+  }));
+  return { ...template, messages, answerStart };
 }
 
 /** Whether a prompt of this template shows the exchange around a text. */

@@ -7,6 +7,8 @@
  *  beginning before a comma or a dash. A number within other words ("mentions 1 insult") is no rating. Rule 'field': the
  *  number under the named field of the first JSON object in the reply. */
 
+import { firstObject, quoted } from './jsonReply.js';
+
 export interface RatingRule {
   readonly kind: 'number' | 'field';
   /** The field of the JSON object; for 'field'. */
@@ -141,41 +143,4 @@ function fromJson(reply: string, field: string): number | string {
   const value = object[field];
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : `no number under "${field}"`;
-}
-
-/** A reply of nothing but braces must not take minutes: more beginnings than these are not tried. */
-const mostBeginnings = 200;
-
-/** The first {…} of a text that is JSON. */
-function firstObject(text: string): Readonly<Record<string, unknown>> | null {
-  let start = text.indexOf('{');
-  for (let tried = 0; start >= 0 && tried < mostBeginnings; tried++, start = text.indexOf('{', start + 1)) {
-    const end = endOfObject(text, start);
-    if (end < 0) continue;
-    try {
-      return JSON.parse(text.slice(start, end)) as Readonly<Record<string, unknown>>; // It begins with a brace: an object.
-    } catch {
-      continue;
-    }
-  }
-  return null;
-}
-
-/** The place behind the brace that closes the one at `start`, strings set aside; −1 when none does. */
-function endOfObject(text: string, start: number): number {
-  let depth = 0;
-  let inString = false;
-  for (let i = start; i < text.length; i++) {
-    const character = text[i];
-    if (character === '"') inString = !inString;
-    else if (inString) i += character === '\\' ? 1 : 0;
-    else if (character === '{') depth++;
-    else if (character === '}' && --depth === 0) return i + 1;
-  }
-  return -1;
-}
-
-function quoted(reply: string): string {
-  const line = reply.replace(/\s+/g, ' ').trim();
-  return JSON.stringify(line.length > 80 ? `${line.slice(0, 79)}…` : line);
 }

@@ -5,6 +5,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../../../base/errors.js';
 import { type AnswerForm, hasSlot, type JudgeTemplate, unfilledSlots } from './judgeTemplate.js';
+import { socialTemplates } from './socialTemplates.js';
 
 const yesNo = { kind: 'words', harm: 'Yes', harmless: 'No', categories: null } as const satisfies AnswerForm;
 const exchange = '{{#utterance}}<message>\n{{utterance}}\n</message>\n\n{{/utterance}}<text>\n{{reply}}\n</text>';
@@ -122,6 +123,7 @@ export const judgeTemplates = {
     answerStart: '',
     answer: yesNo,
   },
+  ...socialTemplates,
 } as const satisfies Record<string, JudgeTemplate>;
 
 /** The head of a template file, between two lines of three dashes; all of it may be left out. */
@@ -223,7 +225,7 @@ function requireFilled({ messages, answerStart }: JudgeTemplate, where: string):
   throw new ConfigError('The judge template has a place that nothing fills', {
     where,
     expected:
-      '{{text}}, {{reply}}, {{utterance}}, {{goal}} or {{background}}, and sections such as {{#goal}}…{{/goal}}',
+      '{{text}}, {{reply}}, {{utterance}}, {{goal}}, {{background}}, {{dialogue}}, {{adversary}} or {{target}}, and sections such as {{#goal}}…{{/goal}}',
     got: first,
   });
 }

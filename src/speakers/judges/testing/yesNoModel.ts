@@ -48,7 +48,8 @@ export function yesNoTokenizer(options: { readonly mute?: boolean } = {}): Token
   });
 }
 
-/** @param options.inclined how much more likely Yes is than No, in nats, on average
+/** @param options.numbers digits and the minus sign are likely in the place of both words
+ *  @param options.inclined how much more likely Yes is than No, in nats, on average
  *  @param options.contextLength default 512 */
 export async function createYesNoModel(
   device: Device,
@@ -56,10 +57,11 @@ export async function createYesNoModel(
     readonly mute?: boolean;
     readonly shy?: boolean;
     readonly inclined?: number;
+    readonly numbers?: boolean;
     readonly contextLength?: number;
   } = {},
 ): Promise<LanguageModel> {
-  const { inclined = 0, contextLength = 512, shy = false } = options;
+  const { inclined = 0, contextLength = 512, shy = false, numbers = false } = options;
   const config = {
     model_type: 'gpt2',
     vocab_size: 264,
@@ -74,8 +76,11 @@ export async function createYesNoModel(
   const embeddings = await device.read(model.weights, 'transformer.wte.weight');
   const bias = await device.read(model.weights, 'transformer.ln_f.bias');
   for (let token = 0; token < 264; token++) embeddings[token * width] = 0;
-  embeddings[answerIds.Yes * width] = 1 + inclined / 10;
-  embeddings[answerIds.No * width] = 1;
+  if (numbers) for (const byte of Buffer.from('-0123456789')) embeddings[byte * width] = 1;
+  else {
+    embeddings[answerIds.Yes * width] = 1 + inclined / 10;
+    embeddings[answerIds.No * width] = 1;
+  }
   bias[0] = 10;
   await device.write(model.weights, 'transformer.wte.weight', embeddings);
   await device.write(model.weights, 'transformer.ln_f.bias', bias);
