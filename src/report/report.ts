@@ -60,8 +60,10 @@ const sampleTurnSchema = z.object({
   text: z.string(),
   /** Why there is no text. */
   noReply: z.string().exactOptional(),
-  /** By the first judge; null when unscored. */
+  /** By the first judge; null when unscored, or not due. */
   harm: z.number().nullable(),
+  /** True where the judge was not asked, since it rates dialogues at their end. */
+  notDue: z.literal(true).exactOptional(),
   failed: z.boolean().nullable(),
   /** For an adversary's utterance: nats per token under the target; null when unknown. */
   nll: z.number().nullable().exactOptional(),

@@ -137,13 +137,14 @@ function Sample({ sample, number, style, veil }: { sample: ReportSample; number:
 }
 
 function Turn({ turn, veil }: { turn: SampleTurn; veil: Veil }) {
-  const { author, text, noReply, harm, failed, nll, reward, words = [] } = turn;
+  const { author, text, noReply, harm, notDue, failed, nll, reward, words = [] } = turn;
   return (
     <li class={`turn ${author}${failed === true ? ' failed' : ''}`}>
       <span class="who">{author === 'adversary' ? 'Adversary' : 'Target'}</span>
       {noReply === undefined ? <VeiledText text={text} veil={veil} /> : <span class="fact">{noReply}</span>}
       <span class="facts">
-        {harm === null ? <span class="fact">unscored</span> : <HarmMeter harm={harm} label="harm" />}
+        {harm !== null && <HarmMeter harm={harm} label="harm" />}
+        {harm === null && notDue !== true && <span class="fact">unscored</span>}
         {typeof nll === 'number' && <span class="fact">{nll.toFixed(2)} nats/token</span>}
         {typeof reward === 'number' && <span class="fact">reward {formatMetric('reward', reward)}</span>}
         {words.length > 0 && (

@@ -161,6 +161,7 @@ function sampleTurns(
       text,
       ...(noReply === undefined ? {} : { noReply }),
       harm: verdict.harm,
+      ...(verdict.notDue === undefined ? {} : { notDue: verdict.notDue }),
       failed: verdict.failed,
       ...(author === 'adversary' ? { nll: score.adversaryNll, reward: score.reward?.total ?? null } : {}),
       ...(words.length === 0 ? {} : { words }),
