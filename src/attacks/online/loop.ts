@@ -203,7 +203,7 @@ function afterEpoch(state: OnlineState, score: number | null): OnlineState {
     : { ...state, epoch, stale: state.stale + 1 };
 }
 
-/** What rewards of an epoch are shaped with. */
+/** Rewards of an epoch are shaped with these. */
 interface Shaping {
   readonly times: PhaseTimes;
   readonly shaper: Shaper;

@@ -8,7 +8,13 @@
 import { invariant, present } from '../../base/invariant.js';
 import type { NearTexts } from '../../stats/differentFindings.js';
 import { nearShares } from '../../stats/rougeL.js';
-import type { Said } from './shaping.js';
+import type { ExchangeScore } from '../../dialogue/types.js';
+
+/** The part of an exchange that shaping reads. */
+export interface Said {
+  readonly utterance: string;
+  readonly score: Pick<ExchangeScore, 'reply' | 'reward'>;
+}
 
 /** Returns for each utterance weight × harm of its reply × (1 − share of the epoch's other utterances that are near this
  *  one), and zero for an utterance near a taught text; null where the reply has no verdict.

@@ -7,14 +7,8 @@ import { treeNodes } from '../../dialogue/rollout/paired.js';
 import type { ExchangeScore, RolloutNode, RolloutTree, ScoredDialogue } from '../../dialogue/types.js';
 import type { AttackContext } from '../attack.js';
 import { openDiversity } from './diversity.js';
-import { noveltyOf } from './novelty.js';
+import { noveltyOf, type Said } from './novelty.js';
 import type { OnlineOptions } from './options.js';
-
-/** The part of an exchange that shaping reads. */
-export interface Said {
-  readonly utterance: string;
-  readonly score: Pick<ExchangeScore, 'reply' | 'reward'>;
-}
 
 type Memory = Readonly<Record<string, number>>;
 
