@@ -84,9 +84,11 @@ function fillBuffer({ stateWidth, actionWidth, episodes, stepsPerEpisode, scratc
   const buffer = ReplayBuffer.open(mkdtempSync(join(scratch, 'replay-')), {
     actions: 'absolute',
     actionWidth,
+    actionUnit: 1,
     stateWidth,
     state: { layer: -1, position: 'last token' },
     model: 'random numbers',
+    planner: 'none',
     stepIsVisible: true,
   });
   for (let episode = 0; episode < episodes; episode++) {

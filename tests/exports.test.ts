@@ -13,9 +13,6 @@ const kept: Readonly<Record<string, string>> = {
   'src/engine/models/adapters/adapter.ts: openAdapter': 'the opposite of saveAdapter, whose files other programs open',
   'src/engine/tensor/ops/all.ts: ops': 'the table of all operations: their contract is tested over it',
   'src/labelling/labelChoice.ts: standingChoices': 'the rule of labels.jsonl, against which page and stage are tested',
-  'src/learning/offline/actor.ts: openActor': 'the opposite of saving an actor, for whatever deploys one',
-  'src/learning/offline/exploration.ts: noisyAction': 'for those who collect transitions near a policy',
-  'src/learning/offline/exploration.ts: randomAction': 'for those who collect transitions anywhere',
   'src/runs/recordLog.ts: readAllRecords': 'the whole of a log, which the program reads record by record',
 };
 

@@ -72,10 +72,19 @@ export interface Utterance {
   readonly contextIds?: readonly number[];
   /** The reading of the target that answered this utterance; absent where it cannot tell. Kept in memory, never recorded. */
   readonly reading?: Reading;
+  /** The planner's decision before this was said; kept in memory, never recorded. */
+  readonly decision?: Decision;
   /** The reasoning that the speaker wrote and that was cut from `text`. Ids hold it still. */
   readonly reasoning?: string;
   /** Why the speaker gave no text that can be read: `text` is empty then, and verdicts on it are `unscored`. */
   readonly noReply?: string;
+}
+
+/** A planner's decision before an utterance of the model that it steers: the state that it saw, and its action. */
+export interface Decision {
+  readonly state: Float32Array;
+  /** The action itself, or its difference from the one that a clone would have taken: a replay buffer stores it. */
+  readonly action: Float32Array;
 }
 
 /** The target's reading of an utterance. */

@@ -11,9 +11,11 @@ import { stateStatistics } from './stateStatistics.js';
 const settings: ReplaySettings = {
   actions: 'absolute',
   actionWidth: 2,
+  actionUnit: 1,
   stateWidth: 3,
   state: { layer: -1, position: 'last token' },
   model: 'a1b2',
+  planner: 'c3d4',
   stepIsVisible: false,
 };
 

@@ -15,11 +15,15 @@ const settingsSchema = z.object({
   /** `absolute`: the action itself. `residual`: what was added to the action of another planner. */
   actions: z.enum(['absolute', 'residual']),
   actionWidth: z.int().min(1),
+  /** Actions are stored in this unit, so that a learner sees a box of [−1, 1] or a sphere of radius 1. */
+  actionUnit: z.number().positive(),
   stateWidth: z.int().min(1),
   /** Which hidden state of the frozen model it is: the layer (as in transformers' `hidden_states`) and the place. */
   state: z.object({ layer: z.int(), position: z.string() }),
   /** The hash of the frozen model's weights. */
   model: z.string(),
+  /** The hash of the planner that explored: residual actions are added to its own. */
+  planner: z.string(),
   /** Whether a state says how many steps remain. Only then is the end by the number of steps a terminal. */
   stepIsVisible: z.boolean(),
 });

@@ -11,15 +11,21 @@ export interface StateStatistics {
  *  @source CORL, `compute_mean_std` */
 const leastDeviation = 1e-3;
 
-/** Mean and deviation (of the population) of every coordinate, + 1e-3, over the states of the first `episodes`
- *  episodes, in one pass. */
+/** Mean and deviation over the states of the first `episodes` episodes. */
 export function stateStatistics(buffer: ReplayBuffer, episodes: number = buffer.episodes): StateStatistics {
-  const width = buffer.settings.stateWidth;
+  return statisticsOf(buffer.settings.stateWidth, (visit) => {
+    buffer.eachState(visit, episodes);
+  });
+}
+
+/** Mean and deviation (of the population) of every coordinate, + 1e-3, in one pass.
+ *  @param each visits every state of this width */
+export function statisticsOf(width: number, each: (visit: (state: Float32Array) => void) => void): StateStatistics {
   // Distances from the first state are summed, so that a large mean takes no digits from a small deviation.
   const origin = new Float64Array(width);
   const [sums, squares] = [new Float64Array(width), new Float64Array(width)];
   let count = 0;
-  buffer.eachState((state) => {
+  each((state) => {
     if (count === 0) origin.set(state);
     count += 1;
     for (let i = 0; i < width; i++) {
@@ -27,7 +33,7 @@ export function stateStatistics(buffer: ReplayBuffer, episodes: number = buffer.
       sums[i] = (sums[i] ?? 0) + distance;
       squares[i] = (squares[i] ?? 0) + distance * distance;
     }
-  }, episodes);
+  });
   const means = sums.map((sum) => sum / Math.max(count, 1));
   return {
     mean: Float32Array.from(means, (mean, i) => (origin[i] ?? 0) + mean),

@@ -36,7 +36,8 @@ export interface ActorShape extends NetworkShape {
 
 /** An actor learns one of these: −λQ + the squared distance from the buffer's actions; that distance alone (α = 0); or −Q alone,
  *  which the released code of Dialogue Action Tokens does where it says α = 0. */
-export type ActorObjective = 'td3bc' | 'bc' | 'q';
+export const actorObjectives = ['td3bc', 'bc', 'q'] as const;
+export type ActorObjective = (typeof actorObjectives)[number];
 
 export interface UpdateRule {
   readonly objective: ActorObjective;

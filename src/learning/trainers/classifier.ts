@@ -69,7 +69,7 @@ export async function createClassifierTrainer(
       : {
           device,
           ...adapter,
-          frozen: weights,
+          frozen: [weights],
           part: 'adapter',
           save: (folder) => saveAdapter(device, adapter, folder),
         };

@@ -95,7 +95,7 @@ function feeds(packed = packSequences(items(), model.vocabularySize)): Readonly<
 }
 
 function openTrainer(): Promise<WeightTrainer> {
-  const trained: TrainedModel = { device, weights, parameters, frozen: model.weights, save: () => Promise.resolve() };
+  const trained: TrainedModel = { device, weights, parameters, frozen: [model.weights], save: () => Promise.resolve() };
   return createTrainer(trained, buildLoss, { ...defaultAdamw, learningRate: 0.1 });
 }
 

@@ -39,7 +39,10 @@ export interface EpochTraining<Batch> {
   /** Called before every step; throws to end the training here. */
   readonly mayGoOn: () => void;
   readonly afterStep: (values: Readonly<Record<string, number>>, at: TrainingMoment) => Promise<void> | void;
-  readonly afterEpoch?: (steps: readonly Readonly<Record<string, number>>[], at: TrainingMoment) => void;
+  readonly afterEpoch?: (
+    steps: readonly Readonly<Record<string, number>>[],
+    at: TrainingMoment,
+  ) => Promise<void> | void;
 }
 
 export async function trainEpochs<Batch>(training: EpochTraining<Batch>): Promise<TrainingMoment> {
@@ -54,7 +57,7 @@ export async function trainEpochs<Batch>(training: EpochTraining<Batch>): Promis
       steps.push(values);
       await training.afterStep(values, { epoch, step: trainer.step() });
     }
-    training.afterEpoch?.(steps, { epoch, step: trainer.step() });
+    await training.afterEpoch?.(steps, { epoch, step: trainer.step() });
     await checkpoints.save({ step: trainer.step(), score: null, state: { epoch }, write: trainer.save });
   }
   return { epoch, step: trainer.step() };

@@ -1,4 +1,4 @@
-/** A trainer's whole state on disk: `model/` in Hugging Face layout or `adapter/` in PEFT's, `heads/model.safetensors` where
+/** A trainer's whole state on disk: `model/` in Hugging Face layout, `adapter/` in PEFT's or `weights.safetensors`, `heads/model.safetensors` where
  *  a value head is trained with it, `optimizer/moments.safetensors`, `trainer.json`. Everything is float32, so that what is read back is what was
  *  written, bit for bit. */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { readJsonObject } from '../../base/json.js';
 import { readAs, requireVersion } from '../../base/readAs.js';
 import { openPeftTensors } from '../../engine/models/adapters/peftFolder.js';
 import { openCheckpoint } from '../../engine/models/checkpoints/openCheckpoint.js';
+import { openSafetensors } from '../../engine/models/checkpoints/safetensors.js';
 import type { AdamwState } from '../../engine/optim/adamw.js';
 import type { Device, TensorStore } from '../../engine/runtime/device.js';
 import { readTensors, saveTensors, writeStore } from './storedTensors.js';
@@ -23,9 +24,9 @@ const headsFile = join('heads', 'model.safetensors');
 export interface StoredWeights {
   readonly device: Device;
   readonly weights: TensorStore;
-  /** The folder of a checkpoint that they go to, and what they are there. Default 'model'. */
-  readonly part?: 'model' | 'adapter';
-  readonly save: (folder: string) => Promise<void>;
+  /** The folder, or the file, of a checkpoint that they go to, and what they are there. Default 'model'. */
+  readonly part?: 'model' | 'adapter' | 'weights.safetensors';
+  readonly save: (path: string) => Promise<void>;
   /** Names of the weights that `save` leaves out. Default none. */
   readonly heads?: readonly string[];
 }
@@ -66,12 +67,14 @@ export async function loadTrainerState(folder: string, model: StoredWeights, sta
   state.stepsDone = step;
 }
 
+const openers = { model: openCheckpoint, adapter: openPeftTensors, 'weights.safetensors': openSafetensors } as const;
+
 /** Weights as `save` wrote them. @throws FormatError when the folder is of another model */
 export async function restoreWeights(
   folder: string,
   { device, weights, part = 'model', heads = [] }: Omit<StoredWeights, 'save'>,
 ): Promise<void> {
-  const file = part === 'model' ? await openCheckpoint(folder) : await openPeftTensors(folder);
+  const file = await openers[part](folder);
   try {
     const names = [...weights.entries.keys()].filter((name) => !heads.includes(name));
     await writeStore(device, { store: weights, prefix: '', names }, file.tensors, folder);

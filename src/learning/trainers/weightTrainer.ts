@@ -62,7 +62,7 @@ export interface TrainedModel extends StoredWeights {
   /** Those of `weights`: all of them are trained. */
   readonly parameters: readonly ParameterSpec[];
   /** Weights that the loss reads but no step changes: an adapter's base. They have no gradients and no moments. */
-  readonly frozen?: TensorStore;
+  readonly frozen?: readonly TensorStore[];
 }
 
 /** Trains all weights of the model, or its adapter alone where it has one, and the value head with them.
@@ -81,7 +81,7 @@ export function createWeightTrainer(
           ...part,
           part: 'adapter',
           save: (folder) => saveAdapter(device, adapter, folder),
-          frozen: model.weights,
+          frozen: [model.weights],
         };
   return createTrainer(trained, (trace) => build(trace, architecture), config);
 }
@@ -92,8 +92,8 @@ export async function createTrainer(
   build: (trace: Trace) => LossGraph,
   config: AdamwConfig,
 ): Promise<WeightTrainer> {
-  const { device, parameters, weights, frozen } = model;
-  const store = frozen === undefined ? weights : [weights, frozen];
+  const { device, parameters, weights, frozen = [] } = model;
+  const store = [weights, ...frozen];
   // Compiled when first needed: an attack speaks before it trains, and a large graph takes seconds.
   let compiled: Promise<Program> | null = null;
   const program = (): Promise<Program> => (compiled ??= device.compile(gradientGraph(parameters, build), { store }));

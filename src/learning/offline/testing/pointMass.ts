@@ -17,9 +17,11 @@ export const pointMass = { discount: 0.9, steps: 12, actionCost: 0.5, episodes: 
 export const pointMassSettings: ReplaySettings = {
   actions: 'absolute',
   actionWidth: 1,
+  actionUnit: 1,
   stateWidth: 2,
   state: { layer: 0, position: 'place and velocity' },
   model: 'point mass',
+  planner: 'none',
   stepIsVisible: false,
 };
 
