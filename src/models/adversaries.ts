@@ -20,6 +20,7 @@ import { createLocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
 import { borrowed, type Handle, onHandle, owned, ownedModel } from './handle.js';
 import type { ModelSource } from './modelSource.js';
+import { openSteering } from '../learning/planner/openSteering.js';
 import { readProduct } from './products.js';
 import { openPromptList, openRemoteAdversary, openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
 import type { Targets } from './targets.js';
@@ -115,6 +116,7 @@ export async function openFrozenAdversary(
     return borrowed(
       createPromptListAdversary({ name, utterances: product.utterances, prompts: await parts.testPrompts() }),
     );
+  if (product?.kind === 'planner' && folder !== undefined) return openSteered(parts, name, folder);
   if (speakerKind(speaker.model) === 'local' || folder !== undefined)
     return openAdversary(parts, { name, trainable: false, ...(folder === undefined ? {} : { folder }) });
   const file = promptListFile(speaker.model);
@@ -123,6 +125,16 @@ export async function openFrozenAdversary(
       ? openRemoteAdversary(speaker, requests)
       : openPromptList(speaker, await parts.promptList(file), await parts.testPrompts()),
   );
+}
+
+/** Opens the recipe's adversary, steered by the planner of a folder. */
+async function openSteered(parts: AdversaryParts, name: string, folder: string): Promise<Handle<OpenAdversary>> {
+  const { value, close } = await openAdversary(parts, { name, trainable: false });
+  const steered = await openSteering(value.model, folder);
+  return owned(value.steered(steered.steering), async () => {
+    await steered.close();
+    await close();
+  });
 }
 
 /** Opens a frozen model that answers in the target's place. A model on this machine reads dialogues in the target's

@@ -1,5 +1,5 @@
-/** Products of attacks, as files under models/NAME: a model in Hugging Face layout, or utterances, with an
- *  adversary.json that says which. A folder without that file is a language model: runs of earlier versions kept nothing
+/** Products of attacks, as files under models/NAME: a model in Hugging Face layout, a planner that steers the recipe's
+ *  adversary, or utterances, with an adversary.json that says which. A folder without that file is a language model: runs of earlier versions kept nothing
  *  else. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { requireVersion } from '../base/readAs.js';
 
 const productSchema = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('languageModel'), attack: z.string().optional() }),
+  z.looseObject({ kind: z.literal('planner'), attack: z.string().optional() }),
   z.looseObject({
     kind: z.literal('utterances'),
     attack: z.string().optional(),
@@ -20,7 +21,7 @@ const productSchema = z.discriminatedUnion('kind', [
 ]);
 
 export type Product =
-  | { readonly kind: 'languageModel'; readonly attack?: string | undefined }
+  | { readonly kind: 'languageModel' | 'planner'; readonly attack?: string | undefined }
   | { readonly kind: 'utterances'; readonly attack?: string | undefined; readonly utterances: readonly string[] };
 
 const fileName = 'adversary.json';
@@ -41,7 +42,7 @@ export function readProduct(folder: string): Product {
   if (parsed.success) return parsed.data;
   throw new FormatError('this adversary is of a kind that this version does not know', {
     where: path,
-    expected: 'kind languageModel, or kind utterances with a list of texts',
+    expected: 'kind languageModel or planner, or kind utterances with a list of texts',
     got: JSON.stringify(value['kind'] ?? null),
     remedy: 'Use a newer version of Gadfly.',
     cause: parsed.error,

@@ -25,7 +25,7 @@ import { describeHost, describeVersions, readManifest } from './manifest.js';
 import type { CompletedUnit, InputHash, Manifest, RunStatus } from './manifest.js';
 import type { RecordLog } from './recordLog.js';
 import { findResumePoint } from './resumePoint.js';
-import { foldersWritten, judgeFolder, modelFolder } from './runFolders.js';
+import { foldersWritten, judgeFolder, modelFolder, stageFolder } from './runFolders.js';
 import { failedAtOnce, newManifest, refuseOtherRun, type RunDescription } from './runDescription.js';
 import { firstLogs, logPath, RunLogs } from './runLogs.js';
 
@@ -212,6 +212,11 @@ export class RunDirectory {
   /** Returns the folder judges/NAME. @throws ConfigError when the name could leave the folder */
   judgePath(name: string): string {
     return judgeFolder(this.path, name);
+  }
+
+  /** Returns KIND/NAME, a folder in which a stage writes as it goes on. @throws ConfigError when the name could leave it */
+  stageFolder(kind: 'buffers', name: string): string {
+    return stageFolder(this.path, kind, name);
   }
 
   hasModel(name: string): boolean {

@@ -13,6 +13,11 @@ export function judgeFolder(run: string, name: string): string {
   return join(run, 'judges', folderName(name));
 }
 
+/** Returns KIND/NAME. @throws ConfigError when the name could leave the folder */
+export function stageFolder(run: string, kind: 'buffers', name: string): string {
+  return join(run, kind, folderName(name));
+}
+
 /** Lists the folders in which an interrupted writer may have left something unfinished. */
 export function foldersWritten(run: string): readonly string[] {
   const judges = join(run, 'judges');

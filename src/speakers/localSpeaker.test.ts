@@ -74,7 +74,7 @@ describe('local speakers', () => {
     const utterance = present((await adversary.speak([{ dialogue, stream }]))[0], 'an utterance per request');
     const tokens = present(utterance.tokens, 'a local speaker gives ids');
     const [answer] = await target.reply([{ dialogue: dialogueOf('hello', [utterance]), stream }]);
-    expect(utterance.contextIds).toEqual(adversary.contextIds(dialogue));
+    expect(utterance.contextIds).toEqual(adversary.context(dialogue).ids);
     const said = tokens.ids.filter((id) => id !== byteIds.end);
     expect(said.length).toBeGreaterThan(0);
     const reading = present(answer?.reading, 'a local target’s reading');

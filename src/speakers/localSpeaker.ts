@@ -1,5 +1,6 @@
 /** Gives a local model what it needs to take turns, on either side of a dialogue: a format, a sampler, counts. */
 import { isBlank } from '../base/blank.js';
+import { invariant, present } from '../base/invariant.js';
 import type { SpokenWork } from '../base/spending.js';
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type Generated, type GenerateRequest } from '../engine/models/generate.js';
@@ -8,6 +9,7 @@ import { openFormat } from './formats/all.js';
 import type { Context, FormatKind, SpeakerFormat } from './formats/format.js';
 import { noReply } from '../remote/noReply.js';
 import { type ReasoningRule, type SaidPart, saidPart } from './visibleText.js';
+import type { Steering } from './steering.js';
 import { defaultMaxContextTokens, defaultSampling, generationOptions, type SpeakerSampling } from './generation.js';
 
 export interface LocalSpeakerOptions {
@@ -23,6 +25,8 @@ export interface LocalSpeakerOptions {
   readonly reasoning?: ReasoningRule;
   /** An instruction to the speaker; `chat` only. */
   readonly system?: string;
+  /** A planner that steers what it says; default none. */
+  readonly steering?: Steering;
   /** Called once, when an utterance of this model's tokenizer stands in a context with other ids than those it was
    *  generated with. */
   readonly onRewritten?: () => void;
@@ -67,7 +71,8 @@ export interface LocalSpeaker {
 
 export function openLocalSpeaker(model: LanguageModel, author: Author, options: LocalSpeakerOptions): LocalSpeaker {
   const sampling: SpeakerSampling = { ...defaultSampling, ...options.sampling };
-  const room = Math.max(1, model.contextLength - sampling.maxNewTokens);
+  const { steering } = options;
+  const room = Math.max(1, model.contextLength - sampling.maxNewTokens - (steering?.addedTokens ?? 0));
   const format = openFormat(options.format, {
     role: author,
     tokenizer: model.tokenizer,
@@ -111,13 +116,22 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
     counts: () => ({ ...counts }),
     speak: async (requests, scoreLast) => {
       const contexts = requests.map((request) => format.context(request.dialogue));
+      const steered = await steering?.steer(contexts, requests);
+      invariant(!(scoreLast && steered !== undefined), 'a steered speaker scores nothing that was said before');
       const results = await generate(
         model,
         requests.map((request, i) => ({
           ...toRequest(contexts[i] as Context, request, scoreLast),
-          continues: hasSpoken(request, author),
+          ...(steered === undefined
+            ? { continues: hasSpoken(request, author) }
+            : { ids: present(steered.ids[i], 'ids of each context') }),
         })),
-        { ...generation, precision: options.precision ?? 'f32', keep: requests.some(({ goesOn = false }) => goesOn) },
+        {
+          ...generation,
+          precision: options.precision ?? 'f32',
+          keep: steered === undefined && requests.some(({ goesOn = false }) => goesOn),
+          soft: steered?.soft,
+        },
       );
       count(
         contexts,
@@ -133,6 +147,7 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
             author,
             ...said(result),
             contextIds: context.ids,
+            ...(steered === undefined ? {} : { decision: present(steered.decisions[i], 'a decision per context') }),
             tokens: {
               tokenizerId: model.tokenizer.id,
               ids: result.ids,

@@ -59,7 +59,7 @@ export function trainingExamples(
       prefix.text === '' && prompts.train.length > 0 ? (prompts.train[i % prompts.train.length] ?? prefix) : prefix;
     const dialogue: Dialogue = { prompt, turns: [] };
     return {
-      prefix: adversary.contextIds(dialogue),
+      prefix: adversary.context(dialogue).ids,
       completion: adversary.utteranceIds(dialogue, continuation, maxTokens),
     };
   }

@@ -2,16 +2,21 @@
 import type { Adversary, Dialogue, Utterance } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
+import type { Context } from '../formats/format.js';
+import type { Steering } from '../steering.js';
 
 export interface LanguageModelAdversary extends Adversary {
   readonly model: LanguageModel;
-  /** The very ids it continues after this dialogue: training must condition on what sampling conditioned on. */
-  readonly contextIds: (dialogue: Dialogue) => readonly number[];
+  /** The very ids it continues after this dialogue: training must condition on what sampling conditioned on. A planner's
+   *  tokens are not among them. */
+  readonly context: (dialogue: Dialogue) => Pick<Context, 'ids' | 'lastUtterance'>;
   /** A text that was written elsewhere as its next utterance of the dialogue: joined as its format joins, ended as it
    *  ends one, cut to its length limit. */
   readonly asUtterance: (dialogue: Dialogue, text: string) => Utterance;
   /** The same as ids, cut to a limit of the caller's. */
   readonly utteranceIds: (dialogue: Dialogue, text: string, maxTokens: number) => readonly number[];
+  /** The same model with the same sampler, steered. */
+  readonly steered: (steering: Steering) => LanguageModelAdversary;
   readonly counts: () => SpeakerCounts;
 }
 
@@ -26,7 +31,7 @@ export function createLanguageModelAdversary(
   return {
     name: speaker.name,
     model,
-    contextIds: (dialogue) => speaker.context(dialogue).ids,
+    context: speaker.context,
     asUtterance: (dialogue, text) => {
       const ids = utteranceIds(dialogue, text, speaker.sampling.maxNewTokens);
       return {
@@ -37,6 +42,7 @@ export function createLanguageModelAdversary(
       };
     },
     utteranceIds,
+    steered: (steering) => createLanguageModelAdversary(model, { ...options, steering }),
     counts: speaker.counts,
     speak: async (requests) => (await speaker.speak(requests, false)).map((turn) => turn.utterance),
   };
