@@ -59,6 +59,7 @@ describe.each(Object.entries(attacks))('the attack %s', (name, entry) => {
 
   it('is consistent: what it trains it keeps, what is rewarded it has played', () => {
     expect(attack.product === 'model').toBe(attack.adversary === 'trains');
+    expect(attack.product === 'planner').toBe(attack.adversary === 'steers');
     const isRewarded = attack.reward !== null || attack.trainsOnJudge;
     expect(attack.horizon).toBeGreaterThanOrEqual(isRewarded ? 1 : 0);
     expect(attack.needs.length).toBeGreaterThan(0);

@@ -38,8 +38,8 @@ import type { Reference } from './reference.js';
  *  anything. */
 export type AttackNeed = 'text' | 'logProbs' | 'weights';
 
-/** An attack's result is kept as weights under models/NAME, or as texts. */
-export type AttackProduct = 'model' | 'utterances';
+/** An attack's result is kept under models/NAME as weights, as a planner that steers the adversary, or as texts. */
+export type AttackProduct = 'model' | 'planner' | 'utterances';
 
 /** The texts that an attack learns from. */
 export interface TextsQuery {
@@ -91,9 +91,9 @@ export interface AttackDefinition<Schema extends AttackSchema> {
   readonly schema: Schema;
   readonly needs: readonly AttackNeed[];
   readonly product: AttackProduct;
-  /** The attack's use of the recipe's adversary: it trains it (which must then be a model on this machine), it prompts
-   *  it as it is, or it does without. */
-  readonly adversary: 'trains' | 'prompts' | 'none';
+  /** The attack's use of the recipe's adversary: it trains or steers it (which must then be a model on this machine), it
+   *  prompts it as it is, or it does without. */
+  readonly adversary: 'trains' | 'steers' | 'prompts' | 'none';
   /** Whether it is trained or selected by the recipe's judge: that judge's figures flatter it then. */
   readonly trainsOnJudge: boolean;
   readonly traits: (options: z.output<Schema>) => AttackTraits;
@@ -126,6 +126,14 @@ export interface AttackContext {
   readonly learner: (sampling?: SamplingChange, valueHead?: ValueHeadKind) => Promise<AttackLearner>;
   /** Opens the recipe's adversary as it is, frozen and prompted, at the first call: a local model or an endpoint. */
   readonly attacker: () => Promise<Adversary>;
+  /** Opens the recipe's adversary, frozen, to be steered, at the first call.
+   *  @param sampling how it draws while it explores, where that differs from the adversary */
+  readonly steerable: (sampling?: SamplingChange) => Promise<SteeredSpeaker>;
+  /** Returns a folder of the run, named after the stage, for what an attack writes itself as it goes on.
+   *  @param kind the folder above it */
+  readonly folder: (kind: 'buffers') => string;
+  /** Returns the path of what a recipe names. */
+  readonly locate: (path: string) => string;
   /** Gives the frozen target's own model. @throws ConfigError for a target that is not on this machine */
   readonly whiteBox: () => Promise<LanguageModel>;
   readonly sink: AttackSink;
@@ -154,6 +162,16 @@ export interface AttackLearner {
   readonly trainers: Learner;
   /** Opens what the adversary is held close to: frozen, never the live adversary. */
   readonly reference: () => Promise<Reference>;
+}
+
+/** The adversary to be steered. */
+export interface SteeredSpeaker {
+  /** The adversary as the recipe has it; `steered` gives one with a planner. */
+  readonly adversary: LanguageModelAdversary;
+  /** The same weights, drawing as they draw in exploration. */
+  readonly explorer: LanguageModelAdversary;
+  /** The folder of the earlier stage's product that the attack starts from; null where it starts anew. */
+  readonly startFolder: string | null;
 }
 
 /** Receives results as they arise. */
@@ -188,5 +206,12 @@ export interface AttackOutcome {
 export type AttackOutput =
   /** The adversary's weights: those of the best dev reward, or the last. */
   | { readonly kind: 'model'; readonly keep: 'best' | 'last' }
+  /** A planner that steers the recipe's adversary. */
+  | {
+      readonly kind: 'planner';
+      /** Writes it into an existing folder. */
+      readonly save: (folder: string) => Promise<void>;
+      readonly release: () => Promise<void>;
+    }
   /** Texts that made the target fail, the best first. */
   | { readonly kind: 'utterances'; readonly utterances: readonly string[] };

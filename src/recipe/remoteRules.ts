@@ -80,11 +80,11 @@ function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly Bro
       remedy: role === 'target' ? 'name it as the adversary' : 'give candidates.answers or candidates.borrow',
     });
   }
-  const trains = stages.find(({ traits }) => traits.attack?.adversary === 'trains');
-  if (trains !== undefined && speakerKind(adversary.model) !== 'local') {
+  const changes = stages.find(({ traits }) => ['trains', 'steers'].includes(traits.attack?.adversary ?? 'none'));
+  if (changes !== undefined && speakerKind(adversary.model) !== 'local') {
     out.push({
       path: ['adversary', 'model'],
-      message: `the stage ${trains.name} trains the adversary, so it must be a model on this machine`,
+      message: `the stage ${changes.name} ${changes.traits.attack?.adversary ?? ''} the adversary, so it must be a model on this machine`,
       remedy: 'name one, or leave only evaluate',
     });
   }
