@@ -1,7 +1,10 @@
 /** `gadfly generate`: continuations of prompts by a local model. */
 import { ConfigError } from '../../base/errors.js';
+import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
+import type { GenerateRequest } from '../../engine/models/generate.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
+import type { HostTensor } from '../../engine/runtime/hostTensor.js';
 import { chatIds } from '../../engine/text/chatTemplate.js';
 import { baseFlag, numberFlag, textFlag } from '../command.js';
 import type { CommandDefinition, FlagValues } from '../command.js';
@@ -31,6 +34,7 @@ export const generateCommand: CommandDefinition = {
     { flags: '--repetition-penalty <x>', summary: '1 is off', parse: 'number', default: 1 },
     { flags: '--greedy', summary: 'always the likeliest token; the same as --temperature 0' },
     { flags: '--chat', summary: 'the prompt is a user’s message in the model’s chat template' },
+    { flags: '--planner <dir>', summary: 'a planner that steers the model: models/NAME of a run of the attack dat' },
     { flags: '--seed <n>', summary: 'the same seed gives the same text', parse: 'integer', default: 0 },
   ],
   examples: [
@@ -52,10 +56,12 @@ export const generateCommand: CommandDefinition = {
       const requests = contexts.flatMap((ids, i) =>
         Array.from({ length: n }, (_, k) => ({ ids, stream: streamKey(seed, 'generate', i, k) })),
       );
-      const outcomes = await generate(model, requests, {
+      const steered = await steerRequests(model, requests, textFlag(flags, 'planner'));
+      const outcomes = await generate(model, steered.requests, {
         ...sampling,
         stopIds: model.tokenizer.endIds,
         stopStrings: [],
+        soft: steered.soft,
       });
       const results = prompts.map((prompt, i) => ({
         prompt,
@@ -76,6 +82,26 @@ export const generateCommand: CommandDefinition = {
     });
   },
 };
+
+/** Puts the tokens of a planner into every context; without one they stay as they are. */
+async function steerRequests(
+  model: LanguageModel,
+  requests: readonly GenerateRequest[],
+  folder: string | undefined,
+): Promise<{ readonly requests: readonly GenerateRequest[]; readonly soft?: HostTensor }> {
+  if (folder === undefined) return { requests };
+  const { openSteering } = await import('../../learning/planner/openSteering.js');
+  const { steering, close } = await openSteering(model, folder);
+  const { ids, soft } = await steering.steer(
+    requests.map((request) => ({ ids: request.ids, lastUtterance: null })),
+    requests.map(({ stream }) => ({ dialogue: { turns: [] }, stream })),
+  );
+  await close();
+  return {
+    requests: requests.map((request, i) => ({ ...request, ids: present(ids[i], 'a context per request') })),
+    soft,
+  };
+}
 
 export function modelFlag(flags: FlagValues): string {
   const modelId = textFlag(flags, 'model');
