@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { tinyModel } from '../../tests/fakes/tinyModel.js';
+import { tinyPlanner } from '../../tests/fakes/tinyPlanner.js';
 import { createLanguageModel, saveLanguageModel } from '../engine/models/languageModel.js';
 import { loadTokenizer } from '../engine/text/tokenizer.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
@@ -72,6 +73,22 @@ describe('gadfly generate', () => {
     }
     expect(await cli(...argv)).toEqual(result);
     expect((await cli(...argv, '--seed', '5')).output).not.toBe(result.output);
+  });
+
+  it('--planner steers the model, and refuses a planner of another one', async () => {
+    const planner = await tinyPlanner(model);
+    const saved = mkdtempSync(join(folder, 'planner-'));
+    await planner.save(saved);
+    await planner.release();
+    const argv = ['generate', '--model', tiny, '--prompt', 'hello', '--greedy', '--max-new-tokens', '8', '--json'];
+    const plain = await cli(...argv);
+    const steered = await cli(...argv, '--planner', saved);
+    expect([plain.code, steered.code]).toEqual([0, 0]);
+    expect(steered.output).not.toBe(plain.output);
+    expect(await cli(...argv, '--planner', saved)).toEqual(steered);
+    const other = await cli('generate', '--model', 'organism', '--prompt', 'hello', '--planner', saved);
+    expect(other.code).toBe(2);
+    expect(other.errors).toContain('this planner steers another model');
   });
 
   it('--greedy is temperature 0, and a prompt’s place in the file does not change it', async () => {

@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyModel } from '../../../tests/fakes/tinyModel.js';
+import { tinyPlanner, tinyPlannerSettings } from '../../../tests/fakes/tinyPlanner.js';
 import { streamKey } from '../../base/random.js';
 import { hashLanguageModel, type LanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { placeTokens } from './placeTokens.js';
-import { createPlanner, openPlanner, type Planner } from './planner.js';
+import { openPlanner, type Planner } from './planner.js';
 import { type PlannerSettings, stateWidth } from './plannerSettings.js';
 import { type CloningExample, createSelfCloningTrainer } from './selfCloning.js';
 import { openStateReader, type Situation } from './states.js';
 import { deployed, exploring, joinRows, steerBy } from './steer.js';
-import { tokenDirections, tokenScaleOf } from './tokenTable.js';
+import { tokenDirections } from './tokenTable.js';
 
 let device: Device;
 let model: LanguageModel;
@@ -28,34 +29,7 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-async function settingsOf(change: Partial<PlannerSettings> = {}): Promise<PlannerSettings> {
-  return {
-    model: await hashLanguageModel(model),
-    width: model.architecture.config.width,
-    layer: -1,
-    position: 'suffix',
-    tokens: 2,
-    actionWidth: 3,
-    hidden: [8],
-    mapping: 'learned',
-    horizon: 3,
-    ...change,
-  };
-}
-
-async function newPlanner(change: Partial<PlannerSettings> = {}): Promise<Planner> {
-  const settings = await settingsOf(change);
-  return createPlanner(device, {
-    settings,
-    seed: 3,
-    statistics: {
-      mean: new Float32Array(stateWidth(settings)),
-      scale: new Float32Array(stateWidth(settings)).fill(1),
-    },
-    tokenScale: await tokenScaleOf(model),
-    directions: settings.mapping === 'pca' ? await tokenDirections(model, settings.actionWidth) : null,
-  });
-}
+const newPlanner = (change: Partial<PlannerSettings> = {}) => tinyPlanner(model, change);
 
 const situation = (text: string, exchanges = 0): Situation => ({
   ids: model.tokenizer.encode(text),
@@ -125,7 +99,7 @@ describe('a planner', () => {
   });
 
   it('is told how many exchanges are left, so that the end of a dialogue is in sight', async () => {
-    const settings = await settingsOf();
+    const settings = await tinyPlannerSettings(model);
     const reader = await openStateReader(model, settings);
     const states = await reader.read([0, 1, 2, 4].map((exchanges) => situation('hello', exchanges)));
     expect(states.map((state) => state.at(-1))).toEqual([1, expect.closeTo(2 / 3, 6), expect.closeTo(1 / 3, 6), 0]);
