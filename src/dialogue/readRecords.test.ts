@@ -35,7 +35,7 @@ describe('records of dialogues', () => {
 
   it('give a report what was said and judged, without ids and log-probabilities', () => {
     expect(readJudgedDialogue(written, 'rollouts.jsonl:1')).toEqual({
-      prompt: { id: 'p', text: 'the shop', conversationId: 'c' },
+      prompt: { id: 'p', text: 'the shop', conversationId: 'c', goal: 'a price' },
       turns: [
         { author: 'adversary', text: 'hello' },
         { author: 'target', text: 'good day' },

@@ -94,9 +94,7 @@ function startRules({ adversary }: Recipe, stages: readonly RecipeStage[]): read
     ];
     if (adversary.lora !== null)
       return broken('an adapter starts on the recipe’s adversary', 'leave it out, or set adversary.lora: null');
-    const trained = stages.filter(
-      (stage) => stage.index < index && stage.traits.attack?.product === attack?.product,
-    );
+    const trained = stages.filter((stage) => stage.index < index && stage.traits.attack?.product === attack?.product);
     return unknownNames(
       [from],
       trained.map(({ name }) => name),
