@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { childKey, openStream } from '../../base/random.js';
+import { meanOrZero } from '../../base/sums.js';
 import type { ScoredDialogue } from '../../dialogue/types.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import type { AdamwConfig } from '../../engine/optim/adamw.js';
@@ -41,7 +42,12 @@ export async function cloneAdversary(
       : (await openPlanner(model, join(restored.folder, 'planner'))).planner;
   const trainer = await createSelfCloningTrainer(planner, model, decaying(clone, data.train.length));
   try {
-    if (restored === null) sink.metrics(await measure(context, planner, data.heldOut), { epoch: 0, step: 0 });
+    const unsteered = await unsteeredNll(context, data.heldOut);
+    const measure = async (): Promise<Readonly<Record<string, number>>> =>
+      unsteered === null
+        ? {}
+        : { 'clone/nllUnsteered': unsteered, 'clone/nllSteered': await steeredNll(context, planner, data.heldOut) };
+    if (restored === null) sink.metrics(await measure(), { epoch: 0, step: 0 });
     const { step } = await trainEpochs({
       trainer,
       epochs: clone.epochs,
@@ -71,8 +77,7 @@ export async function cloneAdversary(
         progress({ phase: 'train', epoch: at.epoch, epochs: clone.epochs, values });
       },
       afterEpoch: async (steps, at) => {
-        const measured = await measure(context, planner, data.heldOut);
-        sink.metrics({ ...meanByName(steps, 'epoch/'), ...measured, ...times.take() }, at);
+        sink.metrics({ ...meanByName(steps, 'epoch/'), ...(await measure()), ...times.take() }, at);
       },
     });
     await planner.measureCloned(joinRows(data.train.map(({ state }) => state)));
@@ -161,30 +166,30 @@ async function newPlanner(context: DatContext, examples: readonly CloningExample
   });
 }
 
-/** Mean log-likelihood of what was held out, as the unsteered and as the steered model give it, nats per token. */
-async function measure(
+/** Mean −log p of what was held out under the unsteered model, nats per token, which cloning does not change; null where
+ *  nothing was. */
+async function unsteeredNll({ speaker }: DatContext, examples: readonly CloningExample[]): Promise<number | null> {
+  if (examples.length === 0) return null;
+  const items = examples.map(({ situation, completion }) => ({ prefix: situation.ids, completion }));
+  return meanNll(await scoreCompletions(speaker.adversary.model, items));
+}
+
+/** The same under the steered model. */
+async function steeredNll(
   { speaker, settings }: DatContext,
   planner: Planner,
   examples: readonly CloningExample[],
-): Promise<Readonly<Record<string, number>>> {
-  if (examples.length === 0) return {};
+): Promise<number> {
   const { model } = speaker.adversary;
-  const { vocabularySize, tokenizer } = model;
-  const placing = { ...settings, vocabularySize, bosId: tokenizer.bosId };
-  const plain = await scoreCompletions(
-    model,
-    examples.map(({ situation, completion }) => ({ prefix: situation.ids, completion })),
-  );
+  const placing = { ...settings, vocabularySize: model.vocabularySize, bosId: model.tokenizer.bosId };
   const soft = await planner.raise(await planner.cloned(joinRows(examples.map(({ state }) => state))));
-  const steered = await scoreCompletions(
-    model,
-    examples.map(({ situation, completion }, row) => ({ prefix: placeTokens(situation, row, placing), completion })),
-    { soft },
-  );
-  return { 'clone/nllUnsteered': meanNll(plain), 'clone/nllSteered': meanNll(steered) };
+  const items = examples.map(({ situation, completion }, row) => ({
+    prefix: placeTokens(situation, row, placing),
+    completion,
+  }));
+  return meanNll(await scoreCompletions(model, items, { soft }));
 }
 
 function meanNll(logProbs: readonly Float32Array[]): number {
-  const all = logProbs.flatMap((each) => [...each]);
-  return -all.reduce((sum, value) => sum + value, 0) / all.length;
+  return -meanOrZero(logProbs.flatMap((each) => [...each]));
 }

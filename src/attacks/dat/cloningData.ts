@@ -3,6 +3,7 @@
 import { invariant } from '../../base/invariant.js';
 import type { CloningExample } from '../../learning/planner/selfCloning.js';
 import { type PlannerSettings, stateWidth } from '../../learning/planner/plannerSettings.js';
+import { joinRows } from '../../learning/planner/steer.js';
 import type { CheckpointState } from '../../runs/checkpointState.js';
 
 export interface CloningData {
@@ -16,11 +17,6 @@ const facts = 4;
 
 export function dataState({ train, heldOut }: CloningData): CheckpointState {
   const all = [...heldOut, ...train];
-  const width = all[0]?.state.length ?? 0;
-  const states = new Float32Array(all.length * width);
-  all.forEach(({ state }, i) => {
-    states.set(state, i * width);
-  });
   return {
     heldOut: heldOut.length,
     cloneFacts: Int32Array.from(
@@ -32,7 +28,7 @@ export function dataState({ train, heldOut }: CloningData): CheckpointState {
       ]),
     ),
     cloneIds: Int32Array.from(all.flatMap(({ situation, completion }) => [...situation.ids, ...completion])),
-    cloneStates: states,
+    cloneStates: joinRows(all.map(({ state }) => state)),
   };
 }
 

@@ -1,4 +1,5 @@
 /** How much work dialogue action tokens are, counted before they run. */
+import { meanOrZero } from '../../base/sums.js';
 import {
   linearCalls,
   noWork,
@@ -22,7 +23,7 @@ export function datWork(options: DatOptions, facts: AttackLengths): Work {
   const { utterance, prompts, maxContext } = facts.adversary;
   const context = Math.min(
     maxContext,
-    mean(prompts.train) + ((horizon - 1) / 2) * (utterance + facts.target.utterance),
+    meanOrZero(prompts.train) + ((horizon - 1) / 2) * (utterance + facts.target.utterance),
   );
   const cloning = cloned === 0 ? 0 : clone.epochs;
   return {
@@ -58,8 +59,4 @@ function dialogueCalls(facts: AttackLengths, count: number, batch: number, turns
 /** The same contexts, read for their states alone. */
 function statesOf(call: TurnCalls['adversary'][number]): TurnCalls['adversary'][number] {
   return { ...call, rows: 0, newTokens: 0, readTokens: call.contextTokens };
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -18,6 +18,7 @@ import type { Planner } from './planner.js';
 import { clonedParameters, traceClonedRows } from './plannerGraphs.js';
 import { type PlannerSettings, stateWidth } from './plannerSettings.js';
 import type { Situation } from './states.js';
+import { joinRows } from './steer.js';
 
 /** An utterance of the frozen model, with its context and the state that the planner saw. */
 export interface CloningExample {
@@ -100,10 +101,7 @@ function cloningFeeds(
     examples.map(({ situation, completion }, row) => ({ prefix: placeTokens(situation, row, placing), completion })),
     vocabularySize,
   );
-  const states = new Float32Array(examples.length * stateWidth(settings));
-  examples.forEach(({ state }, row) => {
-    states.set(state, row * stateWidth(settings));
-  });
+  const states = joinRows(examples.map(({ state }) => state));
   const count = packed.rows_N.data.length;
   return {
     states: f32Tensor([examples.length, stateWidth(settings)], states),

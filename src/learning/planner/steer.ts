@@ -118,7 +118,7 @@ export function exploring(
 const explorationChild = 0;
 
 /** Arrays of one length behind each other. */
-export function joinRows(rows: readonly Float32Array[]): Float32Array {
+export function joinRows(rows: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const width = rows[0]?.length ?? 0;
   const joined = new Float32Array(rows.length * width);
   rows.forEach((row, i) => {
