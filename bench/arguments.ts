@@ -18,6 +18,7 @@ export const benchNames = [
   'explore',
   'k-means',
   'td3bc',
+  'collection',
   'roofline',
   'growth',
 ] as const;
@@ -26,7 +27,7 @@ export type BenchName = (typeof benchNames)[number];
 export const usage = `npm run bench -- [NAME…] [options]
 
 NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32;
-                   default all but growth, ppo, explore, k-means and td3bc
+                   default all but growth, ppo, explore, k-means, td3bc and collection
 --reference DIR    a checkout of astra-rl or ASTPrompter to measure against; may be repeated.
                    Without one the epoch stands against a recorded figure
 --python PATH      an interpreter that has what the peers import; default: one is set up in the cache, once

@@ -8,6 +8,7 @@ import { saveLanguageModel } from '../src/engine/models/languageModel.js';
 import { openDevice } from '../src/engine/runtime/device.js';
 import { tinyModel } from '../tests/fakes/tinyModel.js';
 import { readArguments, referenceAt } from './arguments.js';
+import { collection, type CollectionBenchOptions, measureCollection } from './collection.js';
 import { isChosen, memoryFigure, outcomeIn } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { exploring, type ExploringOptions, measureExploring } from './exploring.js';
@@ -187,6 +188,19 @@ describe('rounds, exploring and clustering on our side', () => {
     expect(await work(measureTd3Bc(fewer))).toEqual({ transitions: 60, batch: 256 });
   });
 
+  it('collecting plays steered dialogues, batch by batch', async () => {
+    const [comparison] = await collection(setup);
+    const { options } = callOf(present(comparison?.sides[0], 'ours'));
+    const fewer = {
+      ...(options as unknown as CollectionBenchOptions),
+      dialogues: 3,
+      batch: 2,
+      newTokens: 2,
+      contextTokens: 4,
+    };
+    expect(await work(measureCollection(fewer))).toEqual({ dialogues: 3, 'drawn tokens': 36 });
+  });
+
   it('k-means reads the points of a file', async () => {
     const [comparison] = await kMeansBench({ ...setup, points: 300 });
     const { options } = callOf(present(comparison?.sides[0], 'ours'));
@@ -207,6 +221,7 @@ describe('what is asked of the peers', () => {
     { bench: exploring, program: 'explore.py' },
     { bench: kMeansBench, program: 'k_means.py' },
     { bench: td3bcBench, program: 'td3bc.py' },
+    { bench: collection, program: 'collection.py' },
   ])('$program: the model, the threads and the options of our side', async ({ bench, program }) => {
     const [comparison] = await bench(setup);
     const [ours, theirs] = [callOf(present(comparison?.sides[0], 'ours')), callOf(peerOf(comparison))];
@@ -233,6 +248,11 @@ describe('what is asked of the peers', () => {
       'stateWidth',
       'actionWidth',
       'batch',
+      'dialogues',
+      'exchanges',
+      'contextTokens',
+      'separatorTokens',
+      'softTokens',
       'episodes',
       'stepsPerEpisode',
       'steps',
@@ -292,6 +312,7 @@ describe('what is asked of the peers', () => {
       exploring,
       kMeansBench,
       td3bcBench,
+      collection,
     ].map((bench) => bench({ ...setup, python: null }));
     for (const { sides } of (await Promise.all(all)).flat())
       expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);

@@ -11,6 +11,7 @@ import { ConfigError, EnvironmentError, GadflyError } from '../src/base/errors.j
 import { present } from '../src/base/invariant.js';
 import { type Arguments, type BenchName, readArguments, usage } from './arguments.js';
 import { benchCache, gpt2SmallFolder, modelFolder, smollm2Gguf } from './benchModels.js';
+import { collection } from './collection.js';
 import { isChosen } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { exploring } from './exploring.js';
@@ -44,12 +45,13 @@ const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
   explore: exploring,
   'k-means': kMeansBench,
   td3bc: td3bcBench,
+  collection,
 };
 
 /** Have no peer. */
 const alone: readonly string[] = ['startup', 'roofline', 'growth'];
 /** Measured only when named. */
-const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means', 'td3bc'];
+const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means', 'td3bc', 'collection'];
 
 async function main(args: readonly string[]): Promise<number> {
   const read = readArguments(args);

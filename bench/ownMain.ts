@@ -2,6 +2,7 @@
  */
 import { ConfigError } from '../src/base/errors.js';
 import { describeVersions } from '../src/runs/manifest.js';
+import { type CollectionBenchOptions, measureCollection } from './collection.js';
 import { measureGeneration, type GenerationBenchOptions } from './generation.js';
 import { measureIpoEpoch, type IpoEpochOptions } from './ipoEpoch.js';
 import type { MeasurementName } from './ownSide.js';
@@ -25,6 +26,7 @@ const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promi
   ppoRound: (options) => measurePpoRound(options as PpoRoundOptions),
   exploring: (options) => measureExploring(options as ExploringOptions),
   td3bc: (options) => measureTd3Bc(options as Td3BcBenchOptions),
+  collection: (options) => measureCollection(options as CollectionBenchOptions),
   kMeans: (options) => measureKMeans(options as KMeansBenchOptions),
   matmulRate: (options) => measureMatmulRate(options as MatmulRateOptions),
 };

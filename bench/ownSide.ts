@@ -13,7 +13,8 @@ export type MeasurementName =
   | 'ppoRound'
   | 'exploring'
   | 'kMeans'
-  | 'td3bc';
+  | 'td3bc'
+  | 'collection';
 
 export function ownSide(label: string, measurement: MeasurementName, options: object): Side {
   return {

@@ -29,7 +29,8 @@ export type PeerProgram =
   | 'ppo_trl_new'
   | 'explore'
   | 'k_means'
-  | 'td3bc';
+  | 'td3bc'
+  | 'collection';
 
 /** The peer as a side, or no side when peers are not measured.
  *  @param environment further variables, asked for where the peer is measured */

@@ -111,6 +111,15 @@ export {
   type PreferenceTrainer,
 } from './learning/trainers/preference.js';
 export { createSftTrainer, type SftTraining, type SftTrainer } from './learning/trainers/sft.js';
+export {
+  createPpoTrainer,
+  type DrawnCompletion,
+  type PolicyReading,
+  type PpoSample,
+  type PpoTrainer,
+  type PpoTraining,
+} from './learning/trainers/ppo.js';
+export { createRlooTrainer, type RlooSample, type RlooTrainer, type RlooTraining } from './learning/trainers/rloo.js';
 export type { TrainingExample, TrainingPair } from './learning/trainers/trainingData.js';
 export { watchPreferences } from './learning/trainers/watchPreferences.js';
 export {
@@ -121,6 +130,31 @@ export {
   type AdpoObjective,
   type PreferenceObjective,
 } from './learning/formulas/preference.js';
+
+// Planners that steer a frozen model, and offline reinforcement learning
+export {
+  createPlanner,
+  openPlanner,
+  type NewPlanner,
+  type PlannedActor,
+  type Planner,
+} from './learning/planner/planner.js';
+export type { PlannerSettings } from './learning/planner/plannerSettings.js';
+export { openStateReader, type Situation, type StateReader } from './learning/planner/states.js';
+export { tokenDirections, tokenScaleOf } from './learning/planner/tokenTable.js';
+export {
+  createSelfCloningTrainer,
+  type CloningExample,
+  type SelfCloningTrainer,
+} from './learning/planner/selfCloning.js';
+export { deployed, exploring, steerBy, type Exploration, type PlannerSteering } from './learning/planner/steer.js';
+export { openSteering } from './learning/planner/openSteering.js';
+export { openActor, type Actor } from './learning/offline/actor.js';
+export { ReplayBuffer, type Episode } from './learning/offline/replayBuffer.js';
+export type { ReplaySettings } from './learning/offline/replaySettings.js';
+export { stateStatistics, type StateStatistics } from './learning/offline/stateStatistics.js';
+export { createTd3BcTrainer, type Td3BcOptions, type Td3BcSetup, type Td3BcTrainer } from './learning/offline/td3bc.js';
+export { trainOnBuffer } from './learning/offline/drawTransitions.js';
 
 // Mending
 export { readFailures, type FailedExchange } from './mending/failures.js';

@@ -1,6 +1,4 @@
 /** Self-cloning: the unsteered adversary talks to the target, and the planner learns to leave what it says as it is. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { childKey, openStream } from '../../base/random.js';
@@ -23,6 +21,7 @@ import { summariseScores } from '../scoreSummary.js';
 import { type CloningData, dataState, restoredData } from './cloningData.js';
 import type { DatContext } from './context.js';
 import type { DatOptions } from './options.js';
+import { plannerFolder, withPlanner } from './plannerCheckpoint.js';
 import { castOf, drawRepeatedly, streams } from './rollouts.js';
 
 /** @throws ConfigError when the adversary has said nothing that could be cloned */
@@ -39,7 +38,7 @@ export async function cloneAdversary(
   const planner =
     restored === null
       ? await newPlanner(context, data.train)
-      : (await openPlanner(model, join(restored.folder, 'planner'))).planner;
+      : (await openPlanner(model, plannerFolder(restored.folder))).planner;
   const trainer = await createSelfCloningTrainer(planner, model, decaying(clone, data.train.length));
   try {
     const unsteered = await unsteeredNll(context, data.heldOut);
@@ -64,11 +63,7 @@ export async function cloneAdversary(
           checkpoints.save({
             ...checkpoint,
             state: { ...checkpoint.state, ...dataState(data), part: 'clone' },
-            write: async (folder) => {
-              await mkdir(join(folder, 'planner'));
-              await planner.save(join(folder, 'planner'));
-              await checkpoint.write(folder);
-            },
+            write: withPlanner(planner, checkpoint.write),
           }),
       },
       mayGoOn,

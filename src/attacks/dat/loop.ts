@@ -1,6 +1,4 @@
 /** The three parts of dialogue action tokens, one after the other; each goes on from its own checkpoint. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { hashLanguageModel } from '../../engine/models/languageModel.js';
 import { openPlanner, type PlannedActor, type Planner, readPlannerSettings } from '../../learning/planner/planner.js';
 import type { PlannerSettings } from '../../learning/planner/plannerSettings.js';
@@ -12,6 +10,7 @@ import { collectEpisodes } from './collect.js';
 import type { DatContext } from './context.js';
 import { improveActor } from './improve.js';
 import type { DatOptions } from './options.js';
+import { plannerFolder, withPlanner } from './plannerCheckpoint.js';
 
 type Part = 'clone' | 'collect' | 'improve';
 
@@ -81,7 +80,7 @@ async function clonePart(context: DatContext, options: DatOptions): Promise<Clon
   }
   const { restored } = checkpoints;
   if (restored !== null && restored.state['part'] !== 'clone') {
-    const { planner } = await openPlanner(speaker.adversary.model, join(restored.folder, 'planner'));
+    const { planner } = await openPlanner(speaker.adversary.model, plannerFolder(restored.folder));
     return { planner, steps: Number(restored.state['cloneSteps']) };
   }
   return cloneAdversary(context, options);
@@ -97,11 +96,7 @@ function partOf(context: DatContext, part: Part, { planner, steps: cloneSteps }:
         ...checkpoint,
         step: before + checkpoint.step,
         state: { ...checkpoint.state, part, cloneSteps },
-        write: async (folder) => {
-          await mkdir(join(folder, 'planner'));
-          await planner.save(join(folder, 'planner'));
-          await checkpoint.write(folder);
-        },
+        write: withPlanner(planner, checkpoint.write),
       }),
   };
   const sink: AttackSink = {

@@ -1,9 +1,9 @@
 /** The form of a planner: what it reads of the model that it steers, and where its tokens stand. */
 import { z } from 'zod';
 
-export const tokenPositions = ['prefix', 'infix', 'suffix'] as const;
 /** The place of the tokens. prefix: behind the start token, at the very beginning where there is none. infix: before the last utterance, at the end
  *  where nothing was said yet. suffix: at the end. */
+export const tokenPositions = ['prefix', 'infix', 'suffix'] as const;
 
 export const plannerSchema = z.object({
   /** Hash of the weights that it reads and steers. */

@@ -2,7 +2,7 @@
  *  contexts. How it decides is what self-cloning, exploration and deployment differ in. */
 import { type StreamKey, childKey, openStream } from '../../base/random.js';
 import { invariant, present } from '../../base/invariant.js';
-import type { Decision, Dialogue } from '../../dialogue/types.js';
+import type { Decision } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { HostTensor } from '../../engine/runtime/hostTensor.js';
 import { noisyAction, randomAction } from '../offline/exploration.js';
@@ -21,7 +21,7 @@ export type Decide = (states: Float32Array, streams: readonly StreamKey[]) => Pr
 
 /** The part of a request that a planner reads. */
 interface Asked {
-  readonly dialogue: Pick<Dialogue, 'turns'>;
+  readonly dialogue: { readonly turns: readonly unknown[] };
   readonly stream: StreamKey;
 }
 
