@@ -120,7 +120,13 @@ describe('the establish stage', () => {
     const whole = await runWhole(recipe);
     expect(establishedOf(whole).ensemble?.weak).toEqual(['member-1']);
     expect(readFileSync(join(whole, 'manifest.json'), 'utf8')).toMatch(/"attempts": 2/);
-    expect(readLines(whole, 'metrics.jsonl').map(({ epoch }) => epoch)).toEqual([1, 1]);
+    const lines = readLines(whole, 'metrics.jsonl');
+    expect(lines.map(({ epoch, leastRecall }) => [epoch, typeof leastRecall])).toEqual(
+      Array.from({ length: 2 }, () => [
+        [1, 'undefined'],
+        [1, 'number'],
+      ]).flat(),
+    );
     const folder = freshFolder();
     // Each of the two attempts has 19 steps: the second stop is in the second.
     for (const stopAfter of [10, 25]) {

@@ -61,6 +61,7 @@ async function trainOne(
         ),
       );
       stepsBefore += trained.steps;
+      recorder.metrics({ leastRecall: recall }, { epoch: stage.options.ensemble.epochs, step: stepsBefore });
       if (recall < minRecall && attempt + 1 < attempts) continue;
       await writeFolderAtomic(join(run.judgePath(stage.name), memberName(member)), (folder) =>
         saveSequenceClassifier(model, folder),
