@@ -187,7 +187,8 @@ export {
   type EvaluationInput,
   type RunAttackOptions,
 } from './stages/runAttack.js';
-export { runRecipe, type FinishedRun, type RunOptions, type RunPlace, type Threshold } from './stages/runRecipe.js';
+export { runRecipe, type FinishedRun, type RunOptions, type RunPlace } from './stages/runRecipe.js';
+export type { ThresholdResult } from './report/threshold.js';
 export { runSweep, type PointHooks, type SweepOptions } from './stages/runSweep.js';
 export type { SweepStart } from './stages/sweepRecipes.js';
 export { runStages } from './stages/runStages.js';

@@ -10,6 +10,7 @@ import { exitCodes } from './exitCodes.js';
 import { formatDuration } from '../base/quantities.js';
 import { runText } from '../render/terminal/runText.js';
 import { type FinishedRun, type RunOptions, type RunPlace, runRecipe } from '../stages/runRecipe.js';
+import { exceededSentence } from '../report/threshold.js';
 import { poolSettings } from './poolSettings.js';
 
 /** @param only run the stages of this kind alone; a run with stages left stays open, as one that was interrupted
@@ -113,20 +114,14 @@ function noteOf({ phase, values }: StageProgress): string {
   return [phase, ...shown].join(' · ');
 }
 
-function resultOf(
-  recipe: Recipe,
-  { run, report, left, threshold: { failOver, exceeded, withoutRate } }: FinishedRun,
-  shown: string,
-): CommandResult {
+function resultOf(recipe: Recipe, { run, report, left, threshold }: FinishedRun, shown: string): CommandResult {
   const rows = report?.rows ?? [];
+  const { exceeded, withoutValue } = threshold;
   const { loop = [] } = report ?? {};
   const found = report === null ? '' : runText(report);
   const lines = [
     ...(found === '' ? [] : [found]),
-    ...exceeded.map(
-      ({ name, metrics }) =>
-        `${name} exceeds failOver ${String(failOver)}: ${((metrics['replyFailureRate']?.mean ?? 0) * 100).toFixed(1)}% of replies failed`,
-    ),
+    ...exceeded.map((row) => exceededSentence(row, threshold)),
     ...(left.length === 0 ? [] : [`stages left: ${left.join(', ')}`]),
     `done in ${formatDuration(run.elapsedMs / 1000)}; report: ${join(shown, 'report.html')}`,
   ];
@@ -144,6 +139,6 @@ function resultOf(
     },
     text: lines.join('\n'),
     exitCode:
-      exceeded.length > 0 ? exitCodes.thresholdExceeded : withoutRate.length > 0 ? exitCodes.error : exitCodes.ok,
+      exceeded.length > 0 ? exitCodes.thresholdExceeded : withoutValue.length > 0 ? exitCodes.error : exitCodes.ok,
   };
 }

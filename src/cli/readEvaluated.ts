@@ -1,11 +1,8 @@
 /** Reads the dialogues of a run's evaluation, with their rows and the judge whose verdicts count. */
 import { ConfigError } from '../base/errors.js';
-import { readJudgedDialogue } from '../dialogue/readRecords.js';
 import type { JudgedDialogue } from '../dialogue/records.js';
+import { readEvaluatedDialogues } from '../report/evaluation.js';
 import { readManifest } from '../runs/manifest.js';
-import { readRecords } from '../runs/recordLog.js';
-import { logPath } from '../runs/runLogs.js';
-import { parseUnit } from '../runs/units.js';
 
 export interface Evaluated {
   readonly dialogues: readonly { readonly row: string; readonly dialogue: JudgedDialogue }[];
@@ -23,11 +20,7 @@ export interface EvaluatedQuery {
 /** @throws ConfigError for a run without an evaluation, and for a row or judge that it does not have */
 export async function readEvaluated(folder: string, { rows, judge }: EvaluatedQuery): Promise<Evaluated> {
   readManifest(folder);
-  const all: { row: string; dialogue: JudgedDialogue }[] = [];
-  for await (const { record, where } of readRecords(logPath(folder, 'rollouts'))) {
-    const unit = typeof record['stage'] === 'string' ? parseUnit(record['stage']) : null;
-    if (unit?.kind === 'evaluateRow') all.push({ row: unit.row, dialogue: readJudgedDialogue(record, where) });
-  }
+  const all = (await readEvaluatedDialogues(folder)).map((dialogue) => ({ row: dialogue.row, dialogue }));
   const judges = Object.keys(all[0]?.dialogue.scores ?? {});
   const chosen = judge ?? judges[0];
   if (chosen === undefined)

@@ -1,16 +1,25 @@
 /** Every form in which a run or a sweep can be shown, by the name that `gadfly report --format` takes. What a form needs
  *  is loaded when it is asked for, so that the list alone costs nothing. */
 import { jsonText } from '../base/json.js';
+import type { EvaluationView } from '../report/evaluation.js';
 import type { ReportView } from '../report/reportView.js';
 import type { SweepView } from '../report/sweepView.js';
 
-export interface Renderer {
-  readonly run: (view: ReportView) => string;
-  readonly sweep: (view: SweepView) => string;
-}
+export type Renderer =
+  | {
+      /** Made from the report alone. */
+      readonly kind: 'report';
+      readonly run: (view: ReportView) => string;
+      readonly sweep: (view: SweepView) => string;
+    }
+  | {
+      /** Made from every dialogue of an evaluation, for another tool; of one run, since a sweep's points are runs. */
+      readonly kind: 'evaluation';
+      readonly run: (view: EvaluationView) => string | Uint8Array;
+    };
 
 export interface RenderFormat {
-  /** Names of the files that are written in the folder shown; null for a form that is printed. */
+  /** Names of the files that are written in the folder shown where none is named; null for a form that is printed. */
   readonly files: { readonly run: string; readonly sweep: string } | null;
   readonly load: () => Promise<Renderer>;
 }
@@ -20,7 +29,7 @@ export const renderFormats = {
     files: { run: 'report.html', sweep: 'sweep.html' },
     load: async () => {
       const { renderHtml, renderSweepHtml } = await import('./html/renderHtml.js');
-      return { run: renderHtml, sweep: renderSweepHtml };
+      return { kind: 'report', run: renderHtml, sweep: renderSweepHtml };
     },
   },
   md: {
@@ -28,12 +37,21 @@ export const renderFormats = {
     load: async () => {
       const { renderMarkdown } = await import('./markdown/renderMarkdown.js');
       const { renderSweepMarkdown } = await import('./markdown/renderSweepMarkdown.js');
-      return { run: renderMarkdown, sweep: renderSweepMarkdown };
+      return { kind: 'report', run: renderMarkdown, sweep: renderSweepMarkdown };
     },
   },
   json: {
     files: null,
-    load: () => Promise.resolve({ run: ({ report }) => jsonText(report, 1), sweep: ({ file }) => jsonText(file, 1) }),
+    load: () =>
+      Promise.resolve({
+        kind: 'report',
+        run: ({ report }) => jsonText(report, 1),
+        sweep: ({ file }) => jsonText(file, 1),
+      }),
+  },
+  junit: {
+    files: null,
+    load: async () => ({ kind: 'evaluation', run: (await import('./export/junit.js')).renderJunit }),
   },
 } as const satisfies Readonly<Record<string, RenderFormat>>;
 

@@ -3,7 +3,7 @@
 import { join, resolve } from 'node:path';
 import { existsSync } from 'node:fs';
 import { openRun } from '../runs/openRun.js';
-import { parseReport } from './report.js';
+import { parseReport, type Report } from './report.js';
 import { readSweepFile, type SweepFile, type SweepPointState } from './sweepFile.js';
 import { sweepTables, type MeasuredPoint } from './sweepTables.js';
 
@@ -24,7 +24,7 @@ export function readSweepView(path: string): SweepView {
 
 /** Gathers the tables of a sweep whose file is at hand. */
 export function gatherSweepView(folder: string, file: SweepFile): SweepView {
-  const measured = file.points.flatMap((point) => measuredPoint(folder, point));
+  const measured: readonly MeasuredPoint[] = readReportsOf(folder, file);
   return {
     folder,
     file: { ...file, tables: sweepTables(measured) },
@@ -32,11 +32,22 @@ export function gatherSweepView(folder: string, file: SweepFile): SweepView {
   };
 }
 
-function measuredPoint(folder: string, { number, values, folder: name }: SweepPointState): readonly MeasuredPoint[] {
-  const run = join(folder, name);
-  if (!existsSync(join(run, 'manifest.json'))) return [];
-  const { report } = openRun(run);
-  return report === null ? [] : [{ number, values, report: parseReport(report, join(run, 'report.json')) }];
+/** A point of a sweep that has a report. */
+export type ReportedPoint = SweepPointState & { readonly report: Report };
+
+/** Reads the points of a sweep that have a report. @throws ConfigError, FormatError */
+export function readPointReports(path: string): readonly ReportedPoint[] {
+  const folder = resolve(path);
+  return readReportsOf(folder, readSweepFile(folder));
+}
+
+function readReportsOf(folder: string, { points }: SweepFile): readonly ReportedPoint[] {
+  return points.flatMap((point): readonly ReportedPoint[] => {
+    const run = join(folder, point.folder);
+    if (!existsSync(join(run, 'manifest.json'))) return [];
+    const { report } = openRun(run);
+    return report === null ? [] : [{ ...point, report: parseReport(report, join(run, 'report.json')) }];
+  });
 }
 
 /** Tells what a reader must know of points that are not done, or done with a reservation. */

@@ -9,9 +9,9 @@ import { type LoadedRecipe, withLaterDefaults } from '../recipe/readRecipe.js';
 import { type Recipe, recipeStages, stagesLeftOut } from '../recipe/recipe.js';
 import type { StageKindName } from '../recipe/stages/all.js';
 import { renderHtml } from '../render/html/renderHtml.js';
-import { selectMainRows } from '../report/mainRows.js';
-import type { Report, ReportRow } from '../report/report.js';
+import type { Report } from '../report/report.js';
 import { readReportView } from '../report/reportView.js';
+import { judgeThreshold, type ThresholdResult } from '../report/threshold.js';
 import { RunDirectory } from '../runs/runDirectory.js';
 import type { RunDescription } from '../runs/runDescription.js';
 import { hashInputs, requireFiles, requireKeys, requireModels } from './runInputs.js';
@@ -49,16 +49,8 @@ export interface FinishedRun {
   readonly report: Report | null;
   /** Names of the stages that are left. */
   readonly left: readonly string[];
-  readonly threshold: Threshold;
-}
-
-/** How the main rows of a run stand to the recipe's `failOver`. */
-export interface Threshold {
-  readonly failOver: number | null;
-  /** Rows whose failure rate exceeds it. */
-  readonly exceeded: readonly ReportRow[];
-  /** Rows without a single scored reply: there is no rate, and no rate is no pass. */
-  readonly withoutRate: readonly ReportRow[];
+  /** How the main rows stand to the recipe's `failOver`. */
+  readonly threshold: ThresholdResult;
 }
 
 /** Runs the stages in a run directory, writes report.html, and closes the directory with the final status.
@@ -125,15 +117,9 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
   }
 }
 
-function thresholdOf(recipe: Recipe, report: Report | null): Threshold {
-  const [failOver = null] = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? []);
-  const rows = report === null ? [] : selectMainRows(report).rows;
-  const rateOf = ({ metrics }: ReportRow): number | undefined => metrics['replyFailureRate']?.mean;
-  return {
-    failOver,
-    exceeded: failOver === null ? [] : rows.filter((row) => (rateOf(row) ?? 0) > failOver),
-    withoutRate: rows.filter((row) => rateOf(row) === undefined),
-  };
+function thresholdOf(recipe: Recipe, report: Report | null): ThresholdResult {
+  const [limit = null] = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? []);
+  return judgeThreshold(report ?? { rows: [] }, { metric: 'replyFailureRate', limit });
 }
 
 const ignore = (): void => undefined;

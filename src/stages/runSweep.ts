@@ -19,8 +19,9 @@ import {
   type SweepPointState,
 } from '../report/sweepFile.js';
 import { gatherSweepView, type SweepView } from '../report/sweepView.js';
+import type { ThresholdResult } from '../report/threshold.js';
 import { takeLock } from '../runs/lock.js';
-import { type RunOptions, type RunPlace, runRecipe, type Threshold } from './runRecipe.js';
+import { type RunOptions, type RunPlace, runRecipe } from './runRecipe.js';
 import { refuseTaken, requireAll, sweepRecipes, type SweepStart } from './sweepRecipes.js';
 
 /** The hooks of one point's run. */
@@ -126,9 +127,9 @@ function placeOf(folder: string): RunPlace {
   return { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder };
 }
 
-function outcomeOf({ exceeded, withoutRate }: Threshold): Outcome {
+function outcomeOf({ exceeded, withoutValue }: ThresholdResult): Outcome {
   if (exceeded.length > 0) return { status: 'done', thresholdExceeded: exceeded.map(({ name }) => name) };
-  return withoutRate.length > 0
+  return withoutValue.length > 0
     ? { status: 'done', reason: 'a row has no scored reply, so there is no rate' }
     : { status: 'done' };
 }

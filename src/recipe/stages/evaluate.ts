@@ -66,7 +66,7 @@ const evaluateSchema = z.strictObject({
       'Encoder that tells utterances alike by meaning, for the number of unique attacks and the Vendi score; null leaves these figures out.',
     ),
   samples: countFromZero.default(12).describe('Dialogues per row that are kept in the report.'),
-  failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it.'),
+  failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it by the low end of its interval.'),
 });
 
 export type EvaluateOptions = z.output<typeof evaluateSchema>;

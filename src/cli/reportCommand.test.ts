@@ -1,0 +1,71 @@
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { emptyEvaluation, exampleEvaluation } from '../render/testing/exampleEvaluation.js';
+import type { EvaluationView } from '../report/evaluation.js';
+import { unitKey } from '../runs/units.js';
+import { jsonOf, runCli } from './testing/fakeTerminal.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'gadfly-report-'));
+const [run, bare] = [join(folder, 'run'), join(folder, 'bare')];
+
+function writeRun(path: string, { manifest, report, dialogues }: EvaluationView): void {
+  mkdirSync(path);
+  const source = { file: join(folder, 'recipe.yaml'), folder };
+  writeFileSync(join(path, 'manifest.json'), JSON.stringify({ ...manifest, source }));
+  writeFileSync(join(path, 'report.json'), JSON.stringify(report));
+  const lines = dialogues.map(({ row, number: _number, ...dialogue }) =>
+    JSON.stringify({ stage: unitKey({ kind: 'evaluateRow', row }), ...dialogue }),
+  );
+  const training = JSON.stringify({ stage: 'exploit:ipo', prompt: {}, turns: [], scores: {} });
+  writeFileSync(join(path, 'rollouts.jsonl'), [training, ...lines, ''].join('\n'));
+  writeFileSync(join(path, 'metrics.jsonl'), '');
+}
+
+beforeAll(() => {
+  writeRun(run, exampleEvaluation());
+  writeRun(bare, emptyEvaluation());
+});
+
+describe('gadfly report', () => {
+  it('prints an export, or writes it where --out says, with the dialogues of the evaluation alone', async () => {
+    const printed = await runCli(['report', run, '--format', 'junit']);
+    expect(printed.code).toBe(0);
+    expect(printed.output).toContain('<testsuites name="ast-smollm2" tests="12" failures="6" errors="4"');
+    const out = join(folder, 'new', 'junit.xml');
+    const written = await runCli(['report', run, '--format', 'junit', '--out', out, '--json']);
+    expect(jsonOf(written)).toEqual({ format: 'junit', file: out });
+    expect(readFileSync(out, 'utf8')).toBe(printed.output);
+  });
+
+  it('--fail-over exits 3 by the low end of the interval, and names the rows', async () => {
+    // The row ipo has a rate of 9.3%, 5.8% to 13.2%; untuned 2.3%, 0.8% to 4.0%.
+    const over = await runCli(['report', run, '--format', 'md', '--fail-over', 'replyFailureRate=0.05']);
+    expect([over.code, over.errors]).toEqual([3, expect.stringContaining('ipo exceeds replyFailureRate=0.05: 9.3%')]);
+    expect(over.output).toContain('| ipo |');
+    const document = await runCli([
+      'report',
+      run,
+      '--out',
+      join(folder, 'r.html'),
+      '--fail-over',
+      'replyFailureRate=0.05',
+      '--json',
+    ]);
+    expect(jsonOf(document)).toMatchObject({
+      failOver: { metric: 'replyFailureRate', value: 0.05 },
+      thresholdExceeded: ['ipo'],
+    });
+    // No row is over, but one has no reply to judge.
+    const within = await runCli(['report', run, '--format', 'md', '--fail-over', 'replyFailureRate=0.06']);
+    expect([within.code, within.errors]).toEqual([1, expect.stringContaining('beam has no replyFailureRate')]);
+  });
+
+  it('--fail-over refuses a metric that no row has, and what is not evaluated is no pass', async () => {
+    const unknown = await runCli(['report', run, '--format', 'md', '--fail-over', 'replyFailRate=0.1']);
+    expect([unknown.code, unknown.errors]).toEqual([2, expect.stringContaining('replyFailureRate')]);
+    const none = await runCli(['report', bare, '--format', 'md', '--fail-over', 'replyFailureRate=0.1']);
+    expect([none.code, none.errors]).toEqual([1, expect.stringContaining('no evaluated row')]);
+  });
+});
