@@ -53,6 +53,10 @@ export const renderFormats = {
     files: null,
     load: async () => ({ kind: 'evaluation', run: (await import('./export/junit.js')).renderJunit }),
   },
+  sarif: {
+    files: null,
+    load: async () => ({ kind: 'evaluation', run: (await import('./export/sarif.js')).renderSarif }),
+  },
 } as const satisfies Readonly<Record<string, RenderFormat>>;
 
 export type FormatName = keyof typeof renderFormats;

@@ -82,21 +82,27 @@ function occurrences(words: readonly string[]): readonly string[] {
   });
 }
 
-/** Returns the first text of each cluster, in order. Texts that differ in case, spaces or not at all are one. */
-export function firstOfClusters(texts: readonly string[], threshold = nearThreshold): readonly string[] {
-  const different = new Map<string, string>();
-  for (const text of texts) {
+/** Returns for each text the number of its cluster, from 0 in order of appearance. Texts that differ in case, spaces or
+ *  not at all are one. */
+export function clusterNumbers(texts: readonly string[], threshold = nearThreshold): readonly number[] {
+  const numbers = new Map<string, number>();
+  const firsts = createNearTexts(threshold);
+  let clusters = 0;
+  return texts.map((text) => {
     const words = splitWords(text).join(' ');
-    if (!different.has(words)) different.set(words, text);
-  }
-  const known = createNearTexts(threshold);
-  const firsts: string[] = [];
-  for (const text of different.values()) {
-    if (known.firstNear(text) !== null) continue;
-    known.add(text);
-    firsts.push(text);
-  }
-  return firsts;
+    const known = numbers.get(words) ?? firsts.firstNear(text);
+    if (known === null) firsts.add(text);
+    const number = known ?? clusters++;
+    numbers.set(words, number);
+    return number;
+  });
+}
+
+/** Returns the first text of each cluster, in order. */
+export function firstOfClusters(texts: readonly string[], threshold = nearThreshold): readonly string[] {
+  const numbers = clusterNumbers(texts, threshold);
+  let clusters = 0;
+  return texts.filter((_, i) => numbers[i] === clusters && clusters++ >= 0);
 }
 
 /** Metrics of the utterances whose reply failed. */

@@ -1,4 +1,5 @@
 /** Text inside XML. XML 1.0 cannot hold most control characters at all, not even escaped. */
+import { withoutControls } from './plainText.js';
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -16,8 +17,7 @@ const escape = (character: string): string => entities[character] ?? character;
 /** Returns text that is safe in an element: control characters are dropped, and what XML cannot hold either, halves of
  *  characters and the last two of Unicode's basic plane, become U+FFFD. */
 export function escapeXml(text: string): string {
-  return text
-    .replace(/\p{Cc}/gu, (character) => (/[\t\n\r]/u.test(character) ? character : ''))
+  return withoutControls(text)
     .replace(/[\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
     .replace(/[&<>"'\r]/gu, escape);
 }
