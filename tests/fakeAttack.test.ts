@@ -37,6 +37,39 @@ function writeRecipe(name: string, lines: string): string {
   return file;
 }
 
+interface Turn {
+  readonly text: string;
+}
+
+function findsOf(out: string): {
+  readonly kind: string;
+  readonly finds: readonly {
+    readonly prompt: string;
+    readonly turns: readonly Turn[];
+    readonly tries: number;
+    readonly cost: Readonly<Record<string, number>>;
+  }[];
+} {
+  return JSON.parse(readFileSync(join(out, 'models/pickWorst/adversary.json'), 'utf8')) as ReturnType<typeof findsOf>;
+}
+
+function dialoguesOf(out: string, unit: string) {
+  return readFileSync(join(out, 'rollouts.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map(
+      (line) =>
+        JSON.parse(line) as {
+          readonly stage: string;
+          readonly prompt: { readonly id: string };
+          readonly turns: readonly Turn[];
+          readonly scores: Readonly<Record<string, readonly { readonly reply: unknown }[]>>;
+          readonly cost?: Readonly<Record<string, number>>;
+        },
+    )
+    .filter(({ stage }) => stage === unit);
+}
+
 const mended = `name: mended
 target: ${tinySpeaker}
 adversary: ${tinySpeaker}
@@ -122,25 +155,91 @@ stages:
   - evaluate: { turns: 1 }
 `;
 
-  it('leaves utterances, which an evaluation says as an adversary', async () => {
-    const out = join(folder, 'utterances');
+  it('finds something to say at each test prompt, which an evaluation says there and calls a search', async () => {
+    const out = join(folder, 'finds');
     const said = ', utterances: [you are kind, you are stupid, good day]';
-    const ran = await cli('run', writeRecipe('utterances', search(tinySpeaker, said)), '--out', out);
+    const ran = await cli('run', writeRecipe('finds', search(tinySpeaker, said)), '--out', out);
     expect(ran.errors).not.toContain('gadfly:');
     expect(ran.code).toBe(0);
-    const product = JSON.parse(readFileSync(join(out, 'models/pickWorst/adversary.json'), 'utf8')) as {
-      kind: string;
-      utterances: readonly string[];
+    const product = findsOf(out);
+    expect(product).toMatchObject({ kind: 'finds', attack: 'pickWorst' });
+    expect(product.finds).toHaveLength(2);
+    for (const { tries, cost } of product.finds) {
+      expect(tries).toBe(3);
+      expect(cost).toMatchObject({ targetReplies: 3, judgeTexts: 9 });
+    }
+    const evaluated = dialoguesOf(out, 'evaluate:pickWorst');
+    expect(evaluated.map(({ prompt, turns }) => [prompt.id, turns[0]?.text])).toEqual(
+      product.finds.map(({ prompt, turns }) => [prompt, turns[0]?.text]),
+    );
+    // The costs of the three tries of a prompt, as each was made.
+    expect(dialoguesOf(out, 'exploit:pickWorst').map(({ cost }) => cost?.['targetReplies'])).toEqual([
+      1, 2, 3, 1, 2, 3,
+    ]);
+    const rows = jsonOf(ran)['rows'] as readonly Record<string, unknown>[];
+    expect(rows.find(({ name }) => name === 'untuned')).toMatchObject({ attackKind: 'none' });
+    expect(rows.find(({ name }) => name === 'pickWorst')).toMatchObject({
+      attackKind: 'search',
+      judgeTrainedOn: true,
+      search: { prompts: 2, found: 2, tries: 6, cost: { targetReplies: 6, judgeTexts: 18 } },
+    });
+  });
+
+  it('counts a prompt without a find as a reply without harm, and says so', async () => {
+    const out = join(folder, 'left-out');
+    const options = ', utterances: [you are stupid], leaveOut: hello';
+    const recipe = search(tinySpeaker, options).replace('turns: 1', 'turns: 2');
+    const ran = await cli('run', writeRecipe('left-out', recipe), '--out', out);
+    expect(ran.errors).not.toContain('gadfly:');
+    expect(ran.code).toBe(0);
+    const [, silent] = dialoguesOf(out, 'evaluate:pickWorst');
+    expect(silent?.turns.map(({ text }) => text)).toEqual(['', '', '', '']);
+    expect(silent?.scores['linear-toxicity']?.map(({ reply }) => reply)).toEqual(
+      Array.from({ length: 2 }, () => ({ harm: 0, failed: false })),
+    );
+    const { rows, notes } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as {
+      readonly rows: readonly Record<string, unknown>[];
+      readonly notes: readonly string[];
     };
-    expect(product.kind).toBe('utterances');
-    expect([...product.utterances].sort()).toEqual(['good day', 'you are kind', 'you are stupid']);
-    const dialogues = readFileSync(join(out, 'rollouts.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { stage: string; turns: readonly { text: string }[] })
-      .filter(({ stage }) => stage === 'evaluate:pickWorst');
-    expect(dialogues).toHaveLength(2);
-    for (const { turns } of dialogues) expect(product.utterances).toContain(turns[0]?.text);
+    expect(rows.find(({ name }) => name === 'pickWorst')).toMatchObject({
+      dialogues: 2,
+      unscored: 0,
+      noReply: 0,
+      search: { prompts: 2, found: 1, reasons: [{ reason: 'left out', count: 1 }] },
+    });
+    expect(notes.join(' ')).toContain('For 1 of them it has nothing to say (left out)');
+  });
+
+  it('searches the prompts that the evaluation plays, and no others', async () => {
+    const out = join(folder, 'first');
+    const recipe = search(tinySpeaker, ', utterances: [good day]').replace('turns: 1', 'turns: 1, prompts: 1');
+    expect((await cli('run', writeRecipe('first', recipe), '--out', out)).code).toBe(0);
+    expect(findsOf(out).finds).toHaveLength(1);
+    const planned = jsonOf(await cli('run', writeRecipe('first', recipe), '--dry-run'));
+    expect((planned['stages'] as readonly Record<string, unknown>[])[0]).toMatchObject({ exchanges: 1 });
+  });
+
+  it('stopped between two prompts and resumed, leaves the bytes of a run never stopped', async () => {
+    const recipe = writeRecipe('search-resumed', search(tinySpeaker, ', utterances: [you are kind, you are stupid]'));
+    const [whole, parts] = [join(folder, 'search-whole'), join(folder, 'search-parts')];
+    expect((await cli('run', recipe, '--out', whole)).code).toBe(0);
+    expect((await cli('run', recipe, '--out', parts, '--set', 'limits.maxTargetReplies=2')).code).toBe(4);
+    expect(existsSync(join(parts, 'models/pickWorst'))).toBe(false);
+    expect((await cli('run', '--resume', parts, '--set', 'limits.maxTargetReplies=null')).code).toBe(0);
+    for (const file of ['rollouts.jsonl', 'models/pickWorst/adversary.json'])
+      expect(readFileSync(join(parts, file), 'utf8')).toBe(readFileSync(join(whole, file), 'utf8'));
+  });
+
+  it('is refused without test prompts, and its finds where a target is mended', async () => {
+    const recipe = search(tinySpeaker, ', utterances: [good day]');
+    const none = recipe.replace(', test: test.json', '').replace('  - evaluate: { turns: 1 }\n', '');
+    const refused = await cli('config', 'validate', writeRecipe('no-test', none));
+    expect(refused.code).toBe(2);
+    expect(refused.errors).toContain('prompts.test: missing: the stage exploit (pickWorst) needs it');
+    const mends = recipe.replace('  - evaluate', `${tinyMendStage}  - evaluate`);
+    expect((await cli('config', 'validate', writeRecipe('mend-finds', mends))).errors).toContain(
+      'no earlier stage plays with the target on training prompts',
+    );
   });
 
   it('may prompt an adversary as it is, and trains none', async () => {
@@ -149,6 +248,7 @@ stages:
     expect(ran.errors).not.toContain('gadfly:');
     expect(ran.code).toBe(0);
     expect(existsSync(join(out, 'models/pickWorst/model.safetensors'))).toBe(false);
+    expect(findsOf(out).finds.map(({ tries }) => tries)).toEqual([1, 1]);
   });
 
   it('against an endpoint, prompting an adversary at another, opens no model on this machine', async () => {

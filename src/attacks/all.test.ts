@@ -26,6 +26,8 @@ const lengths = {
   adversary: side,
   target: side,
   demonstrations: { texts: 5, prefix: 7, completion: 9 },
+  evaluated: null,
+  attacker: null,
   speakers: {
     target: targetSchema.parse({ model: 'organism' }),
     adversary: adversarySchema.parse({ model: 'organism' }),
@@ -63,6 +65,23 @@ describe.each(Object.entries(attacks))('the attack %s', (name, entry) => {
     const isRewarded = attack.reward !== null || attack.trainsOnJudge;
     expect(attack.horizon).toBeGreaterThanOrEqual(isRewarded ? 1 : 0);
     expect(attack.needs.length).toBeGreaterThan(0);
+  });
+
+  it('that searches works on test prompts alone, and leaves finds; a policy sees none of them, unless it leaves finds', () => {
+    const sets = attack.prompts.map(({ set }) => set);
+    if (attack.kind === 'search') {
+      expect(attack.product).toBe('finds');
+      expect(sets).toEqual(['test']);
+    }
+    expect(sets.includes('test')).toBe(attack.product === 'finds');
+  });
+
+  it('that searches is as much work as there are prompts to search', () => {
+    if (attack.kind !== 'search') return;
+    const one = attack.work({ ...lengths, evaluated: 1 });
+    const two = attack.work(lengths);
+    expect(two.target.queries + two.targetTexts.queries).toBe(2 * (one.target.queries + one.targetTexts.queries));
+    expect(two.judgeQueries).toBe(2 * one.judgeQueries);
   });
 
   it('counts its work before it runs: finite, and some', () => {

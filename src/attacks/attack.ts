@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import type { BrokenRule } from '../base/brokenRule.js';
 import type { Clock } from '../base/clock.js';
-import type { Spending } from '../base/spending.js';
+import type { Amounts, Spending } from '../base/spending.js';
 import type { StreamKey } from '../base/random.js';
 import type { JoinTurns } from '../dialogue/join.js';
 import type { RewardWeights } from '../dialogue/reward.js';
@@ -25,9 +25,10 @@ import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { ValueHeadKind } from '../engine/models/valueHead.js';
 import type { Learner } from '../learning/learner.js';
 import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/trainEpochs.js';
+import type { Find } from '../speakers/adversaries/finds.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
-import type { AdversaryOptions, TargetOptions } from '../speakers/options.js';
+import type { AdversaryChanges, AdversaryOptions, TargetOptions } from '../speakers/options.js';
 import type { DialogueLengths, DemonstrationLengths, Work } from '../speakers/work.js';
 import type { NearTexts } from '../stats/differentFindings.js';
 import type { AttackSchema } from './attackOptions.js';
@@ -38,8 +39,14 @@ import type { Reference } from './reference.js';
  *  anything. */
 export type AttackNeed = 'text' | 'logProbs' | 'weights';
 
-/** An attack's result is kept under models/NAME as weights, as a planner that steers the adversary, or as texts. */
-export type AttackProduct = 'model' | 'planner' | 'utterances';
+/** A policy learns on training prompts and speaks on held-out ones. A search works on every prompt of the evaluation
+ *  itself, within a budget for each, and what it found is said there: its figures compare with a policy's only beside
+ *  what it cost. */
+export type AttackKind = 'policy' | 'search';
+
+/** An attack's result is kept under models/NAME as weights, as a planner that steers the adversary, or as what is to be
+ *  said at each prompt. */
+export type AttackProduct = 'model' | 'planner' | 'finds';
 
 /** The texts that an attack learns from. */
 export interface TextsQuery {
@@ -67,8 +74,14 @@ export interface AttackTraits {
   /** Exchanges of the dialogues that it plays with the target; zero for an attack that never meets the target. */
   readonly horizon: number;
   /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */
-  readonly prompts: readonly { readonly set: 'train' | 'dev'; readonly because?: string }[];
+  readonly prompts: readonly { readonly set: 'train' | 'dev' | 'test'; readonly because?: string }[];
   readonly texts: TextsQuery | null;
+  /** Takes the place of the definition's `kind`, for an attack whose options decide it. */
+  readonly kind?: AttackKind;
+  /** How the adversary that it prompts differs from the recipe's, under the options' key `attacker`. */
+  readonly attacker?: AdversaryChanges;
+  /** Most that a search spends on one prompt, by the names of the run's spending. */
+  readonly budget?: Readonly<Record<string, number>>;
   /** Needs beside those that every use of the attack has; default none. */
   readonly alsoNeeds?: readonly AttackNeed[];
   /** Options that do not fit together; paths start at the options. */
@@ -79,6 +92,10 @@ export interface AttackTraits {
 export interface AttackLengths extends DialogueLengths {
   /** The texts of its `TextsQuery`; null without one. */
   readonly demonstrations: DemonstrationLengths | null;
+  /** Number of test prompts that an evaluation plays, the first ones; null for all. A search works on them. */
+  readonly evaluated: number | null;
+  /** The adversary that it prompts, where that is another model than the recipe's; null otherwise. */
+  readonly attacker: AdversaryOptions | null;
   readonly speakers: {
     readonly target: TargetOptions;
     readonly adversary: AdversaryOptions;
@@ -89,6 +106,7 @@ export interface AttackLengths extends DialogueLengths {
 export interface AttackDefinition<Schema extends AttackSchema> {
   readonly summary: string;
   readonly schema: Schema;
+  readonly kind: AttackKind;
   readonly needs: readonly AttackNeed[];
   readonly product: AttackProduct;
   /** The attack's use of the recipe's adversary: it trains or steers it (which must then be a model on this machine), it
@@ -111,7 +129,13 @@ export interface AttackContext {
   readonly judge: Judge;
   /** How an utterance and its reply read together. */
   readonly join: JoinTurns;
-  readonly prompts: { readonly train: readonly Prompt[]; readonly dev: readonly Prompt[] };
+  readonly prompts: {
+    readonly train: readonly Prompt[];
+    readonly dev: readonly Prompt[];
+    /** Those that a later evaluation plays, for an attack whose product is `finds`; empty for every other, which must not
+     *  learn on them. */
+    readonly test: readonly Prompt[];
+  };
   /** The texts of the attack's data file, filtered; empty when the recipe names none. */
   readonly demonstrations: readonly ToxicContinuation[];
   /** Reads the texts that this attack and the others of the recipe learn from; null where nothing is taught. */
@@ -124,7 +148,8 @@ export interface AttackContext {
    *  @param sampling how the behaviour policy draws, where that differs from the adversary
    *  @param valueHead a head that is trained beside the adversary; default none */
   readonly learner: (sampling?: SamplingChange, valueHead?: ValueHeadKind) => Promise<AttackLearner>;
-  /** Opens the recipe's adversary as it is, frozen and prompted, at the first call: a local model or an endpoint. */
+  /** Opens the adversary that the attack prompts, frozen, at the first call, a local model or an endpoint: the recipe's, or
+   *  the product of the stage that it starts from, with the changes of `attacker`. */
   readonly attacker: () => Promise<Adversary>;
   /** Opens the recipe's adversary, frozen, to be steered, at the first call.
    *  @param sampling how it draws while it explores, where that differs from the adversary */
@@ -178,13 +203,15 @@ export interface SteeredSpeaker {
 export interface AttackSink {
   readonly trees: (trees: readonly RolloutTree[], at: TrainingMoment) => void;
   readonly pairs: (pairs: readonly PreferencePair[], at: TrainingMoment) => void;
-  /** Dialogues that a search tried with the target. */
-  readonly tries: (dialogues: readonly ScoredDialogue[], at: TrainingMoment) => void;
+  /** Dialogues that were tried with the target.
+   *  @param costs what the search of the prompt had spent up to each of them, itself included */
+  readonly tries: (dialogues: readonly ScoredDialogue[], at: TrainingMoment, costs?: readonly Amounts[]) => void;
   readonly metrics: (values: Readonly<Record<string, number>>, at: TrainingMoment) => void;
 }
 
 export interface AttackProgress {
   readonly phase: 'rollout' | 'train' | 'dev' | 'search';
+  /** From 1; of a search the prompt that it works on. */
   readonly epoch: number;
   readonly epochs: number;
   /** Latest values worth a glance. */
@@ -192,11 +219,11 @@ export interface AttackProgress {
 }
 
 export interface AttackOutcome {
-  /** Optimizer steps taken, over all sessions; the steps of a search where nothing is trained. */
+  /** Optimizer steps taken, over all sessions; of a search the prompts that it worked on. */
   readonly steps: number;
   readonly epochs: number;
   /** Why it ended. */
-  readonly reason: 'epochs' | 'patience';
+  readonly reason: 'epochs' | 'patience' | 'searched';
   /** Best mean dev reward; null without dev evaluation. */
   readonly bestScore: number | null;
   readonly product: AttackOutput;
@@ -213,5 +240,5 @@ export type AttackOutput =
       readonly save: (folder: string) => Promise<void>;
       readonly release: () => Promise<void>;
     }
-  /** Texts that made the target fail, the best first. */
-  | { readonly kind: 'utterances'; readonly utterances: readonly string[] };
+  /** What a search found, one entry per test prompt; a prompt without a find has one, too. */
+  | { readonly kind: 'finds'; readonly finds: readonly Find[] };

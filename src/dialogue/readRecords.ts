@@ -37,7 +37,8 @@ const said = {
   noReply: z.string().exactOptional(),
 };
 
-const turn: z.ZodType<RecordedTurn> = z.object({
+/** A turn as `turnRecord` writes it. */
+export const recordedTurn: z.ZodType<RecordedTurn> = z.object({
   ...said,
   finishReason: z.enum(['stop', 'length']),
   reasoning: z.string().exactOptional(),
@@ -69,7 +70,7 @@ const wholeRecord: z.ZodType<WholeRecord> = z.object({
     meta: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).exactOptional(),
     views: z.object({ adversary: view.exactOptional(), target: view.exactOptional() }).exactOptional(),
   }),
-  turns: z.array(turn),
+  turns: z.array(recordedTurn),
   scores,
 });
 
@@ -99,7 +100,8 @@ export function dialogueOf({ prompt, turns }: Pick<RecordedDialogue, 'prompt' | 
   return { prompt: { ...prompt, conversationId: prompt.conversationId ?? prompt.id }, turns: turns.map(utteranceOf) };
 }
 
-function utteranceOf({
+/** Returns the utterance of a record, with its ids and log-probabilities. */
+export function utteranceOf({
   author,
   text,
   finishReason,

@@ -156,7 +156,8 @@ function promptRecord({
   };
 }
 
-function turnRecord({ author, text, tokens, finishReason, reasoning, noReply }: Utterance): RecordedTurn {
+/** Returns the record of a turn; what is kept in memory alone is left out. */
+export function turnRecord({ author, text, tokens, finishReason, reasoning, noReply }: Utterance): RecordedTurn {
   const said = {
     author,
     text,

@@ -2,6 +2,7 @@
 import { TargetError } from '../base/errors.js';
 import { invariant, present } from '../base/invariant.js';
 import { joinPlain, type JoinTurns } from './join.js';
+import { isNothingFound, silentVerdicts } from './nothingFound.js';
 import { rewardOf, type RewardWeights } from './reward.js';
 import type {
   Dialogue,
@@ -46,7 +47,7 @@ export async function scoreExchanges(
     likelihoods: { adversaryNll: meanNll(answer.reading?.logProbs ?? null), ...targetTextPart(exchange) },
     aim: aimOf(exchange),
   }));
-  return scoreKnown(known, options, (i, part) => part * known.length + i);
+  return scoreAll(known, options, 'parts');
 }
 
 /** Scores the exchanges of known dialogues under another judge: one list per dialogue, one score per exchange. What is
@@ -66,7 +67,7 @@ export async function judgedAgain(
       aim: aimOf(dialogue.prompt),
     })),
   );
-  const rescored = await scoreKnown(known, options, (i, part) => parts.length * i + part);
+  const rescored = await scoreAll(known, options, 'exchanges');
   let next = 0;
   return dialogues.map(({ scores }) => rescored.slice(next, (next += scores.length)));
 }
@@ -96,16 +97,34 @@ export function targetTextPart({
 /** The parts of an exchange that are judged. */
 const parts = ['reply', 'exchange', 'utterance'] as const;
 
-/** Scores exchanges whose likelihoods are known.
- *  @param placeOf where part `part` of exchange `i` stands among the judged texts: a judge that is a model reads its
- *    texts in batches, so that their order is part of what makes a run repeatable */
+/** Scores exchanges whose likelihoods are known; those in which a search had nothing to say go to no judge.
+ *  @param order whether the judge is asked for all replies, then all exchanges, then all utterances (`parts`), or for one
+ *    exchange after the other: a judge that is a model reads its texts in batches, so that their order is part of what
+ *    makes a run repeatable */
+async function scoreAll(
+  known: readonly KnownExchange[],
+  options: ScoringOptions,
+  order: 'parts' | 'exchanges',
+): Promise<readonly ExchangeScore[]> {
+  const spoken = known.filter(({ utterance }) => !isNothingFound(utterance));
+  const scores = await scoreKnown(spoken, options, order);
+  let next = 0;
+  return known.map(({ utterance, likelihoods }): ExchangeScore => {
+    if (!isNothingFound(utterance)) return present(scores[next++], 'a score for each exchange');
+    const facts = { ...silentVerdicts, ...likelihoods };
+    return { ...facts, reward: rewardOf(facts, options.reward) };
+  });
+}
+
 async function scoreKnown(
   known: readonly KnownExchange[],
   { judge, reward, join = joinPlain }: ScoringOptions,
-  placeOf: (i: number, part: number) => number,
+  order: 'parts' | 'exchanges',
 ): Promise<readonly ExchangeScore[]> {
   if (known.length === 0) return [];
   if (judge.ratesDialogues === true) return rateDialogues(known, { judge, reward });
+  const placeOf = (i: number, part: number): number =>
+    order === 'parts' ? part * known.length + i : parts.length * i + part;
   const items = new Array<JudgedItem>(parts.length * known.length);
   const silence = known.map(({ utterance, reply }) => noReplyPart(utterance, reply).noReply);
   known.forEach(({ before, utterance, reply, aim }, i) => {

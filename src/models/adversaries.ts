@@ -11,8 +11,8 @@ import type { ValueHeadKind } from '../engine/models/valueHead.js';
 import type { Prompt } from '../dialogue/types.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { OpenAdversary } from '../speakers/adversaries/endpoint.js';
+import { createFindsAdversary } from '../speakers/adversaries/finds.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
-import { createPromptListAdversary } from '../speakers/adversaries/promptList.js';
 import { type AdversaryOptions, promptListFile, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import { speakerFormat, speakerOptions } from '../speakers/speakerOptions.js';
 import { listeners } from './rolloutSpeakers.js';
@@ -36,7 +36,7 @@ export interface AdversaryToOpen {
 
 /** A frozen adversary of an evaluation. */
 export interface RowToOpen extends Omit<AdversaryToOpen, 'trainable' | 'valueHead'> {
-  /** Another adversary than the recipe's, which has no folder. */
+  /** Another adversary than the recipe's, or, with a folder, the options by which what is in it speaks. */
   readonly speaker?: AdversaryOptions;
 }
 
@@ -112,10 +112,7 @@ export async function openFrozenAdversary(
   const parts = { ...whole, recipe: { ...whole.recipe, adversary: speaker } };
   const { requests } = parts;
   const product = folder === undefined ? null : readProduct(folder);
-  if (product?.kind === 'utterances')
-    return borrowed(
-      createPromptListAdversary({ name, utterances: product.utterances, prompts: await parts.testPrompts() }),
-    );
+  if (product?.kind === 'finds') return borrowed(createFindsAdversary({ name, finds: product.finds }));
   if (product?.kind === 'planner' && folder !== undefined) return openSteered(parts, name, folder);
   if (speakerKind(speaker.model) === 'local' || folder !== undefined)
     return openAdversary(parts, { name, trainable: false, ...(folder === undefined ? {} : { folder }) });

@@ -9,7 +9,10 @@ const folder = mkdtempSync(join(tmpdir(), 'gadfly-product-'));
 describe('adversary.json', () => {
   it('is read back as it was written; a folder without one is a language model', () => {
     expect(readProduct(folder)).toEqual({ kind: 'languageModel' });
-    const product = { kind: 'utterances', attack: 'search', utterances: ['hello'] } as const;
+    const turns = [{ author: 'adversary', text: 'hello', finishReason: 'stop' }] as const;
+    const found = { prompt: 'one', turns, score: 0.5, failed: true, tries: 3, cost: { targetReplies: 3 } };
+    const nothing = { prompt: 'two', turns: [], score: null, failed: null, reason: 'no answer', tries: 0, cost: {} };
+    const product = { kind: 'finds', attack: 'search', finds: [found, nothing] } as const;
     writeProduct(folder, product);
     expect(readProduct(folder)).toMatchObject(product);
   });

@@ -1,6 +1,6 @@
 /** Products of attacks, as files under models/NAME: a model in Hugging Face layout, a planner that steers the recipe's
- *  adversary, or utterances, with an adversary.json that says which. A folder without that file is a language model: runs of earlier versions kept nothing
- *  else. */
+ *  adversary, or what a search has found for each prompt, with an adversary.json that says which. A folder without that
+ *  file is a language model: runs of earlier versions kept nothing else. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -8,21 +8,22 @@ import { FormatError } from '../base/errors.js';
 import { writeFileAtomic } from '../base/files.js';
 import { jsonText, readJsonObject } from '../base/json.js';
 import { requireVersion } from '../base/readAs.js';
+import { type Find, findSchema } from '../speakers/adversaries/finds.js';
 
 const productSchema = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('languageModel'), attack: z.string().optional() }),
   z.looseObject({ kind: z.literal('planner'), attack: z.string().optional() }),
   z.looseObject({
-    kind: z.literal('utterances'),
+    kind: z.literal('finds'),
     attack: z.string().optional(),
-    /** Ordered from best to worst. */
-    utterances: z.array(z.string()).min(1),
+    /** One per prompt that was searched, in their order. */
+    finds: z.array(findSchema),
   }),
 ]);
 
 export type Product =
   | { readonly kind: 'languageModel' | 'planner'; readonly attack?: string | undefined }
-  | { readonly kind: 'utterances'; readonly attack?: string | undefined; readonly utterances: readonly string[] };
+  | { readonly kind: 'finds'; readonly attack?: string | undefined; readonly finds: readonly Find[] };
 
 const fileName = 'adversary.json';
 /** The version of the form that this code writes and reads. */
@@ -42,7 +43,7 @@ export function readProduct(folder: string): Product {
   if (parsed.success) return parsed.data;
   throw new FormatError('this adversary is of a kind that this version does not know', {
     where: path,
-    expected: 'kind languageModel or planner, or kind utterances with a list of texts',
+    expected: 'kind languageModel or planner, or kind finds with a list of them',
     got: JSON.stringify(value['kind'] ?? null),
     remedy: 'Use a newer version of Gadfly.',
     cause: parsed.error,

@@ -9,14 +9,21 @@ import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { specialTexts, tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
 import { parseChatTemplate } from '../engine/text/chatTemplate.js';
 import { type ModelRates, rateKey, readRates } from './rates.js';
-import { evaluatedAdversaries, isFurther, type Recipe, recipeStages, stagesOfKind } from '../recipe/recipe.js';
+import {
+  attackerOf,
+  evaluatedAdversaries,
+  isFurther,
+  type Recipe,
+  recipeStages,
+  stagesOfKind,
+} from '../recipe/recipe.js';
 import { promptListFile, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
 import { speakerFormat } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from './timeEstimate.js';
 import type { SpeakerLengths, DemonstrationLengths, ListLengths } from '../speakers/work.js';
-import type { WorkloadFacts } from './workload.js';
+import { attackerName, type WorkloadFacts } from './workload.js';
 
 export interface RunFacts {
   readonly facts: WorkloadFacts;
@@ -98,7 +105,7 @@ export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: 
   };
 }
 
-/** An adversary that an evaluation has of its own. */
+/** An adversary that an evaluation, or an attack, has of its own. */
 interface OtherAdversary {
   readonly name: string;
   readonly speaker: SpeakerOptions;
@@ -115,7 +122,11 @@ async function otherAdversaries(
 ): Promise<readonly OtherAdversary[]> {
   const out: OtherAdversary[] = [];
   const rows = stagesOfKind(recipe, 'evaluate').flatMap(({ options }) => evaluatedAdversaries(recipe, options));
-  for (const { adversary: name, speaker } of rows.filter(isFurther)) {
+  const attackers = recipeStages(recipe).flatMap((stage) => {
+    const speaker = attackerOf(recipe, stage);
+    return speaker === null ? [] : [{ adversary: attackerName(stage.name), speaker }];
+  });
+  for (const { adversary: name, speaker } of [...rows.filter(isFurther), ...attackers]) {
     const model = await open(speaker.model);
     const measured = await ruler(model, speaker, 'adversary');
     const guessed = lengthsOf(measured, prompts, speaker, model.rates, 'adversary');

@@ -2,8 +2,10 @@
  *  generated, judged texts, pairs, optimizer steps. Every kind of stage and every attack counts its own work; this
  *  puts the counts together. Pure arithmetic. */
 import {
+  attackerOf,
   type EvaluatedAdversary,
   evaluatedAdversaries,
+  evaluatedPrompts,
   isFurther,
   mendedNames,
   type Recipe,
@@ -31,8 +33,13 @@ export interface WorkloadFacts extends DialogueLengths {
   readonly demonstrations: ReadonlyMap<string, DemonstrationLengths>;
   /** Texts of the lists that stages read, by file as the recipe writes it. */
   readonly lists: ReadonlyMap<string, ListLengths>;
-  /** Lengths of the evaluation's own adversaries, by name. */
+  /** Lengths of adversaries beside the recipe's: the evaluation's own by name, those of attacks by `attackerName`. */
   readonly otherAdversaries: ReadonlyMap<string, SpeakerLengths>;
+}
+
+/** The name of the adversary that a stage prompts, among the adversaries of a recipe. */
+export function attackerName(stage: string): string {
+  return `${stage}/attacker`;
 }
 
 export interface StageWork extends Work {
@@ -64,16 +71,21 @@ function roundsOf({ loop }: Recipe, inLoop: StageKind<z.ZodType>['inLoop']): num
 
 function lengthsOf(
   recipe: Recipe,
-  { name }: RecipeStage,
+  stage: RecipeStage,
   { adversary, target, demonstrations, lists, otherAdversaries }: WorkloadFacts,
 ): StageLengths {
   const [evaluation] = stagesOfKind(recipe, 'evaluate');
   const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {});
+  const { name } = stage;
+  const attacker = attackerOf(recipe, stage);
   const targets = evaluation?.options.targets?.length ?? 1 + mendedNames(recipe).length;
   return {
-    adversary,
+    adversary:
+      attacker === null ? adversary : present(otherAdversaries.get(attackerName(name)), 'lengths of the attacker'),
     target,
+    attacker,
     speakers: { target: recipe.target, adversary: recipe.adversary, reference: recipe.reference },
+    evaluated: evaluatedPrompts(recipe),
     demonstrations: demonstrations.get(name) ?? null,
     lists,
     samples: stagesOfKind(recipe, 'explore').reduce(
@@ -86,7 +98,12 @@ function lengthsOf(
       adversaries: adversaries.map((row) => row.adversary),
       played: playedRows(
         recipe,
-        adversaries.filter((row) => !isFurther(row)),
+        adversaries.filter((row) => !isFurther(row) && !row.isFound),
+        targets,
+      ),
+      found: playedRows(
+        recipe,
+        adversaries.filter(({ isFound }) => isFound),
         targets,
       ),
       others: adversaries.filter(isFurther).map((row) => ({

@@ -56,18 +56,27 @@ function dataRules(
 ): readonly BrokenRule[] {
   if (typeof options.failures.data === 'string') return [];
   const out: BrokenRule[] = [];
-  const attacks = stages.flatMap((stage) =>
-    stage.index < index && (stage.traits.attack?.horizon ?? 0) > 0 ? [stage.name] : [],
-  );
+  const played = stages.filter((stage) => stage.index < index && (stage.traits.attack?.horizon ?? 0) > 0);
+  const isSearch = ({ traits }: RecipeStage): boolean => traits.attack?.product === 'finds';
+  const attacks = played.filter((stage) => !isSearch(stage)).map(({ name }) => name);
+  const searches = played.filter(isSearch).map(({ name }) => name);
   if (attacks.length === 0) {
     out.push({
       path: ['stages', index, 'mend'],
-      message: 'no earlier stage plays with the target: there are no failures to mend',
-      remedy: 'put an exploit stage before it, or give failures.data',
+      message: 'no earlier stage plays with the target on training prompts: there are no failures to mend',
+      remedy: 'put an exploit stage that trains an adversary before it, or give failures.data',
     });
   }
   for (const [i, name] of (options.failures.attacks ?? []).entries()) {
     if (attacks.includes(name)) continue;
+    if (searches.includes(name)) {
+      out.push({
+        path: ['stages', index, 'mend', 'failures', 'attacks', i],
+        message: `'${name}' searched the test prompts: a model mended by its finds has seen what it is evaluated on`,
+        remedy: 'leave it out',
+      });
+      continue;
+    }
     const close = nearest(name, attacks);
     out.push({
       path: ['stages', index, 'mend', 'failures', 'attacks', i],

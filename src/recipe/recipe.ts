@@ -2,6 +2,7 @@
  *  parsed value is itself a valid recipe (it is what manifest.json keeps). Reading files and placing errors is
  *  `readRecipe.ts`. */
 import { z } from 'zod';
+import type { AttackKind } from '../attacks/attack.js';
 import { count, path, share } from '../base/schemaParts.js';
 import { isStartSource, startCount } from '../dialogue/datasets/start.js';
 import { taskSchema } from '../dialogue/task.js';
@@ -223,6 +224,9 @@ export interface EvaluatedAdversary {
   readonly speaker: AdversaryOptions | null;
   /** Name of the attack; without one 'none', or 'prompts' for a list under `adversaries`. */
   readonly attack: string;
+  readonly attackKind: AttackKind | 'none';
+  /** Whether it says what a search has found, so that no model speaks for it. */
+  readonly isFound: boolean;
   /** The judge that the attack was trained or selected by; null for none. */
   readonly trainedOn: JudgeOptions | null;
 }
@@ -232,6 +236,7 @@ export function evaluatedAdversaries(
   recipe: Recipe,
   { rows, adversaries = {} }: Pick<StageOptions<'evaluate'>, 'rows' | 'adversaries'>,
 ): readonly EvaluatedAdversary[] {
+  const untrained = { attackKind: 'none', isFound: false, trainedOn: null } as const;
   const trained = recipeStages(recipe).flatMap(({ name, traits: { attack } }) =>
     attack === null
       ? []
@@ -240,6 +245,8 @@ export function evaluatedAdversaries(
             adversary: name,
             speaker: null,
             attack: attack.name,
+            attackKind: attack.kind,
+            isFound: attack.product === 'finds',
             trainedOn: attack.trainsOnJudge ? (attack.judge ?? recipe.judge) : null,
           },
         ],
@@ -247,11 +254,24 @@ export function evaluatedAdversaries(
   const others = Object.entries(adversaries).map(([adversary, changes]) => {
     const speaker = withChanges(recipe.adversary, changes);
     const attack = speakerKind(speaker.model) === 'prompts' ? 'prompts' : 'none';
-    return { adversary, speaker, attack, trainedOn: null };
+    return { ...untrained, adversary, speaker, attack };
   });
-  const untuned = { adversary: untunedRow, speaker: recipe.adversary, attack: 'none', trainedOn: null };
+  const untuned = { ...untrained, adversary: untunedRow, speaker: recipe.adversary, attack: 'none' };
   const all = [untuned, ...others, ...trained];
   return rows === undefined ? all : rows.flatMap((row) => all.filter(({ adversary }) => adversary === row));
+}
+
+/** Number of test prompts that the evaluation plays, the first ones; null for all of them, or without an evaluation. */
+export function evaluatedPrompts(recipe: Recipe): number | null {
+  return stagesOfKind(recipe, 'evaluate')[0]?.options.prompts ?? null;
+}
+
+/** Returns the adversary that the attack of a stage prompts, where that is another model than the recipe's; null
+ *  otherwise. */
+export function attackerOf({ adversary }: Recipe, { traits: { attack } }: RecipeStage): AdversaryOptions | null {
+  const changes = attack?.attacker;
+  if (changes?.model === undefined || changes.model === adversary.model) return null;
+  return withChanges(adversary, changes);
 }
 
 /** An adversary of an evaluation that is neither the recipe's own nor trained. */

@@ -1,4 +1,5 @@
 /** Rules of a recipe that reach across keys. Each broken one names the key to change. */
+import type { AttackProduct } from '../attacks/attack.js';
 import type { BrokenRule } from '../base/brokenRule.js';
 import { establishRules } from './establishRules.js';
 import { exploreRules } from './exploreRules.js';
@@ -92,9 +93,14 @@ function startRules({ adversary }: Recipe, stages: readonly RecipeStage[]): read
     const broken = (message: string, remedy: string): readonly BrokenRule[] => [
       { path: ['stages', index, kind, 'from'], message, remedy },
     ];
-    if (adversary.lora !== null)
+    if (adversary.lora !== null && attack?.adversary === 'trains')
       return broken('an adapter starts on the recipe’s adversary', 'leave it out, or set adversary.lora: null');
-    const trained = stages.filter((stage) => stage.index < index && stage.traits.attack?.product === attack?.product);
+    // What only speaks may be any adversary that draws: a search says the same each time.
+    const isStart = (product: AttackProduct): boolean =>
+      attack?.adversary === 'prompts' ? product !== 'finds' : product === attack?.product;
+    const trained = stages.filter(
+      (stage) => stage.index < index && stage.traits.attack !== null && isStart(stage.traits.attack.product),
+    );
     return unknownNames(
       [from],
       trained.map(({ name }) => name),

@@ -161,7 +161,11 @@ function needRules({ target, adversary }: Recipe, stages: readonly RecipeStage[]
     if (attack === null) return [];
     const path = ['stages', index, kind, 'attack'];
     const missing = attack.needs.filter((need) => !given.has(need));
-    const speaks = speakerKind(adversary.model) !== 'prompts' || attack.adversary !== 'prompts';
+    // An attack with an attacker of its own says itself whether that may be a list.
+    const speaks =
+      speakerKind(adversary.model) !== 'prompts' ||
+      attack.adversary !== 'prompts' ||
+      attack.attacker?.model !== undefined;
     return [
       ...missing.map((need) => ({
         path,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../base/json.js';
 import { readAs, requireVersion } from '../base/readAs.js';
 import { jsonObject } from '../base/schemaParts.js';
+import { searchSummarySchema } from './search.js';
 import { type ensembleQualitySchema, establishedSchema, type labellingSchema } from './established.js';
 
 /** The version of the form that this code writes and reads. */
@@ -30,10 +31,13 @@ const rowSchema = z.object({
   name: z.string(),
   /** Name of the attack that trained the adversary; without one 'none', or 'prompts' for a list. */
   attack: z.string(),
+  /** Whether the attack is a policy, which learnt on other prompts, or a search, which worked on these very ones; 'none'
+   *  without an attack. */
+  attackKind: z.enum(['none', 'policy', 'search']).exactOptional(),
   target: z.string(),
   judge: z.string(),
   threshold: z.number().exactOptional(),
-  /** Whether the attack was trained against this very judge: its figures flatter the attack then. */
+  /** Whether the attack was trained or selected by this very judge: its figures flatter the attack then. */
   judgeTrainedOn: z.boolean().exactOptional(),
   dialogues: z.number(),
   /** Exchanges per dialogue. */
@@ -51,6 +55,8 @@ const rowSchema = z.object({
   noReply: z.number().exactOptional(),
   /** The change by rounding in these dialogues, rounded minus exact, where training rollouts had a rounded target. */
   rounding: metricsSchema.exactOptional(),
+  /** What a search found, and at what cost. */
+  search: searchSummarySchema.exactOptional(),
   /** Training and evaluating this row used these quantities, by name. */
   spending: z.record(z.string(), z.number()).exactOptional(),
 });
@@ -212,6 +218,7 @@ type Immutable<T> = T extends string | number | boolean | null | undefined
 export type MetricSummary = Immutable<z.infer<typeof metricSummarySchema>>;
 export type Metrics = Immutable<z.infer<typeof metricsSchema>>;
 export type ReportRow = Immutable<z.infer<typeof rowSchema>>;
+export type SearchSummary = Immutable<z.infer<typeof searchSummarySchema>>;
 export type SampleTurn = Immutable<z.infer<typeof sampleTurnSchema>>;
 export type ReportSample = Immutable<z.infer<typeof sampleSchema>>;
 export type ReportPoint = Immutable<z.infer<typeof pointSchema>>;

@@ -4,6 +4,7 @@
 import type { JsonObject, JsonValue } from '../base/json.js';
 import { formatMetric } from './metrics.js';
 import type { LoopEntry, Metrics, MetricSummary, Report } from './report.js';
+import { rowLabels } from './search.js';
 
 export interface SweepTable {
   /** Unique in the sweep: 'rows judge', 'mend harmful', 'mend guards', 'loop'. */
@@ -50,12 +51,13 @@ function tableEntries(report: Report): readonly TableEntry[] {
   // Points whose intervals are of another unit have a table of their own.
   const { groupBy } = report;
   const [unit, by] = groupBy === undefined ? [{}, ''] : [{ groupBy }, ` by ${groupBy}`];
-  const rows = report.rows.map(({ name, judge, metrics }): TableEntry => ({
+  const labels = rowLabels(report.rows);
+  const rows = report.rows.map(({ name, judge, metrics }, i): TableEntry => ({
     id: `rows ${judge}${by}`,
     title: `Adversaries, judged by ${judge}`,
     rowIs: 'adversary',
     ...unit,
-    row: { name, metrics },
+    row: { name: labels[i] ?? name, metrics },
   }));
   const mended = (report.mend ?? []).flatMap(({ stage, sets, guards }): readonly TableEntry[] => [
     ...sets.flatMap(({ set, rows: own }) =>

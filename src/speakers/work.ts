@@ -102,12 +102,32 @@ export function linearCalls(
   };
 }
 
+/** Dialogues of a search, which plays several of each test prompt, one prompt after the other: a call a turn, side and
+ *  prompt.
+ *  @param turns the dialogues that each turn plays of a prompt, and how many of them differ before its utterance */
+export function searchCalls(
+  { adversary, target }: DialogueLengths,
+  atMost: number | null,
+  turns: readonly { readonly rows: number; readonly contexts: number }[],
+): TurnCalls {
+  const prompts = Math.min(adversary.prompts.test.length, atMost ?? Infinity);
+  const [a, t] = [adversary.utterance, target.utterance];
+  const shape = { times: prompts, prompts, set: 'test' } as const;
+  const grown = turns.map((turn, i) => ({ ...shape, ...turn, isFirst: i === 0, growth: i * (a + t) }));
+  return {
+    adversary: grown.map((turn) => callOf(adversary, { ...turn, heard: t, newTokens: a })),
+    target: grown.map((turn) => callOf(target, { ...turn, growth: turn.growth + a, heard: a, newTokens: t })),
+  };
+}
+
 interface TurnShape {
   readonly times: number;
   readonly rows: number;
   /** The number of groups of rows that share their dialogue, but for the last utterance. */
   readonly contexts: number;
   readonly set: 'train' | 'dev' | 'test';
+  /** Prompts of the set that begin the rows, the first ones; default: one for each row, of `train` all. */
+  readonly prompts?: number;
   /** Whether the speaker has read nothing of these dialogues yet. */
   readonly isFirst: boolean;
   /** Tokens after the prompt, a row. */
@@ -121,9 +141,9 @@ interface TurnShape {
  *  dialogue that lost its beginning is read anew. */
 export function callOf(
   side: SpeakerLengths,
-  { times, rows, contexts, set, isFirst, growth, heard, newTokens }: TurnShape,
+  { times, rows, contexts, set, prompts: begun, isFirst, growth, heard, newTokens }: TurnShape,
 ): SpeakerCall {
-  const prompts = side.prompts[set].slice(0, set === 'train' ? undefined : rows);
+  const prompts = side.prompts[set].slice(0, begun ?? (set === 'train' ? undefined : rows));
   const context = contextLength(side, set, growth, prompts.length);
   const perRow = contexts === 0 ? 1 : rows / contexts;
   const own = growth === 0 || !isFirst ? 0 : heard; // A target hears an utterance before its first turn.

@@ -57,7 +57,9 @@ async function runOnce(context: StageContext, only: RecipeStage['kind'] | null =
   const attacks: string[] = [];
   for (const stage of recipeStages(context.recipe)) {
     if (only === null || stage.kind === only) report = (await runnerOf(stage).run(context, stage, attacks)) ?? report;
-    if (stage.traits.attack !== null) attacks.push(stage.name);
+    // What a search found stands on test prompts: nothing is trained on it.
+    const product = stage.traits.attack?.product;
+    if (product === 'model' || product === 'planner') attacks.push(stage.name);
   }
   return report;
 }

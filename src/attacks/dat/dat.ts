@@ -8,6 +8,7 @@ import { datWork } from './work.js';
 export const dat = defineAttack({
   summary: 'trains a small planner that steers a frozen adversary by soft tokens (dialogue action tokens)',
   schema: datSchema,
+  kind: 'policy',
   needs: ['text'],
   product: 'planner',
   adversary: 'steers',

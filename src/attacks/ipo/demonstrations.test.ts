@@ -54,7 +54,7 @@ describe('pairs of weak supervision', () => {
 });
 
 describe('drawEpoch', () => {
-  const prompts = { train: promptsOf(50), dev: [] };
+  const prompts = { train: promptsOf(50), dev: [], test: [] };
   const demonstrations = [demonstration('a nettle'), demonstration('standing alone', '')];
   const weak = (probability: number, onlyEpochs = 0) => ({ data: 'x', probability, minHarm: 0.5, onlyEpochs });
 

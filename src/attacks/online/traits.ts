@@ -5,7 +5,13 @@ import type { OnlineOptions } from './options.js';
 
 /** The part that does not depend on options: all of them train the recipe's adversary against its judge, and need no more
  *  of the target than its replies. */
-export const onlineAttack = { needs: ['text'], product: 'model', adversary: 'trains', trainsOnJudge: true } as const;
+export const onlineAttack = {
+  kind: 'policy',
+  needs: ['text'],
+  product: 'model',
+  adversary: 'trains',
+  trainsOnJudge: true,
+} as const;
 
 type TraitOptions = Pick<OnlineOptions, 'reward' | 'targetTexts' | 'from' | 'horizon' | 'devEvery' | 'diversity'>;
 

@@ -7,6 +7,7 @@ import { sftWork } from './work.js';
 export const sft = defineAttack({
   summary: 'trains a language-model adversary to continue texts as a data set does (supervised baseline)',
   schema: sftSchema,
+  kind: 'policy',
   needs: ['text'],
   product: 'model',
   adversary: 'trains',

@@ -36,9 +36,10 @@ async function entriesOf(kind: Kind): Promise<readonly Entry[]> {
   switch (kind) {
     case 'attacks': {
       const { attacks } = await import('../../attacks/all.js');
-      return Object.entries(attacks).map(([name, { summary, needs, product, adversary }]) => ({
+      return Object.entries(attacks).map(([name, { summary, kind: attackKind, needs, product, adversary }]) => ({
         name,
         summary,
+        kind: attackKind,
         needs,
         product,
         adversary,

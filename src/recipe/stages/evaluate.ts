@@ -96,13 +96,18 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
   }),
   label: ({ rows }) => `evaluate (${rows.adversaries.join(', ')})`,
   work: ({ prompts, turns, judges, reward, targetTexts, embed }, lengths) => {
-    const { played, others } = lengths.rows;
+    const { played, found, others } = lengths.rows;
     const calls = linearCalls(lengths, 'test', prompts, turns, played);
+    // What was found is said without a model.
+    const replies = linearCalls(lengths, 'test', prompts, turns, found).target;
     const further = others.map(({ speaker, lengths: adversary, played: times }) => ({
       speaker,
       calls: linearCalls({ ...lengths, adversary }, 'test', prompts, turns, times),
     }));
-    const target = speakerWork([calls, ...further.map((each) => each.calls)].flatMap((each) => each.target));
+    const target = speakerWork([
+      ...[calls, ...further.map((each) => each.calls)].flatMap((each) => each.target),
+      ...replies,
+    ]);
     return {
       ...noWork,
       adversary: speakerWork(calls.adversary),

@@ -38,7 +38,7 @@ export interface StageTraits {
     readonly path: readonly string[];
     readonly speaker: SpeakerOptions;
   }[];
-  /** Adversaries that no stage trains, by name, as changes of the recipe's own; paths start at its options. */
+  /** Adversaries beside the recipe's own, by name, as changes of it; paths start at its options. */
   readonly adversaries: readonly {
     readonly name: string;
     readonly path: readonly string[];
@@ -61,6 +61,11 @@ export interface StageLengths extends DialogueLengths {
     readonly adversary: AdversaryOptions;
     readonly reference: string | null;
   };
+  /** Number of test prompts that the evaluation plays, the first ones; null for all. */
+  readonly evaluated: number | null;
+  /** The adversary that the attack prompts, where that is another model than the recipe's; null otherwise. `adversary` has
+   *  its lengths then. */
+  readonly attacker: AdversaryOptions | null;
   /** Texts that this stage learns from; null without them. */
   readonly demonstrations: DemonstrationLengths | null;
   /** Texts of the lists that stages read, by file as the recipe writes it. */
@@ -72,10 +77,12 @@ export interface StageLengths extends DialogueLengths {
   /** The reward of the first attack that has one, which an evaluation measures by default. */
   readonly trained: { readonly reward: RewardWeights; readonly targetTexts?: readonly string[] } | null;
   /** Names of the adversaries that an evaluation compares, and how many rows it plays with all targets and rounds:
-   *  `played` by the recipe's adversary, trained or not, and others by a speaker of their own. */
+   *  `played` by the recipe's adversary, trained or not, `found` by what searches have found, and others by a speaker of
+   *  their own. */
   readonly rows: {
     readonly adversaries: readonly string[];
     readonly played: number;
+    readonly found: number;
     readonly others: readonly {
       readonly speaker: AdversaryOptions;
       readonly lengths: SpeakerLengths;

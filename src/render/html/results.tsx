@@ -14,6 +14,7 @@ import {
   metricOrder,
   unscoredOf,
 } from '../../report/metrics.js';
+import { rowLabels } from '../../report/search.js';
 import type { Curve, TrainingCurves } from '../../report/reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
@@ -110,7 +111,9 @@ function ResultTable({
       </td>
     )),
   };
-  return <MetricTable label="Table of results" rows={rows} metrics={metrics} styles={styles} last={last} />;
+  const labels = rowLabels(rows);
+  const labelled = rows.map((row, i) => ({ ...row, name: labels[i] ?? row.name, row: row.name }));
+  return <MetricTable label="Table of results" rows={labelled} metrics={metrics} styles={styles} last={last} />;
 }
 
 interface MetricTableProps {

@@ -9,6 +9,7 @@ import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
+import { rowLabels } from '../../report/search.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
 import { courseMetrics, mendCell, mendTables } from '../../report/mendTables.js';
 import {
@@ -195,12 +196,13 @@ function mendLines(mend: MendReport): readonly string[] {
 
 function table(rows: readonly ReportRow[]): readonly string[] {
   const metrics = metricOrder(rows);
+  const labels = rowLabels(rows);
   return [
     markdownRow(['adversary', ...metrics.map(metricHeading), 'dialogues', 'replies unscored']),
     markdownRow(['---', ...metrics.map(() => '---:'), '---:', '---:']),
-    ...rows.map((row) =>
+    ...rows.map((row, i) =>
       markdownRow([
-        escapeMarkdown(row.name),
+        escapeMarkdown(labels[i] ?? row.name),
         ...metrics.map((metric) => formatCell(metric, row.metrics)),
         `${row.dialogues} × ${row.turns}`,
         unscoredOf(row),

@@ -11,6 +11,7 @@ import {
 import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { selectMainRows } from '../../report/mainRows.js';
+import { rowLabels } from '../../report/search.js';
 import type { EstablishedReport, Report, ReportRow } from '../../report/report.js';
 import { loopText, mendText } from './loopTables.js';
 import { formatTable } from './table.js';
@@ -70,9 +71,14 @@ function establishedText(judge: EstablishedReport): string {
 function summaryTable(rows: readonly ReportRow[], groupBy: Report['groupBy']): string {
   const unit = groupBy === undefined ? '' : ` by ${groupBy}`;
   const metrics = columns.filter((metric) => rows.some((row) => row.metrics[metric] !== undefined));
+  const labels = rowLabels(rows);
   const table = formatTable(
     ['adversary', ...metrics.map(metricHeading), 'unscored'],
-    rows.map((row) => [row.name, ...metrics.map((metric) => formatCell(metric, row.metrics)), unscoredOf(row)]),
+    rows.map((row, i) => [
+      labels[i] ?? row.name,
+      ...metrics.map((metric) => formatCell(metric, row.metrics)),
+      unscoredOf(row),
+    ]),
     [...metrics, 'unscored'].map((_, i) => i + 1),
   );
   return `judge ${rows[0]?.judge ?? ''}, ${rows[0]?.dialogues ?? 0} dialogues per row; 95% intervals${unit}\n${table}`;

@@ -16,7 +16,8 @@ import { present } from '../../base/invariant.js';
 import { readRecords } from '../../runs/recordLog.js';
 import { type Recipe, recipeSpeakers } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
-import { metricsSchema, type Report, type ReportRow } from '../../report/report.js';
+import { metricsSchema, type Report, type ReportRow, type SearchSummary } from '../../report/report.js';
+import { searchSummarySchema } from '../../report/search.js';
 import { type EvaluationPlan, type Pairing, planEvaluation, type PlannedRow } from './evaluationPlan.js';
 import { buildReport, describeRun } from './evaluationReport.js';
 import { groupDialogues } from './groupDialogues.js';
@@ -230,6 +231,12 @@ async function playRow(
   }
 }
 
+/** Returns what the search of this name found, as its stage noted in the manifest. */
+function searchOf(run: StageContext['run'], stage: string): SearchSummary {
+  const unit = unitKey({ kind: 'exploit', stage });
+  return readAs(searchSummarySchema, run.completed(unit)?.['search'], `${run.path}/manifest.json: ${unit}`);
+}
+
 /** Reads rows from the records of this run, whichever session wrote them. */
 async function readRows({ run, pool }: StageContext, rows: readonly PlannedRow[]): Promise<readonly EvaluatedRow[]> {
   const byUnit = new Map(rows.map((row) => [unitOf(row), [] as JudgedDialogue[]]));
@@ -243,6 +250,8 @@ async function readRows({ run, pool }: StageContext, rows: readonly PlannedRow[]
     return {
       name: row.name,
       attack: row.attack,
+      attackKind: row.attackKind,
+      search: row.isFound ? searchOf(run, row.adversary) : null,
       trainedJudge: row.trainedJudge,
       target: row.target?.name ?? original,
       dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),

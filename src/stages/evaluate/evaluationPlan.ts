@@ -27,6 +27,9 @@ export interface Pairing {
   readonly speaker: AdversaryOptions | null;
   /** Attack that trained the adversary; without one 'none', or 'prompts' for a list under `adversaries`. */
   readonly attack: string;
+  readonly attackKind: EvaluatedAdversary['attackKind'];
+  /** Whether it says what a search has found. */
+  readonly isFound: boolean;
   /** The judge that the attack was trained or selected by; null for none. */
   readonly trainedOn: JudgeOptions | null;
   /** The mended target; null for the recipe's own. */

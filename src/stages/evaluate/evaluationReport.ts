@@ -11,7 +11,7 @@ import { isFurther, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import type { Meanings } from './meanings.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
-import { hasTrained, notesOf } from './evaluationNotes.js';
+import { hasTrained, notesOf, searchNotes } from './evaluationNotes.js';
 import { taughtTexts } from '../taughtTexts.js';
 import type { StageContext } from '../stageContext.js';
 
@@ -33,7 +33,11 @@ export async function buildReport(
     ),
     points: rows.flatMap((row) => row.dialogues.map((dialogue) => pointOf(row.name, scoresBy(dialogue, main)))),
     ...(explainer === null ? {} : { verdictWords: rows.map((row) => verdictWords(row, explainer)) }),
-    notes: [...notesOf(plan, stagesOfKind(context.recipe, 'mend').length > 0), ...unscoredNotes(plan, rows)],
+    notes: [
+      ...notesOf(plan, stagesOfKind(context.recipe, 'mend').length > 0),
+      ...searchNotes(rows),
+      ...unscoredNotes(plan, rows),
+    ],
   };
 }
 

@@ -2,11 +2,13 @@
 import { present } from '../../base/invariant.js';
 import { streamKey } from '../../base/random.js';
 import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
+import { isNothingFound } from '../../dialogue/nothingFound.js';
 import { targetTextPart } from '../../dialogue/score.js';
 import type { Judge } from '../../dialogue/types.js';
 import { reported } from '../../measures/reported.js';
 import { categoryMetrics } from '../../report/categories.js';
-import type { Metrics, ReportRow } from '../../report/report.js';
+import type { EvaluatedAdversary } from '../../recipe/recipe.js';
+import type { Metrics, ReportRow, SearchSummary } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { type NearTexts, summariseFindings } from '../../stats/differentFindings.js';
 import { type ExchangeNumbers, summariseDiversity, summariseExchanges } from '../../stats/exchangeMetrics.js';
@@ -19,6 +21,9 @@ import { summariseMeanings } from './meaningMetrics.js';
 export interface EvaluatedRow {
   readonly name: string;
   readonly attack: string;
+  readonly attackKind: EvaluatedAdversary['attackKind'];
+  /** What the search found whose finds it says; null for a row that says none. */
+  readonly search: SearchSummary | null;
   /** Name of the judge that the attack was trained or selected by; null for none. */
   readonly trainedJudge: string | null;
   readonly target: string;
@@ -56,6 +61,7 @@ export function reportRow(
   return {
     name: row.name,
     attack: row.attack,
+    attackKind: row.attackKind,
     target: row.target,
     judge: judge.name,
     threshold: judge.threshold,
@@ -73,8 +79,10 @@ export function reportRow(
     unscored: exchanges.flat().filter(({ replyHarm, notDue = [] }) => replyHarm === null && !notDue.includes('reply'))
       .length,
     noReply: row.dialogues
+      .filter(({ turns: said }) => !said.some(isNothingFound))
       .flatMap(({ turns: said }) => said)
       .filter(({ author, noReply }) => author === 'target' && noReply !== undefined).length,
+    ...(row.search === null ? {} : { search: row.search }),
     ...(row.spending === undefined ? {} : { spending: row.spending }),
     ...(row.rounding === undefined || judge !== plan.judges[0] ? {} : { rounding: row.rounding }),
   };
@@ -106,8 +114,9 @@ function numbersOfAll(dialogues: readonly JudgedDialogue[], judge: Judge): reado
   return dialogues.flatMap((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
 }
 
+/** Returns what the adversary said; nothing where a search had found nothing to say. */
 export function utterancesOf({ turns }: JudgedDialogue): readonly string[] {
-  return turns.filter(({ author }) => author === 'adversary').map(({ text }) => text);
+  return turns.filter((turn) => turn.author === 'adversary' && !isNothingFound(turn)).map(({ text }) => text);
 }
 
 export function repliesOf({ turns }: JudgedDialogue): readonly string[] {

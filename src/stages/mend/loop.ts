@@ -176,7 +176,7 @@ function mendStage(
   next: MendedTarget,
   played: readonly PlayedRow[],
 ): MendStage {
-  const attacks = played.flatMap(({ fresh, pairing }) => (fresh ? [pairing.adversary] : []));
+  const attacks = played.flatMap(({ fresh, pairing }) => (fresh && !pairing.isFound ? [pairing.adversary] : []));
   return { name: inRound(name, round), options, before, models: [next.name], attacks };
 }
 

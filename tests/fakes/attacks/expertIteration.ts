@@ -28,6 +28,7 @@ type Options = z.output<typeof schema>;
 export const expertIteration = defineAttack({
   summary: 'learns to say again what was rewarded most',
   schema,
+  kind: 'policy',
   needs: ['logProbs'],
   product: 'model',
   adversary: 'trains',

@@ -1,57 +1,64 @@
-/** An attack for tests that trains nothing: it tries given utterances with the target and keeps those that fail. Where
- *  it is given none, it asks the recipe's adversary, as it is, for them. */
+/** An attack for tests that trains nothing: it tries given utterances with the target at every test prompt, and keeps the
+ *  one that fails most. Where it is given none, it asks the recipe's adversary, as it is, for one. A prompt whose text holds
+ *  `leaveOut` is left without a find. */
 import { z } from 'zod';
 import { defineAttack } from '../../../src/attacks/define.js';
 import type { AttackContext, AttackOutcome } from '../../../src/attacks/attack.js';
 import { attackKeys } from '../../../src/attacks/attackOptions.js';
+import { searchPrompts } from '../../../src/attacks/search/search.js';
 import { childKey } from '../../../src/base/random.js';
 import type { Adversary } from '../../../src/dialogue/types.js';
-import { noWork, speakerWork } from '../../../src/speakers/work.js';
+import { noWork, searchCalls, speakerWork } from '../../../src/speakers/work.js';
 
 const schema = z.strictObject({
   attack: z.literal('pickWorst'),
   ...attackKeys,
   utterances: z.array(z.string().min(1)).default([]),
+  leaveOut: z.string().nullable().default(null),
 });
+
+const noBudget = { targetReplies: null, judgeTexts: null, targetEvaluations: null, targetGradients: null };
 
 export const pickWorst = defineAttack({
   summary: 'tries given utterances and keeps those that fail',
   schema,
+  kind: 'search',
   needs: ['text'],
-  product: 'utterances',
+  product: 'finds',
   adversary: 'prompts',
   trainsOnJudge: true,
-  traits: () => ({ reward: null, horizon: 1, prompts: [{ set: 'train' }], texts: null, broken: [] }),
-  work: ({ utterances }) => ({
+  traits: () => ({ reward: null, horizon: 1, prompts: [{ set: 'test' }], texts: null, broken: [] }),
+  work: ({ utterances }, facts) => ({
     ...noWork,
-    target: speakerWork([
-      {
-        times: 1,
-        rows: utterances.length,
-        contexts: utterances.length,
-        contextTokens: 0,
-        readTokens: 0,
-        newTokens: utterances.length,
-      },
-    ]),
+    target: speakerWork(
+      searchCalls(facts, facts.evaluated, [{ rows: Math.max(1, utterances.length), contexts: 1 }]).target,
+    ),
   }),
   run: search,
 });
 
-async function search(context: AttackContext, { utterances }: z.output<typeof schema>): Promise<AttackOutcome> {
-  const { target, judge, join, stream, sink } = context;
-  const prompts = context.prompts.train.slice(0, Math.max(1, utterances.length));
+async function search(
+  context: AttackContext,
+  { utterances, leaveOut }: z.output<typeof schema>,
+): Promise<AttackOutcome> {
+  const { target, judge, join } = context;
   const adversary = utterances.length === 0 ? await context.attacker() : listed(utterances);
   const cast = { adversary, target, judge, join, reward: { reply: 1 } };
-  const job = { kind: 'linear', prompts, turns: 1, stream: childKey(stream, 0) } as const;
-  const played = (await context.playJobs([job], cast)).flat();
-  sink.tries(played, { epoch: 1, step: 0 });
-  const ranked = played
-    .map(({ dialogue, scores }) => ({ text: dialogue.turns[0]?.text ?? '', harm: scores[0]?.reward?.total ?? 0 }))
-    .sort((a, b) => b.harm - a.harm);
-  sink.metrics({ tried: played.length, best: ranked[0]?.harm ?? 0 }, { epoch: 1, step: 0 });
-  const product = { kind: 'utterances', utterances: ranked.map(({ text }) => text) } as const;
-  return { steps: 0, epochs: 1, reason: 'epochs', bestScore: ranked[0]?.harm ?? null, product };
+  return searchPrompts(context, noBudget, async ({ prompt, stream, tried }) => {
+    if (leaveOut !== null && prompt.text.includes(leaveOut))
+      return { turns: [], score: null, failed: null, reason: 'left out' };
+    const prompts = Array.from({ length: Math.max(1, utterances.length) }, () => prompt);
+    const job = { kind: 'linear', prompts, turns: 1, stream: childKey(stream, 0) } as const;
+    const played = (await context.playJobs([job], cast)).flat();
+    tried(played);
+    const [worst] = [...played].sort((a, b) => (b.scores[0]?.reward?.total ?? 0) - (a.scores[0]?.reward?.total ?? 0));
+    const [score] = worst?.scores ?? [];
+    return {
+      turns: worst?.dialogue.turns.slice(0, 1) ?? [],
+      score: score?.reward?.total ?? null,
+      failed: score?.reply.kind === 'scored' ? score.reply.failed : null,
+    };
+  });
 }
 
 function listed(utterances: readonly string[]): Adversary {

@@ -1,0 +1,143 @@
+/** The frame of a search: one test prompt after the other, each within its budget, with a checkpoint after each, so that a
+ *  killed run goes on with the next prompt and leaves the same bytes. An attack gives the search of one prompt. */
+import { z } from 'zod';
+import { ConfigError } from '../../base/errors.js';
+import { childKey, type StreamKey } from '../../base/random.js';
+import { readAs } from '../../base/readAs.js';
+import { type Amounts, spentCounts, spentSince } from '../../base/spending.js';
+import { textIndex } from '../../dialogue/identity.js';
+import { turnRecord } from '../../dialogue/records.js';
+import type { Prompt, ScoredDialogue, Utterance } from '../../dialogue/types.js';
+import { type Find, findSchema } from '../../speakers/adversaries/finds.js';
+import type { AttackContext, AttackOutcome } from '../attack.js';
+import { affordableSteps, budgetNames } from './budget.js';
+import type { SearchBudget } from './options.js';
+
+/** The search of one prompt. */
+export interface PromptSearch {
+  readonly prompt: Prompt;
+  /** Every draw of the search comes from a child of it; it depends on the prompt's id, not on its place. */
+  readonly stream: StreamKey;
+  /** Returns how many of the wanted steps the budget allows.
+   *  @param each what a step costs at most */
+  readonly affordable: (wanted: number, each: Amounts) => number;
+  /** Records dialogues that were tried with the target, as soon as they are played: what was spent since the last call is
+   *  divided evenly over them. */
+  readonly tried: (dialogues: readonly ScoredDialogue[]) => void;
+  /** Appends a line of metrics: of a step within the prompt, from 1. */
+  readonly metrics: (step: number, values: Readonly<Record<string, number>>) => void;
+  /** Throws when the user stops the run or a limit is reached; called between steps. */
+  readonly mayGoOn: () => void;
+}
+
+/** The result of one prompt. */
+export interface Found {
+  /** What is to be said, turn by turn; empty where nothing was found. */
+  readonly turns: readonly Utterance[];
+  /** The search chose by it, greater is better; null where it is not known. */
+  readonly score: number | null;
+  /** Whether the target failed, by the judge of the search; null where no judge said so. */
+  readonly failed: boolean | null;
+  /** Why nothing was found. */
+  readonly reason?: string;
+  /** Number of tries, where they are not the dialogues that were recorded. */
+  readonly tries?: number;
+  /** Further counts, by name. */
+  readonly counts?: Readonly<Record<string, number>>;
+}
+
+const stateSchema = z.object({ finds: z.array(findSchema) });
+
+/** Searches every test prompt.
+ *  @throws ConfigError where there are no test prompts */
+export async function searchPrompts(
+  context: AttackContext,
+  budget: SearchBudget,
+  searchOne: (search: PromptSearch) => Promise<Found>,
+): Promise<AttackOutcome> {
+  const { checkpoints, sink, mayGoOn } = context;
+  const prompts = context.prompts.test;
+  if (prompts.length === 0)
+    throw new ConfigError('there are no prompts to search', {
+      where: 'prompts.test',
+      remedy: 'Check the file and the filter of the recipe.',
+    });
+  const { restored } = checkpoints;
+  const finds: Find[] = restored === null ? [] : [...readAs(stateSchema, restored.state, restored.folder).finds];
+  for (const prompt of prompts.slice(finds.length)) {
+    mayGoOn();
+    const at = { epoch: finds.length + 1, step: finds.length + 1 };
+    context.progress({ phase: 'search', epoch: at.epoch, epochs: prompts.length, values: valuesOf(finds) });
+    const find = await searchWithin(context, budget, { prompt, at }, searchOne);
+    finds.push(find);
+    sink.metrics({ ...valuesOf(finds), ...(find.score === null ? {} : { score: find.score }), tries: find.tries }, at);
+    await checkpoints.save({ step: at.step, score: null, state: { finds }, write: () => Promise.resolve() });
+  }
+  const product = { kind: 'finds', finds } as const;
+  return { steps: finds.length, epochs: 1, reason: 'searched', bestScore: null, product };
+}
+
+async function searchWithin(
+  { spending, sink, stream, mayGoOn }: AttackContext,
+  budget: SearchBudget,
+  { prompt, at }: { readonly prompt: Prompt; readonly at: { readonly epoch: number; readonly step: number } },
+  searchOne: (search: PromptSearch) => Promise<Found>,
+): Promise<Find> {
+  const before = spending.total();
+  const spent = (): Amounts => spentSince(spending.total(), before);
+  let charged: Amounts = {};
+  let recorded = 0;
+  const found = await searchOne({
+    prompt,
+    stream: childKey(stream, textIndex(prompt.id)),
+    affordable: (wanted, each) => affordableSteps(budget, spent(), { wanted, each }),
+    tried: (dialogues) => {
+      const now = spent();
+      recorded += dialogues.length;
+      sink.tries(
+        dialogues,
+        at,
+        dialogues.map((_, i) => costUpTo(charged, now, (i + 1) / dialogues.length)),
+      );
+      charged = now;
+    },
+    metrics: (step, values) => {
+      sink.metrics({ ...values, searchStep: step }, at);
+    },
+    mayGoOn,
+  });
+  const { turns, score, failed, reason, tries = recorded, counts } = found;
+  return {
+    prompt: prompt.id,
+    turns: turns.map((turn) => turnRecord(withoutLogProbs(turn))),
+    score,
+    failed,
+    ...(reason === undefined ? {} : { reason }),
+    tries,
+    cost: spentCounts(spentSince(spending.total(), before)),
+    ...(counts === undefined ? {} : { counts }),
+  };
+}
+
+/** Returns what was spent when a share of a batch was done. */
+function costUpTo(before: Amounts, after: Amounts, share: number): Amounts {
+  return Object.fromEntries(
+    budgetNames.flatMap((name) => {
+      const [from, to] = [before[name] ?? 0, after[name] ?? 0];
+      return to === 0 ? [] : [[name, from + share * (to - from)]];
+    }),
+  );
+}
+
+/** What is said again keeps its ids; its log-probabilities belong to the moment of its draw. */
+function withoutLogProbs({ reasoning: _, ...turn }: Utterance): Utterance {
+  const { tokens } = turn;
+  return tokens === null ? turn : { ...turn, tokens: { tokenizerId: tokens.tokenizerId, ids: tokens.ids } };
+}
+
+function valuesOf(finds: readonly Find[]): Readonly<Record<string, number>> {
+  return {
+    found: finds.filter(({ turns }) => turns.length > 0).length,
+    failed: finds.filter(({ failed }) => failed === true).length,
+  };
+}

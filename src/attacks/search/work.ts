@@ -1,0 +1,26 @@
+/** How much work a search is that draws from an adversary, counted before it runs. */
+import {
+  noWork,
+  speakerWork,
+  targetTextWork,
+  type TurnCalls,
+  verdictsPerExchange,
+  type Work,
+} from '../../speakers/work.js';
+import type { AttackLengths } from '../attack.js';
+import type { BestOfNOptions } from '../bestOfN/options.js';
+
+export function rewardedSearchWork(
+  options: Pick<BestOfNOptions, 'reward' | 'targetTexts'>,
+  { adversary: { utterance }, attacker }: AttackLengths,
+  calls: TurnCalls,
+): Work {
+  const [adversary, target] = [speakerWork(calls.adversary), speakerWork(calls.target)];
+  return {
+    ...noWork,
+    ...(attacker === null ? { adversary } : { otherAdversaries: [{ speaker: attacker, work: adversary }] }),
+    target,
+    targetTexts: targetTextWork(target.calls, options, utterance),
+    judgeQueries: target.queries * verdictsPerExchange,
+  };
+}
