@@ -240,5 +240,5 @@ export type AttackOutput =
       readonly save: (folder: string) => Promise<void>;
       readonly release: () => Promise<void>;
     }
-  /** What a search found, one entry per test prompt; a prompt without a find has one, too. */
+  /** The finds of a search, one entry per test prompt; a prompt without a find has one, too. */
   | { readonly kind: 'finds'; readonly finds: readonly Find[] };

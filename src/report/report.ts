@@ -55,7 +55,7 @@ const rowSchema = z.object({
   noReply: z.number().exactOptional(),
   /** The change by rounding in these dialogues, rounded minus exact, where training rollouts had a rounded target. */
   rounding: metricsSchema.exactOptional(),
-  /** What a search found, and at what cost. */
+  /** The finds of a search, and their cost. */
   search: searchSummarySchema.exactOptional(),
   /** Training and evaluating this row used these quantities, by name. */
   spending: z.record(z.string(), z.number()).exactOptional(),

@@ -1,5 +1,5 @@
-/** What a report says of a row whose adversary is the product of a search: it worked on the very prompts of the
- *  evaluation, so that its figures compare with those of a policy only beside what it spent on them. */
+/** Describes a row whose adversary is the product of a search. A search works on the very prompts of the evaluation, so
+ *  that its figures compare with those of a policy only beside what it spent on them. */
 import { z } from 'zod';
 
 const counts = z.record(z.string(), z.number());

@@ -19,7 +19,7 @@ export function affordableSteps(
   return Math.max(0, Math.min(wanted, ...limits));
 }
 
-/** What exchanges cost that are judged. */
+/** Returns the cost of exchanges that are judged. */
 export function exchangeCost(exchanges: number): Amounts {
   return { targetReplies: exchanges, judgeTexts: exchanges * verdictsPerExchange };
 }

@@ -4,13 +4,13 @@ import type { ScoredDialogue } from '../../dialogue/types.js';
 import type { Found } from './search.js';
 
 /** Returns the mean reward of the exchanges; null where one of them has none. */
-export function meanReward({ scores }: Pick<ScoredDialogue, 'scores'>): number | null {
+function meanReward({ scores }: Pick<ScoredDialogue, 'scores'>): number | null {
   const rewards = scores.flatMap(({ reward }) => (reward === null ? [] : [reward.total]));
   return rewards.length === 0 || rewards.length < scores.length ? null : meanOrZero(rewards);
 }
 
 /** Returns dialogues whose reward is known, the best first, the earlier one of equals. */
-export function rankByReward(dialogues: readonly ScoredDialogue[]): readonly ScoredDialogue[] {
+function rankByReward(dialogues: readonly ScoredDialogue[]): readonly ScoredDialogue[] {
   return dialogues
     .flatMap((dialogue) => {
       const reward = meanReward(dialogue);

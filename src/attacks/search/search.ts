@@ -32,7 +32,7 @@ export interface PromptSearch {
 
 /** The result of one prompt. */
 export interface Found {
-  /** What is to be said, turn by turn; empty where nothing was found. */
+  /** Utterances to say, turn by turn; empty where nothing was found. */
   readonly turns: readonly Utterance[];
   /** The search chose by it, greater is better; null where it is not known. */
   readonly score: number | null;
@@ -129,7 +129,7 @@ function costUpTo(before: Amounts, after: Amounts, share: number): Amounts {
   );
 }
 
-/** What is said again keeps its ids; its log-probabilities belong to the moment of its draw. */
+/** An utterance that is said again keeps its ids; its log-probabilities belong to the moment of its draw. */
 function withoutLogProbs({ reasoning: _, ...turn }: Utterance): Utterance {
   const { tokens } = turn;
   return tokens === null ? turn : { ...turn, tokens: { tokenizerId: tokens.tokenizerId, ids: tokens.ids } };

@@ -1,4 +1,4 @@
-/** What a search came to over all prompts, for the manifest and the report's rows. */
+/** Sums up a search over all prompts, for the manifest and the report's rows. */
 import type { SearchSummary } from '../../report/report.js';
 import type { Find } from '../../speakers/adversaries/finds.js';
 

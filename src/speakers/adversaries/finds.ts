@@ -1,4 +1,4 @@
-/** What a search has found to say, prompt by prompt, and the adversary that says it. A find of several turns is said turn
+/** The finds of a search, prompt by prompt, and the adversary that says them. A find of several turns is said turn
  *  by turn, from the beginning again after the last. At a prompt without a find the adversary is silent. It draws
  *  nothing. */
 import { z } from 'zod';
@@ -13,7 +13,7 @@ import type { OpenAdversary } from './endpoint.js';
 export type Find = {
   /** Id of the prompt. */
   readonly prompt: string;
-  /** What the adversary says there, turn by turn; empty where nothing was found. */
+  /** Utterances of the adversary there, turn by turn; empty where nothing was found. */
   readonly turns: readonly RecordedTurn[];
   /** The search chose by it, greater is better; null without a find, or where it is not known. */
   readonly score: number | null;

@@ -22,7 +22,7 @@ export interface EvaluatedRow {
   readonly name: string;
   readonly attack: string;
   readonly attackKind: EvaluatedAdversary['attackKind'];
-  /** What the search found whose finds it says; null for a row that says none. */
+  /** The search whose finds it says; null for a row that says none. */
   readonly search: SearchSummary | null;
   /** Name of the judge that the attack was trained or selected by; null for none. */
   readonly trainedJudge: string | null;
