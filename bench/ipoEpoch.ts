@@ -177,7 +177,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       steerable: async () => ({ adversary, explorer: behaviour, startFolder: null }),
       folder: (kind) => kind,
       locate: (path) => path,
-      whiteBox: async () => target.model,
+      whiteBox: async () => target,
       judge: await pool.judge(recipe.judge),
       join: pool.join,
       prompts: await pool.prompts(),

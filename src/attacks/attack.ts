@@ -21,7 +21,6 @@ import type {
   Target,
   ToxicContinuation,
 } from '../dialogue/types.js';
-import type { LanguageModel } from '../engine/models/languageModel.js';
 import type { ValueHeadKind } from '../engine/models/valueHead.js';
 import type { Learner } from '../learning/learner.js';
 import type { CheckpointHooks, TrainingMoment } from '../learning/trainers/trainEpochs.js';
@@ -29,6 +28,7 @@ import type { Find } from '../speakers/adversaries/finds.js';
 import type { LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { AdversaryChanges, AdversaryOptions, TargetOptions } from '../speakers/options.js';
+import type { LocalTarget } from '../speakers/targets/local.js';
 import type { DialogueLengths, DemonstrationLengths, Work } from '../speakers/work.js';
 import type { NearTexts } from '../stats/differentFindings.js';
 import type { AttackSchema } from './attackOptions.js';
@@ -159,8 +159,8 @@ export interface AttackContext {
   readonly folder: (kind: 'buffers') => string;
   /** Returns the path of what a recipe names. */
   readonly locate: (path: string) => string;
-  /** Gives the frozen target's own model. @throws ConfigError for a target that is not on this machine */
-  readonly whiteBox: () => Promise<LanguageModel>;
+  /** Gives the frozen target with its model. @throws ConfigError for a target that is not on this machine */
+  readonly whiteBox: () => Promise<WhiteBox>;
   readonly sink: AttackSink;
   readonly checkpoints: CheckpointHooks;
   /** Called between steps: throws InterruptedError when the user asked to stop, BudgetError when a limit of the recipe
@@ -172,6 +172,9 @@ export interface AttackContext {
    *  passes of the target's model: `targetEvaluations` and `targetGradients`. */
   readonly spending: Spending;
 }
+
+/** The target as an attack that looks into it sees it. */
+export type WhiteBox = Pick<LocalTarget, 'model' | 'format' | 'textSequences'>;
 
 /** How the behaviour policy draws, where that differs from the adversary. */
 export type SamplingChange = { readonly [Key in keyof SpeakerSampling]?: SpeakerSampling[Key] | undefined };

@@ -27,7 +27,7 @@ export async function openDiversity(
   { whiteBox, spending }: Pick<AttackContext, 'whiteBox' | 'spending'>,
   { weight, scale: given, layer }: DiversityOptions,
 ): Promise<Diversity> {
-  const embedder = await openEmbedder(await whiteBox(), { pooling: 'last', layer });
+  const embedder = await openEmbedder((await whiteBox()).model, { pooling: 'last', layer });
   const { tokenizer, contextLength, width } = embedder;
   const start = tokenizer.bosId === null ? [] : [tokenizer.bosId];
   const idsOf = (text: string): readonly number[] => [...start, ...tokenizer.encode(text)].slice(0, contextLength);

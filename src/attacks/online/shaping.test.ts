@@ -6,6 +6,7 @@ import { utteranceOf } from '../../dialogue/testing/scripted.js';
 import type { RolloutNode, RolloutTree, Verdict } from '../../dialogue/types.js';
 import { type LanguageModel, openLanguageModel } from '../../engine/models/languageModel.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
+import { createLocalTarget } from '../../speakers/targets/local.js';
 import { createNearTexts, type NearTexts } from '../../stats/differentFindings.js';
 import { onlineKeys, type OnlineOptions } from './options.js';
 import { openShaper, shapeDialogues, shapeTrees } from './shaping.js';
@@ -51,7 +52,7 @@ async function shapeRewards(
 ) {
   const spending = createSpending();
   const shaper = await openShaper(
-    { spending, taught: async () => taught, whiteBox: async () => model },
+    { spending, taught: async () => taught, whiteBox: async () => createLocalTarget(model, { format: 'lines' }) },
     { novelty: 0, noveltyFrom: 'epoch', diversity: null, tooShort: null, ...options },
   );
   const shaped = await shapeTrees(shaper, trees, memory ?? shaper.memory);
@@ -154,7 +155,11 @@ describe('shaping', () => {
 
   it('pays the exchanges of dialogues, as dev evaluation plays them, as it pays those of trees', async () => {
     const shaper = await openShaper(
-      { spending: createSpending(), taught: async () => null, whiteBox: async () => model },
+      {
+        spending: createSpending(),
+        taught: async () => null,
+        whiteBox: async () => createLocalTarget(model, { format: 'lines' }),
+      },
       { novelty: 2, noveltyFrom: 'epoch', diversity: null, tooShort: null },
     );
     const score = node('', scored(1), 1).score;

@@ -49,3 +49,10 @@ export function languageModelParameters({ config, body, head }: Architecture): r
 export function traceParameters(specs: readonly ParameterSpec[], trace: Trace): ReadonlyMap<string, Value> {
   return new Map(specs.map(({ name, shape }) => [name, trace.parameter(name, shape)]));
 }
+
+/** The table of token embeddings: the first parameter with a row per token, since tied heads are the table and others
+ *  stand behind it. */
+export function tokenTableOf({ body, config }: Architecture): ParameterSpec {
+  const table = body.find(({ shape }) => shape.length === 2 && shape[0] === config.vocabularySize);
+  return present(table, 'a language model has a token table');
+}

@@ -3,8 +3,8 @@
 import { ConfigError } from '../../base/errors.js';
 import { invariant, present } from '../../base/invariant.js';
 import { openStream, standardNormals, streamKey } from '../../base/random.js';
-import type { ParameterSpec } from '../../engine/models/family.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
+import { tokenTableOf } from '../../engine/models/parameters.js';
 import type { Program } from '../../engine/runtime/device.js';
 import { f32Tensor } from '../../engine/runtime/hostTensor.js';
 import { finishGraph } from '../../engine/tensor/graph.js';
@@ -16,7 +16,7 @@ const rounds = 200;
 
 /** @returns the root mean square of the table's numbers */
 export async function tokenScaleOf(model: LanguageModel): Promise<number> {
-  const table = await model.device.read(model.weights, tableOf(model).name);
+  const table = await model.device.read(model.weights, tokenTableOf(model.architecture).name);
   const squares = table.reduce((sum, value) => sum + value * value, 0);
   return Math.sqrt(squares / table.length);
 }
@@ -28,7 +28,7 @@ export async function tokenScaleOf(model: LanguageModel): Promise<number> {
  *  @throws ConfigError for more directions than the table has channels */
 export async function tokenDirections(model: LanguageModel, count: number): Promise<Float32Array> {
   const { device } = model;
-  const { name, shape } = tableOf(model);
+  const { name, shape } = tokenTableOf(model.architecture);
   const width = Number(shape[1]);
   if (count > width)
     throw new ConfigError('the token table does not have that many directions', {
@@ -101,10 +101,4 @@ function rowsOf(columns: Float64Array, width: number, count: number): Float32Arr
       rows[direction * width + row] = Math.sign(largest) * (columns[row * count + direction] as number);
   }
   return rows;
-}
-
-/** The first parameter with a row per token: tied heads are the table, and others stand behind it. */
-function tableOf({ architecture: { body, config } }: LanguageModel): ParameterSpec {
-  const table = body.find(({ shape }) => shape.length === 2 && shape[0] === config.vocabularySize);
-  return present(table, 'a language model has a token table');
 }

@@ -11,6 +11,7 @@ import type { Target, TargetReply, TextsToScore } from '../../dialogue/types.js'
 import type { LanguageModel, Precision } from '../../engine/models/languageModel.js';
 import type { Sequence } from '../../engine/models/packSequences.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
+import type { SpeakerFormat } from '../formats/format.js';
 import {
   type LocalSpeaker,
   type LocalSpeakerOptions,
@@ -23,6 +24,10 @@ export interface LocalTarget extends Target {
   readonly model: LanguageModel;
   /** It answers and reads with this precision. */
   readonly precision: Precision;
+  /** How it sees a dialogue. */
+  readonly format: SpeakerFormat;
+  /** Returns each text as the beginning of a reply, without what ends one, in ids: what `scoreTexts` scores. */
+  readonly textSequences: (request: TextsToScore) => readonly Sequence[];
   readonly counts: () => SpeakerCounts;
 }
 
@@ -38,6 +43,8 @@ export function createLocalTarget(model: LanguageModel, options: LocalTargetOpti
     provides: { logProbs: true, weights: true },
     model,
     precision: options.precision ?? 'f32',
+    format: speaker.format,
+    textSequences: (request) => textSequences(model, speaker, request),
     counts: speaker.counts,
     reply: async (requests) => (await speaker.speak(requests, true)).map(replyWithReading),
     scoreTexts: async (requests) => {
@@ -50,8 +57,7 @@ export function createLocalTarget(model: LanguageModel, options: LocalTargetOpti
   };
 }
 
-/** Returns each text as the beginning of a reply, without what ends one: texts of one dialogue share what is read before
- *  them. A context that leaves no room for a text loses its oldest tokens. */
+/** Texts of one dialogue share what is read before them. A context that leaves no room for a text loses its oldest tokens. */
 function textSequences(
   { contextLength }: LanguageModel,
   { format, context }: LocalSpeaker,
