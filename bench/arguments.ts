@@ -19,6 +19,7 @@ export const benchNames = [
   'k-means',
   'td3bc',
   'collection',
+  'gcg',
   'roofline',
   'growth',
 ] as const;
@@ -27,7 +28,7 @@ export type BenchName = (typeof benchNames)[number];
 export const usage = `npm run bench -- [NAME…] [options]
 
 NAME               ${benchNames.join(', ')}, or one comparison such as batched/f32;
-                   default all but growth, ppo, explore, k-means, td3bc and collection
+                   default all but growth, ppo, explore, k-means, td3bc, collection and gcg
 --reference DIR    a checkout of astra-rl or ASTPrompter to measure against; may be repeated.
                    Without one the epoch stands against a recorded figure
 --python PATH      an interpreter that has what the peers import; default: one is set up in the cache, once
@@ -47,7 +48,10 @@ NAME               ${benchNames.join(', ')}, or one comparison such as batched/f
 
 export interface Arguments {
   readonly names: readonly string[];
-  readonly setup: Omit<BenchSetup, 'model' | 'gpt2Small' | 'gguf' | 'python' | 'trl' | 'scratch' | 'bfloat16'>;
+  readonly setup: Omit<
+    BenchSetup,
+    'model' | 'gpt2Small' | 'gguf' | 'python' | 'trl' | 'nanogcg' | 'scratch' | 'bfloat16'
+  >;
   readonly model: string;
   /** How to come by the peers. */
   readonly peers: { readonly wanted: boolean; readonly python: string | null };

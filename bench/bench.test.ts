@@ -12,6 +12,7 @@ import { collection, type CollectionBenchOptions, measureCollection } from './co
 import { isChosen, memoryFigure, outcomeIn } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { exploring, type ExploringOptions, measureExploring } from './exploring.js';
+import { gcgBench, type GcgBenchOptions, measureGcg } from './gcg.js';
 import { generation, measureGeneration } from './generation.js';
 import { historyLine, recordRun } from './history.js';
 import { measureIpoEpoch } from './ipoEpoch.js';
@@ -46,6 +47,7 @@ const setup: BenchSetup = {
   samples: 40,
   points: 300,
   trl: (version) => `trl-${version}`,
+  nanogcg: () => 'nanogcg',
   prompts: join(scratch, 'texts.json'),
   scratch,
   python: 'python',
@@ -201,6 +203,13 @@ describe('rounds, exploring and clustering on our side', () => {
     expect(await work(measureCollection(fewer))).toEqual({ dialogues: 3, 'drawn tokens': 36 });
   });
 
+  it('steps of a suffix search score as many candidates as were asked for', async () => {
+    const [comparison] = await gcgBench(setup);
+    const { options } = callOf(present(comparison?.sides[0], 'ours'));
+    const fewer = { ...(options as unknown as GcgBenchOptions), width: 4, topK: 8, suffixTokens: 3, steps: 2 };
+    expect(await work(measureGcg(fewer))).toMatchObject({ steps: 2 });
+  });
+
   it('k-means reads the points of a file', async () => {
     const [comparison] = await kMeansBench({ ...setup, points: 300 });
     const { options } = callOf(present(comparison?.sides[0], 'ours'));
@@ -222,6 +231,7 @@ describe('what is asked of the peers', () => {
     { bench: kMeansBench, program: 'k_means.py' },
     { bench: td3bcBench, program: 'td3bc.py' },
     { bench: collection, program: 'collection.py' },
+    { bench: gcgBench, program: 'gcg.py' },
   ])('$program: the model, the threads and the options of our side', async ({ bench, program }) => {
     const [comparison] = await bench(setup);
     const [ours, theirs] = [callOf(present(comparison?.sides[0], 'ours')), callOf(peerOf(comparison))];
@@ -256,6 +266,11 @@ describe('what is asked of the peers', () => {
       'episodes',
       'stepsPerEpisode',
       'steps',
+      'message',
+      'targetText',
+      'suffixTokens',
+      'width',
+      'topK',
     ].filter((key) => key in ours.options);
     for (const key of shared) expect(theirs.options[key], key).toEqual(ours.options[key]);
     const marks: Readonly<Record<string, string>> = { 'k_means.py': 'points', 'td3bc.py': 'stateWidth' };
@@ -313,6 +328,7 @@ describe('what is asked of the peers', () => {
       kMeansBench,
       td3bcBench,
       collection,
+      gcgBench,
     ].map((bench) => bench({ ...setup, python: null }));
     for (const { sides } of (await Promise.all(all)).flat())
       expect(sides.filter(({ isPeer, kind }) => isPeer && kind === 'program')).toEqual([]);

@@ -15,6 +15,7 @@ import { collection } from './collection.js';
 import { isChosen } from './comparison.js';
 import { batched, epoch } from './epochComparisons.js';
 import { exploring } from './exploring.js';
+import { gcgBench } from './gcg.js';
 import { generation } from './generation.js';
 import { growth } from './growth.js';
 import { recordRun } from './history.js';
@@ -22,7 +23,7 @@ import { aboutText, describeRun, multipliesBfloat16 } from './machine.js';
 import { kMeansBench } from './kMeans.js';
 import { measureComparison, type Measured } from './measureComparison.js';
 import { measureRoofline } from './measureRoofline.js';
-import { preparePython, prepareTrl } from './peerSetup.js';
+import { prepareApart, preparePython } from './peerSetup.js';
 import { ppoRound } from './ppoRound.js';
 import { preferenceUpdate } from './preferenceUpdate.js';
 import { renderNotes, renderRows, rowsOf } from './results.js';
@@ -46,12 +47,13 @@ const benches: Readonly<Record<Exclude<BenchName, 'roofline'>, Bench>> = {
   'k-means': kMeansBench,
   td3bc: td3bcBench,
   collection,
+  gcg: gcgBench,
 };
 
 /** Have no peer. */
 const alone: readonly string[] = ['startup', 'roofline', 'growth'];
 /** Measured only when named. */
-const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means', 'td3bc', 'collection'];
+const onlyWhenNamed: readonly string[] = ['growth', 'ppo', 'explore', 'k-means', 'td3bc', 'collection', 'gcg'];
 
 async function main(args: readonly string[]): Promise<number> {
   const read = readArguments(args);
@@ -115,11 +117,16 @@ async function prepare(
     gguf: () => smollm2Gguf(say),
   };
   const needed = read.names.length === 0 || read.names.some((name) => !alone.includes(name.split('/')[0] ?? ''));
-  const withPeers = (python: string | null): BenchSetup => ({
-    ...parts,
-    python,
-    trl: (version) => prepareTrl(version, present(python, 'peers have an interpreter'), cache, say),
-  });
+  const withPeers = (python: string | null): BenchSetup => {
+    const apart = (requirement: string): string =>
+      prepareApart(requirement, present(python, 'peers have an interpreter'), cache, say);
+    return {
+      ...parts,
+      python,
+      trl: (version) => apart(`trl==${version}`),
+      nanogcg: () => apart('nanogcg==0.3.0'),
+    };
+  };
   if (!read.peers.wanted || !needed) return { setup: withPeers(null), failures: [] };
   try {
     return { setup: withPeers(preparePython(read.peers.python, cache, say)), failures: [] };

@@ -3,6 +3,7 @@
 import { ConfigError } from '../src/base/errors.js';
 import { describeVersions } from '../src/runs/manifest.js';
 import { type CollectionBenchOptions, measureCollection } from './collection.js';
+import { type GcgBenchOptions, measureGcg } from './gcg.js';
 import { measureGeneration, type GenerationBenchOptions } from './generation.js';
 import { measureIpoEpoch, type IpoEpochOptions } from './ipoEpoch.js';
 import type { MeasurementName } from './ownSide.js';
@@ -27,6 +28,7 @@ const measurements: Readonly<Record<MeasurementName, (options: unknown) => Promi
   exploring: (options) => measureExploring(options as ExploringOptions),
   td3bc: (options) => measureTd3Bc(options as Td3BcBenchOptions),
   collection: (options) => measureCollection(options as CollectionBenchOptions),
+  gcg: (options) => measureGcg(options as GcgBenchOptions),
   kMeans: (options) => measureKMeans(options as KMeansBenchOptions),
   matmulRate: (options) => measureMatmulRate(options as MatmulRateOptions),
 };

@@ -14,7 +14,8 @@ export type MeasurementName =
   | 'exploring'
   | 'kMeans'
   | 'td3bc'
-  | 'collection';
+  | 'collection'
+  | 'gcg';
 
 export function ownSide(label: string, measurement: MeasurementName, options: object): Side {
   return {

@@ -30,7 +30,8 @@ export type PeerProgram =
   | 'explore'
   | 'k_means'
   | 'td3bc'
-  | 'collection';
+  | 'collection'
+  | 'gcg';
 
 /** The peer as a side, or no side when peers are not measured.
  *  @param environment further variables, asked for where the peer is measured */

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { ConfigError, EnvironmentError } from '../src/base/errors.js';
 import { makeFolder } from '../src/base/makeFolder.js';
 import { peersFolder } from './peer.js';
-import type { TrlVersion } from './types.js';
 
 const requirements = join(peersFolder, 'requirements.txt');
 /** CPU builds of torch, tenths of the size of what PyPI has for Linux; tried first. */
@@ -45,27 +44,24 @@ export function preparePython(given: string | null, cacheDir: string, say: (text
   return interpreter;
 }
 
-/** Returns a folder that holds a version of TRL and nothing else, made once in the cache: versions exclude one another, and
- *  what they import is the interpreter's. @throws EnvironmentError */
-export function prepareTrl(version: TrlVersion, python: string, cacheDir: string, say: (text: string) => void): string {
-  const folder = join(cacheDir, 'bench', `trl-${version}`);
+/** Returns a folder that holds one package and nothing else, made once in the cache: versions exclude one another, and
+ *  what they import is the interpreter's.
+ *  @param requirement such as trl==0.11.4
+ *  @throws EnvironmentError */
+export function prepareApart(
+  requirement: string,
+  python: string,
+  cacheDir: string,
+  say: (text: string) => void,
+): string {
+  const folder = join(cacheDir, 'bench', requirement.replace('==', '-'));
   if (existsSync(join(folder, 'ready'))) return folder;
-  say(`Setting up TRL ${version} in ${folder}, once …`);
+  say(`Setting up ${requirement} in ${folder}, once …`);
   rmSync(folder, { recursive: true, force: true });
   makeFolder(folder);
   run(
     python,
-    [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      '--no-deps',
-      '--target',
-      folder,
-      `trl==${version}`,
-    ],
+    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--target', folder, requirement],
     'A Python package index must be in reach (PIP_INDEX_URL).',
   );
   writeFileSync(join(folder, 'ready'), '');

@@ -36,6 +36,8 @@ export interface BenchSetup {
   readonly points: number;
   /** A folder with that version of TRL for the peers' interpreter, made when asked for. @throws EnvironmentError */
   readonly trl: (version: TrlVersion) => string;
+  /** The same with nanoGCG. */
+  readonly nanogcg: () => string;
   /** Only the smaller shapes. */
   readonly quick: boolean;
   /** An existing folder for files of this call. */

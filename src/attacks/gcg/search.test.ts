@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../base/invariant.js';
 import { childKey, openStream, streamKey } from '../../base/random.js';
 import { createSpending } from '../../base/spending.js';
+import { sumOf } from '../../base/sums.js';
 import { promptOf } from '../../dialogue/testing/prompts.js';
 import { openLanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
@@ -76,7 +77,7 @@ describe.each(Object.entries(goldens))('%s, as nanoGCG reads it', (variant, gold
       const got = await reader.read(frame.sequences(soft), ids);
       expect(got.loss).toBeCloseTo(loss, 5);
       const [scored] = await scoreCompletions(model, frame.sequences(ids));
-      expect(-(scored ?? []).reduce((sum, each) => sum + each, 0) / golden.targetIds.length).toBeCloseTo(loss, 5);
+      expect(-sumOf(scored ?? []) / golden.targetIds.length).toBeCloseTo(loss, 5);
       expect(
         relativeDifference(
           got.rows.flatMap((row) => [...row]),
@@ -92,10 +93,7 @@ describe.each(Object.entries(goldens))('%s, as nanoGCG reads it', (variant, gold
   it('finds what nanoGCG has found as good as it said', async () => {
     const frame = openSuffixFrame(target, problemOf(golden.target), golden.found.text);
     const [scored] = await scoreCompletions(target.model, frame.sequences(frame.start));
-    expect(-(scored ?? []).reduce((sum, each) => sum + each, 0) / golden.targetIds.length).toBeCloseTo(
-      golden.found.loss,
-      5,
-    );
+    expect(-sumOf(scored ?? []) / golden.targetIds.length).toBeCloseTo(golden.found.loss, 5);
   });
 });
 

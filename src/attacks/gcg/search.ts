@@ -41,6 +41,8 @@ export interface SuffixSearch {
   readonly step: (state: SuffixState, key: StreamKey) => Promise<SuffixStep>;
   /** The utterance that a suffix makes of each problem. */
   readonly utterances: (suffix: readonly number[]) => readonly string[];
+  /** Tokens of the longest sequence that is scored. */
+  readonly sequenceTokens: number;
 }
 
 export interface SuffixStep {
@@ -109,6 +111,11 @@ export async function openGcg(whiteBox: WhiteBox, settings: SearchSettings, spen
           const best = loss < state.best.loss ? { suffix, loss, step } : state.best;
           return { state: { step, suffix, loss, best }, candidates: candidates.length };
         },
+        sequenceTokens: Math.max(
+          ...frames
+            .flatMap((frame) => frame.sequences(start))
+            .map(({ prefix, completion }) => prefix.length + completion.length),
+        ),
         utterances: (suffix) => frames.map((frame) => frame.utterance(suffix)),
       };
     },

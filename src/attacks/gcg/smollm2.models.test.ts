@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../base/invariant.js';
+import { sumOf } from '../../base/sums.js';
 import { promptOf } from '../../dialogue/testing/prompts.js';
 import { resolveSmollm2Wheel } from '../../engine/models/checkpoints/resolveModel.js';
 import { type LanguageModel, openLanguageModel } from '../../engine/models/languageModel.js';
@@ -59,7 +60,7 @@ describe('SmolLM2 in its chat template, as nanoGCG reads it', () => {
       expect(sequence).toEqual({ prefix: [...golden.before, ...ids, ...golden.after], completion: golden.targetIds });
       expect(frame.survives(ids)).toBe(true);
       const [scored] = await scoreCompletions(model, frame.sequences(ids));
-      const mean = -(scored ?? []).reduce((sum, each) => sum + each, 0) / golden.targetIds.length;
+      const mean = -sumOf(scored ?? []) / golden.targetIds.length;
       expect(Math.abs(mean - loss)).toBeLessThan(1e-3);
       const soft = ids.map((_, i) => model.vocabularySize + i);
       const got = await reader.read(frame.sequences(soft), ids);
