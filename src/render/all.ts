@@ -20,7 +20,7 @@ export type Renderer =
 
 export interface RenderFormat {
   /** Names of the files that are written in the folder shown where none is named; null for a form that is printed. */
-  readonly files: { readonly run: string; readonly sweep: string } | null;
+  readonly files: { readonly run: string; readonly sweep: string | null } | null;
   readonly load: () => Promise<Renderer>;
 }
 
@@ -56,6 +56,18 @@ export const renderFormats = {
   sarif: {
     files: null,
     load: async () => ({ kind: 'evaluation', run: (await import('./export/sarif.js')).renderSarif }),
+  },
+  promptfoo: {
+    files: null,
+    load: async () => ({ kind: 'evaluation', run: (await import('./export/promptfoo.js')).renderPromptfoo }),
+  },
+  inspect: {
+    files: { run: 'report.eval', sweep: null },
+    load: async () => ({ kind: 'evaluation', run: (await import('./export/inspect.js')).renderInspect }),
+  },
+  garak: {
+    files: null,
+    load: async () => ({ kind: 'evaluation', run: (await import('./export/garak.js')).renderGarak }),
   },
 } as const satisfies Readonly<Record<string, RenderFormat>>;
 

@@ -1,7 +1,12 @@
 /** The dialogues of a row as the row's judge sees them: what was said in each exchange, and whether the target failed. */
 import type { RecordedScore, RecordedVerdict } from '../dialogue/records.js';
 import type { EvaluatedDialogue } from './evaluation.js';
-import type { ReportRow } from './report.js';
+import type { Report, ReportRow } from './report.js';
+
+/** Returns the rows of the judge that decides, the first, those about the targets of earlier rounds too. */
+export function firstJudgeRows({ rows }: Pick<Report, 'rows'>): readonly ReportRow[] {
+  return rows.filter(({ judge }) => judge === rows[0]?.judge);
+}
 
 /** An utterance and the target's answer. */
 export interface JudgedExchange {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { writeFileAtomic } from '../../base/files.js';
 import type { JsonObject, JsonValue } from '../../base/json.js';
+import { invariant } from '../../base/invariant.js';
 import { makeFolder } from '../../base/makeFolder.js';
 import { type FormatName, formatNames, renderFormats, type Renderer, type RenderFormat } from '../../render/all.js';
 import type { Report } from '../../report/report.js';
@@ -18,7 +19,8 @@ export const reportCommand: CommandDefinition = {
   flags: [
     {
       flags: '--format <format>',
-      summary: 'html is written to DIR/report.html (of a sweep: sweep.html), text is printed (default: html)',
+      summary:
+        'html is written to DIR/report.html (of a sweep: sweep.html), inspect to DIR/report.eval, the others are printed (default: html)',
       choices: formatNames,
     },
     { flags: '--out <file>', summary: 'writes it here instead; replaced when it exists' },
@@ -66,19 +68,20 @@ async function renderRun(argument: string, name: FormatName): Promise<Rendered> 
   return { content: renderer.run(view), file: files === null ? null : join(view.folder, files.run) };
 }
 
-async function renderSweep(argument: string, name: FormatName): Promise<Rendered> {
-  const { files, load }: RenderFormat = renderFormats[name];
+async function renderSweep(argument: string, format: FormatName): Promise<Rendered> {
+  const { files, load }: RenderFormat = renderFormats[format];
   const renderer: Renderer = await load();
   const { readSweepView } = await import('../../report/sweepView.js');
   const view = readSweepView(argument);
   if (renderer.kind === 'evaluation') {
     const [first] = view.file.points;
-    throw new ConfigError(`a sweep has no form '${name}'; its points do`, {
+    throw new ConfigError(`a sweep has no form '${format}'; its points do`, {
       where: argument,
-      remedy: `Export the points one by one: \`gadfly report ${join(argument, first?.folder ?? 'POINT')} --format ${name}\`.`,
+      remedy: `Export the points one by one: \`gadfly report ${join(argument, first?.folder ?? 'POINT')} --format ${format}\`.`,
     });
   }
-  return { content: renderer.sweep(view), file: files === null ? null : join(view.folder, files.sweep) };
+  const name = files?.sweep ?? null;
+  return { content: renderer.sweep(view), file: name === null ? null : join(view.folder, name) };
 }
 
 /** Prints what has no file, and writes the rest. */
@@ -93,7 +96,8 @@ function deliver(
     writeFileAtomic(path, content);
     return { document: { format: name, file: path }, text: path };
   }
-  const text = typeof content === 'string' ? content : Buffer.from(content).toString('latin1');
+  const text = content;
+  invariant(typeof text === 'string', 'a form without a file is text');
   return name === 'json'
     ? { document: JSON.parse(text) as JsonValue, text } // Written as JSON just now.
     : { document: { format: name, text }, text };

@@ -100,7 +100,7 @@ function resultOf(
   const location = placeOf(rows[0]?.row ?? dialogue.row, view);
   const replies = failures.length === 1 ? '1 reply' : `${String(failures.length)} replies`;
   const names = rows.map(({ row, failures: count }) => `${row} ${String(count)}`).join(', ');
-  const text = `The target failed after “${clip(utterance, 200)}”. ${replies} to this and near utterances failed (by row: ${names}); the worst has harm ${worst.harm.toFixed(3)} by ${judge}.`;
+  const text = `The target failed after “${clip(utterance.trim(), 200)}”. ${replies} to this and near utterances failed (by row: ${names}); the worst has harm ${worst.harm.toFixed(3)} by ${judge}.`;
   return {
     ruleId: ruleId(judge),
     ruleIndex: 0,
