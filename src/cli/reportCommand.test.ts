@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readParquet } from '../dialogue/datasets/parquet.js';
 import { emptyEvaluation, exampleEvaluation } from '../render/testing/exampleEvaluation.js';
 import type { EvaluationView } from '../report/evaluation.js';
 import { unitKey } from '../runs/units.js';
@@ -37,6 +38,34 @@ describe('gadfly report', () => {
     const written = await runCli(['report', run, '--format', 'junit', '--out', out, '--json']);
     expect(jsonOf(written)).toEqual({ format: 'junit', file: out });
     expect(readFileSync(out, 'utf8')).toBe(printed.output);
+  });
+
+  it('writes every table into a folder, the metrics alone into a file, and prints these as CSV', async () => {
+    const tables = join(folder, 'tables');
+    const written = await runCli(['report', run, '--format', 'csv', '--out', tables, '--json']);
+    const names = readdirSync(tables).sort();
+    expect(names).toEqual(
+      ['metrics', 'notes', 'points', 'replies', 'rows', 'sampleWords', 'samples', 'verdictWords'].map(
+        (name) => `${name}.csv`,
+      ),
+    );
+    expect(jsonOf(written)).toMatchObject({ files: expect.arrayContaining([join(tables, 'metrics.csv')]) as unknown });
+    const printed = await runCli(['report', run, '--format', 'csv']);
+    expect(readFileSync(join(tables, 'metrics.csv'), 'utf8')).toBe(printed.output);
+    expect(await runCli(['report', run, '--format', 'parquet'])).toMatchObject({
+      output: `${join(run, 'report.parquet')}\n`,
+    });
+    const rows: unknown[] = [];
+    for await (const { value } of readParquet(join(run, 'report.parquet'), null)) rows.push(value);
+    expect(rows).toHaveLength(printed.output.split('\r\n').length - 2);
+    expect(rows[0]).toMatchObject({
+      row: 'untuned',
+      part: 'all',
+      metric: 'replyHarm',
+      better: 'lower',
+      mean: 0.05,
+      n: 300,
+    });
   });
 
   it('--fail-over exits 3 by the low end of the interval, and names the rows', async () => {

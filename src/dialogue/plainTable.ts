@@ -1,16 +1,15 @@
 /** Writes tables of plain values for other programs: JSON lines, CSV (RFC 4180, UTF-8, which spreadsheets open) and Parquet. A
  *  value that is not known is null, and an empty field of CSV. */
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { invariant } from '../base/invariant.js';
 import { jsonText } from '../base/json.js';
 
-/** A column: texts, whole numbers or any numbers. */
-export type ColumnType = 'text' | 'count' | 'number';
+/** A column: texts, whole numbers, any numbers, or true and false. */
+export type ColumnType = 'text' | 'count' | 'number' | 'flag';
 
 /** Columns by name, in their order. */
 export type Columns<Row> = Readonly<Record<keyof Row & string, ColumnType>>;
 
-type Plain<Row> = Readonly<Record<keyof Row, string | number | null>>;
+type Plain<Row> = Readonly<Record<keyof Row, string | number | boolean | null>>;
 
 export function tableLines<Row extends Plain<Row>>(rows: readonly Row[], columns: Columns<Row>): string {
   return rows
@@ -25,9 +24,7 @@ export function tableCsv<Row extends Plain<Row>>(rows: readonly Row[], columns: 
     .join('');
 }
 
-/** @param rows at least one */
 export function tableParquet<Row extends Plain<Row>>(rows: readonly Row[], columns: Columns<Row>): Uint8Array {
-  invariant(rows.length > 0, 'a Parquet file has rows');
   const names = namesOf(columns);
   const file = parquetWriteBuffer({
     schema: [
@@ -43,6 +40,7 @@ const parquetTypes = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
   count: { type: 'INT32' },
   number: { type: 'DOUBLE' },
+  flag: { type: 'BOOLEAN' },
 } as const satisfies Record<ColumnType, object>;
 
 function namesOf<Row>(columns: Columns<Row>): readonly (keyof Row & string)[] {
@@ -50,7 +48,7 @@ function namesOf<Row>(columns: Columns<Row>): readonly (keyof Row & string)[] {
 }
 
 /** A field between quotes where a reader could take it for something else. */
-function csvField(value: string | number | null): string {
+function csvField(value: string | number | boolean | null): string {
   if (value === null) return '';
   const text = String(value); // Half a character becomes U+FFFD where the file is written.
   return typeof value === 'string' && (/["\r\n,;\t|]/.test(text) || text.trim() !== text || text === '')

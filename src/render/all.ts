@@ -4,6 +4,7 @@ import { jsonText } from '../base/json.js';
 import type { EvaluationView } from '../report/evaluation.js';
 import type { ReportView } from '../report/reportView.js';
 import type { SweepView } from '../report/sweepView.js';
+import type { Table } from '../report/tables/table.js';
 
 export type Renderer =
   | {
@@ -16,6 +17,13 @@ export type Renderer =
       /** Made from every dialogue of an evaluation, for another tool; of one run, since a sweep's points are runs. */
       readonly kind: 'evaluation';
       readonly run: (view: EvaluationView) => string | Uint8Array;
+    }
+  | {
+      /** Every table of a report, each a file of its own. */
+      readonly kind: 'tables';
+      /** The ending of the files: '.csv'. */
+      readonly ending: string;
+      readonly table: (table: Table) => string | Uint8Array;
     };
 
 export interface RenderFormat {
@@ -56,6 +64,17 @@ export const renderFormats = {
   sarif: {
     files: null,
     load: async () => ({ kind: 'evaluation', run: (await import('./export/sarif.js')).renderSarif }),
+  },
+  csv: {
+    files: null,
+    load: async () => ({ kind: 'tables', ending: '.csv', table: (await import('./export/tables.js')).renderCsv }),
+  },
+  parquet: {
+    files: { run: 'report.parquet', sweep: 'sweep.parquet' },
+    load: async () => {
+      const { renderParquet } = await import('./export/tables.js');
+      return { kind: 'tables', ending: '.parquet', table: renderParquet };
+    },
   },
   promptfoo: {
     files: null,

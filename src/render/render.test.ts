@@ -10,6 +10,7 @@ import { findings } from '../report/findings.js';
 import { describeMetric, excludesZero, formatChange, formatInterval } from '../report/metrics.js';
 import { renderHtml } from './html/renderHtml.js';
 import { renderMarkdown } from './markdown/renderMarkdown.js';
+import { runTables, tablesOfSweep } from '../report/tables/all.js';
 import { trainingCurves } from '../report/reportView.js';
 import { linearScale, thinOut, tickLabel } from './html/scale.js';
 
@@ -113,7 +114,13 @@ describe('gadfly report --format', () => {
     '%s renders an evaluation with every kind of trouble, one that is empty, and sweeps where it can',
     async (name) => {
       const renderer: Renderer = await renderFormats[name].load();
-      for (const view of [exampleEvaluation(), emptyEvaluation()]) expect(renderer.run(view).length).toBeGreaterThan(0);
+      const views = [exampleEvaluation(), emptyEvaluation()];
+      if (renderer.kind === 'tables') {
+        const all = [...views.map(runTables), tablesOfSweep(exampleSweep(exampleSweeps.seeds))];
+        for (const each of all.flat()) expect(renderer.table(each).length, each.name).toBeGreaterThan(0);
+        return;
+      }
+      for (const view of views) expect(renderer.run(view).length).toBeGreaterThan(0);
       if (renderer.kind === 'evaluation') return;
       expect(renderer.run(exampleView())).toContain('untuned');
       expect(renderer.sweep(exampleSweep(exampleSweeps.seeds))).toContain('sweep');

@@ -157,7 +157,7 @@ function sampleScore(each: JudgedCase) {
   };
 }
 
-/** What the list of samples shows, without the long texts. */
+/** Returns what the list of samples shows, without the long texts. */
 function summaryOf({
   id,
   epoch,
