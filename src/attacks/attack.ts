@@ -80,6 +80,8 @@ export interface AttackTraits {
   readonly kind?: AttackKind;
   /** How the adversary that it prompts differs from the recipe's, under the options' key `attacker`. */
   readonly attacker?: AdversaryChanges;
+  /** Whether it gives that adversary an instruction of its own, in the place of the recipe's `system`. Default false. */
+  readonly instructsAttacker?: boolean;
   /** Most that a search spends on one prompt, by the names of the run's spending. */
   readonly budget?: Readonly<Record<string, number>>;
   /** Needs beside those that every use of the attack has; default none. */
@@ -94,7 +96,8 @@ export interface AttackLengths extends DialogueLengths {
   readonly demonstrations: DemonstrationLengths | null;
   /** Number of test prompts that an evaluation plays, the first ones; null for all. A search works on them. */
   readonly evaluated: number | null;
-  /** The adversary that it prompts, where that is another model than the recipe's; null otherwise. */
+  /** The adversary that it prompts, where it differs from the recipe's, whose place it takes in the lengths; null
+   *  otherwise. */
   readonly attacker: AdversaryOptions | null;
   readonly speakers: {
     readonly target: TargetOptions;

@@ -123,7 +123,7 @@ async function otherAdversaries(
   const out: OtherAdversary[] = [];
   const rows = stagesOfKind(recipe, 'evaluate').flatMap(({ options }) => evaluatedAdversaries(recipe, options));
   const attackers = recipeStages(recipe).flatMap((stage) => {
-    const speaker = attackerOf(recipe, stage);
+    const speaker = attackerOf(recipe, stage.traits);
     return speaker === null ? [] : [{ adversary: attackerName(stage.name), speaker }];
   });
   for (const { adversary: name, speaker } of [...rows.filter(isFurther), ...attackers]) {

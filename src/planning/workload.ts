@@ -77,7 +77,7 @@ function lengthsOf(
   const [evaluation] = stagesOfKind(recipe, 'evaluate');
   const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {});
   const { name } = stage;
-  const attacker = attackerOf(recipe, stage);
+  const attacker = attackerOf(recipe, stage.traits);
   const targets = evaluation?.options.targets?.length ?? 1 + mendedNames(recipe).length;
   return {
     adversary:

@@ -266,12 +266,12 @@ export function evaluatedPrompts(recipe: Recipe): number | null {
   return stagesOfKind(recipe, 'evaluate')[0]?.options.prompts ?? null;
 }
 
-/** Returns the adversary that the attack of a stage prompts, where that is another model than the recipe's; null
- *  otherwise. */
-export function attackerOf({ adversary }: Recipe, { traits: { attack } }: RecipeStage): AdversaryOptions | null {
-  const changes = attack?.attacker;
-  if (changes?.model === undefined || changes.model === adversary.model) return null;
-  return withChanges(adversary, changes);
+/** Returns the adversary that the attack of a stage prompts, where it differs from the recipe's; null otherwise. */
+export function attackerOf({ adversary }: Recipe, { attack }: Pick<StageTraits, 'attack'>): AdversaryOptions | null {
+  const { attacker: changes = {}, instructsAttacker = false } = attack ?? {};
+  if (Object.keys(changes).length === 0 && !instructsAttacker) return null;
+  const { system: _, ...speaker } = adversary;
+  return withChanges(instructsAttacker ? speaker : adversary, changes);
 }
 
 /** An adversary of an evaluation that is neither the recipe's own nor trained. */

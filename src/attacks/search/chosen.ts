@@ -10,7 +10,7 @@ function meanReward({ scores }: Pick<ScoredDialogue, 'scores'>): number | null {
 }
 
 /** Returns dialogues whose reward is known, the best first, the earlier one of equals. */
-function rankByReward(dialogues: readonly ScoredDialogue[]): readonly ScoredDialogue[] {
+export function rankByReward(dialogues: readonly ScoredDialogue[]): readonly ScoredDialogue[] {
   return dialogues
     .flatMap((dialogue) => {
       const reward = meanReward(dialogue);

@@ -8,7 +8,9 @@ import { saysOneOf } from './stopWhen.js';
 
 export interface LinearRolloutOptions extends RolloutCast {
   readonly prompts: readonly Prompt[];
-  /** Exchanges per dialogue, ≥ 1. */
+  /** Each prompt's dialogue so far, which goes on; default: nothing was said yet. */
+  readonly before?: readonly Dialogue[];
+  /** Exchanges that are played per dialogue, ≥ 1. */
   readonly turns: number;
   readonly stream: StreamKey;
 }
@@ -24,12 +26,13 @@ function nextExchange(stream: StreamKey): StreamKey {
   return childKey(stream, 0);
 }
 
-/** Plays one scored dialogue per prompt, in order; one that was ended early has fewer exchanges. */
+/** Plays one scored dialogue per prompt, in order; one that was ended early has fewer exchanges. Scores are those of the
+ *  exchanges that were played here. */
 export async function rolloutLinear(options: LinearRolloutOptions): Promise<readonly ScoredDialogue[]> {
   invariant(Number.isInteger(options.turns) && options.turns >= 1, 'a linear rollout has at least one turn');
-  const { stopWhen = [] } = options;
-  const played = openStems(options.prompts, options.stream).map(({ dialogue, stream }): Played => ({
-    stem: { dialogue, stream: nextExchange(stream) },
+  const { stopWhen = [], before = [] } = options;
+  const played = openStems(options.prompts, options.stream).map(({ dialogue, stream }, i): Played => ({
+    stem: { dialogue: before[i] ?? dialogue, stream: nextExchange(stream) },
     scores: [],
   }));
   let playing: readonly Played[] = played;

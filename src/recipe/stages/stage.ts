@@ -63,8 +63,8 @@ export interface StageLengths extends DialogueLengths {
   };
   /** Number of test prompts that the evaluation plays, the first ones; null for all. */
   readonly evaluated: number | null;
-  /** The adversary that the attack prompts, where that is another model than the recipe's; null otherwise. `adversary` has
-   *  its lengths then. */
+  /** The adversary that the attack prompts, where it differs from the recipe's; null otherwise. `adversary` has its lengths
+   *  then. */
   readonly attacker: AdversaryOptions | null;
   /** Texts that this stage learns from; null without them. */
   readonly demonstrations: DemonstrationLengths | null;
