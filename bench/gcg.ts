@@ -73,6 +73,7 @@ export async function measureGcg(options: GcgBenchOptions): Promise<Outcome> {
     const search = gcg.search([
       { prompt: { id: 'bench', conversationId: 'bench', text: '' }, message, targetTexts: [targetText] },
     ]);
+    await search.start(); // compiles what scores
     let candidates = 0;
     const call = async (): Promise<void> => {
       candidates = 0;

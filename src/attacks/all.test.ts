@@ -35,14 +35,14 @@ const lengths = {
   },
 };
 
-function counts({ adversary, target, reference, judgeQueries, pairs, trainedTokens, optimizerSteps }: Work): number[] {
+function counts({ adversary, target, reference, targetTexts, judgeQueries, pairs, trainedTokens, optimizerSteps }: Work): number[] {
   const speakers = [adversary, target].flatMap(({ queries, contextTokens, readTokens, generatedTokens }) => [
     queries,
     contextTokens,
     readTokens,
     generatedTokens,
   ]);
-  return [...speakers, reference.queries, reference.readTokens, judgeQueries, pairs, trainedTokens, optimizerSteps];
+  return [...speakers, reference.queries, reference.readTokens, targetTexts.queries, judgeQueries, pairs, trainedTokens, optimizerSteps];
 }
 
 describe.each(Object.entries(attacks))('the attack %s', (name, entry) => {

@@ -78,6 +78,8 @@ export interface AttackTraits {
   readonly texts: TextsQuery | null;
   /** Takes the place of the definition's `kind`, for an attack whose options decide it. */
   readonly kind?: AttackKind;
+  /** Takes the place of the definition's `trainsOnJudge` in the same way. */
+  readonly trainsOnJudge?: boolean;
   /** How the adversary that it prompts differs from the recipe's, under the options' key `attacker`. */
   readonly attacker?: AdversaryChanges;
   /** Whether it gives that adversary an instruction of its own, in the place of the recipe's `system`. Default false. */
@@ -225,7 +227,7 @@ export interface AttackProgress {
 }
 
 export interface AttackOutcome {
-  /** Optimizer steps taken, over all sessions; of a search the prompts that it worked on. */
+  /** Optimizer steps taken, over all sessions; of a search the checkpoints that it left. */
   readonly steps: number;
   readonly epochs: number;
   /** Why it ended. */

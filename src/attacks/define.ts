@@ -10,7 +10,7 @@ import type { Work } from '../speakers/work.js';
 type Fixed = Omit<AttackDefinition<AttackSchema>, 'schema' | 'traits' | 'work' | 'run'>;
 
 /** An attack with the options of a stage. */
-export interface Attack extends Fixed, Omit<AttackTraits, 'kind'> {
+export interface Attack extends Fixed, Omit<AttackTraits, 'kind' | 'trainsOnJudge'> {
   readonly name: string;
   /** Its own judge; null for the recipe's. */
   readonly judge: JudgeOptions | null;

@@ -57,6 +57,7 @@ export async function planRun(loaded: LoadedRecipe, context: CommandContext): Pr
     '',
     tokensTable(stages),
     '',
+    ...stages.flatMap(passesLine),
     ...timeLines(recipe, known, seconds),
     ...(stages.some(({ work }) => work.pairs > 0)
       ? ['pairs, and what is trained, before ties and gaps under minGap are dropped']
@@ -111,6 +112,15 @@ function tokensTable(stages: readonly PlannedStage[]): string {
     rows,
     [1, 2, 3, 4, 5, 6],
   );
+}
+
+/** Says what the target's model is asked beside replies; nothing where it is asked for none. */
+function passesLine({ work: { stage, targetTexts, targetGradients } }: PlannedStage): readonly string[] {
+  const passes = [
+    ...(targetTexts.queries === 0 ? [] : [`${shown(targetTexts.queries)} target evaluations`]),
+    ...(targetGradients.queries === 0 ? [] : [`${shown(targetGradients.queries)} target gradients`]),
+  ];
+  return passes.length === 0 ? [] : [`${stage}: ${passes.join(', ')}`];
 }
 
 function timeLines({ limits }: Recipe, { missing, rates }: RunFacts, seconds: number | null): readonly string[] {

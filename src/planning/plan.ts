@@ -25,6 +25,7 @@ export function expectedSpending({ work, seconds }: PlannedStage): Amounts {
     targetTokensRead: target.contextTokens,
     targetTokensGenerated: target.generatedTokens,
     ...(work.targetTexts.queries === 0 ? {} : { targetEvaluations: work.targetTexts.queries }),
+    ...(work.targetGradients.queries === 0 ? {} : { targetGradients: work.targetGradients.queries }),
     adversaryUtterances: adversary.queries,
     adversaryTokensRead: adversary.contextTokens,
     adversaryTokensGenerated: adversary.generatedTokens,

@@ -35,6 +35,7 @@ const work: StageWork = {
   writer: null,
   reference: { queries: 1, readTokens: 3000 },
   targetTexts: { queries: 0, readTokens: 0 },
+  targetGradients: { queries: 0, readTokens: 0 },
   encoderTexts: 0,
   judgeQueries: 0,
   pairs: 1,

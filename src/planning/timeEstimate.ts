@@ -21,6 +21,9 @@ export interface StageSeconds {
   readonly total: number;
 }
 
+/** A gradient takes about as long as this many passes that only read: one forward, and two to go back. */
+const gradientPasses = 3;
+
 /** @returns null where the stage trains a model that this machine could not train when it was measured */
 export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | null {
   const { frozen, trainable } = rates.adversary;
@@ -36,7 +39,8 @@ export function stageSeconds(work: StageWork, rates: RunRates): StageSeconds | n
     );
   const adversary = others.reduce((sum, seconds) => sum + seconds, own);
   const { reading } = rates.target.frozen;
-  const target = speakingSeconds(work.target, rates.target.frozen) + work.targetTexts.readTokens / reading;
+  const passes = work.targetTexts.readTokens + gradientPasses * work.targetGradients.readTokens;
+  const target = speakingSeconds(work.target, rates.target.frozen) + passes / reading;
   const reference = work.reference.readTokens / rates.reference.frozen.reading;
   const training = trainable === null ? 0 : work.trainedTokens / trainable.training;
   return { adversary, target, reference, training, total: adversary + target + reference + training };

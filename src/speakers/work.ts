@@ -218,10 +218,7 @@ export function targetTextWork(
   utterance: number,
 ): TextWork {
   if (!asksForTargetText(reward)) return noTexts;
-  const tokens = targetTexts.reduce(
-    (sum, text) => sum + Math.ceil((text.replaceAll(targetPlace, '').length + targetCharacters) / charactersPerToken),
-    0,
-  );
+  const tokens = phrasingTokens(targetTexts);
   const sum = (of: (call: SpeakerCall) => number): number =>
     calls.reduce((before, call) => before + call.times * of(call), 0);
   return {
@@ -230,6 +227,14 @@ export function targetTextWork(
       rows === 0 ? 0 : (contexts / rows) * contextTokens + Math.max(0, rows - contexts) * utterance + rows * tokens,
     ),
   };
+}
+
+/** Returns how many tokens phrasings have together, with the target string in them, as far as is known beforehand. */
+export function phrasingTokens(targetTexts: readonly string[]): number {
+  return targetTexts.reduce(
+    (sum, text) => sum + Math.ceil((text.replaceAll(targetPlace, '').length + targetCharacters) / charactersPerToken),
+    0,
+  );
 }
 
 /** The work of a stage, or of an attack, for the models. */
@@ -244,6 +249,8 @@ export interface Work {
   readonly reference: TextWork;
   /** Texts that the target only scores, for a reward of its words. */
   readonly targetTexts: TextWork;
+  /** Gradients through the target's model, each of one text. */
+  readonly targetGradients: TextWork;
   /** Texts that an encoder embeds, at most: equal ones are embedded once. */
   readonly encoderTexts: number;
   /** Texts judged; filters of prompts and demonstrations are not counted. */
@@ -268,6 +275,7 @@ export const noWork: Work = {
   writer: null,
   reference: noTexts,
   targetTexts: noTexts,
+  targetGradients: noTexts,
   encoderTexts: 0,
   judgeQueries: 0,
   pairs: 0,
@@ -286,6 +294,7 @@ export function repeatWork(work: Work, n: number): Work {
     writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
     reference: repeatTexts(work.reference, n),
     targetTexts: repeatTexts(work.targetTexts, n),
+    targetGradients: repeatTexts(work.targetGradients, n),
     encoderTexts: work.encoderTexts * n,
     judgeQueries: work.judgeQueries * n,
     pairs: work.pairs * n,

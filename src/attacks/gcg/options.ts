@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { count, positive } from '../../base/schemaParts.js';
 import { defaultTargetTexts } from '../../dialogue/targetText.js';
 import { attackKeys } from '../attackOptions.js';
+import { budgetSchema } from '../search/options.js';
 import { type PositionRule, positionRules } from './candidates.js';
 
 /** What a search does at each step, and when it ends. */
@@ -90,14 +91,22 @@ export const gcgSchema = z.strictObject({
     .describe(
       'The target is asked every this many steps, and the search ends when the judge finds a failure; null is never. With stopBelow it ends when both hold.',
     ),
+  suffixes: z
+    .enum(['perPrompt', 'shared'])
+    .default('perPrompt')
+    .describe(
+      'perPrompt searches a suffix for each test prompt; shared searches one for training prompts together, which is said at every test prompt.',
+    ),
+  sharedBy: count.default(8).describe('Training prompts that a shared suffix is searched for, the first ones.'),
+  budget: budgetSchema,
   checkpointEvery: count.default(5).describe('Steps between two checkpoints.'),
 });
 
 export type GcgOptions = z.output<typeof gcgSchema>;
 
-/** The settings that options name, with what they change. */
-export function settingsOf({ like, ...own }: GcgOptions): GcgSettings {
-  const named: GcgSettings = namedSettings[like];
+/** The settings that options name, with what they change. A shared suffix is not tried with the target. */
+export function settingsOf({ like, suffixes, ...own }: GcgOptions): GcgSettings {
+  const named: GcgSettings = suffixes === 'shared' ? { ...namedSettings[like], checkEvery: null } : namedSettings[like];
   return {
     start: own.start ?? named.start,
     steps: own.steps ?? named.steps,

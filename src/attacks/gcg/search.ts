@@ -11,7 +11,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { openStream, type StreamKey } from '../../base/random.js';
-import type { Spending } from '../../base/spending.js';
+import type { Amounts, Spending } from '../../base/spending.js';
 import { meanOrZero, sumOf } from '../../base/sums.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import type { WhiteBox } from '../attack.js';
@@ -41,6 +41,9 @@ export interface SuffixSearch {
   readonly step: (state: SuffixState, key: StreamKey) => Promise<SuffixStep>;
   /** The utterance that a suffix makes of each problem. */
   readonly utterances: (suffix: readonly number[]) => readonly string[];
+  /** What the start, and a step, cost at most. */
+  readonly startCost: Amounts;
+  readonly stepCost: Amounts;
   /** Tokens of the longest sequence that is scored. */
   readonly sequenceTokens: number;
 }
@@ -75,6 +78,7 @@ export async function openGcg(whiteBox: WhiteBox, settings: SearchSettings, spen
           remedy:
             'Begin the suffix with a sign that no tokenizer joins with what stands before, such as an exclamation mark.',
         });
+      const texts = frames.flatMap((frame) => frame.sequences(start)).length;
       const survives = (suffix: readonly number[]): boolean => frames.every((frame) => frame.survives(suffix));
 
       /** The loss of each suffix. */
@@ -111,6 +115,8 @@ export async function openGcg(whiteBox: WhiteBox, settings: SearchSettings, spen
           const best = loss < state.best.loss ? { suffix, loss, step } : state.best;
           return { state: { step, suffix, loss, best }, candidates: candidates.length };
         },
+        startCost: { targetEvaluations: texts },
+        stepCost: { targetEvaluations: width * texts, targetGradients: texts },
         sequenceTokens: Math.max(
           ...frames
             .flatMap((frame) => frame.sequences(start))

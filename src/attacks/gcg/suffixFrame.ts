@@ -39,8 +39,7 @@ export function openSuffixFrame(whiteBox: WhiteBox, problem: SuffixProblem, star
   const { prompt, message, targetTexts } = problem;
   const read = (text: string): readonly Sequence[] =>
     whiteBox.textSequences({ dialogue: dialogueSeenBy('target', said(prompt, text)), texts: targetTexts });
-  const place = (suffix: string): string =>
-    whiteBox.format.place({ prompt, turns: [] }, message === '' ? suffix : `${message} ${suffix}`);
+  const place = (suffix: string): string => placeSuffix(whiteBox, problem, suffix);
 
   const first = place(start);
   const known = read(first);
@@ -78,6 +77,16 @@ export function openSuffixFrame(whiteBox: WhiteBox, problem: SuffixProblem, star
   };
 }
 
+/** The utterance that begins a dialogue with a message and a suffix of this text. */
+export function placeSuffix(
+  { format }: Pick<WhiteBox, 'format'>,
+  { prompt, message }: Pick<SuffixProblem, 'prompt' | 'message'>,
+  suffix: string,
+): string {
+  return format.place({ prompt, turns: [] }, message === '' ? suffix : `${message} ${suffix}`);
+}
+
+/** A dialogue that begins with an utterance. */
 function said(prompt: Prompt, text: string): Dialogue {
   return { prompt, turns: [textUtterance('adversary', { kind: 'reply', text, finishReason: 'stop' }, 'keep')] };
 }

@@ -2,8 +2,10 @@
  *  killed run goes on with the next prompt and leaves the same bytes. An attack gives the search of one prompt. */
 import { z } from 'zod';
 import { ConfigError } from '../../base/errors.js';
+import type { JsonObject } from '../../base/json.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import { readAs } from '../../base/readAs.js';
+import { countFromZero, jsonObject } from '../../base/schemaParts.js';
 import { type Amounts, spentCounts, spentSince } from '../../base/spending.js';
 import { textIndex } from '../../dialogue/identity.js';
 import { turnRecord } from '../../dialogue/records.js';
@@ -24,6 +26,11 @@ export interface PromptSearch {
   /** Records dialogues that were tried with the target, as soon as they are played: what was spent since the last call is
    *  divided evenly over them. */
   readonly tried: (dialogues: readonly ScoredDialogue[]) => void;
+  /** The state that an interrupted session has saved within this prompt; null at its beginning. */
+  readonly restored: JsonObject | null;
+  /** Leaves a checkpoint within the prompt, for a search of long steps. With the stream it must be all that is needed to go
+   *  on: what came after it is done again. */
+  readonly save: (state: JsonObject) => Promise<void>;
   /** Appends a line of metrics: of a step within the prompt, from 1. */
   readonly metrics: (step: number, values: Readonly<Record<string, number>>) => void;
   /** Throws when the user stops the run or a limit is reached; called between steps. */
@@ -46,7 +53,23 @@ export interface Found {
   readonly counts?: Readonly<Record<string, number>>;
 }
 
-const stateSchema = z.object({ finds: z.array(findSchema) });
+/** The search of a prompt that is not finished. */
+const withinSchema = z.object({
+  state: jsonObject,
+  /** What it has spent so far, and what of that was charged to recorded tries. */
+  spent: z.record(z.string(), z.number()),
+  charged: z.record(z.string(), z.number()),
+  recorded: countFromZero,
+});
+
+const stateSchema = z.object({
+  finds: z.array(findSchema),
+  /** Checkpoints so far. */
+  saved: countFromZero,
+  within: withinSchema.nullable(),
+});
+
+type Within = z.output<typeof withinSchema>;
 
 /** Searches every test prompt.
  *  @throws ConfigError where there are no test prompts */
@@ -63,30 +86,49 @@ export async function searchPrompts(
       remedy: 'Check the file and the filter of the recipe.',
     });
   const { restored } = checkpoints;
-  const finds: Find[] = restored === null ? [] : [...readAs(stateSchema, restored.state, restored.folder).finds];
+  const before = restored === null ? null : readAs(stateSchema, restored.state, restored.folder);
+  const finds: Find[] = [...(before?.finds ?? [])];
+  let saved = before?.saved ?? 0;
+  let within = before?.within ?? null;
+  const save = (unfinished: Within | null): Promise<void> =>
+    checkpoints.save({
+      step: ++saved,
+      score: null,
+      state: { finds, saved, within: unfinished },
+      write: () => Promise.resolve(),
+    });
   for (const prompt of prompts.slice(finds.length)) {
     mayGoOn();
     const at = { epoch: finds.length + 1, step: finds.length + 1 };
     context.progress({ phase: 'search', epoch: at.epoch, epochs: prompts.length, values: valuesOf(finds) });
-    const find = await searchWithin(context, budget, { prompt, at }, searchOne);
+    const find = await searchWithin(context, budget, { prompt, at, within, save }, searchOne);
+    within = null;
     finds.push(find);
     sink.metrics({ ...valuesOf(finds), ...(find.score === null ? {} : { score: find.score }), tries: find.tries }, at);
-    await checkpoints.save({ step: at.step, score: null, state: { finds }, write: () => Promise.resolve() });
+    await save(null);
   }
   const product = { kind: 'finds', finds } as const;
-  return { steps: finds.length, epochs: 1, reason: 'searched', bestScore: null, product };
+  return { steps: saved, epochs: 1, reason: 'searched', bestScore: null, product };
+}
+
+/** A prompt, and how its search goes on. */
+interface PromptPlace {
+  readonly prompt: Prompt;
+  readonly at: { readonly epoch: number; readonly step: number };
+  readonly within: Within | null;
+  readonly save: (within: Within) => Promise<void>;
 }
 
 async function searchWithin(
-  { spending, sink, stream, mayGoOn }: AttackContext,
+  { spending, sink, stream, mayGoOn, progress, prompts }: AttackContext,
   budget: SearchBudget,
-  { prompt, at }: { readonly prompt: Prompt; readonly at: { readonly epoch: number; readonly step: number } },
+  { prompt, at, within, save }: PromptPlace,
   searchOne: (search: PromptSearch) => Promise<Found>,
 ): Promise<Find> {
-  const before = spending.total();
+  const before = spentSince(spending.total(), within?.spent ?? {});
   const spent = (): Amounts => spentSince(spending.total(), before);
-  let charged: Amounts = {};
-  let recorded = 0;
+  let charged: Amounts = within?.charged ?? {};
+  let recorded = within?.recorded ?? 0;
   const found = await searchOne({
     prompt,
     stream: childKey(stream, textIndex(prompt.id)),
@@ -101,12 +143,15 @@ async function searchWithin(
       );
       charged = now;
     },
+    restored: within?.state ?? null,
+    save: (state) => save({ state, spent: counts(spent()), charged: counts(charged), recorded }),
     metrics: (step, values) => {
       sink.metrics({ ...values, searchStep: step }, at);
+      progress({ phase: 'search', epoch: at.epoch, epochs: prompts.test.length, values });
     },
     mayGoOn,
   });
-  const { turns, score, failed, reason, tries = recorded, counts } = found;
+  const { turns, score, failed, reason, tries = recorded } = found;
   return {
     prompt: prompt.id,
     turns: turns.map((turn) => turnRecord(withoutLogProbs(turn))),
@@ -115,8 +160,13 @@ async function searchWithin(
     ...(reason === undefined ? {} : { reason }),
     tries,
     cost: spentCounts(spentSince(spending.total(), before)),
-    ...(counts === undefined ? {} : { counts }),
+    ...(found.counts === undefined ? {} : { counts: found.counts }),
   };
+}
+
+/** Returns the counts of a checkpoint, without the time. */
+function counts(amounts: Amounts): Record<string, number> {
+  return { ...spentCounts(spentSince(amounts, {})) };
 }
 
 /** Returns what was spent when a share of a batch was done. */

@@ -1,0 +1,49 @@
+/** How much work the attack `gcg` is, counted before it runs: as if every search took all its steps. */
+import {
+  contextLength,
+  noWork,
+  phrasingTokens,
+  searchCalls,
+  speakerWork,
+  verdictsPerExchange,
+  type Work,
+} from '../../speakers/work.js';
+import type { AttackLengths } from '../attack.js';
+import { affordableSteps } from '../search/budget.js';
+import { type GcgOptions, settingsOf } from './options.js';
+
+export function gcgWork(options: GcgOptions, facts: AttackLengths): Work {
+  const { target, evaluated } = facts;
+  const { targetTexts, suffixes, sharedBy, budget } = options;
+  const { start, steps: wanted, width, checkEvery } = settingsOf(options);
+  const set = suffixes === 'shared' ? 'train' : 'test';
+  const prompts = Math.min(target.prompts[set].length, (suffixes === 'shared' ? sharedBy : evaluated) ?? Infinity);
+  const texts = targetTexts.length;
+  const stepCost = { targetEvaluations: width * texts, targetGradients: texts };
+  const steps = affordableSteps(budget, { targetEvaluations: texts }, { wanted, each: stepCost });
+  const suffix = start.split(/\s+/u).length;
+  const context = contextLength(target, set, suffix, prompts);
+  const completions = phrasingTokens(targetTexts);
+  // Candidates share what stands before the swap, half of the suffix on average.
+  const candidate = texts * (suffix / 2) + completions;
+  const checks = checkEvery === null ? 0 : Math.floor(steps / checkEvery);
+  const asked = speakerWork(
+    searchCalls(facts, evaluated, [{ rows: 1, contexts: 1 }]).target.map((call) => ({
+      ...call,
+      times: call.times * checks,
+    })),
+  );
+  return {
+    ...noWork,
+    target: asked,
+    targetTexts: {
+      queries: prompts * texts * (1 + steps * width),
+      readTokens: prompts * ((1 + steps) * context + steps * width * candidate),
+    },
+    targetGradients: {
+      queries: prompts * texts * steps,
+      readTokens: prompts * steps * (texts * context + completions),
+    },
+    judgeQueries: asked.queries * verdictsPerExchange,
+  };
+}
