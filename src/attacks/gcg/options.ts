@@ -6,7 +6,7 @@ import { attackKeys } from '../attackOptions.js';
 import { budgetSchema } from '../search/options.js';
 import { type PositionRule, positionRules } from './candidates.js';
 
-/** What a search does at each step, and when it ends. */
+/** The settings of a search: its steps, and when it ends. */
 export interface GcgSettings {
   readonly start: string;
   readonly steps: number;
@@ -20,7 +20,7 @@ export interface GcgSettings {
 const repeated = (text: string): string => new Array<string>(20).fill(text).join(' ');
 
 /** Settings of the released codes. Their faults are not among them: see docs/gcg.md. */
-export const namedSettings = {
+const namedSettings = {
   'llm-attacks': {
     start: repeated('!'),
     steps: 500,

@@ -15,6 +15,7 @@ import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
 import { drawCandidates, leastTokens } from './candidates.js';
 import { openGradientReader } from './oneHotGradient.js';
+import { gcgSchema, settingsOf } from './options.js';
 import { openGcg, type SuffixState } from './search.js';
 import { openSuffixFrame, type SuffixProblem } from './suffixFrame.js';
 
@@ -183,5 +184,20 @@ describe('candidates', () => {
 
   it('are drawn from the tokens of least gradient that are allowed, equal ones in their order', () => {
     expect(leastTokens(Float32Array.of(3, -1, 2, -1, -5, 0), [0, 1, 2, 3, 5], 3)).toEqual([1, 3, 5]);
+  });
+});
+
+describe('settings', () => {
+  const named = (given: object) => settingsOf(gcgSchema.parse({ attack: 'gcg', ...given }));
+
+  it('are those of the released codes by name, and each may be changed', () => {
+    const like = (name: string) => named({ like: name });
+    expect(like('nanogcg')).toMatchObject({ steps: 250, width: 512, topK: 256, positions: 'random', checkEvery: null });
+    expect(like('llm-attacks')).toMatchObject({ steps: 500, width: 512, topK: 256, positions: 'even', checkEvery: 1 });
+    expect(like('harmbench')).toMatchObject({ steps: 500, positions: 'even', stopBelow: 0.05, checkEvery: 10 });
+    expect(like('nanogcg').start).toBe(`${'x '.repeat(19)}x`);
+    expect(like('harmbench').start).toBe(`${'! '.repeat(19)}!`);
+    const own = { start: 'go', steps: 1, width: 2, topK: 3, positions: 'even', stopBelow: null, checkEvery: 4 };
+    expect(named({ like: 'harmbench', ...own })).toEqual(own);
   });
 });

@@ -41,7 +41,7 @@ export interface SuffixSearch {
   readonly step: (state: SuffixState, key: StreamKey) => Promise<SuffixStep>;
   /** The utterance that a suffix makes of each problem. */
   readonly utterances: (suffix: readonly number[]) => readonly string[];
-  /** What the start, and a step, cost at most. */
+  /** The cost of the start, and the most that a step costs. */
   readonly startCost: Amounts;
   readonly stepCost: Amounts;
   /** Tokens of the longest sequence that is scored. */

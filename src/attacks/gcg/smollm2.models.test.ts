@@ -37,7 +37,7 @@ const golden = JSON.parse(
   readFileSync(resolve(import.meta.dirname, '../../../tests/golden/gcg/smollm2.json'), 'utf8'),
 ) as Golden;
 
-/** Of the largest of the gradient: float32 sums over 30 layers in another order. */
+/** A share of the largest of the gradient: float32 sums over 30 layers in another order. */
 const sameGradients = 1e-3;
 
 describe('SmolLM2 in its chat template, as nanoGCG reads it', () => {

@@ -1,4 +1,4 @@
-/** Where a suffix of tokens stands in what the target reads: at the end of the adversary's utterance, inside the user's
+/** Finds the place of a suffix of tokens in what the target reads: at the end of the adversary's utterance, inside the user's
  *  turn of a chat. The ids are those of the whole context, rendered and encoded as the target will read it, so that a
  *  suffix which passes here is the one that the target sees when the utterance is said. */
 import { ConfigError } from '../../base/errors.js';

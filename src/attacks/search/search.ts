@@ -56,7 +56,7 @@ export interface Found {
 /** The search of a prompt that is not finished. */
 const withinSchema = z.object({
   state: jsonObject,
-  /** What it has spent so far, and what of that was charged to recorded tries. */
+  /** Its spending so far, and the part of that which was charged to recorded tries. */
   spent: z.record(z.string(), z.number()),
   charged: z.record(z.string(), z.number()),
   recorded: countFromZero,
