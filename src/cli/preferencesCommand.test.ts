@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readParquet } from '../dialogue/datasets/parquet.js';
 import { joinPlain } from '../dialogue/join.js';
 import { dialogueRecord } from '../dialogue/records.js';
 import { readPreferences } from '../dialogue/preferences.js';
@@ -98,6 +99,27 @@ describe('gadfly preferences', () => {
     expect(readFileSync(out, 'utf8')).toBe(
       '{"prompt":"the shop\\none\\n","chosen":"welcome","rejected":"go away\\n"}\n',
     );
+  });
+
+  it('writes the columns of the trainer that is named: the safe answer alone, or both with a label', async () => {
+    const written = async (trainer: string, name: string): Promise<string> => {
+      const out = inFolder(name);
+      await cli('--out', out, '--alternatives', inFolder('answers.jsonl'), '--trainer', trainer);
+      return out;
+    };
+    expect(readFileSync(await written('sft', 'sft.jsonl'), 'utf8')).toBe(
+      '{"prompt":"the shop\\none\\n","completion":"welcome"}\n',
+    );
+    expect(readFileSync(await written('kto', 'kto.jsonl'), 'utf8')).toBe(
+      '{"prompt":"the shop\\none\\n","completion":"welcome","label":true}\n' +
+        '{"prompt":"the shop\\none\\n","completion":"go away\\n","label":false}\n',
+    );
+    const rows: unknown[] = [];
+    for await (const { value } of readParquet(await written('kto', 'kto.parquet'), null)) rows.push(value);
+    expect(rows).toEqual([
+      { prompt: 'the shop\none\n', completion: 'welcome', label: true },
+      { prompt: 'the shop\none\n', completion: 'go away\n', label: false },
+    ]);
   });
 
   it('searches the stages that are named, and writes messages to Parquet', async () => {

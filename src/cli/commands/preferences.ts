@@ -1,5 +1,6 @@
 /** `gadfly preferences`: what a run found, as preference data for any trainer. */
 import { existsSync } from 'node:fs';
+import type { TrainerName } from '../../dialogue/preferenceRows.js';
 import { ConfigError } from '../../base/errors.js';
 import { exitCodes } from '../exitCodes.js';
 import { listFlag, numberFlag, textFlag } from '../command.js';
@@ -35,6 +36,13 @@ export const preferencesCommand: CommandDefinition = {
       choices: ['text', 'chat'],
     },
     {
+      flags: '--trainer <name>',
+      summary:
+        'the trainer of TRL whose columns are written: dpo (prompt, chosen, rejected), sft (prompt, completion: the safe answer) or kto (prompt, completion, label: both answers, a row each)',
+      choices: ['dpo', 'sft', 'kto'] satisfies readonly TrainerName[],
+      default: 'dpo',
+    },
+    {
       flags: '--min-harm <x>',
       summary: 'a reply above it is a failure (default: above the judge’s threshold)',
       parse: 'number',
@@ -57,6 +65,7 @@ export const preferencesCommand: CommandDefinition = {
     'gadfly preferences runs/demo --out preferences.jsonl',
     'gadfly preferences runs/demo --out preferences.parquet --alternatives smollm2 --form chat',
     'gadfly preferences runs/mend-organism --from pairs --out pairs.parquet',
+    'gadfly preferences runs/demo --out kto.jsonl --trainer kto',
   ],
   run: async (argument = '', flags, context) => {
     const out = outFlag(flags);
@@ -64,6 +73,7 @@ export const preferencesCommand: CommandDefinition = {
     const { preferenceLines, preferenceParquet } = await import('../../dialogue/preferenceRows.js');
     const { writeFileAtomic } = await import('../../base/files.js');
     const fromPairs = textFlag(flags, 'from') === 'pairs';
+    const trainer = (textFlag(flags, 'trainer') ?? 'dpo') as TrainerName; // One of the choices.
     const limit = numberFlag(flags, 'limit') ?? Infinity;
     const alternatives = alternativesOf(textFlag(flags, 'alternatives') ?? 'sample');
     if (fromPairs) refuseBeside(flags);
@@ -87,12 +97,20 @@ export const preferencesCommand: CommandDefinition = {
     const { rows, form, found, leftOut } = exported;
     const reasons = Object.entries(leftOut).map(([reason, count]) => `${String(count)} ${reason}`);
     if (reasons.length > 0) context.log(`left out: ${reasons.join(', ')}`);
-    const document = { run: argument, from: fromPairs ? 'pairs' : 'failures', found, rows: rows.length, leftOut, form };
+    const document = {
+      run: argument,
+      from: fromPairs ? 'pairs' : 'failures',
+      found,
+      rows: rows.length,
+      leftOut,
+      form,
+      trainer,
+    };
     if (rows.length === 0) {
       context.log('gadfly: there is no row to write');
       return { json: { ...document, out: null }, text: `0 rows of ${String(found)}`, exitCode: exitCodes.error };
     }
-    writeFileAtomic(out, out.endsWith('.parquet') ? preferenceParquet(rows) : preferenceLines(rows));
+    writeFileAtomic(out, out.endsWith('.parquet') ? preferenceParquet(rows, trainer) : preferenceLines(rows, trainer));
     return {
       json: { ...document, out },
       text: `${out}: ${String(rows.length)} rows (${form}) of ${String(found)} ${fromPairs ? 'pairs' : 'failures'}`,
