@@ -1,32 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readParquet } from '../dialogue/datasets/parquet.js';
 import { emptyEvaluation, exampleEvaluation } from '../render/testing/exampleEvaluation.js';
-import type { EvaluationView } from '../report/evaluation.js';
-import { unitKey } from '../runs/units.js';
+import { writeEvaluationRun } from './testing/evaluationRun.js';
 import { jsonOf, runCli } from './testing/fakeTerminal.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-report-'));
 const [run, bare] = [join(folder, 'run'), join(folder, 'bare')];
 
-function writeRun(path: string, { manifest, report, dialogues }: EvaluationView): void {
-  mkdirSync(path);
-  const source = { file: join(folder, 'recipe.yaml'), folder };
-  writeFileSync(join(path, 'manifest.json'), JSON.stringify({ ...manifest, source }));
-  writeFileSync(join(path, 'report.json'), JSON.stringify(report));
-  const lines = dialogues.map(({ row, number: _number, ...dialogue }) =>
-    JSON.stringify({ stage: unitKey({ kind: 'evaluateRow', row }), ...dialogue }),
-  );
-  const training = JSON.stringify({ stage: 'exploit:ipo', prompt: {}, turns: [], scores: {} });
-  writeFileSync(join(path, 'rollouts.jsonl'), [training, ...lines, ''].join('\n'));
-  writeFileSync(join(path, 'metrics.jsonl'), '');
-}
-
 beforeAll(() => {
-  writeRun(run, exampleEvaluation());
-  writeRun(bare, emptyEvaluation());
+  writeEvaluationRun(run, exampleEvaluation());
+  writeEvaluationRun(bare, emptyEvaluation());
 });
 
 describe('gadfly report', () => {
