@@ -40,7 +40,7 @@ function problemOf(
   prompt: Prompt,
   { message, targetTexts }: Pick<GcgOptions, 'message' | 'targetTexts'>,
 ): SuffixProblem | { readonly reason: string } {
-  const { targetString, goal } = prompt;
+  const { targetString } = prompt;
   if (targetString === undefined && targetTexts.some((text) => text.includes(targetPlace)))
     return { reason: 'the prompt has no target string' };
   const said = messageTo(prompt, message);

@@ -36,7 +36,7 @@ const mark = '\uE001';
  *  @throws ConfigError where the suffix has no place of its own in the target's context */
 export function openSuffixFrame(whiteBox: WhiteBox, problem: SuffixProblem, start: string): SuffixFrame {
   const { tokenizer } = whiteBox.model;
-  const { prompt, message, targetTexts } = problem;
+  const { prompt, targetTexts } = problem;
   const read = (text: string): readonly Sequence[] =>
     whiteBox.textSequences({ dialogue: dialogueSeenBy('target', said(prompt, text)), texts: targetTexts });
   const place = (suffix: string): string => placeSuffix(whiteBox, problem, suffix);
