@@ -2,13 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type LoadedRecipe, parseRecipe, recipeFiles } from '../src/recipe/readRecipe.js';
-import {
-  evaluatedAdversaries,
-  recipeStages,
-  setsWithTarget,
-  stagesLeftOut,
-  stagesOfKind,
-} from '../src/recipe/recipe.js';
+import { evaluatedAdversaries } from '../src/recipe/adversaries.js';
+import { recipeStages, setsWithTarget, stagesLeftOut, stagesOfKind } from '../src/recipe/recipe.js';
 
 function shipped(name: string): LoadedRecipe {
   const file = join(import.meta.dirname, '../recipes', `${name}.yaml`);

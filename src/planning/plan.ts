@@ -85,7 +85,7 @@ function mostTokens({ adversary, target }: Recipe, work: StageWork): number {
   };
   const said = speakerKind(adversary.model) === 'prompts' ? 0 : most.adversary * adversary.maxNewTokens;
   const saidByOthers = work.otherAdversaries.reduce(
-    (sum, { speaker, work: { queries } }) => sum + queries * speaker.maxNewTokens,
+    (sum, { speaker, work: { queries }, atMost = queries }) => sum + atMost * speaker.maxNewTokens,
     0,
   );
   return said + saidByOthers + (most.targetTokens ?? most.target * target.maxNewTokens);

@@ -9,14 +9,8 @@ import { resolveModel } from '../engine/models/checkpoints/resolveModel.js';
 import { specialTexts, tokenizerOf, withCheckpoint } from '../engine/models/storedModel.js';
 import { parseChatTemplate } from '../engine/text/chatTemplate.js';
 import { type ModelRates, rateKey, readRates } from './rates.js';
-import {
-  attackerOf,
-  evaluatedAdversaries,
-  isFurther,
-  type Recipe,
-  recipeStages,
-  stagesOfKind,
-} from '../recipe/recipe.js';
+import { attackerOf, evaluatedAdversaries, isFurther } from '../recipe/adversaries.js';
+import { type Recipe, recipeStages, stagesOfKind } from '../recipe/recipe.js';
 import { promptListFile, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';

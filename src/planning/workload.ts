@@ -7,6 +7,8 @@ import {
   evaluatedAdversaries,
   evaluatedPrompts,
   isFurther,
+} from '../recipe/adversaries.js';
+import {
   mendedNames,
   type Recipe,
   recipeStages,

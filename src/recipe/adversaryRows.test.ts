@@ -1,7 +1,8 @@
 /** Adversaries of an evaluation that no stage trains: how a recipe names them, and what it may not say. */
 import { describe, expect, it } from 'vitest';
 import { parseRecipe, recipeFiles, type LoadedRecipe, type RecipeError } from './readRecipe.js';
-import { evaluatedAdversaries, recipeJsonSchema, recipeSpeakers, stagesOfKind } from './recipe.js';
+import { evaluatedAdversaries } from './adversaries.js';
+import { recipeJsonSchema, recipeSpeakers, stagesOfKind } from './recipe.js';
 import { problemsOf, recipeHead } from './testing/recipeTexts.js';
 
 const text = `${recipeHead}  - exploit: { attack: ipo }

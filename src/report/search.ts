@@ -28,9 +28,14 @@ interface LabelledRow {
   readonly attackKind?: 'none' | 'policy' | 'search';
 }
 
+/** Whether the row's adversary is the product of a search. */
+export function isSearch({ attackKind }: Pick<LabelledRow, 'attackKind'>): boolean {
+  return attackKind === 'search';
+}
+
 /** Returns the names of rows as tables show them: beside a search, every row of an attack says of which kind it is. */
 export function rowLabels(rows: readonly LabelledRow[]): readonly string[] {
-  const isMixed = rows.some(({ attackKind }) => attackKind === 'search');
+  const isMixed = rows.some(isSearch);
   return rows.map(({ name, attackKind = 'none' }) =>
     isMixed && attackKind !== 'none' ? `${name} (${attackKind})` : name,
   );

@@ -241,7 +241,12 @@ export function phrasingTokens(targetTexts: readonly string[]): number {
 export interface Work {
   readonly adversary: SpeakerWork;
   /** Adversaries beside the recipe's own, which `adversary` does not count. */
-  readonly otherAdversaries: readonly { readonly speaker: SpeakerOptions; readonly work: SpeakerWork }[];
+  readonly otherAdversaries: readonly {
+    readonly speaker: SpeakerOptions;
+    readonly work: SpeakerWork;
+    /** Most utterances that it can be asked for; absent where the count is exact. */
+    readonly atMost?: number;
+  }[];
   readonly target: SpeakerWork;
   /** Another model that answers in the target's place; its time is not known. */
   readonly writer: { readonly speaker: SpeakerOptions; readonly work: SpeakerWork } | null;
@@ -289,7 +294,11 @@ export function repeatWork(work: Work, n: number): Work {
     speakerWork(calls.map((call) => ({ ...call, times: call.times * n })));
   return {
     adversary: speaker(work.adversary),
-    otherAdversaries: work.otherAdversaries.map((each) => ({ ...each, work: speaker(each.work) })),
+    otherAdversaries: work.otherAdversaries.map(({ atMost, ...each }) => ({
+      ...each,
+      work: speaker(each.work),
+      ...(atMost === undefined ? {} : { atMost: atMost * n }),
+    })),
     target: speaker(work.target),
     writer: work.writer === null ? null : { ...work.writer, work: speaker(work.writer.work) },
     reference: repeatTexts(work.reference, n),

@@ -1,5 +1,5 @@
-/** How much work the attack `pair` is, counted before it runs: every attempt is made, with an answer that can be read at
- *  once, and reads a history of full length. */
+/** How much work the attack `pair` is, counted before it runs: every attempt is made, its first answer can be read, and it
+ *  reads a history of full length. */
 import { type AdversaryChanges, promptListFile } from '../../speakers/options.js';
 import {
   noWork,
@@ -26,7 +26,7 @@ export function attackerChanges({ attacker }: Pick<PairOptions, 'attacker'>): Ad
 const charactersPerToken = 4;
 
 export function pairWork(options: PairOptions, facts: AttackLengths): Work {
-  const { streams, iterations, history, budget } = options;
+  const { streams, iterations, history, answers, budget } = options;
   const prompts = Math.min(facts.adversary.prompts.test.length, facts.evaluated ?? Infinity);
   const { utterance, maxContext } = facts.adversary;
   const opening = Math.ceil(longestInstruction.length / charactersPerToken);
@@ -48,10 +48,11 @@ export function pairWork(options: PairOptions, facts: AttackLengths): Work {
   }
   const target = speakerWork(searchCalls(facts, facts.evaluated, [{ rows: played, contexts: 1 }]).target);
   const { attacker } = facts;
+  const work = speakerWork(asked);
   const isAsked = attacker !== null && promptListFile(attacker.model) === null;
   return {
     ...noWork,
-    otherAdversaries: isAsked ? [{ speaker: attacker, work: speakerWork(asked) }] : [],
+    otherAdversaries: isAsked ? [{ speaker: attacker, work, atMost: answers * work.queries }] : [],
     target,
     judgeQueries: target.queries * verdictsPerExchange,
   };

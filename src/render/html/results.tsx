@@ -14,7 +14,7 @@ import {
   metricOrder,
   unscoredOf,
 } from '../../report/metrics.js';
-import { rowLabels } from '../../report/search.js';
+import { isSearch, rowLabels } from '../../report/search.js';
 import type { Curve, TrainingCurves } from '../../report/reportView.js';
 
 /** Index of colour and shape by row name: the same everywhere in a report. */
@@ -50,13 +50,17 @@ export function JudgeResults({
   const metrics = metricOrder(rows);
   const different = differentFailuresSentence(rows);
   const categories = categoryRows(rows);
-  const trainedOn = rows.filter((row) => row.judgeTrainedOn === true).map(({ name }) => name);
+  const learnt = rows.filter((row) => row.judgeTrainedOn === true);
+  const [chosen, trained] = [learnt.filter(isSearch), learnt.filter((row) => !isSearch(row))].map((own) =>
+    own.map(({ name }) => name).join(', '),
+  );
   return (
     <section class="judge" aria-label={`Judge ${first.judge}`}>
       <h3>
         Judge <code>{first.judge}</code>
         {first.threshold !== undefined && <small> threshold {first.threshold}</small>}
-        {trainedOn.length > 0 && <span class="flag">{trainedOn.join(', ')} trained against this judge</span>}
+        {trained !== '' && <span class="flag">{trained} trained against this judge</span>}
+        {chosen !== '' && <span class="flag">{chosen} chosen by this judge</span>}
       </h3>
       {main && (
         <div class="charts pairs">

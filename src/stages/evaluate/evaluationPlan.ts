@@ -4,13 +4,8 @@ import { ConfigError } from '../../base/errors.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
 import { defaultTargetTexts } from '../../dialogue/targetText.js';
 import type { Judge, Prompt } from '../../dialogue/types.js';
-import {
-  evaluatedAdversaries,
-  type EvaluatedAdversary,
-  mendedNames,
-  originalTarget,
-  trainedReward,
-} from '../../recipe/recipe.js';
+import { evaluatedAdversaries, type EvaluatedAdversary } from '../../recipe/adversaries.js';
+import { mendedNames, originalTarget, trainedReward } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryOptions } from '../../speakers/options.js';

@@ -7,7 +7,7 @@ import { targetTextPart } from '../../dialogue/score.js';
 import type { Judge } from '../../dialogue/types.js';
 import { reported } from '../../measures/reported.js';
 import { categoryMetrics } from '../../report/categories.js';
-import type { EvaluatedAdversary } from '../../recipe/recipe.js';
+import type { EvaluatedAdversary } from '../../recipe/adversaries.js';
 import type { Metrics, ReportRow, SearchSummary } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { type NearTexts, summariseFindings } from '../../stats/differentFindings.js';

@@ -4,7 +4,8 @@
 import { present } from '../../base/invariant.js';
 import type { LoopOptions } from '../../recipe/plans.js';
 import { trainingName } from '../../mending/options.js';
-import { evaluatedAdversaries, type RecipeStage, stagesOfKind } from '../../recipe/recipe.js';
+import { evaluatedAdversaries } from '../../recipe/adversaries.js';
+import { type RecipeStage, stagesOfKind } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { LoopEntry, Metrics, Report, ReportRow } from '../../report/report.js';
 import { otherSections, playAndReport } from '../evaluate/evaluate.js';
