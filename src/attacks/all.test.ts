@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adversarySchema, targetSchema } from '../speakers/options.js';
-import type { SpeakerLengths, Work } from '../speakers/work.js';
+import type { SpeakerLengths } from '../speakers/calls.js';
+import type { Work } from '../speakers/work.js';
 import { attacks } from './all.js';
 import { attackOf, exploitSchema } from './options.js';
 
@@ -35,14 +36,32 @@ const lengths = {
   },
 };
 
-function counts({ adversary, target, reference, targetTexts, judgeQueries, pairs, trainedTokens, optimizerSteps }: Work): number[] {
+function counts({
+  adversary,
+  target,
+  reference,
+  targetTexts,
+  judgeQueries,
+  pairs,
+  trainedTokens,
+  optimizerSteps,
+}: Work): number[] {
   const speakers = [adversary, target].flatMap(({ queries, contextTokens, readTokens, generatedTokens }) => [
     queries,
     contextTokens,
     readTokens,
     generatedTokens,
   ]);
-  return [...speakers, reference.queries, reference.readTokens, targetTexts.queries, judgeQueries, pairs, trainedTokens, optimizerSteps];
+  return [
+    ...speakers,
+    reference.queries,
+    reference.readTokens,
+    targetTexts.queries,
+    judgeQueries,
+    pairs,
+    trainedTokens,
+    optimizerSteps,
+  ];
 }
 
 describe.each(Object.entries(attacks))('the attack %s', (name, entry) => {

@@ -29,7 +29,8 @@ import type { LanguageModelAdversary } from '../speakers/adversaries/languageMod
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { AdversaryChanges, AdversaryOptions, TargetOptions } from '../speakers/options.js';
 import type { LocalTarget } from '../speakers/targets/local.js';
-import type { DialogueLengths, DemonstrationLengths, Work } from '../speakers/work.js';
+import type { DialogueLengths, DemonstrationLengths } from '../speakers/calls.js';
+import type { Work } from '../speakers/work.js';
 import type { NearTexts } from '../stats/differentFindings.js';
 import type { AttackSchema } from './attackOptions.js';
 import type { Reference } from './reference.js';

@@ -1,13 +1,7 @@
 /** Counts a mend stage's requests to the target, at most: as many dialogues fail as it takes, and every one gives an
  *  example. */
-import {
-  contextLength,
-  type DialogueLengths,
-  noWork,
-  type SpeakerCall,
-  speakerWork,
-  type Work,
-} from '../speakers/work.js';
+import { contextLength, type DialogueLengths, type SpeakerCall } from '../speakers/calls.js';
+import { noWork, speakerWork, type Work } from '../speakers/work.js';
 import type { MendOptions } from './options.js';
 
 /** @param lengths.horizon exchanges of the longest dialogues that the attacks play */

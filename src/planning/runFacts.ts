@@ -16,7 +16,7 @@ import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
 import { speakerFormat } from '../speakers/speakerOptions.js';
 import { expectedLength, type RunRates } from './timeEstimate.js';
-import type { SpeakerLengths, DemonstrationLengths, ListLengths } from '../speakers/work.js';
+import type { SpeakerLengths, DemonstrationLengths, ListLengths } from '../speakers/calls.js';
 import { attackerName, type WorkloadFacts } from './workload.js';
 
 export interface RunFacts {

@@ -2,7 +2,8 @@
  *  models, the judge, checkpoints, reports. */
 import { present } from '../base/invariant.js';
 import type { ModelRates, SpeakingRates } from './rates.js';
-import type { SpeakerCall, SpeakerWork } from '../speakers/work.js';
+import type { SpeakerCall } from '../speakers/calls.js';
+import type { SpeakerWork } from '../speakers/work.js';
 import type { StageWork } from './workload.js';
 
 export interface RunRates {

@@ -20,14 +20,8 @@ import { present } from '../base/invariant.js';
 import { mostKept } from '../discovery/options.js';
 import { stageKinds } from '../recipe/stages/all.js';
 import type { StageKind, StageLengths } from '../recipe/stages/stage.js';
-import {
-  type DemonstrationLengths,
-  type DialogueLengths,
-  type ListLengths,
-  repeatWork,
-  type SpeakerLengths,
-  type Work,
-} from '../speakers/work.js';
+import type { DemonstrationLengths, DialogueLengths, ListLengths, SpeakerLengths } from '../speakers/calls.js';
+import { repeatWork, type Work } from '../speakers/work.js';
 import type { z } from 'zod';
 
 export interface WorkloadFacts extends DialogueLengths {

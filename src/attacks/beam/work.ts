@@ -1,5 +1,6 @@
 /** How much work the attack `beam` is, counted before it runs: as many dialogues as can go on. */
-import { searchCalls, type Work } from '../../speakers/work.js';
+import { searchCalls } from '../../speakers/calls.js';
+import type { Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
 import { affordableSteps, exchangeCost } from '../search/budget.js';
 import { rewardedSearchWork } from '../search/work.js';

@@ -1,13 +1,7 @@
 /** How much work dialogue action tokens are, counted before they run. */
 import { meanOrZero } from '../../base/sums.js';
-import {
-  linearCalls,
-  noWork,
-  speakerWork,
-  type TurnCalls,
-  verdictsPerExchange,
-  type Work,
-} from '../../speakers/work.js';
+import { linearCalls, type TurnCalls } from '../../speakers/calls.js';
+import { noWork, speakerWork, verdictsPerExchange, type Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
 import type { DatOptions } from './options.js';
 

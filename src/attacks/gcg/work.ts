@@ -1,13 +1,6 @@
 /** How much work the attack `gcg` is, counted before it runs: as if every search took all its steps. */
-import {
-  contextLength,
-  noWork,
-  phrasingTokens,
-  searchCalls,
-  speakerWork,
-  verdictsPerExchange,
-  type Work,
-} from '../../speakers/work.js';
+import { contextLength, searchCalls } from '../../speakers/calls.js';
+import { noWork, phrasingTokens, speakerWork, verdictsPerExchange, type Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
 import { affordableSteps } from '../search/budget.js';
 import { type GcgOptions, settingsOf } from './options.js';

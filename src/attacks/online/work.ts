@@ -1,16 +1,12 @@
 /** How much work an online attack is, counted before it runs. */
 import { speakerFormat } from '../../speakers/speakerOptions.js';
+import { callOf, contextLength, linearCalls, type SpeakerCall, type TurnCalls } from '../../speakers/calls.js';
 import {
-  callOf,
-  contextLength,
-  linearCalls,
   noWork,
   readOf,
-  type SpeakerCall,
   speakerWork,
   targetTextWork,
   type TextWork,
-  type TurnCalls,
   verdictsPerExchange,
   type Work,
 } from '../../speakers/work.js';

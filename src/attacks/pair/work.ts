@@ -1,14 +1,8 @@
 /** How much work the attack `pair` is, counted before it runs: every attempt is made, its first answer can be read, and it
  *  reads a history of full length. */
 import { type AdversaryChanges, promptListFile } from '../../speakers/options.js';
-import {
-  noWork,
-  searchCalls,
-  type SpeakerCall,
-  speakerWork,
-  verdictsPerExchange,
-  type Work,
-} from '../../speakers/work.js';
+import { searchCalls, type SpeakerCall } from '../../speakers/calls.js';
+import { noWork, speakerWork, verdictsPerExchange, type Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
 import { affordableSteps, exchangeCost } from '../search/budget.js';
 import { longestInstruction } from './instructions.js';

@@ -1,12 +1,6 @@
 /** How much work a search is that draws from an adversary, counted before it runs. */
-import {
-  noWork,
-  speakerWork,
-  targetTextWork,
-  type TurnCalls,
-  verdictsPerExchange,
-  type Work,
-} from '../../speakers/work.js';
+import type { TurnCalls } from '../../speakers/calls.js';
+import { noWork, speakerWork, targetTextWork, verdictsPerExchange, type Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
 import type { BestOfNOptions } from '../bestOfN/options.js';
 

@@ -4,7 +4,8 @@ import { count, countFromZero, share } from '../../base/schemaParts.js';
 import { rewardWeights, targetTextsSchema } from '../../dialogue/rewardSchema.js';
 import { judgeSchema } from '../../speakers/judges/options.js';
 import { adversaryChangesSchema, promptListFile, speakerKind } from '../../speakers/options.js';
-import { linearCalls, noWork, speakerWork, targetTextWork, verdictsPerExchange } from '../../speakers/work.js';
+import { linearCalls } from '../../speakers/calls.js';
+import { noWork, speakerWork, targetTextWork, verdictsPerExchange } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
 const evaluateSchema = z.strictObject({
@@ -66,7 +67,9 @@ const evaluateSchema = z.strictObject({
       'Encoder that tells utterances alike by meaning, for the number of unique attacks and the Vendi score; null leaves these figures out.',
     ),
   samples: countFromZero.default(12).describe('Dialogues per row that are kept in the report.'),
-  failOver: share.optional().describe('Exit code 3 when a row’s replyFailureRate exceeds it by the low end of its interval.'),
+  failOver: share
+    .optional()
+    .describe('Exit code 3 when a row’s replyFailureRate exceeds it by the low end of its interval.'),
 });
 
 export type EvaluateOptions = z.output<typeof evaluateSchema>;

@@ -6,15 +6,8 @@ import {
   sampleLengthRules,
   topicRules,
 } from '../../discovery/options.js';
-import {
-  contextLength,
-  type DialogueLengths,
-  linearCalls,
-  noWork,
-  speakerWork,
-  type SpeakerCall,
-  type Work,
-} from '../../speakers/work.js';
+import { contextLength, type DialogueLengths, linearCalls, type SpeakerCall } from '../../speakers/calls.js';
+import { noWork, speakerWork, type Work } from '../../speakers/work.js';
 import { noTraits, type StageKind } from './stage.js';
 
 /** Draws that are made together. */

@@ -6,7 +6,8 @@ import type { BrokenRule } from '../../base/brokenRule.js';
 import type { RewardWeights } from '../../dialogue/reward.js';
 import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryChanges, AdversaryOptions, SpeakerOptions, TargetOptions } from '../../speakers/options.js';
-import type { DialogueLengths, DemonstrationLengths, ListLengths, SpeakerLengths, Work } from '../../speakers/work.js';
+import type { DialogueLengths, DemonstrationLengths, ListLengths, SpeakerLengths } from '../../speakers/calls.js';
+import type { Work } from '../../speakers/work.js';
 
 /** The traits of a stage that follow from its options, as far as others must know. */
 export interface StageTraits {

@@ -11,7 +11,8 @@ import { rewardSchema } from '../../../src/dialogue/rewardSchema.js';
 import type { ScoredDialogue } from '../../../src/dialogue/types.js';
 import { optimizerOf } from '../../../src/learning/trainers/optimizerOf.js';
 import type { TrainingExample } from '../../../src/learning/trainers/trainingData.js';
-import { linearCalls, noWork, readOf, speakerWork, verdictsPerExchange } from '../../../src/speakers/work.js';
+import { linearCalls } from '../../../src/speakers/calls.js';
+import { noWork, readOf, speakerWork, verdictsPerExchange } from '../../../src/speakers/work.js';
 
 const schema = z.strictObject({
   attack: z.literal('expertIteration'),

@@ -8,7 +8,8 @@ import { attackKeys } from '../../../src/attacks/attackOptions.js';
 import { searchPrompts } from '../../../src/attacks/search/search.js';
 import { childKey } from '../../../src/base/random.js';
 import type { Adversary } from '../../../src/dialogue/types.js';
-import { noWork, searchCalls, speakerWork } from '../../../src/speakers/work.js';
+import { searchCalls } from '../../../src/speakers/calls.js';
+import { noWork, speakerWork } from '../../../src/speakers/work.js';
 
 const schema = z.strictObject({
   attack: z.literal('pickWorst'),
