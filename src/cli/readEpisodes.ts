@@ -1,11 +1,8 @@
 /** Reads the conversations of a run's evaluation as episodes of Sotopia. */
 import { ConfigError } from '../base/errors.js';
-import { readDialogue } from '../dialogue/readRecords.js';
 import { type EpisodeLog, episodeOf } from '../measures/episodeLog.js';
+import { readEvaluatedDialogues } from '../report/evaluation.js';
 import { readManifest } from '../runs/manifest.js';
-import { readRecords } from '../runs/recordLog.js';
-import { logPath } from '../runs/runLogs.js';
-import { parseUnit } from '../runs/units.js';
 
 export interface Episodes {
   readonly episodes: readonly EpisodeLog[];
@@ -23,17 +20,11 @@ export async function readEpisodes(folder: string, rows: readonly string[]): Pro
     return typeof model === 'string' ? model : speaker;
   };
   const [adversary, target] = [modelOf('adversary'), modelOf('target')];
-  const found: { readonly row: string; readonly episode: EpisodeLog | null }[] = [];
-  for await (const { record, where } of readRecords(logPath(folder, 'rollouts'))) {
-    const unit = typeof record['stage'] === 'string' ? parseUnit(record['stage']) : null;
-    if (unit?.kind !== 'evaluateRow') continue;
-    const { row } = unit;
+  const found = (await readEvaluatedDialogues(folder)).map((dialogue) => {
+    const { row } = dialogue;
     const speaker = row === 'untuned' ? adversary : `${adversary} (${row})`;
-    found.push({
-      row,
-      episode: episodeOf(readDialogue(record, where), { run: name, row, adversary: speaker, target }),
-    });
-  }
+    return { row, episode: episodeOf(dialogue, { run: name, row, adversary: speaker, target }) };
+  });
   if (found.length === 0)
     throw new ConfigError('this run has no evaluation', {
       where: folder,

@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readParquet } from '../dialogue/datasets/parquet.js';
 import { emptyEvaluation, exampleEvaluation } from '../render/testing/exampleEvaluation.js';
+import { exampleSweep, exampleSweeps } from '../render/testing/exampleSweep.js';
 import { writeEvaluationRun } from './testing/evaluationRun.js';
 import { jsonOf, runCli } from './testing/fakeTerminal.js';
 
@@ -75,6 +76,21 @@ describe('gadfly report', () => {
     // No row is over, but one has no reply to judge.
     const within = await runCli(['report', run, '--format', 'md', '--fail-over', 'replyFailureRate=0.06']);
     expect([within.code, within.errors]).toEqual([1, expect.stringContaining('beam has no replyFailureRate')]);
+  });
+
+  it('of a sweep gives tables and thresholds over its points, and names what only a point has', async () => {
+    const { file } = exampleSweep(exampleSweeps.seeds);
+    const sweep = join(folder, 'sweep');
+    mkdirSync(sweep);
+    writeFileSync(join(sweep, 'sweep.json'), JSON.stringify(file));
+    const [point] = file.points;
+    writeEvaluationRun(join(sweep, point?.folder ?? ''), exampleEvaluation());
+    const csv = await runCli(['report', sweep, '--format', 'csv']);
+    expect(csv.output).toMatch(/^point,value [^,]+,.*table,name,metric,.*change,changeLow,changeHigh\r\n1,/);
+    const over = await runCli(['report', sweep, '--format', 'md', '--fail-over', 'replyFailureRate=0.05']);
+    expect([over.code, over.errors]).toEqual([3, expect.stringContaining(`${point?.name ?? ''}: ipo exceeds`)]);
+    const junit = await runCli(['report', sweep, '--format', 'junit']);
+    expect([junit.code, junit.errors]).toEqual([2, expect.stringContaining(join(sweep, point?.folder ?? ''))]);
   });
 
   it('--fail-over refuses a metric that no row has, and what is not evaluated is no pass', async () => {

@@ -52,6 +52,10 @@ describe('renderGarak', () => {
       },
       conversations: [{ turns: [{}, {}, {}, {}, { role: 'assistant' }] }],
     });
+    expect(ofType('probe_summary').map((line) => line['inference_counts'])).toEqual([
+      { total_evaluated: 2, nones: 1 },
+      { total_evaluated: 5, nones: 0 },
+    ]);
     expect(new Set(complete.map(({ uuid }) => uuid)).size).toBe(7);
   });
 

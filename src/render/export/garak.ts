@@ -80,7 +80,8 @@ export function renderGarak({ manifest, report, dialogues }: EvaluationView): st
       ...countsOf(judged.map(({ dialogue }) => judgedCase(dialogue, each.judge))),
       ...intervalOf(each),
     }));
-    if (seq > 0) lines.push(...evals, summaryOf(probe(row.name), evals, seq));
+    const missing = cases.flatMap(({ exchanges }) => exchanges).filter(({ noReply }) => noReply !== undefined).length;
+    if (seq > 0) lines.push(...evals, summaryOf(probe(row.name), evals, { total_evaluated: seq, nones: missing }));
   }
   lines.push({ entry_type: 'completion', end_time: manifest.updatedAt, run });
   return lines.map((line) => `${jsonText(line)}\n`).join('');
@@ -166,13 +167,13 @@ function intervalOf({ metrics }: ReportRow): JsonObject {
 function summaryOf(
   probe: string,
   evals: readonly (Counts & { readonly detector: string })[],
-  replies: number,
+  replies: { readonly total_evaluated: number; readonly nones: number },
 ): JsonObject {
   const sum = (of: (counts: Counts) => number): number => evals.reduce((total, counts) => total + of(counts), 0);
   return {
     entry_type: 'probe_summary',
     probe,
-    inference_counts: { total_evaluated: replies, nones: 0 },
+    inference_counts: replies,
     detection_counts: {
       detectors: evals.map(({ detector }) => detector),
       passed: sum(({ passed }) => passed),
