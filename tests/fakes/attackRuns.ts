@@ -10,18 +10,25 @@ export interface AttackRunOptions {
   readonly folder?: string;
   /** Calls of the judge after which the run is killed; default never. */
   readonly killAt?: number;
+  /** Whether the user has asked to stop; asked between steps. */
+  readonly interrupted?: () => boolean;
 }
 
 /** Plays the stage. @returns the run's folder */
 export async function playAttack(
   files: TinyFiles,
   exploit: object,
-  { changes = {}, folder = freshFolder(), killAt }: AttackRunOptions = {},
+  { changes = {}, folder = freshFolder(), killAt, interrupted }: AttackRunOptions = {},
 ): Promise<string> {
   const recipe = tinyRecipe([{ exploit }], changes);
   const run = openTinyRun(recipe, folder);
   try {
-    await runStages(tinyContext(files, recipe, run, killAt === undefined ? {} : { judge: countingJudge(killAt) }));
+    await runStages(
+      tinyContext(files, recipe, run, {
+        ...(killAt === undefined ? {} : { judge: countingJudge(killAt) }),
+        ...(interrupted === undefined ? {} : { interrupted }),
+      }),
+    );
   } catch (error) {
     run.close('failed', 'killed');
     throw error;
@@ -31,9 +38,19 @@ export async function playAttack(
 }
 
 /** Takes up a run that was killed, and plays it to its end. */
-export async function resumeAttack(files: TinyFiles, exploit: object, folder: string): Promise<void> {
+export async function resumeAttack(
+  files: TinyFiles,
+  exploit: object,
+  folder: string,
+  { interrupted }: Pick<AttackRunOptions, 'interrupted'> = {},
+): Promise<void> {
   const recipe = tinyRecipe([{ exploit }]);
   const run = openTinyRun(recipe, folder, 'resume');
-  await runStages(tinyContext(files, recipe, run));
+  try {
+    await runStages(tinyContext(files, recipe, run, interrupted === undefined ? {} : { interrupted }));
+  } catch (error) {
+    run.close('failed', 'killed');
+    throw error;
+  }
   run.close('done');
 }

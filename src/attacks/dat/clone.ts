@@ -40,6 +40,7 @@ export async function cloneAdversary(
       ? await newPlanner(context, data.train)
       : (await openPlanner(model, plannerFolder(restored.folder))).planner;
   const trainer = await createSelfCloningTrainer(planner, model, decaying(clone, data.train.length));
+  let isCloned = false;
   try {
     const unsteered = await unsteeredNll(context, data.heldOut);
     const measure = async (): Promise<Readonly<Record<string, number>>> =>
@@ -76,12 +77,11 @@ export async function cloneAdversary(
       },
     });
     await planner.measureCloned(joinRows(data.train.map(({ state }) => state)));
+    isCloned = true;
     return { planner, steps: step };
-  } catch (error) {
-    await planner.release();
-    throw error;
   } finally {
-    await trainer.release();
+    await trainer.release(); // its graphs read the planner's weights
+    if (!isCloned) await planner.release();
   }
 }
 

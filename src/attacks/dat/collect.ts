@@ -23,15 +23,15 @@ export interface Collected {
 /** @throws ConfigError for a given buffer of another kind, or of another planner */
 export async function collectEpisodes(context: DatContext, options: DatOptions, planner: Planner): Promise<Collected> {
   const { collect } = options;
+  if (collect.buffer !== null) return openCollected(context, options, planner);
   const settings = await bufferSettings(context, options, planner);
-  if (collect.buffer !== null) return { buffer: ReplayBuffer.open(context.locate(collect.buffer), settings), steps: 0 };
   const buffer = ReplayBuffer.open(context.folder('buffers'), settings);
   const { model } = context.speaker.adversary;
   const decide = exploring(planner, explorationOf(options, settings.actionUnit));
   const adversary = context.speaker.explorer.steered(steerBy(model, planner, context.reader, decide));
   const cast = castOf(context, options, adversary);
   const times = createPhaseTimes(context.clock);
-  const batches = Math.ceil(collect.episodes / collect.batch);
+  const batches = batchesOf(options);
   let done = Number(context.checkpoints.restored?.state['batches'] ?? 0);
   let kept = Number(context.checkpoints.restored?.state['episodes'] ?? 0);
   while (done < batches) {
@@ -63,6 +63,20 @@ export async function collectEpisodes(context: DatContext, options: DatOptions, 
     });
   }
   return { buffer, steps: batches };
+}
+
+/** Opens a buffer that an earlier session has filled, or another run.
+ *  @throws ConfigError for one of another kind, or of another planner */
+export async function openCollected(context: DatContext, options: DatOptions, planner: Planner): Promise<Collected> {
+  const { buffer } = options.collect;
+  const settings = await bufferSettings(context, options, planner);
+  return buffer === null
+    ? { buffer: ReplayBuffer.open(context.folder('buffers'), settings), steps: batchesOf(options) }
+    : { buffer: ReplayBuffer.open(context.locate(buffer), settings), steps: 0 };
+}
+
+function batchesOf({ collect: { episodes, batch } }: DatOptions): number {
+  return Math.ceil(episodes / batch);
 }
 
 /** Returns the steps of a dialogue; none where a reward is unknown, for a gap would be learnt as a zero. */

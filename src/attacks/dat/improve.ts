@@ -30,17 +30,17 @@ export async function improveActor(
     { stateWidth, actionWidth, statistics: stateStatistics(buffer, known), seed: weightSeed },
     { ...update, space: collect.explore === 'sphere' ? { kind: 'sphere', radius: 1 } : { kind: 'box', max: 1 } },
   );
+  let isImproved = false;
   try {
     const { restored } = context.checkpoints;
     if (restored !== null) await trainer.load(restored.folder);
     await train(context, trainer, buffer, { steps, batch: batchSize, episodes: known, seed: batchSeed });
     const { actions: meaning, actionUnit: unit } = buffer.settings;
+    isImproved = true;
     return { actor: { actor: trainer.actor, meaning, unit }, steps: trainer.step() };
-  } catch (error) {
-    await trainer.actor.release();
-    throw error;
   } finally {
-    await trainer.release();
+    await trainer.release(); // its graphs read the actor's weights
+    if (!isImproved) await trainer.actor.release();
   }
 }
 

@@ -6,7 +6,7 @@ import { openStateReader } from '../../learning/planner/states.js';
 import type { CheckpointHooks } from '../../learning/trainers/trainEpochs.js';
 import type { AttackContext, AttackOutcome, AttackSink, SteeredSpeaker } from '../attack.js';
 import { cloneAdversary } from './clone.js';
-import { collectEpisodes } from './collect.js';
+import { collectEpisodes, openCollected } from './collect.js';
 import type { DatContext } from './context.js';
 import { improveActor } from './improve.js';
 import type { DatOptions } from './options.js';
@@ -28,7 +28,8 @@ export async function runDat(attack: AttackContext, options: DatOptions): Promis
     let actor: PlannedActor | null = null;
     const { improve } = options;
     if (improve !== null) {
-      const { buffer, steps } = await collectEpisodes(
+      const isCollected = context.checkpoints.restored?.state['part'] === 'improve';
+      const { buffer, steps } = await (isCollected ? openCollected : collectEpisodes)(
         partOf(context, 'collect', cloned, done),
         options,
         cloned.planner,
