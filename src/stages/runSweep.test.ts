@@ -8,11 +8,12 @@ import * as gadfly from '../index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gadfly-library-sweep-'));
 writeFileSync(join(folder, 'list.json'), JSON.stringify(['good day', 'a cup of tea', 'what a fog']));
+// Three failures of three have an interval from 0.44 on.
 const text = `name: shop
 target: { model: shop, format: plain }
 adversary: { model: 'prompts:list.json' }
 judge: length
-stages: [{ evaluate: { turns: 1, failOver: 0.5 } }]
+stages: [{ evaluate: { turns: 1, failOver: 0.4 } }]
 `;
 const sweep = `${text}sweep: { grid: { judge.threshold: [0.1, 0.9], seed: [0, 1] } }\n`;
 const file = join(folder, 'shop.yaml');
