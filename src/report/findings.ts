@@ -2,8 +2,9 @@
 import type { LoopEntry, MetricSummary, ReportRow } from './report.js';
 import { adversaryOf, loopMatrix, strongest } from './loopMatrix.js';
 import { excludesZero, formatMetric } from './metrics.js';
+import { isSearch } from './search.js';
 
-/** At most two sentences about the tuned adversary that makes the target fail most, against the untuned one. */
+/** At most two sentences about the tuned or searching adversary that makes the target fail most, against the untuned one. */
 export function findings(rows: readonly ReportRow[]): readonly string[] {
   const tuned = rows.filter(isTrained);
   const best = tuned.reduce<ReportRow | undefined>(
@@ -16,7 +17,7 @@ export function findings(rows: readonly ReportRow[]): readonly string[] {
   const out: string[] = [];
   if (before !== undefined && after !== undefined) {
     out.push(
-      `Against ${best.name}, ${rateOf(after)} of the target’s replies fail; against the untuned adversary ${rateOf(before)}. ${verdictOn(before, after)}`,
+      `Against ${best.name}${isSearch(best) ? ' (search)' : ''}, ${rateOf(after)} of the target’s replies fail; against the untuned adversary ${rateOf(before)}. ${verdictOn(before, after)}`,
     );
   }
   const [nllBefore, nllAfter] = [untuned.metrics['adversaryNll'], best.metrics['adversaryNll']];
