@@ -69,7 +69,7 @@ export async function measureGcg(options: GcgBenchOptions): Promise<Outcome> {
     const target = createLocalTarget(model, { format: model.chatTemplate === null ? 'plain' : 'chat' });
     const spending = createSpending();
     const start = new Array<string>(suffixTokens).fill('x').join(' ');
-    const gcg = await openGcg(target, { start, width, topK, positions: 'random', ascii: true }, spending);
+    const gcg = await openGcg([target], { start, width, topK, positions: 'random', ascii: true }, spending);
     const search = gcg.search([
       { prompt: { id: 'bench', conversationId: 'bench', text: '' }, message, targetTexts: [targetText] },
     ]);

@@ -77,6 +77,8 @@ export interface AttackTraits {
   /** Sets of prompts that it cannot do without; `because` adds to the message where one is missing. */
   readonly prompts: readonly { readonly set: 'train' | 'dev' | 'test'; readonly because?: string }[];
   readonly texts: TextsQuery | null;
+  /** Models on this machine that it looks into beside the target, by key of its options; default none. */
+  readonly models?: readonly { readonly key: string; readonly model: string }[];
   /** Takes the place of the definition's `kind`, for an attack whose options decide it. */
   readonly kind?: AttackKind;
   /** Takes the place of the definition's `trainsOnJudge` in the same way. */
@@ -165,8 +167,9 @@ export interface AttackContext {
   readonly folder: (kind: 'buffers') => string;
   /** Returns the path of what a recipe names. */
   readonly locate: (path: string) => string;
-  /** Gives the frozen target with its model. @throws ConfigError for a target that is not on this machine */
-  readonly whiteBox: () => Promise<WhiteBox>;
+  /** Gives the frozen target with its model, or another model read as the target is read, one of the `models` of its
+   *  traits. @throws ConfigError for a target that is not on this machine */
+  readonly whiteBox: (model?: string) => Promise<WhiteBox>;
   readonly sink: AttackSink;
   readonly checkpoints: CheckpointHooks;
   /** Called between steps: throws InterruptedError when the user asked to stop, BudgetError when a limit of the recipe

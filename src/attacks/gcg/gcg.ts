@@ -24,6 +24,7 @@ export const gcg = defineAttack({
       kind: suffixes === 'shared' ? 'policy' : 'search',
       prompts: [...(suffixes === 'shared' ? [{ set: 'train' } as const] : []), { set: 'test' }],
       texts: null,
+      models: options.also.map((model, i) => ({ key: `also.${String(i)}`, model })),
       ...(suffixes === 'shared' ? {} : { budget: limitsOf(budget) }),
       broken: brokenRules(options),
     };

@@ -23,7 +23,9 @@ const draws = { step: 0, check: 1 } as const;
 export async function runGcg(context: AttackContext, options: GcgOptions): Promise<AttackOutcome> {
   const whiteBox = await context.whiteBox();
   const settings = settingsOf(options);
-  const gcg = await openGcg(whiteBox, { ...settings, ascii: options.ascii }, context.spending);
+  const others: WhiteBox[] = [];
+  for (const model of options.also) others.push(await context.whiteBox(model));
+  const gcg = await openGcg([whiteBox, ...others], { ...settings, ascii: options.ascii }, context.spending);
   try {
     return options.suffixes === 'shared'
       ? await searchShared(context, options, { gcg, whiteBox, settings })

@@ -98,6 +98,12 @@ export const gcgSchema = z.strictObject({
       'perPrompt searches a suffix for each test prompt; shared searches one for training prompts together, which is said at every test prompt.',
     ),
   sharedBy: count.default(8).describe('Training prompts that a shared suffix is searched for, the first ones.'),
+  also: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Further models on this machine that a suffix shall work on, read as the target is read. They must have its tokens; losses are averaged.',
+    ),
   budget: budgetSchema,
   checkpointEvery: count.default(5).describe('Steps between two checkpoints.'),
 });

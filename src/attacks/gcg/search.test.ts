@@ -10,7 +10,12 @@ import { sumOf } from '../../base/sums.js';
 import { promptOf } from '../../dialogue/testing/prompts.js';
 import { openLanguageModel } from '../../engine/models/languageModel.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
-import { goldenCheckpoint, goldenFolder, relativeDifference } from '../../engine/models/testing/goldenModels.js';
+import {
+  characterTokenizer,
+  goldenCheckpoint,
+  goldenFolder,
+  relativeDifference,
+} from '../../engine/models/testing/goldenModels.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
 import { drawCandidates, leastTokens } from './candidates.js';
@@ -108,7 +113,7 @@ describe('a search', () => {
 
   it('moves to the best candidate even if it is worse, keeps the best of the run, and counts what it asks', async () => {
     const spending = createSpending();
-    const gcg = await openGcg(target, settings, spending);
+    const gcg = await openGcg([target], settings, spending);
     const search = gcg.search([problemOf('ABCDEFG')]);
     const states: SuffixState[] = [await search.start()];
     for (let step = 1; step <= 40; step++) {
@@ -132,7 +137,7 @@ describe('a search', () => {
   });
 
   it('serves several prompts with one suffix: losses and gradients are the means of theirs', async () => {
-    const gcg = await openGcg(target, settings, createSpending());
+    const gcg = await openGcg([target], settings, createSpending());
     const [first, second] = [problemOf('ABC', 'p'), problemOf('CBAA', 'q')];
     const loss = async (problems: readonly SuffixProblem[]) => (await gcg.search(problems).start()).loss;
     const both = await loss([first, second]);
@@ -153,6 +158,41 @@ describe('a search', () => {
     expect(relativeDifference(await gradient([first, second]), mean)).toBeLessThan(1e-5);
     await reader.close();
     await gcg.close();
+  });
+});
+
+describe('a search for several models', () => {
+  const settings = { start: 'XXXXXX', width: 16, topK: 8, positions: 'even', ascii: true } as const;
+  const problems = [problemOf('ABC')];
+
+  it('averages their losses, and is led by the gradients of all', async () => {
+    const targets = [await openTarget('llama-tied'), await openTarget('llama-untied')];
+    const together = await openGcg(targets, settings, createSpending());
+    const search = together.search(problems);
+    const start = await search.start();
+    const alone: number[] = [];
+    const steps: (readonly number[])[] = [];
+    for (const target of targets) {
+      const gcg = await openGcg([target], settings, createSpending());
+      const own = gcg.search(problems);
+      const state = await own.start();
+      alone.push(state.loss);
+      steps.push((await own.step(state, streamKey(2, 'one'))).state.suffix);
+      await gcg.close();
+    }
+    expect(start.loss).toBeCloseTo(sumOf(alone) / 2, 5);
+    const { state } = await search.step(start, streamKey(2, 'one'));
+    expect(state.loss).toBeLessThan(start.loss);
+    expect(steps).not.toContainEqual(state.suffix);
+    await together.close();
+    for (const target of targets) await target.model.close();
+  });
+
+  it('is refused where they read other tokens', async () => {
+    const target = await openTarget('llama-tied');
+    const other = { ...target, model: { ...target.model, tokenizer: characterTokenizer(60) } };
+    await expect(openGcg([target, other], settings, createSpending())).rejects.toThrow('read the same tokens');
+    await target.model.close();
   });
 });
 

@@ -1,7 +1,7 @@
 /** Greedy Coordinate Gradient (arXiv 2307.15043): looks for a suffix that makes given words the likely beginning of the
  *  target's reply. A step reads the gradient of the loss in the one-hot tokens of the suffix, swaps single tokens for
  *  those that it finds best, and moves to the best candidate, even one that is worse than the suffix before: the state
- *  is the last suffix, the result the best of the run. One suffix may serve several prompts: their losses are averaged.
+ *  is the last suffix, the result the best of the run. One suffix may serve several prompts, and several models: their losses are averaged.
  *
  *  The prefix that candidates share is read once, and so is the part of the suffix before the swap
  *  (docs/decisions/0005-prompts-read-as-trees.md).
@@ -13,12 +13,11 @@ import { present } from '../../base/invariant.js';
 import { openStream, type StreamKey } from '../../base/random.js';
 import type { Amounts, Spending } from '../../base/spending.js';
 import { meanOrZero, sumOf } from '../../base/sums.js';
-import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import type { WhiteBox } from '../attack.js';
 import { allowedTokens, drawCandidates, leastTokens } from './candidates.js';
-import { openGradientReader } from './oneHotGradient.js';
+import { type ObjectiveSource, openObjective } from './objective.js';
 import type { GcgSettings } from './options.js';
-import { openSuffixFrame, type SuffixProblem } from './suffixFrame.js';
+import type { SuffixProblem } from './suffixFrame.js';
 
 export interface SuffixState {
   readonly step: number;
@@ -62,36 +61,33 @@ export interface Gcg {
 
 type SearchSettings = Pick<GcgSettings, 'start' | 'width' | 'topK' | 'positions'> & { readonly ascii: boolean };
 
-export async function openGcg(whiteBox: WhiteBox, settings: SearchSettings, spending: Spending): Promise<Gcg> {
-  const { model } = whiteBox;
+/** @param whiteBoxes the target, then further models that the suffix shall work on: they read the same tokens
+ *  @throws ConfigError for models of other tokens */
+export async function openGcg(
+  whiteBoxes: readonly WhiteBox[],
+  settings: SearchSettings,
+  spending: Spending,
+): Promise<Gcg> {
   const { width, topK, positions } = settings;
-  const reader = await openGradientReader(model);
+  const { model } = present(whiteBoxes[0], 'a search has a target');
+  requireSameTokens(whiteBoxes);
+  const sources: ObjectiveSource[] = [];
+  for (const whiteBox of whiteBoxes) sources.push(await openObjective(whiteBox, settings.start, spending));
   const allowed = allowedTokens(model.tokenizer, model.vocabularySize, settings.ascii);
   return {
     search: (problems) => {
-      const frames = problems.map((problem) => openSuffixFrame(whiteBox, problem, settings.start));
-      const { start } = present(frames[0], 'a search has a problem');
-      if (frames.some((frame) => frame.start.join() !== start.join()))
-        throw new ConfigError('the start of the suffix is not the same tokens after every prompt', {
-          where: 'start',
-          got: JSON.stringify(settings.start),
-          remedy:
-            'Begin the suffix with a sign that no tokenizer joins with what stands before, such as an exclamation mark.',
-        });
-      const texts = frames.flatMap((frame) => frame.sequences(start)).length;
-      const survives = (suffix: readonly number[]): boolean => frames.every((frame) => frame.survives(suffix));
+      const objectives = sources.map((source) => source.of(problems));
+      const [first] = objectives;
+      const { start, utterances } = present(first, 'an objective per model');
+      const sequences = sumOf(objectives.map((objective) => objective.sequences));
+      const survives = (suffix: readonly number[]): boolean =>
+        objectives.every((objective) => objective.survives(suffix));
 
-      /** The loss of each suffix. */
+      /** Returns the loss of each suffix, the mean over models. */
       const lossesOf = async (suffixes: readonly (readonly number[])[]): Promise<readonly number[]> => {
-        const items = suffixes.map((suffix) => frames.flatMap((frame) => frame.sequences(suffix)));
-        const sequences = items.flat();
-        spending.add({ targetEvaluations: sequences.length });
-        const scored = await scoreCompletions(model, sequences);
-        let next = 0;
-        return items.map((own) => {
-          const logProbs = scored.slice(next, (next += own.length));
-          return meanOrZero(logProbs.map((each) => -sumOf(each) / each.length));
-        });
+        const all: (readonly number[])[] = [];
+        for (const objective of objectives) all.push(await objective.losses(suffixes));
+        return suffixes.map((_, i) => meanOrZero(all.map((losses) => present(losses[i], 'a loss per suffix'))));
       };
 
       return {
@@ -101,11 +97,9 @@ export async function openGcg(whiteBox: WhiteBox, settings: SearchSettings, spen
         },
         step: async (state, key) => {
           const step = state.step + 1;
-          const soft = start.map((_, i) => model.vocabularySize + i);
-          const sequences = frames.flatMap((frame) => frame.sequences(soft));
-          spending.add({ targetGradients: sequences.length });
-          const { rows } = await reader.read(sequences, state.suffix);
-          const tops = rows.map((row) => leastTokens(row, allowed, topK));
+          const gradients: (readonly Float32Array[])[] = [];
+          for (const objective of objectives) gradients.push(await objective.gradient(state.suffix));
+          const tops = sumNormalised(gradients).map((row) => leastTokens(row, allowed, topK));
           const stream = openStream(key);
           const candidates = drawCandidates(state.suffix, { tops, width, positions, stream, survives });
           if (candidates.length === 0) return { state: { ...state, step }, candidates: 0 };
@@ -115,16 +109,43 @@ export async function openGcg(whiteBox: WhiteBox, settings: SearchSettings, spen
           const best = loss < state.best.loss ? { suffix, loss, step } : state.best;
           return { state: { step, suffix, loss, best }, candidates: candidates.length };
         },
-        startCost: { targetEvaluations: texts },
-        stepCost: { targetEvaluations: width * texts, targetGradients: texts },
-        sequenceTokens: Math.max(
-          ...frames
-            .flatMap((frame) => frame.sequences(start))
-            .map(({ prefix, completion }) => prefix.length + completion.length),
-        ),
-        utterances: (suffix) => frames.map((frame) => frame.utterance(suffix)),
+        startCost: { targetEvaluations: sequences },
+        stepCost: { targetEvaluations: width * sequences, targetGradients: sequences },
+        sequenceTokens: Math.max(...objectives.map(({ sequenceTokens }) => sequenceTokens)),
+        utterances,
       };
     },
-    close: () => reader.close(),
+    close: async () => {
+      for (const source of sources) await source.close();
+    },
   };
+}
+
+function requireSameTokens(whiteBoxes: readonly WhiteBox[]): void {
+  const [first, ...others] = whiteBoxes.map(({ model }) => model);
+  const other = others.find(({ tokenizer }) => tokenizer.id !== first?.tokenizer.id);
+  if (other !== undefined)
+    throw new ConfigError('a suffix of tokens is searched for models that read the same tokens', {
+      where: 'also',
+      expected: `the tokenizer of ${first?.name ?? ''}`,
+      got: `that of ${other.name}`,
+      remedy: 'Leave the model out, and evaluate what was found on it.',
+    });
+}
+
+/** Sums gradients of several models, each divided by its norm at every position, so that none outweighs the others
+ *  (llm-attacks does so); the gradient of one model as it is, whose order at a position a norm would not change. */
+function sumNormalised(gradients: readonly (readonly Float32Array[])[]): readonly Float32Array[] {
+  const [first = [], ...others] = gradients;
+  if (others.length === 0) return first;
+  const length = Math.min(...gradients.map((rows) => rows[0]?.length ?? 0));
+  return first.map((_, s) => {
+    const sum = new Float32Array(length);
+    for (const rows of gradients) {
+      const row = present(rows[s], 'a row per position');
+      const norm = Math.sqrt(row.reduce((squares, value) => squares + value * value, 0));
+      if (norm > 0) for (let v = 0; v < length; v++) sum[v] = (sum[v] as number) + (row[v] as number) / norm; // In range.
+    }
+    return sum;
+  });
 }
