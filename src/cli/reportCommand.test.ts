@@ -27,6 +27,17 @@ describe('gadfly report', () => {
     expect(readFileSync(out, 'utf8')).toBe(printed.output);
   });
 
+  it('exports nothing where dialogues that the report counts are gone: no test case is no pass', async () => {
+    const cut = join(folder, 'cut');
+    writeEvaluationRun(cut, { ...exampleEvaluation(), dialogues: exampleEvaluation().dialogues.slice(0, 5) });
+    const { code, errors, output } = await runCli(['report', cut, '--format', 'junit']);
+    expect([code, output]).toEqual([1, '']);
+    expect(errors).toMatch(
+      /rollouts\.jsonl: dialogues of the evaluation are missing[^]*expected: 4 of the row ipo[^]*got:\s+3/,
+    );
+    expect((await runCli(['report', cut, '--format', 'md'])).code).toBe(0);
+  });
+
   it('writes every table into a folder, the metrics alone into a file, and prints these as CSV', async () => {
     const tables = join(folder, 'tables');
     const written = await runCli(['report', run, '--format', 'csv', '--out', tables, '--json']);

@@ -1,5 +1,6 @@
 /** Reads a finished run as its evaluation: manifest and report beside every dialogue that the evaluation has played, with
  *  the verdicts of all judges. Exporters read it; nothing else of a run reaches them. */
+import { FormatError } from '../base/errors.js';
 import { readDialogue } from '../dialogue/readRecords.js';
 import type { RecordedDialogue, RecordedTurn } from '../dialogue/records.js';
 import { readRecords } from '../runs/recordLog.js';
@@ -23,14 +24,22 @@ export interface EvaluationView extends ReportView {
   readonly recipe: RecipeLines;
 }
 
-/** @throws ConfigError when the folder holds no run, FormatError when a file of it is damaged */
+/** @throws ConfigError when the folder holds no run, FormatError when a file of it is damaged, or lacks dialogues that the
+ *  report counts: without them an export would look like a pass */
 export async function readEvaluation(folder: string): Promise<EvaluationView> {
   const view = await readReportView(folder);
-  return {
-    ...view,
-    dialogues: await readEvaluatedDialogues(folder),
-    recipe: readRecipeLines(view.manifest),
-  };
+  const dialogues = await readEvaluatedDialogues(folder);
+  for (const { name, dialogues: expected } of view.report.rows) {
+    const found = dialogues.filter(({ row }) => row === name).length;
+    if (found < expected)
+      throw new FormatError('dialogues of the evaluation are missing', {
+        where: logPath(view.folder, 'rollouts'),
+        expected: `${String(expected)} of the row ${name}`,
+        got: String(found),
+        remedy: 'Bring the file back, or take a form that needs the report alone: html, md, json.',
+      });
+  }
+  return { ...view, dialogues, recipe: readRecipeLines(view.manifest) };
 }
 
 /** Reads the dialogues of a run's evaluation; none where there is no evaluation. @throws FormatError */

@@ -12,7 +12,7 @@ const lines = linesOf(renderGarak(exampleEvaluation()));
 const ofType = (type: string): readonly Line[] => lines.filter((line) => line['entry_type'] === type);
 
 describe('renderGarak', () => {
-  it('begins with what the run was, brings its plug-ins, and ends when all is told', () => {
+  it('begins with what the run was, brings its plug-ins, and ends with its completion', () => {
     expect(lines.map((line) => line['entry_type']).filter((type) => type !== 'attempt')).toEqual([
       'start_run setup',
       'init',

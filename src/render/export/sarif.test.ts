@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { emptyEvaluation, exampleEvaluation } from '../testing/exampleEvaluation.js';
 import { renderSarif } from './sarif.js';
@@ -69,15 +70,17 @@ describe('renderSarif', () => {
   });
 
   it('keeps to what GitHub takes, and says what it left out', () => {
-    const [, , failed] = view.dialogues;
-    if (failed === undefined) throw new Error('the example has three dialogues');
-    const many = Array.from({ length: 5_003 }, (_, i) => ({
-      ...failed,
-      prompt: { ...failed.prompt, goal: `goal ${String(i)}` },
-    }));
-    const run = runOf(renderSarif({ ...view, dialogues: many }));
-    expect(run.results).toHaveLength(5_000);
-    expect(JSON.stringify(run.invocations[0]?.toolExecutionNotifications)).toContain('3 findings');
+    const limits = { results: 5_000, steps: 1_000, gzipBytes: 10_000_000 };
+    const few = runOf(renderSarif(view, { ...limits, results: 1, steps: 2 }));
+    expect(few.results.map(({ occurrenceCount }) => occurrenceCount)).toEqual([2]);
+    expect(few.results[0]?.codeFlows[0]?.threadFlows[0]?.locations).toHaveLength(2);
+    expect(JSON.stringify(few.invocations[0]?.toolExecutionNotifications)).toContain(
+      'Of 2 findings those with the fewest failures are left out: 1.',
+    );
+    // Of two results one, and then none, where the file is too large.
+    const whole = gzipSync(renderSarif(view)).length;
+    expect(runOf(renderSarif(view, { ...limits, gzipBytes: whole - 1 })).results).toHaveLength(1);
+    expect(runOf(renderSarif(view, { ...limits, gzipBytes: 10 })).results).toEqual([]);
   });
 
   it('is whole for a run without an evaluation', () => {

@@ -10,31 +10,42 @@ import { selectMainRows } from '../../report/mainRows.js';
 import { withoutControls } from './plainText.js';
 import { verdictLine } from './transcript.js';
 
-/** GitHub shows this many results of a run and refuses five times as many. */
-const maxResults = 5_000;
-/** GitHub shows this many steps of a thread. */
-const maxSteps = 1_000;
-const maxGzipBytes = 10_000_000;
+export interface SarifLimits {
+  readonly results: number;
+  /** Steps of a thread. */
+  readonly steps: number;
+  readonly gzipBytes: number;
+}
+
+/** GitHub shows this much; it refuses five times as many results. */
+const githubLimits: SarifLimits = { results: 5_000, steps: 1_000, gzipBytes: 10_000_000 };
 /** Longest text of a message, in characters. */
 const maxText = 4_000;
 
-export function renderSarif(view: EvaluationView): string {
+export function renderSarif(view: EvaluationView, limits = githubLimits): string {
   const clusters = failureClusters(view.report, view.dialogues);
-  for (let count = Math.min(maxResults, clusters.length); ; count = Math.floor(count / 2)) {
-    const text = document(view, clusters, count);
-    if (count === 0 || gzipSync(text).length <= maxGzipBytes) return text;
+  for (let count = Math.min(limits.results, clusters.length); ; count = Math.floor(count / 2)) {
+    const text = document(view, clusters, count, limits.steps);
+    if (count === 0 || gzipSync(text).length <= limits.gzipBytes) return text;
   }
 }
 
 /** @param count results that it holds; the findings with the fewest failures are left out */
-function document(view: EvaluationView, clusters: readonly FailureCluster[], count: number): string {
+function document(view: EvaluationView, clusters: readonly FailureCluster[], count: number, maxSteps: number): string {
   const { manifest } = view;
   const leftOut = clusters.length - count;
   const worst = Math.max(0, ...clusters.map(({ failures: [{ harm }] }) => harm));
   const notifications =
     leftOut === 0
       ? []
-      : [{ level: 'warning', message: { text: `${String(leftOut)} findings with the fewest failures are left out.` } }];
+      : [
+          {
+            level: 'warning',
+            message: {
+              text: `Of ${String(clusters.length)} findings those with the fewest failures are left out: ${String(leftOut)}.`,
+            },
+          },
+        ];
   return jsonText(
     {
       $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -54,7 +65,7 @@ function document(view: EvaluationView, clusters: readonly FailureCluster[], cou
             },
           ],
           columnKind: 'utf16CodeUnits',
-          results: clusters.slice(0, count).map((cluster) => resultOf(cluster, view)),
+          results: clusters.slice(0, count).map((cluster) => resultOf(cluster, view, maxSteps)),
         },
       ],
     },
@@ -94,6 +105,7 @@ function ruleId(judge: string): string {
 function resultOf(
   { fingerprint, judge, goal, utterance, failures, rows }: FailureCluster,
   view: EvaluationView,
+  maxSteps: number,
 ): JsonObject {
   const [worst] = failures;
   const { dialogue, exchanges } = worst.case;

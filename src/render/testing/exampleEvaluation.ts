@@ -77,7 +77,10 @@ export function exampleEvaluation(): EvaluationView {
     ...view,
     report: {
       ...view.report,
-      rows: [...view.report.rows, { ...exampleRow('beam', 'beam', 'linear-toxicity', 0), dialogues: 0, metrics: {} }],
+      rows: [...view.report.rows, { ...exampleRow('beam', 'beam', 'linear-toxicity', 0), metrics: {} }].map((row) => ({
+        ...row,
+        dialogues: dialogues.filter((each) => each.row === row.name).length,
+      })),
     },
     dialogues,
     recipe: { uri: 'recipes/ast-smollm2.yaml', lineOf: (row) => (row === 'ipo' ? 12 : 20) },
