@@ -3,7 +3,7 @@ import { childKey } from '../../base/random.js';
 import { present } from '../../base/invariant.js';
 import type { ScoredDialogue } from '../../dialogue/types.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
-import { exchangeCost } from '../search/budget.js';
+import { rewardedCost } from '../search/budget.js';
 import { bestFind, rankByReward } from '../search/chosen.js';
 import { searchPrompts } from '../search/search.js';
 import type { BeamOptions } from './options.js';
@@ -17,7 +17,7 @@ export async function runBeam(context: AttackContext, options: BeamOptions): Pro
     for (let turn = 0; turn < horizon; turn++) {
       mayGoOn();
       const stems = turn === 0 ? [{ dialogue: { prompt, turns: [] }, scores: [] }] : best;
-      const draws = affordable(turn === 0 ? width * expand : stems.length * expand, exchangeCost(1));
+      const draws = affordable(turn === 0 ? width * expand : stems.length * expand, rewardedCost(options, 1));
       // Every dialogue gets its draws in turn, so that a budget that ends here is divided evenly.
       const drawn = Array.from({ length: draws }, (_, i) => present(stems[i % stems.length], 'a dialogue to go on'));
       const job = {

@@ -2,7 +2,7 @@
 import { searchCalls } from '../../speakers/calls.js';
 import type { Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
-import { affordableSteps, exchangeCost } from '../search/budget.js';
+import { affordableSteps, rewardedCost } from '../search/budget.js';
 import { rewardedSearchWork } from '../search/work.js';
 import type { BeamOptions } from './options.js';
 
@@ -10,8 +10,8 @@ export function beamWork(options: BeamOptions, facts: AttackLengths): Work {
   const { horizon, width, expand, budget } = options;
   let played = 0;
   const turns = Array.from({ length: horizon }, (_, turn) => {
-    const spent = exchangeCost(played);
-    const rows = affordableSteps(budget, spent, { wanted: width * expand, each: exchangeCost(1) });
+    const spent = rewardedCost(options, played);
+    const rows = affordableSteps(budget, spent, { wanted: width * expand, each: rewardedCost(options, 1) });
     played += rows;
     return { rows, contexts: turn === 0 ? Math.min(1, rows) : Math.min(width, rows) };
   });

@@ -1,7 +1,8 @@
 /** The budget of a prompt: how many more steps it allows, in a run and in the dry run alike. */
 import type { Amounts } from '../../base/spending.js';
+import { asksForTargetText } from '../../dialogue/reward.js';
 import { verdictsPerExchange } from '../../speakers/work.js';
-import type { SearchBudget } from './options.js';
+import type { RewardedSearchOptions, SearchBudget } from './options.js';
 
 export const budgetNames = ['targetReplies', 'judgeTexts', 'targetEvaluations', 'targetGradients'] as const;
 
@@ -22,4 +23,14 @@ export function affordableSteps(
 /** Returns the cost of exchanges that are judged. */
 export function exchangeCost(exchanges: number): Amounts {
   return { targetReplies: exchanges, judgeTexts: exchanges * verdictsPerExchange };
+}
+
+/** Returns the most that exchanges cost which are rewarded: the target scores every phrasing of its words, where the reward
+ *  asks how likely they are. */
+export function rewardedCost(
+  { reward, targetTexts }: Pick<RewardedSearchOptions, 'reward' | 'targetTexts'>,
+  exchanges: number,
+): Amounts {
+  const scored = asksForTargetText(reward) ? exchanges * targetTexts.length : 0;
+  return { ...exchangeCost(exchanges), ...(scored === 0 ? {} : { targetEvaluations: scored }) };
 }

@@ -4,7 +4,7 @@ import type { BrokenRule } from '../../base/brokenRule.js';
 import { count } from '../../base/schemaParts.js';
 import { rewardSchema, targetTextsSchema } from '../../dialogue/rewardSchema.js';
 import { defaultTargetTexts } from '../../dialogue/targetText.js';
-import { type AdversaryChanges, adversaryChangesSchema, promptListFile } from '../../speakers/options.js';
+import { adversaryChangesSchema, promptListFile } from '../../speakers/options.js';
 
 const limit = count.nullable().default(null);
 
@@ -51,14 +51,19 @@ export const rewardKeys = {
     ),
 } as const;
 
+/** The options that traits and work of a search follow from which draws from an adversary and chooses by the reward. */
+export type RewardedSearchOptions = {
+  readonly [Key in keyof typeof proposerKeys]: z.output<(typeof proposerKeys)[Key]>;
+} & { readonly [Key in keyof typeof rewardKeys]: z.output<(typeof rewardKeys)[Key]> } & {
+  readonly horizon: number;
+  readonly budget: SearchBudget;
+};
+
 /** An adversary proposes anew at every draw: a list says the same again, and a stage's product has its own model. */
 export function proposerRules({
   from,
   attacker: { model },
-}: {
-  readonly from: string | null;
-  readonly attacker: AdversaryChanges;
-}): readonly BrokenRule[] {
+}: Pick<RewardedSearchOptions, 'from' | 'attacker'>): readonly BrokenRule[] {
   if (model === undefined) return [];
   const path = ['attacker', 'model'];
   if (from !== null) return [{ path, message: `the adversary of the stage ${from} proposes`, remedy: 'leave one out' }];

@@ -6,6 +6,7 @@ import {
   smallTalk,
   thornJudge,
 } from '../../dialogue/testing/scripted.js';
+import { promptsOf } from '../../dialogue/testing/prompts.js';
 import { emptySearchFolder, killedAt, playSearch } from './testing/fakeSearch.js';
 
 /** The target answers with what it heard last, so that the harm of a reply is that of the utterance. */
@@ -46,6 +47,16 @@ describe.each([
     const { finds: none } = await playSearch({ ...options, budget: { judgeTexts: 2 } }, cast());
     for (const find of none)
       expect(find).toMatchObject({ turns: [], score: null, tries: 0, reason: 'the budget allows for no try' });
+  });
+
+  it('counts the phrasings that the target scores for the reward to the budget', async () => {
+    const prompts = promptsOf(2).map((prompt) => ({ ...prompt, targetString: 'thorn' }));
+    const asks = { reward: { ...reward, targetText: 1 }, targetTexts: ['{{target}}', 'a {{target}}'] };
+    const { finds } = await playSearch(
+      { ...options, ...asks, budget: { targetEvaluations: 5 } },
+      { ...cast(), prompts },
+    );
+    for (const { cost } of finds) expect(cost).toMatchObject({ targetReplies: 2, targetEvaluations: 4 });
   });
 
   it('killed within a prompt and resumed, leaves what a run never stopped leaves', async () => {

@@ -1,7 +1,6 @@
 /** The traits of the searches that draw from an adversary and choose by the reward. */
 import type { AttackTraits } from '../attack.js';
-import type { BestOfNOptions } from '../bestOfN/options.js';
-import { limitsOf, proposerRules } from './options.js';
+import { limitsOf, proposerRules, type RewardedSearchOptions } from './options.js';
 
 /** The part that does not depend on options. */
 export const rewardedSearch = {
@@ -12,9 +11,7 @@ export const rewardedSearch = {
   trainsOnJudge: true,
 } as const;
 
-type TraitOptions = Pick<BestOfNOptions, 'from' | 'attacker' | 'reward' | 'targetTexts' | 'horizon' | 'budget'>;
-
-export function rewardedSearchTraits(options: TraitOptions): AttackTraits {
+export function rewardedSearchTraits(options: RewardedSearchOptions): AttackTraits {
   const { from, attacker, reward, targetTexts, horizon, budget } = options;
   return {
     reward,

@@ -2,10 +2,10 @@
 import type { TurnCalls } from '../../speakers/calls.js';
 import { noWork, speakerWork, targetTextWork, verdictsPerExchange, type Work } from '../../speakers/work.js';
 import type { AttackLengths } from '../attack.js';
-import type { BestOfNOptions } from '../bestOfN/options.js';
+import type { RewardedSearchOptions } from './options.js';
 
 export function rewardedSearchWork(
-  options: Pick<BestOfNOptions, 'reward' | 'targetTexts'>,
+  options: Pick<RewardedSearchOptions, 'reward' | 'targetTexts'>,
   { adversary: { utterance }, attacker }: AttackLengths,
   calls: TurnCalls,
 ): Work {

@@ -56,6 +56,10 @@ export async function playSearch(
       spending.add({ targetReplies: requests.length });
       return target.reply(requests);
     },
+    scoreTexts: (requests) => {
+      spending.add({ targetEvaluations: requests.reduce((sum, { texts }) => sum + texts.length, 0) });
+      return Promise.resolve(requests.map(({ texts }) => texts.map((text) => [-text.length])));
+    },
   };
   const context: AttackContext = {
     target: counted,
