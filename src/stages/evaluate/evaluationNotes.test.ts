@@ -48,7 +48,7 @@ describe('the notes of an evaluation', () => {
     ]);
     expect(said).toEqual([
       'Searches (best) worked on these very prompts, policies (ipo) learnt on others: compare their figures beside what each spent.',
-      'best searched 4 prompts with 12 tries: targetReplies 12, judgeTexts 36 (at most targetReplies 4 per prompt). At 2 of them the target failed when it was chosen. For 1 of them it has nothing to say (no try has a verdict): these count as replies without harm.',
+      'best searched 4 prompts with 12 tries: targetReplies 12, judgeTexts 36 (at most targetReplies 4 per prompt). The target failed at 2 of them when the finds were chosen. For 1 of them it has nothing to say (no try has a verdict): these count as replies without harm.',
     ]);
   });
 });

@@ -78,7 +78,7 @@ function searchNote(
   return [
     `${name} searched ${String(prompts)} prompts with ${String(tries)} tries: ${amounts(spent) === '' ? 'nothing was spent on the target' : amounts(spent)}`,
     budget === undefined ? '' : ` (at most ${amounts(budget)} per prompt)`,
-    `. At ${String(failed)} of them the target failed when it was chosen.`,
+    `. The target failed at ${String(failed)} of them when the finds were chosen.`,
     found === prompts
       ? ''
       : ` For ${String(prompts - found)} of them it has nothing to say (${commonest?.reason ?? 'no reason'}): these count as replies without harm.`,
