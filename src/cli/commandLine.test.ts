@@ -266,11 +266,10 @@ describe('gadfly run', () => {
 });
 
 describe('gadfly report', () => {
-  it('refuses folders without a run, and formats that are not written yet', async () => {
+  it('refuses folders without a run, and formats that there are not', async () => {
     expect((await runCli(['report', folder])).code).toBe(2);
-    const { code, errors } = await runCli(['report', folder, '--format', 'sarif']);
+    const { code, errors } = await runCli(['report', folder, '--format', 'pdf']);
     expect(code).toBe(2);
-    expect(errors).toContain('sarif');
-    expect((await runCli(['report', folder, '--format', 'pdf'])).code).toBe(2);
+    expect(errors).toContain('pdf');
   });
 });
