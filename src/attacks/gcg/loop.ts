@@ -9,7 +9,7 @@ import { targetPlace } from '../../dialogue/targetText.js';
 import { turnRecord } from '../../dialogue/records.js';
 import type { Prompt, Utterance } from '../../dialogue/types.js';
 import type { Find } from '../../speakers/adversaries/finds.js';
-import { textUtterance } from '../../speakers/textSpeaker.js';
+import { createWrittenAdversary, writtenUtterance } from '../../speakers/adversaries/written.js';
 import type { AttackContext, AttackOutcome, WhiteBox } from '../attack.js';
 import { exchangeCost } from '../search/budget.js';
 import { type Found, type PromptSearch, searchPrompts } from '../search/search.js';
@@ -73,7 +73,7 @@ async function searchPrompt(
   const suffixes = gcg.search([problem]);
   if (search.restored === null && search.affordable(1, suffixes.startCost) === 0)
     return { turns: [], score: null, failed: null, reason: 'the budget allows for no try' };
-  const utteranceOf = ({ best }: SuffixState): Utterance => spoken(suffixes.utterances(best.suffix)[0] ?? '');
+  const utteranceOf = ({ best }: SuffixState): Utterance => writtenUtterance(suffixes.utterances(best.suffix)[0] ?? '');
   const { state, checked } = await takeSteps(suffixes, {
     settings,
     checkpointEvery: options.checkpointEvery,
@@ -86,7 +86,7 @@ async function searchPrompt(
     fails: async (state) => {
       if (search.affordable(1, exchangeCost(1)) === 0) return null;
       const { target, judge, join } = context;
-      const adversary = { name: 'gcg', speak: async () => [utteranceOf(state)] };
+      const adversary = createWrittenAdversary('gcg', () => utteranceOf(state));
       const stream = childKey(search.stream, draws.check, state.step);
       const job = { kind: 'linear', prompts: [search.prompt], turns: 1, stream } as const;
       const cast = { adversary, target, judge, join, reward: { reply: 1 } };
@@ -143,7 +143,7 @@ async function searchShared(
     if (message === null) return { ...rest, turns: [], score: null, reason: 'the prompt has no goal' };
     return {
       ...rest,
-      turns: [turnRecord(spoken(placeSuffix(whiteBox, { prompt, message }, text)))],
+      turns: [turnRecord(writtenUtterance(placeSuffix(whiteBox, { prompt, message }, text)))],
       score: -state.best.loss,
     };
   });
@@ -154,10 +154,6 @@ async function searchShared(
     bestScore: null,
     product: { kind: 'finds', finds },
   };
-}
-
-function spoken(text: string): Utterance {
-  return textUtterance('adversary', { kind: 'reply', text, finishReason: 'stop' }, 'keep');
 }
 
 const suffixSchema = z.array(countFromZero);

@@ -5,7 +5,7 @@ import { ConfigError } from '../../base/errors.js';
 import type { Dialogue, Prompt } from '../../dialogue/types.js';
 import { dialogueSeenBy } from '../../dialogue/views.js';
 import type { Sequence } from '../../engine/models/packSequences.js';
-import { textUtterance } from '../../speakers/textSpeaker.js';
+import { writtenUtterance } from '../../speakers/adversaries/written.js';
 import type { WhiteBox } from '../attack.js';
 
 /** A suffix is searched for this. */
@@ -88,7 +88,7 @@ export function placeSuffix(
 
 /** A dialogue that begins with an utterance. */
 function said(prompt: Prompt, text: string): Dialogue {
-  return { prompt, turns: [textUtterance('adversary', { kind: 'reply', text, finishReason: 'stop' }, 'keep')] };
+  return { prompt, turns: [writtenUtterance(text)] };
 }
 
 function prefixOf([first]: readonly Sequence[]): readonly number[] {

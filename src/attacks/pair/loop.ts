@@ -7,6 +7,7 @@
 import { childKey, type StreamKey } from '../../base/random.js';
 import { present } from '../../base/invariant.js';
 import type { Adversary, Dialogue, Prompt, ScoredDialogue, Utterance } from '../../dialogue/types.js';
+import { createWrittenAdversary, writtenUtterance } from '../../speakers/adversaries/written.js';
 import type { AttackContext, AttackOutcome } from '../attack.js';
 import { exchangeCost } from '../search/budget.js';
 import { bestFind } from '../search/chosen.js';
@@ -133,18 +134,9 @@ async function say(
   proposals: readonly Proposal[],
   stream: StreamKey,
 ): Promise<readonly ScoredDialogue[]> {
-  const adversary: Adversary = {
-    name: 'pair',
-    speak: (requests) =>
-      Promise.resolve(
-        requests.map((_, i) => ({
-          author: 'adversary',
-          text: present(proposals[i], 'a message for each dialogue').message,
-          tokens: null,
-          finishReason: 'stop',
-        })),
-      ),
-  };
+  const adversary = createWrittenAdversary('pair', (_, i) =>
+    writtenUtterance(present(proposals[i], 'a message for each dialogue').message),
+  );
   const prompts = proposals.map(() => prompt);
   const job = { kind: 'linear', prompts, turns: 1, stream } as const;
   return (await playJobs([job], { ...cast, adversary, reward: { reply: 1 } })).flat();

@@ -8,6 +8,7 @@ import { nothingToSay } from '../../dialogue/nothingFound.js';
 import { recordedTurn, utteranceOf } from '../../dialogue/readRecords.js';
 import type { RecordedTurn } from '../../dialogue/records.js';
 import type { OpenAdversary } from './endpoint.js';
+import { createWrittenAdversary } from './written.js';
 
 /** The result of the search of one prompt, as models/NAME keeps it. An alias, so that it has the type of JSON. */
 export type Find = {
@@ -48,17 +49,9 @@ export function createFindsAdversary({
   readonly finds: readonly Find[];
 }): OpenAdversary {
   const known = new Map(finds.map(({ prompt, turns }) => [prompt, turns.map(utteranceOf)]));
-  let queries = 0;
-  return {
-    name,
-    counts: () => ({ queries, contextTokens: 0, generatedTokens: 0, truncatedContexts: 0, retokenisedUtterances: 0 }),
-    speak: async (requests) => {
-      queries += requests.length;
-      return requests.map(({ dialogue: { prompt, turns } }) => {
-        const found = known.get(prompt.id) ?? [];
-        if (found.length === 0) return nothingToSay;
-        return present(found[(turns.length / 2) % found.length], 'a turn of the find');
-      });
-    },
-  };
+  return createWrittenAdversary(name, ({ dialogue: { prompt, turns } }) => {
+    const found = known.get(prompt.id) ?? [];
+    if (found.length === 0) return nothingToSay;
+    return present(found[(turns.length / 2) % found.length], 'a turn of the find');
+  });
 }

@@ -5,8 +5,8 @@ import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { textIndex } from '../../dialogue/identity.js';
 import type { Prompt } from '../../dialogue/types.js';
-import { textUtterance } from '../textSpeaker.js';
 import type { OpenAdversary } from './endpoint.js';
+import { createWrittenAdversary, writtenUtterance } from './written.js';
 
 export interface PromptListOptions {
   readonly name: string;
@@ -21,26 +21,10 @@ export function createPromptListAdversary({ name, utterances, prompts }: PromptL
   if (utterances.length === 0)
     throw new ConfigError('this list of prompts is empty', { where: name, expected: 'at least one utterance' });
   const places = new Map(prompts.map(({ id }, i) => [id, i]));
-  let queries = 0;
-  return {
-    name,
-    counts: () => ({ queries, contextTokens: 0, generatedTokens: 0, truncatedContexts: 0, retokenisedUtterances: 0 }),
-    speak: async (requests) => {
-      queries += requests.length;
-      return requests.map(({ dialogue: { prompt, turns } }) => {
-        const at = (entryNamed(prompt.id) ?? places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
-        return textUtterance(
-          'adversary',
-          {
-            kind: 'reply',
-            text: present(utterances[at % utterances.length], 'an entry of the list'),
-            finishReason: 'stop',
-          },
-          'keep',
-        );
-      });
-    },
-  };
+  return createWrittenAdversary(name, ({ dialogue: { prompt, turns } }) => {
+    const at = (entryNamed(prompt.id) ?? places.get(prompt.id) ?? textIndex(prompt.id)) + turns.length / 2;
+    return writtenUtterance(present(utterances[at % utterances.length], 'an entry of the list'));
+  });
 }
 
 /** An empty beginning for every entry of a list, where a recipe gives none: each entry is said once as a first
