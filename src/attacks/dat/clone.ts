@@ -8,7 +8,7 @@ import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import type { AdamwConfig } from '../../engine/optim/adamw.js';
 import { createPlanner, openPlanner, type Planner } from '../../learning/planner/planner.js';
 import { stateWidth } from '../../learning/planner/plannerSettings.js';
-import { placeTokens } from '../../learning/planner/placeTokens.js';
+import { placeTokens, placingOf } from '../../learning/planner/placeTokens.js';
 import { type CloningExample, createSelfCloningTrainer } from '../../learning/planner/selfCloning.js';
 import { joinRows } from '../../learning/planner/steer.js';
 import { tokenDirections, tokenScaleOf } from '../../learning/planner/tokenTable.js';
@@ -176,7 +176,7 @@ async function steeredNll(
   examples: readonly CloningExample[],
 ): Promise<number> {
   const { model } = speaker.adversary;
-  const placing = { ...settings, vocabularySize: model.vocabularySize, bosId: model.tokenizer.bosId };
+  const placing = placingOf(settings, model);
   const soft = await planner.raise(await planner.cloned(joinRows(examples.map(({ state }) => state))));
   const items = examples.map(({ situation, completion }, row) => ({
     prefix: placeTokens(situation, row, placing),

@@ -9,7 +9,7 @@ import { hashLanguageModel, type LanguageModel } from '../../engine/models/langu
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { defaultAdamw } from '../../engine/optim/adamw.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
-import { placeTokens } from './placeTokens.js';
+import { placeTokens, placingOf } from './placeTokens.js';
 import { openPlanner, type Planner } from './planner.js';
 import { type PlannerSettings, stateWidth } from './plannerSettings.js';
 import { type CloningExample, createSelfCloningTrainer } from './selfCloning.js';
@@ -58,7 +58,7 @@ describe('the tokens of a planner', () => {
     'change what the model says wherever they stand: %s',
     async (position) => {
       const planner = await newPlanner({ position });
-      const placing = { ...planner.settings, vocabularySize: model.vocabularySize, bosId: model.tokenizer.bosId };
+      const placing = placingOf(planner.settings, model);
       const prefix = placeTokens({ ...situation('good day'), lastUtterance: 3 }, 0, placing);
       const completion = model.tokenizer.encode('sir');
       const score = async (action: number): Promise<number> => {

@@ -13,7 +13,7 @@ import { planMicrobatches } from '../trainers/microbatches.js';
 import { saveTensors } from '../trainers/storedTensors.js';
 import { tokenInputs } from '../trainers/tokenInputs.js';
 import { createTrainer, type LossGraph, type WeightTrainer } from '../trainers/weightTrainer.js';
-import { placeTokens } from './placeTokens.js';
+import { placeTokens, placingOf } from './placeTokens.js';
 import type { Planner } from './planner.js';
 import { clonedParameters, traceClonedRows } from './plannerGraphs.js';
 import { type PlannerSettings, stateWidth } from './plannerSettings.js';
@@ -95,11 +95,10 @@ function cloningFeeds(
     batchTokens,
   }: { readonly model: LanguageModel; readonly settings: PlannerSettings; readonly batchTokens: number },
 ): Readonly<Record<string, HostTensor>> {
-  const { vocabularySize, tokenizer } = model;
-  const placing = { ...settings, vocabularySize, bosId: tokenizer.bosId };
+  const placing = placingOf(settings, model);
   const packed = packSequences(
     examples.map(({ situation, completion }, row) => ({ prefix: placeTokens(situation, row, placing), completion })),
-    vocabularySize,
+    model.vocabularySize,
   );
   const states = joinRows(examples.map(({ state }) => state));
   const count = packed.rows_N.data.length;

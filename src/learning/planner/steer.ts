@@ -6,7 +6,7 @@ import type { Decision } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import type { HostTensor } from '../../engine/runtime/hostTensor.js';
 import { noisyAction, randomAction } from '../offline/exploration.js';
-import { placeTokens } from './placeTokens.js';
+import { placeTokens, placingOf } from './placeTokens.js';
 import type { PlannedActor, Planner } from './planner.js';
 import type { Situation, StateReader } from './states.js';
 
@@ -39,13 +39,13 @@ export interface PlannerSteering {
 }
 
 export function steerBy(
-  { vocabularySize, tokenizer }: Pick<LanguageModel, 'vocabularySize' | 'tokenizer'>,
+  model: Pick<LanguageModel, 'vocabularySize' | 'tokenizer'>,
   planner: Pick<Planner, 'settings' | 'raise'>,
   reader: Pick<StateReader, 'read'>,
   decide: Decide,
 ): PlannerSteering {
   const { settings } = planner;
-  const placing = { ...settings, vocabularySize, bosId: tokenizer.bosId };
+  const placing = placingOf(settings, model);
   return {
     addedTokens: settings.tokens,
     steer: async (contexts, requests) => {
