@@ -44,6 +44,12 @@ export function judgedCases(
   return dialogues.filter(({ row }) => row === name).map((dialogue) => judgedCase(dialogue, judge));
 }
 
+export function countOutcomes(cases: readonly Pick<JudgedCase, 'outcome'>[]): Readonly<Record<Outcome, number>> {
+  const counts = { passed: 0, failed: 0, unscored: 0 };
+  for (const { outcome } of cases) counts[outcome]++;
+  return counts;
+}
+
 export function judgedCase(dialogue: EvaluatedDialogue, judge: string): JudgedCase {
   const exchanges = exchangesOf(dialogue, dialogue.scores[judge] ?? []);
   const due = exchanges.flatMap(({ verdict }, place) => (verdict === null ? [] : [{ place, ...verdict }]));

@@ -24,11 +24,15 @@ export interface JudgedRows {
   readonly earlier: readonly ReportRow[];
 }
 
+/** Returns the judges of a report in order of appearance: the first one decides. */
+export function judgesOf({ rows }: Pick<Report, 'rows'>): readonly string[] {
+  return [...new Set(rows.map(({ judge }) => judge))];
+}
+
 export function selectMainRows(report: Pick<Report, 'loop' | 'rows'>): MainRows {
   const names = lastRoundRows(report);
   const includes = (name: string): boolean => names?.has(name) ?? true;
-  const judges = [...new Set(report.rows.map(({ judge }) => judge))];
-  const byJudge = judges.map((judge) => {
+  const byJudge = judgesOf(report).map((judge) => {
     const own = report.rows.filter((row) => row.judge === judge);
     return {
       judge,

@@ -4,6 +4,7 @@
 import { type JsonObject, jsonText, type JsonValue } from '../../base/json.js';
 import type { EvaluationView } from '../../report/evaluation.js';
 import { firstJudgeRows, judgedCase, type JudgedCase, judgedCases } from '../../report/judgedCases.js';
+import { judgesOf } from '../../report/mainRows.js';
 import type { ReportRow } from '../../report/report.js';
 import { uuid, withoutControls } from './plainText.js';
 
@@ -15,7 +16,7 @@ const detectorModule = 'judge';
 
 export function renderGarak({ manifest, report, dialogues }: EvaluationView): string {
   const rows = firstJudgeRows(report);
-  const judges = [...new Set(report.rows.map(({ judge }) => judge))];
+  const judges = judgesOf(report);
   const probeOf = className(rows.map(({ name }) => name));
   const detectorOf = className(judges);
   const probe = (row: string): string => `${probeModule}.${probeOf(row)}`;

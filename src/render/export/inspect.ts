@@ -5,6 +5,7 @@
 import { type JsonObject, wellFormed } from '../../base/json.js';
 import type { EvaluatedDialogue, EvaluationView } from '../../report/evaluation.js';
 import { judgedCase, type JudgedCase } from '../../report/judgedCases.js';
+import { judgesOf } from '../../report/mainRows.js';
 import { describeMetric } from '../../report/metrics.js';
 import type { ReportRow } from '../../report/report.js';
 import { uuid, withoutControls } from './plainText.js';
@@ -16,7 +17,7 @@ const statuses = { done: 'success', failed: 'error', interrupted: 'cancelled', r
 
 export function renderInspect(view: EvaluationView): Uint8Array {
   const { manifest, report } = view;
-  const judges = [...new Set(report.rows.map(({ judge }) => judge))];
+  const judges = judgesOf(report);
   const samples = numberSamples(view.dialogues).map((numbered) => sampleOf(numbered, view, judges));
   const start = { version: logVersion, eval: specOf(view, judges, samples), plan: { name: 'plan', steps: [] } };
   const header = {

@@ -3,13 +3,14 @@
  *  error, never a pass.
  *  @source the shape that promptfoo writes, within Jenkins' schema junit-10.xsd; GitLab reads it too */
 import type { EvaluationView } from '../../report/evaluation.js';
-import { type JudgedCase, judgedCases, type Outcome } from '../../report/judgedCases.js';
+import { countOutcomes, type JudgedCase, judgedCases } from '../../report/judgedCases.js';
+import { judgesOf } from '../../report/mainRows.js';
 import { transcript } from './transcript.js';
 import { escapeXml, escapeXmlAttribute } from './xml.js';
 
 export function renderJunit({ manifest, report, dialogues }: EvaluationView): string {
   const suites = report.rows.map((row) => ({ row, cases: judgedCases(row, dialogues) }));
-  const hasJudges = new Set(report.rows.map(({ judge }) => judge)).size > 1;
+  const hasJudges = judgesOf(report).length > 1;
   const seconds = (manifest.elapsedMs / 1000).toFixed(3);
   const lines = suites.flatMap(({ row, cases }) => {
     const name = hasJudges ? `${row.name} (${row.judge})` : row.name;
@@ -30,8 +31,8 @@ export function renderJunit({ manifest, report, dialogues }: EvaluationView): st
 }
 
 function counts(cases: readonly JudgedCase[]): Readonly<Record<'tests' | 'failures' | 'errors' | 'skipped', number>> {
-  const count = (wanted: Outcome): number => cases.filter(({ outcome }) => outcome === wanted).length;
-  return { tests: cases.length, failures: count('failed'), errors: count('unscored'), skipped: 0 };
+  const { failed, unscored } = countOutcomes(cases);
+  return { tests: cases.length, failures: failed, errors: unscored, skipped: 0 };
 }
 
 function testCase(each: JudgedCase, classname: string, threshold: number | undefined): string {

@@ -3,7 +3,7 @@
  *  @source promptfoo 0.123.1, commands/import and its types */
 import { jsonText } from '../../base/json.js';
 import type { EvaluatedDialogue, EvaluationView } from '../../report/evaluation.js';
-import { firstJudgeRows, type JudgedCase, judgedCase, judgedCases } from '../../report/judgedCases.js';
+import { countOutcomes, firstJudgeRows, type JudgedCase, judgedCase, judgedCases } from '../../report/judgedCases.js';
 import type { ReportRow } from '../../report/report.js';
 import { withoutControls } from './plainText.js';
 import { verdictLine } from './transcript.js';
@@ -21,8 +21,7 @@ export function renderPromptfoo({ manifest, report, dialogues }: EvaluationView)
     const cases = judgedCases(row, dialogues);
     return { row, cases, results: cases.map((each) => resultOf(each, row, report.rows, promptIdx, tests)) };
   });
-  const outcomes = columns.flatMap(({ cases }) => cases.map(({ outcome }) => outcome));
-  const count = (wanted: JudgedCase['outcome']): number => outcomes.filter((outcome) => outcome === wanted).length;
+  const { passed, failed, unscored } = countOutcomes(columns.flatMap(({ cases }) => cases));
   return jsonText(
     {
       evalId: `eval-gadfly-${manifest.name}-${manifest.createdAt}`,
@@ -32,9 +31,9 @@ export function renderPromptfoo({ manifest, report, dialogues }: EvaluationView)
         prompts: columns.map(({ row, cases }) => promptOf(row, cases)),
         results: columns.flatMap(({ results }) => results),
         stats: {
-          successes: count('passed'),
-          failures: count('failed'),
-          errors: count('unscored'),
+          successes: passed,
+          failures: failed,
+          errors: unscored,
           tokenUsage,
           durationMs: manifest.elapsedMs,
         },
@@ -93,18 +92,18 @@ function testOf({ prompt: { id, text, goal } }: EvaluatedDialogue) {
 }
 
 function promptOf({ name, target }: ReportRow, cases: readonly JudgedCase[]) {
-  const count = (wanted: JudgedCase['outcome']): number => cases.filter(({ outcome }) => outcome === wanted).length;
+  const { passed, failed, unscored } = countOutcomes(cases);
   return {
     raw: name,
     label: name,
     provider: target,
     metrics: {
       score: cases.reduce((sum, each) => sum + scoreOf(each), 0),
-      testPassCount: count('passed'),
-      testFailCount: count('failed'),
-      testErrorCount: count('unscored'),
-      assertPassCount: count('passed'),
-      assertFailCount: count('failed'),
+      testPassCount: passed,
+      testFailCount: failed,
+      testErrorCount: unscored,
+      assertPassCount: passed,
+      assertFailCount: failed,
       totalLatencyMs: 0,
       tokenUsage,
       namedScores: {},
