@@ -35,10 +35,12 @@ export function hasToken(given: string | undefined, token: string): boolean {
   return given !== undefined && timingSafeEqual(digest(given), digest(token));
 }
 
-/** Refuses requests without the token as their bearer token. */
-export function requireToken(token: string): MiddlewareHandler {
+/** Refuses requests without the token as their bearer token.
+ *  @param keyHeader a header that may hold it as well */
+export function requireToken(token: string, keyHeader?: string): MiddlewareHandler {
   return async (context, next) => {
-    const [, given] = /^Bearer\s+(.+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
+    const [, bearer] = /^Bearer\s+(.+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
+    const given = bearer ?? (keyHeader === undefined ? undefined : context.req.header(keyHeader));
     if (!hasToken(given, token)) {
       context.header('www-authenticate', 'Bearer');
       throw new ApiError(

@@ -1,4 +1,5 @@
-/** `gadfly serve`: a local model behind an OpenAI-compatible endpoint on this machine, until Ctrl-C. */
+/** `gadfly serve`: a local model behind an OpenAI-compatible endpoint on this machine, or a Tinker-compatible trainer of
+ *  it, until Ctrl-C. */
 import { once } from 'node:events';
 import { ConfigError, InterruptedError } from '../../base/errors.js';
 import { baseFlag, numberFlag, textFlag } from '../command.js';
@@ -12,7 +13,7 @@ const defaultPort = 8321;
 
 export const serveCommand: CommandDefinition = {
   name: 'serve',
-  summary: 'serve a local model at an OpenAI-compatible endpoint of this machine',
+  summary: 'serve a local model at an OpenAI-compatible endpoint of this machine, or train it over HTTP',
   flags: [
     { flags: '--model <model>', summary: 'organism, smollm2, ./dir, ./file.gguf or hf:org/name' },
     baseFlag,
@@ -35,11 +36,17 @@ export const serveCommand: CommandDefinition = {
       parse: 'count',
       default: 1024,
     },
+    { flags: '--tinker', summary: 'speak the Tinker protocol in place of OpenAI’s: adapters on the model are trained' },
+    {
+      flags: '--checkpoints <dir>',
+      summary: '--tinker only: folder of checkpoints (default: a temporary one, gone with the server)',
+    },
   ],
   runsUntilInterrupted: true,
   examples: [
     'gadfly serve --model organism',
     'MY_TOKEN=… gadfly serve --model smollm2 --port 8000 --token-env MY_TOKEN',
+    'gadfly serve --model smollm2 --tinker --checkpoints ./checkpoints',
     'curl http://127.0.0.1:8321/v1/models -H "Authorization: Bearer TOKEN"',
   ],
   run: async (_argument, flags, context) => {
@@ -47,19 +54,25 @@ export const serveCommand: CommandDefinition = {
     const port = portFlag(flags, defaultPort);
     const token = tokenOf(flags, context);
     const { withModel } = await import('../openModel.js');
-    const { serveModel } = await import('../../server/serveModel.js');
+    const isTrainer = flags['tinker'] === true;
+    const folder = textFlag(flags, 'checkpoints') ?? null;
+    if (folder !== null && !isTrainer)
+      throw new ConfigError('only a trainer keeps checkpoints', { where: '--checkpoints', remedy: 'Add --tinker.' });
     return withModel({ modelId, base: textFlag(flags, 'base') }, context, 'serve', async (model) => {
       const name = textFlag(flags, 'name') ?? modelId;
       // Asked to stop while the model was being opened.
       if (context.interrupted()) throw new InterruptedError('stopped');
-      const server = await serveModel(model, {
-        name,
-        port,
-        ...(token.kind === 'new' ? {} : { token: token.value }),
-        maxRows: numberFlag(flags, 'maxRows') ?? 32,
-        defaultMaxTokens: numberFlag(flags, 'maxTokens') ?? 1024,
-        clock: context.terminal.clock,
-      });
+      const common = { name, port, ...(token.kind === 'new' ? {} : { token: token.value }) };
+      const server = isTrainer
+        ? await (await import('../../server/tinker/serveTinker.js')).serveTinker(model, { ...common, folder })
+        : await (
+            await import('../../server/serveModel.js')
+          ).serveModel(model, {
+            ...common,
+            maxRows: numberFlag(flags, 'maxRows') ?? 32,
+            defaultMaxTokens: numberFlag(flags, 'maxTokens') ?? 1024,
+            clock: context.terminal.clock,
+          });
       const shown = token.kind === 'new' ? server.token : null;
       if (shown !== null) context.terminal.stderr(`token: ${shown}\n`);
       if (server.token === null)

@@ -72,18 +72,21 @@ export function createWeightTrainer(
   build: LossBuilder,
   config: AdamwConfig,
 ): Promise<WeightTrainer> {
-  const { device, adapter, architecture, valueHead } = model;
+  return createTrainer(trainedModelOf(model), (trace) => build(trace, model.architecture), config);
+}
+
+/** A language model as its trainers see it: all weights, or its adapter alone. */
+export function trainedModelOf(model: LanguageModel): TrainedModel {
+  const { device, adapter, valueHead } = model;
   const part = { ...trainedPart(model), device, heads: valueHead?.parameters.map(({ name }) => name) ?? [] };
-  const trained: TrainedModel =
-    adapter === null
-      ? { ...part, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
-      : {
-          ...part,
-          part: 'adapter',
-          save: (folder) => saveAdapter(device, adapter, folder),
-          frozen: [model.weights],
-        };
-  return createTrainer(trained, (trace) => build(trace, architecture), config);
+  return adapter === null
+    ? { ...part, part: 'model', save: (folder) => saveLanguageModel(model, folder) }
+    : {
+        ...part,
+        part: 'adapter',
+        save: (folder) => saveAdapter(device, adapter, folder),
+        frozen: [model.weights],
+      };
 }
 
 /** The trainer of a model of any kind. */
