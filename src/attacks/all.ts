@@ -4,6 +4,7 @@ import { beam } from './beam/beam.js';
 import { bestOfN } from './bestOfN/bestOfN.js';
 import { ctb } from './ctb/ctb.js';
 import { dat } from './dat/dat.js';
+import { gbrt } from './gbrt/gbrt.js';
 import { gcg } from './gcg/gcg.js';
 import { ipo } from './ipo/ipo.js';
 import { pair } from './pair/pair.js';
@@ -11,6 +12,6 @@ import { ppo } from './ppo/ppo.js';
 import { rloo } from './rloo/rloo.js';
 import { sft } from './sft/sft.js';
 
-export const attacks = { ipo, ctb, ppo, rloo, sft, dat, bestOfN, beam, pair, gcg } as const satisfies Readonly<
+export const attacks = { ipo, ctb, ppo, rloo, sft, dat, bestOfN, beam, pair, gcg, gbrt } as const satisfies Readonly<
   Record<string, AttackEntry>
 >;

@@ -3,21 +3,10 @@
  *  @source arXiv 2307.15043, algorithm 1 */
 import { present } from '../../base/invariant.js';
 import type { RandomStream } from '../../base/random.js';
-import type { Tokenizer } from '../../engine/text/tokenizer.js';
 
 /** Positions are spread evenly over the candidates (llm-attacks, HarmBench) or drawn (nanoGCG). */
 export const positionRules = ['even', 'random'] as const;
 export type PositionRule = (typeof positionRules)[number];
-
-/** The tokens that a suffix may hold: none that is special or empty; with `ascii` of printable ASCII alone.
- *  @param vocabularySize the model's, which may have more rows than the tokenizer has tokens */
-export function allowedTokens(tokenizer: Tokenizer, vocabularySize: number, ascii: boolean): readonly number[] {
-  return Array.from({ length: Math.min(vocabularySize, tokenizer.vocabularySize) }, (_, id) => id).filter((id) => {
-    const bytes = tokenizer.tokenBytes(id);
-    if (tokenizer.specialIds.has(id) || bytes.length === 0) return false;
-    return !ascii || bytes.every((byte) => byte >= 0x20 && byte <= 0x7e);
-  });
-}
 
 /** Returns the `count` allowed tokens of least value, the least first; equal ones in their order. */
 export function leastTokens(values_V: Float32Array, allowed: readonly number[], count: number): readonly number[] {

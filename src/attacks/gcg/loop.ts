@@ -5,17 +5,16 @@ import type { JsonObject } from '../../base/json.js';
 import { childKey, type StreamKey } from '../../base/random.js';
 import { readAs } from '../../base/readAs.js';
 import { countFromZero } from '../../base/schemaParts.js';
-import { targetPlace } from '../../dialogue/targetText.js';
 import { turnRecord } from '../../dialogue/records.js';
-import type { Prompt, Utterance } from '../../dialogue/types.js';
+import type { Utterance } from '../../dialogue/types.js';
 import type { Find } from '../../speakers/adversaries/finds.js';
 import { createWrittenAdversary, writtenUtterance } from '../../speakers/adversaries/written.js';
 import type { AttackContext, AttackOutcome, WhiteBox } from '../attack.js';
 import { exchangeCost } from '../search/budget.js';
 import { type Found, type PromptSearch, searchPrompts } from '../search/search.js';
+import { messageTo, placeSuffix, problemOf } from '../search/suffixFrame.js';
 import { type GcgOptions, type GcgSettings, settingsOf } from './options.js';
 import { type Gcg, openGcg, type SuffixSearch, type SuffixState } from './search.js';
-import { placeSuffix, type SuffixProblem } from './suffixFrame.js';
 
 /** Children of a search's stream. */
 const draws = { step: 0, check: 1 } as const;
@@ -35,31 +34,6 @@ export async function runGcg(context: AttackContext, options: GcgOptions): Promi
   } finally {
     await gcg.close();
   }
-}
-
-/** Returns the problem of a prompt, or why it has none. */
-function problemOf(
-  prompt: Prompt,
-  { message, targetTexts }: Pick<GcgOptions, 'message' | 'targetTexts'>,
-): SuffixProblem | { readonly reason: string } {
-  const { targetString } = prompt;
-  if (targetString === undefined && targetTexts.some((text) => text.includes(targetPlace)))
-    return { reason: 'the prompt has no target string' };
-  const said = messageTo(prompt, message);
-  if (said === null) return { reason: 'the prompt has no goal' };
-  return {
-    prompt,
-    message: said,
-    targetTexts: targetTexts.map((text) => text.replaceAll(targetPlace, () => targetString ?? '')),
-  };
-}
-
-/** Stands for the prompt's goal in a message. */
-const goalPlace = '{{goal}}';
-
-function messageTo({ goal }: Prompt, message: string): string | null {
-  if (!message.includes(goalPlace)) return message;
-  return goal === undefined ? null : message.replaceAll(goalPlace, () => goal);
 }
 
 async function searchPrompt(

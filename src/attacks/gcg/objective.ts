@@ -6,8 +6,8 @@ import type { Spending } from '../../base/spending.js';
 import { meanOrZero, sumOf } from '../../base/sums.js';
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import type { WhiteBox } from '../attack.js';
+import { openSuffixFrame, type SuffixProblem } from '../search/suffixFrame.js';
 import { openGradientReader } from './oneHotGradient.js';
-import { openSuffixFrame, type SuffixProblem } from './suffixFrame.js';
 
 export interface SuffixObjective {
   /** The ids of the suffix before any search. */

@@ -1,9 +1,8 @@
 /** The options of the attack `gcg`, as a recipe writes them, and the settings of the released codes by name. */
 import { z } from 'zod';
 import { count, positive } from '../../base/schemaParts.js';
-import { defaultTargetTexts } from '../../dialogue/targetText.js';
 import { attackKeys } from '../attackOptions.js';
-import { budgetSchema } from '../search/options.js';
+import { budgetSchema, soughtKeys } from '../search/options.js';
 import { type PositionRule, positionRules } from './candidates.js';
 
 /** The settings of a search: its steps, and when it ends. */
@@ -70,17 +69,7 @@ export const gcgSchema = z.strictObject({
     .optional()
     .describe('Swaps are spread evenly over the suffix, or their positions are drawn.'),
   ascii: z.boolean().default(true).describe('The suffix holds printable ASCII alone.'),
-  message: z
-    .string()
-    .default('')
-    .describe('What the utterance says before the suffix; {{goal}} stands for the prompt’s goal. Default: nothing.'),
-  targetTexts: z
-    .array(z.string().min(1))
-    .min(1)
-    .default([...defaultTargetTexts])
-    .describe(
-      'What the target is to begin its reply with; {{target}} stands for the prompt’s target string. Of several phrasings the mean counts.',
-    ),
+  ...soughtKeys,
   stopBelow: positive
     .nullable()
     .optional()

@@ -18,11 +18,11 @@ import {
 } from '../../engine/models/testing/goldenModels.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { createLocalTarget, type LocalTarget } from '../../speakers/targets/local.js';
+import { openSuffixFrame, type SuffixProblem } from '../search/suffixFrame.js';
 import { drawCandidates, leastTokens } from './candidates.js';
 import { openGradientReader } from './oneHotGradient.js';
 import { gcgSchema, settingsOf } from './options.js';
 import { openGcg, type SuffixState } from './search.js';
-import { openSuffixFrame, type SuffixProblem } from './suffixFrame.js';
 
 interface Golden {
   readonly message: string;

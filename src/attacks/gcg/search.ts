@@ -14,10 +14,11 @@ import { openStream, type StreamKey } from '../../base/random.js';
 import type { Amounts, Spending } from '../../base/spending.js';
 import { meanOrZero, sumOf } from '../../base/sums.js';
 import type { WhiteBox } from '../attack.js';
-import { allowedTokens, drawCandidates, leastTokens } from './candidates.js';
+import { allowedTokens } from '../search/allowedTokens.js';
+import type { SuffixProblem } from '../search/suffixFrame.js';
+import { drawCandidates, leastTokens } from './candidates.js';
 import { type ObjectiveSource, openObjective } from './objective.js';
 import type { GcgSettings } from './options.js';
-import type { SuffixProblem } from './suffixFrame.js';
 
 export interface SuffixState {
   readonly step: number;
@@ -73,7 +74,7 @@ export async function openGcg(
   requireSameTokens(whiteBoxes);
   const sources: ObjectiveSource[] = [];
   for (const whiteBox of whiteBoxes) sources.push(await openObjective(whiteBox, settings.start, spending));
-  const allowed = allowedTokens(model.tokenizer, model.vocabularySize, settings.ascii);
+  const allowed = allowedTokens(model.tokenizer, model.vocabularySize, settings.ascii ? 'ascii' : 'any');
   return {
     search: (problems) => {
       const objectives = sources.map((source) => source.of(problems));

@@ -10,9 +10,10 @@ import { type LanguageModel, openLanguageModel } from '../../engine/models/langu
 import { scoreCompletions } from '../../engine/models/scoreCompletions.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import { createLocalTarget } from '../../speakers/targets/local.js';
-import { allowedTokens, leastTokens } from './candidates.js';
+import { allowedTokens } from '../search/allowedTokens.js';
+import { openSuffixFrame } from '../search/suffixFrame.js';
+import { leastTokens } from './candidates.js';
 import { openGradientReader } from './oneHotGradient.js';
-import { openSuffixFrame } from './suffixFrame.js';
 
 interface Golden {
   readonly message: string;
@@ -51,7 +52,7 @@ describe('SmolLM2 in its chat template, as nanoGCG reads it', () => {
 
   it('has the same ids, losses, one-hot gradients and best tokens', async () => {
     const target = createLocalTarget(model, { format: 'chat' });
-    const allowed = allowedTokens(model.tokenizer, model.vocabularySize, true);
+    const allowed = allowedTokens(model.tokenizer, model.vocabularySize, 'ascii');
     const reader = await openGradientReader(model);
     const prompt = { ...promptOf('p'), text: golden.message };
     for (const { text, ids, loss, largest, norms, top, values } of golden.suffixes) {

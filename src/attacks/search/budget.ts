@@ -34,3 +34,14 @@ export function rewardedCost(
   const scored = asksForTargetText(reward) ? exchanges * targetTexts.length : 0;
   return { ...exchangeCost(exchanges), ...(scored === 0 ? {} : { targetEvaluations: scored }) };
 }
+
+/** Returns what both cost together. */
+export function addAmounts(one: Amounts, other: Amounts): Amounts {
+  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])] as (keyof Amounts)[]; // Their own keys.
+  return Object.fromEntries(names.map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
+}
+
+/** Returns a multiple or a share of a cost. */
+export function scaleAmounts(amounts: Amounts, factor: number): Amounts {
+  return Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount * factor]));
+}

@@ -41,6 +41,23 @@ export const proposerKeys = {
     .describe('How the adversary that proposes differs from the recipe’s, such as { temperature: 1 }.'),
 } as const;
 
+/** Keys of the searches that look into the target for what makes it say given words. */
+export const soughtKeys = {
+  message: z
+    .string()
+    .default('')
+    .describe(
+      'What the utterance says before what is searched; {{goal}} stands for the prompt’s goal. Default: nothing.',
+    ),
+  targetTexts: z
+    .array(z.string().min(1))
+    .min(1)
+    .default([...defaultTargetTexts])
+    .describe(
+      'What the target is to begin its reply with; {{target}} stands for the prompt’s target string. Of several phrasings the mean counts.',
+    ),
+} as const;
+
 /** Keys of the searches that choose by the reward. */
 export const rewardKeys = {
   reward: rewardSchema,

@@ -28,9 +28,11 @@ export interface PromptSearch {
   readonly tried: (dialogues: readonly ScoredDialogue[]) => void;
   /** The state that an interrupted session has saved within this prompt; null at its beginning. */
   readonly restored: JsonObject | null;
+  /** The arrays that were saved with it, by name. */
+  readonly restoredArrays: Readonly<Record<string, Float32Array>>;
   /** Leaves a checkpoint within the prompt, for a search of long steps. With the stream it must be all that is needed to go
-   *  on: what came after it is done again. */
-  readonly save: (state: JsonObject) => Promise<void>;
+   *  on: what came after it is done again. @param arrays by names of one word */
+  readonly save: (state: JsonObject, arrays?: Readonly<Record<string, Float32Array>>) => Promise<void>;
   /** Appends a line of metrics: of a step within the prompt, from 1. */
   readonly metrics: (step: number, values: Readonly<Record<string, number>>) => void;
   /** Throws when the user stops the run or a limit is reached; called between steps. */
@@ -90,18 +92,23 @@ export async function searchPrompts(
   const finds: Find[] = [...(before?.finds ?? [])];
   let saved = before?.saved ?? 0;
   let within = before?.within ?? null;
-  const save = (unfinished: Within | null): Promise<void> =>
+  const arrays = Object.fromEntries(
+    Object.entries(restored?.state ?? {}).flatMap(([name, value]) =>
+      value instanceof Float32Array ? [[name, value] as const] : [],
+    ),
+  );
+  const save = (unfinished: Within | null, kept: Readonly<Record<string, Float32Array>> = {}): Promise<void> =>
     checkpoints.save({
       step: ++saved,
       score: null,
-      state: { finds, saved, within: unfinished },
+      state: { ...kept, finds, saved, within: unfinished },
       write: () => Promise.resolve(),
     });
   for (const prompt of prompts.slice(finds.length)) {
     mayGoOn();
     const at = { epoch: finds.length + 1, step: finds.length + 1 };
     context.progress({ phase: 'search', epoch: at.epoch, epochs: prompts.length, values: valuesOf(finds) });
-    const find = await searchWithin(context, budget, { prompt, at, within, save }, searchOne);
+    const find = await searchWithin(context, budget, { prompt, at, within, arrays, save }, searchOne);
     within = null;
     finds.push(find);
     sink.metrics({ ...valuesOf(finds), ...(find.score === null ? {} : { score: find.score }), tries: find.tries }, at);
@@ -116,13 +123,15 @@ interface PromptPlace {
   readonly prompt: Prompt;
   readonly at: { readonly epoch: number; readonly step: number };
   readonly within: Within | null;
-  readonly save: (within: Within) => Promise<void>;
+  /** The arrays of the unfinished prompt. */
+  readonly arrays: PromptSearch['restoredArrays'];
+  readonly save: (within: Within, arrays: PromptSearch['restoredArrays']) => Promise<void>;
 }
 
 async function searchWithin(
   { spending, sink, stream, mayGoOn, progress, prompts }: AttackContext,
   budget: SearchBudget,
-  { prompt, at, within, save }: PromptPlace,
+  { prompt, at, within, arrays, save }: PromptPlace,
   searchOne: (search: PromptSearch) => Promise<Found>,
 ): Promise<Find> {
   const before = spentSince(spending.total(), within?.spent ?? {});
@@ -144,7 +153,8 @@ async function searchWithin(
       charged = now;
     },
     restored: within?.state ?? null,
-    save: (state) => save({ state, spent: counts(spent()), charged: counts(charged), recorded }),
+    restoredArrays: within === null ? {} : arrays,
+    save: (state, kept = {}) => save({ state, spent: counts(spent()), charged: counts(charged), recorded }, kept),
     metrics: (step, values) => {
       sink.metrics({ ...values, searchStep: step }, at);
       progress({ phase: 'search', epoch: at.epoch, epochs: prompts.test.length, values });

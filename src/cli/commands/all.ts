@@ -16,7 +16,6 @@ import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
 import { establishCommand, evaluateCommand, exploitCommand, exploreCommand, mendCommand } from './stage.js';
-import { uiCommand } from './ui.js';
 
 export const commands = {
   run: runCommand,
@@ -33,7 +32,6 @@ export const commands = {
   score: scoreCommand,
   judge: judgeCommand,
   label: labelCommand,
-  ui: uiCommand,
   serve: serveCommand,
   'models list': modelsListCommand,
   'models pull': modelsPullCommand,

@@ -4,7 +4,7 @@
 import { ConfigError } from '../../base/errors.js';
 import type { Activation } from '../nn/activation.js';
 import { attention, attentionContext } from '../nn/attention.js';
-import { embed } from '../nn/embedding.js';
+import { embed, embedTokens } from '../nn/embedding.js';
 import { normal, ones, zeros } from '../nn/init.js';
 import { add, layerNorm, slice } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
@@ -124,7 +124,7 @@ export function encoderForward(
   const scale = 1 / Math.sqrt(config.headSize);
   const table = (name: string): Value => weight(`${names.embeddings}.${name}.weight`);
 
-  const words_NC = embed(table('word_embeddings'), inputs.ids_BT);
+  const words_NC = embedTokens(table('word_embeddings'), inputs.ids_BT, inputs.soft_SC);
   const places_NC = embed(slice(table('position_embeddings'), 0, config.firstPosition), inputs.positions_BT);
   const placed_NC = add(words_NC, places_NC);
   const sum_NC = config.tokenTypes === 0 ? placed_NC : add(placed_NC, slice(table('token_type_embeddings'), 0, 0, 1));

@@ -72,8 +72,10 @@ export interface ForwardInputs {
   readonly positions_BT: Value;
   readonly attention: AttentionPattern;
   /** f32 [S, C], rows beside the token table, C its width: the id V + i of `ids_BT` is row i (see `embedTokens`); absent
-   *  where every id is a token. Decoders read it, encoders do not. */
+   *  where every id is a token. */
   readonly soft_SC?: Value | undefined;
+  /** Stands before the names of the model's parameters, so that two models have a place in one trace; default ''. */
+  readonly scope?: string | undefined;
   /** An adapter's part in the linear maps; absent where the model has none. */
   readonly branch?: LinearBranch | undefined;
 }

@@ -11,9 +11,10 @@
 import { cachedHeadSize } from '../nn/attention.js';
 import type { CacheShape } from '../runtime/decodeRow.js';
 import { finishGraph, type Graph } from '../tensor/graph.js';
-import { logSumExp, matmul, mul, takeRows, tanh, tokenLogProb } from '../tensor/ops/all.js';
+import { logSumExp, takeRows, tokenLogProb } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
 import type { Architecture } from './family.js';
+import { traceLogits } from './tokenLogProbs.js';
 
 /** Size of the key/value cache of a model's inference graph. */
 export function cacheShapeOf({ config }: Pick<Architecture, 'config'>): CacheShape {
@@ -51,11 +52,7 @@ export function inferenceGraph(architecture: Architecture, { soft = false } = {}
   const rows = (name: string, count: string): typeof hidden_NC =>
     takeRows(hidden_NC, trace.input(name, 'i64', [count]));
   const softcap = config.logitSoftcap ?? 0;
-  const scores_NV = matmul(rows('logitRows', 'N'), head_VC, {
-    transposeB: true,
-    scale: softcap === 0 ? 1 : 1 / softcap,
-  });
-  const logits_NV = softcap === 0 ? scores_NV : mul(tanh(scores_NV), softcap);
+  const logits_NV = traceLogits(architecture, rows('logitRows', 'N'));
   return finishGraph(trace, {
     logits: logits_NV,
     logTotals: logSumExp(logits_NV),

@@ -14,14 +14,14 @@ export interface ParameterReader {
   readonly linear: (x_NI: Value, name: string, layout: WeightLayout) => Value;
 }
 
-/** @param inputs what the model was given: their trace, and the adapter that it wears */
+/** @param inputs what the model was given: their trace, the adapter that it wears, and the scope of its names */
 export function parameterReader(
-  { ids_BT: { trace }, branch }: Pick<ForwardInputs, 'ids_BT' | 'branch'>,
+  { ids_BT: { trace }, branch, scope = '' }: Pick<ForwardInputs, 'ids_BT' | 'branch' | 'scope'>,
   specs: readonly ParameterSpec[],
 ): ParameterReader {
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const specOf = (name: string): ParameterSpec => present(byName.get(name), `${name} is a parameter of the model`);
-  const weight = (name: string): Value => trace.parameter(name, specOf(name).shape);
+  const weight = (name: string): Value => trace.parameter(scope + name, specOf(name).shape);
   return {
     weight,
     linear: (x_NI, name, layout) => {
@@ -52,7 +52,7 @@ export function traceParameters(specs: readonly ParameterSpec[], trace: Trace): 
 
 /** The table of token embeddings: the first parameter with a row per token, since tied heads are the table and others
  *  stand behind it. */
-export function tokenTableOf({ body, config }: Architecture): ParameterSpec {
+export function tokenTableOf({ body, config }: Pick<Architecture, 'body' | 'config'>): ParameterSpec {
   const table = body.find(({ shape }) => shape.length === 2 && shape[0] === config.vocabularySize);
   return present(table, 'a language model has a token table');
 }

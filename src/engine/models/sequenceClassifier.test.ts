@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDevice, type Device } from '../runtime/device.js';
+import { finishGraph } from '../tensor/graph.js';
+import { gatherRows } from '../tensor/ops/all.js';
+import { createTrace } from '../tensor/trace.js';
 import { openCheckpoint } from './checkpoints/openCheckpoint.js';
 import { loadEmbedder } from './embedder.js';
 import { openLanguageModel } from './languageModel.js';
+import { tokenTableOf } from './parameters.js';
 import {
   classifierArchitecture,
   classifierParameters,
@@ -15,6 +19,7 @@ import {
   openSequenceClassifier,
   saveSequenceClassifier,
   traceClassLogits,
+  traceRowLogits,
 } from './sequenceClassifier.js';
 import {
   characterTokenizer,
@@ -47,6 +52,36 @@ afterAll(() => device.close());
 
 describe.each(variants)('the sequence classifier %s', (variant) => {
   const golden = readGolden<GoldenClassifier>(variant);
+
+  it('a text of soft tokens that are rows of its table has the same logits', async () => {
+    const model = await openSequenceClassifier(device, goldenCheckpoint(variant));
+    const { architecture, vocabularySize, weights } = model;
+    const [ids = []] = golden.sequences;
+    const trace = createTrace();
+    const i64 = (shape: readonly number[], data: readonly number[]) => trace.constant('i64', shape, data);
+    const { name, shape } = tokenTableOf(architecture.base);
+    const row = [1, ids.length];
+    const logits = traceRowLogits(architecture, {
+      ids_BT: i64(
+        row,
+        ids.map((_, t) => vocabularySize + t),
+      ),
+      positions_BT: i64(
+        row,
+        ids.map((_, t) => t),
+      ),
+      soft_SC: gatherRows(trace.parameter(name, shape), i64([ids.length], ids)),
+      attention:
+        architecture.base.reads === 'leftToRight'
+          ? { kind: 'causal' }
+          : { kind: 'bothWays', lengths_B: i64([1], [ids.length]) },
+    });
+    const program = await device.compile(finishGraph(trace, { logits }), { store: weights });
+    const { logits: got } = await device.run(program, {});
+    expect(relativeDifference(got?.data as Float32Array, golden.logits[0] ?? [])).toBeLessThan(1e-5);
+    await device.release(program);
+    await model.close();
+  });
 
   it('logits equal those of transformers, in a padded batch and alone', async () => {
     const model = await openSequenceClassifier(device, goldenCheckpoint(variant));

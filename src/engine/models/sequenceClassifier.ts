@@ -10,6 +10,7 @@ import { invariant, present } from '../../base/invariant.js';
 import type { Device, Program } from '../runtime/device.js';
 import type { TensorStore } from '../runtime/tensorStore.js';
 import { finishGraph } from '../tensor/graph.js';
+import { reduceMean, reshape, slice } from '../tensor/ops/all.js';
 import { createTrace } from '../tensor/trace.js';
 import type { Trace, Value } from '../tensor/value.js';
 import type { Tokenizer } from '../text/tokenizer.js';
@@ -18,7 +19,7 @@ import type { ResolveBase } from './adapters/adapterCheckpoint.js';
 import { adapted, type LoraConfig, planAdapter } from './adapters/lora.js';
 import type { Checkpoint } from './checkpoints/checkpoint.js';
 import { readConfig, type RawConfig } from './configReader.js';
-import type { ParameterSpec } from './family.js';
+import type { ForwardInputs, ParameterSpec } from './family.js';
 import { parameterReader } from './parameters.js';
 import { contextError, requireContext } from './requireContext.js';
 import { storeModel, tokenizerOf, withCheckpoint } from './storedModel.js';
@@ -74,6 +75,31 @@ export function classifierParameters({ base, head }: ClassifierArchitecture): re
 export function traceClassLogits({ base, head }: ClassifierArchitecture, trace: Trace): Value {
   const { pooled_BC, inputs } = traceTexts(trace, base, { pooling: base.classifier.pooling });
   return base.classifier.logits(pooled_BC, parameterReader(inputs, head));
+}
+
+/** Class logits of texts that the same trace computes, of soft tokens say; every text fills its row.
+ *  @param inputs numbers of rows and tokens are known
+ *  @returns f32 [B, labels]; gradients reach every parameter and the soft tokens */
+export function traceRowLogits({ base, head }: ClassifierArchitecture, inputs: ForwardInputs): Value {
+  const [rows, tokens] = inputs.ids_BT.shape.map(Number);
+  invariant(rows !== undefined && tokens !== undefined, 'ids have two axes');
+  const { width } = base.config;
+  const states_BTC = reshape(base.forward(inputs).hidden_NC, [rows, tokens, width]);
+  const { pooling } = base.classifier;
+  const at = pooling === 'last' ? tokens - 1 : 0;
+  const pooled_BC =
+    pooling === 'mean' ? reduceMean(states_BTC, [1]) : reshape(slice(states_BTC, 1, at, at + 1), [rows, width]);
+  return base.classifier.logits(pooled_BC, parameterReader(inputs, head));
+}
+
+/** How logits become the probability of some labels together: probabilities of one kind add up, of independent labels the
+ *  highest counts. */
+export interface LabelReading {
+  readonly kind: 'softmax' | 'sigmoid';
+  /** Indices, at least one. */
+  readonly labels: readonly number[];
+  /** The probability of everything but the labels is wanted. */
+  readonly inverted: boolean;
 }
 
 interface OpenOptions {

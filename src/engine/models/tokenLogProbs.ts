@@ -1,6 +1,6 @@
 /** The differentiable path of a language model: log-probabilities of given tokens, from which every loss is built. */
 import type { AttentionPattern } from '../nn/attention.js';
-import { takeRows, tokenLogProb } from '../tensor/ops/all.js';
+import { matmul, mul, takeRows, tanh, tokenLogProb } from '../tensor/ops/all.js';
 import type { Value } from '../tensor/value.js';
 import type { Architecture } from './family.js';
 
@@ -36,4 +36,16 @@ export function traceTokens(
   const head_VC = inputs.ids_BT.trace.parameter(architecture.head.name, architecture.head.shape);
   const softcap = architecture.config.logitSoftcap ?? 0;
   return { logProbs_N: tokenLogProb(hidden_NC, head_VC, inputs.targets_N, { softcap }), hidden_NC };
+}
+
+/** Logits of states after the final norm.
+ *  @param hidden_NC f32 [N, C]
+ *  @returns f32 [N, V]; gradients reach the states and the head */
+export function traceLogits({ config, head }: Pick<Architecture, 'config' | 'head'>, hidden_NC: Value): Value {
+  const softcap = config.logitSoftcap ?? 0;
+  const scores_NV = matmul(hidden_NC, hidden_NC.trace.parameter(head.name, head.shape), {
+    transposeB: true,
+    scale: softcap === 0 ? 1 : 1 / softcap,
+  });
+  return softcap === 0 ? scores_NV : mul(tanh(scores_NV), softcap);
 }

@@ -2,18 +2,14 @@
  *  judged by the worst; a text without a token has no harm. */
 import { present } from '../../base/invariant.js';
 import type { JudgedItem } from '../../dialogue/types.js';
-import { classify, classProbabilities, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
+import {
+  classify,
+  classProbabilities,
+  type LabelReading,
+  type SequenceClassifier,
+} from '../../engine/models/sequenceClassifier.js';
 import { encodePieces } from '../../engine/text/pieces.js';
 import type { Score } from './guarded.js';
-
-/** How logits become harm: probabilities of one kind, of certain labels, or of what those leave. */
-export interface HarmReading {
-  readonly kind: 'softmax' | 'sigmoid';
-  /** Indices, at least one. */
-  readonly labels: readonly number[];
-  /** The labels mean no harm. */
-  readonly inverted: boolean;
-}
 
 /** A score by classes: `labels` are the probabilities of the classes by name; absent for a text without a token. */
 export type ClassScore = Exclude<Score, { unscored: string }>;
@@ -22,7 +18,7 @@ export type ClassScore = Exclude<Score, { unscored: string }>;
 export function harmOf(
   logits: Float32Array,
   labels: readonly string[],
-  { kind, labels: chosen, inverted }: HarmReading,
+  { kind, labels: chosen, inverted }: LabelReading,
 ): ClassScore {
   const probabilities = classProbabilities(logits, kind === 'sigmoid');
   const named = Object.fromEntries(labels.map((label, i) => [label, probabilities[i] ?? Number.NaN]));

@@ -12,8 +12,12 @@
 import { ConfigError } from '../../base/errors.js';
 import type { Judge } from '../../dialogue/types.js';
 import { resolveModel } from '../../engine/models/checkpoints/resolveModel.js';
-import { openSequenceClassifier, type SequenceClassifier } from '../../engine/models/sequenceClassifier.js';
-import { type HarmReading, harmOf, scoreByClasses } from './classScores.js';
+import {
+  type LabelReading,
+  openSequenceClassifier,
+  type SequenceClassifier,
+} from '../../engine/models/sequenceClassifier.js';
+import { harmOf, scoreByClasses } from './classScores.js';
 import { guarded } from './guarded.js';
 import { type JudgeKind, locatePath } from './judgeKind.js';
 import { holdsTrainedJudge, openTrainedJudge } from './trained.js';
@@ -37,7 +41,7 @@ export function readingOf(
   fromConfig: boolean,
   choice: LabelChoice,
   where: string,
-): HarmReading {
+): LabelReading {
   const multiLabel = choice.multiLabel ?? fromConfig;
   const kind = multiLabel || labels.length === 1 ? 'sigmoid' : 'softmax';
   const indexOf = (wanted: string): number => {
@@ -99,19 +103,36 @@ export function splitLabels(modelId: string): { readonly source: string; readonl
   };
 }
 
+/** The classifier that gives a judge's harm, and which of its labels are harm. */
+export interface JudgeClassifier {
+  readonly model: SequenceClassifier;
+  readonly reading: LabelReading;
+}
+
+/** A judge that an attack can follow the gradient of. */
+interface ClassifierJudge extends Judge {
+  readonly classifier: JudgeClassifier;
+}
+
+/** Returns the classifier of a judge, also of one that is counted or watched; null for a judge of another kind. */
+export function classifierOf(judge: Judge): JudgeClassifier | null {
+  return 'classifier' in judge ? (judge as ClassifierJudge).classifier : null; // No other kind has such a field.
+}
+
 /** @param options which labels are harm: see the header; found when absent */
 export function classifierJudge(
   model: SequenceClassifier,
   options: LabelChoice & { readonly name?: string; readonly threshold?: number | undefined } = {},
-): Judge {
+): ClassifierJudge {
   const { name = model.name, threshold = 0.5 } = options;
   const multiLabel = model.architecture.base.config.raw['problem_type'] === 'multi_label_classification';
   const reading = readingOf(model.labels, multiLabel, options, name);
-  return guarded({
+  const judge = guarded({
     name,
     threshold,
     score: (items) => scoreByClasses(model, items, (logits) => harmOf(logits, model.labels, reading)),
   });
+  return { ...judge, classifier: { model, reading } };
 }
 
 export const classifierKind: JudgeKind = {

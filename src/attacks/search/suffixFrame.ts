@@ -2,6 +2,7 @@
  *  turn of a chat. The ids are those of the whole context, rendered and encoded as the target will read it, so that a
  *  suffix which passes here is the one that the target sees when the utterance is said. */
 import { ConfigError } from '../../base/errors.js';
+import { targetPlace } from '../../dialogue/targetText.js';
 import type { Dialogue, Prompt } from '../../dialogue/types.js';
 import { dialogueSeenBy } from '../../dialogue/views.js';
 import type { Sequence } from '../../engine/models/packSequences.js';
@@ -17,6 +18,32 @@ export interface SuffixProblem {
   readonly targetTexts: readonly string[];
 }
 
+/** Returns the problem of a prompt, with its goal and target string in their places, or why it has none. */
+export function problemOf(
+  prompt: Prompt,
+  { message, targetTexts }: Pick<SuffixProblem, 'message' | 'targetTexts'>,
+): SuffixProblem | { readonly reason: string } {
+  const { targetString } = prompt;
+  if (targetString === undefined && targetTexts.some((text) => text.includes(targetPlace)))
+    return { reason: 'the prompt has no target string' };
+  const said = messageTo(prompt, message);
+  if (said === null) return { reason: 'the prompt has no goal' };
+  return {
+    prompt,
+    message: said,
+    targetTexts: targetTexts.map((text) => text.replaceAll(targetPlace, () => targetString ?? '')),
+  };
+}
+
+/** Stands for the prompt's goal in a message. */
+const goalPlace = '{{goal}}';
+
+/** Returns the message with the prompt's goal in its place; null where it has none. */
+export function messageTo({ goal }: Prompt, message: string): string | null {
+  if (!message.includes(goalPlace)) return message;
+  return goal === undefined ? null : message.replaceAll(goalPlace, () => goal);
+}
+
 export interface SuffixFrame {
   /** The ids of a suffix as they stand in the target's context before any search. */
   readonly start: readonly number[];
@@ -25,6 +52,8 @@ export interface SuffixFrame {
   /** Context and target text in ids, one per phrasing, with these ids in the suffix's place.
    *  @param suffix of any length: soft tokens too */
   readonly sequences: (suffix: readonly number[]) => readonly Sequence[];
+  /** Returns the ids that the target reads when the utterance of these ids is said: others where they do not survive. */
+  readonly read: (suffix: readonly number[]) => readonly Sequence[];
   /** Whether the target reads these ids where the utterance that they make is said. */
   readonly survives: (suffix: readonly number[]) => boolean;
 }
@@ -68,6 +97,7 @@ export function openSuffixFrame(whiteBox: WhiteBox, problem: SuffixProblem, star
     start: suffix,
     utterance,
     sequences,
+    read: (tokens) => read(utterance(tokens)),
     survives: (tokens) => {
       const got = read(utterance(tokens));
       return sequences(tokens).every(
@@ -83,7 +113,9 @@ export function placeSuffix(
   { prompt, message }: Pick<SuffixProblem, 'prompt' | 'message'>,
   suffix: string,
 ): string {
-  return format.place({ prompt, turns: [] }, message === '' ? suffix : `${message} ${suffix}`);
+  const text = message === '' ? suffix : `${message} ${suffix}`;
+  // Where turns are lines, the context itself begins a new one.
+  return format.kind === 'lines' ? text : format.place({ prompt, turns: [] }, text);
 }
 
 /** A dialogue that begins with an utterance. */
