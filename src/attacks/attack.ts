@@ -122,6 +122,8 @@ export interface AttackDefinition<Schema extends AttackSchema> {
   readonly adversary: 'trains' | 'steers' | 'prompts' | 'none';
   /** Whether it is trained or selected by the recipe's judge: that judge's figures flatter it then. */
   readonly trainsOnJudge: boolean;
+  /** Whether it trains a value head beside the adversary, which no trainer elsewhere does. Default false. */
+  readonly trainsValueHead?: boolean;
   readonly traits: (options: z.output<Schema>) => AttackTraits;
   readonly work: (options: z.output<Schema>, facts: AttackLengths) => Work;
   /** Resumes from `context.checkpoints.restored` where there is one. */

@@ -2,9 +2,10 @@
  *  thought of an utterance was already known when it answered; only what it could not know (another context, an end
  *  token) is computed. */
 import { ConfigError } from '../base/errors.js';
-import { invariant } from '../base/invariant.js';
+import { invariant, present } from '../base/invariant.js';
 import type { Reading, Utterance } from '../dialogue/types.js';
 import { type LanguageModel, shareWeights } from '../engine/models/languageModel.js';
+import type { Sequence } from '../engine/models/packSequences.js';
 import { scoreCompletions } from '../engine/models/scoreCompletions.js';
 import type { LocalTarget } from '../speakers/targets/local.js';
 
@@ -87,6 +88,26 @@ export function createReference(
         );
         return logProbs;
       });
+    },
+  };
+}
+
+/** A reference that is read where the adversary is trained. @param onComputed called with the number of sequences */
+export function createRemoteReference(
+  logProbs: (sequences: readonly Sequence[]) => Promise<readonly (readonly number[])[]>,
+  onComputed: (sequences: number) => void,
+): Reference {
+  let computed = 0;
+  return {
+    counts: () => ({ known: 0, computed }),
+    rounding: () => ({ tokens: 0, sum: 0 }),
+    logProbs: async (queries) => {
+      const asked = queries.filter(({ completion }) => completion.length > 0);
+      computed += asked.length;
+      if (asked.length > 0) onComputed(asked.length);
+      const lists = asked.length === 0 ? [] : await logProbs(asked);
+      const read = new Map(asked.map((query, i) => [query, present(lists[i], 'log-probabilities for each query')]));
+      return queries.map((query) => read.get(query) ?? []);
     },
   };
 }

@@ -26,6 +26,8 @@ export const spendingNames = [
   /** Texts that an encoder has read for their embeddings; those that the target reads are its evaluations. */
   'encoderTexts',
   'optimizerSteps',
+  /** Tokens that a trainer elsewhere has read, with a gradient or without. */
+  'trainerTokens',
   'seconds',
   /** US dollars. */
   'cost',

@@ -83,15 +83,11 @@ async function openStart({ recipe, source, targets }: AdversaryParts, own: OwnOp
 
 /** Puts an adapter on the adversary's model, on the target's own weights where that is the same model. */
 async function openAdapted(
-  { recipe, source, targets }: AdversaryParts,
+  { recipe, source, targets }: Pick<AdversaryParts, 'recipe' | 'source' | 'targets'>,
   lora: LoraConfig,
   { name, valueHead }: Omit<OwnOptions, 'trainable'>,
 ): Promise<Handle<LanguageModel>> {
-  const modelId = recipe.adversary.model;
-  const open = modelId === recipe.target.model ? (await targets.localTarget()).model : await targets.known(modelId);
-  const base =
-    open === null ? ownedModel(await source.openModel(modelId, { trainable: false, name: modelId })) : borrowed(open);
-  const where = /^[./~]/.test(modelId) ? await source.modelPath(modelId) : modelId;
+  const { where, ...base } = await openBase({ recipe, source, targets });
   const model = await adaptLanguageModel(base.value, lora, {
     seed: recipe.seed,
     name,
@@ -102,6 +98,20 @@ async function openAdapted(
     await model.close();
     await base.close();
   });
+}
+
+/** Opens what an adapter goes on: the target's own model where the adversary is the same. `where` is its name in the
+ *  files of the adapter. */
+export async function openBase({
+  recipe,
+  source,
+  targets,
+}: Pick<AdversaryParts, 'recipe' | 'source' | 'targets'>): Promise<Handle<LanguageModel> & { readonly where: string }> {
+  const modelId = recipe.adversary.model;
+  const open = modelId === recipe.target.model ? (await targets.localTarget()).model : await targets.known(modelId);
+  const base =
+    open === null ? ownedModel(await source.openModel(modelId, { trainable: false, name: modelId })) : borrowed(open);
+  return { ...base, where: /^[./~]/.test(modelId) ? await source.modelPath(modelId) : modelId };
 }
 
 /** Opens a frozen adversary of any kind, for a row of an evaluation. */

@@ -41,6 +41,7 @@ import { createModelSource, type ModelSource, type ModelSourceOptions } from './
 import type { RequestOptions } from './remoteSpeakers.js';
 import { createBehaviourPolicy } from './rolloutSpeakers.js';
 import { openTargets, type Targets } from './targets.js';
+import { openTrained, type TrainedAdversary } from './trained.js';
 
 export interface ModelPoolOptions extends ModelSourceOptions {
   readonly recipe: Recipe;
@@ -70,6 +71,8 @@ export interface ModelPool
   /** Returns the pool around a mended target, which shares all that does not depend on the target. Close it before
    *  this one. */
   readonly withTarget: (mended: MendedTarget) => ModelPool;
+  /** Opens the adversary that an attack trains, on this machine or by a trainer elsewhere. */
+  readonly openTrained: (options: Omit<AdversaryToOpen, 'trainable'>) => Promise<Handle<TrainedAdversary>>;
   /** Opens a language-model adversary: the recipe's, or one with the weights of a model folder. */
   readonly openAdversary: (options: AdversaryToOpen) => Promise<Handle<LanguageModelAdversary>>;
   /** Opens a frozen adversary of any kind, for a row of an evaluation. */
@@ -156,6 +159,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
       return poolAround(around, mended, mended.close, shared);
     },
     openAdversary: (options) => openAdversary(parts, options),
+    openTrained: (options) => openTrained(parts, options),
     openRow: (options) => openFrozenAdversary(parts, options),
     openTeacher: (speaker) => openTeacher(parts, speaker),
     openReference: (adversary, start) => openReference(parts, adversary, start),

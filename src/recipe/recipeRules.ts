@@ -95,6 +95,8 @@ function startRules({ adversary }: Recipe, stages: readonly RecipeStage[]): read
     ];
     if (adversary.lora !== null && attack?.adversary === 'trains')
       return broken('an adapter starts on the recipe’s adversary', 'leave it out, or set adversary.lora: null');
+    if (adversary.trainer !== null && attack?.adversary === 'trains')
+      return broken('a trainer elsewhere starts on its own base', 'leave it out, or set adversary.trainer: null');
     // What only speaks may be any adversary that draws: a search says the same each time.
     const isStart = (product: AttackProduct): boolean =>
       attack?.adversary === 'prompts' ? product !== 'finds' : product === attack?.product;

@@ -13,6 +13,7 @@ export function remoteRules(recipe: Recipe, stages: readonly RecipeStage[]): rea
     ...secretRules(recipe),
     ...recipeSpeakers(recipe).flatMap(keyRules),
     ...partRules(recipe, stages),
+    ...trainerRules(recipe, stages),
     ...priceRules(recipe),
     ...rewardRules(recipe, stages),
     ...needRules(recipe, stages),
@@ -93,6 +94,29 @@ function partRules(recipe: Recipe, stages: readonly RecipeStage[]): readonly Bro
   return out;
 }
 
+/** A trainer elsewhere trains an adapter of its own, by log-probabilities alone. */
+function trainerRules({ adversary }: Recipe, stages: readonly RecipeStage[]): readonly BrokenRule[] {
+  if (adversary.trainer === null) return [];
+  return [
+    ...(adversary.lora === null
+      ? []
+      : [
+          {
+            path: ['adversary', 'lora'],
+            message: 'the trainer elsewhere makes the adapter',
+            remedy: 'leave it out, and give adversary.trainer.rank',
+          },
+        ]),
+    ...stages
+      .filter(({ traits }) => traits.attack?.trainsValueHead === true)
+      .map(({ kind, index, name }) => ({
+        path: ['stages', index, kind, 'attack'],
+        message: `${name} trains a value head, and a trainer elsewhere trains an adapter alone`,
+        remedy: 'use rloo, or leave out adversary.trainer',
+      })),
+  ];
+}
+
 /** A limit in dollars counts nothing where prices are unknown. */
 function priceRules(recipe: Recipe): readonly BrokenRule[] {
   if (recipe.limits.maxCost === null) return [];
@@ -115,7 +139,9 @@ function priceRules(recipe: Recipe): readonly BrokenRule[] {
     }
     return [];
   });
-  return [...speakers, ...judges];
+  const { trainer } = recipe.adversary;
+  const elsewhere = trainer !== null && trainer.prices === null ? [unknownTrainerPrices] : [];
+  return [...speakers, ...judges, ...elsewhere];
 }
 
 /** Returns a broken rule per remote judge without prices: the judge itself, or a member of it. */
@@ -128,6 +154,12 @@ function unpricedJudges(
     ...members.flatMap((member, i) => unpricedJudges([...path, 'members', i], member)),
   ];
 }
+
+const unknownTrainerPrices: BrokenRule = {
+  path: ['limits', 'maxCost'],
+  message: 'the prices of the trainer are not known, so its cost cannot be limited',
+  remedy: 'give adversary.trainer.prices: { forward, train }, or limit maxSteps',
+};
 
 function unknownPrices(path: BrokenRule['path'], model: string): BrokenRule {
   return {

@@ -21,8 +21,15 @@ const byVariable = 'export the key as a variable, and write {{env:NAME}} in its 
 export function secretRules(recipe: Recipe): readonly BrokenRule[] {
   return [
     ...recipeSpeakers(recipe).flatMap(({ path, speaker }) => askedRules(path, speaker)),
+    ...trainerRules(recipe.adversary.trainer),
     ...recipeJudges(recipe).flatMap(({ path, judge }) => judgeRules(path, judge)),
   ];
+}
+
+function trainerRules(trainer: Recipe['adversary']['trainer']): readonly BrokenRule[] {
+  if (trainer === null) return [];
+  const { baseUrl, apiKeyEnv } = trainer;
+  return askedRules(['adversary', 'trainer'], { baseUrl, ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }) });
 }
 
 function judgeRules(

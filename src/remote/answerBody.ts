@@ -57,7 +57,12 @@ export function parseAnswer(body: string, where: string): unknown {
   );
 }
 
-export function parseAs<T>(schema: z.ZodType<T>, value: unknown, { where }: { readonly where: string }): T {
+/** @param options.protocol spoken by the server that is asked; default OpenAI's. @throws TargetError */
+export function parseAs<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  { where, protocol = 'OpenAI' }: { readonly where: string; readonly protocol?: string },
+): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -65,7 +70,7 @@ export function parseAs<T>(schema: z.ZodType<T>, value: unknown, { where }: { re
     where,
     expected: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'another form'}`,
     got: JSON.stringify(value)?.slice(0, 200) ?? 'nothing',
-    remedy: 'Check that the server speaks the OpenAI protocol at this address.',
+    remedy: `Check that the server speaks the ${protocol} protocol at this address.`,
   });
 }
 

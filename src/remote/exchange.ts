@@ -24,6 +24,23 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 /** @returns the body of a 2xx answer, as it came
  *  @throws RemoteFailure; InterruptedError when `signal` ended it */
 export async function exchange(outgoing: Outgoing, options: ExchangeOptions): Promise<string> {
+  const { bytes, headers } = await exchangeBytes(outgoing, { ...options, maxBytes: maxAnswerBytes });
+  return decoderFor(headers).decode(bytes);
+}
+
+export interface Received {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array;
+}
+
+/** The same for an answer that is no text.
+ *  @param options.returnsRedirects an answer that names another address is given back, in the place of a failure; it is
+ *    never followed here */
+export async function exchangeBytes(
+  outgoing: Outgoing,
+  options: ExchangeOptions & { readonly maxBytes: number; readonly returnsRedirects?: boolean },
+): Promise<Received> {
   const timeout = AbortSignal.timeout(options.timeoutMs);
   const context: FailureContext = {
     where: `${outgoing.method} ${options.redaction.message(shownUrl(outgoing.url))}`,
@@ -32,14 +49,16 @@ export async function exchange(outgoing: Outgoing, options: ExchangeOptions): Pr
   };
   try {
     const signal = AbortSignal.any([options.signal, timeout]);
-    const { url, ...asked } = outgoing;
+    const { url, method, headers, body } = outgoing;
+    const asked = method === 'GET' ? { method, headers } : { method, headers, body };
     const response =
       options.proxy === null
         ? await fetch(url, { ...asked, redirect: 'manual', signal })
         : await fetchThrough(options.proxy, outgoing, signal);
-    const body = await readBody(response, context.where, signal);
-    if (response.ok) return body;
-    throw statusFailure(response, body, context);
+    const bytes = await readBody(response, options.maxBytes, context.where, signal);
+    const isRedirect = response.status >= 300 && response.status < 400 && options.returnsRedirects === true;
+    if (response.ok || isRedirect) return { status: response.status, headers: response.headers, bytes };
+    throw statusFailure(response, decoderFor(response.headers).decode(bytes), context);
   } catch (error) {
     if (error instanceof RemoteFailure) throw error;
     if (options.signal.aborted) throw new InterruptedError('a request was broken off', { where: context.where });
@@ -56,8 +75,8 @@ export function shownUrl(url: string): string {
 }
 
 /** The signal is heard here as well: a body that breaks its own encoding may never end, and ends no read either. */
-async function readBody(response: Response, where: string, signal: AbortSignal): Promise<string> {
-  if (response.body === null) return '';
+async function readBody(response: Response, maxBytes: number, where: string, signal: AbortSignal): Promise<Uint8Array> {
+  if (response.body === null) return new Uint8Array();
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -69,12 +88,12 @@ async function readBody(response: Response, where: string, signal: AbortSignal):
   stopped.catch(() => undefined); // It may come after the body.
   for (;;) {
     const { done, value } = await Promise.race([reader.read(), stopped]);
-    if (done) return decoderFor(response.headers).decode(Buffer.concat(chunks));
+    if (done) return Buffer.concat(chunks);
     size += value.length;
-    if (size > maxAnswerBytes) {
+    if (size > maxBytes) {
       await reader.cancel();
       throw new RemoteFailure(
-        new TargetError('the answer does not end', { where, expected: `at most ${maxAnswerBytes} bytes` }),
+        new TargetError('the answer does not end', { where, expected: `at most ${maxBytes} bytes` }),
         { retryable: false },
       );
     }

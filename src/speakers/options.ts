@@ -116,8 +116,34 @@ export const targetSchema = answererSchema.extend({
   ),
 });
 
+const trainerSchema = z.strictObject({
+  kind: z.literal('tinker').describe('A server of the Tinker protocol.'),
+  baseUrl: z.string().min(1).describe('Where it is, such as http://127.0.0.1:8321.'),
+  apiKeyEnv: z.string().optional().describe('Name of the environment variable that holds the key.'),
+  baseModel: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('How the server calls the model that is trained. Default: as adversary.model.'),
+  rank: count.default(16).describe('Of the adapter. Its alpha is the server’s.'),
+  timeout: duration.default(120).describe('Of one request, answer included; results are waited for up to an hour.'),
+  retries: countFromZero.default(4).describe('Further attempts of calls that change nothing there.'),
+  requestsPerMinute: positive.nullable().default(null),
+  prices: z
+    .strictObject({ forward: notNegative, train: notNegative })
+    .nullable()
+    .default(null)
+    .describe('US dollars per million tokens, read and trained; limits.maxCost needs them.'),
+});
+
 export const adversarySchema = z.strictObject({
   ...speaker,
+  trainer: trainerSchema
+    .nullable()
+    .default(null)
+    .describe(
+      'Train an adapter elsewhere; the adversary speaks on this machine, with the adapter as it is fetched. null trains here.',
+    ),
   lora: loraSchema
     .nullable()
     .default(null)
@@ -151,6 +177,7 @@ export const adversaryChangesSchema = z.strictObject(changesOf(speaker));
 
 export type RemoteOptions = z.output<typeof remoteSchema>;
 export type TargetOptions = z.output<typeof targetSchema>;
+export type TrainerOptions = z.output<typeof trainerSchema>;
 export type AdversaryOptions = z.output<typeof adversarySchema>;
 export type AdversaryChanges = z.output<typeof adversaryChangesSchema>;
 export type SpeakerOptions = z.output<typeof answererSchema>;

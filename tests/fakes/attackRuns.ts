@@ -42,9 +42,9 @@ export async function resumeAttack(
   files: TinyFiles,
   exploit: object,
   folder: string,
-  { interrupted }: Pick<AttackRunOptions, 'interrupted'> = {},
+  { interrupted, changes = {} }: Pick<AttackRunOptions, 'interrupted' | 'changes'> = {},
 ): Promise<void> {
-  const recipe = tinyRecipe([{ exploit }]);
+  const recipe = tinyRecipe([{ exploit }], changes);
   const run = openTinyRun(recipe, folder, 'resume');
   try {
     await runStages(tinyContext(files, recipe, run, interrupted === undefined ? {} : { interrupted }));

@@ -8,6 +8,7 @@ import { ppoWork } from './work.js';
 
 export const ppo = defineAttack({
   ...onlineAttack,
+  trainsValueHead: true,
   summary: 'trains a language-model adversary by PPO, with a value head and a penalty on leaving the reference',
   schema: ppoSchema,
   traits: (options) => ({ ...onlineTraits(options), broken: controlRules(options) }),

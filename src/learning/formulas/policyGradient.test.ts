@@ -12,7 +12,7 @@ import {
 import { nextKlCoefficient } from './klControl.js';
 import { numbers } from './numbers.js';
 import { clippedPolicyLoss, clippedValueLoss, klEstimate, type KlEstimator } from './policyGradient.js';
-import { duals } from './testing/duals.js';
+import { duals } from './duals.js';
 
 type Rows = readonly (readonly number[])[];
 

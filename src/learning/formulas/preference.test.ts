@@ -9,7 +9,7 @@ import {
   type PreferenceObjective,
   readsToxic,
 } from './preference.js';
-import { type Dual, duals } from './testing/duals.js';
+import { type Dual, duals } from './duals.js';
 import { numbers } from './numbers.js';
 
 type Quantity = keyof PreferenceLogProbs<number>;

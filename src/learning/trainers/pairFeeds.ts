@@ -32,10 +32,8 @@ export type PairRows = readonly (readonly number[])[];
 /** Microbatches of a batch. A row is never split between them, so neither is a pair.
  *  @throws ConfigError naming a pair without the toxic reply, the margin or the anchor that is to be read */
 export function cutPairs(pairs: readonly TrainingPair[], packing: PairPacking): readonly PairRows[] {
-  const { rows, microbatchTokens, toxic, margin, anchor } = packing;
-  if (toxic) pairs.forEach(requireToxic);
-  if (margin) pairs.forEach(requireMargin);
-  if (anchor > 0) pairs.forEach(requireAnchor);
+  const { rows, microbatchTokens } = packing;
+  requireReadable(pairs, packing);
   const groups = pairs.map((pair) => repliesOf(pair, packing));
   const assigned: readonly { readonly groups: readonly number[]; readonly tokens: number }[] =
     rows === 'shared'
@@ -164,6 +162,17 @@ export function joinTokens(logProbs: readonly number[], how: PairPacking['logPro
 /** Returns the factor that makes a joined log-probability the mean over its tokens. */
 export function meanFactor(tokens: number, how: PairPacking['logProbs']): number {
   return how === 'sum' ? 1 / tokens : 1;
+}
+
+/** Checks that the pairs have all that the objective reads.
+ *  @throws ConfigError naming a pair without the toxic reply, the margin or the anchor that is to be read */
+export function requireReadable(
+  pairs: readonly TrainingPair[],
+  { toxic, margin, anchor }: Pick<PairPacking, 'toxic' | 'margin' | 'anchor'>,
+): void {
+  if (toxic) pairs.forEach(requireToxic);
+  if (margin) pairs.forEach(requireMargin);
+  if (anchor > 0) pairs.forEach(requireAnchor);
 }
 
 function repliesOf(

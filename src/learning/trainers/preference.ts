@@ -76,7 +76,7 @@ export async function createPreferenceTrainer(
   model: LanguageModel,
   options: Partial<PreferenceOptions> = {},
 ): Promise<PreferenceTrainer> {
-  const resolved = resolveOptions(options);
+  const resolved = resolvePreference(options);
   const packing: PairPacking = { ...resolved, toxic: readsToxic(resolved), margin: readsMargin(resolved) };
   const trainer = await createWeightTrainer(model, preferenceLoss(resolved), resolved.optimizer);
   return {
@@ -157,8 +157,8 @@ export interface PolicyLogProbs {
   readonly toxic?: number;
 }
 
-/** Means over the batch, on the host, from the log-probabilities that the graph gave. */
-function preferenceMetrics(
+/** Means over the batch, on the host, from the log-probabilities that the policy gave. */
+export function preferenceMetrics(
   pairs: readonly TrainingPair[],
   policy: readonly PolicyLogProbs[],
   { beta, logProbs, nll }: Pick<PreferenceOptions, 'beta' | 'logProbs' | 'nll'>,
@@ -187,7 +187,8 @@ function preferenceMetrics(
   return meanByName(rows, '');
 }
 
-function resolveOptions(options: Partial<PreferenceOptions>): PreferenceOptions {
+/** Returns the options with their defaults. @throws ConfigError when beta is not positive, or another weight is negative */
+export function resolvePreference(options: Partial<PreferenceOptions>): PreferenceOptions {
   const resolved: PreferenceOptions =
     options.loss === 'adpo'
       ? { ...defaultPreference, ...defaultAdpo, ...options }

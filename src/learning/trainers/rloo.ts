@@ -29,7 +29,7 @@ export interface RlooTraining extends DrawnPacking {
   readonly optimizer: AdamwConfig;
 }
 
-const defaultRloo: RlooTraining = {
+export const defaultRloo: RlooTraining = {
   clip: 0.2,
   rows: 'shared',
   microbatchTokens: 1024,

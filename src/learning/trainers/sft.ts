@@ -24,7 +24,7 @@ export interface SftTraining {
   readonly optimizer: AdamwConfig;
 }
 
-const defaultSft: SftTraining = {
+export const defaultSft: SftTraining = {
   rows: 'separate',
   rowTokens: 256,
   microbatchTokens: 1024,

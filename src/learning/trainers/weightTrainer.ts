@@ -156,7 +156,8 @@ export function scalarOf(outputs: Readonly<Record<string, HostTensor>>, name: st
   return Number(present(outputs[name]?.data[0], `the graph gives ${name}`));
 }
 
-function diverged(loss: number, step: number): ConfigError {
+/** The error of a loss that is no longer finite. */
+export function diverged(loss: number, step: number): ConfigError {
   return new ConfigError('training diverged', {
     where: `step ${String(step)}`,
     expected: 'a finite loss',

@@ -1,5 +1,6 @@
-/** For tests: a number with its derivative along one input, so that the gradient of a formula needs no graph. */
-import type { Arithmetic } from '../arithmetic.js';
+/** A number with its derivative along one input, so that the gradient of a formula needs no graph: where the weights are
+ *  elsewhere, and in tests. */
+import type { Arithmetic } from './arithmetic.js';
 
 export interface Dual {
   readonly v: number;
@@ -15,7 +16,8 @@ export const duals: Arithmetic<Dual> = {
   exp: (a) => ({ v: Math.exp(a.v), d: a.d * Math.exp(a.v) }),
   log: (a) => ({ v: Math.log(a.v), d: a.d / a.v }),
   abs: (a) => ({ v: Math.abs(a.v), d: a.d * Math.sign(a.v) }),
-  atMost: (a, limit) => (a.v < limit ? a : { v: limit, d: 0 }),
+  // At the limit itself half, so that the derivative of log σ at 0 is what it is: a policy at its reference is there.
+  atMost: (a, limit) => (a.v < limit ? a : { v: limit, d: a.v === limit ? a.d / 2 : 0 }),
   max: (a, b) => (a.v === b.v ? { v: a.v, d: (a.d + b.d) / 2 } : a.v > b.v ? a : b),
   clip: (a, low, high) => (a.v < low || a.v > high ? { v: Math.min(Math.max(a.v, low), high), d: 0 } : a),
 };
