@@ -130,6 +130,13 @@ function evaluationRules(recipe: Recipe): readonly BrokenRule[] {
         message: `no earlier stage trains '${name}'${others.length === 0 ? '' : ', and adversaries has no such name'}`,
         remedy,
       })),
+      ...unknownNames(options.baseline === undefined ? [] : [options.baseline], options.rows ?? played).map(
+        ({ name, remedy }) => ({
+          path: ['stages', index, 'evaluate', 'baseline'],
+          message: `'${name}' is no row of this evaluation`,
+          remedy,
+        }),
+      ),
       ...unknownNames(options.targets, [originalTarget, ...mendedNames(recipe)]).map(({ i, name, remedy }) => ({
         path: ['stages', index, 'evaluate', 'targets', i],
         message: `no stage makes the target '${name}'`,

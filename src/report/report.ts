@@ -61,6 +61,18 @@ const rowSchema = z.object({
   spending: z.record(z.string(), z.number()).exactOptional(),
 });
 
+/** A row against the baseline row, on the same prompts with the same target: the row minus the baseline. */
+const rowDifferenceSchema = z.object({
+  row: z.string(),
+  baseline: z.string(),
+  judge: z.string(),
+  metrics: metricsSchema,
+  /** By metric, of a paired permutation test over the units that intervals resample. */
+  pValues: z.record(z.string(), z.number()),
+  /** The same, corrected by Holm's rule for the number of rows that are compared. */
+  adjusted: z.record(z.string(), z.number()),
+});
+
 const sampleTurnSchema = z.object({
   author: z.enum(['adversary', 'target']),
   text: z.string(),
@@ -195,6 +207,8 @@ const reportSchema = z.object({
   /** Unit that the intervals of rows and of the loop resample; absent where it is the prompt. */
   groupBy: z.enum(['conversation']).exactOptional(),
   rows: z.array(rowSchema),
+  /** Rows against the baseline row; absent where there is none. */
+  differences: z.array(rowDifferenceSchema).exactOptional(),
   samples: z.array(sampleSchema),
   points: z.array(pointSchema).exactOptional(),
   verdictWords: z.array(verdictWordsSchema).exactOptional(),
@@ -218,6 +232,7 @@ type Immutable<T> = T extends string | number | boolean | null | undefined
 export type MetricSummary = Immutable<z.infer<typeof metricSummarySchema>>;
 export type Metrics = Immutable<z.infer<typeof metricsSchema>>;
 export type ReportRow = Immutable<z.infer<typeof rowSchema>>;
+export type RowDifference = Immutable<z.infer<typeof rowDifferenceSchema>>;
 export type SearchSummary = Immutable<z.infer<typeof searchSummarySchema>>;
 export type SampleTurn = Immutable<z.infer<typeof sampleTurnSchema>>;
 export type ReportSample = Immutable<z.infer<typeof sampleSchema>>;

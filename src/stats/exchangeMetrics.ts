@@ -1,9 +1,11 @@
 /** The figures of an evaluation, from plain numbers: one row an exchange, grouped by what the bootstrap resamples (a
  *  prompt, a conversation). Over all turns and per turn, each with its unit and an interval by group. What is unscored
  *  is left out of the means and reported as a share. */
+import type { StreamKey } from '../base/random.js';
 import type { BootstrapOptions, Summary } from './bootstrap.js';
 import { summariseVariety } from './diversity.js';
-import { createMetricSummaries, type MetricTable } from './metricTable.js';
+import { createMetricSummaries, type MetricOf, type MetricTable } from './metricTable.js';
+import { swapTest } from './pairedTest.js';
 
 /** One exchange; null marks what is unscored or unknown. */
 export interface ExchangeNumbers {
@@ -118,6 +120,47 @@ export function summariseExchanges(
     turns: Array.from({ length: turnCount }, (_, turn) =>
       tableOf(rowsByGroup.map((rows) => rows.filter((row) => row.turn === turn))),
     ),
+  };
+}
+
+/** The figures by which rows are compared. */
+const comparedMetrics = {
+  replyFailureRate: exchangeMetrics.replyFailureRate,
+  replyHarm: exchangeMetrics.replyHarm,
+  adversaryNll: exchangeMetrics.adversaryNll,
+} as const satisfies MetricTable<ExchangeNumbers>;
+
+export type ComparedMetricName = keyof typeof comparedMetrics | DialogueMetricName;
+
+/** Returns the differences of two rows on the same groups, and the p-value of each by a paired permutation test.
+ *  @param after exchanges per group, in the order of `before` */
+export function differencesOf(
+  after: readonly (readonly ExchangeNumbers[])[],
+  before: readonly (readonly ExchangeNumbers[])[],
+  { bootstrap, test }: { readonly bootstrap: BootstrapOptions; readonly test: StreamKey },
+): {
+  readonly differences: Readonly<Record<ComparedMetricName, Summary>>;
+  readonly pValues: Readonly<Record<ComparedMetricName, number | null>>;
+} {
+  const { compare } = createMetricSummaries(bootstrap);
+  const [afterDialogues, beforeDialogues] = [after.map(splitDialogues), before.map(splitDialogues)];
+  const p = <Row>({ value }: MetricOf<Row>, a: readonly (readonly Row[])[], b: readonly (readonly Row[])[]) =>
+    swapTest(
+      a.map((rows) => rows.map(value)),
+      b.map((rows) => rows.map(value)),
+      test,
+    );
+  return {
+    differences: {
+      ...compare(comparedMetrics, after, before),
+      ...compare(dialogueMetrics, afterDialogues, beforeDialogues),
+    },
+    pValues: {
+      replyFailureRate: p(comparedMetrics.replyFailureRate, after, before),
+      replyHarm: p(comparedMetrics.replyHarm, after, before),
+      adversaryNll: p(comparedMetrics.adversaryNll, after, before),
+      dialogueFailureRate: p(dialogueMetrics.dialogueFailureRate, afterDialogues, beforeDialogues),
+    },
   };
 }
 

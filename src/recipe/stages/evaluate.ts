@@ -16,6 +16,11 @@ const evaluateSchema = z.strictObject({
     .describe(
       'Adversaries to compare, in this order: untuned, names under adversaries, names of exploit stages. Default: all of them.',
     ),
+  baseline: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Row from which the differences of the others are reported. Default: untuned, where it is a row.'),
   adversaries: z
     .record(z.string(), adversaryChangesSchema)
     .optional()

@@ -11,6 +11,10 @@ import { Mending } from './mending.js';
 import { Provenance } from './provenance.js';
 import type { ReportView } from '../../report/reportView.js';
 import { PageHead } from './pageHead.js';
+import { differenceTable } from '../../report/rowDifferences.js';
+import { frontierOf, frontierSentence } from '../../report/frontier.js';
+import { Differences } from './differences.js';
+import { Frontier } from './frontier.js';
 import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCharts, rowStyles } from './results.js';
 
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
@@ -28,6 +32,8 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   } = report;
   const main = selectMainRows(report);
   const mainPoints = points.filter(({ row, harm, nll }) => main.includes(row) && harm !== null && nll !== null);
+  const frontier = frontierOf(main.rows);
+  const frontierLine = frontierSentence(frontier);
   const earlierWords = verdictWords.filter(({ row }) => !main.includes(row));
   const configuration = manifest.configuration as { readonly description?: string };
   return (
@@ -54,8 +60,11 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             {main.findings.map((sentence) => (
               <p class="finding">{sentence}</p>
             ))}
-            {main.byJudge.map(({ rows, earlier }, i) => (
-              <JudgeResults rows={rows} earlier={earlier} styles={styles} main={i === 0} />
+            {main.byJudge.map(({ judge, rows, earlier }, i) => (
+              <>
+                <JudgeResults rows={rows} earlier={earlier} styles={styles} main={i === 0} />
+                <Differences table={differenceTable(report, judge, main.includes)} styles={styles} />
+              </>
             ))}
             {report.rows.length > 0 && (
               <p class="aside">
@@ -80,6 +89,8 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         {mainPoints.length > 0 && (
           <section aria-label="Harm and likelihood">
             <h2>Are the failures likely?</h2>
+            {frontierLine !== null && <p class="finding">{frontierLine}</p>}
+            <Frontier points={frontier} styles={styles} />
             <LikelihoodScatter points={mainPoints} styles={styles} threshold={main.rows[0]?.threshold ?? null} />
           </section>
         )}

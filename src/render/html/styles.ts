@@ -70,6 +70,9 @@ figcaption span { color: var(--soft); }
 .mark.faint { fill-opacity: 0.62; stroke-width: 0.6; }
 .whisker { stroke: var(--c); stroke-width: 2.6; stroke-linecap: round; opacity: 0.55; }
 .whisker.thin { stroke-width: 1.6; }
+.frontier { fill: none; stroke: var(--muted); stroke-width: 1.4; stroke-dasharray: 5 4; }
+.point-label { fill: var(--muted); font-size: 12px; }
+.point-label.strong { fill: var(--ink); font-weight: 600; }
 .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
 .mark.hollow { fill: var(--card); stroke: var(--c); stroke-width: 1.8; }
 .mark.ring.hollow { fill: var(--c); }

@@ -8,6 +8,8 @@ import { clustersSentence } from '../../report/clusters.js';
 import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
+import { frontierOf, frontierSentence } from '../../report/frontier.js';
+import { differenceTable, type DifferenceTable } from '../../report/rowDifferences.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { rowLabels } from '../../report/search.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
@@ -39,7 +41,17 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   for (const sentence of main.findings) parts.push(escapeMarkdown(sentence), '');
   for (const { judge, rows } of main.byJudge)
     if (rows.length > 0)
-      parts.push(`### Judge \`${judge}\``, '', ...table(rows), '', ...differentLines(rows), ...categoryLines(rows));
+      parts.push(
+        `### Judge \`${judge}\``,
+        '',
+        ...table(rows),
+        '',
+        ...differenceLines(differenceTable(report, judge, main.includes)),
+        ...differentLines(rows),
+        ...categoryLines(rows),
+      );
+  const frontier = frontierSentence(frontierOf(main.rows));
+  if (frontier !== null) parts.push(escapeMarkdown(frontier), '');
   if (report.rows.length > 0)
     parts.push(`In brackets: 95% intervals, bootstrapped by ${report.groupBy ?? 'prompt'}. ${headingLegend}`, '');
   const rounded = main.rows.flatMap((row) => (row.rounding === undefined ? [] : [{ ...row, metrics: row.rounding }]));
@@ -74,6 +86,18 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
     '',
   );
   return parts.join('\n');
+}
+
+function differenceLines(table: DifferenceTable | null): readonly string[] {
+  if (table === null) return [];
+  return [
+    markdownRow([table.title, ...table.metrics.map(({ heading }) => heading)]),
+    markdownRow(['---', ...table.metrics.map(() => '---:')]),
+    ...table.rows.map(({ name, cells }) => markdownRow([escapeMarkdown(name), ...cells])),
+    '',
+    table.legend,
+    '',
+  ];
 }
 
 function categoryLines(rows: readonly ReportRow[]): readonly string[] {

@@ -10,6 +10,8 @@ import {
 } from '../../report/establishedTables.js';
 import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
+import { frontierOf, frontierSentence } from '../../report/frontier.js';
+import { differenceTable, type DifferenceTable } from '../../report/rowDifferences.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { rowLabels } from '../../report/search.js';
 import type { EstablishedReport, Report, ReportRow } from '../../report/report.js';
@@ -22,7 +24,9 @@ const columns = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHa
 /** Returns paragraphs with an empty line between them and at the end. */
 export function runText(report: Report): string {
   const { loop = [], mend = [], clusters = [], established = [] } = report;
-  const { rows } = selectMainRows(report);
+  const { rows, includes } = selectMainRows(report);
+  const differences = differenceTable(report, rows[0]?.judge ?? '', includes);
+  const frontier = frontierSentence(frontierOf(rows));
   const different = differentFailuresSentence(rows);
   return [
     ...(loop.length === 0 ? [] : [loopText(loop), '']),
@@ -30,12 +34,23 @@ export function runText(report: Report): string {
     ...established.flatMap((each) => [establishedText(each), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
+    ...(differences === null ? [] : [differenceText(differences), '']),
+    ...(frontier === null ? [] : [frontier, '']),
     ...(different === null ? [] : [different, '']),
     ...categoryText(rows),
     ...rows.flatMap((row) =>
       (row.unscored ?? 0) === 0 ? [] : [`${row.name}: no verdict on replies: ${unscoredOf(row)}`],
     ),
   ].join('\n');
+}
+
+function differenceText({ title, legend, metrics, rows }: DifferenceTable): string {
+  const table = formatTable(
+    [title, ...metrics.map(({ heading }) => heading)],
+    rows.map(({ name, cells }) => [name, ...cells]),
+    metrics.map((_, i) => i + 1),
+  );
+  return `${table}\n${legend}`;
 }
 
 function categoryText(rows: readonly ReportRow[]): readonly string[] {

@@ -5,7 +5,14 @@ import type { Report } from '../report.js';
 import { valueLabel } from '../sweepTables.js';
 import type { SweepView } from '../sweepView.js';
 import { clusterMapTable, clusterTables, establishedTables } from './discoveryTables.js';
-import { pointsTable, repliesTable, rowTables, sampleTables, verdictWordsTable } from './evaluationTables.js';
+import {
+  differencesTable,
+  pointsTable,
+  repliesTable,
+  rowTables,
+  sampleTables,
+  verdictWordsTable,
+} from './evaluationTables.js';
 import { loopTable, mendStageTables } from './mendingTables.js';
 import { type Cell, changeCells, changeColumns, metricCells, metricColumns, type Table, table } from './table.js';
 
@@ -13,6 +20,7 @@ type Section = Exclude<keyof Report, 'schema' | 'run' | 'groupBy'>;
 
 const sections: Readonly<Record<Section, (report: Report) => readonly Table[]>> = {
   rows: ({ rows }) => rowTables(rows),
+  differences: ({ differences = [] }) => [differencesTable(differences)],
   samples: ({ samples }) => sampleTables(samples),
   points: ({ points = [] }) => [pointsTable(points)],
   verdictWords: ({ verdictWords = [] }) => [verdictWordsTable(verdictWords)],

@@ -1,7 +1,7 @@
 /** Tables of what was evaluated: the rows with their figures, every reply with every judge's verdict, and samples. */
 import type { EvaluationView } from '../evaluation.js';
 import { judgedCases } from '../judgedCases.js';
-import type { ReportPoint, ReportRow, ReportSample, VerdictWords } from '../report.js';
+import type { ReportPoint, ReportRow, RowDifference, ReportSample, VerdictWords } from '../report.js';
 import { metricCells, metricColumns, type Table, table } from './table.js';
 
 export function rowTables(rows: readonly ReportRow[]): readonly Table[] {
@@ -149,6 +149,24 @@ export function sampleTables(samples: readonly ReportSample[]): readonly Table[]
       turns.flatMap(({ sample, turn, words = [] }) => words.map((word) => ({ sample, turn, ...word }))),
     ),
   ];
+}
+
+/** A line per row, judge and metric: the row minus the baseline, with its p-value before and after Holm's correction. */
+export function differencesTable(differences: readonly RowDifference[]): Table {
+  return table(
+    'differences',
+    { row: 'text', baseline: 'text', judge: 'text', ...metricColumns, p: 'number', adjusted: 'number' },
+    differences.flatMap(({ row, baseline, judge, metrics, pValues, adjusted }) =>
+      metricCells(metrics).map((cells) => ({
+        row,
+        baseline,
+        judge,
+        ...cells,
+        p: pValues[String(cells.metric)] ?? null,
+        adjusted: adjusted[String(cells.metric)] ?? null,
+      })),
+    ),
+  );
 }
 
 export function pointsTable(points: readonly ReportPoint[]): Table {

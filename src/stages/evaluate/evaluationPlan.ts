@@ -5,7 +5,7 @@ import type { RewardWeights } from '../../dialogue/reward.js';
 import { defaultTargetTexts } from '../../dialogue/targetText.js';
 import type { Judge, Prompt } from '../../dialogue/types.js';
 import { evaluatedAdversaries, type EvaluatedAdversary } from '../../recipe/adversaries.js';
-import { mendedNames, originalTarget, trainedReward } from '../../recipe/recipe.js';
+import { mendedNames, originalTarget, trainedReward, untunedRow } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { JudgeOptions } from '../../speakers/judges/options.js';
 import type { AdversaryOptions } from '../../speakers/options.js';
@@ -44,6 +44,8 @@ export interface PlannedRow extends Pairing {
 /** An evaluation with every default settled. */
 export interface EvaluationPlan {
   readonly rows: readonly PlannedRow[];
+  /** Name of the adversary that the others are compared with; null for none. */
+  readonly baseline: string | null;
   readonly turns: number;
   readonly prompts: readonly Prompt[];
   /** A dialogue ends early where one of these is said. */
@@ -100,6 +102,7 @@ export async function planEvaluation(
     rows.push({ ...row, trainedJudge: row.trainedOn === null ? null : (await pool.judge(row.trainedOn)).name });
   return {
     rows,
+    baseline: options.baseline ?? (rows.some(({ adversary }) => adversary === untunedRow) ? untunedRow : null),
     turns: options.turns,
     prompts,
     stopWhen: options.stopWhen,

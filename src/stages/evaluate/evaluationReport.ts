@@ -9,6 +9,7 @@ import type { Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictW
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../../speakers/judges/linearToxicity.js';
 import { isFurther } from '../../recipe/adversaries.js';
 import { stagesOfKind } from '../../recipe/recipe.js';
+import { rowDifferences } from './differences.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import type { Meanings } from './meanings.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
@@ -24,11 +25,13 @@ export async function buildReport(
 ): Promise<Report> {
   const explainer = plan.judges.some(({ name }) => name === 'linear-toxicity') ? await loadLinearToxicity() : null;
   const main = present(plan.judges[0], 'an evaluation has a judge').name;
+  const differences = rowDifferences(context, plan, rows);
   return {
     schema: 1,
     run: { ...describeRun(context), ...describeEvaluation(plan) },
     ...(plan.groupBy === 'prompt' ? {} : { groupBy: plan.groupBy }),
     rows: await reportRows(context, plan, rows, meanings),
+    ...(differences.length === 0 ? {} : { differences }),
     samples: rows.flatMap((row) =>
       sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
     ),

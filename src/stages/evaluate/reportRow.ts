@@ -110,7 +110,8 @@ function categoryFigures(
   });
 }
 
-function numbersOfAll(dialogues: readonly JudgedDialogue[], judge: Judge): readonly ExchangeNumbers[] {
+/** Returns the numbers of all exchanges of dialogues by a judge. */
+export function numbersOfAll(dialogues: readonly JudgedDialogue[], judge: Judge): readonly ExchangeNumbers[] {
   return dialogues.flatMap((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
 }
 
