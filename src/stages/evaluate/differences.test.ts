@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { JudgedDialogue, RecordedScore } from '../../dialogue/records.js';
+import type { JudgedDialogue } from '../../dialogue/records.js';
 import type { Judge } from '../../dialogue/types.js';
 import { rowDifferences } from './differences.js';
 import type { EvaluatedRow } from './reportRow.js';
@@ -12,7 +12,7 @@ function dialogue(prompt: string, failed: boolean, nll: number): JudgedDialogue 
   return {
     prompt: { id: prompt, text: '', conversationId: prompt },
     turns: [],
-    scores: { j: [score as unknown as RecordedScore] }, // The parts that differences read.
+    scores: { j: [score] },
   };
 }
 
@@ -21,12 +21,13 @@ function row(name: string, fails: (prompt: number) => boolean, nll: number, prom
   return { name, attack: 'none', attackKind: 'none', search: null, trainedJudge: null, target, dialogues };
 }
 
-const compare = (rows: readonly EvaluatedRow[], baseline: string | null = 'untuned') =>
-  rowDifferences(
-    { recipe: { seed: 0 } as Parameters<typeof rowDifferences>[0]['recipe'] }, // Differences read the seed alone.
-    { baseline, groupBy: 'prompt', judges: [judge], rows: rows.map(({ name }) => ({ name, adversary: name.split('@')[0] })) } as Parameters<typeof rowDifferences>[1], // And these.
-    rows,
-  ); // prettier-ignore
+/** The parts that differences read of a recipe and a plan. */
+const compare = (rows: readonly EvaluatedRow[], baseline: string | null = 'untuned') => {
+  const planned = rows.map(({ name }) => ({ name, adversary: name.split('@')[0] }));
+  const plan = { baseline, groupBy: 'prompt', judges: [judge], rows: planned };
+  type Arguments = Parameters<typeof rowDifferences>;
+  return rowDifferences({ recipe: { seed: 0 } as Arguments[0]['recipe'] }, plan as unknown as Arguments[1], rows);
+};
 
 it('gives every row its difference from the baseline, with the p-value before and after correction', () => {
   const found = compare([row('untuned', () => false, 2), row('ipo', (i) => i < 8, 1.5), row('sft', (i) => i < 1, 2)]);
