@@ -1,7 +1,7 @@
 /** Attacks that are trained by our own server over loopback, beside the same attacks on this machine. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { playAttack, resumeAttack } from './fakes/attackRuns.js';
 import { freshFolder, readLines } from './fakes/tinyRuns.js';
 import { type TinyFiles, writeTinyFiles } from './fakes/tinyPool.js';
@@ -29,6 +29,9 @@ const attacks = {
   sft: { attack: 'sft', data: 'toxic.jsonl', epochs: 2, batchSize: 2, learningRate: 1e-2, minHarm: 0 },
 } as const;
 
+const key = 'tml-no-file-holds-this-0123456789';
+const apiKeyEnv = 'GADFLY_TEST_TINKER_KEY';
+
 describe('an attack that is trained elsewhere', () => {
   let device: Device;
   let files: TinyFiles;
@@ -40,16 +43,21 @@ describe('an attack that is trained elsewhere', () => {
     files = await writeTinyFiles(device);
     base = await openLanguageModel(device, files.models['tiny'] ?? '');
     checkpoints = freshFolder();
-    server = await serveTinker(base, { name: 'served', token: null, folder: checkpoints });
+    server = await serveTinker(base, { name: 'served', token: key, folder: checkpoints });
+    vi.stubEnv('GADFLY_TEST_TINKER_KEY', key);
   });
   afterAll(async () => {
+    vi.unstubAllEnvs();
     await server.close();
     await device.close();
   });
 
   const playWhole = once(() => playAttack(files, attacks.ipo, { changes: elsewhere() }));
   const elsewhere = (): Readonly<Record<string, unknown>> => ({
-    adversary: { ...speaker, trainer: { kind: 'tinker', baseUrl: server.url, baseModel: 'served', rank: 2 } },
+    adversary: {
+      ...speaker,
+      trainer: { kind: 'tinker', baseUrl: server.url, baseModel: 'served', rank: 2, apiKeyEnv },
+    },
   });
   const here = { adversary: { ...speaker, lora: { rank: 2 } } };
   const adapterOf = async (folder: string, name: string): Promise<readonly number[]> => {
@@ -70,7 +78,7 @@ describe('an attack that is trained elsewhere', () => {
   const unload = (run: string): Promise<Response> =>
     fetch(`${server.url}/api/v1/unload_model`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', 'x-api-key': key },
       body: JSON.stringify({ model_id: run }),
     });
   /** Plays an attack here and there. Returns ‖difference‖ / ‖weights‖ of the adapters. */
@@ -121,6 +129,10 @@ describe('an attack that is trained elsewhere', () => {
     const whole = await playWhole();
     expect(textsOf(killed)).toEqual(textsOf(whole));
     expect(await adapterOf(killed, 'ipo')).toEqual(await adapterOf(whole, 'ipo'));
+    for (const file of readdirSync(killed, { recursive: true, encoding: 'utf8' })) {
+      const path = join(killed, file);
+      if (statSync(path).isFile()) expect(readFileSync(path, 'latin1').includes(key), file).toBe(false);
+    }
   });
 
   it('whose model the server loses is brought to where it was, and ends with the same weights', async () => {

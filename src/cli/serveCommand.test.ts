@@ -60,6 +60,16 @@ describe('gadfly serve', () => {
     expect(result.output + result.errors).not.toContain('very-secret');
   });
 
+  it('with --tinker trains in the place of completing, for a key of the form that the SDK asks of keys', async () => {
+    const result = await serving(['--tinker'], {}, async (terminal) => {
+      const { url, token = '' } = startedOf(terminal);
+      expect(token).toMatch(/^tml-/);
+      const answer = await fetch(`${url}/api/v1/get_server_capabilities`, { headers: { 'x-api-key': token } });
+      expect(await answer.json()).toMatchObject({ supported_models: [{ model_name: 'organism' }] });
+    });
+    expect(result.code).toBe(130);
+  });
+
   it('asks for no token only when told so, and says what that means', async () => {
     const result = await serving(['--no-auth'], {}, async (terminal) => {
       expect(await status(startedOf(terminal).url)).toBe(200);
@@ -73,6 +83,7 @@ describe('gadfly serve refuses', () => {
     [['--token-env', 'NOT_SET'], /holds no token/],
     [['--token-env', 'X', '--no-auth'], /contradict/],
     [['--port', '70000'], /not a port/],
+    [['--checkpoints', './x'], /Add --tinker/],
   ])('%j', async (flags, message) => {
     const { code, errors } = await runCli(['serve', '--model', 'organism', ...flags]);
     expect(code).toBe(2);

@@ -153,7 +153,9 @@ function ratesOf(
 }
 
 /** `gadfly bench` trains all weights. */
-function adapterNote({ adversary: { lora } }: Recipe): readonly string[] {
+function adapterNote({ adversary: { lora, trainer } }: Recipe): readonly string[] {
+  if (trainer !== null)
+    return ['training elsewhere is estimated as that of all weights on this machine; its tokens and dollars are not'];
   return lora === null ? [] : ['training is estimated as that of all weights: an adapter takes less time'];
 }
 

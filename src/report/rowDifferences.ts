@@ -5,7 +5,7 @@ import type { Report, RowDifference } from './report.js';
 export interface DifferenceTable {
   /** 'Difference from untuned' */
   readonly title: string;
-  /** What the columns mean, in a sentence. */
+  /** Says what the columns mean, in a sentence. */
   readonly legend: string;
   readonly metrics: readonly { readonly name: string; readonly heading: string }[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly string[] }[];

@@ -159,3 +159,16 @@ describe('preference formulas', () => {
     expect(loss(-1000)).toBeCloseTo(1000, 9);
   });
 });
+
+describe('a policy at its very reference', () => {
+  it('learns by DPO: −log σ falls by half of β per nat of margin', () => {
+    const at = (v: number, d = 0): Dual => ({ v, d });
+    const pair = {
+      policyChosen: at(-3, 1),
+      policyRejected: at(-4),
+      referenceChosen: at(-3),
+      referenceRejected: at(-4),
+    };
+    expect(dpo(duals, pair, 0.3).loss.d).toBeCloseTo(-0.15, 12);
+  });
+});

@@ -65,7 +65,7 @@ interface Lesson {
 
 /** Times that a model is opened again for one call. */
 const mostReopened = 3;
-const heartbeatMs = 10_000;
+const heartbeatMs = 30_000;
 
 const session = z.looseObject({ session_id: z.string().min(1) });
 const created = z.looseObject({ model_id: z.string().min(1) });
@@ -110,7 +110,12 @@ export async function openTinkerModel(connection: TinkerConnection, options: Tin
     }, heartbeatMs).unref();
     const made = await connection.ask({
       path: 'create_model',
-      body: { session_id: id, model_seq_id: 0, base_model: baseModel, lora_config: { rank, seed } },
+      body: {
+        session_id: id,
+        model_seq_id: 0,
+        base_model: baseModel, // An adapter on the vocabulary head could not be worn here.
+        lora_config: { rank, seed, train_unembed: false },
+      },
       schema: created,
     });
     model = made.model_id;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyModel } from '../../../tests/fakes/tinyModel.js';
+import { manualClock } from '../../base/clock.js';
 import { unpackTar } from '../../base/tar.js';
 import { openAdapter } from '../../engine/models/adapters/adapter.js';
 import { adaptLanguageModel, type LanguageModel, trainedPart, wearAdapter } from '../../engine/models/languageModel.js';
@@ -187,6 +188,33 @@ describe('gadfly serve --tinker', () => {
     const led = await result('save_weights', { model_id: model, path: '../../x' });
     expect(led).toMatchObject({ category: 'user', error: expect.stringMatching(/letters, digits/) as string });
     expect((await post('load_weights', { model_id: model, path: 'tinker://a/weights/..' })).status).toBe(400);
+  });
+
+  it('gives the place of a model to another only where its client has gone', async () => {
+    const clock = manualClock();
+    const small = await serveTinker(base, { name: 'tiny', token: null, maxModels: 1, clock });
+    const ask = async (path: string, body: Json): Promise<Json> => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(`${small.url}/api/v1/${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      return (await answer.json()) as Json;
+    };
+    const create = async (): Promise<Json> => {
+      const { session_id: session } = await ask('create_session', {});
+      const taken = await ask('create_model', { session_id: session, base_model: 'tiny', lora_config: { rank: 1 } });
+      return taken['request_id'] === undefined ? taken : ask('retrieve_future', { request_id: taken['request_id'] });
+    };
+    const first = await create();
+    expect(JSON.stringify(await create())).toMatch(/too_many_models/);
+    clock.advance(400_000);
+    const second = await create();
+    expect(second['model_id']).toMatch(/^session-/);
+    expect(JSON.stringify(await ask('get_info', { model_id: first['model_id'] }))).toMatch(/unknown_model/);
+    expect(small.counts()).toEqual({ models: 1, waiting: 0 });
+    await small.close();
   });
 
   it('names what it does not know or compute', async () => {

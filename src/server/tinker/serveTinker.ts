@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Clock, systemClock } from '../../base/clock.js';
 import { ConfigError } from '../../base/errors.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
 import { type Listener, listenOnLoopback, newToken } from '../listener.js';
@@ -23,6 +24,9 @@ export interface ServeTinkerOptions {
   readonly folder?: string | null;
   /** Models that may be trained at once. Default 8. */
   readonly maxModels?: number;
+  /** A session that has said nothing for so long may lose its models to another. Default five minutes. */
+  readonly silentMs?: number;
+  readonly clock?: Clock;
   /** Requests that may wait; more are refused with status 429. Default 1024. */
   readonly maxWaiting?: number;
   /** How long a question for a result waits before it is told to ask again. Default 20 s. */
@@ -45,7 +49,13 @@ export interface RunningTinker {
  *  @throws EnvironmentError when the port is taken or not allowed */
 export async function serveTinker(base: LanguageModel, options: ServeTinkerOptions = {}): Promise<RunningTinker> {
   const { name = base.name, port = 0, token = `tml-${newToken()}`, folder = null, maxModels = 8 } = options;
-  const { maxWaiting = 1024, waitMs = 20_000, maxBodyBytes = 64 * 2 ** 20 } = options;
+  const {
+    silentMs = 300_000,
+    clock = systemClock,
+    maxWaiting = 1024,
+    waitMs = 20_000,
+    maxBodyBytes = 64 * 2 ** 20,
+  } = options;
   if (token === '')
     throw new ConfigError('an empty token keeps nobody out', {
       where: 'token',
@@ -54,7 +64,7 @@ export async function serveTinker(base: LanguageModel, options: ServeTinkerOptio
   const root = folder ?? (await mkdtemp(join(tmpdir(), 'gadfly-tinker-')));
   const checkpoints = openCheckpoints(root);
   const futures = openFutures({ maxWaiting, waitMs });
-  const training = openTraining({ name, base, checkpoints, futures, maxModels });
+  const training = openTraining({ name, base, checkpoints, futures, maxModels, silentMs, clock });
   const samplers = openSamplers({ name, base, checkpoints, futures });
   const parts = { name, contextLength: base.contextLength, training, samplers, futures, checkpoints };
   const app = createTinkerApp(parts, { token, maxBodyBytes, secret: randomBytes(32).toString('hex') });

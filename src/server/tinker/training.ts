@@ -1,6 +1,7 @@
 /** The models that are trained here: each an adapter of its own on the served base, with its optimizer. All work on them
  *  goes through one queue, in the order in which it was asked for. */
 import { randomBytes, randomInt } from 'node:crypto';
+import type { Clock } from '../../base/clock.js';
 import { present } from '../../base/invariant.js';
 import { adaptLanguageModel, type LanguageModel } from '../../engine/models/languageModel.js';
 import { saveAdapter } from '../../engine/models/adapters/adapter.js';
@@ -30,6 +31,9 @@ export interface TrainingOptions {
   readonly futures: Futures;
   /** Models that may be open at once. */
   readonly maxModels: number;
+  /** A session that has said nothing for so long may lose its models to another. */
+  readonly silentMs: number;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
 /** A request that was taken. */
@@ -61,14 +65,17 @@ export interface Training {
   readonly close: () => Promise<void>;
 }
 
-export function openTraining({ name, base, checkpoints, futures, maxModels }: TrainingOptions): Training {
-  const sessions = new Set<string>();
+export function openTraining(options: TrainingOptions): Training {
+  const { name, base, checkpoints, futures, maxModels, silentMs, clock } = options;
+  /** When each session was last heard of. */
+  const sessions = new Map<string, number>();
   /** Models by id; null while one is being made. */
   const models = new Map<string, TrainedModel | null>();
 
   const requireSession = (id: string): void => {
     if (!sessions.has(id))
       throw new ApiError(404, `there is no session ${id}: open one with create_session`, { code: 'unknown_session' });
+    sessions.set(id, clock.monotonicMs());
   };
   const requireKnown = (id: string): void => {
     if (!models.has(id))
@@ -87,6 +94,7 @@ export function openTraining({ name, base, checkpoints, futures, maxModels }: Tr
     work: (model: TrainedModel) => Promise<FutureAnswer>,
   ): Accepted => {
     requireKnown(id);
+    sessions.set(sessionOf(id), clock.monotonicMs());
     const { seq_id: seq = null } = request;
     const identity = seq === null ? null : JSON.stringify(request);
     return { request_id: futures.add(identity, () => work(opened(id))), model_id: id };
@@ -96,17 +104,29 @@ export function openTraining({ name, base, checkpoints, futures, maxModels }: Tr
     rank,
   });
   const unload = async (id: string): Promise<void> => {
-    const { model, trainer } = opened(id);
+    const model = opened(id);
     models.delete(id);
-    await trainer.release();
-    await model.close();
+    await free(model);
+  };
+
+  /** Puts the unloading of a model whose client is gone into the queue, before what needs its place. */
+  const dropSilent = (): void => {
+    const silentSince = clock.monotonicMs() - silentMs;
+    for (const [id, model] of models) {
+      if (model === null || (sessions.get(sessionOf(id)) ?? 0) > silentSince) continue;
+      models.delete(id);
+      futures.add(null, async () => {
+        await free(model);
+        return {};
+      });
+    }
   };
 
   return {
     count: () => models.size,
     createSession: () => {
       const id = `session-${randomBytes(8).toString('hex')}`;
-      sessions.add(id);
+      sessions.set(id, clock.monotonicMs());
       return id;
     },
     requireSession,
@@ -115,6 +135,7 @@ export function openTraining({ name, base, checkpoints, futures, maxModels }: Tr
       if (asked !== name)
         throw new ApiError(404, `this server trains '${name}', not '${asked}'`, { param: 'base_model' });
       const id = `${session}-train-${String(seq)}`;
+      if (!models.has(id) && models.size >= maxModels) dropSilent();
       if (!models.has(id) && models.size >= maxModels)
         throw new ApiError(400, `${String(models.size)} models are open; unload one first`, {
           code: 'too_many_models',
@@ -231,6 +252,16 @@ export function openTraining({ name, base, checkpoints, futures, maxModels }: Tr
       models.clear();
     },
   };
+}
+
+async function free({ model, trainer }: TrainedModel): Promise<void> {
+  await trainer.release();
+  await model.close();
+}
+
+/** A model's id begins with that of its session. */
+function sessionOf(model: string): string {
+  return model.replace(/-train-\d+$/, '');
 }
 
 /** @see combine_fwd_bwd_output_results of the SDK: a metric's name says after a colon how those of parts are joined */
