@@ -169,6 +169,7 @@ export { ordinaryNll } from './measures/guards.js';
 // Statistics
 export { createBootstrap, summarise, type BootstrapOptions, type Summary } from './stats/bootstrap.js';
 export { rocAuc, summariseClassification, type ClassificationSummary } from './stats/classification.js';
+export { clopperPearsonHigh, clopperPearsonLow } from './stats/clopperPearson.js';
 export { wilson } from './stats/wilson.js';
 
 // Runs
