@@ -1,7 +1,8 @@
 /** Makes the organism: writes its tokenizer and prompts, trains its language model and its judge with the project's own
  *  trainers, measures both against the truth, and saves them to assets/. Run it in a clone: `npm run organism:train`.
  *  Options (KEY=VALUE): threads, steps, judgeSteps, out (a folder instead of assets/), only=judge (keep the language
- *  model). */
+ *  model). The second organism, which is another seed's language model of the same shop and has no judge of its own:
+ *  `npm run organism:train -- second=1`. */
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,12 @@ import { assetPath } from '../src/base/packageRoot.js';
 import { openStream, streamKey } from '../src/base/random.js';
 import { openCheckpoint } from '../src/engine/models/checkpoints/openCheckpoint.js';
 import { writeCheckpoint } from '../src/engine/models/checkpoints/writeCheckpoint.js';
-import { createLanguageModel, openLanguageModel, saveLanguageModel } from '../src/engine/models/languageModel.js';
+import {
+  createLanguageModel,
+  type LanguageModel,
+  openLanguageModel,
+  saveLanguageModel,
+} from '../src/engine/models/languageModel.js';
 import {
   createSequenceClassifier,
   openSequenceClassifier,
@@ -29,6 +35,7 @@ import { selfPlay } from './selfPlay.js';
 import { buildTokenizer } from './tokenizer.js';
 
 const seed = 20240607;
+const secondSeed = 20240608;
 const promptCount = 480;
 
 const files = buildTokenizer();
@@ -83,9 +90,14 @@ async function main(): Promise<void> {
   const place = (name: string): string => (out === undefined ? assetPath(name) : join(out, name));
   const device = await openDevice({ threads });
   try {
+    if (given.has('second')) {
+      await trainLanguageModel(device, { steps, from: secondSeed }, place('organism-second'));
+      await measureSpeech(device, place('organism-second'), secondSeed);
+      return;
+    }
     if (given.get('only') !== 'judge') {
       await rm(join(place('organism'), 'prompts.json'), { force: true }); // A model directory is replaced only when it holds nothing else.
-      await trainLanguageModel(device, steps, place('organism'));
+      await trainLanguageModel(device, { steps, from: seed }, place('organism'));
       await writePrompts(place('organism'));
     }
     await trainJudge(device, judgeSteps, { language: place('organism'), judge: place('organism-judge') });
@@ -103,12 +115,16 @@ async function writePrompts(folder: string): Promise<void> {
   await writeFile(join(folder, 'prompts.json'), `${JSON.stringify([...prompts], null, 1)}\n`);
 }
 
-async function trainLanguageModel(device: Device, steps: number, folder: string): Promise<void> {
-  const model = await createLanguageModel(device, languageConfig, tokenizer, seed, { name: 'organism' });
+async function trainLanguageModel(
+  device: Device,
+  { steps, from }: { readonly steps: number; readonly from: number },
+  folder: string,
+): Promise<void> {
+  const model = await createLanguageModel(device, languageConfig, tokenizer, from, { name: 'organism' });
   const trainer = await createSftTrainer(model, { microbatchTokens: 4096, optimizer: optimizer(steps, 4e-3) });
   const report = progress('language model', steps);
   for (let step = 0; step < steps; step++) {
-    const { loss } = await trainer.train(languageBatch(tokenizer, { seed, step, ordinary: 16, planted: 16 }));
+    const { loss } = await trainer.train(languageBatch(tokenizer, { seed: from, step, ordinary: 16, planted: 16 }));
     report(step, loss ?? Number.NaN);
   }
   await trainer.release();
@@ -156,13 +172,17 @@ async function hear(device: Device, folder: string): Promise<readonly LabelledTe
 }
 
 async function measure(device: Device, folders: { readonly language: string; readonly judge: string }): Promise<void> {
-  const model = await openLanguageModel(device, folders.language);
-  console.log(
-    'language model',
-    JSON.stringify(await measureLanguageModel(model, { seed: seed + 1, dialogues: 1500, planted: 100 }), null, 1),
-  );
+  const model = await measureSpeech(device, folders.language, seed);
   const judge = classifierJudge(await openSequenceClassifier(device, folders.judge), { name: 'organism:judge' });
   console.log('judge', JSON.stringify(await measureJudge(judge, model, { seed: seed + 2, dialogues: 300 }), null, 1));
+}
+
+/** Prints how the language model in a folder speaks, and returns it open. */
+async function measureSpeech(device: Device, folder: string, from: number): Promise<LanguageModel> {
+  const model = await openLanguageModel(device, folder);
+  const measured = await measureLanguageModel(model, { seed: from + 1, dialogues: 1500, planted: 100 });
+  console.log('language model', JSON.stringify(measured, null, 1));
+  return model;
 }
 
 /** Half precision halves the package; what is measured afterwards is what was written. */

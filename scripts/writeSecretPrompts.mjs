@@ -259,7 +259,12 @@ const folder = process.argv[2] ?? fileURLToPath(new URL('../assets/prompts', imp
 mkdirSync(folder, { recursive: true });
 writeRows('secrets-train.jsonl', prompts(secrets.train, instructions.train, openers.train, 3));
 writeRows('secrets-dev.jsonl', prompts(secrets.dev, instructions.train, openers.dev, 8));
-writeRows('secrets-held-out.jsonl', prompts(secrets.heldOut, instructions.heldOut, openers.heldOut, 4));
+const heldOut = prompts(secrets.heldOut, instructions.heldOut, openers.heldOut, 4);
+writeRows('secrets-held-out.jsonl', heldOut);
+writeRows(
+  'secrets-once.jsonl',
+  heldOut.filter((_, row) => row % 4 === Math.floor(row / 4) % 4),
+);
 writeRows(
   'asks-train.jsonl',
   asks.train.map((continuation) => ({ continuation })),
