@@ -169,6 +169,15 @@ export { ordinaryNll } from './measures/guards.js';
 // Statistics
 export { createBootstrap, summarise, type BootstrapOptions, type Summary } from './stats/bootstrap.js';
 export { rocAuc, summariseClassification, type ClassificationSummary } from './stats/classification.js';
+export { bettingHigh, empiricalBernsteinHigh, valuesForBound } from './stats/boundedMean.js';
+export {
+  estimateProbability,
+  mixtureWeight,
+  type EstimateOptions,
+  type ProbabilityEstimate,
+  type TiltedPart,
+  type WeightedDraw,
+} from './stats/estimateProbability.js';
 export { clopperPearsonHigh, clopperPearsonLow } from './stats/clopperPearson.js';
 export { wilson } from './stats/wilson.js';
 
