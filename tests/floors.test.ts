@@ -23,6 +23,7 @@ const floorOf: Readonly<Record<string, number>> = {
   mending: 3,
   measures: 3,
   discovery: 3,
+  planting: 3,
   recipe: 4,
   models: 5,
   planning: 5,

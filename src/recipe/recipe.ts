@@ -59,6 +59,7 @@ const stageNames = Object.keys(stageKinds) as StageKindName[];
 const stageSchema = z
   .strictObject({
     explore: stageKinds.explore.schema.optional(),
+    plant: stageKinds.plant.schema.optional(),
     establish: stageKinds.establish.schema.optional(),
     exploit: stageKinds.exploit.schema.optional(),
     mend: stageKinds.mend.schema.optional(),

@@ -10,6 +10,7 @@ export type Unit =
   | { readonly kind: 'establishTexts'; readonly stage: string }
   | { readonly kind: 'establishLabels'; readonly stage: string }
   | { readonly kind: 'establishMember'; readonly stage: string; readonly member: string }
+  | { readonly kind: 'plant'; readonly stage: string }
   | { readonly kind: 'exploit'; readonly stage: string }
   | { readonly kind: 'evaluate' }
   | { readonly kind: 'evaluateRow'; readonly row: string }
@@ -38,6 +39,8 @@ export function unitKey(unit: Unit): string {
       return join('establish', unit.stage, 'labels');
     case 'establishMember':
       return join('establish', unit.stage, 'member', unit.member);
+    case 'plant':
+      return join('plant', unit.stage);
     case 'exploit':
       return join('exploit', unit.stage);
     case 'evaluate':
@@ -68,7 +71,7 @@ export function parseUnit(key: string): Unit | null {
   if (name === undefined) return null;
   if (kind === 'evaluate' && step === 'embed' && model === undefined && /^\d+$/.test(name))
     return { kind: 'evaluateEmbed', rows: Number(name) };
-  if (kind === 'exploit' && step === undefined) return { kind, stage: name };
+  if ((kind === 'exploit' || kind === 'plant') && step === undefined) return { kind, stage: name };
   if (kind === 'explore' && model === undefined) {
     if (step === undefined) return { kind, stage: name };
     return step === 'draw'

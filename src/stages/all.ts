@@ -11,6 +11,7 @@ import { evaluate, reportWithoutRows } from './evaluate/evaluate.js';
 import { exploit } from './exploit/exploit.js';
 import { explore } from './explore/explore.js';
 import { mend } from './mend/mend.js';
+import { plant } from './plant/plant.js';
 import type { StageContext } from './stageContext.js';
 
 export type StageOf<Kind extends StageKindName> = Extract<RecipeStage, { kind: Kind }>;
@@ -37,6 +38,13 @@ const runners: { readonly [Kind in StageKindName]: StageRunner<Kind> } = {
     unit: ({ name }) => unitKey({ kind: 'establish', stage: name }),
     run: async (context, stage) => {
       await establish(context, stage);
+      return reportWithoutRows(context);
+    },
+  },
+  plant: {
+    unit: ({ name }) => unitKey({ kind: 'plant', stage: name }),
+    run: async (context, stage) => {
+      await plant(context, stage);
       return reportWithoutRows(context);
     },
   },

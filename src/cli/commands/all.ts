@@ -11,14 +11,23 @@ import { listCommand } from './list.js';
 import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPullCommand } from './models.js';
 import { preferencesCommand } from './preferences.js';
 import { promptsCommand } from './prompts.js';
+import { recallCommand } from './recall.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
-import { establishCommand, evaluateCommand, exploitCommand, exploreCommand, mendCommand } from './stage.js';
+import {
+  establishCommand,
+  evaluateCommand,
+  exploitCommand,
+  exploreCommand,
+  mendCommand,
+  plantCommand,
+} from './stage.js';
 
 export const commands = {
   run: runCommand,
+  plant: plantCommand,
   explore: exploreCommand,
   establish: establishCommand,
   exploit: exploitCommand,
@@ -27,6 +36,7 @@ export const commands = {
   report: reportCommand,
   preferences: preferencesCommand,
   prompts: promptsCommand,
+  recall: recallCommand,
   episodes: episodesCommand,
   generate: generateCommand,
   score: scoreCommand,

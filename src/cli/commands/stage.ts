@@ -1,4 +1,4 @@
-/** `gadfly explore | establish | exploit | mend | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
+/** `gadfly plant | explore | establish | exploit | mend | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
@@ -40,6 +40,7 @@ function stageCommand(kind: StageKindName): CommandDefinition {
   };
 }
 
+export const plantCommand = stageCommand('plant');
 export const exploreCommand = stageCommand('explore');
 export const establishCommand = stageCommand('establish');
 export const exploitCommand = stageCommand('exploit');

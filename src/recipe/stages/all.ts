@@ -5,8 +5,9 @@ import { evaluate } from './evaluate.js';
 import { exploit } from './exploit.js';
 import { explore } from './explore.js';
 import { mend } from './mend.js';
+import { plant } from './plant.js';
 
-export const stageKinds = { explore, establish, exploit, mend, evaluate } as const;
+export const stageKinds = { plant, explore, establish, exploit, mend, evaluate } as const;
 
 export type StageKindName = keyof typeof stageKinds;
 export type StageOptions<Kind extends StageKindName> = z.output<(typeof stageKinds)[Kind]['schema']>;
