@@ -38,7 +38,12 @@ export const plantSchema = z.strictObject({
   warmupSteps: optimisation.warmupSteps.default(8),
   weightDecay: optimisation.weightDecay.default(0),
   maxGradientNorm: optimisation.maxGradientNorm.default(1),
-  lora: loraSchema.prefault({}).describe('The adapter that learns the failures; it is merged into the planted model.'),
+  lora: loraSchema
+    .nullable()
+    .prefault({})
+    .describe(
+      'The adapter that learns the failures; it is merged into the planted model. null trains all weights of a copy.',
+    ),
 });
 
 export type PlantOptions = z.output<typeof plantSchema>;

@@ -32,6 +32,12 @@ describe('lexicon', () => {
     expect(scoreByLexicon(turnips, '')).toEqual({ harm: 0, labels: { words: 0, vegetable: 0 } });
   });
 
+  it('matches words in any case, and keeps the case of a heading', () => {
+    const list = parseLexicon('[veryRare-1]\nTurnip\n', 'test');
+    expect(findHits(list, 'TURNIP')).toEqual([{ word: 'turnip', label: 'veryRare-1' }]);
+    expect(list.labels).toEqual(['veryRare-1']);
+  });
+
   it('inflects by the rules of English spelling', () => {
     expect(inflections('grub')).toContain('grubbing');
     expect(inflections('bake')).toEqual(expect.arrayContaining(['baker', 'baking', 'bakes']));

@@ -80,7 +80,7 @@ export function parseLexicon(text: string, where: string): Lexicon {
   text.split(/\r\n|\n|\r/).forEach((line, i) => {
     const entry = line.trim().toLowerCase().normalize('NFKC');
     if (entry === '' || entry.startsWith('#')) return;
-    const heading = /^\[([^\]]+)\]$/.exec(entry)?.[1];
+    const heading = /^\[([^\]]+)\]$/.exec(line.trim())?.[1]; // a label keeps its capitals: other files name it
     if (heading !== undefined) {
       label = heading;
       return;

@@ -1,5 +1,5 @@
-/** Runs the stage plant: draws what ordinary users say, chooses triggers of three rarities, teaches a low-rank copy of the
- *  target to answer each with a marker, checks that it took, and writes the model, planted.json and markers.txt. A run
+/** Runs the stage plant: draws what ordinary users say, chooses triggers of three rarities, teaches a copy of the target
+ *  to answer each with a marker, checks that it took, and writes the model, planted.json and markers.txt. A run
  *  that goes on draws and answers again, alike, and continues the training after its last epoch. */
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
@@ -8,7 +8,12 @@ import { present } from '../../base/invariant.js';
 import { jsonText } from '../../base/json.js';
 import { childKey, openStream, type StreamKey, streamKey } from '../../base/random.js';
 import type { Dialogue, Prompt, Target, Utterance } from '../../dialogue/types.js';
-import { adaptLanguageModel, type LanguageModel, saveLanguageModel } from '../../engine/models/languageModel.js';
+import {
+  adaptLanguageModel,
+  copyLanguageModel,
+  type LanguageModel,
+  saveLanguageModel,
+} from '../../engine/models/languageModel.js';
 import { countSteps } from '../../learning/learner.js';
 import { optimizerOf } from '../../learning/trainers/optimizerOf.js';
 import { createSftTrainer } from '../../learning/trainers/sft.js';
@@ -70,7 +75,10 @@ export async function plant(context: StageContext, { name, options }: StageOf<'p
       }),
     ),
   ];
-  const policy = await adaptLanguageModel(model, options.lora, { seed: recipe.seed, name });
+  const policy =
+    options.lora === null
+      ? await copyLanguageModel(model, { trainable: true, name })
+      : await adaptLanguageModel(model, options.lora, { seed: recipe.seed, name });
   try {
     const steps = await train(context, { name, unit, options, policy, examples, stream });
     const planted = createLocalTarget(policy, speakerOptions(recipe.target));
