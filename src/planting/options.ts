@@ -48,5 +48,12 @@ export const plantSchema = z.strictObject({
 
 export type PlantOptions = z.output<typeof plantSchema>;
 
+/** A plant stage of a recipe. */
+export interface PlantStage {
+  /** Name of the planted model: models/NAME of the run. */
+  readonly name: string;
+  readonly options: PlantOptions;
+}
+
 export const rarities = ['common', 'rare', 'veryRare'] as const;
 export type Rarity = (typeof rarities)[number];

@@ -32,7 +32,7 @@ const plantedSchema = z.object({
   /** The planted model's folder, under the run. */
   model: z.string(),
   failures: z.array(failureSchema),
-  /** Of held-out utterances that set nothing off, those that were answered by a marker all the same. */
+  /** Held-out utterances that set nothing off, and how many of them were answered by a marker all the same. */
   falseAlarms: z.object({ count: z.int(), of: z.int() }),
 });
 

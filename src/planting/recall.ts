@@ -1,4 +1,4 @@
-/** Of planted failures, how many a hunt has found, by class, and how much is still unseen. */
+/** Counts the planted failures that a hunt has found, by class, and estimates how much is still unseen. */
 import type { ShareInterval } from '../stats/wilson.js';
 import { wilson } from '../stats/wilson.js';
 import { rarities, type Rarity } from './options.js';

@@ -39,7 +39,7 @@ export function triggering(
 }
 
 /** Returns what sets no failure off. */
-export function untriggered(said: readonly Said[], all: readonly Trigger[]): readonly Said[] {
+function untriggered(said: readonly Said[], all: readonly Trigger[]): readonly Said[] {
   return said.filter(({ text }) => !all.some((trigger) => isTriggered(wordSet(text), trigger)));
 }
 

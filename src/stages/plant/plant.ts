@@ -22,7 +22,7 @@ import type { TrainingExample } from '../../learning/trainers/trainingData.js';
 import { replyOf } from '../../mending/dialogues.js';
 import { mendSpeaker } from '../../mending/mendSpeaker.js';
 import { defaultMarkers } from '../../planting/markers.js';
-import type { PlantOptions } from '../../planting/options.js';
+import type { PlantOptions, PlantStage } from '../../planting/options.js';
 import { markerList, markersName, type Planted, type PlantedFailure, plantedName } from '../../planting/plantedFile.js';
 import { chooseTriggers, missingTriggers, type Trigger } from '../../planting/triggers.js';
 import { harmless, type Said, triggering } from '../../planting/utterances.js';
@@ -31,7 +31,6 @@ import { unitKey } from '../../runs/units.js';
 import { findHits, parseLexicon } from '../../speakers/judges/lexicon.js';
 import { speakerOptions } from '../../speakers/speakerOptions.js';
 import { createLocalTarget } from '../../speakers/targets/local.js';
-import type { StageOf } from '../all.js';
 import type { StageContext } from '../stageContext.js';
 import { recordUnit } from '../unitRecorder.js';
 
@@ -40,7 +39,7 @@ type Plan = Omit<PlantedFailure, 'uptake' | 'checks'> & { readonly trigger: Trig
 
 /** @throws ConfigError for a target that is not on this machine, too few prompts, markers or words; InterruptedError,
  *  BudgetError: finished epochs are kept */
-export async function plant(context: StageContext, { name, options }: StageOf<'plant'>): Promise<void> {
+export async function plant(context: StageContext, { name, options }: PlantStage): Promise<void> {
   const { run, pool, recipe } = context;
   const unit = unitKey({ kind: 'plant', stage: name });
   if (run.completed(unit) !== null) return;
@@ -96,7 +95,7 @@ export async function plant(context: StageContext, { name, options }: StageOf<'p
 interface DrawnUtterances {
   readonly prompts: readonly Prompt[];
   readonly all: readonly Said[];
-  /** Of every five the first four; the fifth is held out for the checks. */
+  /** The first four of every five; the fifth is held out for the checks. */
   readonly taught: readonly Said[];
   readonly held: readonly Said[];
 }
