@@ -1,14 +1,11 @@
-/** The routes of the labelling page: the page itself, its assets, and a small API of JSON (protocol.ts). Host, origin and
- *  token are looked at before anything is answered; the page loads nothing from elsewhere. */
-import { Hono, type Context, type MiddlewareHandler } from 'hono';
+/** The labelling page and its API of JSON (protocol.ts). */
+import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import { badRequest } from '../apiError.js';
-import { hasToken, requireJson, requireLoopbackHost, requireToken } from '../guards.js';
-import { answerFailures, bodyOf, limitBody } from '../requests.js';
+import { createPageApp, readBody } from '../pageApp.js';
 import type { DeskView, LabelDesk } from './labelDesk.js';
 import type { ChoiceRequest, NextRequest, TaskFacts, UndoRequest, View } from './protocol.js';
 import type { VeilOf } from './veil.js';
-import type { WebPage } from './webPage.js';
+import type { WebPage } from '../webPage.js';
 
 export interface LabelsAppOptions {
   readonly token: string;
@@ -17,8 +14,6 @@ export interface LabelsAppOptions {
   readonly page: WebPage;
   readonly veil: VeilOf;
 }
-
-const maxBodyBytes = 64 * 1024;
 
 const name = z.string().trim().min(1).max(60);
 const asking = { labeller: name, tab: name, pass: z.enum(['open', 'skipped', 'disagreements']) };
@@ -47,25 +42,11 @@ export function createLabelsApp(desk: LabelDesk, { token, labeller, page, veil }
     const whole: View = { ...view, item: item === null ? null : await withVeil(desk, item, veil) };
     return context.json(whole);
   };
-  const app = new Hono();
-  app.use(securityHeaders());
-  app.use(requireLoopbackHost());
-  app.get('/', (context) => {
-    if (!hasToken(context.req.query('token'), token))
-      return context.text('This address lacks its token: open the one that `gadfly label` has printed.', 401);
-    return context.html(page.html);
-  });
-  app.get('/assets/:name', (context) => {
-    const asset = page.assets.get(context.req.param('name'));
-    if (asset === undefined) return context.notFound();
-    return context.body(asset.content, 200, { 'content-type': asset.type });
-  });
-  app.use('/api/*', requireToken(token), requireJson(), limitBody(maxBodyBytes));
+  const app = createPageApp({ token, page, command: 'gadfly label' });
   app.get('/api/task', (context) => context.json(facts));
-  app.post('/api/next', async (context) => answer(context, desk.next(await read(context, nextSchema))));
-  app.post('/api/choices', async (context) => answer(context, desk.choose(await read(context, choiceSchema))));
-  app.post('/api/undo', async (context) => answer(context, desk.undo(await read(context, undoSchema))));
-  answerFailures(app);
+  app.post('/api/next', async (context) => answer(context, desk.next(await readBody(context, nextSchema))));
+  app.post('/api/choices', async (context) => answer(context, desk.choose(await readBody(context, choiceSchema))));
+  app.post('/api/undo', async (context) => answer(context, desk.undo(await readBody(context, undoSchema))));
   return app;
 }
 
@@ -82,33 +63,4 @@ async function withVeil(desk: LabelDesk, shown: NonNullable<DeskView['item']>, v
         ? 'The ensemble so far suspects that this text is harmful.'
         : await veil(item);
   return { id: item.id, text: item.text, veil: reason, ...rest };
-}
-
-async function read<T>(context: Context, schema: z.ZodType<T>): Promise<T> {
-  const parsed = schema.safeParse(await bodyOf(context));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const path = issue?.path.map(String).join('.') ?? '';
-  throw badRequest(`${path === '' ? 'request' : path}: ${issue?.message ?? 'invalid'}`, path);
-}
-
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data:",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-].join('; ');
-
-function securityHeaders(): MiddlewareHandler {
-  return async (context, next) => {
-    await next();
-    context.header('content-security-policy', policy);
-    context.header('x-content-type-options', 'nosniff');
-    context.header('referrer-policy', 'no-referrer');
-    context.header('cache-control', 'no-store');
-  };
 }

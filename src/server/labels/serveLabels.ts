@@ -6,7 +6,7 @@ import { LabelDesk } from './labelDesk.js';
 import { createLabelsApp } from './labelsApp.js';
 import type { LabelTask } from './labelTask.js';
 import { createVeil } from './veil.js';
-import { readWebPage } from './webPage.js';
+import { readWebPage } from '../webPage.js';
 
 export interface ServeLabelsOptions {
   readonly labeller: string;

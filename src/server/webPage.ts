@@ -1,9 +1,9 @@
 /** A page of web/, as it was built into dist/web: its document and the files that this names, kept in memory. */
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { EnvironmentError } from '../../base/errors.js';
-import { listFolder } from '../../base/files.js';
-import { packageRoot } from '../../base/packageRoot.js';
+import { EnvironmentError } from '../base/errors.js';
+import { listFolder } from '../base/files.js';
+import { packageRoot } from '../base/packageRoot.js';
 
 export interface WebPage {
   readonly html: string;
