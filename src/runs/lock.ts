@@ -50,6 +50,13 @@ export function takeLock(path: string): Lock {
   });
 }
 
+/** Returns whether a living process holds the lock at `path`. */
+export function isLocked(path: string): boolean {
+  const text = readLock(path);
+  const holder = text === null ? null : parseHolder(text);
+  return holder !== null && isAlive(holder);
+}
+
 function placeLock(path: string, holder: LockHolder): boolean {
   const aside = join(dirname(path), `${temporaryPrefix}${holder.token}-lock`);
   writeFileSync(aside, `${JSON.stringify(holder)}\n`);

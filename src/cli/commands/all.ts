@@ -24,6 +24,7 @@ import {
   mendCommand,
   plantCommand,
 } from './stage.js';
+import { uiCommand } from './ui.js';
 
 export const commands = {
   run: runCommand,
@@ -42,6 +43,7 @@ export const commands = {
   score: scoreCommand,
   judge: judgeCommand,
   label: labelCommand,
+  ui: uiCommand,
   serve: serveCommand,
   'models list': modelsListCommand,
   'models pull': modelsPullCommand,

@@ -1,0 +1,78 @@
+/** The part of report.json that the pages show: rows with their intervals, and what goes with them. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJsonObject } from '../../base/json.js';
+import { selectMainRows } from '../../report/mainRows.js';
+import { describeMetric } from '../../report/metrics.js';
+import { type Metrics, parseReport, type Report, type ReportRow } from '../../report/report.js';
+import type { EstimateFacts, FoundRow, Intervals, LoopCellFacts, MetricFacts } from './protocol.js';
+
+/** Returns the report of a run; null while there is none. @throws FormatError for a damaged one */
+export function readRunReport(folder: string): Report | null {
+  const path = join(folder, 'report.json');
+  return existsSync(path) ? parseReport(readJsonObject(path), path) : null;
+}
+
+export function foundRow({ name, attack, target, judge, dialogues, turns, metrics }: ReportRow): FoundRow {
+  return { name, attack, target, judge, dialogues, turns, metrics: intervalsOf(metrics) };
+}
+
+function intervalsOf(metrics: Metrics): Intervals {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, { mean, low, high, n }]) => [name, { mean, low, high, n }]),
+  );
+}
+
+/** Returns the main row, by the first judge, in which the target failed most; null where there is none. */
+export function headlineOf(report: Report): FoundRow | null {
+  const rate = (row: ReportRow): number =>
+    row.metrics['replyFailureRate']?.mean ?? row.metrics['replyHarm']?.mean ?? -1;
+  const worst = selectMainRows(report).rows.reduce<ReportRow | null>(
+    (most, row) => (most === null || rate(row) > rate(most) ? row : most),
+    null,
+  );
+  return worst === null ? null : foundRow(worst);
+}
+
+export function loopCells({ loop = [] }: Report): readonly LoopCellFacts[] {
+  return loop.map(({ round, adversary, target, fresh, metrics }) => {
+    const rate = metrics['replyFailureRate'];
+    return {
+      round,
+      adversary,
+      target,
+      fresh,
+      rate: rate === undefined ? null : (intervalsOf({ rate })['rate'] ?? null),
+    };
+  });
+}
+
+const estimatesSchema = z.object({
+  estimates: z
+    .array(
+      z.object({
+        name: z.string(),
+        event: z.string().default(''),
+        probability: z.object({ mean: z.number(), low: z.number(), high: z.number(), n: z.number() }),
+      }),
+    )
+    .default([]),
+});
+
+/** Returns the estimates of ordinary use that a report has; those of a form that is not known are left out. */
+export function estimatesOf(report: Report): readonly EstimateFacts[] {
+  const parsed = estimatesSchema.safeParse(report);
+  return parsed.success ? parsed.data.estimates : [];
+}
+
+/** Describes the metrics that rows have. */
+export function metricFacts(rows: readonly FoundRow[]): Readonly<Record<string, MetricFacts>> {
+  const names = new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)));
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const { label, unit, meaning, better } = describeMetric(name);
+      return [name, { label, unit, meaning, better }];
+    }),
+  );
+}
