@@ -14,6 +14,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     license: { fileName: 'LICENSES.md' },
-    rolldownOptions: { input: ['label.html'] },
+    rolldownOptions: { input: ['label.html', 'runs.html'] },
   },
 });

@@ -57,7 +57,15 @@ export async function openPage(
 
 /** Runs in the page: texts whose colour stands out from what is behind them by less than 4.5 (WCAG 2). */
 export const lowContrasts = `(() => {
-  const parse = (color) => color.match(/[\\d.]+/g).map(Number);
+  // A canvas reads every notation of colours, mixtures among them.
+  const paint = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  const parse = (color) => {
+    paint.clearRect(0, 0, 1, 1);
+    paint.fillStyle = color;
+    paint.fillRect(0, 0, 1, 1);
+    const [r, g, b, alpha] = paint.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, alpha / 255];
+  };
   const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const behind = (element) => {
     for (let at = element; at !== null; at = at.parentElement) {

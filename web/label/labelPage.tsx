@@ -5,7 +5,7 @@ import { HelpDialog, NameDialog } from './dialogs.js';
 import { ItemCard } from './itemCard.js';
 import { LabelButtons } from './labelButtons.js';
 import { changePass, dialog, failure, isBusy, item, labeller, pass, task, tryAgain, view } from './session.js';
-import { ThemeButton } from './themeButton.js';
+import { ThemeButton } from '../shared/themeButton.js';
 import { countOf, timeLeft } from './words.js';
 
 export function LabelPage() {

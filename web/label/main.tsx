@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { hearKey } from './keys.js';
 import { LabelPage } from './labelPage.js';
 import { start } from './session.js';
+import '../shared/base.css';
 import './styles.css';
 
 const place = document.getElementById('page');

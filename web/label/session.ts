@@ -2,8 +2,9 @@
  *  may be sent again. Until the server has answered that a choice is kept, the page stays where it is. */
 import { batch, computed, signal } from '@preact/signals';
 import type { Asking, Pass, ShownItem, TaskFacts, View } from '../../src/server/labels/protocol.js';
-import { askTask, askView, RequestError, type ViewRequest } from './api.js';
-import { keep, ofPerson, ofTab, readKept, tabName } from './kept.js';
+import { RequestError } from '../shared/ask.js';
+import { askTask, askView, type ViewRequest } from './api.js';
+import { keep, ofPerson, ofTab, readKept, tabName } from '../shared/kept.js';
 
 export interface Failure {
   readonly message: string;
