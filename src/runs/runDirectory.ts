@@ -11,7 +11,7 @@ import { systemClock } from '../base/clock.js';
 import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { invariant } from '../base/invariant.js';
-import { createSpending, generatedTokens, type Spending, spentSince, type Totals } from '../base/spending.js';
+import { createSpending, generatedTokens, type Spending, type Totals } from '../base/spending.js';
 import { makeFolder } from '../base/makeFolder.js';
 import { bestOf, checkpointsOf, listCheckpoints, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
 import type { RunCheckpoint } from './checkpoints.js';
@@ -25,6 +25,7 @@ import { describeHost, describeVersions, readManifest } from './manifest.js';
 import type { CompletedUnit, InputHash, Manifest, RunStatus } from './manifest.js';
 import type { RecordLog } from './recordLog.js';
 import { findResumePoint } from './resumePoint.js';
+import { completedResult, unitSpending } from './runRecords.js';
 import { foldersWritten, judgeFolder, modelFolder, stageFolder } from './runFolders.js';
 import { failedAtOnce, newManifest, refuseOtherRun, type RunDescription } from './runDescription.js';
 import { firstLogs, logPath, RunLogs } from './runLogs.js';
@@ -136,7 +137,7 @@ export class RunDirectory {
 
   /** Returns the result of a unit that this or an earlier session finished, else null. */
   completed(unit: string): JsonObject | null {
-    return this.#manifest.completed.find((entry) => entry.unit === unit)?.result ?? null;
+    return completedResult(this.#manifest, unit);
   }
 
   /** Returns whether a part of this unit is finished or has a checkpoint. */
@@ -235,11 +236,7 @@ export class RunDirectory {
   /** Returns what a finished unit has spent, all spending since the unit before it included; null where an earlier version
    *  did not count it. */
   spendingOf(unit: string): Totals | null {
-    const { completed } = this.#manifest;
-    const at = completed.findIndex((entry) => entry.unit === unit);
-    const spent = completed[at]?.spent;
-    const before = at === 0 ? {} : completed[at - 1]?.spent;
-    return spent === undefined || before === undefined ? null : spentSince(spent, before);
+    return unitSpending(this.#manifest, unit);
   }
 
   #countFrom(spent: Readonly<Record<string, number>>): Spending {

@@ -25,10 +25,19 @@ export const judgeKinds = {
   function: functionKind,
 } as const satisfies Record<string, JudgeKind>;
 
+/** Whether the verdicts of a judge of this name are facts: known without opening it. */
+export function isExactJudge(model: string): boolean {
+  return kindOf(model)?.isExact === true;
+}
+
+function kindOf(model: string): JudgeKind | undefined {
+  return Object.values<JudgeKind>(judgeKinds).find(({ accepts }) => accepts(model));
+}
+
 /** Opens a judge by its name. Judges keep no resources of their own: a model's memory goes with the device.
  *  @throws ConfigError for a name that no kind knows, or an option that the kind does not have */
 export async function openJudge(spec: JudgeSpec, deps: JudgeDeps): Promise<Judge> {
-  const kind = Object.values<JudgeKind>(judgeKinds).find(({ accepts }) => accepts(spec.model));
+  const kind = kindOf(spec.model);
   if (kind === undefined) {
     const known = Object.values<JudgeKind>(judgeKinds).map(({ form }) => form);
     const close = nearest(spec.model, ['linear-toxicity', 'insult-words', 'organism:judge']);

@@ -78,6 +78,8 @@ export interface JudgeKind {
   /** Keys it takes beside `model` and `threshold`. */
   readonly options: readonly JudgeOptionName[];
   readonly accepts: (model: string) => boolean;
+  /** Whether its verdicts are facts, as of `Judge.isExact`. */
+  readonly isExact?: true;
   /** @param openMember opens a judge of any kind; for judges made of judges */
   readonly open: (spec: JudgeSpec, deps: JudgeDeps, openMember: (spec: JudgeSpec) => Promise<Judge>) => Promise<Judge>;
 }

@@ -1,24 +1,19 @@
 /** The evaluate stage: unpaired dialogues of every adversary (row) with the target on held-out prompts, judged by
  *  several judges; figures with intervals, samples and the words behind verdicts go to report.json. A finished row is
  *  kept when the run is resumed. */
-import { spentCounts } from '../../base/spending.js';
-import { unitKey } from '../../runs/units.js';
 import { BudgetError, InterruptedError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
-import { readAs } from '../../base/readAs.js';
-import { readJudgedDialogue } from '../../dialogue/readRecords.js';
-import { dialogueRecord, type JudgedDialogue } from '../../dialogue/records.js';
+import { dialogueRecord } from '../../dialogue/records.js';
 import { judgedAgain } from '../../dialogue/score.js';
 import type { LinearJob } from '../../dialogue/rollout/jobs.js';
 import type { Adversary, ExchangeScore, Prompt, ScoredDialogue } from '../../dialogue/types.js';
 import { watchUnscored } from '../../dialogue/unscored.js';
 import { present } from '../../base/invariant.js';
-import { readRecords } from '../../runs/recordLog.js';
 import { type Recipe, recipeSpeakers } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
-import { metricsSchema, type Report, type ReportRow, type SearchSummary } from '../../report/report.js';
-import { searchSummarySchema } from '../../report/search.js';
-import { type EvaluationPlan, type Pairing, planEvaluation, type PlannedRow } from './evaluationPlan.js';
+import type { Report, ReportRow } from '../../report/report.js';
+import { readRows, unitOf } from './evaluatedRows.js';
+import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
 import { buildReport, describeRun } from './evaluationReport.js';
 import { groupDialogues } from './groupDialogues.js';
 import { type Meanings, noMeanings, readMeanings } from './meanings.js';
@@ -27,6 +22,7 @@ import { establishSection } from '../establish/establishSection.js';
 import { exploreSection } from '../explore/exploreSection.js';
 import { mendReports } from '../mend/mendReport.js';
 import { judgeRecord } from '../judgeRecord.js';
+import { taughtTexts } from '../taughtTexts.js';
 import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
@@ -58,8 +54,11 @@ export async function playAndReport(
       throw error;
     }
   }
-  const rows = await readRows(context, plan.rows);
-  const report = await buildReport(context, plan, rows, await meaningsOf(context, plan, rows));
+  const rows = await readRows(context.run, plan.rows, (await context.pool.target()).name);
+  const report = await buildReport(context, plan, rows, {
+    meanings: await meaningsOf(context, plan, rows),
+    taught: await taughtTexts(context),
+  });
   const { notes = [], ...sections } = await beside(report.rows);
   const whole = { ...report, ...sections, notes: [...notes, ...(report.notes ?? [])] };
   context.run.writeReport(whole);
@@ -80,10 +79,11 @@ function meaningsOf(context: StageContext, plan: EvaluationPlan, rows: readonly 
 
 /** Writes the report of a run that ends early, which the whole report replaces when the run goes on. */
 async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise<void> {
-  const rows = (await readRows(context, plan.rows)).filter(({ dialogues }) => dialogues.length > 0);
+  const target = (await context.pool.target()).name;
+  const rows = (await readRows(context.run, plan.rows, target)).filter(({ dialogues }) => dialogues.length > 0);
   if (rows.length === 0) return;
   // What asks for another model waits for the whole report.
-  const report = await buildReport(context, plan, rows, noMeanings);
+  const report = await buildReport(context, plan, rows, { meanings: noMeanings, taught: await taughtTexts(context) });
   const missing = plan.rows.map(
     ({ name }) => `${name} ${rows.find((row) => row.name === name)?.dialogues.length ?? 0} of ${plan.prompts.length}`,
   );
@@ -114,10 +114,6 @@ export async function otherSections(context: StageContext): Promise<BesideRows> 
     ...(established.length === 0 ? {} : { established }),
     ...(mend.length === 0 ? {} : { mend }),
   };
-}
-
-function unitOf({ name }: Pick<Pairing, 'name'>): string {
-  return unitKey({ kind: 'evaluateRow', row: name });
 }
 
 const leastPortion = 16;
@@ -229,36 +225,4 @@ async function playRow(
   } finally {
     await opened.close();
   }
-}
-
-/** Returns what the search of this name found, as its stage noted in the manifest. */
-function searchOf(run: StageContext['run'], stage: string): SearchSummary {
-  const unit = unitKey({ kind: 'exploit', stage });
-  return readAs(searchSummarySchema, run.completed(unit)?.['search'], `${run.path}/manifest.json: ${unit}`);
-}
-
-/** Reads rows from the records of this run, whichever session wrote them. */
-async function readRows({ run, pool }: StageContext, rows: readonly PlannedRow[]): Promise<readonly EvaluatedRow[]> {
-  const byUnit = new Map(rows.map((row) => [unitOf(row), [] as JudgedDialogue[]]));
-  for await (const { record, where } of readRecords(run.log('rollouts').path)) {
-    if (typeof record['stage'] === 'string') byUnit.get(record['stage'])?.push(readJudgedDialogue(record, where));
-  }
-  const original = (await pool.target()).name;
-  return rows.map((row) => {
-    const rounding = run.completed(unitOf(row))?.['rounding'];
-    const spent = run.spendingOf(unitOf(row));
-    return {
-      name: row.name,
-      attack: row.attack,
-      attackKind: row.attackKind,
-      search: row.isFound ? searchOf(run, row.adversary) : null,
-      trainedJudge: row.trainedJudge,
-      target: row.target?.name ?? original,
-      dialogues: present(byUnit.get(unitOf(row)), 'records of each row'),
-      ...(spent === null ? {} : { spending: spentCounts(spent) }),
-      ...(rounding === undefined
-        ? {}
-        : { rounding: readAs(metricsSchema, rounding, `${run.path}/manifest.json: ${unitOf(row)}`) }),
-    };
-  });
 }

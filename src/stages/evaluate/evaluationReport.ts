@@ -9,19 +9,27 @@ import type { Report, ReportPoint, ReportRow, ReportSample, SampleTurn, VerdictW
 import { explainToxicity, type LinearToxicityModel, loadLinearToxicity } from '../../speakers/judges/linearToxicity.js';
 import { isFurther } from '../../recipe/adversaries.js';
 import { stagesOfKind } from '../../recipe/recipe.js';
+import type { RunRecords } from '../../runs/runRecords.js';
+import type { NearTexts } from '../../stats/differentFindings.js';
 import { rowDifferences } from './differences.js';
 import type { EvaluationPlan } from './evaluationPlan.js';
 import type { Meanings } from './meanings.js';
 import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
 import { hasTrained, notesOf, searchNotes } from './evaluationNotes.js';
-import { taughtTexts } from '../taughtTexts.js';
 import type { StageContext } from '../stageContext.js';
 
+/** What a report is made from beside the rows: the recipe, the run, and a way to say how far it has come. */
+export interface ReportContext extends Pick<StageContext, 'recipe' | 'progress'> {
+  readonly run: RunRecords;
+}
+
+/** Makes the report over evaluated rows: a pure function of what the run has recorded.
+ *  @param heard what models tell of the dialogues: meanings, and the texts that the recipe's attacks have learnt from */
 export async function buildReport(
-  context: StageContext,
+  context: ReportContext,
   plan: EvaluationPlan,
   rows: readonly EvaluatedRow[],
-  meanings: Meanings,
+  heard: { readonly meanings: Meanings; readonly taught: NearTexts | null },
 ): Promise<Report> {
   const explainer = plan.judges.some(({ name }) => name === 'linear-toxicity') ? await loadLinearToxicity() : null;
   const main = present(plan.judges[0], 'an evaluation has a judge').name;
@@ -30,7 +38,7 @@ export async function buildReport(
     schema: 1,
     run: { ...describeRun(context), ...describeEvaluation(plan) },
     ...(plan.groupBy === 'prompt' ? {} : { groupBy: plan.groupBy }),
-    rows: await reportRows(context, plan, rows, meanings),
+    rows: await reportRows(context, plan, rows, heard),
     ...(differences.length === 0 ? {} : { differences }),
     samples: rows.flatMap((row) =>
       sampleDialogues(row, main, plan.samples, context.recipe.seed, main === 'linear-toxicity' ? explainer : null),
@@ -46,7 +54,7 @@ export async function buildReport(
 }
 
 /** Returns the description of a run that a reader needs to repeat it. */
-export function describeRun({ run, recipe }: Pick<StageContext, 'run' | 'recipe'>): Report['run'] {
+export function describeRun({ run, recipe }: Pick<ReportContext, 'run' | 'recipe'>): Report['run'] {
   const { name, seed, versions, host, createdAt } = run.manifest;
   return {
     name,
@@ -88,14 +96,13 @@ function describeAdversaries({ rows }: EvaluationPlan): Report['run'] {
 
 /** Summarises every row by every judge, and lets the program be interrupted between two of them. */
 async function reportRows(
-  context: StageContext,
+  context: ReportContext,
   plan: EvaluationPlan,
   rows: readonly EvaluatedRow[],
-  meanings: Meanings,
+  { meanings, taught }: { readonly meanings: Meanings; readonly taught: NearTexts | null },
 ): Promise<readonly ReportRow[]> {
   const total = rows.length * plan.judges.length;
   const found: ReportRow[] = [];
-  const taught = await taughtTexts(context);
   for (const row of rows) {
     for (const judge of plan.judges) {
       const done = found.length;

@@ -121,7 +121,7 @@ async function report(
     evaluate,
     played.map(({ pairing }) => pairing),
   );
-  const guards = await guardsOf(context);
+  const guards = guardsOf(context);
   return playAndReport(context, plan, async (rows) => ({
     ...(await otherSections(context)),
     loop: entriesOf(played, rows, guards),

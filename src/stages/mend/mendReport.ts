@@ -6,6 +6,7 @@ import { compareChoices, summariseChoices } from '../../measures/choices.js';
 import { compareOrdinaryNll, summariseOrdinaryNll } from '../../measures/guards.js';
 import { compareReplies, summariseReplies } from '../../measures/summary.js';
 import { type LogLine, readRecords } from '../../runs/recordLog.js';
+import type { RunRecords } from '../../runs/runRecords.js';
 import type { MendPoint, MendReport, MendRow, MendSample, Metrics } from '../../report/report.js';
 import type { BootstrapOptions } from '../../stats/bootstrap.js';
 import { bootstrapOf } from '../evaluate/reportRow.js';
@@ -23,11 +24,10 @@ import {
   readMendResult,
 } from './mendRecords.js';
 
+type Recorded = Pick<StageContext, 'recipe'> & { readonly run: RunRecords };
+
 /** Returns one report for each finished mend stage, in order. */
-export async function mendReports({
-  run,
-  recipe,
-}: Pick<StageContext, 'run' | 'recipe'>): Promise<readonly MendReport[]> {
+export async function mendReports({ run, recipe }: Recorded): Promise<readonly MendReport[]> {
   const stages = run.manifest.completed.flatMap(({ unit, result }) => {
     const parsed = parseUnit(unit);
     return parsed?.kind === 'mend' ? [{ name: parsed.stage, result: readMendResult(result, run.path) }] : [];
@@ -77,10 +77,7 @@ export async function mendReports({
 }
 
 /** Returns the guards of mended targets by name, against the recipe's own target; a loop shows them beside failure rates. */
-export async function guardsOf({
-  run,
-  recipe,
-}: Pick<StageContext, 'run' | 'recipe'>): Promise<ReadonlyMap<string, Metrics>> {
+export function guardsOf({ run, recipe }: Recorded): ReadonlyMap<string, Metrics> {
   const bootstrap = bootstrapOf(recipe);
   const measured = new Map<string, MeasuredGuards>();
   for (const { unit, result } of run.manifest.completed) {

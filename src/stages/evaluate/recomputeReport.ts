@@ -1,0 +1,199 @@
+/** Makes the report of an evaluation once more from the records of its run alone, without a model: by the very code that
+ *  made it, with a plan that is read from recipe and manifest. What records alone do not tell is named, and left to the
+ *  reader. */
+import { z } from 'zod';
+import { FormatError } from '../../base/errors.js';
+import { firstDifference } from '../../base/json.js';
+import { present } from '../../base/invariant.js';
+import { readAs } from '../../base/readAs.js';
+import { defaultTargetTexts } from '../../dialogue/targetText.js';
+import type { JudgedDialogue } from '../../dialogue/records.js';
+import type { Judge } from '../../dialogue/types.js';
+import type { MendedTarget } from '../../models/pool.js';
+import { type EvaluatedAdversary, evaluatedAdversaries } from '../../recipe/adversaries.js';
+import { type Recipe, recipeStages, stagesOfKind, trainedReward, untunedRow } from '../../recipe/recipe.js';
+import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
+import type { Report } from '../../report/report.js';
+import { parseUnit, unitKey } from '../../runs/units.js';
+import type { RunRecords } from '../../runs/runRecords.js';
+import { isExactJudge } from '../../speakers/judges/all.js';
+import { guardsOf, mendReports } from '../mend/mendReport.js';
+import { readRows } from './evaluatedRows.js';
+import { type EvaluationPlan, pairingOf, type PlannedRow } from './evaluationPlan.js';
+import { buildReport, type ReportContext } from './evaluationReport.js';
+import { noMeanings } from './meanings.js';
+
+/** The parts of a report that its rows decide, made anew. */
+export type RecomputedReport = Pick<
+  Report,
+  'run' | 'rows' | 'differences' | 'samples' | 'points' | 'verdictWords' | 'notes' | 'groupBy' | 'mend' | 'loop'
+>;
+
+export interface Recomputed {
+  readonly report: RecomputedReport;
+  /** Parts of the report that records alone do not tell, by their path ('rows[0].metrics.diversityVendi', where [*] is any
+   *  place), and why. */
+  readonly untold: readonly Untold[];
+}
+
+export interface Untold {
+  readonly path: string;
+  readonly why: string;
+}
+
+type Context = Pick<ReportContext, 'recipe' | 'run'>;
+
+/** @param was the report that the run has: what no record tells is taken from it
+ *  @returns null for a run without a finished row
+ *  @throws FormatError for a damaged record or manifest, and for a row that the recipe does not name */
+export async function recomputeReport({ run, recipe }: Context, was: Report): Promise<Recomputed | null> {
+  const [evaluation] = stagesOfKind(recipe, 'evaluate');
+  if (evaluation === undefined) return null;
+  const { options } = evaluation;
+  const finished = finishedRows({ run, recipe }, options);
+  const [first] = finished;
+  if (first === undefined) return null;
+  const judges = judgesOf(first, options.judges ?? [recipe.judge]);
+  const rows = await readRows(
+    run,
+    finished.map(({ row }) => row),
+    recipe.target.model,
+  );
+  const plan = planOf({ recipe, options, judges, was, rows: finished.map(({ row }) => row) }, rows[0]?.dialogues ?? []);
+  const context = { run, recipe, progress: (): void => undefined };
+  const report = await buildReport(context, plan, rows, { meanings: noMeanings, taught: null });
+  const mend = await mendReports({ run, recipe });
+  const guards = was.loop === undefined ? null : guardsOf({ run, recipe });
+  return {
+    report: {
+      ...report,
+      ...(mend.length === 0 ? {} : { mend }),
+      ...(was.loop === undefined || guards === null
+        ? {}
+        : {
+            loop: was.loop.map((entry) => {
+              const name = entry.target === recipe.target.model ? entry.adversary : `${entry.adversary}@${entry.target}`;
+              const row = report.rows.find((each) => each.name === name);
+              return { ...entry, metrics: row?.metrics ?? {}, guards: guards.get(entry.target) ?? {} };
+            }),
+          }),
+    },
+    untold: untoldBy(recipe, options),
+  };
+}
+
+interface FinishedRow {
+  readonly row: PlannedRow;
+  readonly judges: readonly { readonly name: string; readonly threshold: number }[];
+}
+
+const rowResult = z.object({ judges: z.array(z.object({ name: z.string(), threshold: z.number() })).min(1) });
+const attackResult = z.object({ judge: z.object({ name: z.string() }) });
+
+/** Returns the rows that are finished, in the order in which they were played. */
+function finishedRows({ run, recipe }: Context, options: EvaluateOptions): readonly FinishedRow[] {
+  const known = evaluatedAdversaries(recipe, options);
+  return run.manifest.completed.flatMap(({ unit, result }): readonly FinishedRow[] => {
+    const parsed = parseUnit(unit);
+    if (parsed?.kind !== 'evaluateRow') return [];
+    const where = `${run.path}/manifest.json: ${unit}`;
+    const { adversary, target } = partsOf(run, parsed.row);
+    const each = adversaryOf(known, recipe, adversary);
+    if (each === null)
+      throw new FormatError('this row is of no adversary that the recipe names', {
+        where,
+        expected: known.map(({ adversary: name }) => name).join(', '),
+        got: parsed.row,
+      });
+    const { judges } = readAs(rowResult, result, where);
+    return [{ row: { ...pairingOf(each, target), trainedJudge: trainedJudgeOf(run, each) }, judges }];
+  });
+}
+
+/** 'ipo-2@adpo-1' is the adversary ipo-2 with the mended target adpo-1. */
+function partsOf(
+  run: Pick<RunRecords, 'modelPath'>,
+  row: string,
+): { readonly adversary: string; readonly target: MendedTarget | null } {
+  const [adversary = row, name] = row.split('@');
+  return { adversary, target: name === undefined ? null : { name, folder: run.modelPath(name) } };
+}
+
+/** Finds an adversary by its name; in a loop it is named with its round. */
+function adversaryOf(
+  known: readonly EvaluatedAdversary[],
+  { loop }: Recipe,
+  name: string,
+): EvaluatedAdversary | null {
+  const found = known.find(({ adversary }) => adversary === name);
+  if (found !== undefined) return found;
+  const inRound = loop === null ? undefined : known.find((each) => each.adversary === name.replace(/-\d+$/u, ''));
+  return inRound === undefined ? null : { ...inRound, adversary: name };
+}
+
+function trainedJudgeOf(run: RunRecords, { adversary, trainedOn }: EvaluatedAdversary): string | null {
+  if (trainedOn === null) return null;
+  const unit = unitKey({ kind: 'exploit', stage: adversary });
+  return readAs(attackResult, run.completed(unit), `${run.path}/manifest.json: ${unit}`).judge.name;
+}
+
+/** Judges that are known by what the manifest says of them: they are asked nothing. */
+function judgesOf({ judges }: FinishedRow, wanted: readonly { readonly model: string }[]): readonly Judge[] {
+  return judges.map(({ name, threshold }, i) => ({
+    name,
+    threshold,
+    ...(isExactJudge(wanted[i]?.model ?? '') ? { isExact: true as const } : {}),
+    judge: () => Promise.reject(new Error('a judge that is known by its name alone judges nothing')),
+  }));
+}
+
+interface KnownParts {
+  readonly recipe: Recipe;
+  readonly options: EvaluateOptions;
+  readonly judges: readonly Judge[];
+  readonly rows: readonly PlannedRow[];
+  readonly was: Report;
+}
+
+function planOf(
+  { recipe, options, judges, rows, was }: KnownParts,
+  dialogues: readonly JudgedDialogue[],
+): EvaluationPlan {
+  const wanted = options.judges ?? [recipe.judge];
+  const own = wanted.findIndex((judge) => firstDifference(judge, recipe.judge) === null);
+  const trained = trainedReward(recipe);
+  return {
+    rows,
+    baseline: options.baseline ?? (rows.some(({ adversary }) => adversary === untunedRow) ? untunedRow : null),
+    turns: options.turns,
+    prompts: dialogues.map(({ prompt }) => ({ ...prompt, conversationId: prompt.conversationId ?? prompt.id })),
+    stopWhen: options.stopWhen,
+    categories: null,
+    groupBy: options.groupBy,
+    judges,
+    maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
+    recipeJudge: own < 0 ? String(was.run['judge']) : present(judges[own], 'a judge in range').name,
+    reward: options.reward ?? trained?.reward ?? (was.run['reward'] as EvaluationPlan['reward'] | undefined) ?? {},
+    targetTexts: options.targetTexts ?? trained?.targetTexts ?? defaultTargetTexts,
+    embed: options.embed,
+    samples: options.samples,
+  };
+}
+
+function untoldBy(recipe: Recipe, { categories, embed }: EvaluateOptions): readonly Untold[] {
+  const explores = stagesOfKind(recipe, 'explore').length > 0;
+  const teaches = recipeStages(recipe).some(({ traits }) => (traits.attack?.texts?.data ?? null) !== null);
+  const metric = (name: string, why: string): Untold => ({ path: `rows[*].metrics.${name}`, why });
+  const encoder = 'it needs the encoder of evaluate.embed';
+  return [
+    { path: 'run.elapsedSeconds', why: 'it was read from a clock' },
+    ...(recipe.loop === null ? [] : [{ path: 'notes', why: 'a loop says there why it ended' }]),
+    ...(explores ? [{ path: 'notes', why: 'exploring says there what it drew' }] : []),
+    ...(categories === null ? [] : [{ path: 'rows[*].byCategory', why: 'the categories stand in the file of prompts' }]),
+    ...(embed === null
+      ? []
+      : ['diversityUniqueAttacks', 'diversityVendi', 'diversityVendiOfFailures'].map((name) => metric(name, encoder))),
+    ...(explores ? [metric('diversityClustersHit', 'it needs the encoder of the stage explore')] : []),
+    ...(teaches ? [metric('diversityFindingsNew', 'it needs the texts that the attacks have learnt from')] : []),
+  ];
+}
