@@ -30,6 +30,7 @@ const floorOf: Readonly<Record<string, number>> = {
   render: 5,
   stages: 6,
   server: 7,
+  signoff: 7,
   cli: 8,
 };
 

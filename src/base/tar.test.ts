@@ -38,4 +38,26 @@ describe('a tar archive', () => {
     expect(() => unpackTar(packTar(files).subarray(0, 1500), 'x')).toThrow(FormatError);
     expect(() => unpackTar(new Uint8Array(600).fill(65), 'x')).toThrow(/no tar archive/);
   });
+
+  it('of a stranger is refused when an entry is no regular file, or claims a negative size', () => {
+    const link = changed((bytes) => (bytes[156] = 0x32));
+    expect(() => unpackTar(link, 'x', 'files')).toThrow(/something else than files[^]*kind "2"/);
+    expect(unpackTar(link, 'x').map(({ name }) => name)).toEqual(['adapter_model.safetensors', 'empty']);
+    expect(() =>
+      unpackTar(
+        changed((bytes) => bytes.set(Buffer.from('-0000001000\0'), 124)),
+        'x',
+      ),
+    ).toThrow(/8 GiB/);
+  });
 });
+
+/** The archive with its first header changed, and the checksum of that header made anew. */
+function changed(change: (bytes: Uint8Array) => void): Uint8Array {
+  const bytes = packTar(files).slice();
+  change(bytes);
+  bytes.fill(0x20, 148, 156);
+  const sum = bytes.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  bytes.set(Buffer.from(`${sum.toString(8).padStart(6, '0')}\0 `), 148);
+  return bytes;
+}

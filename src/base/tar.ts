@@ -41,8 +41,9 @@ function padding(size: number): Uint8Array {
 }
 
 /** Returns the regular files. Folders, links and devices are passed over.
+ *  @param only 'files' refuses whatever is not a regular file in the plain form, for an archive that a stranger made
  *  @throws FormatError for what is no archive, or one that is cut off */
-export function unpackTar(archive: Uint8Array, where: string): readonly ArchivedFile[] {
+export function unpackTar(archive: Uint8Array, where: string, only: 'files' | null = null): readonly ArchivedFile[] {
   const files: ArchivedFile[] = [];
   let longName: string | null = null;
   for (let at = 0; ;) {
@@ -55,6 +56,12 @@ export function unpackTar(archive: Uint8Array, where: string): readonly Archived
       throw new FormatError('the archive is cut off', { where, expected: `${size} bytes of ${textAt(head, 0, 100)}` });
     const bytes = archive.subarray(start, start + size);
     const kind = String.fromCharCode(head[156] ?? 0);
+    if (only === 'files' && kind !== '0')
+      throw new FormatError('this archive holds something else than files', {
+        where: `${where}: ${textAt(head, 0, 100)}`,
+        expected: 'regular files (kind 0)',
+        got: `an entry of kind ${JSON.stringify(kind)}`,
+      });
     if (kind === 'L') longName = utf8.decode(bytes).replace(/\0.*$/s, '');
     else if (kind === 'x') longName = /(?:^|\n)\d+ path=([^\n]*)\n/.exec(utf8.decode(bytes))?.[1] ?? longName;
     else {
@@ -77,6 +84,6 @@ function sizeIn(head: Uint8Array, where: string): number {
     throw new FormatError('this is no tar archive', { where, expected: 'a header with its checksum' });
   // Sizes from 8 GiB on are binary; no adapter is that large.
   const size = parseInt(textAt(head, 124, 12).trim(), 8);
-  if (Number.isInteger(size)) return size;
+  if (Number.isInteger(size) && size >= 0) return size;
   throw new FormatError('this archive is not read here', { where, expected: 'files of less than 8 GiB' });
 }

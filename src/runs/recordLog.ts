@@ -201,6 +201,18 @@ function lastNewlineBefore(fd: number, limit: number): number {
   return -1;
 }
 
+/** Whether a record ends at this position of a file. @throws EnvironmentError */
+export function endsRecord(path: string, position: number): boolean {
+  return onDisk(path, () => {
+    const fd = openSync(path, 'r');
+    try {
+      return position <= fstatSync(fd).size && isRecordEnd(fd, position);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
 function isRecordEnd(fd: number, position: number): boolean {
   if (position === 0) return true;
   const byte = Buffer.alloc(1);

@@ -1,6 +1,7 @@
 /** Every command: one file and one line each. */
 import type { CommandDefinition } from '../command.js';
 import { benchCommand } from './bench.js';
+import { bundleCommand } from './bundle.js';
 import { configSchemaCommand, configValidateCommand } from './config.js';
 import { doctorCommand } from './doctor.js';
 import { episodesCommand } from './episodes.js';
@@ -25,6 +26,7 @@ import {
   plantCommand,
 } from './stage.js';
 import { uiCommand } from './ui.js';
+import { verifyCommand } from './verify.js';
 
 export const commands = {
   run: runCommand,
@@ -35,6 +37,8 @@ export const commands = {
   mend: mendCommand,
   evaluate: evaluateCommand,
   report: reportCommand,
+  bundle: bundleCommand,
+  verify: verifyCommand,
   preferences: preferencesCommand,
   prompts: promptsCommand,
   recall: recallCommand,

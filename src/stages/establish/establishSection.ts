@@ -4,14 +4,17 @@ import { readAs } from '../../base/readAs.js';
 import { stagesOfKind } from '../../recipe/recipe.js';
 import { ensembleQualitySchema, labellingSchema } from '../../report/established.js';
 import type { EstablishedReport } from '../../report/report.js';
+import type { RunRecords } from '../../runs/runRecords.js';
 import { unitKey } from '../../runs/units.js';
 import type { StageContext } from '../stageContext.js';
 import type { EstablishStage } from './givenLabels.js';
 import { memberName } from './trainMembers.js';
 
+type Recorded = Pick<StageContext, 'recipe'> & { readonly run: RunRecords };
+
 const finishedSchema = z.object({ trained: z.int(), quality: ensembleQualitySchema });
 
-export function establishSection({ run, recipe }: StageContext): readonly EstablishedReport[] {
+export function establishSection({ run, recipe }: Recorded): readonly EstablishedReport[] {
   return stagesOfKind(recipe, 'establish').flatMap((stage): readonly EstablishedReport[] => {
     const labelling = run.completed(unitKey({ kind: 'establishLabels', stage: stage.name }));
     if (labelling === null) return [];
@@ -29,7 +32,7 @@ export function establishSection({ run, recipe }: StageContext): readonly Establ
 }
 
 function ensembleOf(
-  { run }: Pick<StageContext, 'run'>,
+  { run }: Pick<Recorded, 'run'>,
   { name, options }: EstablishStage,
 ): Pick<EstablishedReport, 'ensemble'> {
   const finished = run.completed(unitKey({ kind: 'establish', stage: name }));

@@ -14,7 +14,7 @@ import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
 import type { Report, ReportRow } from '../../report/report.js';
 import { readRows, unitOf } from './evaluatedRows.js';
 import { type EvaluationPlan, type Pairing, planEvaluation } from './evaluationPlan.js';
-import { buildReport, describeRun } from './evaluationReport.js';
+import { buildReport, describeRun, type ReportContext } from './evaluationReport.js';
 import { groupDialogues } from './groupDialogues.js';
 import { type Meanings, noMeanings, readMeanings } from './meanings.js';
 import { bootstrapOf, type EvaluatedRow, failedOf, repliesOf, utterancesOf } from './reportRow.js';
@@ -94,19 +94,18 @@ async function reportSoFar(context: StageContext, plan: EvaluationPlan): Promise
 
 /** Writes a report without an evaluation: what exploring has found, and the measures of mending. */
 export async function reportWithoutRows(context: StageContext): Promise<Report> {
-  const report: Report = {
-    schema: 1,
-    run: describeRun(context),
-    rows: [],
-    samples: [],
-    ...(await otherSections(context)),
-  };
+  const report = await reportOfOthers(context);
   context.run.writeReport(report);
   return report;
 }
 
+/** Makes a report without an evaluation. */
+export async function reportOfOthers(context: Pick<ReportContext, 'run' | 'recipe'>): Promise<Report> {
+  return { schema: 1, run: describeRun(context), rows: [], samples: [], ...(await otherSections(context)) };
+}
+
 /** Returns the parts of the report on exploring, establishing and mending, as far as the run has come. */
-export async function otherSections(context: StageContext): Promise<BesideRows> {
+export async function otherSections(context: Pick<ReportContext, 'run' | 'recipe'>): Promise<BesideRows> {
   const mend = await mendReports(context);
   const established = establishSection(context);
   return {

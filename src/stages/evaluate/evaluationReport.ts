@@ -18,7 +18,7 @@ import { type EvaluatedRow, reportRow, scoresBy } from './reportRow.js';
 import { hasTrained, notesOf, searchNotes } from './evaluationNotes.js';
 import type { StageContext } from '../stageContext.js';
 
-/** What a report is made from beside the rows: the recipe, the run, and a way to say how far it has come. */
+/** The things that a report is made from beside the rows: the recipe, the run, and a way to say how far it has come. */
 export interface ReportContext extends Pick<StageContext, 'recipe' | 'progress'> {
   readonly run: RunRecords;
 }

@@ -2,7 +2,7 @@
  *  made it, with a plan that is read from recipe and manifest. What records alone do not tell is named, and left to the
  *  reader. */
 import { z } from 'zod';
-import { FormatError } from '../../base/errors.js';
+import { ConfigError, FormatError } from '../../base/errors.js';
 import { firstDifference } from '../../base/json.js';
 import { present } from '../../base/invariant.js';
 import { readAs } from '../../base/readAs.js';
@@ -13,24 +13,19 @@ import type { MendedTarget } from '../../models/pool.js';
 import { type EvaluatedAdversary, evaluatedAdversaries } from '../../recipe/adversaries.js';
 import { type Recipe, recipeStages, stagesOfKind, trainedReward, untunedRow } from '../../recipe/recipe.js';
 import type { EvaluateOptions } from '../../recipe/stages/evaluate.js';
-import type { Report } from '../../report/report.js';
+import type { LoopEntry, Report, ReportRow } from '../../report/report.js';
 import { parseUnit, unitKey } from '../../runs/units.js';
 import type { RunRecords } from '../../runs/runRecords.js';
 import { isExactJudge } from '../../speakers/judges/all.js';
-import { guardsOf, mendReports } from '../mend/mendReport.js';
+import { guardsOf } from '../mend/mendReport.js';
+import { otherSections, reportOfOthers } from './evaluate.js';
 import { readRows } from './evaluatedRows.js';
-import { type EvaluationPlan, pairingOf, type PlannedRow } from './evaluationPlan.js';
+import { type EvaluationPlan, type Pairing, pairingOf, type PlannedRow } from './evaluationPlan.js';
 import { buildReport, type ReportContext } from './evaluationReport.js';
 import { noMeanings } from './meanings.js';
 
-/** The parts of a report that its rows decide, made anew. */
-export type RecomputedReport = Pick<
-  Report,
-  'run' | 'rows' | 'differences' | 'samples' | 'points' | 'verdictWords' | 'notes' | 'groupBy' | 'mend' | 'loop'
->;
-
 export interface Recomputed {
-  readonly report: RecomputedReport;
+  readonly report: Report;
   /** Parts of the report that records alone do not tell, by their path ('rows[0].metrics.diversityVendi', where [*] is any
    *  place), and why. */
   readonly untold: readonly Untold[];
@@ -44,42 +39,57 @@ export interface Untold {
 type Context = Pick<ReportContext, 'recipe' | 'run'>;
 
 /** @param was the report that the run has: what no record tells is taken from it
- *  @returns null for a run without a finished row
- *  @throws FormatError for a damaged record or manifest, and for a row that the recipe does not name */
-export async function recomputeReport({ run, recipe }: Context, was: Report): Promise<Recomputed | null> {
+ *  @throws ConfigError for a run whose evaluation is not finished; FormatError for a damaged record or manifest, and for
+ *    a row that the recipe does not name */
+export async function recomputeReport({ run, recipe }: Context, was: Report): Promise<Recomputed> {
   const [evaluation] = stagesOfKind(recipe, 'evaluate');
-  if (evaluation === undefined) return null;
+  if (evaluation === undefined) return { report: await reportOfOthers({ run, recipe }), untold: [elapsed] };
+  if (run.completed(unitKey({ kind: 'evaluate' })) === null)
+    throw new ConfigError('the evaluation of this run is not finished', {
+      where: run.path,
+      remedy: 'Continue it with `gadfly run --resume DIR`.',
+    });
   const { options } = evaluation;
   const finished = finishedRows({ run, recipe }, options);
-  const [first] = finished;
-  if (first === undefined) return null;
-  const judges = judgesOf(first, options.judges ?? [recipe.judge]);
-  const rows = await readRows(
-    run,
-    finished.map(({ row }) => row),
-    recipe.target.model,
-  );
-  const plan = planOf({ recipe, options, judges, was, rows: finished.map(({ row }) => row) }, rows[0]?.dialogues ?? []);
+  const planned = finished.map(({ row }) => row);
+  const rows = await readRows(run, planned, recipe.target.model);
+  const judges = finished[0] === undefined ? [] : judgesOf(finished[0], options.judges ?? [recipe.judge]);
+  const plan = planOf({ recipe, options, judges, was, rows: planned }, rows[0]?.dialogues ?? []);
   const context = { run, recipe, progress: (): void => undefined };
   const report = await buildReport(context, plan, rows, { meanings: noMeanings, taught: null });
-  const mend = await mendReports({ run, recipe });
-  const guards = was.loop === undefined ? null : guardsOf({ run, recipe });
+  const { notes = [], ...sections } = await otherSections(context);
+  const loop = was.loop === undefined ? null : loopAgain(context, was.loop, report.rows);
   return {
     report: {
       ...report,
-      ...(mend.length === 0 ? {} : { mend }),
-      ...(was.loop === undefined || guards === null
-        ? {}
-        : {
-            loop: was.loop.map((entry) => {
-              const name = entry.target === recipe.target.model ? entry.adversary : `${entry.adversary}@${entry.target}`;
-              const row = report.rows.find((each) => each.name === name);
-              return { ...entry, metrics: row?.metrics ?? {}, guards: guards.get(entry.target) ?? {} };
-            }),
-          }),
+      ...sections,
+      ...(loop === null ? {} : { loop }),
+      // A loop says first why it ended.
+      notes: [...(loop === null ? notes : (was.notes ?? []).slice(0, 1)), ...(report.notes ?? [])],
     },
     untold: untoldBy(recipe, options),
   };
+}
+
+/** Fills the entries of a loop from rows and guards. */
+function loopAgain({ run, recipe }: Context, was: readonly LoopEntry[], rows: readonly ReportRow[]): LoopEntry[] {
+  const guards = guardsOf({ run, recipe });
+  return was.map((entry) => {
+    const name = entry.target === recipe.target.model ? entry.adversary : `${entry.adversary}@${entry.target}`;
+    const metrics = rows.find((row) => row.name === name)?.metrics ?? {};
+    return { ...entry, metrics, guards: guards.get(entry.target) ?? {} };
+  });
+}
+
+/** Returns the rows that are finished as they were played, with the folder of an adversary that was trained. */
+export function finishedPairings(
+  context: Context,
+  options: EvaluateOptions,
+): readonly (Pairing & { readonly folder: string })[] {
+  return finishedRows(context, options).map(({ row: { trainedJudge: _, ...pairing } }) => ({
+    ...pairing,
+    folder: context.run.modelPath(pairing.adversary),
+  }));
 }
 
 interface FinishedRow {
@@ -120,11 +130,7 @@ function partsOf(
 }
 
 /** Finds an adversary by its name; in a loop it is named with its round. */
-function adversaryOf(
-  known: readonly EvaluatedAdversary[],
-  { loop }: Recipe,
-  name: string,
-): EvaluatedAdversary | null {
+function adversaryOf(known: readonly EvaluatedAdversary[], { loop }: Recipe, name: string): EvaluatedAdversary | null {
   const found = known.find(({ adversary }) => adversary === name);
   if (found !== undefined) return found;
   const inRound = loop === null ? undefined : known.find((each) => each.adversary === name.replace(/-\d+$/u, ''));
@@ -155,13 +161,26 @@ interface KnownParts {
   readonly was: Report;
 }
 
+/** Returns the reward by which an evaluation scored: the recipe's, or the default that the report says, which depends on
+ *  what the target gives. */
+export function rewardOfEvaluation(
+  recipe: Recipe,
+  options: Pick<EvaluateOptions, 'reward' | 'targetTexts'>,
+  was: Pick<Report, 'run'>,
+): Pick<EvaluationPlan, 'reward' | 'targetTexts'> {
+  const trained = trainedReward(recipe);
+  return {
+    reward: options.reward ?? trained?.reward ?? (was.run['reward'] as EvaluationPlan['reward'] | undefined) ?? {},
+    targetTexts: options.targetTexts ?? trained?.targetTexts ?? defaultTargetTexts,
+  };
+}
+
 function planOf(
   { recipe, options, judges, rows, was }: KnownParts,
   dialogues: readonly JudgedDialogue[],
 ): EvaluationPlan {
   const wanted = options.judges ?? [recipe.judge];
   const own = wanted.findIndex((judge) => firstDifference(judge, recipe.judge) === null);
-  const trained = trainedReward(recipe);
   return {
     rows,
     baseline: options.baseline ?? (rows.some(({ adversary }) => adversary === untunedRow) ? untunedRow : null),
@@ -172,28 +191,37 @@ function planOf(
     groupBy: options.groupBy,
     judges,
     maxUnscored: wanted.map(({ maxUnscored }) => maxUnscored),
-    recipeJudge: own < 0 ? String(was.run['judge']) : present(judges[own], 'a judge in range').name,
-    reward: options.reward ?? trained?.reward ?? (was.run['reward'] as EvaluationPlan['reward'] | undefined) ?? {},
-    targetTexts: options.targetTexts ?? trained?.targetTexts ?? defaultTargetTexts,
+    recipeJudge: own < 0 ? textOf(was.run['judge']) : present(judges[own], 'a judge in range').name,
+    ...rewardOfEvaluation(recipe, options, was),
     embed: options.embed,
     samples: options.samples,
   };
 }
 
+const elapsed: Untold = { path: 'run.elapsedSeconds', why: 'it was read from a clock' };
+
 function untoldBy(recipe: Recipe, { categories, embed }: EvaluateOptions): readonly Untold[] {
   const explores = stagesOfKind(recipe, 'explore').length > 0;
   const teaches = recipeStages(recipe).some(({ traits }) => (traits.attack?.texts?.data ?? null) !== null);
-  const metric = (name: string, why: string): Untold => ({ path: `rows[*].metrics.${name}`, why });
+  const metric = (name: string, why: string): readonly Untold[] =>
+    ['rows[*]', 'loop[*]'].map((place) => ({ path: `${place}.metrics.${name}`, why }));
   const encoder = 'it needs the encoder of evaluate.embed';
   return [
-    { path: 'run.elapsedSeconds', why: 'it was read from a clock' },
-    ...(recipe.loop === null ? [] : [{ path: 'notes', why: 'a loop says there why it ended' }]),
-    ...(explores ? [{ path: 'notes', why: 'exploring says there what it drew' }] : []),
-    ...(categories === null ? [] : [{ path: 'rows[*].byCategory', why: 'the categories stand in the file of prompts' }]),
+    elapsed,
+    ...(recipe.loop === null ? [] : [{ path: 'notes[0]', why: 'a loop says there why it ended' }]),
+    ...(categories === null
+      ? []
+      : [{ path: 'rows[*].byCategory', why: 'the categories stand in the file of prompts' }]),
     ...(embed === null
       ? []
-      : ['diversityUniqueAttacks', 'diversityVendi', 'diversityVendiOfFailures'].map((name) => metric(name, encoder))),
-    ...(explores ? [metric('diversityClustersHit', 'it needs the encoder of the stage explore')] : []),
-    ...(teaches ? [metric('diversityFindingsNew', 'it needs the texts that the attacks have learnt from')] : []),
+      : ['diversityUniqueAttacks', 'diversityVendi', 'diversityVendiOfFailures'].flatMap((name) =>
+          metric(name, encoder),
+        )),
+    ...(explores ? metric('diversityClustersHit', 'it needs the encoder of the stage explore') : []),
+    ...(teaches ? metric('diversityFindingsNew', 'it needs the texts that the attacks have learnt from') : []),
   ];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

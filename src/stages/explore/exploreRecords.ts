@@ -6,6 +6,7 @@ import { readAs } from '../../base/readAs.js';
 import { type ClusterMap, clusterSchema, type ClusterReport } from '../../report/report.js';
 import { readRecords } from '../../runs/recordLog.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
+import type { RunRecords } from '../../runs/runRecords.js';
 
 const dropReasons = ['short', 'long', 'topic', 'duplicate', 'nearDuplicate'] as const;
 
@@ -57,7 +58,7 @@ const dropWords = {
 } as const satisfies Record<(typeof dropReasons)[number], string>;
 
 /** Reads the clusters of a run, the largest first; none before the stage is finished. */
-export async function readClusters(run: RunDirectory): Promise<readonly ClusterReport[]> {
+export async function readClusters(run: Pick<RunRecords, 'log'>): Promise<readonly ClusterReport[]> {
   const clusters: ClusterReport[] = [];
   for await (const { record, where } of readRecords(run.log('clusters').path))
     clusters.push(readAs(clusterSchema, record, where));
@@ -67,7 +68,7 @@ export async function readClusters(run: RunDirectory): Promise<readonly ClusterR
 const mappedSchema = z.object({ cluster: z.int(), place: z.tuple([z.number(), z.number()]).optional() });
 
 /** Reads the places of samples on the map; null where no sample has one. */
-export async function readClusterMap(run: RunDirectory): Promise<ClusterMap | null> {
+export async function readClusterMap(run: Pick<RunRecords, 'log'>): Promise<ClusterMap | null> {
   const points: [number, number, number][] = [];
   let samples = 0;
   for await (const { record, where } of readRecords(run.log('samples').path)) {

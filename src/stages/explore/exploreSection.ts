@@ -1,13 +1,15 @@
 /** The part of a report on exploring. */
 import type { Report } from '../../report/report.js';
 import { parseUnit } from '../../runs/units.js';
-import type { StageContext } from '../stageContext.js';
+import type { RunRecords } from '../../runs/runRecords.js';
 import { drawsSentence, readClusterMap, readClusters } from './exploreRecords.js';
 
 /** Returns the clusters that the run has found, and notes; nothing for a run that has not explored. */
 export async function exploreSection({
   run,
-}: StageContext): Promise<Pick<Report, 'clusters' | 'clusterMap' | 'notes'>> {
+}: {
+  readonly run: RunRecords;
+}): Promise<Pick<Report, 'clusters' | 'clusterMap' | 'notes'>> {
   const done = run.manifest.completed.find(({ unit }) => parseUnit(unit)?.kind === 'explore');
   if (done === undefined) return {};
   const [kept, wanted] = [Number(done.result['kept']), Number(done.result['wanted'])];
