@@ -5,6 +5,7 @@ import type { SpokenWork } from '../base/spending.js';
 import type { Author, Dialogue, SpeakRequest, Utterance } from '../dialogue/types.js';
 import { generate, type Generated, type GenerateRequest } from '../engine/models/generate.js';
 import type { LanguageModel, Precision } from '../engine/models/languageModel.js';
+import { scoreDraws } from '../engine/models/scoreDraws.js';
 import { openFormat } from './formats/all.js';
 import type { Context, FormatKind, SpeakerFormat } from './formats/format.js';
 import { noReply } from '../remote/noReply.js';
@@ -66,7 +67,16 @@ export interface LocalSpeaker {
   readonly context: (dialogue: Dialogue) => Context;
   /** @param scoreLast whether the same pass shall also give the log-probabilities of the last utterance */
   readonly speak: (requests: readonly SpeakRequest[], scoreLast: boolean) => Promise<readonly SpokenTurn[]>;
+  /** Returns log p of each of these ids as its next utterance, as its sampler would have drawn them, nats; −∞ for an id
+   *  that it would not have drawn. */
+  readonly drawLogProbs: (said: readonly SaidIds[]) => Promise<readonly (readonly number[])[]>;
   readonly counts: () => SpeakerCounts;
+}
+
+/** An utterance in ids, and the dialogue before it. */
+export interface SaidIds {
+  readonly dialogue: Dialogue;
+  readonly ids: readonly number[];
 }
 
 export function openLocalSpeaker(model: LanguageModel, author: Author, options: LocalSpeakerOptions): LocalSpeaker {
@@ -114,6 +124,14 @@ export function openLocalSpeaker(model: LanguageModel, author: Author, options: 
     sampling,
     context: format.context,
     counts: () => ({ ...counts }),
+    drawLogProbs: async (said) => {
+      invariant(steering === undefined, 'what a steered speaker would have drawn is not read');
+      const items = said.map(({ dialogue, ids }) => ({ prefix: format.context(dialogue).ids, completion: ids }));
+      const scored = await scoreDraws(model, items, { ...sampling, stopIds: format.stop.stopIds });
+      const read = items.reduce((sum, { prefix, completion }) => sum + prefix.length + completion.length, 0);
+      options.onSpoken?.({ replies: 0, tokensRead: read, tokensGenerated: 0 });
+      return scored;
+    },
     speak: async (requests, scoreLast) => {
       const contexts = requests.map((request) => format.context(request.dialogue));
       const steered = await steering?.steer(contexts, requests);

@@ -223,22 +223,16 @@ export function takeToken(
   generation: Generation,
   { logits_V, logTotal }: TokenLogits,
 ): void {
-  const {
-    row: { sampling },
-    ids,
-    logProbs,
-    samplingLogProbs,
-    seen,
-    repeated,
-    stream,
-    where,
-  } = generation;
+  const { row, ids, logProbs, samplingLogProbs, seen, repeated, stream, where } = generation;
+  const { sampling } = row;
+  const known = row.given?.[ids.length];
   const { id, logProb, samplingLogProb } = sampler.choose(logits_V, {
     options: sampling,
     logTotal,
     seen,
     banned: [...repeated.next(), ...(ids.length < sampling.minNewTokens ? sampling.stopIds : [])],
     uniform: stream.uniform,
+    ...(known === undefined ? {} : { known }),
     where: `${where}, new token ${ids.length}`,
   });
   ids.push(id);
@@ -248,8 +242,9 @@ export function takeToken(
     generation.alternatives.push(topTokens(logits_V, logTotal, generation.alternativesWanted));
   if (sampling.repetitionPenalty !== 1) seen.add(id);
   repeated.push(id);
-  generation.stopped = generation.stop.push(id);
-  generation.done = generation.stopped || ids.length === sampling.maxNewTokens;
+  const stops = generation.stop.push(id);
+  generation.stopped = stops && (row.given === undefined || ids.length === row.given.length);
+  generation.done = generation.stopped || ids.length === (row.given?.length ?? sampling.maxNewTokens);
 }
 
 /** Takes finished rows out of the batch; the last row moves into the gap. */

@@ -52,6 +52,15 @@ export function checkRows(rows: readonly DecodeRow[], { vocabularySize, softRows
         got: String(row.ids[scoredSoft]),
         remedy: 'Score what comes behind the last soft token.',
       });
+    const given = row.given ?? [];
+    const unknown = given.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+    if (unknown !== undefined || (row.given !== undefined && given.length !== row.sampling.maxNewTokens)) {
+      throw new ConfigError('given tokens are not what a row can say', {
+        where,
+        expected: `${row.sampling.maxNewTokens} ids of 0 … ${vocabularySize - 1}`,
+        got: unknown === undefined ? `${given.length} ids` : String(unknown),
+      });
+    }
     checkSamplingOptions(row.sampling);
   });
 }

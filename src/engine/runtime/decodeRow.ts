@@ -18,6 +18,9 @@ export interface DecodeRow {
   readonly sampling: SamplingOptions;
   /** One uniform number is drawn from it for each token. */
   readonly stream: StreamKey;
+  /** New tokens that are known: they are not drawn, and the row ends with the last of them, whatever the stop rules say.
+   *  Their log-probabilities are those with which the sampler would have drawn them, −∞ for one that it would not. */
+  readonly given?: readonly number[];
   /** The beginning of the prompt that the last call has kept need not be read again. Default false: then the result
    *  does not depend on earlier calls, to the bit. */
   readonly continues?: boolean;

@@ -22,8 +22,10 @@ export interface SamplingContext {
   readonly seen: Iterable<number>;
   /** Ids that may not be chosen now; each may come more than once. */
   readonly banned: readonly number[];
-  /** Uniform in [0, 1); called once, and not at all when greedy. */
+  /** Uniform in [0, 1); called once, and not at all when greedy or when the token is known. */
   readonly uniform: () => number;
+  /** The token, where it is not to be drawn. */
+  readonly known?: number;
   /** The row's name in errors. */
   readonly where: string;
 }
@@ -32,7 +34,8 @@ export interface Choice {
   readonly id: number;
   /** log p of the token under the model itself, nats. */
   readonly logProb: number;
-  /** log p under the distribution that was drawn from, nats; 0 when greedy. */
+  /** log p under the distribution that was drawn from, nats; 0 when greedy. −∞ for a known token that would not have
+   *  been drawn. */
   readonly samplingLogProb: number;
 }
 
@@ -156,7 +159,7 @@ export function createSampler(vocabularySize: number): Sampler {
   };
 
   return {
-    choose(logits_V, { options, logTotal, seen, banned, uniform, where }) {
+    choose(logits_V, { options, logTotal, seen, banned, uniform, known, where }) {
       load(logits_V);
       const raw = findPeaks();
       if (!raw.isFinite) {
@@ -175,6 +178,8 @@ export function createSampler(vocabularySize: number): Sampler {
       const logProbOf = (id: number): number => (logits_V[id] ?? NaN) - logTotal;
       if (options.temperature === 0) {
         const id = scores.indexOf(high);
+        if (known !== undefined)
+          return { id: known, logProb: logProbOf(known), samplingLogProb: known === id ? 0 : -Infinity };
         return { id, logProb: logProbOf(id), samplingLogProb: 0 };
       }
       const scale = 1 / options.temperature;
@@ -192,7 +197,9 @@ export function createSampler(vocabularySize: number): Sampler {
       } else candidates = keepAll(high, scale);
       // The most probable token has weight exactly 1 and is always among the candidates.
       if (options.minP > 0) candidates = keepFrom(candidates, { weight: options.minP, id: 0 }, ids);
-      const id = draw(candidates, uniform() * candidates.total);
+      if (known !== undefined && !isCandidate(candidates, known))
+        return { id: known, logProb: logProbOf(known), samplingLogProb: -Infinity };
+      const id = known ?? draw(candidates, uniform() * candidates.total);
       return {
         id,
         logProb: logProbOf(id),
@@ -313,6 +320,12 @@ function crossingBucket(
     }
   }
   return { members: members.subarray(0, found), sumBelow };
+}
+
+/** Whether a token can still be drawn: banned ones may be among the candidates, without weight. */
+function isCandidate({ ids, weights, count }: Candidates, token: number): boolean {
+  const at = ids === null ? token : ids.subarray(0, count).indexOf(token);
+  return at >= 0 && (weights[at] ?? 0) > 0;
 }
 
 /** Returns the candidate at which the running sum, by ascending id, passes `target`. */

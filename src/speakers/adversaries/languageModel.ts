@@ -1,7 +1,7 @@
 /** An adversary that is a language model, trainable or not: what online preference learning tunes. */
 import type { Adversary, Dialogue, Utterance } from '../../dialogue/types.js';
 import type { LanguageModel } from '../../engine/models/languageModel.js';
-import { type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
+import { type LocalSpeaker, type LocalSpeakerOptions, openLocalSpeaker, type SpeakerCounts } from '../localSpeaker.js';
 import type { Context } from '../formats/format.js';
 import type { Steering } from '../steering.js';
 
@@ -15,6 +15,8 @@ export interface LanguageModelAdversary extends Adversary {
   readonly asUtterance: (dialogue: Dialogue, text: string) => Utterance;
   /** The same as ids, cut to a limit of the caller's. */
   readonly utteranceIds: (dialogue: Dialogue, text: string, maxTokens: number) => readonly number[];
+  /** log p of each id of an utterance as its sampler would have drawn it, nats. */
+  readonly drawLogProbs: LocalSpeaker['drawLogProbs'];
   /** The same model with the same sampler, steered. */
   readonly steered: (steering: Steering) => LanguageModelAdversary;
   readonly counts: () => SpeakerCounts;
@@ -42,6 +44,7 @@ export function createLanguageModelAdversary(
       };
     },
     utteranceIds,
+    drawLogProbs: speaker.drawLogProbs,
     steered: (steering) => createLanguageModelAdversary(model, { ...options, steering }),
     counts: speaker.counts,
     speak: async (requests) => (await speaker.speak(requests, false)).map((turn) => turn.utterance),
