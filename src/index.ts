@@ -169,7 +169,7 @@ export { ordinaryNll } from './measures/guards.js';
 // Statistics
 export { createBootstrap, summarise, type BootstrapOptions, type Summary } from './stats/bootstrap.js';
 export { rocAuc, summariseClassification, type ClassificationSummary } from './stats/classification.js';
-export { bettingHigh, empiricalBernsteinHigh, valuesForBound } from './stats/boundedMean.js';
+export { bettingHigh, dialoguesForBound, empiricalBernsteinHigh } from './stats/boundedMean.js';
 export {
   estimateProbability,
   mixtureWeight,

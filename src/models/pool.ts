@@ -41,6 +41,7 @@ import { createModelSource, type ModelSource, type ModelSourceOptions } from './
 import type { RequestOptions } from './remoteSpeakers.js';
 import { createBehaviourPolicy } from './rolloutSpeakers.js';
 import { openTargets, type Targets } from './targets.js';
+import { openTempered, type TemperedToOpen } from './tempered.js';
 import { openTrained, type TrainedAdversary } from './trained.js';
 
 export interface ModelPoolOptions extends ModelSourceOptions {
@@ -77,6 +78,8 @@ export interface ModelPool
   readonly openAdversary: (options: AdversaryToOpen) => Promise<Handle<LanguageModelAdversary>>;
   /** Opens a frozen adversary of any kind, for a row of an evaluation. */
   readonly openRow: (options: RowToOpen) => Promise<Handle<OpenAdversary>>;
+  /** Opens a language-model adversary between two models. */
+  readonly openTempered: (options: TemperedToOpen) => Promise<Handle<LanguageModelAdversary>>;
   /** Opens a frozen model that answers in the target's place. */
   readonly openTeacher: (speaker: SpeakerOptions) => Promise<Handle<OpenTarget>>;
   /** Returns the behaviour policy of training rollouts: a speaker on the adversary's weights with a sampler of its own, in
@@ -161,6 +164,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     openAdversary: (options) => openAdversary(parts, options),
     openTrained: (options) => openTrained(parts, options),
     openRow: (options) => openFrozenAdversary(parts, options),
+    openTempered: (options) => openTempered(parts, options),
     openTeacher: (speaker) => openTeacher(parts, speaker),
     openReference: (adversary, start) => openReference(parts, adversary, start),
     behaviourPolicy: (adversary, sampling) => createBehaviourPolicy(adversary, sampling, recipe, requests),

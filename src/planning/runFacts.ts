@@ -11,6 +11,9 @@ import { parseChatTemplate } from '../engine/text/chatTemplate.js';
 import { type ModelRates, rateKey, readRates } from './rates.js';
 import { attackerOf, evaluatedAdversaries, isFurther } from '../recipe/adversaries.js';
 import { type Recipe, recipeStages, stagesOfKind } from '../recipe/recipe.js';
+import { stageKinds } from '../recipe/stages/all.js';
+import type { StageKind } from '../recipe/stages/stage.js';
+import type { z } from 'zod';
 import { promptListFile, speakerKind, type SpeakerOptions } from '../speakers/options.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { openFormat } from '../speakers/formats/all.js';
@@ -95,6 +98,7 @@ export async function gatherFacts(loaded: LoadedRecipe, data: RunData, machine: 
         isList ? [] : guessedLength('adversary', speaker, model, `adversary ${name}`),
       ),
       ...adapterNote(recipe),
+      ...stageRemarks(recipe),
     ],
   };
 }
@@ -150,6 +154,13 @@ function ratesOf(
     reference: reference.rates,
     otherAdversaries: further,
   };
+}
+
+function stageRemarks(recipe: Recipe): readonly string[] {
+  return recipeStages(recipe).flatMap(({ kind, options }) => {
+    const { remarks } = stageKinds[kind] as StageKind<z.ZodType>; // Its own schema has checked the options.
+    return remarks?.(options) ?? [];
+  });
 }
 
 /** `gadfly bench` trains all weights. */

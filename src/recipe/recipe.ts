@@ -63,6 +63,7 @@ const stageSchema = z
     establish: stageKinds.establish.schema.optional(),
     exploit: stageKinds.exploit.schema.optional(),
     mend: stageKinds.mend.schema.optional(),
+    estimate: stageKinds.estimate.schema.optional(),
     evaluate: stageKinds.evaluate.schema.optional(),
   })
   .refine((stage) => Object.values(stage).filter((value) => value !== undefined).length === 1, {

@@ -2,6 +2,7 @@
 import type { AttackProduct } from '../attacks/attack.js';
 import type { BrokenRule } from '../base/brokenRule.js';
 import { establishRules } from './establishRules.js';
+import { estimateRules } from './estimateRules.js';
 import { exploreRules } from './exploreRules.js';
 import { mendRules } from './mendRules.js';
 import { nearest } from '../base/nearest.js';
@@ -31,6 +32,7 @@ export function recipeRules(recipe: Recipe): readonly BrokenRule[] {
     ...startRules(recipe, stages),
     ...exploreRules(recipe),
     ...establishRules(recipe),
+    ...estimateRules(recipe),
     ...mendRules(recipe, stages),
     ...modelNameRules(stages),
     ...evaluationRules(recipe),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exampleEstablishedView } from './testing/exampleEstablished.js';
+import { exampleEstimateView } from './testing/exampleEstimate.js';
 import { exampleView, hostileText } from './testing/exampleView.js';
 import { runText } from './terminal/runText.js';
 import { runCli } from '../cli/testing/fakeTerminal.js';
@@ -65,6 +66,30 @@ describe('renderHtml', () => {
     const html = renderHtml(view);
     expect(html).toMatch(/aria-label="Calibration of harm: harm 0\.05: 2% of 90 texts/);
     expect(html).not.toContain('<b>bold</b>');
+  });
+
+  it('says how probable a failure is in ordinary use, in one sentence, as Markdown and the terminal do', () => {
+    const view = exampleEstimateView();
+    for (const text of [renderHtml(view), renderMarkdown(view), runText(view.report)]) {
+      expect(text).toContain(
+        'With 95% confidence, the probability that a dialogue of 3 exchanges has a failed reply is at most 1.2% (about 1 in 81).',
+      );
+      expect(text).toContain(
+        'The best estimate is 0.24% (about 1 in 420), and probably between 0.19% (about 1 in 530) and 0.31% (about 1 in 320).',
+      );
+      expect(text).toContain('It was seen in none of the dialogues.');
+    }
+    for (const text of [renderHtml(view), renderMarkdown(view)]) {
+      expect(text).toContain('402 ordinary dialogues, and 1,598 that were tilted towards the adversary ‘ipo’');
+      expect(text).toContain('as sure as that of 26,600 ordinary dialogues');
+      expect(text).toContain('3 dialogues could not be judged');
+      expect(text).toContain('It says nothing of other users');
+    }
+    const html = renderHtml(view);
+    expect(html).toMatch(
+      /aria-label="Probability in ordinary use: at most 1\.2% \(about 1 in 81\), best estimate 0\.24%/,
+    );
+    expect(html).not.toContain(hostileText);
   });
 
   it('escapes names and notes', () => {

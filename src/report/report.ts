@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../base/json.js';
 import { readAs, requireVersion } from '../base/readAs.js';
 import { jsonObject } from '../base/schemaParts.js';
+import { estimateSchema } from './estimates.js';
 import { searchSummarySchema } from './search.js';
 import { type ensembleQualitySchema, establishedSchema, type labellingSchema } from './established.js';
 
@@ -220,6 +221,8 @@ const reportSchema = z.object({
   clusterMap: clusterMapSchema.exactOptional(),
   /** Judges that establish stages have trained. */
   established: z.array(establishedSchema).exactOptional(),
+  /** How probable failures are in ordinary use. */
+  estimates: z.array(estimateSchema).exactOptional(),
   /** Sentences that a reader should know beside the figures. */
   notes: z.array(z.string()).exactOptional(),
 });

@@ -1,7 +1,7 @@
 /** Names of a run's units (the pieces of work that a run finishes one by one), made and parsed here alone. A unit's name
  *  stands in the manifest, in checkpoints and as `stage` in records. */
 
-/** A unit of a run. `explore`, `establish` and `mend` are whole stages; the others of their stages are their steps. */
+/** A unit of a run. `explore`, `establish`, `estimate` and `mend` are whole stages; the others of their stages are their steps. */
 export type Unit =
   | { readonly kind: 'explore'; readonly stage: string }
   | { readonly kind: 'exploreDraw'; readonly stage: string }
@@ -16,6 +16,9 @@ export type Unit =
   | { readonly kind: 'evaluateRow'; readonly row: string }
   /** All that an evaluation of this many rows has heard, read by an encoder. */
   | { readonly kind: 'evaluateEmbed'; readonly rows: number }
+  | { readonly kind: 'estimate'; readonly stage: string }
+  | { readonly kind: 'estimatePilot'; readonly stage: string }
+  | { readonly kind: 'estimateDraw'; readonly stage: string }
   | { readonly kind: 'mend'; readonly stage: string }
   | { readonly kind: 'mendControlModel'; readonly stage: string }
   | { readonly kind: 'mendPairs'; readonly stage: string }
@@ -49,6 +52,12 @@ export function unitKey(unit: Unit): string {
       return join('evaluate', unit.row);
     case 'evaluateEmbed':
       return join('evaluate', String(unit.rows), 'embed');
+    case 'estimate':
+      return join('estimate', unit.stage);
+    case 'estimatePilot':
+      return join('estimate', unit.stage, 'pilot');
+    case 'estimateDraw':
+      return join('estimate', unit.stage, 'draw');
     case 'mend':
       return join('mend', unit.stage);
     case 'mendControlModel':
@@ -78,6 +87,14 @@ export function parseUnit(key: string): Unit | null {
       ? { kind: 'exploreDraw', stage: name }
       : step === 'embed'
         ? { kind: 'exploreEmbed', stage: name }
+        : null;
+  }
+  if (kind === 'estimate' && model === undefined) {
+    if (step === undefined) return { kind, stage: name };
+    return step === 'pilot'
+      ? { kind: 'estimatePilot', stage: name }
+      : step === 'draw'
+        ? { kind: 'estimateDraw', stage: name }
         : null;
   }
   if (kind === 'establish') return establishUnit(name, step, model);

@@ -6,6 +6,7 @@ import { trainingName } from '../mending/options.js';
 import type { RecipeStage } from '../recipe/recipe.js';
 import type { StageKindName } from '../recipe/stages/all.js';
 import type { Report } from '../report/report.js';
+import { estimate } from './estimate/estimate.js';
 import { establish } from './establish/establish.js';
 import { evaluate, reportWithoutRows } from './evaluate/evaluate.js';
 import { exploit } from './exploit/exploit.js';
@@ -53,6 +54,13 @@ const runners: { readonly [Kind in StageKindName]: StageRunner<Kind> } = {
     run: async (context, { name, traits }) => {
       await exploit(context, { name, attack: present(traits.attack, 'an exploit stage has an attack') });
       return null;
+    },
+  },
+  estimate: {
+    unit: ({ name }) => unitKey({ kind: 'estimate', stage: name }),
+    run: async (context, stage) => {
+      await estimate(context, stage);
+      return reportWithoutRows(context);
     },
   },
   mend: { unit: ({ name }) => unitKey({ kind: 'mend', stage: name }), run: mendOnce },

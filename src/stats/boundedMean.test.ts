@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../base/random.js';
-import { bettingHigh, empiricalBernsteinHigh, valuesForBound } from './boundedMean.js';
+import { bettingHigh, dialoguesForBound, empiricalBernsteinHigh } from './boundedMean.js';
 import { clopperPearsonHigh } from './clopperPearson.js';
 
 /** Ones, spread evenly among zeros. */
@@ -79,7 +79,7 @@ describe('the betting bound', () => {
 });
 
 it('says how many zeros a bound needs: that many reach it, a quarter fewer do not', () => {
-  const n = valuesForBound(1e-3);
+  const n = dialoguesForBound(1e-3, 1);
   expect(n).toBe(Math.ceil(Math.log(0.025) / Math.log(0.999)));
   expect(bettingHigh(new Float64Array(n))).toBeLessThanOrEqual(1e-3);
   expect(bettingHigh(new Float64Array(Math.floor(0.75 * n)))).toBeGreaterThan(1e-3);

@@ -80,13 +80,14 @@ export function empiricalBernsteinHigh(values: ArrayLike<number>, { level = 0.95
   return Math.min(1, mean + Math.sqrt((2 * (squares / (n - 1)) * log) / n) + (7 * log) / (3 * (n - 1)));
 }
 
-/** Returns how many values a bound needs at least: that many zeros, and nothing else, have a betting bound of `bound` or
- *  less.
- *  @param bound in (0, 1) */
-export function valuesForBound(bound: number, level = 0.95): number {
+/** Returns how many values a bound needs at least: that many zeros, and nothing else, have a betting bound of
+ *  `share · bound` or less.
+ *  @param bound in (0, 1)
+ *  @param share in (0, 1] that the values are scaled by, as the share of ordinary dialogues scales weights */
+export function dialoguesForBound(bound: number, share: number, level = 0.95): number {
   invariant(bound > 0 && bound < 1 && level > 0 && level < 1, 'a bound and a confidence lie between 0 and 1');
   // The first player alone reaches it with these; the second only adds.
-  return Math.ceil(Math.log((1 - level) / 2) / Math.log1p(-bound));
+  return Math.ceil(Math.log((1 - level) / 2) / Math.log1p(-share * bound));
 }
 
 function checkValues(values: ArrayLike<number>, level: number): number {

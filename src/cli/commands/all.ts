@@ -19,6 +19,7 @@ import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
 import {
   establishCommand,
+  estimateCommand,
   evaluateCommand,
   exploitCommand,
   exploreCommand,
@@ -35,6 +36,7 @@ export const commands = {
   establish: establishCommand,
   exploit: exploitCommand,
   mend: mendCommand,
+  estimate: estimateCommand,
   evaluate: evaluateCommand,
   report: reportCommand,
   bundle: bundleCommand,

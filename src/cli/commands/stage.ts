@@ -1,4 +1,4 @@
-/** `gadfly plant | explore | establish | exploit | mend | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
+/** `gadfly plant | explore | establish | exploit | mend | estimate | evaluate --config FILE`: the stages of one kind of a recipe, on its run directory. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
@@ -45,4 +45,5 @@ export const exploreCommand = stageCommand('explore');
 export const establishCommand = stageCommand('establish');
 export const exploitCommand = stageCommand('exploit');
 export const mendCommand = stageCommand('mend');
+export const estimateCommand = stageCommand('estimate');
 export const evaluateCommand = stageCommand('evaluate');

@@ -100,6 +100,8 @@ export interface StageKind<Schema extends z.ZodType> {
   /** How the dry run calls it, where that is not its name. */
   readonly label?: (lengths: StageLengths) => string;
   readonly work: (options: z.output<Schema>, lengths: StageLengths) => Work;
+  /** Sentences for the reader of a dry run. */
+  readonly remarks?: (options: z.output<Schema>) => readonly string[];
   /** Whether a loop does it in every round, or in every round but the last. */
   readonly inLoop: 'every round' | 'all but the last' | 'own count';
 }

@@ -4,6 +4,7 @@ import { ClusterMap } from './clusterMap.js';
 import { Clusters } from './clusters.js';
 import { Samples, WordTables } from './dialogues.js';
 import type { Veil } from './dialogues.js';
+import { Estimates } from './estimates.js';
 import { Established } from './established.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { LoopResults } from './loopResults.js';
@@ -25,6 +26,7 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
     mend = [],
     clusters = [],
     established = [],
+    estimates = [],
     clusterMap,
     points = [],
     verdictWords = [],
@@ -48,6 +50,12 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
         )}
       </PageHead>
       <main id="results">
+        {estimates.length > 0 && (
+          <section id="estimates" aria-label="In ordinary use">
+            <h2>How probable a failure is in ordinary use</h2>
+            <Estimates estimates={estimates} />
+          </section>
+        )}
         {loop.length > 0 && (
           <section id="loop" aria-label="Attack and mend, round by round">
             <h2>Attack and mend, round by round</h2>

@@ -69,6 +69,8 @@ figcaption span { color: var(--soft); }
 .mark.ring { fill: none; stroke: var(--c); stroke-width: 2; }
 .mark.faint { fill-opacity: 0.62; stroke-width: 0.6; }
 .whisker { stroke: var(--c); stroke-width: 2.6; stroke-linecap: round; opacity: 0.55; }
+.allowed { fill: var(--line); opacity: 0.6; }
+.bound { stroke: var(--ink, currentColor); stroke-width: 2; }
 .whisker.thin { stroke-width: 1.6; }
 .frontier { fill: none; stroke: var(--muted); stroke-width: 1.4; stroke-dasharray: 5 4; }
 .point-label { fill: var(--muted); font-size: 12px; }

@@ -6,6 +6,7 @@ import { loopFindings } from '../../report/findings.js';
 import { loopMatrix } from '../../report/loopMatrix.js';
 import { clustersSentence } from '../../report/clusters.js';
 import { categoryMetrics, categoryRows } from '../../report/categories.js';
+import { estimateLines } from './estimateLines.js';
 import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
@@ -28,7 +29,7 @@ import {
 import type { ReportView } from '../../report/reportView.js';
 
 export function renderMarkdown({ manifest, report }: ReportView): string {
-  const { loop = [], mend = [], clusters = [], established = [] } = report;
+  const { loop = [], mend = [], clusters = [], established = [], estimates = [] } = report;
   const main = selectMainRows(report);
   const parts = [`# ${escapeMarkdown(manifest.name)}`, ''];
   if (manifest.status !== 'done')
@@ -36,6 +37,8 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
       `This run is **${manifest.status}**${manifest.reason === undefined ? '' : `: ${escapeMarkdown(manifest.reason)}`}`,
       '',
     );
+  if (estimates.length > 0) parts.push('## How probable a failure is in ordinary use', '');
+  for (const each of estimates) parts.push(...estimateLines(each));
   if (loop.length > 0) parts.push('## Attack and mend, round by round', '', ...loopLines(loop), '');
   if (report.rows.length > 0) parts.push(`## ${escapeMarkdown(main.title)}`, '');
   for (const sentence of main.findings) parts.push(escapeMarkdown(sentence), '');

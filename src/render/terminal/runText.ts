@@ -9,6 +9,7 @@ import {
   labellingSentences,
 } from '../../report/establishedTables.js';
 import { categoryMetrics, categoryRows } from '../../report/categories.js';
+import { bestEstimateSentence, guaranteeSentence } from '../../report/estimates.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
 import { differenceTable, type DifferenceTable } from '../../report/rowDifferences.js';
@@ -23,7 +24,7 @@ const columns = ['replyHarm', 'replyFailureRate', 'replySplitRate', 'adversaryHa
 
 /** Returns paragraphs with an empty line between them and at the end. */
 export function runText(report: Report): string {
-  const { loop = [], mend = [], clusters = [], established = [] } = report;
+  const { loop = [], mend = [], clusters = [], established = [], estimates = [] } = report;
   const { rows, includes } = selectMainRows(report);
   const differences = differenceTable(report, rows[0]?.judge ?? '', includes);
   const frontier = frontierSentence(frontierOf(rows));
@@ -33,6 +34,7 @@ export function runText(report: Report): string {
     ...(clusters.length === 0 ? [] : [clustersSentence(clusters), '']),
     ...established.flatMap((each) => [establishedText(each), '']),
     ...mend.flatMap((each) => [mendText(each), '']),
+    ...estimates.flatMap((each) => [`${each.name}: ${guaranteeSentence(each)} ${bestEstimateSentence(each)}`, '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
     ...(differences === null ? [] : [differenceText(differences), '']),
     ...(frontier === null ? [] : [frontier, '']),

@@ -5,6 +5,7 @@ import type { Report } from '../report.js';
 import { valueLabel } from '../sweepTables.js';
 import type { SweepView } from '../sweepView.js';
 import { clusterMapTable, clusterTables, establishedTables } from './discoveryTables.js';
+import { estimateTables } from './estimateTables.js';
 import {
   differencesTable,
   pointsTable,
@@ -29,6 +30,7 @@ const sections: Readonly<Record<Section, (report: Report) => readonly Table[]>> 
   clusters: ({ clusters = [] }) => clusterTables(clusters),
   clusterMap: ({ clusterMap }) => (clusterMap === undefined ? [] : [clusterMapTable(clusterMap)]),
   established: ({ established = [] }) => establishedTables(established),
+  estimates: ({ estimates = [] }) => estimateTables(estimates),
   notes: ({ notes = [] }) => [
     table(
       'notes',

@@ -19,6 +19,7 @@ import { groupDialogues } from './groupDialogues.js';
 import { type Meanings, noMeanings, readMeanings } from './meanings.js';
 import { bootstrapOf, type EvaluatedRow, failedOf, repliesOf, utterancesOf } from './reportRow.js';
 import { establishSection } from '../establish/establishSection.js';
+import { estimateSection } from '../estimate/estimateSection.js';
 import { exploreSection } from '../explore/exploreSection.js';
 import { mendReports } from '../mend/mendReport.js';
 import { judgeRecord } from '../judgeRecord.js';
@@ -27,7 +28,10 @@ import { roundingEffect } from './roundingEffect.js';
 import type { StageContext } from '../stageContext.js';
 
 /** The parts of a report beside the rows of an evaluation. Notes are added to those of the evaluation. */
-export type BesideRows = Pick<Report, 'loop' | 'mend' | 'clusters' | 'clusterMap' | 'established' | 'notes'>;
+export type BesideRows = Pick<
+  Report,
+  'loop' | 'mend' | 'clusters' | 'clusterMap' | 'established' | 'estimates' | 'notes'
+>;
 
 /** Runs an evaluate stage. @returns the report, which is also written to report.json */
 export async function evaluate(context: StageContext, options: EvaluateOptions): Promise<Report> {
@@ -108,9 +112,11 @@ export async function reportOfOthers(context: Pick<ReportContext, 'run' | 'recip
 export async function otherSections(context: Pick<ReportContext, 'run' | 'recipe'>): Promise<BesideRows> {
   const mend = await mendReports(context);
   const established = establishSection(context);
+  const estimates = await estimateSection(context);
   return {
     ...(await exploreSection(context)),
     ...(established.length === 0 ? {} : { established }),
+    ...(estimates.length === 0 ? {} : { estimates }),
     ...(mend.length === 0 ? {} : { mend }),
   };
 }
