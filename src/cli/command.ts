@@ -57,6 +57,8 @@ export interface CommandDefinition {
   readonly summary: string;
   /** The form that commander reads: '<recipe>', '[recipe]', '<dirs...>'. */
   readonly argument?: { readonly form: string; readonly summary: string; readonly choices?: readonly string[] };
+  /** A further argument, whose value is among the flags as `second`. */
+  readonly secondArgument?: { readonly form: string; readonly summary: string };
   readonly flags: readonly FlagDefinition[];
   /** At the first Ctrl-C it asks `interrupted` and saves its state. The others, which have none, end at once. */
   readonly savesWhenInterrupted?: true;

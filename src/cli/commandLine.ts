@@ -207,6 +207,8 @@ function addCommand(
       definition.argument.choices === undefined ? argument : argument.choices([...definition.argument.choices]),
     );
   }
+  const { secondArgument } = definition;
+  if (secondArgument !== undefined) command.addArgument(new Argument(secondArgument.form, secondArgument.summary));
   for (const flag of definition.flags) command.addOption(optionOf(flag));
   command.addHelpText(
     'after',
@@ -214,7 +216,8 @@ function addCommand(
   );
   command.action(async (...args: unknown[]) => {
     const argument = definition.argument === undefined ? undefined : (args[0] as string | undefined);
-    await act(argument, command.opts<Record<string, string | number | boolean | string[]>>());
+    const flags = command.opts<Record<string, string | number | boolean | string[]>>();
+    await act(argument, secondArgument === undefined ? flags : { ...flags, second: args[1] as string });
   });
   parent.addCommand(command);
 }

@@ -24,36 +24,54 @@ export function swapTest(a: ByPrompt, b: ByPrompt, stream: StreamKey): number | 
     return left.count === 0 || right.count === 0 ? [] : [{ left, right }];
   });
   if (pairs.length === 0) return null;
-  const difference = (isSwapped: (i: number) => boolean): number => {
+  const [sums, counts] = columnsOf(pairs);
+  const difference = (swaps: Uint8Array): number => {
     let [sumA, countA, sumB, countB] = [0, 0, 0, 0];
-    for (let i = 0; i < pairs.length; i++) {
-      const { left, right } = present(pairs[i], 'a pair in range');
-      const [first, second] = isSwapped(i) ? [right, left] : [left, right];
-      sumA += first.sum;
-      countA += first.count;
-      sumB += second.sum;
-      countB += second.count;
+    for (let i = 0; i < swaps.length; i++) {
+      // Side 0 is `a`, side 1 is `b`; exchanged, the other stands first. All are in range.
+      const [first, second] = [2 * i + (swaps[i] as number), 2 * i + 1 - (swaps[i] as number)];
+      sumA += sums[first] as number;
+      countA += counts[first] as number;
+      sumB += sums[second] as number;
+      countB += counts[second] as number;
     }
     return sumA / countA - sumB / countB;
   };
-  const seen = Math.abs(difference(() => false));
+  const swaps = new Uint8Array(pairs.length);
+  const seen = Math.abs(difference(swaps));
   const isAsLarge = (value: number): boolean => Math.abs(value) >= seen - 1e-12 * Math.max(1, seen);
   if (pairs.length <= exactPrompts) {
     const all = 2 ** pairs.length;
     let large = 0;
-    for (let swaps = 0; swaps < all; swaps++) if (isAsLarge(difference((i) => ((swaps >> i) & 1) === 1))) large++;
+    for (let assignment = 0; assignment < all; assignment++) {
+      for (let i = 0; i < swaps.length; i++) swaps[i] = (assignment >> i) & 1;
+      if (isAsLarge(difference(swaps))) large++;
+    }
     return large / all;
   }
   const draw = openStream(stream);
   let large = 1;
   for (let k = 0; k < drawnAssignments; k++) {
-    const swaps = Uint8Array.from(pairs, () => draw.integer(2));
-    if (isAsLarge(difference((i) => swaps[i] === 1))) large++;
+    for (let i = 0; i < swaps.length; i++) swaps[i] = draw.integer(2);
+    if (isAsLarge(difference(swaps))) large++;
   }
   return large / (drawnAssignments + 1);
 }
 
-function totalOf(values: readonly (number | null)[]): { readonly sum: number; readonly count: number } {
+interface Total {
+  readonly sum: number;
+  readonly count: number;
+}
+
+/** Returns the sums and the counts of pairs, left and right in turn. */
+function columnsOf(
+  pairs: readonly { readonly left: Total; readonly right: Total }[],
+): readonly [Float64Array, Float64Array] {
+  const sides = pairs.flatMap(({ left, right }) => [left, right]);
+  return [Float64Array.from(sides, ({ sum }) => sum), Float64Array.from(sides, ({ count }) => count)];
+}
+
+function totalOf(values: readonly (number | null)[]): Total {
   const known = values.filter((value) => value !== null);
   return { sum: sumOf(known), count: known.length };
 }

@@ -2,6 +2,7 @@
 import type { CommandDefinition } from '../command.js';
 import { benchCommand } from './bench.js';
 import { bundleCommand } from './bundle.js';
+import { compareCommand } from './compare.js';
 import { configSchemaCommand, configValidateCommand } from './config.js';
 import { doctorCommand } from './doctor.js';
 import { episodesCommand } from './episodes.js';
@@ -39,6 +40,7 @@ export const commands = {
   estimate: estimateCommand,
   evaluate: evaluateCommand,
   report: reportCommand,
+  compare: compareCommand,
   bundle: bundleCommand,
   verify: verifyCommand,
   preferences: preferencesCommand,

@@ -111,7 +111,10 @@ function categoryFigures(
 }
 
 /** Returns the numbers of all exchanges of dialogues by a judge. */
-export function numbersOfAll(dialogues: readonly JudgedDialogue[], judge: Judge): readonly ExchangeNumbers[] {
+export function numbersOfAll(
+  dialogues: readonly JudgedDialogue[],
+  judge: Pick<Judge, 'name'>,
+): readonly ExchangeNumbers[] {
   return dialogues.flatMap((dialogue) => scoresBy(dialogue, judge.name).map(numbersOf));
 }
 
