@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { accessFaults } from '../../tests/browser/axe.js';
 import { launchChromium, lowContrasts, openPage, type WatchedPage } from '../../tests/browser/chromium.js';
 import type { JsonObject } from '../base/json.js';
 import { packageRoot } from '../base/packageRoot.js';
@@ -199,6 +200,28 @@ describe('dialogues', () => {
     expect(await page.locator('.option').count()).toBeLessThan(60);
   });
 
+  it('are selected by a frame that is dragged around their points', async () => {
+    writeSyntheticRun(join(folder, 'tea'), { dialogues: 400 });
+    const { page, trouble } = await open((await serve()).url, '#/run?id=tea');
+    const picture = page.locator('svg.brush');
+    await picture.scrollIntoViewIfNeeded();
+    const box = await picture.boundingBox();
+    if (box === null) throw new Error('the picture has no place');
+    await page.mouse.move(box.x + 60, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 40, box.y + box.height / 2);
+    await page.mouse.up();
+    await until(page, 'location.hash.startsWith("#/dialogues")');
+    await until(page, 'document.querySelectorAll(".option .harm").length > 0');
+    const { searchParams } = new URL(new URL(page.url()).hash.slice(1), 'http://x');
+    const least = Number(searchParams.get('min'));
+    expect(least).toBeGreaterThan(0.3);
+    const harms = await page.locator('.option .harm').allInnerTexts();
+    expect(harms.every((text) => Number(/harm ([\d.]+)/.exec(text)?.[1]) >= least - 0.005)).toBe(true);
+    expect(await page.locator('.option').first().innerText()).toContain('evaluate:');
+    expect(trouble).toEqual([]);
+  });
+
   it('are text and nothing else, whatever they say', async () => {
     writeSyntheticRun(join(folder, 'tea'), { dialogues: 3 });
     const hostile = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
@@ -236,7 +259,7 @@ describe('what is refused', () => {
 
 describe('the page', () => {
   it.each(['#/runs', '#/run?id=tea', '#/dialogues?id=tea&line=2', '#/compare?run=tea&run=cup'])(
-    'reaches a contrast of 4.5 and fits a phone in %s, in light and dark',
+    'reaches a contrast of 4.5, fits a phone and has nothing that axe objects to in %s, in light and dark',
     async (place) => {
       for (const name of ['tea', 'cup'])
         writeSyntheticRun(join(folder, name), { attack: name === 'tea' ? 'ipo' : 'ctb' });
@@ -246,6 +269,7 @@ describe('the page', () => {
         await page.waitForSelector('main table, .turn');
         const { low, examined } = await page.evaluate<{ low: string[]; examined: number }>(lowContrasts);
         expect(low).toEqual([]);
+        expect(await accessFaults(page)).toEqual([]);
         expect(examined).toBeGreaterThan(20);
         expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
         expect(await page.locator('h1').count()).toBe(1);

@@ -59,7 +59,7 @@ const policy = [
 function securityHeaders(): MiddlewareHandler {
   return async (context, next) => {
     await next();
-    context.header('content-security-policy', policy);
+    if (context.res.headers.get('content-security-policy') === null) context.header('content-security-policy', policy);
     context.header('x-content-type-options', 'nosniff');
     context.header('referrer-policy', 'no-referrer');
     context.header('cache-control', 'no-store');

@@ -53,7 +53,7 @@ function Differences({ comparison, ids }: { readonly comparison: Comparison; rea
       {differences.length === 0 ? (
         <p class="soft">The runs have no row of one name that was evaluated by the same judge.</p>
       ) : (
-        <div class="table" role="region" aria-label="Differences to the baseline" tabIndex={0}>
+        <div class="table" role="region" aria-label="Table of differences" tabIndex={0}>
           <table>
             <thead>
               <tr>

@@ -3,10 +3,10 @@ import { useRef } from 'preact/hooks';
 import { ask, found, orders, query } from './dialogues.js';
 import { amount } from './figures.js';
 
-const typingMs = 180;
+const typingMs = 60;
 
 export function DialogueFilters() {
-  const { saidBy, failed, stage, epoch, order, minHarm, maxHarm } = query.value;
+  const { saidBy, failed, stage, epoch, order, minHarm, maxHarm, minNll, maxNll } = query.value;
   const stages = found.value?.stages ?? [];
   const epochs = stages.find((each) => each.stage === stage)?.epochs ?? 0;
   return (
@@ -36,6 +36,7 @@ export function DialogueFilters() {
         value={stage ?? ''}
         options={[
           ['', 'all'],
+          ...kindsOf([...stages.map((each) => each.stage), ...(stage === null ? [] : [stage])]),
           ...stages.map((each) => [each.stage, `${each.stage} (${amount(each.dialogues)})`] as const),
         ]}
         standard=""
@@ -62,9 +63,17 @@ export function DialogueFilters() {
       />
       <HarmField label="Harm from" name="min" value={minHarm} standard={0} />
       <HarmField label="to" name="max" value={maxHarm} standard={1} />
+      <NllField label="NLL from" name="from" value={minNll} />
+      <NllField label="to" name="to" value={maxNll} />
       <Choice label="Order" name="order" value={order} options={orders} standard="worst" />
     </form>
   );
+}
+
+/** Units of one kind may be asked for together: all rows of the evaluation, all attacks. */
+function kindsOf(stages: readonly string[]): readonly (readonly [string, string])[] {
+  const kinds = stages.map((stage) => stage.slice(0, stage.indexOf(':') + 1)).filter((kind) => kind !== '');
+  return [...new Set(kinds)].map((kind) => [kind, `${kind.slice(0, -1)} (all)`]);
 }
 
 function WordsField() {
@@ -116,6 +125,33 @@ function Choice({ label, name, value, options, standard }: ChoiceProps) {
           </option>
         ))}
       </select>
+    </label>
+  );
+}
+
+function NllField({
+  label,
+  name,
+  value,
+}: {
+  readonly label: string;
+  readonly name: string;
+  readonly value: number | null;
+}) {
+  return (
+    <label>
+      <span>
+        {label}
+        {name === 'to' ? <span class="unseen"> (NLL)</span> : null}
+      </span>
+      <input
+        type="number"
+        step="any"
+        value={value ?? ''}
+        onChange={({ currentTarget }) => {
+          ask({ [name]: currentTarget.value === '' ? null : currentTarget.value });
+        }}
+      />
     </label>
   );
 }

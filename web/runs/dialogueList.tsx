@@ -61,7 +61,9 @@ export function DialogueList() {
       aria-activedescendant={count === 0 ? undefined : optionId(active.value)}
       onKeyDown={hearKey}
     >
-      {count === 0 && found.value !== null ? <p class="empty">No dialogue matches.</p> : null}
+      {count === 0 && found.value !== null ? (
+        <p class="empty">{found.value.isWhole ? 'No dialogue matches.' : 'Reading the file …'}</p>
+      ) : null}
       <div class="all" style={{ height: `${String(virtual.getTotalSize())}px` }} role="presentation">
         {items.map(({ index, start }) => (
           <Option key={index} place={index} count={count} top={start} height={height} />

@@ -1,5 +1,6 @@
 /** One dialogue: what was said, how it was judged and rewarded, and how likely each token was to its speaker. */
 import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ShownDialogue, ShownToken, ShownTurn } from '../../src/server/runs/protocol.js';
 import { Harm } from './dialogueList.js';
@@ -52,12 +53,18 @@ export function DialogueView() {
           Shade tokens by NLL
         </label>
       </div>
+      {isUnveiled.value && dialogue.judgeWords.length > 0 ? (
+        <p class="soft hint">
+          Marked: words that drive the verdicts of {dialogue.judgeWords.map(({ judge }) => judge).join(', ')} over this
+          row.
+        </p>
+      ) : null}
       <Turns dialogue={dialogue} />
     </article>
   );
 }
 
-function Turns({ dialogue: { prompt, turns } }: { readonly dialogue: ShownDialogue }) {
+function Turns({ dialogue: { prompt, turns, judgeWords } }: { readonly dialogue: ShownDialogue }) {
   return (
     <ol class="turns">
       {prompt.text === '' ? null : (
@@ -73,17 +80,31 @@ function Turns({ dialogue: { prompt, turns } }: { readonly dialogue: ShownDialog
         </li>
       )}
       {turns.map((turn, i) => (
-        <Turn key={i} turn={turn} />
+        <Turn
+          key={i}
+          turn={turn}
+          marked={turn.author === 'target' ? wordPattern(judgeWords.flatMap(({ words }) => words)) : null}
+        />
       ))}
     </ol>
   );
 }
 
-function Turn({ turn: { author, text, noReply, tokens, verdicts, nll, reward } }: { readonly turn: ShownTurn }) {
+interface TurnProps {
+  readonly turn: ShownTurn;
+  /** Words that are marked; null for none. */
+  readonly marked: RegExp | null;
+}
+
+function Turn({ turn: { author, text, noReply, tokens, verdicts, nll, reward }, marked }: TurnProps) {
   return (
     <li class={`turn ${author}`}>
       <p class="author">{author}</p>
-      {noReply === null ? <Text text={text} tokens={tokens} /> : <p class="soft">No reply: {noReply}</p>}
+      {noReply === null ? (
+        <Text text={text} tokens={tokens} marked={marked} />
+      ) : (
+        <p class="soft">No reply: {noReply}</p>
+      )}
       <p class="figures soft">
         {verdicts.map(({ judge, harm, failed, reason }) => (
           <span key={judge} title={reason ?? undefined}>
@@ -110,13 +131,31 @@ function Turn({ turn: { author, text, noReply, tokens, verdicts, nll, reward } }
   );
 }
 
+/** Returns what finds words as a whole, case aside; null for none. */
+function wordPattern(words: readonly string[]): RegExp | null {
+  if (words.length === 0) return null;
+  const escaped = words.map((word) => word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join('|')})(?![\\p{L}\\p{N}])`, 'giu');
+}
+
+/** Parts at odd places are what the pattern has found. */
+function withMarks(text: string, marked: RegExp): ComponentChildren {
+  return text.split(marked).map((part, i) => (i % 2 === 1 ? <mark key={i}>{part}</mark> : part));
+}
+
+interface TextProps {
+  readonly text: string;
+  readonly tokens: readonly ShownToken[] | null;
+  readonly marked?: RegExp | null;
+}
+
 /** Model text is text alone, and not in the page while it is covered. */
-function Text({ text, tokens }: { readonly text: string; readonly tokens: readonly ShownToken[] | null }) {
+function Text({ text, tokens, marked = null }: TextProps) {
   if (!isUnveiled.value) return <Cover length={text.length} />;
   if (!isShaded.value || tokens === null)
     return (
       <p class="text" dir="auto">
-        {text}
+        {marked === null ? text : withMarks(text, marked)}
       </p>
     );
   return (

@@ -42,6 +42,10 @@ export const query = computed<DialogueQuery>(() => {
     const given = parameters.get(name);
     return given === null || given === '' || Number.isNaN(Number(given)) ? standard : Number(given);
   };
+  const bound = (name: string): number | null => {
+    const given = number(name, NaN);
+    return Number.isNaN(given) ? null : given;
+  };
   const [by, failed, epoch] = [parameters.get('by'), parameters.get('failed'), parameters.get('epoch')];
   const order = orders.find(([name]) => name === parameters.get('order'))?.[0] ?? 'worst';
   return {
@@ -50,6 +54,8 @@ export const query = computed<DialogueQuery>(() => {
     saidBy: by === 'adversary' || by === 'target' ? by : 'anyone',
     minHarm: number('min', 0),
     maxHarm: number('max', 1),
+    minNll: bound('from'),
+    maxNll: bound('to'),
     failed: failed === 'yes' ? true : failed === 'no' ? false : null,
     stage: parameters.get('stage'),
     epoch: epoch === null || !/^\d+$/.test(epoch) ? null : Number(epoch),

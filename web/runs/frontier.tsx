@@ -1,6 +1,9 @@
-/** Rows by how likely their utterances are and how often the target fails: what lies up and to the left is worst. */
+/** Rows by how likely their utterances are and how often the target fails: what lies up and to the left is worst. Points
+ *  are numbered; the list below says what each is. */
 import type { FoundRow } from '../../src/server/runs/protocol.js';
-import { figure, percent } from './figures.js';
+import { Axes, type Frame, placeX, placeY, spread } from './axes.js';
+import { figure, intervalText, percent } from './figures.js';
+import { useWidth } from './width.js';
 
 export interface FrontierRow {
   readonly label: string;
@@ -9,58 +12,57 @@ export interface FrontierRow {
   readonly row: FoundRow;
 }
 
-const [width, height, left, bottom, top, right] = [640, 260, 52, 40, 14, 150];
+const rates = { low: 0, high: 1 };
 
 export function Frontier({ rows }: { readonly rows: readonly FrontierRow[] }) {
-  const points = rows.flatMap(({ label, group, row: { metrics } }) => {
+  const { ref, width } = useWidth(720);
+  const points = rows.flatMap(({ label, group, row: { metrics, judge } }) => {
     const [rate, nll] = [metrics['replyFailureRate'], metrics['adversaryNll']];
-    return rate === undefined || nll === undefined ? [] : [{ label, group, rate, nll }];
+    return rate === undefined || nll === undefined ? [] : [{ label, judge, group, rate, nll }];
   });
   if (points.length < 2) return null;
-  const [low, high] = spread(points.flatMap(({ nll }) => [nll.low, nll.high]));
-  const x = (nll: number): number => left + ((width - left - right) * (nll - low)) / (high - low);
-  const y = (rate: number): number => top + (height - top - bottom) * (1 - rate);
-  const told = points.map(
-    ({ label, rate, nll }) => `${label}: ${percent(rate.mean)} failed at ${figure(nll.mean)} nats per token`,
-  );
+  const hasJudges = new Set(points.map(({ judge }) => judge)).size > 1;
+  const frame: Frame = { width, height: 290, left: 44, right: 16, top: 14, bottom: 44 };
+  const nlls = spread(points.flatMap(({ nll }) => [nll.low, nll.high]));
   return (
     <figure class="chart wide">
       <figcaption>Failure rate and likelihood of provocations, with intervals</figcaption>
-      <svg viewBox={`0 0 ${String(width)} ${String(height)}`} role="img" aria-label={told.join('; ')}>
-        {[0, 0.25, 0.5, 0.75, 1].map((rate) => (
-          <g key={rate}>
-            <line class="grid" x1={left} x2={width - right} y1={y(rate)} y2={y(rate)} />
-            <text x={left - 6} y={y(rate) + 4} text-anchor="end">
-              {Math.round(100 * rate)}%
-            </text>
-          </g>
+      <div ref={ref}>
+        <svg
+          viewBox={`0 0 ${String(width)} ${String(frame.height)}`}
+          role="img"
+          aria-label="The list below as a picture"
+        >
+          <Axes frame={frame} x={nlls} y={rates} xTitle="NLL, nats per token (← likelier)" yText={whole} />
+          {points.map(({ label, judge, group, rate, nll }, i) => {
+            const [x, y] = [placeX(frame, nlls, nll.mean), placeY(frame, rates, rate.mean)];
+            return (
+              <g key={`${label} ${judge}`} class={`point c${String(group % 8)}`}>
+                <title>{`${label}: ${percent(rate.mean)} at ${figure(nll.mean)}`}</title>
+                <line x1={placeX(frame, nlls, nll.low)} x2={placeX(frame, nlls, nll.high)} y1={y} y2={y} />
+                <line x1={x} x2={x} y1={placeY(frame, rates, rate.low)} y2={placeY(frame, rates, rate.high)} />
+                <circle class="numbered" cx={x} cy={y} r="9" />
+                <text class="number" x={x} y={y + 4} text-anchor="middle">
+                  {i + 1}
+                </text>
+              </g>
+            );
+          })}
+        </svg>
+      </div>
+      <ol class="legend points">
+        {points.map(({ label, judge, group, rate, nll }) => (
+          <li key={`${label} ${judge}`} class={`c${String(group % 8)}`}>
+            <b>{label}</b>
+            {hasJudges ? ` by ${judge}` : ''}: {percent(rate.mean)} ({intervalText(rate, 'share') || 'no interval'}) at{' '}
+            {figure(nll.mean)} nats
+          </li>
         ))}
-        {[low, (low + high) / 2, high].map((nll) => (
-          <text key={nll} x={x(nll)} y={height - bottom + 18} text-anchor="middle">
-            {nll.toFixed(2)}
-          </text>
-        ))}
-        <text x={(left + width - right) / 2} y={height - 4} text-anchor="middle">
-          NLL, nats per token (← likelier)
-        </text>
-        {points.map(({ label, group, rate, nll }) => (
-          <g key={`${label} ${String(group)}`} class={`point c${String(group % 8)}`}>
-            <title>{`${label}: ${percent(rate.mean)} at ${figure(nll.mean)}`}</title>
-            <line x1={x(nll.low)} x2={x(nll.high)} y1={y(rate.mean)} y2={y(rate.mean)} />
-            <line x1={x(nll.mean)} x2={x(nll.mean)} y1={y(rate.low)} y2={y(rate.high)} />
-            <circle cx={x(nll.mean)} cy={y(rate.mean)} r="5" />
-            <text x={x(nll.high) + 8} y={y(rate.mean) + 4}>
-              {label}
-            </text>
-          </g>
-        ))}
-      </svg>
+      </ol>
     </figure>
   );
 }
 
-function spread(values: readonly number[]): readonly [number, number] {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const margin = low === high ? 0.5 : 0.05 * (high - low);
-  return [low - margin, high + margin];
+function whole(rate: number): string {
+  return `${String(Math.round(100 * rate))}%`;
 }

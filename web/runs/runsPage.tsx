@@ -22,10 +22,10 @@ export function RunsPage() {
   }, [place]);
   return (
     <>
-      <a class="skip" href={linkTo(room, route.value.parameters)} onClick={skipTo(main)}>
-        Skip to the content
-      </a>
       <header class="page-head">
+        <a class="skip" href={linkTo(room, route.value.parameters)} onClick={skipTo(main)}>
+          Skip to the content
+        </a>
         <nav aria-label="Place">
           <a class="brand" href={linkTo('runs')} aria-current={room === 'runs' ? 'page' : undefined}>
             Gadfly · runs

@@ -152,7 +152,7 @@ function Row({ run }: { readonly run: ListedRun }) {
       <td>{run.target}</td>
       <td>
         {run.attacks.join(', ')}
-        {headline === null ? null : <span class="soft">{headline.name}</span>}
+        {headline === null || run.attacks.includes(headline.name) ? null : <span class="soft">{headline.name}</span>}
       </td>
       <MetricCell run={run} name="replyFailureRate" unit="share" />
       <MetricCell run={run} name="adversaryNll" unit="" />

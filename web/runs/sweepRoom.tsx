@@ -5,6 +5,8 @@ import { askSweep } from './api.js';
 import { arrow, intervalText, metricText } from './figures.js';
 import { linkTo, linkToComparison } from './route.js';
 import { metricNames } from './rowsTable.js';
+import { SweepPicture } from './sweepPicture.js';
+import { withToken } from '../shared/ask.js';
 import { runs } from './runList.js';
 
 export function SweepRoom({ id }: { readonly id: string }) {
@@ -24,18 +26,23 @@ export function SweepRoom({ id }: { readonly id: string }) {
   );
 }
 
-function Points({ summary: { keys, points, metrics } }: { readonly summary: SweepSummary }) {
+function Points({ summary }: { readonly summary: SweepSummary }) {
+  const { run, keys, points, metrics } = summary;
   const { main } = metricNames(points.flatMap(({ rows }) => rows));
   const done = points.filter(({ rows }) => rows.length > 0).map(({ id }) => id);
   return (
     <>
-      {done.length < 2 ? null : (
-        <p class="row tools">
+      <p class="row tools">
+        {done.length < 2 ? null : (
           <a class="button strong" href={linkToComparison(done.slice(0, 12))}>
             Compare {Math.min(12, done.length)} points
           </a>
-        </p>
-      )}
+        )}
+        <a class="button" href={withToken('/report', { id: run.id })} target="_blank" rel="noreferrer">
+          Report
+        </a>
+      </p>
+      <SweepPicture summary={summary} names={main} />
       <div class="table" role="region" aria-label="Points" tabIndex={0}>
         <table>
           <thead>

@@ -21,6 +21,11 @@ export async function send(path: string, init: RequestInit): Promise<Response> {
   }
 }
 
+/** Returns an address of the server that a link may lead to: it bears the token. */
+export function withToken(path: string, parameters: Readonly<Record<string, string>>): string {
+  return `${path}?${new URLSearchParams({ ...parameters, token }).toString()}`;
+}
+
 /** Returns what a JSON document is sent with. */
 export function jsonBody(body: unknown): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };

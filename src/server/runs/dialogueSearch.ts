@@ -36,13 +36,15 @@ export class DialogueSearch {
 
   #filter(query: DialogueQuery): Uint32Array {
     const { dialogues, stages } = this.#index;
-    const stage = query.stage === null ? null : stages.findIndex((each) => each.stage === query.stage);
-    const { minHarm, maxHarm, failed, epoch } = query;
+    const isWantedStage = stages.map(({ stage }) => isStage(stage, query.stage));
+    const { minHarm, maxHarm, minNll, maxNll, failed, epoch } = query;
     const anyHarm = minHarm <= 0 && maxHarm >= 1;
     const isWanted = (each: IndexedDialogue): boolean =>
-      (stage === null || each.stage === stage) &&
+      isWantedStage[each.stage] === true &&
       (epoch === null || each.epoch === epoch) &&
       (anyHarm || (each.harm >= Math.max(0, minHarm) && each.harm <= maxHarm)) &&
+      (minNll === null || each.nll >= minNll) &&
+      (maxNll === null || each.nll <= maxNll) &&
       (failed === null || each.failures > 0 === failed);
     const said = termsOf(query.words).map((term) => this.#saying(term, query.saidBy));
     const order = this.#order(query.order);
@@ -78,6 +80,11 @@ export class DialogueSearch {
     this.#orders.set(name, order);
     return order;
   }
+}
+
+/** @param wanted a unit, the beginning of units up to their colon, or null for all */
+function isStage(stage: string, wanted: string | null): boolean {
+  return wanted === null || stage === wanted || (wanted.endsWith(':') && stage.startsWith(wanted));
 }
 
 function merged(a: Uint32Array, b: Uint32Array, before: (x: number, y: number) => number): Uint32Array {

@@ -94,7 +94,9 @@ function askedIn(configuration: JsonObject): Pick<ListedRun, 'target' | 'attacks
   const model = isJsonObject(target) ? target['model'] : null;
   return {
     target: typeof model === 'string' ? model : '',
-    attacks: exploitsOf(configuration).flatMap(({ attack }) => (typeof attack === 'string' ? [attack] : [])),
+    attacks: [
+      ...new Set(exploitsOf(configuration).flatMap(({ attack }) => (typeof attack === 'string' ? [attack] : []))),
+    ],
   };
 }
 

@@ -95,11 +95,23 @@ export interface RunSummary {
   readonly folder: string;
   readonly rows: readonly FoundRow[];
   readonly notes: readonly string[];
+  /** Rows against the baseline row, on the same prompts. */
+  readonly differences: readonly {
+    readonly row: string;
+    readonly baseline: string;
+    readonly judge: string;
+    readonly metrics: Intervals;
+    /** Corrected for the number of rows. */
+    readonly pValues: Readonly<Record<string, number>>;
+  }[];
   readonly findings: readonly string[];
   readonly loop: readonly LoopCellFacts[];
   readonly estimates: readonly EstimateFacts[];
   /** One point per evaluated dialogue: how harmful, how likely. */
   readonly points: readonly DialogueExcerpt[];
+  /** Samples as points [x, y, cluster] in [0, 1]²; null where nothing was explored. */
+  readonly map: { readonly samples: number; readonly points: readonly (readonly [number, number, number])[] } | null;
+  readonly clusters: readonly { readonly cluster: number; readonly size: number; readonly kept: number }[];
   readonly metrics: Readonly<Record<string, MetricFacts>>;
   /** The recipe with every default, as YAML. */
   readonly recipe: string;
@@ -107,7 +119,12 @@ export interface RunSummary {
   readonly units: readonly { readonly unit: string; readonly step: number }[];
   /** Lines of labels.jsonl; null where there is none. */
   readonly labels: number | null;
-  readonly hasReportPage: boolean;
+}
+
+/** The words of the samples of a cluster, which are asked for apart because they are covered. */
+export interface ClusterTexts {
+  readonly words: readonly string[];
+  readonly examples: readonly string[];
 }
 
 /** The table of a sweep, points by their values. */
@@ -194,8 +211,11 @@ export interface DialogueQuery {
   /** Worst harm of its replies by the first judge, between these. */
   readonly minHarm: number;
   readonly maxHarm: number;
+  /** Mean of its utterances in nats per token, between these; null for no bound. */
+  readonly minNll: number | null;
+  readonly maxNll: number | null;
   readonly failed: boolean | null;
-  /** Key of the unit: 'evaluate:ipo'; null for all. */
+  /** Key of the unit: 'evaluate:ipo'; 'evaluate:' for all of this kind; null for all. */
   readonly stage: string | null;
   readonly epoch: number | null;
   readonly order: DialogueOrder;
@@ -266,5 +286,7 @@ export interface ShownDialogue {
   readonly epoch: number | null;
   readonly step: number | null;
   readonly prompt: { readonly id: string; readonly text: string; readonly goal: string | null };
+  /** Words that drive verdicts over all dialogues of its row, as the report has them. */
+  readonly judgeWords: readonly { readonly judge: string; readonly words: readonly string[] }[];
   readonly turns: readonly ShownTurn[];
 }

@@ -9,6 +9,7 @@ import { ApiError } from '../apiError.js';
 import { DialogueIndex, type IndexedDialogue } from './dialogueIndex.js';
 import { DialogueSearch } from './dialogueSearch.js';
 import type { DialoguePage, DialoguesRequest, ListedDialogue, ShownDialogue, ShownTurn } from './protocol.js';
+import { readRunReport } from './runReport.js';
 import { tokensOf } from './tokenTexts.js';
 
 /** A request waits this long for the index before it is answered by what there is. */
@@ -58,12 +59,17 @@ export class RunDialogues {
     const record = this.#record(found);
     const { stage, prompt, turns, scores } = readDialogue(record, `${this.#index.path}:${String(line + 1)}`);
     const { epoch, step } = record;
+    const row = stage.slice(stage.indexOf(':') + 1);
+    const said = readRunReport(this.#folder)?.verdictWords ?? [];
     return {
       line,
       stage,
       epoch: typeof epoch === 'number' ? epoch : null,
       step: typeof step === 'number' ? step : null,
       prompt: { id: prompt.id, text: prompt.text, goal: prompt.goal ?? null },
+      judgeWords: said
+        .filter((each) => each.row === row)
+        .map(({ judge, words }) => ({ judge, words: words.map(({ word }) => word) })),
       turns: await Promise.all(turns.map((turn, i) => this.#shownTurn(turn, i, scores))),
     };
   }

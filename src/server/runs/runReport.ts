@@ -6,7 +6,7 @@ import { readJsonObject } from '../../base/json.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { describeMetric } from '../../report/metrics.js';
 import { type Metrics, parseReport, type Report, type ReportRow } from '../../report/report.js';
-import type { EstimateFacts, FoundRow, Intervals, LoopCellFacts, MetricFacts } from './protocol.js';
+import type { EstimateFacts, FoundRow, Intervals, LoopCellFacts, MetricFacts, RunSummary } from './protocol.js';
 
 /** Returns the report of a run; null while there is none. @throws FormatError for a damaged one */
 export function readRunReport(folder: string): Report | null {
@@ -33,6 +33,16 @@ export function headlineOf(report: Report): FoundRow | null {
     null,
   );
   return worst === null ? null : foundRow(worst);
+}
+
+export function differencesOf({ differences = [] }: Report): RunSummary['differences'] {
+  return differences.map(({ row, baseline, judge, metrics, adjusted }) => ({
+    row,
+    baseline,
+    judge,
+    metrics: intervalsOf(metrics),
+    pValues: adjusted,
+  }));
 }
 
 export function loopCells({ loop = [] }: Report): readonly LoopCellFacts[] {

@@ -10,6 +10,7 @@ import { ApiError } from '../apiError.js';
 import type { FoundRun } from './findRuns.js';
 import { changeOf, readListedRun } from './listedRun.js';
 import type {
+  ClusterTexts,
   Comparison,
   FoundRow,
   Intervals,
@@ -20,7 +21,15 @@ import type {
 } from './protocol.js';
 import { runFolder } from './runId.js';
 import type { RunList } from './runList.js';
-import { estimatesOf, foundRow, headlineOf, loopCells, metricFacts, readRunReport } from './runReport.js';
+import {
+  differencesOf,
+  estimatesOf,
+  foundRow,
+  headlineOf,
+  loopCells,
+  metricFacts,
+  readRunReport,
+} from './runReport.js';
 
 /** @throws ApiError, FormatError, ConfigError where there is no run */
 export function runSummary(list: RunList, id: string): RunSummary {
@@ -33,17 +42,26 @@ export function runSummary(list: RunList, id: string): RunSummary {
     folder,
     rows,
     notes: report?.notes ?? [],
+    differences: report === null ? [] : differencesOf(report),
     findings: report === null ? [] : selectMainRows(report).findings,
     loop: report === null ? [] : loopCells(report),
     estimates: report === null ? [] : estimatesOf(report),
     points: report?.points ?? [],
+    map: report?.clusterMap ?? null,
+    clusters: report?.clusters?.map(({ cluster, size, kept }) => ({ cluster, size, kept })) ?? [],
     metrics: metricFacts(rows),
     recipe: stringify(configuration, { lineWidth: 100 }),
     versions,
     units: completed.map(({ unit, step }) => ({ unit, step })),
     labels: countLines(join(folder, 'labels.jsonl')),
-    hasReportPage: existsSync(join(folder, 'report.html')),
   };
+}
+
+/** @throws ApiError, FormatError where there is no such cluster */
+export function clusterTexts(list: RunList, id: string, cluster: number): ClusterTexts {
+  const found = readRunReport(runFolder(list.root, id))?.clusters?.find((each) => each.cluster === cluster);
+  if (found === undefined) throw new ApiError(404, `this run has no cluster ${String(cluster)}`, { param: 'cluster' });
+  return { words: found.words.map(({ word }) => word), examples: found.examples };
 }
 
 /** @throws ApiError, FormatError, ConfigError where there is no sweep */

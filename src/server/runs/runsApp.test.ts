@@ -67,6 +67,8 @@ const query: DialoguesRequest = {
   saidBy: 'anyone',
   minHarm: 0,
   maxHarm: 1,
+  minNll: null,
+  maxNll: null,
   failed: null,
   stage: null,
   epoch: null,
@@ -256,6 +258,16 @@ describe('dialogues', () => {
     ]);
   });
 
+  it('are filtered by likelihood within bounds, over all rows of an evaluation', async () => {
+    writeSyntheticRun(join(root, 'tea'), { dialogues: 100 });
+    const all = await search({ stage: 'evaluate:', order: 'likeliest' });
+    expect(all.matching).toBe(20);
+    const nlls = all.dialogues.map(({ nll }) => nll ?? NaN);
+    const [low, high] = [nlls[4] ?? NaN, nlls[9] ?? NaN];
+    const some = await search({ stage: 'evaluate:', order: 'likeliest', minNll: low, maxNll: high });
+    expect(some.dialogues.map(({ line }) => line)).toEqual(all.dialogues.slice(4, 10).map(({ line }) => line));
+  });
+
   it('are searched by words, phrases and who said them, case aside, and none that only looks alike', async () => {
     const folder = join(root, 'tea');
     writeSyntheticRun(folder, { dialogues: 30 });
@@ -314,6 +326,35 @@ describe('dialogues', () => {
     expect(shown.turns[1]?.verdicts).toEqual([expect.objectContaining({ judge: 'insult-words', reason: null })]);
     expect(shown.turns[0]?.reward?.terms).toHaveProperty('likelihood');
     expect((await ask('/api/dialogue', { id: 'tea', line: 5 })).status).toBe(404);
+  });
+});
+
+describe('what a run has found', () => {
+  it('has words of verdicts with the dialogues of their row alone, and samples of a cluster when they are asked for', async () => {
+    writeSyntheticRun(join(root, 'tea'), { dialogues: 100 });
+    const lines = async (stage: string): Promise<readonly unknown[]> => {
+      const { dialogues } = await search({ stage, count: 1 });
+      return (await answer<ShownDialogue>('/api/dialogue', { id: 'tea', line: dialogues[0]?.line ?? -1 })).judgeWords;
+    };
+    expect(await lines('evaluate:ipo')).toEqual([{ judge: 'insult-words', words: ['honey'] }]);
+    expect(await lines('evaluate:untuned')).toEqual([]);
+    const summary = await answer<RunSummary>('/api/run', { id: 'tea' });
+    expect(summary.clusters).toEqual([0, 1].map((cluster) => ({ cluster, size: 20, kept: 5 })));
+    expect(JSON.stringify(summary)).not.toContain('a sample of cluster');
+    expect(await answer('/api/cluster', { id: 'tea', cluster: 1 })).toEqual({
+      words: ['lamp'],
+      examples: ['a sample of cluster 1'],
+    });
+    expect((await ask('/api/cluster', { id: 'tea', cluster: 7 })).status).toBe(404);
+  });
+
+  it('is rendered anew as the report, in a sandbox, for the token alone', async () => {
+    writeSyntheticRun(join(root, 'tea'));
+    expect((await ask('/report?id=tea', null)).status).toBe(401);
+    expect((await ask(`/report?id=..&token=${token}`, null)).status).toBe(400);
+    const report = await ask(`/report?id=tea&token=${token}`, null);
+    expect(await report.text()).toContain('<title>tea – Gadfly report</title>');
+    expect(report.headers.get('content-security-policy')).toMatch(/^sandbox allow-scripts; default-src 'none'/);
   });
 });
 

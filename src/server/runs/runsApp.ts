@@ -3,7 +3,11 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import { systemClock, type Clock } from '../../base/clock.js';
 import { jsonText, type JsonValue } from '../../base/json.js';
+import { readReportView } from '../../report/reportView.js';
+import { holdsSweep } from '../../report/sweepFile.js';
+import { readSweepView } from '../../report/sweepView.js';
 import { eventStream } from '../eventStream.js';
+import { hasToken } from '../guards.js';
 import { createPageApp, readBody } from '../pageApp.js';
 import type { WebPage } from '../webPage.js';
 import { liveEvents } from './liveEvents.js';
@@ -11,13 +15,17 @@ import type { CompareRequest, DialoguesRequest, LiveEvent, LiveRequest } from '.
 import { RunDialogues } from './runDialogues.js';
 import { runFolder } from './runId.js';
 import type { RunList } from './runList.js';
-import { compareRuns, runSummary, sweepSummary } from './runSummary.js';
+import { clusterTexts, compareRuns, runSummary, sweepSummary } from './runSummary.js';
 
 export interface RunsAppOptions {
   readonly token: string;
   readonly page: WebPage;
   readonly clock?: Clock;
 }
+
+/** The page names its own script by a hash; in the sandbox it has no part in the origin of the page of runs. */
+const reportPolicy =
+  "sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** Indexes of this many runs are kept. */
 const keptIndexes = 4;
@@ -27,6 +35,7 @@ const id = z.string().min(1).max(1000);
 const count = z.int().min(0);
 const idSchema = z.strictObject({ id });
 const lineSchema = z.strictObject({ id, line: count });
+const clusterSchema = z.strictObject({ id, cluster: z.int() });
 const compareSchema: z.ZodType<CompareRequest> = z.strictObject({ runs: z.array(id).min(1).max(mostCompared) });
 const liveSchema: z.ZodType<LiveRequest> = z.strictObject({
   list: z.strictObject({ sinceMs: z.number() }).nullable(),
@@ -40,6 +49,8 @@ const dialoguesSchema: z.ZodType<DialoguesRequest> = z.strictObject({
   saidBy: z.enum(['anyone', 'adversary', 'target']),
   minHarm: z.number(),
   maxHarm: z.number(),
+  minNll: z.number().nullable(),
+  maxNll: z.number().nullable(),
   failed: z.boolean().nullable(),
   stage: z.string().max(500).nullable(),
   epoch: z.int().nullable(),
@@ -60,8 +71,17 @@ export function createRunsApp(list: RunList, { token, page, clock = systemClock 
     return known;
   };
   const app = createPageApp({ token, page, command: 'gadfly ui' });
+  app.get('/report', async (context) => {
+    if (!hasToken(context.req.query('token'), token)) return context.text('This address lacks its token.', 401);
+    const html = await reportPage(runFolder(list.root, context.req.query('id') ?? ''));
+    return context.html(html, 200, { 'content-security-policy': reportPolicy });
+  });
   app.get('/api/place', (context) => context.json({ folder: list.root }));
   app.post('/api/run', async (context) => context.json(runSummary(list, (await readBody(context, idSchema)).id)));
+  app.post('/api/cluster', async (context) => {
+    const asked = await readBody(context, clusterSchema);
+    return context.json(clusterTexts(list, asked.id, asked.cluster));
+  });
   app.post('/api/sweep', async (context) => context.json(sweepSummary(list, (await readBody(context, idSchema)).id)));
   app.post('/api/compare', async (context) =>
     context.json(compareRuns(list, (await readBody(context, compareSchema)).runs)),
@@ -79,6 +99,13 @@ export function createRunsApp(list: RunList, { token, page, clock = systemClock 
     return eventStream(asJson(liveEvents(list, asked, { clock, signal: context.req.raw.signal })));
   });
   return app;
+}
+
+/** The static page of a run or a sweep, made anew from what is on the disk. */
+async function reportPage(folder: string): Promise<string> {
+  const { renderHtml, renderSweepHtml } = await import('../../render/html/renderHtml.js');
+  if (!holdsSweep(folder)) return renderHtml(await readReportView(folder));
+  return renderSweepHtml(readSweepView(folder));
 }
 
 /** Events are of JSON, though interfaces do not have the type of it. */

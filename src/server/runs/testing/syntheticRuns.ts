@@ -176,6 +176,18 @@ function reportOf({ target = 'organism', attack = 'ipo', rate = 0.4 }: Synthetic
       harm: ((i * 7) % 40) / 40,
       nll: 0.5 + ((i * 11) % 40) / 30,
     })),
+    verdictWords: [{ row: attack, judge: 'insult-words', words: [{ word: 'honey', weight: 1, count: 9 }] }],
+    clusters: [0, 1].map((cluster) => ({
+      cluster,
+      size: 20,
+      kept: 5,
+      examples: [`a sample of cluster ${String(cluster)}`],
+      words: [{ word: 'lamp', zScore: 3, count: 4 }],
+    })),
+    clusterMap: {
+      samples: 40,
+      points: Array.from({ length: 40 }, (_, i) => [((i * 7) % 40) / 40, ((i * 13) % 40) / 40, i % 2]),
+    },
     notes: ['Figures are made up.'],
   };
 }
