@@ -2,12 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 const browser = ['**/*.browser.test.ts'];
 const models = ['**/*.models.test.ts'];
+const services = ['**/*.services.test.ts'];
 const ignored = ['node_modules/**', 'dist/**'];
 
 /** For daily work, chosen by measured time: rooms whose tests open no model, but for the few files that take seconds. */
 const fast = {
   include: [
-    'src/{base,dialogue,recipe,remote,render,report,runs,stats}/**/*.test.{ts,tsx}',
+    'src/{base,dialogue,queue,recipe,remote,render,report,runs,stats}/**/*.test.{ts,tsx}',
     'src/engine/{nn,optim,tensor,text}/**/*.test.ts',
     'src/learning/formulas/**/*.test.ts',
     'src/planning/**/*.test.ts',
@@ -26,7 +27,7 @@ const fast = {
 };
 
 /** Tiers (docs/testing.md): `quick` needs nothing but npm packages, and `fast` is a part of it; `models` needs the real
- *  checkpoint, `browser` a Chromium. */
+ *  checkpoint, `browser` a Chromium, `services` a redis-server. */
 export default defineConfig({
   test: {
     env: { NO_COLOR: '1' },
@@ -40,7 +41,7 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['src/**/*.test.{ts,tsx}', 'organism/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
-          exclude: [...ignored, ...models, ...browser],
+          exclude: [...ignored, ...models, ...browser, ...services],
         },
       },
       {
@@ -49,7 +50,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: fast.include,
-          exclude: [...ignored, ...models, ...browser, ...fast.exclude],
+          exclude: [...ignored, ...models, ...browser, ...services, ...fast.exclude],
           isolate: false,
         },
       },
@@ -58,6 +59,7 @@ export default defineConfig({
         test: { name: 'models', include: models, exclude: ignored, testTimeout: 900_000, maxWorkers: 1 },
       },
       { extends: true, test: { name: 'browser', include: browser, exclude: ignored } },
+      { extends: true, test: { name: 'services', include: services, exclude: ignored } },
     ],
   },
 });

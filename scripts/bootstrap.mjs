@@ -19,6 +19,7 @@ const tasks = {
   'test:fast': () => vitest('fast'),
   'test:models': () => vitest('models'),
   'test:browser': () => vitest('browser'),
+  'test:services': () => vitest('services'),
   bench: () => {
     ensureBuilt();
     return run(process.execPath, ['--import', 'tsx', 'bench/main.ts', ...rest]);

@@ -15,6 +15,7 @@ const floorOf: Readonly<Record<string, number>> = {
   stats: 1,
   remote: 1,
   runs: 1,
+  queue: 1,
   learning: 2,
   speakers: 2,
   labelling: 2,

@@ -2,7 +2,8 @@
  *  it. */
 import type { Clock } from '../base/clock.js';
 import type { RolloutCast } from '../dialogue/rollout/exchange.js';
-import type { Target } from '../dialogue/types.js';
+import { keepOrigin } from '../dialogue/origins.js';
+import type { JudgedItem, SpeakRequest, Target } from '../dialogue/types.js';
 
 export interface PhaseTimes {
   readonly during: <T>(phase: string, work: () => Promise<T>) => Promise<T>;
@@ -27,12 +28,25 @@ export function createPhaseTimes(clock: Clock): PhaseTimes {
     during,
     cast: (cast, prefix = '') => ({
       ...cast,
-      adversary: {
-        ...cast.adversary,
-        speak: (requests) => during(`${prefix}adversary`, () => cast.adversary.speak(requests)),
-      },
-      target: timedTarget(cast.target, (work) => during(`${prefix}target`, work)),
-      judge: { ...cast.judge, judge: (...asked) => during(`${prefix}judge`, () => cast.judge.judge(...asked)) },
+      adversary: keepOrigin(
+        {
+          ...cast.adversary,
+          speak: (requests: readonly SpeakRequest[]) =>
+            during(`${prefix}adversary`, () => cast.adversary.speak(requests)),
+        },
+        cast.adversary,
+      ),
+      target: keepOrigin(
+        timedTarget(cast.target, (work) => during(`${prefix}target`, work)),
+        cast.target,
+      ),
+      judge: keepOrigin(
+        {
+          ...cast.judge,
+          judge: (items: readonly JudgedItem[]) => during(`${prefix}judge`, () => cast.judge.judge(items)),
+        },
+        cast.judge,
+      ),
     }),
     take: () => {
       const taken = seconds;

@@ -14,19 +14,24 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** The text of a value. Refuses NaN and infinities, which JSON.stringify would quietly turn into null. */
 export function jsonText(value: unknown, indent?: number): string {
+  return wellFormed(exactJsonText(value, indent));
+}
+
+/** The same with lone surrogates as they are, for what this program reads back itself. */
+export function exactJsonText(value: unknown, indent?: number): string {
   const text = JSON.stringify(
     value,
     (key, item: unknown) => {
       if (typeof item === 'number')
-        invariant(Number.isFinite(item), `a number written to a run directory is finite (key '${key}' is ${item})`);
+        invariant(Number.isFinite(item), `a number that is written is finite (key '${key}' is ${item})`);
       return ArrayBuffer.isView(item) && !(item instanceof DataView)
         ? Array.from(item as unknown as ArrayLike<number>)
         : item;
     },
     indent,
   );
-  invariant(text !== undefined, 'what is written to a run directory has a JSON form');
-  return wellFormed(text);
+  invariant(text !== undefined, 'what is written has a JSON form');
+  return text;
 }
 
 /** Returns JSON without lone surrogates: half a character, as a reply that was cut has it, becomes U+FFFD, as in every

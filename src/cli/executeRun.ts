@@ -12,6 +12,7 @@ import { runText } from '../render/terminal/runText.js';
 import { type FinishedRun, type RunOptions, type RunPlace, runRecipe } from '../stages/runRecipe.js';
 import { exceededSentence } from '../report/threshold.js';
 import { poolSettings } from './poolSettings.js';
+import type { SharingSettings } from './sharing.js';
 
 /** @param only run the stages of this kind alone; a run with stages left stays open, as one that was interrupted
  *  @throws InterruptedError, BudgetError with how to go on; any other error leaves the run marked as failed */
@@ -19,13 +20,14 @@ export async function executeRun(
   loaded: LoadedRecipe,
   place: RunPlace,
   context: CommandContext,
-  only: RecipeStage['kind'] | null = null,
+  { only = null, ...sharing }: SharingSettings & { readonly only?: RecipeStage['kind'] | null } = {},
 ): Promise<CommandResult> {
   const hooks = runHooks(loaded, context);
   let shown: string | null = null;
   try {
     const finished = await runRecipe(loaded, {
       ...runSettings(context),
+      ...sharing,
       ...hooks,
       place,
       only,

@@ -10,9 +10,14 @@ import type { SweepStart } from '../stages/sweepRecipes.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { runHooks, runSettings, shownPath, withRemedy } from './executeRun.js';
 import { exitCodes } from './exitCodes.js';
+import type { SharingSettings } from './sharing.js';
 
 /** @throws ConfigError before anything runs, InterruptedError with how to go on */
-export async function executeSweep(start: SweepStart, context: CommandContext): Promise<CommandResult> {
+export async function executeSweep(
+  start: SweepStart,
+  context: CommandContext,
+  sharing: SharingSettings = {},
+): Promise<CommandResult> {
   const { log } = context;
   const shown = shownPath(resolve(start.folder));
   let total = 0;
@@ -22,6 +27,7 @@ export async function executeSweep(start: SweepStart, context: CommandContext): 
   try {
     const view = await runSweep(start, {
       ...runSettings(context),
+      ...sharing,
       onStart: ({ points }) => {
         total = points;
         log(`sweep of ${total} points in ${shown}; limits hold for each point`);

@@ -6,7 +6,8 @@ import { readAs } from '../base/readAs.js';
 import type { DialogueRecord, JudgedDialogue, RecordedDialogue, RecordedScore, RecordedTurn } from './records.js';
 import type { Dialogue, PrivateView, TokenTrace, Utterance } from './types.js';
 
-const isNumbers = (value: unknown): boolean =>
+/** Whether a value is a list of numbers, looked at in one go. */
+export const isNumbers = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item: unknown) => typeof item === 'number');
 /** An element by itself costs zod ten times as much. */
 const numbers = z.custom<readonly number[]>(isNumbers, 'a list of numbers');

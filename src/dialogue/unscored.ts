@@ -1,7 +1,10 @@
 /** Counts the texts that a judge leaves without a verdict and refuses to go on when they are too many. Without this, a
  *  judge that is down, or whose answers cannot be read, would leave a rate over the few texts that it happened to score.
  */
+import { z } from 'zod';
 import { JudgeError } from '../base/errors.js';
+import { readAs } from '../base/readAs.js';
+import { keepOrigin } from './origins.js';
 import type { Judge, Verdict } from './types.js';
 
 export interface UnscoredCount {
@@ -10,6 +13,12 @@ export interface UnscoredCount {
   /** Reasons, the commonest first. */
   readonly reasons: readonly { readonly reason: string; readonly count: number }[];
 }
+
+const countSchema: z.ZodType<UnscoredCount> = z.object({
+  texts: z.int().min(0),
+  unscored: z.int().min(0),
+  reasons: z.array(z.object({ reason: z.string(), count: z.int().min(0) })),
+});
 
 export interface WatchedJudge extends Judge {
   readonly counts: () => UnscoredCount;
@@ -28,17 +37,27 @@ export function watchUnscored(judge: Judge, maxUnscored: number, where: string):
   const check = (): void => {
     requireScored(judge.name, tally.counts(), maxUnscored, where);
   };
-  return {
+  const checkSome = (): void => {
+    if (tally.counts().texts >= leastTexts) check();
+  };
+  const watched: WatchedJudge = {
     ...judge,
     judge: async (items) => {
       const verdicts = await judge.judge(items);
       tally.add(verdicts);
-      if (tally.counts().texts >= leastTexts) check();
+      checkSome();
       return verdicts;
     },
     counts: tally.counts,
     check,
   };
+  return keepOrigin(watched, judge, (origin) => ({
+    ...origin,
+    countElsewhere: (counts) => {
+      tally.addCount(readAs(countSchema, counts, where));
+      checkSome();
+    },
+  }));
 }
 
 /** The part of a verdict that is counted. */
@@ -50,10 +69,21 @@ export function countUnscored(verdicts: readonly Counted[]): UnscoredCount {
   return tally.counts();
 }
 
-function createTally(): { readonly add: (verdicts: readonly Counted[]) => void; readonly counts: () => UnscoredCount } {
+interface Tally {
+  readonly add: (verdicts: readonly Counted[]) => void;
+  readonly addCount: (counted: UnscoredCount) => void;
+  readonly counts: () => UnscoredCount;
+}
+
+function createTally(): Tally {
   const reasons = new Map<string, number>();
   let [texts, unscored] = [0, 0];
   return {
+    addCount: (counted) => {
+      texts += counted.texts;
+      unscored += counted.unscored;
+      for (const { reason, count } of counted.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    },
     add: (verdicts) => {
       texts += verdicts.length;
       for (const verdict of verdicts) {

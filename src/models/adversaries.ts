@@ -1,10 +1,13 @@
 /** Opens the adversaries of a recipe, trainable or frozen, on weights of their own or on weights that are open already,
  *  and the models that answer in the target's place. */
+import { join } from 'node:path';
+import { openAdapter } from '../engine/models/adapters/adapter.js';
 import {
   adaptLanguageModel,
   copyLanguageModel,
   type LanguageModel,
   type OpenOptions,
+  wearAdapter,
 } from '../engine/models/languageModel.js';
 import type { LoraConfig } from '../engine/models/adapters/lora.js';
 import type { ValueHeadKind } from '../engine/models/valueHead.js';
@@ -18,6 +21,7 @@ import { speakerFormat, speakerOptions } from '../speakers/speakerOptions.js';
 import { listeners } from './rolloutSpeakers.js';
 import { createLocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
+import { sharedRow } from './castOrigins.js';
 import { borrowed, type Handle, onHandle, owned, ownedModel } from './handle.js';
 import type { ModelSource } from './modelSource.js';
 import { openSteering } from '../learning/planner/openSteering.js';
@@ -114,6 +118,45 @@ export async function openBase({
   return { ...base, where: /^[./~]/.test(modelId) ? await source.modelPath(modelId) : modelId };
 }
 
+/** A language model that speaks with options of its own. */
+export interface SpeakerToOpen {
+  readonly name: string;
+  readonly speaker: AdversaryOptions;
+  /** Folder of its weights; default: the speaker's own model. */
+  readonly folder?: string;
+  /** Whether weights are fed to the program as in training; default false. */
+  readonly trainable?: boolean;
+}
+
+export function openSpeaker(
+  parts: AdversaryParts,
+  { name, speaker, folder, trainable = false }: SpeakerToOpen,
+): Promise<Handle<LanguageModelAdversary>> {
+  const own = { ...parts, recipe: { ...parts.recipe, adversary: speaker } };
+  return openAdversary(own, { name, trainable, ...(folder === undefined ? {} : { folder }) });
+}
+
+/** Opens the recipe's adversary as it is in training: with the adapter of a folder, not merged into its base.
+ *  @param folder holds adapter/ in PEFT's layout */
+export async function openWithAdapter(
+  parts: AdversaryParts,
+  { name, folder }: { readonly name: string; readonly folder: string },
+): Promise<Handle<LanguageModelAdversary>> {
+  const { value: base, close } = await openBase(parts);
+  const adapter = await openAdapter(base.device, base.architecture, join(folder, 'adapter'));
+  const model = wearAdapter(base, adapter, { name, trainable: true });
+  const worn = owned(model, async () => {
+    await model.close();
+    await close();
+  });
+  return onHandle(worn, (each) =>
+    createLanguageModelAdversary(each, {
+      ...speakerOptions(parts.recipe.adversary),
+      ...listeners(parts.requests, 'adversary'),
+    }),
+  );
+}
+
 /** Opens a frozen adversary of any kind, for a row of an evaluation. */
 export async function openFrozenAdversary(
   whole: AdversaryParts,
@@ -124,8 +167,10 @@ export async function openFrozenAdversary(
   const product = folder === undefined ? null : readProduct(folder);
   if (product?.kind === 'finds') return borrowed(createFindsAdversary({ name, finds: product.finds }));
   if (product?.kind === 'planner' && folder !== undefined) return openSteered(parts, name, folder);
-  if (speakerKind(speaker.model) === 'local' || folder !== undefined)
-    return openAdversary(parts, { name, trainable: false, ...(folder === undefined ? {} : { folder }) });
+  if (speakerKind(speaker.model) === 'local' || folder !== undefined) {
+    const opened = await openAdversary(parts, { name, trainable: false, ...(folder === undefined ? {} : { folder }) });
+    return onHandle(opened, (value) => sharedRow(value, { name, speaker, folder: folder ?? null }));
+  }
   const file = promptListFile(speaker.model);
   return borrowed(
     file === null

@@ -7,6 +7,7 @@ import { judgeFolder } from '../runs/runFolders.js';
 import { openJudge } from '../speakers/judges/all.js';
 import type { JudgeSpec } from '../speakers/judges/judgeKind.js';
 import type { JudgeOptions } from '../speakers/judges/options.js';
+import { sharedJudge } from './castOrigins.js';
 import type { ModelSource } from './modelSource.js';
 import { judgeRequests, type RequestOptions } from './remoteSpeakers.js';
 import type { Targets } from './targets.js';
@@ -54,7 +55,7 @@ export function openJudges(options: JudgesOptions): (wanted: JudgeOptions) => Pr
         own === undefined ? await open(spec, beforeRequest) : withThreshold(own, spec.threshold),
         requests.spending,
       );
-      return judge;
+      return own === undefined ? sharedJudge(judge, spec, source.locate) : judge;
     },
     (spec) => JSON.stringify(spec),
   );

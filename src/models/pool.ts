@@ -21,8 +21,11 @@ import {
   openAdversary,
   openFrozenAdversary,
   openReference,
+  openSpeaker,
   openTeacher,
+  openWithAdapter,
   type RowToOpen,
+  type SpeakerToOpen,
 } from './adversaries.js';
 import {
   type DataOptions,
@@ -67,6 +70,7 @@ export interface ModelPoolOptions extends ModelSourceOptions {
 
 export interface ModelPool
   extends
+    Pick<ModelPoolOptions, 'recipe'>,
     Pick<ModelSource, 'device' | 'locate' | 'modelPath'>,
     Pick<Targets, 'target' | 'localTarget' | 'targetIsLocal' | 'rolloutTarget' | 'withSampling'> {
   /** Returns the pool around a mended target, which shares all that does not depend on the target. Close it before
@@ -76,6 +80,13 @@ export interface ModelPool
   readonly openTrained: (options: Omit<AdversaryToOpen, 'trainable'>) => Promise<Handle<TrainedAdversary>>;
   /** Opens a language-model adversary: the recipe's, or one with the weights of a model folder. */
   readonly openAdversary: (options: AdversaryToOpen) => Promise<Handle<LanguageModelAdversary>>;
+  /** Opens a language model as an adversary with options of its own. */
+  readonly openSpeaker: (options: SpeakerToOpen) => Promise<Handle<LanguageModelAdversary>>;
+  /** Opens the recipe's adversary as it is in training: with the adapter of a folder, not merged into its base. */
+  readonly openWithAdapter: (options: {
+    readonly name: string;
+    readonly folder: string;
+  }) => Promise<Handle<LanguageModelAdversary>>;
   /** Opens a frozen adversary of any kind, for a row of an evaluation. */
   readonly openRow: (options: RowToOpen) => Promise<Handle<OpenAdversary>>;
   /** Opens a language-model adversary between two models. */
@@ -141,6 +152,7 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
   const testPrompts = async (): Promise<PromptSets['test']> => (await prompts()).test;
   const parts: AdversaryParts = { recipe, source, targets, requests, promptList, testPrompts };
   return {
+    recipe,
     device: source.device,
     locate: source.locate,
     modelPath: source.modelPath,
@@ -163,6 +175,8 @@ function poolAround(recipe: Recipe, targets: Targets, close: () => Promise<void>
     },
     openAdversary: (options) => openAdversary(parts, options),
     openTrained: (options) => openTrained(parts, options),
+    openSpeaker: (options) => openSpeaker(parts, options),
+    openWithAdapter: (options) => openWithAdapter(parts, options),
     openRow: (options) => openFrozenAdversary(parts, options),
     openTempered: (options) => openTempered(parts, options),
     openTeacher: (speaker) => openTeacher(parts, speaker),

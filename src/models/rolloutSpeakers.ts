@@ -1,11 +1,13 @@
 /** The recipe's speakers as training rollouts play them: on the same weights, with another sampler or precision. */
 import { countSpeaker, type SpeakerRole } from '../base/spending.js';
+import { keepOrigin } from '../dialogue/origins.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { createLanguageModelAdversary, type LanguageModelAdversary } from '../speakers/adversaries/languageModel.js';
 import type { SpeakerSampling } from '../speakers/generation.js';
 import type { LocalSpeakerOptions } from '../speakers/localSpeaker.js';
 import { createLocalTarget, type LocalTarget, type LocalTargetOptions } from '../speakers/targets/local.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
+import { behaviourOrigin } from './castOrigins.js';
 import type { RequestOptions } from './remoteSpeakers.js';
 
 /** Returns the behaviour policy of training rollouts: the adversary itself unless the recipe gives exploration settings
@@ -19,12 +21,13 @@ export function createBehaviourPolicy(
   const precision = recipe.adversary.rolloutPrecision;
   if (Object.keys(sampling).length === 0 && precision === 'f32') return adversary;
   const options = speakerOptions(recipe.adversary);
-  return createLanguageModelAdversary(adversary.model, {
+  const behaviour = createLanguageModelAdversary(adversary.model, {
     ...options,
     precision,
     ...listeners(requests, 'adversary'),
     sampling: { ...options.sampling, ...sampling },
   });
+  return keepOrigin(behaviour, adversary, behaviourOrigin(sampling));
 }
 
 /** Returns the target of training rollouts: the target itself unless the recipe gives it another precision. */

@@ -8,6 +8,7 @@ import { speakerKind } from '../speakers/options.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
 import { createLocalTarget, type LocalTarget } from '../speakers/targets/local.js';
 import type { OpenTarget } from '../speakers/targets/openTarget.js';
+import { sharedTarget } from './castOrigins.js';
 import type { ModelSource } from './modelSource.js';
 import { openRemoteTarget, type RequestOptions } from './remoteSpeakers.js';
 import { rolloutTargetOf, targetListeners, targetWithSampling } from './rolloutSpeakers.js';
@@ -42,14 +43,22 @@ export interface TargetsOptions {
 export function openTargets({ recipe, source, requests, given, name, knownOutside }: TargetsOptions): Targets {
   const modelId = recipe.target.model;
   const { spending } = requests;
+  const mended = name === undefined ? null : { name, folder: modelId };
   const targetIsLocal = given === undefined && speakerKind(modelId) === 'local';
   const localTarget = once(async () => {
     const model = await source.openModel(modelId, { trainable: false, name: modelId });
-    return createLocalTarget(model, {
+    const local = createLocalTarget(model, {
       ...speakerOptions(recipe.target),
       ...(name === undefined ? {} : { name }),
       ...targetListeners(requests),
     });
+    return sharedTarget(local, 'target', mended);
+  });
+  const rolloutTarget = once(async (): Promise<OpenTarget> => {
+    if (!targetIsLocal) return target();
+    const plain = await localTarget();
+    const rounded = rolloutTargetOf(plain, recipe, requests);
+    return rounded === plain ? plain : sharedTarget(rounded, 'rolloutTarget', mended);
   });
   const target = once(async (): Promise<OpenTarget> =>
     given !== undefined
@@ -62,9 +71,7 @@ export function openTargets({ recipe, source, requests, given, name, knownOutsid
     target,
     localTarget,
     targetIsLocal,
-    rolloutTarget: once(async () =>
-      targetIsLocal ? rolloutTargetOf(await localTarget(), recipe, requests) : target(),
-    ),
+    rolloutTarget,
     withSampling: async (sampling) =>
       targetIsLocal
         ? targetWithSampling(await localTarget(), sampling, recipe, requests)

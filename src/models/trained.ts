@@ -18,6 +18,7 @@ import { createLanguageModelAdversary, type LanguageModelAdversary } from '../sp
 import type { TrainerOptions } from '../speakers/options.js';
 import { speakerOptions } from '../speakers/speakerOptions.js';
 import { type AdversaryParts, type AdversaryToOpen, openAdversary, openBase } from './adversaries.js';
+import { sharedTrained } from './castOrigins.js';
 import { type Handle, owned } from './handle.js';
 import type { RequestOptions } from './remoteSpeakers.js';
 import { listeners } from './rolloutSpeakers.js';
@@ -39,7 +40,8 @@ export async function openTrained(
 ): Promise<Handle<TrainedAdversary>> {
   const { trainer } = parts.recipe.adversary;
   if (trainer !== null) return openElsewhere(parts, options, trainer);
-  const { value: adversary, close } = await openAdversary(parts, { ...options, trainable: true });
+  const { value, close } = await openAdversary(parts, { ...options, trainable: true });
+  const adversary = sharedTrained(value, { name: options.name, speaker: parts.recipe.adversary });
   const learner: TrainedAdversary['learner'] = (onStep) => localLearner(adversary.model, onStep);
   return owned({ adversary, learner, refresh: () => Promise.resolve(), startLogProbs: null }, close);
 }
@@ -85,11 +87,12 @@ async function openElsewhere(
     const model = wearAdapter(base, { ...adapter, base: where }, { name, trainable: true });
     toClose.push(model.close);
     const policy = createTinkerPolicy(remote, model, { ...measured, name });
+    const local = createLanguageModelAdversary(model, {
+      ...speakerOptions(recipe.adversary),
+      ...listeners(requests, 'adversary'),
+    });
     return {
-      adversary: createLanguageModelAdversary(model, {
-        ...speakerOptions(recipe.adversary),
-        ...listeners(requests, 'adversary'),
-      }),
+      adversary: sharedTrained(local, { name, speaker: recipe.adversary }),
       learner: (onStep) => learnerElsewhere(policy, onStep),
       refresh: policy.refresh,
       startLogProbs: recipe.reference === null ? readStart(connection, asked, toClose) : null,

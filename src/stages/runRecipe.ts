@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.js';
 import { BudgetError, InterruptedError } from '../base/errors.js';
 import { writeFileAtomic } from '../base/files.js';
-import { playJobsHere } from '../dialogue/rollout/jobs.js';
+import { type PlayJobs, playJobsHere } from '../dialogue/rollout/jobs.js';
+import { playPartsHere } from '../dialogue/rollout/shards.js';
 import { openModelPool, type ModelPoolOptions } from '../models/pool.js';
 import { type LoadedRecipe, withLaterDefaults } from '../recipe/readRecipe.js';
 import { type Recipe, recipeStages, stagesLeftOut } from '../recipe/recipe.js';
@@ -17,6 +18,7 @@ import type { RunDescription } from '../runs/runDescription.js';
 import { hashInputs, requireFiles, requireKeys, requireModels } from './runInputs.js';
 import { openLimits } from './limits.js';
 import { runStages, runStagesOf } from './runStages.js';
+import { defaultDialogues, type SharedRun, shareRun, type Sharing } from './sharing/shareRun.js';
 import type { StageContext, StageProgress } from './stageContext.js';
 
 export type RunPlace =
@@ -39,6 +41,11 @@ export interface RunOptions {
   readonly onEnd?: (() => void) | undefined;
   /** Called with messages for the run's log, in sentences. */
   readonly note?: ((text: string) => void) | undefined;
+  /** Shares the dialogues out over workers; null plays them here. */
+  readonly sharing?: Sharing | null | undefined;
+  /** Dialogues that are played together, at most; null or absent: as many as a stage asks for. With `sharing` those of a
+   *  job. */
+  readonly shard?: number | null | undefined;
   /** The only kind of stage to run; a run with stages left stays open, like one that was interrupted. */
   readonly only?: StageKindName | null;
 }
@@ -89,19 +96,16 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
     spending: run.spending,
     beforeRequest: limits.mayGoOn,
   });
-  const context: StageContext = {
-    recipe,
-    run,
-    pool,
-    playJobs: playJobsHere,
-    limits,
-    clock,
-    progress: onProgress,
-  };
+  const base = { recipe, run, pool, limits, clock, progress: onProgress };
+  let shared: SharedRun | null = null;
   try {
+    shared = await openShared(options, base);
+    const context: StageContext = { ...base, playJobs: shared?.playJobs ?? playHere(options.shard ?? null) };
     const { report, left } =
       only === null ? { report: await runStages(context), left: [] } : await runStagesOf(context, only);
     onEnd();
+    await shared?.close(left.length === 0);
+    shared = null;
     if (left.length === 0) {
       run.close('done');
       onDone(run);
@@ -113,8 +117,38 @@ export async function runRecipe(loaded: LoadedRecipe, options: RunOptions): Prom
     await closeAfter(run, error, note);
     throw error;
   } finally {
+    // A queue that is lost must not hide why the run ended.
+    await shared?.close(false).catch(() => undefined);
     await pool.close();
   }
+}
+
+function playHere(shard: number | null): PlayJobs {
+  return shard === null ? playJobsHere : playPartsHere(shard);
+}
+
+/** Shares the run, with its progress beside that of its stages. */
+async function openShared(
+  { sharing = null, shard, note = ignore }: RunOptions,
+  { run, pool, limits, progress }: Omit<StageContext, 'playJobs'>,
+): Promise<SharedRun | null> {
+  if (sharing === null) return null;
+  return shareRun(
+    { ...sharing, dialogues: shard ?? defaultDialogues },
+    {
+      run,
+      pool,
+      limits,
+      note,
+      onProgress: ({ done, total, workers }) => {
+        progress({ stage: 'jobs', phase: workersText(workers), done, total, unit: 'jobs', values: {} });
+      },
+    },
+  );
+}
+
+function workersText(workers: number): string {
+  return workers === 0 ? 'no worker yet' : workers === 1 ? '1 worker' : `${String(workers)} workers`;
 }
 
 function thresholdOf(recipe: Recipe, report: Report | null): ThresholdResult {

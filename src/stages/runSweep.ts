@@ -27,7 +27,10 @@ import { refuseTaken, requireAll, sweepRecipes, type SweepStart } from './sweepR
 /** The hooks of one point's run. */
 export type PointHooks = Pick<RunOptions, 'onStart' | 'onProgress' | 'onEnd'>;
 
-export interface SweepOptions extends Pick<RunOptions, 'pool' | 'clock' | 'interrupted' | 'note'> {
+export interface SweepOptions extends Pick<
+  RunOptions,
+  'pool' | 'clock' | 'interrupted' | 'note' | 'sharing' | 'shard'
+> {
   /** Called once the sweep's folder is open, before the first point. */
   readonly onStart?: (sweep: { readonly folder: string; readonly points: number }) => void;
   /** Called as a point begins; what it returns follows the point's run. */
@@ -97,7 +100,7 @@ async function runPoints(
   options: SweepOptions,
 ): Promise<SweepView> {
   const { folder, file } = sweep.view();
-  const { pool, clock, interrupted, note } = options;
+  const { pool, clock, interrupted, note, sharing, shard } = options;
   for (const point of file.points) {
     const { name, status } = point;
     if (status === 'done') {
@@ -110,7 +113,16 @@ async function runPoints(
     const place = placeOf(join(folder, name));
     sweep.set(name, { status: 'running' });
     try {
-      const { threshold } = await runRecipe(loaded, { pool, clock, interrupted, note, ...hooks, place });
+      const { threshold } = await runRecipe(loaded, {
+        pool,
+        clock,
+        interrupted,
+        note,
+        sharing,
+        shard,
+        ...hooks,
+        place,
+      });
       sweep.set(name, outcomeOf(threshold));
     } catch (error) {
       sweep.set(name, { status: statusAfter(error), reason: reasonOf(error) });

@@ -26,7 +26,7 @@ export interface StageProgress {
   readonly phase: string;
   readonly done: number;
   readonly total: number;
-  readonly unit: 'epochs' | 'rows' | 'steps' | 'samples' | 'prompts' | 'dialogues';
+  readonly unit: 'epochs' | 'rows' | 'steps' | 'samples' | 'prompts' | 'dialogues' | 'jobs';
   /** Latest values to show. */
   readonly values: Readonly<Record<string, number>>;
 }

@@ -29,6 +29,7 @@ import {
 } from './stage.js';
 import { uiCommand } from './ui.js';
 import { verifyCommand } from './verify.js';
+import { workerCommand } from './worker.js';
 
 export const commands = {
   run: runCommand,
@@ -53,6 +54,7 @@ export const commands = {
   label: labelCommand,
   ui: uiCommand,
   serve: serveCommand,
+  worker: workerCommand,
   'models list': modelsListCommand,
   'models pull': modelsPullCommand,
   'models inspect': modelsInspectCommand,

@@ -3,6 +3,7 @@ import { ConfigError } from '../../base/errors.js';
 import { freeFolder } from '../../base/makeFolder.js';
 import { recipeChanges, textFlag } from '../command.js';
 import type { CommandContext, CommandDefinition, CommandResult, FlagValues } from '../command.js';
+import { queueFlags, shardFlag, withSharing } from '../sharing.js';
 import type { LoadedRecipe } from '../../recipe/readRecipe.js';
 import type { RecipeChanges } from '../../recipe/recipeSource.js';
 import type { Experiment } from '../../recipe/sweepPlan.js';
@@ -21,6 +22,8 @@ export const runCommand: CommandDefinition = {
       flags: '--dry-run',
       summary: 'print what would be done: queries, tokens, steps, time (after `gadfly bench`) and price',
     },
+    shardFlag,
+    ...queueFlags,
   ],
   savesWhenInterrupted: true,
   examples: [
@@ -56,7 +59,7 @@ export const runCommand: CommandDefinition = {
           context,
         );
       const { executeSweep } = await import('../executeSweep.js');
-      return executeSweep({ kind: 'new', plan, folder }, context);
+      return withSharing(flags, context, (sharing) => executeSweep({ kind: 'new', plan, folder }, context, sharing));
     }
     if (holdsSweep(folder))
       throw new ConfigError('this folder already holds a sweep', { where: folder, remedy: 'Choose another --out.' });
@@ -75,7 +78,7 @@ async function startRun(
     return planRun(loaded, context);
   }
   const { executeRun } = await import('../executeRun.js');
-  return executeRun(loaded, place, context);
+  return withSharing(flags, context, (sharing) => executeRun(loaded, place, context, sharing));
 }
 
 interface ResumeOptions {
@@ -113,5 +116,5 @@ async function resumeSweep({ folder, named, changes, flags, context }: ResumeOpt
   const start = { kind: 'resume', folder, changes, plan: named?.plan ?? null } as const;
   if (flags['dryRun'] === true) return (await import('../planSweepRuns.js')).planSweepRuns(recipesLeft(start), context);
   const { executeSweep } = await import('../executeSweep.js');
-  return executeSweep(start, context);
+  return withSharing(flags, context, (sharing) => executeSweep(start, context, sharing));
 }

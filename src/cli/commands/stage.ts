@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.js';
 import { stageKinds, type StageKindName } from '../../recipe/stages/all.js';
+import { queueFlags, shardFlag, withSharing } from '../sharing.js';
 import { recipeChanges, textFlag } from '../command.js';
 import type { CommandDefinition } from '../command.js';
 
@@ -18,6 +19,8 @@ function stageCommand(kind: StageKindName): CommandDefinition {
       },
       { flags: '--set <path=value>', summary: 'change a value of the recipe; may be repeated', parse: 'list' },
       { flags: '--seed <n>', summary: 'change the seed', parse: 'integer' },
+      shardFlag,
+      ...queueFlags,
     ],
     savesWhenInterrupted: true,
     examples: [`gadfly ${kind} --config recipe.yaml --out runs/mine`],
@@ -30,12 +33,8 @@ function stageCommand(kind: StageKindName): CommandDefinition {
       if (plan !== null) throw new ConfigError('a sweep runs whole', { where: 'sweep', remedy: 'Use `gadfly run`.' });
       const folder = textFlag(flags, 'out') ?? join('runs', loaded.recipe.name);
       const { executeRun } = await import('../executeRun.js');
-      return executeRun(
-        loaded,
-        { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder },
-        context,
-        kind,
-      );
+      const place = { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder } as const;
+      return withSharing(flags, context, (sharing) => executeRun(loaded, place, context, { ...sharing, only: kind }));
     },
   };
 }

@@ -135,9 +135,14 @@ export function branchKey(stream: StreamKey): StreamKey {
   return childKey(stream, draws.branch);
 }
 
-/** Opens one empty dialogue per prompt, each with a stream of its own; a prompt drawn k times gets k different streams. */
-export function openStems(prompts: readonly Prompt[], stream: StreamKey): readonly Stem[] {
-  const occurrences = new Map<string, number>();
+/** Opens one empty dialogue per prompt, each with a stream of its own; a prompt drawn k times gets k different streams.
+ *  @param seen how often each prompt, by its id, stands in an earlier part of the same list; default never */
+export function openStems(
+  prompts: readonly Prompt[],
+  stream: StreamKey,
+  seen: Readonly<Record<string, number>> = {},
+): readonly Stem[] {
+  const occurrences = new Map<string, number>(Object.entries(seen));
   return prompts.map((prompt) => {
     const occurrence = occurrences.get(prompt.id) ?? 0;
     occurrences.set(prompt.id, occurrence + 1);

@@ -13,6 +13,8 @@ export interface LinearRolloutOptions extends RolloutCast {
   /** Exchanges that are played per dialogue, ≥ 1. */
   readonly turns: number;
   readonly stream: StreamKey;
+  /** How often each prompt stands in an earlier part of the same list, by id; default never. */
+  readonly seen?: Readonly<Record<string, number>>;
 }
 
 /** A dialogue as far as it was played. */
@@ -31,7 +33,7 @@ function nextExchange(stream: StreamKey): StreamKey {
 export async function rolloutLinear(options: LinearRolloutOptions): Promise<readonly ScoredDialogue[]> {
   invariant(Number.isInteger(options.turns) && options.turns >= 1, 'a linear rollout has at least one turn');
   const { stopWhen = [], before = [] } = options;
-  const played = openStems(options.prompts, options.stream).map(({ dialogue, stream }, i): Played => ({
+  const played = openStems(options.prompts, options.stream, options.seen).map(({ dialogue, stream }, i): Played => ({
     stem: { dialogue: before[i] ?? dialogue, stream: nextExchange(stream) },
     scores: [],
   }));

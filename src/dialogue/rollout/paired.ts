@@ -23,6 +23,8 @@ export interface PairedRolloutOptions extends RolloutCast {
   /** Default 'both', as in the paper. */
   readonly branch?: BranchRule;
   readonly stream: StreamKey;
+  /** How often each prompt stands in an earlier part of the same list, by id; default never. */
+  readonly seen?: Readonly<Record<string, number>>;
 }
 
 /** A node under construction: its children come one depth later. */
@@ -42,7 +44,7 @@ export async function rolloutPaired(options: PairedRolloutOptions): Promise<read
   );
 
   const roots = await growSiblings(
-    openStems(options.prompts, options.stream),
+    openStems(options.prompts, options.stream, options.seen),
     { candidates, goesOn: horizon > 1 },
     options,
   );

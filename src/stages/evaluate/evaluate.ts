@@ -3,6 +3,7 @@
  *  kept when the run is resumed. */
 import { BudgetError, InterruptedError } from '../../base/errors.js';
 import { streamKey } from '../../base/random.js';
+import { keepOrigin } from '../../dialogue/origins.js';
 import { dialogueRecord } from '../../dialogue/records.js';
 import { judgedAgain } from '../../dialogue/score.js';
 import type { LinearJob } from '../../dialogue/rollout/jobs.js';
@@ -181,11 +182,14 @@ async function playRow(
         stream,
       }),
     );
-    const speak: Adversary['speak'] = (requests) => {
-      context.limits.mayGoOn();
-      return adversary.speak(requests);
+    const speaker: Adversary = {
+      ...adversary,
+      speak: (requests) => {
+        context.limits.mayGoOn();
+        return adversary.speak(requests);
+      },
     };
-    await context.playJobs(jobs, { ...cast, adversary: { ...adversary, speak } }, async (played) => {
+    await context.playJobs(jobs, { ...cast, adversary: keepOrigin(speaker, adversary) }, async (played) => {
       const verdicts: Record<string, readonly (readonly ExchangeScore[])[]> = {
         [main.name]: played.map(({ scores }) => scores),
       };
