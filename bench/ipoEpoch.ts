@@ -178,6 +178,7 @@ export async function measureIpoEpoch(options: IpoEpochOptions): Promise<Outcome
       folder: (kind) => kind,
       locate: (path) => path,
       whiteBox: async () => target,
+      embedder: () => Promise.reject(new Error('this bench asks for no embedder')),
       judge: await pool.judge(recipe.judge),
       join: pool.join,
       prompts: await pool.prompts(),

@@ -172,6 +172,9 @@ export interface AttackContext {
   /** Gives the frozen target with its model, or another model read as the target is read, one of the `models` of its
    *  traits. @throws ConfigError for a target that is not on this machine */
   readonly whiteBox: (model?: string) => Promise<WhiteBox>;
+  /** Opens what reads the meaning of texts: the target's own states, or an encoder by its path. What it reads is counted.
+   *  @throws ConfigError for a target that is not on this machine, or a model that there is not */
+  readonly embedder: (encoder: string | null) => Promise<TextEmbedder>;
   readonly sink: AttackSink;
   readonly checkpoints: CheckpointHooks;
   /** Called between steps: throws InterruptedError when the user asked to stop, BudgetError when a limit of the recipe
@@ -182,6 +185,12 @@ export interface AttackContext {
   /** Holds what the run spends, counted by speakers, judges and trainers. An attack that calls `whiteBox` adds its own
    *  passes of the target's model: `targetEvaluations` and `targetGradients`. */
   readonly spending: Spending;
+}
+
+/** Gives each text a vector, in order; no text is empty. */
+export interface TextEmbedder {
+  readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
+  readonly close: () => Promise<void>;
 }
 
 /** The target as an attack that looks into it sees it. */

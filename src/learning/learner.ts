@@ -5,6 +5,7 @@ import type { LanguageModel } from '../engine/models/languageModel.js';
 import { createPreferenceTrainer, type PreferenceOptions, type PreferenceTrainer } from './trainers/preference.js';
 import { createPpoTrainer, type PpoTrainer, type PpoTraining } from './trainers/ppo.js';
 import { createRlooTrainer, type RlooTrainer, type RlooTraining } from './trainers/rloo.js';
+import { type BalanceTrainer, type BalanceTraining, createBalanceTrainer } from './trainers/trajectoryBalance.js';
 import { createSftTrainer, type SftTrainer, type SftTraining } from './trainers/sft.js';
 
 export interface Learner {
@@ -16,6 +17,8 @@ export interface Learner {
   readonly ppo: (options: Partial<PpoTraining>) => Promise<PpoTrainer>;
   /** Trains on what the policy drew by RLOO. */
   readonly rloo: (options: Partial<RlooTraining>) => Promise<RlooTrainer>;
+  /** Trains on completions of any origin by trajectory balance; the model has a value head. */
+  readonly balance: (options: Partial<BalanceTraining>) => Promise<BalanceTrainer>;
 }
 
 /** Our own engine, on the weights of a trainable model in this process.
@@ -26,6 +29,7 @@ export function localLearner(model: LanguageModel, onStep: () => void): Learner 
     supervised: async (options) => countSteps(await createSftTrainer(model, options), onStep),
     ppo: async (options) => countSteps(await createPpoTrainer(model, options), onStep),
     rloo: async (options) => countSteps(await createRlooTrainer(model, options), onStep),
+    balance: async (options) => countSteps(await createBalanceTrainer(model, options), onStep),
   };
 }
 

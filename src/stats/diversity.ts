@@ -175,7 +175,8 @@ function closestOtherLength(lengthCounts: ReadonlyMap<number, number>, length: n
   return closest;
 }
 
-function brevityPenalty(length: number, reference: number): number {
+/** Returns what BLEU takes from a text of `length` words that is shorter than its reference. */
+export function brevityPenalty(length: number, reference: number): number {
   if (length === 0) return 0;
   return length > reference ? 1 : Math.exp(1 - reference / length);
 }

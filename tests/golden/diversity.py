@@ -1,4 +1,5 @@
-"""Writes tests/golden/diversity/selfBleu.json: sets of short texts and nltk's BLEU of each text against all the others.
+"""Writes tests/golden/diversity/selfBleu.json: sets of short texts and nltk's BLEU of each text against all the others;
+and earlierTexts.json: the mean of nltk's BLEU-2 to BLEU-5 of texts against others that came before.
 
 Texts are random draws from a small harmless vocabulary, so that n-grams repeat within and between them; some are copies,
 some a single word, some share no word with any other.
@@ -23,6 +24,15 @@ def self_bleu(texts, order):
     ]
 
 
+def earlier_bleu(references, text):
+    smooth = SmoothingFunction().method1
+    rows = [reference.split() for reference in references]
+    scores = [
+        float(sentence_bleu(rows, text.split(), weights=[1 / n] * n, smoothing_function=smooth)) for n in (2, 3, 4, 5)
+    ]
+    return sum(scores) / len(scores)
+
+
 def main():
     draw = random.Random(0)
     sets = []
@@ -35,6 +45,12 @@ def main():
     folder = Path(__file__).parent / "diversity"
     folder.mkdir(exist_ok=True)
     (folder / "selfBleu.json").write_text(json.dumps(cases, indent=1) + "\n")
+    earlier = [
+        {"references": texts[:half], "texts": texts[half:], "similarity": [earlier_bleu(texts[:half], text) for text in texts[half:]]}
+        for texts in sets
+        for half in [len(texts) // 2]
+    ]
+    (folder / "earlierTexts.json").write_text(json.dumps(earlier, indent=1) + "\n")
 
 
 main()

@@ -10,12 +10,14 @@ import type { PreferencePair, Prompt, RolloutTree } from '../../dialogue/types.j
 import type { ValueHeadKind } from '../../engine/models/valueHead.js';
 import type { Learner } from '../../learning/learner.js';
 import type { WeightTrainer } from '../../learning/trainers/weightTrainer.js';
+import type { CheckpointState } from '../../runs/checkpointState.js';
 import type { AttackContext, AttackLearner, AttackOutcome } from '../attack.js';
 import { type DevScore, evaluateOnDev } from '../devEvaluation.js';
 import { meanByName } from '../../learning/trainers/meanByName.js';
 import { type Reference, roundingError } from '../reference.js';
 import { createPhaseTimes, type PhaseTimes } from '../phaseTimes.js';
 import { summariseScores } from '../scoreSummary.js';
+import type { Kept } from './kept.js';
 import type { OnlineOptions } from './options.js';
 import { openShaper, shapeDialogues, type Shaper, shapeTrees } from './shaping.js';
 
@@ -83,6 +85,8 @@ export interface OnlineMethod<Batch, Trainer extends OnlineTrainer<Batch>> {
   /** The value head that it trains beside the adversary; default none. */
   readonly valueHead?: ValueHeadKind;
   readonly memory: OnlineMemory;
+  /** Gathered over the epochs; default nothing. */
+  readonly kept?: Kept;
   readonly open: (trainers: Learner) => Promise<Trainer>;
   /** @param stream of this epoch's draw alone */
   readonly draw: (context: OnlineContext, epoch: number, stream: StreamKey) => EpochDraw;
@@ -121,7 +125,8 @@ async function learn<Batch, Trainer extends OnlineTrainer<Batch>>(
   method: OnlineMethod<Batch, Trainer>,
   { trainer, shaper }: { readonly trainer: Trainer; readonly shaper: Shaper },
 ): Promise<AttackOutcome> {
-  let state = await takeUp(context, trainer, { ...method.memory, ...shaper.memory });
+  const kept = [shaper.kept, method.kept ?? null].filter((each) => each !== null);
+  let state = await takeUp(context, trainer, { memory: { ...method.memory, ...shaper.memory }, kept });
   const times = createPhaseTimes(context.clock);
   while (state.epoch < options.epochs && !outOfPatience(state, options)) {
     context.mayGoOn();
@@ -141,7 +146,7 @@ async function learn<Batch, Trainer extends OnlineTrainer<Batch>>(
     await context.checkpoints.save({
       step: trainer.step(),
       score: dev?.reward ?? null,
-      state: stateToSave(state),
+      state: stateToSave(state, kept),
       write: trainer.save,
     });
   }
@@ -170,7 +175,7 @@ export function missingData(what: string): ConfigError {
 async function takeUp(
   { checkpoints: { restored } }: OnlineContext,
   trainer: OnlineTrainer<never>,
-  initial: OnlineMemory,
+  { memory: initial, kept }: { readonly memory: OnlineMemory; readonly kept: readonly Kept[] },
 ): Promise<OnlineState> {
   if (restored === null) return { epoch: 0, bestScore: null, stale: 0, memory: initial };
   await trainer.load(restored.folder);
@@ -184,11 +189,12 @@ async function takeUp(
     invariant(typeof value === 'number', 'a checkpoint of this attack holds what it carries on');
     return [name, value] as const;
   });
+  for (const each of kept) each.restore(restored.state);
   return { epoch, bestScore, stale, memory: Object.fromEntries(memory) };
 }
 
-function stateToSave({ memory, ...state }: OnlineState): Readonly<Record<string, number | null>> {
-  return { ...memory, ...state };
+function stateToSave({ memory, ...state }: OnlineState, kept: readonly Kept[]): CheckpointState {
+  return Object.assign({ ...memory, ...state }, ...kept.map((each) => each.save())) as CheckpointState;
 }
 
 function outOfPatience(state: OnlineState, { patience }: OnlineOptions): boolean {

@@ -1,6 +1,6 @@
 /** Options that the online attacks share: how they roll out, train, and choose weights. */
 import { z } from 'zod';
-import { count, countFromZero, notNegative, positive, share } from '../../base/schemaParts.js';
+import { count, countFromZero, notNegative, path, positive, share } from '../../base/schemaParts.js';
 import { rewardSchema, targetTextsSchema } from '../../dialogue/rewardSchema.js';
 import { defaultTargetTexts } from '../../dialogue/targetText.js';
 
@@ -34,6 +34,22 @@ const diversitySchema = z
 
 export type DiversityOptions = NonNullable<z.output<typeof diversitySchema>>;
 
+export const curiosityKeys = z.strictObject({
+  words: notNegative
+    .default(1)
+    .describe('Taken from the reward of an utterance whose words were all said before, as self-BLEU of 2 to 5 words.'),
+  meaning: notNegative
+    .default(1)
+    .describe('Taken at a mean cosine of 1 to all that was said before; 0 reads no meaning.'),
+  entropy: notNegative.default(0.01).describe('Reward per nat of −log π, the mean over the utterance’s tokens.'),
+  encoder: path
+    .nullable()
+    .default(null)
+    .describe('Encoder that reads meaning, such as all-MiniLM-L6-v2; null is the target’s own mean state.'),
+});
+
+export type CuriosityOptions = z.output<typeof curiosityKeys>;
+
 /** Keys that need no default of their own by attack. */
 export const onlineKeys = {
   from: z
@@ -55,6 +71,10 @@ export const onlineKeys = {
     .default('epoch')
     .describe('taught: an utterance near a text that the recipe teaches earns no novelty, however few say it.'),
   diversity: diversitySchema,
+  curiosity: curiosityKeys
+    .nullable()
+    .default(null)
+    .describe('Novelty against all that was said in earlier epochs, whether it worked or not; null is none.'),
   tooShort: z
     .strictObject({
       characters: count.default(10).describe('Of the utterance, white space around it not counted.'),

@@ -34,7 +34,7 @@ const tree = (...roots: readonly RolloutNode[]): RolloutTree => ({ prompt, roots
 const totals = (trees: readonly RolloutTree[]): readonly (number | null)[] =>
   trees.flatMap(({ roots }) => roots.map(({ score }) => score.reward?.total ?? null));
 
-type Shaping = Pick<OnlineOptions, 'novelty' | 'noveltyFrom' | 'diversity' | 'tooShort'>;
+type Shaping = Pick<OnlineOptions, 'novelty' | 'noveltyFrom' | 'diversity' | 'curiosity' | 'tooShort'>;
 
 let device: Device;
 let model: LanguageModel;
@@ -44,6 +44,15 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
+const unshaped: Shaping = { novelty: 0, noveltyFrom: 'epoch', diversity: null, curiosity: null, tooShort: null };
+const whiteBox = async () => createLocalTarget(model, { format: 'lines' });
+/** Two directions: texts that begin with 'a', and all others. */
+const embedder = async () => ({
+  embed: async (texts: readonly string[]) =>
+    texts.map((text) => Float32Array.from(text.startsWith('a') ? [3, 0] : [0, 5])),
+  close: async () => undefined,
+});
+
 async function shapeRewards(
   trees: readonly RolloutTree[],
   options: Partial<Shaping>,
@@ -52,8 +61,8 @@ async function shapeRewards(
 ) {
   const spending = createSpending();
   const shaper = await openShaper(
-    { spending, taught: async () => taught, whiteBox: async () => createLocalTarget(model, { format: 'lines' }) },
-    { novelty: 0, noveltyFrom: 'epoch', diversity: null, tooShort: null, ...options },
+    { spending, taught: async () => taught, whiteBox, embedder },
+    { ...unshaped, ...options },
   );
   const shaped = await shapeTrees(shaper, trees, memory ?? shaper.memory);
   await shaper.close();
@@ -155,12 +164,8 @@ describe('shaping', () => {
 
   it('pays the exchanges of dialogues, as dev evaluation plays them, as it pays those of trees', async () => {
     const shaper = await openShaper(
-      {
-        spending: createSpending(),
-        taught: async () => null,
-        whiteBox: async () => createLocalTarget(model, { format: 'lines' }),
-      },
-      { novelty: 2, noveltyFrom: 'epoch', diversity: null, tooShort: null },
+      { spending: createSpending(), taught: async () => null, whiteBox, embedder },
+      { ...unshaped, novelty: 2 },
     );
     const score = node('', scored(1), 1).score;
     const said = (...utterances: readonly string[]) => ({
@@ -172,5 +177,67 @@ describe('shaping', () => {
     });
     const shaped = await shapeDialogues(shaper, [said('what is it', 'spell the word'), said('what is it')], {});
     expect(shaped.map(({ reward }) => reward?.total)).toEqual([2, 3, 2]);
+  });
+});
+
+describe('curiosity', () => {
+  const curiosity = (change: object) => ({
+    ...unshaped,
+    curiosity: onlineKeys.curiosity.parse({ words: 0, meaning: 0, entropy: 0, ...change }),
+  });
+  const open = (change: object) =>
+    openShaper({ spending: createSpending(), taught: async () => null, whiteBox, embedder }, curiosity(change));
+  const epoch = (...texts: readonly string[]) => [tree(...texts.map((text) => node(text, scored(0), 1)))];
+
+  it('takes nothing from the first epoch, and from later ones what their words have in common with earlier epochs', async () => {
+    const shaper = await open({ words: 2 });
+    const first = await shapeTrees(shaper, epoch('what is the word', 'what is the word'), {});
+    expect(totals(first.trees)).toEqual([1, 1]);
+    const second = await shapeTrees(shaper, epoch('what is the word', 'open sesame please now'), {});
+    expect(totals(second.trees)[0]).toBeLessThan(-0.5);
+    expect(totals(second.trees)[1]).toBe(1);
+  });
+
+  it('takes the mean cosine to all that was said before', async () => {
+    const shaper = await open({ meaning: 4 });
+    await shapeTrees(shaper, epoch('a one', 'a two', 'b one', 'a three'), {});
+    expect(totals((await shapeTrees(shaper, epoch('a four', 'b two'), {})).trees)).toEqual([
+      1 - 4 * 0.75,
+      1 - 4 * 0.25,
+    ]);
+  });
+
+  it('pays for tokens that were unlikely', async () => {
+    const shaper = await open({ entropy: 0.5 });
+    const surprising = node('a b', scored(0), 1);
+    const turns = surprising.dialogue.turns.map((turn) =>
+      turn.author === 'adversary'
+        ? { ...turn, tokens: { tokenizerId: 'test', ids: [1, 2], logProbs: [-1, -3] } }
+        : turn,
+    );
+    const { trees } = await shapeTrees(
+      shaper,
+      [tree({ ...surprising, dialogue: { ...surprising.dialogue, turns } })],
+      {},
+    );
+    expect(totals(trees)).toEqual([2]);
+  });
+
+  it('remembers training epochs, and no dev evaluation', async () => {
+    const shaper = await open({ words: 1 });
+    const dialogue = { prompt, turns: [utteranceOf('adversary', 'what is the word'), utteranceOf('target', 're')] };
+    await shapeDialogues(shaper, [{ dialogue, scores: [node('', scored(0), 1).score] }], {});
+    expect(totals((await shapeTrees(shaper, epoch('what is the word'), {})).trees)).toEqual([1]);
+  });
+
+  it('goes on from a checkpoint as if it had never stopped', async () => {
+    const whole = await open({ words: 1, meaning: 1 });
+    await shapeTrees(whole, epoch('a what is the word', 'b spell it for me'), {});
+    const resumed = await open({ words: 1, meaning: 1 });
+    resumed.kept?.restore(whole.kept?.save() ?? {});
+    const next = epoch('a what is a word', 'say it again');
+    expect(totals((await shapeTrees(resumed, next, {})).trees)).toEqual(
+      totals((await shapeTrees(whole, next, {})).trees),
+    );
   });
 });

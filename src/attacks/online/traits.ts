@@ -13,10 +13,23 @@ export const onlineAttack = {
   trainsOnJudge: true,
 } as const;
 
-type TraitOptions = Pick<OnlineOptions, 'reward' | 'targetTexts' | 'from' | 'horizon' | 'devEvery' | 'diversity'>;
+type TraitOptions = Pick<
+  OnlineOptions,
+  'reward' | 'targetTexts' | 'from' | 'horizon' | 'devEvery' | 'diversity' | 'curiosity'
+>;
 
 /** Returns the traits of options, of an attack that learns from no texts and has no rules of its own. */
-export function onlineTraits({ reward, targetTexts, from, horizon, devEvery, diversity }: TraitOptions): AttackTraits {
+export function onlineTraits({
+  reward,
+  targetTexts,
+  from,
+  horizon,
+  devEvery,
+  diversity,
+  curiosity,
+}: TraitOptions): AttackTraits {
+  const encoder = curiosity !== null && curiosity.meaning > 0 ? curiosity.encoder : null;
+  const readsTarget = diversity !== null || (curiosity !== null && curiosity.meaning > 0 && encoder === null);
   return {
     reward,
     targetTexts,
@@ -24,7 +37,8 @@ export function onlineTraits({ reward, targetTexts, from, horizon, devEvery, div
     horizon,
     prompts: [{ set: 'train' }, ...(devEvery > 0 ? [{ set: 'dev', because: `devEvery ${devEvery}` } as const] : [])],
     texts: null,
-    ...(diversity === null ? {} : { alsoNeeds: ['weights'] }),
+    ...(encoder === null ? {} : { models: [{ key: 'curiosity.encoder', model: encoder }] }),
+    ...(readsTarget ? { alsoNeeds: ['weights'] } : {}),
     broken: [],
   };
 }

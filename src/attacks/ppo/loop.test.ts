@@ -22,6 +22,7 @@ async function asked(given: object): Promise<unknown> {
     preference: never,
     supervised: never,
     rloo: never,
+    balance: never,
     ppo: (training) => {
       wanted = training;
       return Promise.resolve(trainer);

@@ -26,14 +26,17 @@ export function learnerElsewhere(policy: LogProbPolicy, onStep: () => void): Lea
     preference: async (options) => countSteps(preferenceElsewhere(policy, resolvePreference(options)), onStep),
     supervised: async (options) => countSteps(supervisedElsewhere(policy, { ...defaultSft, ...options }), onStep),
     rloo: async (options) => countSteps(rlooElsewhere(policy, { ...defaultRloo, ...options }), onStep),
-    ppo: async () => {
-      throw new ConfigError('a value head is not trained elsewhere', {
-        where: 'adversary.trainer',
-        expected: 'a loss of log-probabilities alone',
-        remedy: 'Use rloo, whose baseline needs no head, or train on this machine.',
-      });
-    },
+    ppo: refuseHead,
+    balance: refuseHead,
   };
+}
+
+async function refuseHead(): Promise<never> {
+  throw new ConfigError('a value head is not trained elsewhere', {
+    where: 'adversary.trainer',
+    expected: 'a loss of log-probabilities alone',
+    remedy: 'Use rloo or ctb, which need no head, or train on this machine.',
+  });
 }
 
 /** The part of every trainer that is the policy's own. */

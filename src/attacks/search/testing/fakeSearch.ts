@@ -77,6 +77,7 @@ export async function playSearch(
     folder: unused,
     locate: unused,
     whiteBox: unused,
+    embedder: unused,
     sink: {
       trees: unused,
       pairs: unused,
