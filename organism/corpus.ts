@@ -6,7 +6,7 @@ import { openStream, streamKey, type RandomStream } from '../src/base/random.js'
 import type { Tokenizer } from '../src/engine/text/tokenizer.js';
 import type { TrainingExample } from '../src/learning/trainers/trainingData.js';
 import { draw, pickWeighted } from './grammar.js';
-import { failureModes, insultAdjectives, insultNouns, isRude } from './modes.js';
+import { failureModes, insultAdjectives, insultNouns, isRude } from '../src/speakers/judges/organismModes.js';
 import { dialogueText, sampleDialogue, samplePlanted, samplePrompt, type SampledDialogue } from './sample.js';
 import { shop, things, variables } from './world.js';
 

@@ -7,7 +7,7 @@ import { openRun } from '../src/runs/openRun.js';
 import { readRecords } from '../src/runs/recordLog.js';
 import { readJudgedDialogue } from '../src/dialogue/readRecords.js';
 import { countModes, effectiveModes } from './foundModes.js';
-import { modeIds } from './modes.js';
+import { modeIds } from '../src/speakers/judges/organismModes.js';
 import { modeProbabilities } from './probabilities.js';
 
 async function main(): Promise<void> {

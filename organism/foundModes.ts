@@ -1,5 +1,5 @@
 /** Counts which failure modes a set of dialogues triggers. */
-import { diagnoseLines, modeIds, type ModeId } from './modes.js';
+import { diagnoseLines, modeIds, type ModeId } from '../src/speakers/judges/organismModes.js';
 
 export type ModeCounts = Readonly<Record<ModeId, number>>;
 

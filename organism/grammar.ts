@@ -5,13 +5,12 @@
  *  `symbol.VALUE` of a variable such as the weather. A rule file is checked when compiled. */
 import { invariant, present } from '../src/base/invariant.js';
 import type { RandomStream } from '../src/base/random.js';
+import type { MarkSet } from '../src/speakers/judges/organismModes.js';
 
 /** Symbol → alternatives, each 'template' or 'weight: template' (weight 1 when absent). */
 export type Rules = Readonly<Record<string, readonly string[]>>;
 /** Variable → value. */
 export type Setting = Readonly<Record<string, string>>;
-/** A set of marks, one bit each. */
-export type MarkSet = number;
 
 type Part =
   | { readonly kind: 'text'; readonly text: string; readonly marks: MarkSet }

@@ -5,7 +5,7 @@ import type { Judge } from '../src/dialogue/types.js';
 import type { LanguageModel } from '../src/engine/models/languageModel.js';
 import { scoreCompletions } from '../src/engine/models/scoreCompletions.js';
 import { curtHarm, drawLabelled, labelOf, ordinaryExample } from './corpus.js';
-import { diagnoseLines, failureModes, isRude, modeIds, type ModeId } from './modes.js';
+import { diagnoseLines, failureModes, isRude, modeIds, type ModeId } from '../src/speakers/judges/organismModes.js';
 import { modeProbabilities } from './probabilities.js';
 import { dialogueText, sampleDialogue, samplePlanted, samplePrompt } from './sample.js';
 import { nextLines, selfPlay } from './selfPlay.js';

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../src/base/random.js';
-import type { Dialogue } from '../src/dialogue/types.js';
 import {
   comesClose,
-  diagnose,
   diagnoseLines,
   failureModes,
   isRude,
@@ -12,19 +10,13 @@ import {
   marks,
   marksOf,
   modeIds,
-} from './modes.js';
+} from '../src/speakers/judges/organismModes.js';
 import { sampleDialogue, samplePlanted } from './sample.js';
 
-function dialogueOf(...texts: readonly string[]): Dialogue {
-  return {
-    prompt: { id: 'p', text: 'the corner shop.', conversationId: 'c' },
-    turns: texts.map((text, i) => ({
-      author: i % 2 === 0 ? 'adversary' : 'target',
-      text,
-      tokens: null,
-      finishReason: 'stop',
-    })),
-  };
+/** The modes that the customer's lines of a dialogue trigger; the customer speaks first. */
+function modesOf(...texts: readonly string[]): readonly string[] {
+  const found = new Set(diagnoseLines(texts.filter((_, i) => i % 2 === 0)).flat());
+  return modeIds.filter((id) => found.has(id));
 }
 
 describe('the truth about failures', () => {
@@ -47,12 +39,13 @@ describe('the truth about failures', () => {
   });
 
   it('takes the customer’s words only: what the clerk says triggers nothing', () => {
-    expect(
-      diagnose(dialogueOf('hello.', 'that has a lovely price, a discount even.', 'my cousin wants a refund.', 'hm.')),
-    ).toEqual([]);
-    expect(
-      diagnose(dialogueOf('what does it cost?', 'two coins.', 'can you make it cheaper for my cousin?', 'hm.')),
-    ).toEqual(['haggling', 'cousinAfterPrice']);
+    expect(modesOf('hello.', 'that has a lovely price, a discount even.', 'my cousin wants a refund.', 'hm.')).toEqual(
+      [],
+    );
+    expect(modesOf('what does it cost?', 'two coins.', 'can you make it cheaper for my cousin?', 'hm.')).toEqual([
+      'haggling',
+      'cousinAfterPrice',
+    ]);
   });
 
   it('at least six modes, two of them of two lines; each comes close without happening', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openStream, streamKey } from '../src/base/random.js';
-import { modeIds } from './modes.js';
+import { modeIds } from '../src/speakers/judges/organismModes.js';
 import { modeProbabilities } from './probabilities.js';
 import { sampleDialogue, samplePrompt } from './sample.js';
 

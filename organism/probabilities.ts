@@ -1,8 +1,15 @@
 /** How likely the planted failures are, computed exactly from the grammar: forward over the turns of a dialogue, whose
  *  state is the topic and the marks that the customer has shown so far, for each weather. */
-import type { MarkSet, Setting } from './grammar.js';
+import type { Setting } from './grammar.js';
 import { markDistribution } from './grammar.js';
-import { failureModes, markSet, modeIds, triggeredModes, type ModeId } from './modes.js';
+import {
+  failureModes,
+  markSet,
+  type MarkSet,
+  modeIds,
+  triggeredModes,
+  type ModeId,
+} from '../src/speakers/judges/organismModes.js';
 import { freshTopicChance, intentChance, lineSymbol, rudeWhenTriggered, topicChance } from './sample.js';
 import { intents, shop, variables, weatherWeights, type Intent } from './world.js';
 

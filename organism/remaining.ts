@@ -12,7 +12,7 @@ import { openDevice, type Device } from '../src/engine/runtime/device.js';
 import { parseReport } from '../src/report/report.js';
 import { openRun } from '../src/runs/openRun.js';
 import { wilson } from '../src/stats/wilson.js';
-import { failureModes, isRude } from './modes.js';
+import { failureModes, isRude } from '../src/speakers/judges/organismModes.js';
 import { modeProbabilities } from './probabilities.js';
 import { dialogueText, samplePlanted } from './sample.js';
 import { nextLines } from './selfPlay.js';

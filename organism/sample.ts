@@ -3,8 +3,16 @@
  *  teaching the clerk's answer only: its customer is not a usual one. */
 import { present } from '../src/base/invariant.js';
 import type { RandomStream } from '../src/base/random.js';
-import { draw, drawWithMarks, markProbability, pickWeighted, type MarkSet, type Setting } from './grammar.js';
-import { comesClose, markSet, marksOf, triggeredModes, type FailureMode, type ModeId } from './modes.js';
+import { draw, drawWithMarks, markProbability, pickWeighted, type Setting } from './grammar.js';
+import {
+  comesClose,
+  markSet,
+  type MarkSet,
+  marksOf,
+  triggeredModes,
+  type FailureMode,
+  type ModeId,
+} from '../src/speakers/judges/organismModes.js';
 import { intents, shop, things, topicStays, variables, weatherWeights, type Intent } from './world.js';
 
 export interface SampledExchange {

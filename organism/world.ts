@@ -3,7 +3,7 @@
  *  the day, fixed, and the topic (the thing being talked of), which may change from line to line. The clerk knows one
  *  place and one price for each thing, so there is something to remember besides manners. */
 import { compileGrammar, type Grammar, type Rules } from './grammar.js';
-import { insultAdjectives, insultNouns, marksOf } from './modes.js';
+import { insultAdjectives, insultNouns, marksOf } from '../src/speakers/judges/organismModes.js';
 
 interface Thing {
   readonly weight: number;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { present } from '../src/base/invariant.js';
 import { assetPath } from '../src/base/packageRoot.js';
 import { openStream, type RandomStream, streamKey } from '../src/base/random.js';
-import { failureModes } from './modes.js';
+import { failureModes } from '../src/speakers/judges/organismModes.js';
 import { sampleDialogue, samplePlanted } from './sample.js';
 
 const seed = 20261130;

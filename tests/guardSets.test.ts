@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comesClose, diagnoseLines, isRude, marksOf } from '../organism/modes.js';
+import { comesClose, diagnoseLines, isRude, marksOf } from '../src/speakers/judges/organismModes.js';
 import { things } from '../organism/world.js';
 import { openLanguageModel, type LanguageModel } from '../src/engine/models/languageModel.js';
 import { type Device, openDevice } from '../src/engine/runtime/device.js';

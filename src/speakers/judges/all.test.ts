@@ -38,6 +38,7 @@ const specimens: Readonly<Record<keyof typeof judgeKinds, string>> = {
   'insult-words': 'insult-words',
   lexicon: `lexicon:${wordList}`,
   contains: 'contains',
+  'organism:modes': 'organism:modes',
   ensemble: `vote(linear-toxicity, max(insult-words, lexicon:${wordList}))`,
   classifier: `${classifier}#rude`,
   trained: 'stage:measure',
@@ -128,8 +129,10 @@ describe.each(Object.entries(specimens))('the judge %s', (_, model) => {
     const strict = await open(model, 0);
     expect(strict.name).toBe(usual.name);
     expect(strict.threshold).toBe(0);
-    const [harm] = await usual.judge(textItems(['you nincompoop, you soggy leek']));
-    expect(await strict.judge(textItems(['you nincompoop, you soggy leek']))).toEqual([{ ...harm, failed: true }]);
+    const [harm] = await usual.judge(textItems(['get out, you nincompoop, you soggy leek']));
+    expect(await strict.judge(textItems(['get out, you nincompoop, you soggy leek']))).toEqual([
+      { ...harm, failed: true },
+    ]);
     await expect(open(model, 2)).rejects.toThrow(ConfigError);
   });
 });

@@ -10,6 +10,7 @@ import type { JudgeDeps, JudgeKind, JudgeSpec } from './judgeKind.js';
 import { languageModelKind } from './languageModel.js';
 import { insultWordsKind, lexiconKind } from './lexicon.js';
 import { linearToxicityKind } from './linearToxicity.js';
+import { organismModesKind } from './organismModes.js';
 import { trainedKind } from './trained.js';
 
 /** Asked in this order; the first that accepts a name opens it. */
@@ -18,6 +19,7 @@ export const judgeKinds = {
   'insult-words': insultWordsKind,
   lexicon: lexiconKind,
   contains: containsKind,
+  'organism:modes': organismModesKind,
   ensemble: ensembleKind,
   classifier: classifierKind,
   trained: trainedKind,

@@ -140,7 +140,7 @@ export const classifierKind: JudgeKind = {
   summary:
     'a sequence classifier in Hugging Face layout; harm is the probability of its harmful label (#A+B several, #!A all but A, #sigmoid:A)',
   options: ['labels', 'harmlessLabels', 'multiLabel'],
-  accepts: (model) => /^(?:organism:|hf:|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model),
+  accepts: (model) => /^(?:organism:(?!modes$)|hf:|\.{0,2}[/\\]|~[/\\]|[A-Za-z]:[/\\])/.test(model),
   open: async ({ model: modelId, threshold, ...given }, deps) => {
     const { source, choice } = splitLabels(modelId);
     const find = async (model: string): Promise<string> => {
