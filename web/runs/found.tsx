@@ -2,13 +2,14 @@
 import type { EstimateFacts, LoopCellFacts, RunSummary } from '../../src/server/runs/protocol.js';
 import { ClusterMap } from './clusterMap.js';
 import { DialoguePoints } from './dialoguePoints.js';
-import { arrow, changeInterval, changeText, intervalText, metricText, percent } from './figures.js';
+import { arrow, changeInterval, changeText, intervalText, percent } from './figures.js';
 import { Frontier } from './frontier.js';
 import { metricNames, RowsTable } from './rowsTable.js';
 
 export function Found({ summary }: { readonly summary: RunSummary }) {
   const { run, rows, metrics, findings, notes, loop, estimates, points, map } = summary;
-  if (rows.length === 0 && notes.length === 0 && map === null) return <p class="soft">Nothing is evaluated yet.</p>;
+  if (rows.length === 0 && notes.length === 0 && map === null && estimates.length === 0)
+    return <p class="soft">Nothing is evaluated yet.</p>;
   const { main, others } = metricNames(rows);
   const rowNames = [...new Set(rows.map(({ name }) => name))];
   const lines = rows.map((row) => ({ key: `${row.name} ${row.judge}`, title: row.name, row }));
@@ -149,14 +150,13 @@ function Estimates({ estimates }: { readonly estimates: readonly EstimateFacts[]
   return (
     <>
       <h3>Estimates of ordinary use</h3>
-      <ul class="notes">
-        {estimates.map(({ name, event, probability }) => (
-          <li key={name}>
-            {name}: {metricText(probability.mean, '')} ({intervalText(probability, '')}){' '}
-            {event === '' ? '' : `per ${event}`}
-          </li>
-        ))}
-      </ul>
+      {estimates.map(({ name, sentences }) => (
+        <ul key={name} class="notes" aria-label={name}>
+          {sentences.map((sentence) => (
+            <li key={sentence}>{sentence}</li>
+          ))}
+        </ul>
+      ))}
     </>
   );
 }

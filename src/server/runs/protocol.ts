@@ -76,10 +76,11 @@ export interface LoopCellFacts {
   readonly rate: Interval | null;
 }
 
+/** An estimate of ordinary use in the sentences of the report. */
 export interface EstimateFacts {
   readonly name: string;
-  readonly event: string;
-  readonly probability: Interval;
+  /** The bound to sign comes first. */
+  readonly sentences: readonly string[];
 }
 
 export interface DialogueExcerpt {

@@ -1,8 +1,8 @@
 /** The part of report.json that the pages show: rows with their intervals, and what goes with them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { readJsonObject } from '../../base/json.js';
+import { basisSentences, bestEstimateSentence, guaranteeSentence } from '../../report/estimates.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { describeMetric } from '../../report/metrics.js';
 import { type Metrics, parseReport, type Report, type ReportRow } from '../../report/report.js';
@@ -58,22 +58,11 @@ export function loopCells({ loop = [] }: Report): readonly LoopCellFacts[] {
   });
 }
 
-const estimatesSchema = z.object({
-  estimates: z
-    .array(
-      z.object({
-        name: z.string(),
-        event: z.string().default(''),
-        probability: z.object({ mean: z.number(), low: z.number(), high: z.number(), n: z.number() }),
-      }),
-    )
-    .default([]),
-});
-
-/** Returns the estimates of ordinary use that a report has; those of a form that is not known are left out. */
-export function estimatesOf(report: Report): readonly EstimateFacts[] {
-  const parsed = estimatesSchema.safeParse(report);
-  return parsed.success ? parsed.data.estimates : [];
+export function estimatesOf({ estimates = [] }: Report): readonly EstimateFacts[] {
+  return estimates.map((estimate) => ({
+    name: estimate.name,
+    sentences: [guaranteeSentence(estimate), bestEstimateSentence(estimate), ...basisSentences(estimate)],
+  }));
 }
 
 /** Describes the metrics that rows have. */

@@ -340,6 +340,9 @@ describe('what a run has found', () => {
     expect(await lines('evaluate:untuned')).toEqual([]);
     const summary = await answer<RunSummary>('/api/run', { id: 'tea' });
     expect(summary.clusters).toEqual([0, 1].map((cluster) => ({ cluster, size: 20, kept: 5 })));
+    expect(summary.estimates[0]?.sentences[0]).toBe(
+      'With 95% confidence, the probability that a dialogue of 2 exchanges has a failed reply is at most 3% (about 1 in 33).',
+    );
     expect(JSON.stringify(summary)).not.toContain('a sample of cluster');
     expect(await answer('/api/cluster', { id: 'tea', cluster: 1 })).toEqual({
       words: ['lamp'],
