@@ -18,6 +18,7 @@ import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
 import { serveCommand } from './serve.js';
+import { shrinkCommand } from './shrink.js';
 import {
   establishCommand,
   estimateCommand,
@@ -42,6 +43,7 @@ export const commands = {
   evaluate: evaluateCommand,
   report: reportCommand,
   compare: compareCommand,
+  shrink: shrinkCommand,
   bundle: bundleCommand,
   verify: verifyCommand,
   preferences: preferencesCommand,

@@ -14,17 +14,10 @@ import { type Findings, shown } from './problem.js';
 /** Figures of two machines may differ in the last digits, for logarithms and exponentials do. */
 const tolerance = 1e-9;
 
-/** Parts of a report that other stages make, of which this code does not make anything anew. */
-const notRecomputed: Readonly<Record<string, string>> = {
-  estimates: 'an estimate is not made anew yet',
-};
-
 export async function checkReport(run: RunRecords, recipe: Recipe, report: Report, findings: Findings): Promise<void> {
   const { report: again, untold } = await recomputeReport({ run, recipe }, report);
-  const left = Object.entries(notRecomputed).flatMap(([path, why]) => (path in report ? [{ path, why }] : []));
-  const excluded = [...untold, ...left];
-  for (const { path, why } of excluded) findings.leave(`report.json: ${path}`, why);
-  const leavesOut = leftOut(excluded);
+  for (const { path, why } of untold) findings.leave(`report.json: ${path}`, why);
+  const leavesOut = leftOut(untold);
   compare(JSON.parse(JSON.stringify(again)), report, '', leavesOut, findings);
 }
 
