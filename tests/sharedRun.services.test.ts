@@ -1,10 +1,10 @@
 /** Runs that are shared out on a real Redis to workers that are processes of their own, some of which are killed. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { gadfly } from './fakes/commandProcess.js';
 import { hasRedis, startRedis, type TestRedis } from './fakes/redisServer.js';
 import { packageRoot } from '../src/base/packageRoot.js';
 import { openStream, streamKey } from '../src/base/random.js';
@@ -22,27 +22,6 @@ stages:
       { attack: ipo, horizon: 2, epochs: 2, promptsPerEpoch: 8, minGap: 0, batchPairs: 8, devEvery: 1, devPrompts: 4, warmupSteps: 1 }
   - evaluate: { rows: [untuned, ipo], turns: 2, prompts: 12 }
 `;
-
-interface Ended {
-  readonly code: number | null;
-  readonly errors: string;
-}
-
-/** The built command, as people run it. */
-function gadfly(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['dist/src/cli/main.js', ...args], {
-    cwd: packageRoot(),
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => (errors += piece));
-  const ended = new Promise<Ended>((resolve) => {
-    child.once('close', (code) => {
-      resolve({ code, errors });
-    });
-  });
-  return { child, ended };
-}
 
 describe.skipIf(!hasRedis())('a run that is shared out over processes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gadfly-shared-'));

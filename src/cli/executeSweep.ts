@@ -6,6 +6,7 @@ import { sweepText } from '../render/terminal/sweepText.js';
 import type { SweepFile, SweepPointState } from '../report/sweepFile.js';
 import { pointNotes, type SweepView } from '../report/sweepView.js';
 import { runSweep } from '../stages/runSweep.js';
+import { workersText } from '../stages/sharing/shareRun.js';
 import type { SweepStart } from '../stages/sweepRecipes.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { runHooks, runSettings, shownPath, withRemedy } from './executeRun.js';
@@ -38,6 +39,18 @@ export async function executeSweep(
       onPoint: (point, loaded) => {
         say(point);
         return runHooks(loaded, context, `${point.number}/${total} `);
+      },
+      onShared: ({ done, total: all, workers }) => {
+        context.progress.update({
+          task: 'points',
+          done,
+          total: all,
+          unit: 'points',
+          note: workersText(workers),
+        });
+      },
+      onOutcome: (point, { status, reason }) => {
+        say(point, `: ${status}${reason === undefined ? '' : ` (${reason})`}`);
       },
       onPointFailed: (point, error) => {
         const told = withRemedy(error, join(shown, point.folder));

@@ -36,12 +36,20 @@ export class RefusedJob extends Error {
   }
 }
 
+/** Thrown for a job that goes back for another time or another worker, and counts as not tried. */
+export class ReturnedJob extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'ReturnedJob';
+  }
+}
+
 /** A job that was lost with its worker so often is the cause itself. */
 const maxStalls = 5;
 const lookMs = 500;
 const noteMs = 5000;
-/** A job that was refused waits a little for another worker. */
-const refusedMs = 500;
+/** A job that goes back waits a little. */
+const pauseMs = 500;
 
 interface TakenRun {
   readonly notice: string;
@@ -118,11 +126,14 @@ async function takeUp(
         const result = await oneByOne(() => run.play(value));
         await redis.hset(resultsKey(notice.run), job.id ?? '', await pack(result));
       } catch (error) {
-        if (!(error instanceof RefusedJob)) throw new Error(`${reasonOf(error)} (worker ${name})`, { cause: error });
-        taken.reason = error.message;
-        taken.notedAt = null;
-        void worker.pause(true);
-        await job.moveToDelayed(Date.parse(systemClock.isoNow()) + refusedMs, token);
+        if (!(error instanceof RefusedJob || error instanceof ReturnedJob))
+          throw new Error(`${reasonOf(error)} (worker ${name})`, { cause: error });
+        if (error instanceof RefusedJob) {
+          taken.reason = error.message;
+          taken.notedAt = null;
+          void worker.pause(true);
+        }
+        await job.moveToDelayed(Date.parse(systemClock.isoNow()) + pauseMs, token);
         throw new bullmq.DelayedError();
       }
       taken.jobs++;

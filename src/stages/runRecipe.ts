@@ -18,7 +18,7 @@ import type { RunDescription } from '../runs/runDescription.js';
 import { hashInputs, requireFiles, requireKeys, requireModels } from './runInputs.js';
 import { openLimits } from './limits.js';
 import { runStages, runStagesOf } from './runStages.js';
-import { defaultDialogues, type SharedRun, shareRun, type Sharing } from './sharing/shareRun.js';
+import { defaultDialogues, type SharedRun, shareRun, type Sharing, workersText } from './sharing/shareRun.js';
 import type { StageContext, StageProgress } from './stageContext.js';
 
 export type RunPlace =
@@ -147,11 +147,8 @@ async function openShared(
   );
 }
 
-function workersText(workers: number): string {
-  return workers === 0 ? 'no worker yet' : workers === 1 ? '1 worker' : `${String(workers)} workers`;
-}
-
-function thresholdOf(recipe: Recipe, report: Report | null): ThresholdResult {
+/** How the main rows of a report stand to the recipe's `failOver`. */
+export function thresholdOf(recipe: Recipe, report: Report | null): ThresholdResult {
   const [limit = null] = recipeStages(recipe).flatMap(({ traits }) => traits.failOver ?? []);
   return judgeThreshold(report ?? { rows: [] }, { metric: 'replyFailureRate', limit });
 }

@@ -1,10 +1,9 @@
 /** Runs the points of a sweep one after the other, each an ordinary run in a directory of its own, and keeps
  *  sweep.json, the table and the picture over all of them. A point that fails is noted and the others go on; limits
  *  hold for each point by itself. For the command line and the library. */
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.js';
-import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
+import { InterruptedError } from '../base/errors.js';
 import { onDisk, removeTemporaries, writeFileAtomic } from '../base/files.js';
 import { present } from '../base/invariant.js';
 import { makeFolder } from '../base/makeFolder.js';
@@ -19,9 +18,11 @@ import {
   type SweepPointState,
 } from '../report/sweepFile.js';
 import { gatherSweepView, type SweepView } from '../report/sweepView.js';
-import type { ThresholdResult } from '../report/threshold.js';
 import { takeLock } from '../runs/lock.js';
-import { type RunOptions, type RunPlace, runRecipe } from './runRecipe.js';
+import { outcomeAfter, playPoint, type Outcome } from './playPoint.js';
+import type { RunOptions } from './runRecipe.js';
+import { playPointsElsewhere, type SharedProgress } from './sharing/sharePoints.js';
+import type { Sharing } from './sharing/shareRun.js';
 import { refuseTaken, requireAll, sweepRecipes, type SweepStart } from './sweepRecipes.js';
 
 /** The hooks of one point's run. */
@@ -35,6 +36,10 @@ export interface SweepOptions extends Pick<
   readonly onStart?: (sweep: { readonly folder: string; readonly points: number }) => void;
   /** Called as a point begins; what it returns follows the point's run. */
   readonly onPoint?: (point: SweepPointState, loaded: LoadedRecipe) => PointHooks;
+  /** Called while workers do points, where they are shared out. */
+  readonly onShared?: (progress: SharedProgress) => void;
+  /** Called when a worker has ended a point. */
+  readonly onOutcome?: (point: SweepPointState, outcome: Outcome) => void;
   /** Called in place of `onPoint` for a point that an earlier session has finished. */
   readonly onPassedOver?: (point: SweepPointState) => void;
   /** Called when a limit or an error has ended a point; the others go on. */
@@ -61,13 +66,13 @@ export async function runSweep(start: SweepStart, options: SweepOptions): Promis
     const file = start.kind === 'new' ? newSweepFile(start.plan, clock.isoNow()) : readSweepFile(folder);
     const configurations = Object.fromEntries([...recipes].map(([name, { configuration }]) => [name, configuration]));
     options.onStart?.({ folder, points: file.points.length });
-    return await runPoints(openSweep(folder, { ...file, configurations }, clock), recipes, options);
+    const sweep = openSweep(folder, { ...file, configurations }, clock);
+    const { sharing = null } = options;
+    return await (sharing === null ? runPoints(sweep, recipes, options) : sharePoints(sweep, sharing, options));
   } finally {
     lock.release();
   }
 }
-
-type Outcome = Pick<SweepPointState, 'status' | 'reason' | 'thresholdExceeded'>;
 
 /** Keeps sweep.json and its page while the points go on. */
 interface OpenSweep {
@@ -100,7 +105,7 @@ async function runPoints(
   options: SweepOptions,
 ): Promise<SweepView> {
   const { folder, file } = sweep.view();
-  const { pool, clock, interrupted, note, sharing, shard } = options;
+  const { pool, clock, interrupted, note, shard } = options;
   for (const point of file.points) {
     const { name, status } = point;
     if (status === 'done') {
@@ -110,22 +115,11 @@ async function runPoints(
     if (interrupted?.() === true) throw stopped(folder);
     const loaded = present(recipes.get(name), 'every point has its recipe');
     const hooks = options.onPoint?.(point, loaded);
-    const place = placeOf(join(folder, name));
     sweep.set(name, { status: 'running' });
     try {
-      const { threshold } = await runRecipe(loaded, {
-        pool,
-        clock,
-        interrupted,
-        note,
-        sharing,
-        shard,
-        ...hooks,
-        place,
-      });
-      sweep.set(name, outcomeOf(threshold));
+      sweep.set(name, await playPoint(loaded, join(folder, name), { pool, clock, interrupted, note, shard, ...hooks }));
     } catch (error) {
-      sweep.set(name, { status: statusAfter(error), reason: reasonOf(error) });
+      sweep.set(name, outcomeAfter(error));
       if (error instanceof InterruptedError) throw stopped(folder, error);
       options.onPointFailed?.(point, error);
     } finally {
@@ -135,28 +129,36 @@ async function runPoints(
   return sweep.view();
 }
 
-function placeOf(folder: string): RunPlace {
-  return { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder };
+/** Shares the points out over workers, each of which runs one whole in the folder of the sweep. */
+async function sharePoints(sweep: OpenSweep, sharing: Sharing, options: SweepOptions): Promise<SweepView> {
+  const { folder, file } = sweep.view();
+  const { interrupted, note = ignore, shard = null } = options;
+  const left = file.points.filter(({ status }) => status !== 'done');
+  for (const point of file.points) if (point.status === 'done') options.onPassedOver?.(point);
+  try {
+    await playPointsElsewhere(sharing, {
+      folder,
+      file,
+      points: left,
+      shard,
+      note,
+      mayGoOn: () => {
+        if (interrupted?.() === true) throw stopped(folder);
+      },
+      onProgress: options.onShared ?? ignore,
+      onOutcome: (point, outcome) => {
+        sweep.set(point.name, outcome);
+        sweep.writePage();
+        options.onOutcome?.(point, outcome);
+      },
+    });
+  } finally {
+    sweep.writePage();
+  }
+  return sweep.view();
 }
 
-function outcomeOf({ exceeded, withoutValue }: ThresholdResult): Outcome {
-  if (exceeded.length > 0) return { status: 'done', thresholdExceeded: exceeded.map(({ name }) => name) };
-  return withoutValue.length > 0
-    ? { status: 'done', reason: 'a row has no scored reply, so there is no rate' }
-    : { status: 'done' };
-}
-
-function statusAfter(error: unknown): SweepPointState['status'] {
-  if (error instanceof InterruptedError) return 'interrupted';
-  return error instanceof BudgetError ? 'stopped' : 'failed';
-}
-
-/** One line: what went wrong, and with what. */
-function reasonOf(error: unknown): string {
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-  const got = error instanceof GadflyError ? error.details.got : undefined;
-  return got === undefined ? line : `${line}: ${got}`;
-}
+const ignore = (): void => undefined;
 
 function withoutOutcome({ reason, thresholdExceeded, ...point }: SweepPointState): SweepPointState {
   return point;

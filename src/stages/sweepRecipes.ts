@@ -73,7 +73,7 @@ function keptRecipes(
 }
 
 /** A point's recipe as it was planned, with changes that resuming may make. @throws RecipeError */
-function recipeOfPoint(
+export function recipeOfPoint(
   file: SweepFile,
   point: SweepPointState,
   sweepPath: string,

@@ -47,7 +47,12 @@ export const workerCommand: CommandDefinition = {
         name,
         leaseMs: (numberFlag(flags, 'lease') ?? defaultLease) * 1000,
         accept: (notice) =>
-          workForRun(notice, { pool: poolSettings(settings), store: storeFolder(flags), note: context.log }),
+          workForRun(notice, {
+            pool: poolSettings(settings),
+            store: storeFolder(flags),
+            note: context.log,
+            interrupted: context.interrupted,
+          }),
         log: context.log,
         signal: context.signal,
         onJob: (jobs) => {

@@ -9,7 +9,8 @@ import { adversaryOriginSchema, judgeOriginSchema, targetOriginSchema } from '..
 const terms = Object.keys(rewardTerms) as RewardTermName[]; // The table's own keys.
 
 /** The part that all jobs of a run have in common. */
-export const planSchema = z.strictObject({
+const runPlanSchema = z.strictObject({
+  kind: z.literal('run'),
   /** The recipe with every default. */
   configuration: jsonObject,
   source: z.strictObject({ file: z.string().nullable(), folder: z.string() }),
@@ -19,7 +20,12 @@ export const planSchema = z.strictObject({
   target: targetOriginSchema.nullable(),
   judge: judgeOriginSchema.nullable(),
 });
-export type SharedPlan = z.output<typeof planSchema>;
+export type RunPlan = z.output<typeof runPlanSchema>;
+
+/** A sweep is read from its folder by every worker: nothing but the folder's name travels. */
+const sweepPlanSchema = z.strictObject({ kind: z.literal('sweep'), folder: z.string() });
+
+export const planSchema = z.discriminatedUnion('kind', [runPlanSchema, sweepPlanSchema]);
 
 export const castSchema = z.strictObject({
   adversary: adversaryOriginSchema,
@@ -43,3 +49,19 @@ export const rolloutAnswer = z.strictObject({
   counts: z.strictObject({ adversary: counts, target: counts, judge: counts }),
 });
 export type RolloutAnswer = z.output<typeof rolloutAnswer>;
+
+/** A point of a sweep. */
+export const pointMessage = z.strictObject({
+  kind: z.literal('point'),
+  name: z.string(),
+  shard: z.int().min(1).nullable(),
+  /** When the sweep was started or resumed: a point that failed is tried again by another session. */
+  session: z.string(),
+});
+export type PointMessage = z.output<typeof pointMessage>;
+
+export const pointAnswer = z.strictObject({
+  status: z.enum(['done', 'stopped', 'failed']),
+  reason: z.string().exactOptional(),
+  thresholdExceeded: z.array(z.string()).exactOptional(),
+});

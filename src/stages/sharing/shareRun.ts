@@ -21,7 +21,7 @@ import { packageVersion } from '../../runs/manifest.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
 import { openWeightStore, type WeightStore } from '../../runs/weightStore.js';
 import type { RunLimits } from '../limits.js';
-import { castSchema, rolloutAnswer, type RolloutAnswer, type SharedCast, type SharedPlan } from './messages.js';
+import { castSchema, rolloutAnswer, type RolloutAnswer, type SharedCast, type RunPlan } from './messages.js';
 
 /** How a run is shared. */
 export interface Sharing {
@@ -85,9 +85,10 @@ export async function planOf(
   pool: ModelPool,
   { path, manifest: { configuration, source } }: Pick<RunDirectory, 'path' | 'manifest'>,
   store: WeightStore,
-): Promise<SharedPlan> {
+): Promise<RunPlan> {
   const [target, judge] = [originOf(await pool.target()), originOf(await pool.judge(pool.recipe.judge))];
   return {
+    kind: 'run',
     configuration,
     source: { ...source },
     store: store.folder,
@@ -183,4 +184,9 @@ function countWork(
   originOf(adversary)?.countElsewhere?.(counts.adversary);
   originOf(target)?.countElsewhere?.(counts.target);
   originOf(judge)?.countElsewhere?.(counts.judge);
+}
+
+/** The number of workers in words. */
+export function workersText(workers: number): string {
+  return workers === 0 ? 'no worker yet' : workers === 1 ? '1 worker' : `${String(workers)} workers`;
 }

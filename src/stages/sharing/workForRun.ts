@@ -13,19 +13,26 @@ import { type AcceptedRun, RefusedJob } from '../../queue/queueWorker.js';
 import { type LoadedRecipe, recipeOfRun } from '../../recipe/readRecipe.js';
 import { packageVersion } from '../../runs/manifest.js';
 import { openWeightStore } from '../../runs/weightStore.js';
-import { planSchema, rolloutMessage, type RolloutAnswer } from './messages.js';
+import { planSchema, rolloutMessage, type RolloutAnswer, type RunPlan } from './messages.js';
+import { workForSweep } from './workForSweep.js';
 
 export interface WorkOptions {
   readonly pool: Omit<ModelPoolOptions, 'recipe' | 'folder' | 'runFolder' | 'note' | 'spending' | 'beforeRequest'>;
   /** The folder of the weights of runs on this machine; null: the one that the run says. */
   readonly store: string | null;
   readonly note: (text: string) => void;
+  /** True once the user asked the worker to end. */
+  readonly interrupted?: (() => boolean) | undefined;
 }
 
-/** Looks at a run. @throws ConfigError or FormatError for what this worker would do otherwise than the run's own machine */
+/** Looks at a run, or a sweep. @throws ConfigError or FormatError for what this worker would do otherwise than the run's own machine */
 export async function workForRun(notice: RunNotice, options: WorkOptions): Promise<AcceptedRun> {
   requireSameVersion(notice);
   const plan = readAs(planSchema, notice.plan, `run ${notice.name}`);
+  return plan.kind === 'sweep' ? workForSweep(plan, options) : playFor(plan, notice, options);
+}
+
+async function playFor(plan: RunPlan, notice: RunNotice, options: WorkOptions): Promise<AcceptedRun> {
   const loaded: LoadedRecipe = recipeOfRun(plan, `run ${notice.name}`);
   const store = openWeightStore(options.store ?? plan.store);
   const spending = createSpending();
