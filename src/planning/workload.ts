@@ -9,7 +9,7 @@ import {
   isFurther,
 } from '../recipe/adversaries.js';
 import {
-  mendedNames,
+  targetNames,
   type Recipe,
   recipeStages,
   type RecipeStage,
@@ -74,7 +74,7 @@ function lengthsOf(
   const adversaries = evaluatedAdversaries(recipe, evaluation?.options ?? {});
   const { name } = stage;
   const attacker = attackerOf(recipe, stage.traits);
-  const targets = evaluation?.options.targets?.length ?? 1 + mendedNames(recipe).length;
+  const targets = evaluation?.options.targets?.length ?? targetNames(recipe, evaluation?.options ?? {}).length;
   return {
     adversary:
       attacker === null ? adversary : present(otherAdversaries.get(attackerName(name)), 'lengths of the attacker'),

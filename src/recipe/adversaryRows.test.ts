@@ -92,3 +92,20 @@ describe('adversaries of an evaluation that no stage trains', () => {
     expect(schema).toContain('System instruction; chat format only.');
   });
 });
+
+describe('further targets of an evaluation', () => {
+  const further = (targets: string, more = ''): readonly string[] => [
+    `stages.evaluate.furtherTargets={ ${targets} }`,
+    ...(more === '' ? [] : [`stages.evaluate.targets=${more}`]),
+  ];
+
+  it('are named among its targets; an unknown name, and one that is taken, is refused with its place', () => {
+    expect(() => load(further('second: "organism:second"', '[original, second]'))).not.toThrow();
+    expect(problems(further('second: "organism:second"', '[third]'))).toMatchObject([
+      { key: 'stages.1.evaluate.targets.0' },
+    ]);
+    expect(problems(further('original: "organism:second"'))).toMatchObject([
+      { key: 'stages.1.evaluate.furtherTargets.original' },
+    ]);
+  });
+});

@@ -216,6 +216,14 @@ export function mendedNames(recipe: Recipe): readonly string[] {
   return recipeStages(recipe).flatMap(({ traits }) => traits.targets.map(({ name }) => name));
 }
 
+/** Names of all targets that an evaluation may play with. */
+export function targetNames(
+  recipe: Recipe,
+  { furtherTargets = {} }: Pick<StageOptions<'evaluate'>, 'furtherTargets'>,
+): readonly string[] {
+  return [originalTarget, ...mendedNames(recipe), ...Object.keys(furtherTargets)];
+}
+
 /** A reward, with the phrasings for its terms of the target's words. */
 export interface TrainedReward {
   readonly reward: RewardWeights;

@@ -14,6 +14,7 @@ import {
   stagesLeftOut,
   stagesOfKind,
   untunedRow,
+  targetNames,
 } from './recipe.js';
 import { promptRules } from './promptRules.js';
 import { loopRules } from './loopRules.js';
@@ -139,11 +140,22 @@ function evaluationRules(recipe: Recipe): readonly BrokenRule[] {
           remedy,
         }),
       ),
-      ...unknownNames(options.targets, [originalTarget, ...mendedNames(recipe)]).map(({ i, name, remedy }) => ({
+      ...unknownNames(options.targets, targetNames(recipe, options)).map(({ i, name, remedy }) => ({
         path: ['stages', index, 'evaluate', 'targets', i],
-        message: `no stage makes the target '${name}'`,
+        message: `no stage makes the target '${name}', and furtherTargets has no such name`,
         remedy,
       })),
+      ...Object.keys(options.furtherTargets ?? {}).flatMap((name) =>
+        [originalTarget, ...mendedNames(recipe)].includes(name)
+          ? [
+              {
+                path: ['stages', index, 'evaluate', 'furtherTargets', name],
+                message: `a second target is called '${name}'`,
+                remedy: 'give it a name of its own',
+              },
+            ]
+          : [],
+      ),
     ];
   });
 }

@@ -31,7 +31,18 @@ const evaluateSchema = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .optional()
-    .describe('Targets to play: original and names of mended models. Default: all. A loop plays each round’s own.'),
+    .describe(
+      'Targets to play: original, names of mended models, names under furtherTargets. Default: all. A loop plays each round’s own.',
+    ),
+  furtherTargets: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dots, dashes and underscores'),
+      z.string().min(1),
+    )
+    .optional()
+    .describe(
+      'Further models on this machine that the same rows are played with, by name, in the place of the target: whether what was found for one target works on others.',
+    ),
   turns: count.default(3),
   prompts: count
     .nullable()
@@ -83,7 +94,7 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
   summary: 'play and judge the rows of a run, and nothing else',
   schema: evaluateSchema,
   inLoop: 'own count',
-  traits: ({ reward = null, judges = [], failOver = null, adversaries = {}, embed }) => ({
+  traits: ({ reward = null, judges = [], failOver = null, adversaries = {}, furtherTargets = {}, embed }) => ({
     ...noTraits,
     name: 'evaluate',
     isOnce: true,
@@ -91,7 +102,10 @@ export const evaluate: StageKind<typeof evaluateSchema> = {
     judges: judges.map((judge, i) => ({ path: ['judges', i], judge })),
     failOver,
     prompts: [{ set: 'test' }],
-    models: [{ key: 'embed.model', model: embed?.model ?? null }],
+    models: [
+      { key: 'embed.model', model: embed?.model ?? null },
+      ...Object.entries(furtherTargets).map(([name, model]) => ({ key: `furtherTargets.${name}`, model })),
+    ],
     files: Object.entries(adversaries).map(([name, { model = '' }]) => ({
       key: `adversaries.${name}.model`,
       name: promptListFile(model),

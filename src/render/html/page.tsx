@@ -13,10 +13,12 @@ import { Provenance } from './provenance.js';
 import type { ReportView } from '../../report/reportView.js';
 import { PageHead } from './pageHead.js';
 import { differenceTable } from '../../report/rowDifferences.js';
+import { transferMatrix } from '../../report/transferMatrix.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
 import { Differences } from './differences.js';
 import { Frontier } from './frontier.js';
 import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCharts, rowStyles } from './results.js';
+import { Transfer } from './transfer.js';
 
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training, mending } = view;
@@ -72,6 +74,7 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
               <>
                 <JudgeResults rows={rows} earlier={earlier} styles={styles} main={i === 0} />
                 <Differences table={differenceTable(report, judge, main.includes)} styles={styles} />
+                <Transfer matrix={transferMatrix(report, judge)} />
               </>
             ))}
             {report.rows.length > 0 && (

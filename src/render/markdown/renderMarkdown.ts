@@ -11,6 +11,7 @@ import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
 import { differenceTable, type DifferenceTable } from '../../report/rowDifferences.js';
+import { transferMatrix, type TransferMatrix } from '../../report/transferMatrix.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { rowLabels } from '../../report/search.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
@@ -50,6 +51,7 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
         ...table(rows),
         '',
         ...differenceLines(differenceTable(report, judge, main.includes)),
+        ...transferLines(transferMatrix(report, judge)),
         ...differentLines(rows),
         ...categoryLines(rows),
       );
@@ -99,6 +101,18 @@ function differenceLines(table: DifferenceTable | null): readonly string[] {
     ...table.rows.map(({ name, cells }) => markdownRow([escapeMarkdown(name), ...cells])),
     '',
     table.legend,
+    '',
+  ];
+}
+
+function transferLines(matrix: TransferMatrix | null): readonly string[] {
+  if (matrix === null) return [];
+  return [
+    markdownRow([matrix.title, ...matrix.targets.map(escapeMarkdown)]),
+    markdownRow(['---', ...matrix.targets.map(() => '---:')]),
+    ...matrix.rows.map(({ adversary, cells }) => markdownRow([escapeMarkdown(adversary), ...cells])),
+    '',
+    matrix.legend,
     '',
   ];
 }

@@ -27,7 +27,7 @@ export interface Pairing {
   readonly isFound: boolean;
   /** The judge that the attack was trained or selected by; null for none. */
   readonly trainedOn: JudgeOptions | null;
-  /** The mended target; null for the recipe's own. */
+  /** The mended target, or a further one; null for the recipe's own. */
   readonly target: MendedTarget | null;
 }
 
@@ -138,7 +138,11 @@ function allPairings(
   options: EvaluateOptions,
 ): readonly Pairing[] {
   const mended = mendedNames(recipe).map((name): MendedTarget => ({ name, folder: run.modelPath(name) }));
-  const targets = [null, ...mended].filter(
+  const further = Object.entries(options.furtherTargets ?? {}).map(([name, folder]): MendedTarget => ({
+    name,
+    folder,
+  }));
+  const targets = [null, ...mended, ...further].filter(
     (target) => options.targets?.includes(target?.name ?? originalTarget) ?? true,
   );
   return targets.flatMap((target) =>
