@@ -135,6 +135,21 @@ describe('tilted dialogues', () => {
     expect(held / 400).toBeGreaterThanOrEqual(0.95);
   });
 
+  it('have no interval where one ordinary dialogue carries more than a twentieth of the figure', () => {
+    const tilted = Array.from({ length: 400 }, (_, i) => ({
+      opening: `tilted-${String(i)}`,
+      weight: 0.2,
+      isTilted: true,
+      event: 1,
+    }));
+    const heavy = { opening: 'heavy', weight: 5, isTilted: false, event: 1 };
+    const without = estimateProbability(tilted, { plainShare: 0.2, stream });
+    const estimate = estimateProbability([...tilted, heavy], { plainShare: 0.2, stream });
+    expect(without.low).not.toBeNull();
+    expect(estimate.effectiveSampleSize).toBeGreaterThan(100);
+    expect(estimate).toMatchObject({ low: null, high: null });
+  });
+
   it('miss what they do not reach: the interval does not cover, the bound does', () => {
     const { uniform } = openStream(streamKey(5, 'missed'));
     // As many ordinary dialogues fail otherwise, in a way that no tilted one does.

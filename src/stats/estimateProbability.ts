@@ -55,7 +55,7 @@ export interface ProbabilityEstimate {
   readonly mean: number | null;
   /** The practical interval, a bootstrap by opening in which unscored dialogues are no events at the low end and events at
    *  the high one. It assumes that the tilted draws reach every part of the event. Null below an effective sample size
-   *  of 100. */
+   *  of 100, and where one dialogue has more than a twentieth of Σ w·h. */
   readonly low: number | null;
   readonly high: number | null;
   readonly dialogues: number;
@@ -80,8 +80,11 @@ export interface ProbabilityEstimate {
   readonly plainEquivalent: number | null;
 }
 
-/** The least effective sample size that has a practical interval. */
+/** The least effective sample size that has a practical interval, and the largest share of the sum that one dialogue may
+ *  have there. The size alone is not enough: where a few ordinary dialogues with the greatest weight decide it, it is
+ *  large in just those samples that happen to hold too few of them (docs/signoff.md). */
 const leastEffectiveSize = 100;
+const largestDialogueShare = 0.05;
 
 /** Resamples of the practical interval. */
 const resamples = 1000;
@@ -98,7 +101,12 @@ export function estimateProbability(draws: readonly WeightedDraw[], options: Est
   const hits = scored.map(({ weight, event }) => weight * (event ?? 0));
   const total = sumOf(hits);
   const effectiveSampleSize = total > 0 ? total ** 2 / sumOf(hits.map((hit) => hit ** 2)) : null;
-  const isPractical = effectiveSampleSize !== null && effectiveSampleSize >= leastEffectiveSize;
+  const largestShare = total > 0 ? Math.max(...hits) / total : null;
+  const isPractical =
+    effectiveSampleSize !== null &&
+    effectiveSampleSize >= leastEffectiveSize &&
+    largestShare !== null &&
+    largestShare <= largestDialogueShare;
   const interval = isPractical ? practicalInterval(draws, { level, stream }) : null;
   const spread = spreadOf(scored, fit.mean);
   return {
@@ -112,7 +120,7 @@ export function estimateProbability(draws: readonly WeightedDraw[], options: Est
     bernsteinHigh: bounded.length < 2 ? null : Math.min(1, empiricalBernsteinHigh(bounded, { level }) / plainShare),
     meanWeight: sumOf(draws.map(({ weight }) => weight)) / draws.length,
     effectiveSampleSize,
-    largestShare: total > 0 ? Math.max(...hits) / total : null,
+    largestShare,
     tiltedShare:
       total > 0
         ? sumOf(scored.map(({ isTilted, weight, event }) => (isTilted ? weight * (event ?? 0) : 0))) / total

@@ -7,7 +7,9 @@ import { BudgetError, ConfigError } from '../../base/errors.js';
 import { type Device, openDevice } from '../../engine/runtime/device.js';
 import type { Recipe } from '../../recipe/recipe.js';
 import { parseReport, type Report } from '../../report/report.js';
+import { readRunRecords } from '../../runs/runRecords.js';
 import { runStages } from '../runStages.js';
+import { estimateSection } from './estimateSection.js';
 
 const ipo = {
   exploit: {
@@ -89,6 +91,13 @@ describe('the estimate stage', () => {
     }
     const [estimate] = report.estimates ?? [];
     expect(estimate).toMatchObject({ method: 'mixture', mixture: 0.5, tempering: 0.5, proposal: 'ipo', pilot: null });
+    // Figures follow from the records: made anew they are the same, and a record that was changed changes them.
+    expect(await estimateSection({ run: readRunRecords(folder) })).toEqual(report.estimates);
+    const path = join(folder, 'estimates.jsonl');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replaceAll('"dialogue":1', '"dialogue":0'));
+    expect((await estimateSection({ run: readRunRecords(folder) }))[0]?.probability.mean).toBe(0);
+    writeFileSync(path, text);
     // The weights are those of the very distributions that were drawn from: their mean is 1.
     expect(estimate?.meanWeight).toBeGreaterThan(0.9);
     expect(estimate?.meanWeight).toBeLessThan(1.1);

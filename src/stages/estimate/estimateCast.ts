@@ -2,6 +2,7 @@
 import { ConfigError } from '../../base/errors.js';
 import { present } from '../../base/invariant.js';
 import { childKey, type StreamKey } from '../../base/random.js';
+import { keepOrigin } from '../../dialogue/origins.js';
 import type { RolloutCast } from '../../dialogue/rollout/exchange.js';
 import type { Dialogue, Prompt, ScoredDialogue } from '../../dialogue/types.js';
 import { type WatchedJudge, watchUnscored } from '../../dialogue/unscored.js';
@@ -54,13 +55,18 @@ export async function openEstimateCast(context: StageContext, stage: EstimateSta
       play: async (adversary, draws, stream) => {
         if (draws.length === 0) return [];
         const say = withFirstLines(adversary, openings.firstLines);
-        const speak: OpenAdversary['speak'] = (requests) => {
-          context.limits.mayGoOn();
-          return say(requests);
+        const speaker: OpenAdversary = {
+          ...adversary,
+          speak: (requests) => {
+            context.limits.mayGoOn();
+            return say(requests);
+          },
         };
+        // First lines that are given belong to this process; other ordinary dialogues may be played elsewhere.
+        const told = openings.firstLines.size === 0 ? keepOrigin(speaker, adversary) : speaker;
         const prompts = draws.map((draw): Prompt => openings.promptOf(draw));
         const job = { kind: 'linear', prompts, turns: options.turns, stream } as const;
-        const [played] = await context.playJobs([job], { ...cast, adversary: { ...adversary, speak } });
+        const [played] = await context.playJobs([job], { ...cast, adversary: told });
         return present(played, 'dialogues of the one job');
       },
       openTilted: (share) =>
