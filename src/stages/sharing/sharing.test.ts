@@ -157,6 +157,16 @@ describe('a shared run', () => {
     expect(shared.stored).toBe(1);
   });
 
+  it('of an estimate has its ordinary dialogues by workers, with the same events', async () => {
+    const use = { name: 'use', dialogues: 24, turns: 2, openings: 'all' };
+    const recipe = recipeOf({}, [{ estimate: use }]);
+    const [here, shared] = [await play(recipe, false), await play(recipe, true)];
+    expect(shared.jobs).toBe(12);
+    const records = (folder: string): string => readRecords(folder, ['estimates.jsonl']);
+    expect(records(shared.folder)).toBe(records(here.folder));
+    expect(reportOf(shared.folder)).toEqual(reportOf(here.folder));
+  });
+
   it('plays what no worker can open in its own process: lists of prompts, and judges of the program', async () => {
     const stages = [{ evaluate: { rows: ['asks'], adversaries: { asks: { model: 'prompts:asks.json' } }, turns: 1 } }];
     const listed = recipeOf({}, stages);
