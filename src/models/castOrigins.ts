@@ -2,7 +2,8 @@
  *  what the recipe only names, and with the weights that only this run has, published. What asks a network, what the
  *  calling program supplies, and what a planner steers have no origin: they stay in this process. */
 import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import type { JsonObject } from '../base/json.js';
 import { type Origin, type PublishFolder, withOrigin } from '../dialogue/origins.js';
@@ -78,7 +79,7 @@ function sharedSpeaker<Speaker extends { readonly counts: () => SpeakerCounts }>
   );
 }
 
-/** @param mended name and folder of the mended model that speaks; null for the recipe's own */
+/** @param mended name and folder, or id, of the model that speaks in the target's place; null for the recipe's own */
 export function sharedTarget(
   target: LocalTarget,
   kind: TargetOrigin['kind'],
@@ -87,7 +88,12 @@ export function sharedTarget(
   const hash = hashOnce(target.model);
   let published: string | null = null;
   return sharedSpeaker(target, async (publish) => {
-    if (mended !== null) published ??= await publish(copyOf(mended.folder));
+    if (mended !== null)
+      published ??= await publish(
+        isAbsolute(mended.folder) && existsSync(join(mended.folder, 'config.json'))
+          ? copyOf(mended.folder)
+          : (folder) => saveLanguageModel(target.model, folder),
+      );
     const origin: TargetOrigin = {
       kind,
       mended: mended === null || published === null ? null : { name: mended.name, id: published },

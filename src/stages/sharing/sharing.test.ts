@@ -167,6 +167,14 @@ describe('a shared run', () => {
     expect(reportOf(shared.folder)).toEqual(reportOf(here.folder));
   });
 
+  it('has rows of further targets by workers, which get their weights by hash', async () => {
+    const recipe = recipeOf({}, [{ evaluate: { turns: 1, furtherTargets: { another: './another' } } }]);
+    const [here, shared] = [await play(recipe, false), await play(recipe, true)];
+    expect(shared.jobs).toBe(2 * 4);
+    expect(readRecords(shared.folder)).toBe(readRecords(here.folder));
+    expect(reportOf(shared.folder)).toEqual(reportOf(here.folder));
+  });
+
   it('plays what no worker can open in its own process: lists of prompts, and judges of the program', async () => {
     const stages = [{ evaluate: { rows: ['asks'], adversaries: { asks: { model: 'prompts:asks.json' } }, turns: 1 } }];
     const listed = recipeOf({}, stages);
