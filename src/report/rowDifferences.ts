@@ -2,12 +2,14 @@
 import { formatChange, metricHeading } from './metrics.js';
 import type { Report, RowDifference } from './report.js';
 
-export interface DifferenceTable {
+/** A table of rows and what is said of each, for page, Markdown and terminal alike. */
+export interface RowTable {
   /** 'Difference from untuned' */
   readonly title: string;
-  /** Says what the columns mean, in a sentence. */
+  /** Says in a sentence what the columns mean. */
   readonly legend: string;
-  readonly metrics: readonly { readonly name: string; readonly heading: string }[];
+  readonly columns: readonly string[];
+  /** One cell per column. */
   readonly rows: readonly { readonly name: string; readonly cells: readonly string[] }[];
 }
 
@@ -17,7 +19,7 @@ export function differenceTable(
   { differences = [], groupBy }: Pick<Report, 'differences' | 'groupBy'>,
   judge: string,
   includes: (row: string) => boolean,
-): DifferenceTable | null {
+): RowTable | null {
   const own = differences.filter((each) => each.judge === judge && includes(each.row));
   const [first] = own;
   if (first === undefined) return null;
@@ -25,7 +27,7 @@ export function differenceTable(
   return {
     title: `Difference from ${first.baseline}`,
     legend: `On the same prompts. p is of a paired permutation test by ${groupBy ?? 'prompt'}, corrected by Holm’s rule for ${String(own.length)} ${own.length === 1 ? 'row' : 'rows'}.`,
-    metrics: names.map((name) => ({ name, heading: metricHeading(name) })),
+    columns: names.map(metricHeading),
     rows: own.map((each) => ({ name: each.row, cells: names.map((name) => cellOf(each, name)) })),
   };
 }

@@ -17,10 +17,10 @@ describe('attacks × targets', () => {
   it('has a row per adversary and a column per target; a dash where the two were not played', () => {
     const rows = [row('untuned', 'a', 0.2), row('ctb', 'a', 0.6), row('ctb@second', 'second', 0.4)];
     const matrix = transferMatrix({ rows }, 'j');
-    expect(matrix?.targets).toEqual(['a', 'second']);
+    expect(matrix?.columns).toEqual(['a', 'second']);
     expect(matrix?.rows).toEqual([
-      { adversary: 'untuned', cells: ['20.0% [10.0%, 30.0%]', '–'] },
-      { adversary: 'ctb', cells: ['60.0% [50.0%, 70.0%]', '40.0% [30.0%, 50.0%]'] },
+      { name: 'untuned', cells: ['20.0% [10.0%, 30.0%]', '–'] },
+      { name: 'ctb', cells: ['60.0% [50.0%, 70.0%]', '40.0% [30.0%, 50.0%]'] },
     ]);
   });
 

@@ -3,20 +3,10 @@
 import { formatCell } from './metrics.js';
 import { selectMainRows } from './mainRows.js';
 import type { Report, ReportRow } from './report.js';
-
-export interface TransferMatrix {
-  readonly title: string;
-  readonly legend: string;
-  readonly targets: readonly string[];
-  readonly rows: readonly {
-    readonly adversary: string;
-    /** One per target, '75.0% [66.7%, 83.3%]'; a dash where the two were not played. */
-    readonly cells: readonly string[];
-  }[];
-}
+import type { RowTable } from './rowDifferences.js';
 
 /** Returns the matrix of one judge's rows; null for one target, or after a loop. */
-export function transferMatrix(report: Pick<Report, 'loop' | 'rows'>, judge: string): TransferMatrix | null {
+export function transferMatrix(report: Pick<Report, 'loop' | 'rows'>, judge: string): RowTable | null {
   if (report.loop !== undefined) return null;
   const rows = selectMainRows(report).byJudge.find((each) => each.judge === judge)?.rows ?? [];
   const targets = [...new Set(rows.map(({ target }) => target))];
@@ -26,9 +16,9 @@ export function transferMatrix(report: Pick<Report, 'loop' | 'rows'>, judge: str
     title: 'Attacks × targets',
     legend:
       'Share of replies that fail, with its 95% interval. Adversaries were trained against the first target, unless they say otherwise: further columns say whether what was learnt works elsewhere.',
-    targets,
+    columns: targets,
     rows: adversaries.map((adversary) => ({
-      adversary,
+      name: adversary,
       cells: targets.map((target) => {
         const row = rows.find((each) => each.target === target && adversaryOf(each) === adversary);
         return formatCell('replyFailureRate', row?.metrics ?? {});

@@ -15,10 +15,9 @@ import { PageHead } from './pageHead.js';
 import { differenceTable } from '../../report/rowDifferences.js';
 import { transferMatrix } from '../../report/transferMatrix.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
-import { Differences } from './differences.js';
+import { RowTableView } from './rowTable.js';
 import { Frontier } from './frontier.js';
 import { JudgeResults, LikelihoodScatter, RoundingTable, TrainingCharts, TurnCharts, rowStyles } from './results.js';
-import { Transfer } from './transfer.js';
 
 export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
   const { manifest, report, training, mending } = view;
@@ -73,8 +72,8 @@ export function ReportPage({ view, veil }: { view: ReportView; veil: Veil }) {
             {main.byJudge.map(({ judge, rows, earlier }, i) => (
               <>
                 <JudgeResults rows={rows} earlier={earlier} styles={styles} main={i === 0} />
-                <Differences table={differenceTable(report, judge, main.includes)} styles={styles} />
-                <Transfer matrix={transferMatrix(report, judge)} />
+                <RowTableView table={differenceTable(report, judge, main.includes)} styles={styles} />
+                <RowTableView table={transferMatrix(report, judge)} styles={styles} />
               </>
             ))}
             {report.rows.length > 0 && (

@@ -10,8 +10,8 @@ import { estimateLines } from './estimateLines.js';
 import { establishedLines } from './establishedLines.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
-import { differenceTable, type DifferenceTable } from '../../report/rowDifferences.js';
-import { transferMatrix, type TransferMatrix } from '../../report/transferMatrix.js';
+import { differenceTable, type RowTable } from '../../report/rowDifferences.js';
+import { transferMatrix } from '../../report/transferMatrix.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { rowLabels } from '../../report/search.js';
 import { escapeMarkdown, markdownRow } from './cells.js';
@@ -50,8 +50,8 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
         '',
         ...table(rows),
         '',
-        ...differenceLines(differenceTable(report, judge, main.includes)),
-        ...transferLines(transferMatrix(report, judge)),
+        ...rowTableLines(differenceTable(report, judge, main.includes)),
+        ...rowTableLines(transferMatrix(report, judge)),
         ...differentLines(rows),
         ...categoryLines(rows),
       );
@@ -93,26 +93,14 @@ export function renderMarkdown({ manifest, report }: ReportView): string {
   return parts.join('\n');
 }
 
-function differenceLines(table: DifferenceTable | null): readonly string[] {
+function rowTableLines(table: RowTable | null): readonly string[] {
   if (table === null) return [];
   return [
-    markdownRow([table.title, ...table.metrics.map(({ heading }) => heading)]),
-    markdownRow(['---', ...table.metrics.map(() => '---:')]),
+    markdownRow([table.title, ...table.columns.map(escapeMarkdown)]),
+    markdownRow(['---', ...table.columns.map(() => '---:')]),
     ...table.rows.map(({ name, cells }) => markdownRow([escapeMarkdown(name), ...cells])),
     '',
     table.legend,
-    '',
-  ];
-}
-
-function transferLines(matrix: TransferMatrix | null): readonly string[] {
-  if (matrix === null) return [];
-  return [
-    markdownRow([matrix.title, ...matrix.targets.map(escapeMarkdown)]),
-    markdownRow(['---', ...matrix.targets.map(() => '---:')]),
-    ...matrix.rows.map(({ adversary, cells }) => markdownRow([escapeMarkdown(adversary), ...cells])),
-    '',
-    matrix.legend,
     '',
   ];
 }

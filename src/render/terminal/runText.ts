@@ -12,7 +12,8 @@ import { categoryMetrics, categoryRows } from '../../report/categories.js';
 import { bestEstimateSentence, guaranteeSentence } from '../../report/estimates.js';
 import { differentFailuresSentence } from '../../report/differentFailures.js';
 import { frontierOf, frontierSentence } from '../../report/frontier.js';
-import { differenceTable, type DifferenceTable } from '../../report/rowDifferences.js';
+import { differenceTable, type RowTable } from '../../report/rowDifferences.js';
+import { transferMatrix } from '../../report/transferMatrix.js';
 import { selectMainRows } from '../../report/mainRows.js';
 import { rowLabels } from '../../report/search.js';
 import type { EstablishedReport, Report, ReportRow } from '../../report/report.js';
@@ -27,6 +28,7 @@ export function runText(report: Report): string {
   const { loop = [], mend = [], clusters = [], established = [], estimates = [] } = report;
   const { rows, includes } = selectMainRows(report);
   const differences = differenceTable(report, rows[0]?.judge ?? '', includes);
+  const transfer = transferMatrix(report, rows[0]?.judge ?? '');
   const frontier = frontierSentence(frontierOf(rows));
   const different = differentFailuresSentence(rows);
   return [
@@ -36,7 +38,8 @@ export function runText(report: Report): string {
     ...mend.flatMap((each) => [mendText(each), '']),
     ...estimates.flatMap((each) => [`${each.name}: ${guaranteeSentence(each)} ${bestEstimateSentence(each)}`, '']),
     ...(rows.length === 0 ? [] : [summaryTable(rows, report.groupBy), '']),
-    ...(differences === null ? [] : [differenceText(differences), '']),
+    ...(differences === null ? [] : [rowTableText(differences), '']),
+    ...(transfer === null ? [] : [rowTableText(transfer), '']),
     ...(frontier === null ? [] : [frontier, '']),
     ...(different === null ? [] : [different, '']),
     ...categoryText(rows),
@@ -46,11 +49,11 @@ export function runText(report: Report): string {
   ].join('\n');
 }
 
-function differenceText({ title, legend, metrics, rows }: DifferenceTable): string {
+function rowTableText({ title, legend, columns, rows }: RowTable): string {
   const table = formatTable(
-    [title, ...metrics.map(({ heading }) => heading)],
+    [title, ...columns],
     rows.map(({ name, cells }) => [name, ...cells]),
-    metrics.map((_, i) => i + 1),
+    columns.map((_, i) => i + 1),
   );
   return `${table}\n${legend}`;
 }

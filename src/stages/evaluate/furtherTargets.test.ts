@@ -38,7 +38,7 @@ describe('further targets', () => {
       ['untuned@another', true],
       ['cold@another', true],
     ]);
-    expect(transferMatrix(report ?? { rows: [] }, report?.rows[0]?.judge ?? '')?.targets).toHaveLength(2);
+    expect(transferMatrix(report ?? { rows: [] }, report?.rows[0]?.judge ?? '')?.columns).toHaveLength(2);
     const replies = (row: string): string[] =>
       (report?.samples ?? []).filter((sample) => sample.row === row).map(({ turns }) => turns[1]?.text ?? '');
     expect(replies('cold')).not.toEqual(replies('cold@another'));

@@ -1,9 +1,9 @@
-/** The table of what rows differ by from the baseline row. */
-import type { DifferenceTable } from '../../report/rowDifferences.js';
+/** A table of rows: what they differ by from the baseline row, or attacks × targets. */
+import type { RowTable } from '../../report/rowDifferences.js';
 import { Dot } from './charts.js';
 import type { RowStyles } from './results.js';
 
-export function Differences({ table, styles }: { table: DifferenceTable | null; styles: RowStyles }) {
+export function RowTableView({ table, styles }: { table: RowTable | null; styles: RowStyles }) {
   if (table === null) return null;
   return (
     <>
@@ -13,7 +13,7 @@ export function Differences({ table, styles }: { table: DifferenceTable | null; 
           <thead>
             <tr>
               <th scope="col">adversary</th>
-              {table.metrics.map(({ heading }) => (
+              {table.columns.map((heading) => (
                 <th scope="col" class="number">
                   {heading}
                 </th>
