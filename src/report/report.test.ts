@@ -120,9 +120,9 @@ describe('parseReport', () => {
 
   it('keeps keys that the schema does not know', () => {
     const later = changed(['rows', 0, 'colour'], 'green');
-    expect(parseReport({ ...(later as object), estimates: [{ name: 'use' }] }, 'report.json')).toEqual({
+    expect(parseReport({ ...(later as object), futureFigures: [{ name: 'use' }] }, 'report.json')).toEqual({
       ...(later as object),
-      estimates: [{ name: 'use' }],
+      futureFigures: [{ name: 'use' }],
     });
   });
 
