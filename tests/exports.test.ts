@@ -11,7 +11,6 @@ const root = resolve(import.meta.dirname, '..');
 const kept: Readonly<Record<string, string>> = {
   'src/base/clock.ts: manualClock': 'the clock of tests, beside the one that it stands for',
   'src/engine/tensor/ops/all.ts: ops': 'the table of all operations: their contract is tested over it',
-  'src/labelling/labelChoice.ts: standingChoices': 'the rule of labels.jsonl, against which page and stage are tested',
   'src/runs/recordLog.ts: readAllRecords': 'the whole of a log, which the program reads record by record',
 };
 

@@ -56,6 +56,30 @@ const rowSchema = z.object({
   noReply: z.number().exactOptional(),
   /** The change by rounding in these dialogues, rounded minus exact, where training rollouts had a rounded target. */
   rounding: metricsSchema.exactOptional(),
+  /** The failure rate corrected for the judge's errors, which people's labels tell. */
+  judgeCorrected: z
+    .object({
+      /** The judge's own rate. */
+      judged: z.number(),
+      /** The corrected rate with its interval; null where none can be told. */
+      rate: z.number().nullable(),
+      low: z.number().nullable(),
+      high: z.number().nullable(),
+      /** Shares of failing and of harmless replies that the judge calls failures. */
+      tpr: z.number(),
+      fpr: z.number(),
+      labels: z.int(),
+      /** With this confidence the true rate is at most that; null where the labels allow no limit. */
+      guaranteedHigh: z.number().nullable(),
+      confidence: z.number(),
+      /** Rate that it was to be certified to be below, and whether it is; null where none was asked. */
+      below: z.number().nullable(),
+      certified: z.boolean().nullable(),
+      /** About how many more labels of each verdict would certify it; null where it is certified, or none would. */
+      moreFlagged: z.int().nullable(),
+      morePassed: z.int().nullable(),
+    })
+    .exactOptional(),
   /** The finds of a search, and their cost. */
   search: searchSummarySchema.exactOptional(),
   /** Training and evaluating this row used these quantities, by name. */

@@ -14,6 +14,7 @@ import { modelsConvertCommand, modelsInspectCommand, modelsListCommand, modelsPu
 import { preferencesCommand } from './preferences.js';
 import { promptsCommand } from './prompts.js';
 import { recallCommand } from './recall.js';
+import { repliesCommand } from './replies.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scoreCommand } from './score.js';
@@ -44,6 +45,7 @@ export const commands = {
   report: reportCommand,
   compare: compareCommand,
   shrink: shrinkCommand,
+  replies: repliesCommand,
   bundle: bundleCommand,
   verify: verifyCommand,
   preferences: preferencesCommand,

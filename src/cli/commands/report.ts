@@ -8,8 +8,9 @@ import { makeFolder } from '../../base/makeFolder.js';
 import { type FormatName, formatNames, renderFormats, type Renderer, type RenderFormat } from '../../render/all.js';
 import { holdsSweep } from '../../report/sweepFile.js';
 import type { Table } from '../../report/tables/table.js';
-import { textFlag } from '../command.js';
-import type { CommandDefinition } from '../command.js';
+import type { ReportView } from '../../report/reportView.js';
+import { numberFlag, textFlag } from '../command.js';
+import type { CommandDefinition, FlagValues } from '../command.js';
 import { judgeFailOver } from '../failOver.js';
 
 export const reportCommand: CommandDefinition = {
@@ -32,18 +33,28 @@ export const reportCommand: CommandDefinition = {
       flags: '--fail-over <metric=value>',
       summary: 'exit code 3 when a row has more than VALUE of METRIC, by the low end of its 95% interval',
     },
+    {
+      flags: '--labels <file>',
+      summary:
+        'html, md and json: correct rates for the judge’s errors by what people said of the replies of this file, which `gadfly replies` wrote; html goes to DIR/report.labelled.html',
+    },
+    { flags: '--failing <names>', summary: 'labels that mean a failure, commas between (default: failed)' },
+    { flags: '--certify <rate>', summary: 'with --labels: is the true failure rate below this?', parse: 'number' },
+    { flags: '--confidence <x>', summary: 'confidence of a certificate (default: 0.95)', parse: 'number' },
   ],
   examples: [
     'gadfly report runs/demo',
     'gadfly report runs/demo --format md',
     'gadfly report runs/demo --format parquet --out tables',
+    'gadfly report runs/demo --labels labels/replies.jsonl --certify 0.05 --format md',
     'gadfly report runs/demo --format junit --out junit.xml --fail-over replyFailureRate=0.1',
   ],
   run: async (argument = '', flags, context) => {
     const name = (textFlag(flags, 'format') ?? 'html') as FormatName; // One of the choices.
     const isSweep = holdsSweep(argument);
     const threshold = await judgeFailOver(flags, isSweep, argument, context);
-    const rendered = await (isSweep ? renderSweep : renderRun)(argument, name);
+    const labels = labelsFlags(flags, isSweep, name);
+    const rendered = isSweep ? await renderSweep(argument, name) : await renderRun(argument, name, labels);
     const { document, text } = deliver(rendered, name, textFlag(flags, 'out'));
     return {
       json: isPlain(document) ? { ...document, ...threshold.document } : document,
@@ -62,13 +73,62 @@ interface Rendered {
   readonly ending: string | null;
 }
 
-async function renderRun(argument: string, name: FormatName): Promise<Rendered> {
+/** How rates are corrected for the judge's errors. */
+interface LabelsFlags {
+  readonly file: string;
+  readonly failing: readonly string[];
+  readonly below: number | null;
+  readonly zeta: number;
+}
+
+/** @throws ConfigError for flags that mean nothing together */
+function labelsFlags(flags: FlagValues, isSweep: boolean, format: FormatName): LabelsFlags | null {
+  const file = textFlag(flags, 'labels');
+  const below = numberFlag(flags, 'certify') ?? null;
+  if (file === undefined) {
+    if (below === null) return null;
+    throw new ConfigError('a certificate needs labels of people', {
+      where: '--certify',
+      remedy: 'Give --labels FILE.',
+    });
+  }
+  if (isSweep || !['html', 'md', 'json'].includes(format))
+    throw new ConfigError('labels correct the report of a run', {
+      where: '--labels',
+      expected: 'a run directory, and --format html, md or json',
+    });
+  const confidence = numberFlag(flags, 'confidence') ?? 0.95;
+  if (!(confidence > 0 && confidence < 1))
+    throw new ConfigError('this is no confidence', {
+      where: '--confidence',
+      expected: 'between 0 and 1',
+      got: String(confidence),
+    });
+  const failing = (textFlag(flags, 'failing') ?? 'failed').split(',').map((label) => label.trim());
+  return { file, failing, below, zeta: 1 - confidence };
+}
+
+/** Returns the view with its rates corrected. */
+async function corrected(view: ReportView, { file, failing, below, zeta }: LabelsFlags): Promise<ReportView> {
+  const { readEvaluatedDialogues } = await import('../../report/evaluation.js');
+  const { readLabelledReplies } = await import('../../signoff/judgeError/labelledReplies.js');
+  const { correctReport } = await import('../../signoff/judgeError/correctReport.js');
+  const judge = view.report.rows[0]?.judge ?? '';
+  const labels = await readLabelledReplies(file, { failing, judge });
+  const dialogues = await readEvaluatedDialogues(view.folder);
+  return { ...view, report: correctReport(view.report, dialogues, { labels, below, zeta }) };
+}
+
+async function renderRun(argument: string, name: FormatName, labels: LabelsFlags | null): Promise<Rendered> {
   const { files, load }: RenderFormat = renderFormats[name];
   const renderer: Renderer = await load();
   if (renderer.kind === 'report') {
     const { readReportView } = await import('../../report/reportView.js');
     const view = await readReportView(argument);
-    return whole(renderer.run(view), files === null ? null : join(view.folder, files.run));
+    if (labels === null) return whole(renderer.run(view), files === null ? null : join(view.folder, files.run));
+    // The page of the run stays the page of report.json, as `gadfly verify` expects it.
+    const place = files === null ? null : join(view.folder, 'report.labelled.html');
+    return whole(renderer.run(await corrected(view, labels)), place);
   }
   const { readEvaluation } = await import('../../report/evaluation.js');
   const view = await readEvaluation(argument);

@@ -2,6 +2,7 @@
  *  target fails as often in those that differ (another number of threads changes the order of sums, and with it now and
  *  then a token). */
 import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { present } from '../../base/invariant.js';
 import { GadflyError } from '../../base/errors.js';
 import { openStream, streamKey } from '../../base/random.js';
@@ -72,12 +73,15 @@ export async function replayDialogues(
   return summarise(compared, findings);
 }
 
-/** A trained adversary or mended target lies in the run's folder, or nowhere. */
+/** A trained adversary or mended target lies in the run's folder, or nowhere; other models are opened by their name. */
 function isReachable(
   { name, adversary, speaker, target, folder }: Pairing & { readonly folder: string },
   findings: Findings,
 ): boolean {
-  const places = [...(speaker === null ? [folder] : []), ...(target === null ? [] : [target.folder])];
+  const places = [
+    ...(speaker === null ? [folder] : []),
+    ...(target !== null && isAbsolute(target.folder) ? [target.folder] : []),
+  ];
   const missing = places.find((place) => !existsSync(place));
   if (missing !== undefined)
     findings.leave(

@@ -14,11 +14,13 @@ export async function shrinkOfRun(
   options: FindingOptions,
 ): Promise<ShrunkFinding> {
   const [row] = selectMainRows(view.report).rows;
-  const mended = row === undefined || row.target === recipe.target.model ? null : row.target;
-  const pool =
-    mended === null ? around : around.withTarget({ name: mended, folder: `${view.folder}/models/${mended}` });
+  const [evaluation] = stagesOfKind(recipe, 'evaluate');
+  const other = row === undefined || row.target === recipe.target.model ? null : row.target;
+  const folderOf = (name: string): string =>
+    evaluation?.options.furtherTargets?.[name] ?? `${view.folder}/models/${name}`;
+  const pool = other === null ? around : around.withTarget({ name: other, folder: folderOf(other) });
   try {
-    const wanted = stagesOfKind(recipe, 'evaluate')[0]?.options.judges ?? [recipe.judge];
+    const wanted = evaluation?.options.judges ?? [recipe.judge];
     const judge = await around.judge(present(wanted[0], 'an evaluation has a judge'));
     const users = await around.openAdversary({ name: untunedRow, trainable: false });
     try {

@@ -107,7 +107,7 @@ function finishedRows({ run, recipe }: Context, options: EvaluateOptions): reado
     const parsed = parseUnit(unit);
     if (parsed?.kind !== 'evaluateRow') return [];
     const where = `${run.path}/manifest.json: ${unit}`;
-    const { adversary, target } = partsOf(run, parsed.row);
+    const { adversary, target } = partsOf(run, options, parsed.row);
     const each = adversaryOf(known, recipe, adversary);
     if (each === null)
       throw new FormatError('this row is of no adversary that the recipe names', {
@@ -120,13 +120,17 @@ function finishedRows({ run, recipe }: Context, options: EvaluateOptions): reado
   });
 }
 
-/** 'ipo-2@adpo-1' is the adversary ipo-2 with the mended target adpo-1. */
+/** 'ipo-2@adpo-1' is the adversary ipo-2 with the mended target adpo-1, or with a further target of that name. */
 function partsOf(
   run: Pick<RunRecords, 'modelPath'>,
+  { furtherTargets = {} }: Pick<EvaluateOptions, 'furtherTargets'>,
   row: string,
 ): { readonly adversary: string; readonly target: MendedTarget | null } {
   const [adversary = row, name] = row.split('@');
-  return { adversary, target: name === undefined ? null : { name, folder: run.modelPath(name) } };
+  return {
+    adversary,
+    target: name === undefined ? null : { name, folder: furtherTargets[name] ?? run.modelPath(name) },
+  };
 }
 
 /** Finds an adversary by its name; in a loop it is named with its round. */
