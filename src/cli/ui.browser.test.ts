@@ -237,6 +237,42 @@ describe('dialogues', () => {
   });
 });
 
+describe('a recipe', () => {
+  it('is started once its dry run was shown, stops as asked with its state saved, and goes on', async () => {
+    writeSyntheticRun(join(folder, 'tea'));
+    const { page, trouble } = await open((await serve()).url, '#/start');
+    await until(page, '[...document.querySelectorAll("option")].some(({ text }) => text === "demo")');
+    await page.getByLabel(/^Folder/).fill('small');
+    await page.getByLabel(/^Changes/).fill('stages.ipo.epochs=40\nstages.evaluate.prompts=2');
+    expect(await accessFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.waitForSelector('text=target queries', { timeout: 60_000 });
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await page
+      .getByRole('region', { name: /^Run started/ })
+      .getByRole('link', { name: 'small' })
+      .click({ timeout: 60_000 });
+    await page.waitForSelector('progress', { timeout: 60_000 });
+    await page.getByRole('button', { name: 'Stop small' }).click();
+    await page.waitForSelector('.job >> text=exit code 130', { timeout: 60_000 });
+    await page.waitForSelector('.state >> text=interrupted', { timeout: 20_000 });
+    expect(await accessFaults(page)).toEqual([]);
+
+    await page.getByRole('link', { name: 'Go on' }).click();
+    await page.getByLabel(/^Changes/).fill('stages.ipo.nothing=1');
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.waitForSelector('text=cannot be run as it stands', { timeout: 60_000 });
+    await page.getByLabel(/^Changes/).fill('');
+    await page.getByRole('button', { name: 'Dry run' }).click();
+    await page.getByRole('button', { name: 'Go on' }).click({ timeout: 60_000 });
+    await page.waitForSelector('.job >> text=small running');
+    await page.waitForSelector('tbody .status.running', { timeout: 60_000 });
+    await page.getByRole('button', { name: 'Stop small' }).click();
+    await page.waitForSelector('.job >> text=exit code 130', { timeout: 60_000 });
+    expect(trouble).toEqual([]);
+  });
+});
+
 describe('what is refused', () => {
   it('is a request with another token or host, from another page, or for a place outside the folder', async () => {
     writeSyntheticRun(join(folder, 'tea'));

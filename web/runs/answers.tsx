@@ -26,7 +26,9 @@ export function useAnswer<T>(key: string, ask: () => Promise<T>, watched: string
           if (isOver) return;
           const isAway = error instanceof RequestError && error.status === null;
           answer.value = { value: answer.value.value, error: isAway ? null : messageOf(error) };
-          if (isAway) setTimeout(retry, 1000);
+          // A run that has just been started is not there yet.
+          const mayCome = error instanceof RequestError && error.status === 404;
+          if (isAway || mayCome) setTimeout(retry, 1000);
         },
       );
     };

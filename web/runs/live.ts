@@ -43,7 +43,7 @@ async function followUntil(ids: readonly string[], stop: AbortSignal): Promise<v
       // Any break of the connection: it is opened again below.
     }
     if (stop.aborted) return;
-    connection.value = 'lost';
+    if (connection.value === 'live') connection.value = 'lost';
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }
@@ -67,8 +67,8 @@ async function followOnce(ids: readonly string[], stop: AbortSignal): Promise<bo
     const signal = AbortSignal.any([stop, silence.signal]);
     const response = await send('/api/live', { ...jsonBody(request), signal });
     if (response.status === 401) connection.value = 'refused';
-    // The view itself says what is wrong with a run that is refused.
-    if (!response.ok || response.body === null) return response.status >= 500;
+    // The view itself says what is wrong with a run that is refused; one that is not there may come.
+    if (!response.ok || response.body === null) return response.status >= 500 || response.status === 404;
     connection.value = 'live';
     for await (const event of eventsOf(response.body)) {
       heard();

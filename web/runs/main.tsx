@@ -6,9 +6,11 @@ import './styles.css';
 import './curves.css';
 import './dialogues.css';
 import { RunsPage } from './runsPage.js';
+import { lookAtJob } from './jobs.js';
 import { startLive } from './live.js';
 
 const place = document.getElementById('page');
 if (place === null) throw new Error('runs.html has the element #page');
 render(<RunsPage />, place);
 startLive();
+void lookAtJob();

@@ -1,14 +1,14 @@
 /** The place in the page, kept in the hash of its address, so that every view can be linked to and gone back to. */
 import { computed, signal } from '@preact/signals';
 
-export type RoomName = 'runs' | 'run' | 'sweep' | 'compare' | 'dialogues';
+export type RoomName = 'runs' | 'run' | 'sweep' | 'compare' | 'dialogues' | 'start';
 
 export interface Route {
   readonly room: RoomName;
   readonly parameters: URLSearchParams;
 }
 
-const rooms: readonly RoomName[] = ['runs', 'run', 'sweep', 'compare', 'dialogues'];
+const rooms: readonly RoomName[] = ['runs', 'run', 'sweep', 'compare', 'dialogues', 'start'];
 
 const hash = signal(location.hash);
 window.addEventListener('hashchange', () => {

@@ -11,6 +11,8 @@ import { linkTo } from './route.js';
 import { runs } from './runList.js';
 import { StatusMark } from './runsRoom.js';
 
+const goOnStates: readonly string[] = ['interrupted', 'failed', 'stopped'];
+
 export function RunRoom({ id }: { readonly id: string }) {
   const answer = useAnswer(id, () => askRun(id), id);
   const { value: summary, error } = answer.value;
@@ -29,6 +31,11 @@ export function RunRoom({ id }: { readonly id: string }) {
             <a class="button" href={withToken('/report', { id })} target="_blank" rel="noreferrer">
               Report
             </a>
+            {run !== null && goOnStates.includes(run.status) ? (
+              <a class="button" href={linkTo('start', { resume: id })}>
+                Go on
+              </a>
+            ) : null}
             {run?.sweep == null ? null : (
               <a class="button" href={linkTo('sweep', { id: run.sweep })}>
                 Sweep {run.sweep}

@@ -3,10 +3,12 @@ import { useEffect, useRef } from 'preact/hooks';
 import { ThemeButton } from '../shared/themeButton.js';
 import { CompareRoom } from './compareRoom.js';
 import { DialoguesRoom } from './dialoguesRoom.js';
+import { JobBar } from './jobBar.js';
 import { connection } from './live.js';
 import { linkTo, route, routeId } from './route.js';
 import { RunRoom } from './runRoom.js';
 import { RunsRoom } from './runsRoom.js';
+import { StartRoom } from './startRoom.js';
 import { SweepRoom } from './sweepRoom.js';
 
 export function RunsPage() {
@@ -18,7 +20,7 @@ export function RunsPage() {
     // A view that was gone to takes the focus, so that a screen reader goes on from it; the first one is read anyway.
     if (wasSeen.current) main.current?.querySelector('h1')?.focus({ preventScroll: true });
     wasSeen.current = true;
-    document.title = `${room === 'runs' ? 'Runs' : routeId.value || 'Compare'} – Gadfly`;
+    document.title = `${room === 'runs' ? 'Runs' : routeId.value || (room === 'start' ? 'Start' : 'Compare')} – Gadfly`;
   }, [place]);
   return (
     <>
@@ -43,6 +45,7 @@ export function RunsPage() {
             The address is no longer the right one: open the one that `gadfly ui` has printed.
           </p>
         ) : null}
+        <JobBar />
         <Room />
       </main>
     </>
@@ -66,6 +69,10 @@ function Room() {
       return <SweepRoom key={routeId.value} id={routeId.value} />;
     case 'compare':
       return <CompareRoom />;
+    case 'start':
+      return (
+        <StartRoom key={route.value.parameters.get('resume') ?? ''} resumed={route.value.parameters.get('resume')} />
+      );
     case 'dialogues':
       return <DialoguesRoom key={routeId.value} id={routeId.value} />;
   }

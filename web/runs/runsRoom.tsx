@@ -45,6 +45,9 @@ export function RunsRoom() {
           />
         </label>
         <CompareLink />
+        <a class="button" href={linkTo('start')}>
+          Start a recipe
+        </a>
       </div>
       {runs.value.size === 0 ? (
         <p class="empty">

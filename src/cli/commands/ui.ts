@@ -10,7 +10,8 @@ const defaults = { folder: 'runs', port: 8323 } as const;
 
 export const uiCommand: CommandDefinition = {
   name: 'ui',
-  summary: 'show every run and sweep below a folder on a page of this machine, live',
+  summary:
+    'show every run and sweep below a folder on a page of this machine, live, and start, stop and resume runs there',
   argument: { form: '[dir]', summary: `the folder (default: ${defaults.folder})` },
   flags: [
     {
@@ -25,7 +26,9 @@ export const uiCommand: CommandDefinition = {
   run: async (argument = defaults.folder, flags, context) => {
     const port = portFlag(flags, defaults.port);
     const { serveRuns } = await import('../../server/runs/serveRuns.js');
-    const server = await serveRuns(argument, { port, clock: context.terminal.clock });
+    const { recipeLauncher } = await import('../recipeLauncher.js');
+    const launcher = recipeLauncher(context.globals);
+    const server = await serveRuns(argument, { port, clock: context.terminal.clock, launcher });
     if (context.interrupted()) {
       await server.close();
       throw new InterruptedError('stopped');

@@ -291,3 +291,41 @@ export interface ShownDialogue {
   readonly judgeWords: readonly { readonly judge: string; readonly words: readonly string[] }[];
   readonly turns: readonly ShownTurn[];
 }
+
+/** A recipe that the page can start. */
+export interface RecipeFacts {
+  /** Name of a shipped one, or the path of a file below the working folder. */
+  readonly name: string;
+  readonly summary: string;
+}
+
+/** A run that is asked for: a recipe as a new run, or an interrupted run that goes on. */
+export type PlanRequest = (
+  | { readonly kind: 'new'; readonly recipe: string; readonly folder: string | null }
+  | { readonly kind: 'resume'; readonly id: string }
+) & {
+  /** Changes of the recipe: 'stages.ipo.epochs=3'. */
+  readonly set: readonly string[];
+  readonly seed: number | null;
+};
+
+export interface PlanAnswer {
+  /** Starts what was planned; null where the dry run failed. */
+  readonly plan: string | null;
+  /** The command that a person would type. */
+  readonly command: string;
+  /** Output of the dry run. */
+  readonly text: string;
+}
+
+/** The run that was started from the page last. */
+export interface JobFacts {
+  /** Id of its run. */
+  readonly id: string;
+  readonly command: string;
+  readonly state: 'running' | 'stopping' | 'ended';
+  /** It is null while it runs, and after a signal. */
+  readonly exitCode: number | null;
+  /** The end of its output. */
+  readonly log: string;
+}

@@ -1,4 +1,5 @@
-/** The page of all runs and its API of JSON (protocol.ts). Every request is a question: nothing here changes a run. */
+/** The page of all runs and its API of JSON (protocol.ts). Requests are questions, but for those that start and stop runs
+ *  (jobDesk.ts). */
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { systemClock, type Clock } from '../../base/clock.js';
@@ -10,8 +11,9 @@ import { eventStream } from '../eventStream.js';
 import { hasToken } from '../guards.js';
 import { createPageApp, readBody } from '../pageApp.js';
 import type { WebPage } from '../webPage.js';
+import type { JobDesk } from './jobDesk.js';
 import { liveEvents } from './liveEvents.js';
-import type { CompareRequest, DialoguesRequest, LiveEvent, LiveRequest } from './protocol.js';
+import type { CompareRequest, DialoguesRequest, LiveEvent, LiveRequest, PlanRequest } from './protocol.js';
 import { RunDialogues } from './runDialogues.js';
 import { runFolder } from './runId.js';
 import type { RunList } from './runList.js';
@@ -21,6 +23,8 @@ export interface RunsAppOptions {
   readonly token: string;
   readonly page: WebPage;
   readonly clock?: Clock;
+  /** Starts runs; without it the page only shows them. */
+  readonly jobs?: JobDesk | null;
 }
 
 /** The page names its own script by a hash; in the sandbox it has no part in the origin of the page of runs. */
@@ -43,6 +47,27 @@ const liveSchema: z.ZodType<LiveRequest> = z.strictObject({
     .array(z.strictObject({ id, cursor: z.strictObject({ bytes: count, mark: z.string().max(64) }) }))
     .max(mostCompared),
 });
+const changes = {
+  set: z
+    .array(
+      z
+        .string()
+        .regex(/^[^=\s-][^=]*=/, 'a change is PATH=VALUE')
+        .max(2000),
+    )
+    .max(50),
+  seed: z.int().nullable(),
+};
+const planSchema: z.ZodType<PlanRequest> = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('new'),
+    recipe: z.string().max(1000),
+    folder: z.string().max(100).nullable(),
+    ...changes,
+  }),
+  z.strictObject({ kind: z.literal('resume'), id, ...changes }),
+]);
+const startSchema = z.strictObject({ plan: z.string().max(100) });
 const dialoguesSchema: z.ZodType<DialoguesRequest> = z.strictObject({
   id,
   words: z.string().max(500),
@@ -60,7 +85,7 @@ const dialoguesSchema: z.ZodType<DialoguesRequest> = z.strictObject({
   withText: z.boolean(),
 });
 
-export function createRunsApp(list: RunList, { token, page, clock = systemClock }: RunsAppOptions): Hono {
+export function createRunsApp(list: RunList, { token, page, clock = systemClock, jobs = null }: RunsAppOptions): Hono {
   const indexes = new Map<string, RunDialogues>();
   const dialoguesOf = (run: string): RunDialogues => {
     const folder = runFolder(list.root, run);
@@ -98,7 +123,21 @@ export function createRunsApp(list: RunList, { token, page, clock = systemClock 
     const asked = await readBody(context, liveSchema);
     return eventStream(asJson(liveEvents(list, asked, { clock, signal: context.req.raw.signal })));
   });
+  if (jobs !== null) addJobRoutes(app, jobs);
   return app;
+}
+
+function addJobRoutes(app: Hono, jobs: JobDesk): void {
+  app.get('/api/recipes', (context) => context.json(jobs.recipes));
+  app.get('/api/job', (context) => context.json({ job: jobs.job }));
+  app.post('/api/plan', async (context) => context.json(await jobs.plan(await readBody(context, planSchema))));
+  app.post('/api/start', async (context) =>
+    context.json({ job: jobs.start((await readBody(context, startSchema)).plan) }),
+  );
+  app.post('/api/stop', async (context) => {
+    await readBody(context, z.strictObject({}));
+    return context.json({ job: jobs.stop() });
+  });
 }
 
 /** The static page of a run or a sweep, made anew from what is on the disk. */

@@ -5,6 +5,7 @@ import { systemClock, type Clock } from '../../base/clock.js';
 import { ConfigError } from '../../base/errors.js';
 import { listenOnLoopback } from '../listener.js';
 import { readWebPage } from '../webPage.js';
+import { JobDesk, type Launcher } from './jobDesk.js';
 import { pageToken } from './pageToken.js';
 import { RunList } from './runList.js';
 import { createRunsApp } from './runsApp.js';
@@ -13,6 +14,8 @@ export interface ServeRunsOptions {
   /** 0 is a free one. */
   readonly port: number;
   readonly clock?: Clock;
+  /** Starts runs from the page; without it the page only shows them. */
+  readonly launcher?: Launcher | null;
 }
 
 export interface RunsServer {
@@ -26,7 +29,10 @@ export interface RunsServer {
 
 /** Serves until closed.
  *  @throws ConfigError when the folder is not there, EnvironmentError when the port is taken or the page is not built */
-export async function serveRuns(folder: string, { port, clock = systemClock }: ServeRunsOptions): Promise<RunsServer> {
+export async function serveRuns(
+  folder: string,
+  { port, clock = systemClock, launcher = null }: ServeRunsOptions,
+): Promise<RunsServer> {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new ConfigError('no such folder', {
       where: resolve(folder),
@@ -35,7 +41,8 @@ export async function serveRuns(folder: string, { port, clock = systemClock }: S
   const root = realpathSync(folder);
   const list = new RunList(root, clock);
   const token = pageToken(root);
-  const app = createRunsApp(list, { token, page: readWebPage('runs'), clock });
+  const jobs = launcher === null ? null : new JobDesk(root, launcher);
+  const app = createRunsApp(list, { token, page: readWebPage('runs'), clock, jobs });
   await list.refresh();
   const listener = await listenOnLoopback(app.fetch, port);
   return {
