@@ -6,7 +6,7 @@ import { sweepText } from '../render/terminal/sweepText.js';
 import type { SweepFile, SweepPointState } from '../report/sweepFile.js';
 import { pointNotes, type SweepView } from '../report/sweepView.js';
 import { runSweep } from '../stages/runSweep.js';
-import { workersText } from '../stages/sharing/shareRun.js';
+import { workersText } from '../stages/sharing/sharing.js';
 import type { SweepStart } from '../stages/sweepRecipes.js';
 import type { CommandContext, CommandResult } from './command.js';
 import { runHooks, runSettings, shownPath, withRemedy } from './executeRun.js';

@@ -42,9 +42,10 @@ export async function withSharing<T>(
     return use({ sharing: null, shard });
   }
   const { openQueueConnection } = await import('../queue/connection.js');
+  const { openSharing } = await import('../stages/sharing/openSharing.js');
   const connection = await openQueueConnection(address);
   try {
-    return await use({ sharing: { connection, store }, shard });
+    return await use({ sharing: openSharing({ connection, store }), shard });
   } finally {
     await connection.close();
   }

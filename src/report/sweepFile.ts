@@ -171,3 +171,6 @@ function asFound(folder: string, point: SweepPointState): SweepPointState {
   const known = status === 'interrupted' && point.status === 'stopped' ? 'stopped' : status;
   return { ...point, status: known };
 }
+
+/** How a point of a sweep ended. */
+export type PointOutcome = Pick<SweepPointState, 'status' | 'reason' | 'thresholdExceeded'>;

@@ -4,32 +4,30 @@ import { join } from 'node:path';
 import { BudgetError, GadflyError, InterruptedError } from '../base/errors.js';
 import type { LoadedRecipe } from '../recipe/readRecipe.js';
 import { readReportView } from '../report/reportView.js';
-import type { SweepPointState } from '../report/sweepFile.js';
+import type { PointOutcome, SweepPointState } from '../report/sweepFile.js';
 import type { ThresholdResult } from '../report/threshold.js';
 import { readManifest } from '../runs/manifest.js';
 import { type RunOptions, type RunPlace, runRecipe, thresholdOf } from './runRecipe.js';
-
-export type Outcome = Pick<SweepPointState, 'status' | 'reason' | 'thresholdExceeded'>;
 
 /** @throws InterruptedError, BudgetError with the state saved; any other error leaves the run marked as failed */
 export async function playPoint(
   loaded: LoadedRecipe,
   folder: string,
   options: Omit<RunOptions, 'place'>,
-): Promise<Outcome> {
+): Promise<PointOutcome> {
   const { threshold } = await runRecipe(loaded, { ...options, place: placeOf(folder) });
   return outcomeOf(threshold);
 }
 
 /** The outcome of a point that was done before; null for one that is not. */
-export async function knownOutcome({ recipe }: LoadedRecipe, folder: string): Promise<Outcome | null> {
+export async function knownOutcome({ recipe }: LoadedRecipe, folder: string): Promise<PointOutcome | null> {
   if (!existsSync(join(folder, 'manifest.json')) || readManifest(folder).status !== 'done') return null;
   const report = existsSync(join(folder, 'report.json')) ? (await readReportView(folder)).report : null;
   return outcomeOf(thresholdOf(recipe, report));
 }
 
 /** The outcome of a point whose run ended with an error. */
-export function outcomeAfter(error: unknown): Outcome {
+export function outcomeAfter(error: unknown): PointOutcome {
   return { status: statusAfter(error), reason: reasonOf(error) };
 }
 
@@ -37,7 +35,7 @@ function placeOf(folder: string): RunPlace {
   return { kind: existsSync(join(folder, 'manifest.json')) ? 'resume' : 'new', folder };
 }
 
-function outcomeOf({ exceeded, withoutValue }: ThresholdResult): Outcome {
+function outcomeOf({ exceeded, withoutValue }: ThresholdResult): PointOutcome {
   if (exceeded.length > 0) return { status: 'done', thresholdExceeded: exceeded.map(({ name }) => name) };
   return withoutValue.length > 0
     ? { status: 'done', reason: 'a row has no scored reply, so there is no rate' }

@@ -18,7 +18,7 @@ import type { RunDescription } from '../runs/runDescription.js';
 import { hashInputs, requireFiles, requireKeys, requireModels } from './runInputs.js';
 import { openLimits } from './limits.js';
 import { runStages, runStagesOf } from './runStages.js';
-import { defaultDialogues, type SharedRun, shareRun, type Sharing, workersText } from './sharing/shareRun.js';
+import { defaultDialogues, type SharedRun, type Sharing, workersText } from './sharing/sharing.js';
 import type { StageContext, StageProgress } from './stageContext.js';
 
 export type RunPlace =
@@ -133,18 +133,15 @@ async function openShared(
   { run, pool, limits, progress }: Omit<StageContext, 'playJobs'>,
 ): Promise<SharedRun | null> {
   if (sharing === null) return null;
-  return shareRun(
-    { ...sharing, dialogues: shard ?? defaultDialogues },
-    {
-      run,
-      pool,
-      limits,
-      note,
-      onProgress: ({ done, total, workers }) => {
-        progress({ stage: 'jobs', phase: workersText(workers), done, total, unit: 'jobs', values: {} });
-      },
+  return sharing.shareRun(shard ?? defaultDialogues, {
+    run,
+    pool,
+    limits,
+    note,
+    onProgress: ({ done, total, workers }) => {
+      progress({ stage: 'jobs', phase: workersText(workers), done, total, unit: 'jobs', values: {} });
     },
-  );
+  });
 }
 
 /** How the main rows of a report stand to the recipe's `failOver`. */

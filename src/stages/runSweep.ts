@@ -16,13 +16,13 @@ import {
   writeSweepFile,
   type SweepFile,
   type SweepPointState,
+  type PointOutcome,
 } from '../report/sweepFile.js';
 import { gatherSweepView, type SweepView } from '../report/sweepView.js';
 import { takeLock } from '../runs/lock.js';
-import { outcomeAfter, playPoint, type Outcome } from './playPoint.js';
+import { outcomeAfter, playPoint } from './playPoint.js';
 import type { RunOptions } from './runRecipe.js';
-import { playPointsElsewhere, type SharedProgress } from './sharing/sharePoints.js';
-import type { Sharing } from './sharing/shareRun.js';
+import type { SharedProgress, Sharing } from './sharing/sharing.js';
 import { refuseTaken, requireAll, sweepRecipes, type SweepStart } from './sweepRecipes.js';
 
 /** The hooks of one point's run. */
@@ -39,7 +39,7 @@ export interface SweepOptions extends Pick<
   /** Called while workers do points, where they are shared out. */
   readonly onShared?: (progress: SharedProgress) => void;
   /** Called when a worker has ended a point. */
-  readonly onOutcome?: (point: SweepPointState, outcome: Outcome) => void;
+  readonly onOutcome?: (point: SweepPointState, outcome: PointOutcome) => void;
   /** Called in place of `onPoint` for a point that an earlier session has finished. */
   readonly onPassedOver?: (point: SweepPointState) => void;
   /** Called when a limit or an error has ended a point; the others go on. */
@@ -77,7 +77,7 @@ export async function runSweep(start: SweepStart, options: SweepOptions): Promis
 /** Keeps sweep.json and its page while the points go on. */
 interface OpenSweep {
   readonly view: () => SweepView;
-  readonly set: (name: string, outcome: Outcome) => void;
+  readonly set: (name: string, outcome: PointOutcome) => void;
   readonly writePage: () => void;
 }
 
@@ -136,7 +136,7 @@ async function sharePoints(sweep: OpenSweep, sharing: Sharing, options: SweepOpt
   const left = file.points.filter(({ status }) => status !== 'done');
   for (const point of file.points) if (point.status === 'done') options.onPassedOver?.(point);
   try {
-    await playPointsElsewhere(sharing, {
+    await sharing.sharePoints({
       folder,
       file,
       points: left,

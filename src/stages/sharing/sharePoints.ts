@@ -4,34 +4,15 @@ import { present } from '../../base/invariant.js';
 import { readAs } from '../../base/readAs.js';
 import { openJobQueue } from '../../queue/jobQueue.js';
 import { queueVersion } from '../../queue/notices.js';
-import type { SweepFile, SweepPointState } from '../../report/sweepFile.js';
+import type { SweepPointState } from '../../report/sweepFile.js';
 import { packageVersion } from '../../runs/manifest.js';
-import type { Outcome } from '../playPoint.js';
 import { pointAnswer, type PointMessage } from './messages.js';
-import type { Sharing } from './shareRun.js';
-
-export interface SharedProgress {
-  readonly done: number;
-  readonly total: number;
-  readonly workers: number;
-}
-
-export interface PointsToShare {
-  /** Folder of the sweep. */
-  readonly folder: string;
-  readonly file: Pick<SweepFile, 'name' | 'createdAt' | 'updatedAt'>;
-  readonly points: readonly SweepPointState[];
-  /** Dialogues that are played together; null: as many as a stage asks for. */
-  readonly shard: number | null;
-  readonly note: (text: string) => void;
-  readonly mayGoOn: () => void;
-  readonly onProgress: (progress: SharedProgress) => void;
-  readonly onOutcome: (point: SweepPointState, outcome: Outcome) => void;
-}
+import type { QueueAndStore } from './shareRun.js';
+import type { PointsToShare } from './sharing.js';
 
 /** @throws EnvironmentError when the queue is lost, whatever `mayGoOn` throws */
 export async function playPointsElsewhere(
-  { connection }: Pick<Sharing, 'connection'>,
+  { connection }: Pick<QueueAndStore, 'connection'>,
   options: PointsToShare,
 ): Promise<void> {
   const { folder, file, points, shard, note, mayGoOn, onProgress, onOutcome } = options;

@@ -20,37 +20,18 @@ import { queueVersion } from '../../queue/notices.js';
 import { packageVersion } from '../../runs/manifest.js';
 import type { RunDirectory } from '../../runs/runDirectory.js';
 import { openWeightStore, type WeightStore } from '../../runs/weightStore.js';
-import type { RunLimits } from '../limits.js';
 import { castSchema, rolloutAnswer, type RolloutAnswer, type SharedCast, type RunPlan } from './messages.js';
+import type { SharedRun, SharedRunOptions } from './sharing.js';
 
-/** How a run is shared. */
-export interface Sharing {
+/** An open queue and the folder of weights; null is `store` in the folder of the run. */
+export interface QueueAndStore {
   readonly connection: QueueConnection;
-  /** The folder of weights; null is `store` in the folder of the run. */
   readonly store: string | null;
 }
 
-export interface SharedRun {
-  readonly playJobs: PlayJobs;
-  /** @param isDone false for a run that goes on later */
-  readonly close: (isDone: boolean) => Promise<void>;
-}
-
-export interface SharedRunOptions {
-  readonly run: RunDirectory;
-  readonly pool: ModelPool;
-  readonly limits: RunLimits;
-  readonly note: (text: string) => void;
-  /** Called while jobs are done. */
-  readonly onProgress: (progress: { readonly done: number; readonly total: number; readonly workers: number }) => void;
-}
-
-/** Dialogues per job, where nothing else is said. */
-export const defaultDialogues = 8;
-
 /** Announces the run. @throws EnvironmentError when the queue is lost */
 export async function shareRun(
-  sharing: Sharing & { /** Per job. */ readonly dialogues: number },
+  sharing: QueueAndStore & { /** Per job. */ readonly dialogues: number },
   options: SharedRunOptions,
 ): Promise<SharedRun> {
   const { run, pool, note } = options;
@@ -184,9 +165,4 @@ function countWork(
   originOf(adversary)?.countElsewhere?.(counts.adversary);
   originOf(target)?.countElsewhere?.(counts.target);
   originOf(judge)?.countElsewhere?.(counts.judge);
-}
-
-/** The number of workers in words. */
-export function workersText(workers: number): string {
-  return workers === 0 ? 'no worker yet' : workers === 1 ? '1 worker' : `${String(workers)} workers`;
 }
