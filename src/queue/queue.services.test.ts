@@ -82,7 +82,7 @@ describe.skipIf(!hasRedis())('the queue', () => {
     return results;
   };
 
-  it('gives results in the order of the jobs, whoever does them and however long each takes', async () => {
+  it('gives results in the order of the jobs, whatever worker does them and however long each takes', async () => {
     const done = new Map<string, number>();
     for (const name of ['a', 'b', 'c'])
       work(name, async (payload) => {
@@ -111,7 +111,7 @@ describe.skipIf(!hasRedis())('the queue', () => {
     await queue.close(true);
   });
 
-  it('sets a job aside that nobody can do, says why, and keeps what was done for the session that goes on', async () => {
+  it('sets a job aside that no worker can do, says why, and keeps what was done for the session that goes on', async () => {
     let isBroken = true;
     const played: number[] = [];
     work('a', async (payload) => {
