@@ -26,7 +26,7 @@ export function gflownetMethod(options: GflownetOptions): OnlineMethod<readonly 
   const buffer = createReplayBuffer(options.replay);
   return {
     valueHead: 'linear',
-    memory: { epochsTrained: 0, logZ: 0 },
+    memory: { logZ: 0 },
     kept: buffer,
     open: (trainers) => trainers.balance({ optimizer: optimizerOf(options) }),
     draw: ({ prompts }, _epoch, stream) => ({
@@ -34,9 +34,8 @@ export function gflownetMethod(options: GflownetOptions): OnlineMethod<readonly 
       given: async () => [],
     }),
     collect: () => ({ pairs: [], metrics: {} }),
-    lessons: async ({ trees }, { context, times, memory, order }) => {
-      const done = present(memory['epochsTrained'], 'a number of epochs');
-      const temperature = temperatureAt(done, options);
+    lessons: async ({ trees }, { context, times, memory, epoch, order }) => {
+      const temperature = temperatureAt(epoch - 1, options);
       const drawn = await times.during('reference', () =>
         drawnUtterances(context.reference, trees.flatMap(treeNodes), options.scoreClip),
       );
@@ -47,7 +46,7 @@ export function gflownetMethod(options: GflownetOptions): OnlineMethod<readonly 
         ]),
       );
       const logZ =
-        done > 0 ? present(memory['logZ'], 'a constant') : meanLogZ([...drawn.values()], temperature, options);
+        epoch > 1 ? present(memory['logZ'], 'a constant') : meanLogZ([...drawn.values()], temperature, options);
       const sample = ({ prefix, completion, ...rest }: Replayed): BalanceSample => ({
         prefix,
         completion,
@@ -68,7 +67,7 @@ export function gflownetMethod(options: GflownetOptions): OnlineMethod<readonly 
           'replay/kept': outcomes.filter((each) => each !== 'refused').length,
           'balance/rewardTemperature': temperature,
         },
-        memory: { epochsTrained: done + 1, logZ },
+        memory: { logZ },
       };
     },
   };

@@ -76,6 +76,8 @@ export interface LessonParts<Trainer> {
   readonly trainer: Trainer;
   readonly times: PhaseTimes;
   readonly memory: OnlineMemory;
+  /** From 1. */
+  readonly epoch: number;
   /** Stream that orders this epoch's batches, and nothing else. */
   readonly order: StreamKey;
 }
@@ -134,7 +136,7 @@ async function learn<Batch, Trainer extends OnlineTrainer<Batch>>(
     const collected = await collect(context, options, method, { times, shaper, memory: state.memory }, epoch);
     record(context, collected, { epoch, step: trainer.step() });
     const order = childKey(context.stream, streams.order, epoch);
-    const parts = { context, trainer, times, memory: state.memory, order };
+    const parts = { context, trainer, times, memory: state.memory, epoch, order };
     const trained = await trainOnRollout(parts, options, method, collected, epoch);
     const memory = { ...collected.memory, ...trained.memory };
     const dev = await evaluateWhenDue(context, options, { times, shaper, memory }, epoch);
